@@ -1,0 +1,269 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxBody bounds the body of an API call. The largest that any modelled operation takes is ECR's UploadLayerPart: 20 MiB
+// in base64.
+const maxBody = 32 << 20
+
+// Errors with which Server.Identify refuses a caller.
+var (
+	ErrUnknownCredentials = errors.New("credentials are not known")
+	ErrExpiredCredentials = errors.New("credentials have expired")
+)
+
+// Server finds and runs the operation that a request asks for. All fields but Unsigned, Intercept and Advance are required.
+type Server struct {
+	Account, Region string
+	Now             func() time.Time                                        // virtual time
+	Identify        func(accessKeyID string, now time.Time) (Caller, error) // ErrUnknownCredentials, ErrExpiredCredentials
+	Advance         func(now time.Time)                                     // runs everything in the world that is due by now
+	Intercept       func(*Request) error                                    // injected faults; asked before the operation runs
+	Unsigned        map[string]bool                                         // "sts:AssumeRoleWithWebIdentity": operations without a signature
+	GlobalServices  map[string]bool                                         // services whose scope may name any region
+	NewID           func() string                                           // request ids, UUIDs
+	JSON            []*JSONService
+	Query           []*QueryService
+
+	Journal Journal
+	World   sync.Mutex // held while anything of the world is read or changed
+}
+
+// service is what a JSONService and a QueryService have in common for the server.
+type service struct {
+	name       string
+	dialect    *dialect
+	operations map[string]Operation
+	result     func(w http.ResponseWriter, v any) error
+	fail       func(w http.ResponseWriter, e *Error)
+}
+
+// ServeHTTP answers one API call.
+func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+	id := s.Stamp(w)
+	body, err := io.ReadAll(io.LimitReader(hr.Body, maxBody+1))
+	if err != nil {
+		http.Error(w, "request body: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	if len(body) > maxBody {
+		http.Error(w, "request body is larger than 32 MiB", http.StatusRequestEntityTooLarge)
+		return
+	}
+	call, err := s.route(hr, body, id)
+	if err != nil {
+		fail(w, hr, err)
+		return
+	}
+	result, err := s.run(call)
+	if err == nil {
+		err = call.service.result(w, result)
+	}
+	if err != nil {
+		call.service.fail(w, asError(err))
+	}
+}
+
+// Stamp writes the headers that every answer carries and returns the request's id. The Date is that of virtual time:
+// SDKs correct their clocks by it.
+func (s *Server) Stamp(w http.ResponseWriter) string {
+	id := s.NewID()
+	w.Header().Set("Date", s.Now().UTC().Format(http.TimeFormat))
+	w.Header().Set("x-amzn-RequestId", id)
+	return id
+}
+
+type call struct {
+	service   *service
+	operation Operation
+	request   *Request
+	region    string
+	signed    bool
+	key       string
+}
+
+// route finds the operation that a request names: X-Amz-Target for JSON services, Action with Version for query ones.
+func (s *Server) route(hr *http.Request, body []byte, id string) (*call, error) {
+	scope, signed := credentialOf(hr)
+	c := &call{signed: signed, key: scope.AccessKeyID, region: scope.Region}
+	request := &Request{Context: hr.Context(), Region: s.Region, Account: s.Account, Host: hr.Host, Body: body, HTTP: hr}
+	if signed {
+		request.Region = scope.Region
+	}
+	if target := hr.Header.Get("X-Amz-Target"); target != "" {
+		prefix, action, _ := strings.Cut(target, ".")
+		for _, js := range s.JSON {
+			if js.TargetPrefix == prefix {
+				c.service = &service{
+					name: js.Name, dialect: &jsonDialect, operations: js.Operations,
+					result: func(w http.ResponseWriter, v any) error { return js.writeResult(w, hr, v) },
+					fail:   func(w http.ResponseWriter, e *Error) { js.writeError(w, hr, e) },
+				}
+				request.Action = action
+			}
+		}
+		if c.service == nil {
+			return nil, NotModelled("the service behind X-Amz-Target %q", target)
+		}
+	} else if form, ok := formOf(hr, body); ok {
+		action, version := form.Get("Action"), form.Get("Version")
+		for _, qs := range s.Query {
+			if qs.Version == version && (!signed || scope.Service == qs.Name || qs.Operations[action] != nil) {
+				c.service = &service{
+					name: qs.Name, dialect: &queryDialect, operations: qs.Operations,
+					result: func(w http.ResponseWriter, v any) error { return qs.writeResult(w, action, id, v) },
+					fail:   func(w http.ResponseWriter, e *Error) { qs.writeError(w, id, e) },
+				}
+				request.Action, request.Form = action, form
+			}
+		}
+		if c.service == nil {
+			return nil, NotModelled("the query API %s of version %s (service %q)", action, version, scope.Service)
+		}
+	} else {
+		return nil, NotModelled("%s %s (service %q)", hr.Method, hr.URL.Path, scope.Service)
+	}
+	request.Service, request.dialect = c.service.name, c.service.dialect
+	c.operation, c.request = c.service.operations[request.Action], request
+	return c, nil
+}
+
+// run executes a call with the world locked and writes its journal entry.
+func (s *Server) run(c *call) (result any, err error) {
+	s.World.Lock()
+	defer s.World.Unlock()
+	r := c.request
+	s.open(r)
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler { // the connection is cut: there is no status to record
+				panic(p)
+			}
+			err = fmt.Errorf("%s:%s: %v", r.Service, r.Action, p)
+		}
+		r.Finish(err)
+	}()
+	if err := s.admit(c); err != nil {
+		return nil, err
+	}
+	if s.Intercept != nil {
+		if err := s.Intercept(r); err != nil {
+			return nil, err
+		}
+	}
+	if c.operation == nil {
+		return nil, NotModelled("%s:%s", r.Service, r.Action)
+	}
+	result, err = c.operation(r)
+	if r.Cut {
+		panic(http.ErrAbortHandler)
+	}
+	return result, err
+}
+
+// admit says who the caller is, or refuses as the service would.
+func (s *Server) admit(c *call) error {
+	r := c.request
+	if s.Unsigned[r.Service+":"+r.Action] {
+		return nil
+	}
+	if !c.signed {
+		e := r.dialect.missingToken
+		return &e
+	}
+	caller, err := s.Identify(c.key, r.Now)
+	if refusal := r.refuse(err); refusal != nil {
+		return refusal
+	}
+	r.Caller = caller
+	r.Note(func(e *Entry) { e.Caller = caller.ARN })
+	if c.region != s.Region && !s.GlobalServices[r.Service] {
+		return NotModelled("the region %q: this sandbox is %s in account %s", c.region, s.Region, s.Account)
+	}
+	return nil
+}
+
+func (r *Request) refuse(err error) error {
+	var refusal Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrExpiredCredentials):
+		refusal = r.dialect.expiredToken
+	case errors.Is(err, ErrUnknownCredentials):
+		refusal = r.dialect.unknownToken
+	default:
+		return err
+	}
+	return &refusal
+}
+
+// open gives the request its time, moves the world up to it, and begins its journal entry.
+func (s *Server) open(r *Request) {
+	r.Now = s.Now()
+	if s.Advance != nil {
+		s.Advance(r.Now)
+	}
+	r.journal = &s.Journal
+	r.entry = &Entry{Time: r.Now, Service: r.Service, Action: r.Action, Caller: r.Caller.ARN, Mutating: Mutating(r.Action)}
+	s.Journal.open(r.entry)
+}
+
+// Finish writes the outcome into the journal entry; err is nil for success.
+func (r *Request) Finish(err error) {
+	r.Note(func(e *Entry) {
+		if err == nil {
+			e.Status = http.StatusOK
+			return
+		}
+		refusal := asError(err)
+		e.Status, e.Code = refusal.HTTPStatus(), refusal.Code
+	})
+}
+
+// Registry opens a request to the image registry, which stands for one action of the ECR API in permissions, quotas and
+// the journal. The holder of the world's lock calls it; the returned error is an injected fault or nil, and the caller
+// ends the request with Finish.
+func (s *Server) Registry(hr *http.Request, action string, caller Caller) (*Request, error) {
+	r := &Request{
+		Context: hr.Context(), Service: "ecr", Action: action, Region: s.Region, Account: s.Account,
+		Host: hr.Host, Caller: caller, HTTP: hr, dialect: &registryDialect,
+	}
+	s.open(r)
+	r.Note(func(e *Entry) { e.Request = hr.Method + " " + hr.URL.RequestURI() })
+	if s.Intercept != nil {
+		return r, s.Intercept(r)
+	}
+	return r, nil
+}
+
+// fail answers a request that no service could be found for, in the envelope that its client most likely reads.
+func fail(w http.ResponseWriter, hr *http.Request, err error) {
+	if hr.Header.Get("X-Amz-Target") != "" {
+		(&JSONService{}).writeError(w, hr, asError(err))
+		return
+	}
+	(&QueryService{}).writeError(w, "", asError(err))
+}
+
+// formOf returns the parameters of a query request, sent as a form or in the URL.
+func formOf(hr *http.Request, body []byte) (url.Values, bool) {
+	form := hr.URL.Query()
+	if strings.HasPrefix(hr.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		posted, err := url.ParseQuery(string(body))
+		if err != nil {
+			return nil, false
+		}
+		form = posted
+	}
+	return form, form.Get("Action") != ""
+}
