@@ -1,0 +1,39 @@
+# Short names for what is typed often. Each target is one command that works without make as well.
+GO ?= go
+# Static, stripped, and the same bytes wherever it is built.
+BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w'
+
+.PHONY: help
+help: ## Say what there is
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+.PHONY: build
+build: ## Build every binary into bin/
+	$(BUILD) -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: ## A whole release against the embedded AWS stand-in
+	$(GO) run ./cmd/connect2 demo
+
+.PHONY: test
+test: ## The tests of every package
+	$(GO) test ./...
+
+.PHONY: race
+race: ## The same under the race detector
+	$(GO) test -race ./...
+
+.PHONY: lint
+lint: ## gofmt, vet, golangci-lint, actionlint
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) tool -modfile=tools/golangci-lint/go.mod golangci-lint run
+	$(GO) tool -modfile=tools/actionlint/go.mod actionlint
+
+.PHONY: generate
+generate: ## Write action.yml files, README tables and IAM policies anew
+	$(GO) generate ./...
+
+.PHONY: ci
+ci: ## What a change must pass
+	.ci/run

@@ -1,0 +1,1 @@
+"""The Connect 2.0 API."""
