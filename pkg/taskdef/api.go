@@ -1,0 +1,170 @@
+package taskdef
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
+)
+
+// Client is the part of the ECS API that task definitions need. Describe and Register must go through the SDK's own
+// client, or one around it: the documents pass through its middleware.
+type Client interface {
+	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
+	RegisterTaskDefinition(context.Context, *ecs.RegisterTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.RegisterTaskDefinitionOutput, error)
+	DeregisterTaskDefinition(context.Context, *ecs.DeregisterTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DeregisterTaskDefinitionOutput, error)
+}
+
+// ErrNotFound says that a family or revision does not exist.
+var ErrNotFound = errors.New("no such task definition")
+
+// ContentTag is the key of the tag that holds the ContentHash of what was sent. A later run compares with it, so that
+// defaults that the API fills in, and this package does not know, do not make equal content look different.
+const ContentTag = "connect2:content"
+
+// Revision is a registered task definition.
+type Revision struct {
+	ARN      string
+	Family   string
+	Number   int
+	Active   bool // an INACTIVE revision cannot be newly deployed
+	Document Document
+	Tags     map[string]string
+
+	// Untagged is the denial that made Register leave the tags out; nil otherwise.
+	Untagged error
+}
+
+// Name returns FAMILY:NUMBER.
+func (r *Revision) Name() string { return r.Family + ":" + strconv.Itoa(r.Number) }
+
+// Holds reports whether registering the document again would change nothing: see Equal.
+func (r *Revision) Holds(d Document) bool {
+	if r == nil || r.Family != d.Family() {
+		return false
+	}
+	return r.Tags[ContentTag] == d.ContentHash() || Equal(d, r.Document)
+}
+
+// Describe returns a revision, given by ARN, FAMILY:NUMBER, or FAMILY for the newest ACTIVE one. Where it does not exist
+// the error is ErrNotFound: the API answers ClientException "Unable to describe task definition." then.
+func Describe(ctx context.Context, client Client, ref string) (*Revision, error) {
+	var raw []byte
+	_, err := client.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{
+		TaskDefinition: aws.String(ref),
+		Include:        []types.TaskDefinitionField{types.TaskDefinitionFieldTags},
+	}, keepRaw(&raw))
+	if code(err) == "ClientException" {
+		return nil, fmt.Errorf("task definition %s: %w (%w)", ref, ErrNotFound, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("describing task definition %s: %w", ref, err)
+	}
+	revision, err := revisionOf(raw)
+	if err != nil {
+		return nil, fmt.Errorf("reading the description of task definition %s: %w", ref, err)
+	}
+	return revision, nil
+}
+
+// Register registers the document as the family's next revision, with its tags. Tags that the document holds already win.
+// Where the caller may register but not tag (ecs:TagResource), it registers without tags and says so in Untagged.
+func Register(ctx context.Context, client Client, d Document, tags map[string]string) (*Revision, error) {
+	if d.Family() == "" {
+		return nil, errors.New("registering a task definition: the document names no family")
+	}
+	d = d.Registrable()
+	revision, err := register(ctx, client, d.withTags(tags))
+	if err != nil && len(tags) > 0 && code(err) == "AccessDeniedException" && strings.Contains(err.Error(), "ecs:TagResource") {
+		denied := err
+		if revision, err = register(ctx, client, d); err == nil {
+			revision.Untagged = denied
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("registering a revision of task definition %s: %w", d.Family(), err)
+	}
+	return revision, nil
+}
+
+func register(ctx context.Context, client Client, d Document) (*Revision, error) {
+	var raw []byte
+	_, err := client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{ // what the SDK insists on; the body is replaced
+		Family:               aws.String(d.Family()),
+		ContainerDefinitions: []types.ContainerDefinition{},
+	}, sendRaw(d.JSON()), keepRaw(&raw))
+	if err != nil {
+		return nil, err
+	}
+	return revisionOf(raw)
+}
+
+// withTags returns the document with a tags member, as RegisterTaskDefinition takes it, or as it is where there are none.
+func (d Document) withTags(tags map[string]string) Document {
+	list := &value{kind: '[', items: append([]*value(nil), d.root.get("tags").list()...)}
+	there := tagsOf(d.root.get("tags"))
+	for _, key := range sortedKeys(tags) {
+		if _, kept := there[key]; !kept {
+			tag := (&value{kind: '{'}).with("key", stringValue(key)).with("value", stringValue(tags[key]))
+			list.items = append(list.items, tag)
+		}
+	}
+	if len(list.items) == 0 {
+		return d
+	}
+	return Document{root: d.root.with("tags", list)}
+}
+
+// Deregister makes a revision INACTIVE: tasks that run go on, new ones cannot start from it. The caller must know that no
+// service is on it.
+func Deregister(ctx context.Context, client Client, arn string) error {
+	_, err := client.DeregisterTaskDefinition(ctx, &ecs.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(arn)})
+	if err != nil {
+		return fmt.Errorf("deregistering task definition %s: %w", arn, err)
+	}
+	return nil
+}
+
+// revisionOf reads the answer of Describe or Register.
+func revisionOf(raw []byte) (*Revision, error) {
+	if raw == nil {
+		return nil, errors.New("the answer did not pass through the SDK's middleware")
+	}
+	d, err := Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	revision := &Revision{ARN: d.ARN(), Document: d, Tags: d.tags, Active: d.text("status") == string(types.TaskDefinitionStatusActive)}
+	d.Field("revision", &revision.Number)
+	revision.Family = d.Family()
+	return revision, nil
+}
+
+// code returns the error code of an API error, or "".
+func code(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+// Name shortens the ARN of a task definition to FAMILY:NUMBER; anything else is returned as it is.
+func Name(arn string) string {
+	if _, name, found := strings.Cut(arn, ":task-definition/"); found {
+		return name
+	}
+	return arn
+}
+
+// Family returns the family of an ARN, of FAMILY:NUMBER or of FAMILY.
+func Family(ref string) string {
+	name, _, _ := strings.Cut(Name(ref), ":")
+	return name
+}
