@@ -1,0 +1,111 @@
+package action
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Help returns what `connect2 NAME --help` prints: what the action does, its flags with their defaults, its outputs, and
+// examples.
+func (a *Action) Help() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\nUsage: connect2 %s --flag VALUE ...\n", a.Meta.Description, a.Meta.Name)
+	if a.Meta.Doc != "" {
+		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(a.Meta.Doc))
+	}
+	if len(a.Meta.Examples) > 0 {
+		b.WriteString("\nExamples:\n")
+		for _, e := range a.Meta.Examples {
+			fmt.Fprintf(&b, "  # %s\n  connect2 %s %s\n", e.Title, a.Meta.Name, strings.TrimSpace(e.Args))
+		}
+	}
+	b.WriteString("\nFlags:\n")
+	for _, f := range a.Inputs() {
+		fmt.Fprintf(&b, "  --%s%s%s\n", f.Name, f.placeholder(), f.remark())
+		for _, line := range wrap(f.Doc, 100) {
+			fmt.Fprintf(&b, "        %s\n", line)
+		}
+	}
+	b.WriteString("  --json\n        Print the outputs as one JSON object on standard output; events go to standard error.\n")
+	b.WriteString("  --debug\n        Tell more.\n")
+	b.WriteString("\nOutputs:\n")
+	for _, f := range a.Outputs() {
+		fmt.Fprintf(&b, "  %s\n", f.Name)
+		for _, line := range wrap(f.Doc, 100) {
+			fmt.Fprintf(&b, "        %s\n", line)
+		}
+	}
+	b.WriteString("\n" + ExitCodes)
+	return b.String()
+}
+
+// ExitCodes explains the exit codes, for help texts.
+const ExitCodes = `Exit codes:
+    0  succeeded, or nothing was to be done
+    1  invalid: a check failed before anything was changed
+    2  failed or rolled-back: the previous state is in force
+    3  stuck: failed and could not be put back, act now
+    4  superseded by a newer deployment
+    5  timed-out
+    6  unknown: contact or credentials lost
+   70  a defect of this program
+  130  cancelled
+`
+
+func (f Field) placeholder() string {
+	switch {
+	case f.Kind == Bool:
+		return ""
+	case f.Secret:
+		return " env:NAME|file:PATH"
+	case len(f.Enum) > 0:
+		return " " + strings.Join(f.Enum, "|")
+	}
+	return " " + map[Kind]string{
+		String: "TEXT", Int: "N", Duration: "DURATION", List: "A,B", Map: "KEY=VALUE", JSON: "JSON",
+	}[f.Kind]
+}
+
+// remark says what else is to be known about a flag, in brackets.
+func (f Field) remark() string {
+	var notes []string
+	if f.Required {
+		notes = append(notes, "required")
+	}
+	if f.Default != "" {
+		notes = append(notes, "default "+f.Default)
+	}
+	if f.Kind == List || f.Kind == Map {
+		notes = append(notes, "may be repeated")
+	}
+	if r := f.rangeText(); r != "" {
+		notes = append(notes, strings.TrimSpace(r))
+	}
+	for _, alias := range f.Aliases {
+		notes = append(notes, "also --"+alias.Name)
+	}
+	if len(notes) == 0 {
+		return ""
+	}
+	return "  [" + strings.Join(notes, "; ") + "]"
+}
+
+// wrap breaks a text between words into lines of at most width bytes.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}

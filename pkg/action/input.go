@@ -1,0 +1,306 @@
+package action
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// given is one value of an input, before it is decoded.
+type given struct {
+	as    string // the name under which it was given, for messages: "cluster", "--cluster"
+	value string
+}
+
+// source is everything that was given: by the field's name, in the order of fields; and what was wrong with the giving.
+type source struct {
+	values   map[string][]given
+	problems []error
+	dashes   string // what stands before a name: "--" for flags
+}
+
+// fromEnvironment collects the inputs that the runner passes to a container: INPUT_ and the name in upper case with blanks
+// turned to "_" (hyphens stay). environ is in the form of os.Environ.
+func fromEnvironment(fields []Field, environ []string) source {
+	s := source{values: map[string][]given{}}
+	names := map[string]Field{}
+	aliases := map[string]Alias{}
+	for _, f := range fields {
+		names[inputVariable(f.Name)] = f
+		for _, alias := range f.Aliases {
+			names[inputVariable(alias.Name)] = f
+			aliases[inputVariable(alias.Name)] = alias
+		}
+	}
+	environ = slices.Sorted(slices.Values(environ)) // messages come in one order, whatever the environment's
+	for _, entry := range environ {
+		variable, value, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(variable, "INPUT_") || strings.TrimSpace(value) == "" {
+			continue // an input that is passed empty was not given: `with: {x: ${{ inputs.x }}}`
+		}
+		f, ok := names[variable]
+		switch alias := aliases[variable]; {
+		case ok && alias.Name != "":
+			s.values[f.Name] = append(s.values[f.Name], given{as: alias.Name, value: alias.apply(value)})
+		case ok:
+			s.values[f.Name] = append(s.values[f.Name], given{as: f.Name, value: value})
+		case variable == "INPUT_ARGS", variable == "INPUT_ENTRYPOINT":
+			// `with: args` and `with: entrypoint` of any Docker action are the runner's own.
+		default:
+			written := strings.ToLower(strings.TrimPrefix(variable, "INPUT_"))
+			s.problems = append(s.problems, unknownInput(written, "", fields))
+		}
+	}
+	return s
+}
+
+func inputVariable(name string) string {
+	return "INPUT_" + strings.ToUpper(strings.ReplaceAll(name, " ", "_"))
+}
+
+// apply adds the alias's unit to a bare number.
+func (a Alias) apply(value string) string {
+	value = strings.TrimSpace(value)
+	if _, err := strconv.ParseUint(value, 10, 32); err == nil {
+		return value + a.Unit
+	}
+	return value
+}
+
+func unknownInput(written, dashes string, fields []Field) error {
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.Name)
+		for _, alias := range f.Aliases {
+			names = append(names, alias.Name)
+		}
+	}
+	kind := "input"
+	if dashes != "" {
+		kind = "flag"
+	}
+	if near := nearest(written, names); near != "" {
+		return fmt.Errorf("unknown %s %s%s: did you mean %s%s?", kind, dashes, written, dashes, near)
+	}
+	names = names[:0]
+	for _, f := range fields {
+		names = append(names, dashes+f.Name)
+	}
+	return fmt.Errorf("unknown %s %s%s: there are %s", kind, dashes, written, strings.Join(names, ", "))
+}
+
+// reservedFlags are the flags that every command has. No input may be named like one.
+var reservedFlags = []string{"help", "json", "debug"}
+
+// commandLine is what the arguments of a command ask for.
+type commandLine struct {
+	source
+	help, json, debug bool
+}
+
+// fromFlags reads `--name value`, `--name=value`, `--switch` for a bool, and repeated flags for lists and maps. A secret is
+// not taken from the command line, which other users of the machine can read: its flag names where it is, env:NAME or
+// file:PATH.
+func fromFlags(fields []Field, args []string, getenv func(string) string) commandLine {
+	c := commandLine{source: source{values: map[string][]given{}, dashes: "--"}}
+	problem := func(format string, a ...any) { c.problems = append(c.problems, fmt.Errorf(format, a...)) }
+	for len(args) > 0 {
+		arg := args[0]
+		args = args[1:]
+		if arg == "-h" {
+			arg = "--help"
+		}
+		name, value, hasValue := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+		if !strings.HasPrefix(arg, "--") || name == "" {
+			if single := strings.TrimLeft(strings.SplitN(arg, "=", 2)[0], "-"); strings.HasPrefix(arg, "-") && single != "" {
+				problem("%s: flags are written with two hyphens: --%s", arg, single)
+			} else {
+				problem("unexpected argument %q: inputs are given as --name value, a switch as --name=false", arg)
+			}
+			continue
+		}
+		if slices.Contains(reservedFlags, name) {
+			on := true
+			if hasValue {
+				var err error
+				if on, err = decodeBool(value); err != nil {
+					problem("--%s: %q: %w", name, value, err)
+				}
+			}
+			switch name {
+			case "help":
+				c.help = on
+			case "json":
+				c.json = on
+			case "debug":
+				c.debug = on
+			}
+			continue
+		}
+		f, alias, ok := fieldNamed(fields, name)
+		if !ok {
+			c.problems = append(c.problems, unknownInput(name, "--", fields))
+			if !hasValue && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+				args = args[1:] // its value, most likely: one problem is told once
+			}
+			continue
+		}
+		switch {
+		case hasValue:
+		case f.Kind == Bool:
+			value = "true"
+		case len(args) == 0 || strings.HasPrefix(args[0], "--"):
+			problem("--%s needs a value", name)
+			continue
+		default:
+			value, args = args[0], args[1:]
+		}
+		if f.Secret {
+			var err error
+			if value, err = secretFrom(value, getenv); err != nil {
+				problem("--%s: %w", name, err)
+				continue
+			}
+		}
+		c.values[f.Name] = append(c.values[f.Name], given{as: "--" + name, value: alias.apply(value)})
+	}
+	for _, f := range fields {
+		values := c.values[f.Name]
+		if len(values) < 2 || (f.Kind != List && f.Kind != Map) {
+			continue
+		}
+		all := make([]string, len(values))
+		for i, v := range values {
+			all[i] = v.value
+		}
+		c.values[f.Name] = []given{{as: values[0].as, value: strings.Join(all, "\n")}}
+	}
+	return c
+}
+
+// fieldNamed finds a field by its name or an alias.
+func fieldNamed(fields []Field, name string) (Field, Alias, bool) {
+	for _, f := range fields {
+		if f.Name == name {
+			return f, Alias{}, true
+		}
+		for _, alias := range f.Aliases {
+			if alias.Name == name {
+				return f, alias, true
+			}
+		}
+	}
+	return Field{}, Alias{}, false
+}
+
+func secretFrom(reference string, getenv func(string) string) (string, error) {
+	switch kind, name, _ := strings.Cut(reference, ":"); kind {
+	case "env":
+		if value := getenv(name); value != "" {
+			return value, nil
+		}
+		return "", fmt.Errorf("the environment variable %s is empty", name)
+	case "file":
+		b, err := os.ReadFile(name)
+		return strings.TrimRight(string(b), "\r\n"), err
+	}
+	return "", errors.New("a secret is not written on a command line: want env:NAME or file:PATH")
+}
+
+// decodeInto fills the struct in and returns every problem that the inputs have, in the order of the fields.
+func (s source) decodeInto(in reflect.Value, fields []Field) []error {
+	problems := slices.Clone(s.problems)
+	for _, f := range fields {
+		text, as, err := s.pick(f)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		if text == "" {
+			if f.Required {
+				problems = append(problems, fmt.Errorf("%s is required: %s", as, f.Doc))
+				continue
+			}
+			if text = f.Default; text == "" {
+				continue
+			}
+		}
+		value, err := f.decode(text)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %s: %w", as, f.shown(text), err))
+			continue
+		}
+		setField(in.FieldByIndex(f.index), value)
+	}
+	for _, err := range validate(in) {
+		if !slices.ContainsFunc(problems, func(p error) bool { return p.Error() == err.Error() }) {
+			problems = append(problems, err)
+		}
+	}
+	return problems
+}
+
+// pick chooses the text of a field among what was given under its name and its aliases.
+func (s source) pick(f Field) (text, as string, err error) {
+	values := s.values[f.Name]
+	as = s.dashes + f.Name
+	for i, v := range values {
+		value := v.value
+		if f.Kind != JSON && f.Kind != Map {
+			value = strings.TrimSpace(value)
+		} else if strings.TrimSpace(value) == "" {
+			value = ""
+		}
+		if i > 0 && value != text {
+			if v.as == as {
+				return "", as, fmt.Errorf("%s is given twice, as %s and as %s: give it once", as, f.shown(text), f.shown(value))
+			}
+			return "", as, fmt.Errorf("%s and %s are one input, given as %s and as %s: give one of them", as, v.as, f.shown(text), f.shown(value))
+		}
+		text, as = value, v.as
+	}
+	return text, as, nil
+}
+
+// shown is a value as a message may show it.
+func (f Field) shown(text string) string {
+	if f.Secret {
+		return "(a secret)"
+	}
+	if short := cutBytes(text, 80); short != text {
+		text = short + "…"
+	}
+	return strconv.Quote(text)
+}
+
+// setField stores a decoded value, also in a field of a named type.
+func setField(field reflect.Value, value any) {
+	if field.Kind() == reflect.Pointer {
+		field.Set(reflect.New(field.Type().Elem()))
+		field = field.Elem()
+	}
+	field.Set(reflect.ValueOf(value).Convert(field.Type()))
+}
+
+// validate calls the checks of the inputs and of the structs embedded in them.
+func validate(in reflect.Value) []error {
+	var problems []error
+	for i := range in.NumField() {
+		if f := in.Type().Field(i); f.Anonymous && f.IsExported() && f.Type.Kind() == reflect.Struct {
+			problems = append(problems, validate(in.Field(i))...)
+		}
+	}
+	if v, ok := in.Addr().Interface().(Validator); ok {
+		for _, err := range v.Validate() {
+			// A method that is promoted from an embedded struct is met twice.
+			if err != nil && !slices.ContainsFunc(problems, func(p error) bool { return p.Error() == err.Error() }) {
+				problems = append(problems, err)
+			}
+		}
+	}
+	return problems
+}

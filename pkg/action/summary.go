@@ -1,0 +1,80 @@
+package action
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// summaryLimit is the size in bytes over which GitHub drops the whole summary of a step.
+const summaryLimit = 1 << 20
+
+// summaryNote ends a summary that was cut. Its length is kept free.
+const summaryNote = "\n\n> **This summary was cut** at GitHub's limit of 1 MiB. The step's log has the rest.\n"
+
+// summary is the step's summary file.
+type summary struct {
+	file  string
+	full  bool // nothing more fits
+	wrote bool // something was handed in, whether or not there is a file
+}
+
+func (s *summary) append(markdown string) error {
+	if strings.TrimSpace(markdown) == "" {
+		return nil
+	}
+	s.wrote = true
+	if s.file == "" || s.full {
+		return nil
+	}
+	f, err := os.OpenFile(s.file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat() // other commands of the same step write to the same file
+	if err != nil {
+		return err
+	}
+	text, whole := fitSummary(markdown, int(min(info.Size(), summaryLimit)))
+	s.full = !whole
+	if _, err := f.WriteString(text); err != nil {
+		return fmt.Errorf("append to %s: %w", s.file, err)
+	}
+	return f.Close()
+}
+
+// fitSummary returns what of the Markdown may be appended to a file that has used bytes already. A text that is cut ends
+// after a whole line, with its code fence and its folded section closed, so that the note is readable.
+func fitSummary(markdown string, used int) (text string, whole bool) {
+	markdown = strings.ToValidUTF8(strings.TrimRight(markdown, "\n"), "\uFFFD") + "\n\n"
+	const closers = "\n```\n\n</details>\n"
+	budget := summaryLimit - used - len(summaryNote) - len(closers)
+	if len(markdown) <= budget {
+		return markdown, true
+	}
+	if budget <= 0 {
+		return "", false
+	}
+	text = cutBytes(markdown, budget)
+	if end := strings.LastIndexByte(text, '\n'); end >= 0 {
+		text = text[:end+1]
+	}
+	if openFence(text) {
+		text += "\n```\n"
+	}
+	if strings.Count(text, "<details") > strings.Count(text, "</details") {
+		text += "\n</details>\n"
+	}
+	return text + summaryNote, false
+}
+
+func openFence(markdown string) bool {
+	open := false
+	for line := range strings.Lines(markdown) {
+		if strings.HasPrefix(strings.TrimLeft(line, " "), "```") {
+			open = !open
+		}
+	}
+	return open
+}

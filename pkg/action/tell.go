@@ -1,0 +1,137 @@
+package action
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// tell closes the story: one error with the root cause as its title where the run failed, one line where it did not, and a
+// job summary where the run wrote none of its own.
+func (a *Action) tell(env *Env, outcome Outcome, outputs []output, err error, took time.Duration) {
+	log := env.Log
+	log.Progressf("")
+	if outcome.ExitCode() == 0 {
+		log.Eventf("%s: %s after %s", a.Meta.Name, outcome, Took(took))
+		if !log.summarised() {
+			log.Summary(a.successSummary(outcome, outputs))
+		}
+		return
+	}
+	title, message, advice := failureTexts(a.Meta.Name, outcome, err)
+	if outcome == Invalid && isInputProblem(err) {
+		advice = fmt.Sprintf("`connect2 %s --help` and actions/%s/README.md list the inputs. Nothing was changed.", a.Meta.Name, a.Meta.Name)
+	}
+	text := message
+	if advice != "" {
+		text += "\n" + advice
+	}
+	log.rootCause(title, text)
+	log.Eventf("%s: %s after %s (exit %d)", a.Meta.Name, outcome, Took(took), outcome.ExitCode())
+	if !log.summarised() {
+		log.Summary(a.failureSummary(outcome, title, message, advice))
+	}
+}
+
+func isInputProblem(err error) bool {
+	var problems problemsError
+	return errors.As(err, &problems)
+}
+
+// failureTexts returns what a failure is told with. The title is the root cause where somebody found it, otherwise what the
+// outcome means.
+func failureTexts(name string, outcome Outcome, err error) (title, message, advice string) {
+	for e := err; e != nil; {
+		var failure *Error
+		if !errors.As(e, &failure) {
+			break
+		}
+		if title == "" {
+			title = failure.Title
+		}
+		if advice == "" {
+			advice = failure.Advice
+		}
+		e = failure.Err
+	}
+	if title == "" {
+		title = name + " " + outcomeTitles[outcome]
+	}
+	message = "The run reported no error."
+	if err != nil {
+		message = err.Error()
+	}
+	if advice == "" {
+		advice = outcomeAdvice[outcome]
+	}
+	return oneLine(title), message, advice
+}
+
+var outcomeTitles = map[Outcome]string{
+	Invalid:    "stopped before anything was changed",
+	Failed:     "failed; the previous state is in force",
+	RolledBack: "failed and was rolled back",
+	Stuck:      "failed and could not be put back",
+	Superseded: "was superseded by a newer deployment",
+	TimedOut:   "ran out of time",
+	Unknown:    "lost sight of what is running",
+	Cancelled:  "was cancelled",
+	Defect:     "met a defect of its own",
+}
+
+var outcomeAdvice = map[Outcome]string{
+	Stuck:   "Act now: what runs is neither the old state nor the new one.",
+	Unknown: "Look at the service before repeating the run: the change may or may not have arrived.",
+}
+
+func (a *Action) successSummary(outcome Outcome, outputs []output) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### ✅ %s: %s\n\n| output | value |\n|---|---|\n", a.Meta.Name, outcome)
+	for _, o := range outputs {
+		if o.text != "" && o.name != "outcome" {
+			fmt.Fprintf(&b, "| %s | %s |\n", o.name, codeCell(o.text))
+		}
+	}
+	return b.String()
+}
+
+func (a *Action) failureSummary(outcome Outcome, title, message, advice string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### ❌ %s: %s\n\n**%s**\n\n%s\n", a.Meta.Name, outcome, escapeMarkdown(title), codeBlock(message))
+	if advice != "" {
+		fmt.Fprintf(&b, "\n%s\n", advice)
+	}
+	return b.String()
+}
+
+// codeCell is a text as code in a cell of a Markdown table.
+func codeCell(s string) string {
+	s = cutBytes(oneLine(s), 300)
+	s = strings.ReplaceAll(strings.ReplaceAll(s, "`", "'"), "|", `\|`)
+	return "`" + s + "`"
+}
+
+// codeBlock is a text as it is, in a fence that is longer than any in the text.
+func codeBlock(s string) string {
+	fence := "```"
+	for strings.Contains(s, fence) {
+		fence += "`"
+	}
+	return fence + "text\n" + strings.Join(cleanLines(s, false), "\n") + "\n" + fence
+}
+
+// escapeMarkdown keeps text from being read as Markdown or HTML.
+func escapeMarkdown(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", ">", "&gt;", "[", `\[`, "|", `\|`).Replace(s)
+}
+
+// summarised says whether the run handed in a summary of its own.
+func (l *Log) summarised() bool {
+	if l == nil {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.summary.wrote
+}
