@@ -1,0 +1,251 @@
+package image
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/google/go-containerregistry/pkg/registry"
+)
+
+// fakeHost is the ECR registry of the tests. Nothing in the code under test may build it.
+const fakeHost = "123456789012.dkr.ecr.us-west-2.amazonaws.com"
+
+// fakeECR is a registry in this process with ECR's API beside it. Its storage is go-containerregistry's; what it adds is the
+// token, the journal, and faults.
+type fakeECR struct {
+	handler http.Handler
+
+	mu       sync.Mutex
+	tokens   int                                // given out so far; only the newest is valid
+	fault    func(*http.Request) *http.Response // answers instead of the registry when not nil
+	requests []string                           // METHOD PATH of the registry
+	repos    map[string]*ecrtypes.Repository    // by name
+	pushed   map[string]map[string]time.Time    // repository: digest: when
+	tags     map[string]map[string]string       // repository: tag: digest
+	denyAPI  map[string]bool                    // API actions that are refused
+}
+
+func newFakeECR(t testing.TB, repositories ...string) *fakeECR {
+	t.Helper()
+	f := &fakeECR{
+		handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true)),
+		repos:   map[string]*ecrtypes.Repository{}, pushed: map[string]map[string]time.Time{}, tags: map[string]map[string]string{},
+		denyAPI: map[string]bool{},
+	}
+	for _, name := range repositories {
+		f.add(name)
+	}
+	return f
+}
+
+func (f *fakeECR) add(name string) *ecrtypes.Repository {
+	f.repos[name] = &ecrtypes.Repository{
+		RepositoryName: aws.String(name), RepositoryUri: aws.String(fakeHost + "/" + name), RegistryId: aws.String("123456789012"),
+		ImageTagMutability: ecrtypes.ImageTagMutabilityMutable,
+	}
+	f.pushed[name], f.tags[name] = map[string]time.Time{}, map[string]string{}
+	return f.repos[name]
+}
+
+// registries returns the way to the fake; events are handed to observe.
+func (f *fakeECR) registries(observe func(Event)) *Registries {
+	return &Registries{ECR: func(string) ECR { return f }, Transport: f, Observe: observe}
+}
+
+// RoundTrip serves a registry request.
+func (f *fakeECR) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	f.requests = append(f.requests, req.Method+" "+req.URL.Path)
+	fault, valid := f.fault, f.tokens
+	f.mu.Unlock()
+	answer := func(status int, body string) (*http.Response, error) {
+		rec := httptest.NewRecorder()
+		rec.WriteHeader(status)
+		if req.Method != http.MethodHead {
+			io.WriteString(rec, body)
+		}
+		res := rec.Result()
+		res.Request = req
+		return res, nil
+	}
+	if req.Header.Get("Authorization") != "Basic "+fakeToken(valid) {
+		return answer(403, `{"errors":[{"code":"DENIED","message":"Your authorization token has expired. Reauthenticate and try again."}]}`)
+	}
+	if fault != nil {
+		if res := fault(req); res != nil {
+			if res.StatusCode == 0 {
+				return nil, io.ErrUnexpectedEOF // the connection is cut
+			}
+			res.Request = req
+			return res, nil
+		}
+	}
+	_, rest, _ := strings.Cut(req.URL.Path, "/v2/")
+	for name, repo := range f.repos {
+		what, found := strings.CutPrefix(rest, name+"/manifests/")
+		if !found || req.Method != http.MethodPut || IsDigest(what) {
+			continue
+		}
+		f.mu.Lock()
+		held := f.tags[name][what]
+		f.mu.Unlock()
+		if held != "" && repo.ImageTagMutability == ecrtypes.ImageTagMutabilityImmutable {
+			return answer(400, fmt.Sprintf(`{"errors":[{"code":"TAG_INVALID","message":"The image tag '%s' already exists in the '%s' `+
+				`repository and cannot be overwritten because the tag is immutable."}]}`, what, name))
+		}
+	}
+	rec := httptest.NewRecorder()
+	clone := req.Clone(req.Context())
+	if clone.Body == nil {
+		clone.Body = http.NoBody
+	}
+	f.handler.ServeHTTP(rec, clone)
+	if rec.Code == http.StatusCreated && req.Method == http.MethodPut && strings.Contains(rest, "/manifests/") {
+		name, what, _ := strings.Cut(rest, "/manifests/")
+		digest := rec.Header().Get("Docker-Content-Digest")
+		f.mu.Lock()
+		f.pushed[name][digest] = time.Now()
+		if !IsDigest(what) {
+			f.tags[name][what] = digest
+		}
+		f.mu.Unlock()
+	}
+	res := rec.Result()
+	res.Request = req
+	return res, nil
+}
+
+// journal returns the requests since the last call, of one method or of all.
+func (f *fakeECR) journal(methods ...string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []string
+	for _, r := range f.requests {
+		method, _, _ := strings.Cut(r, " ")
+		if len(methods) == 0 || slices.Contains(methods, method) {
+			out = append(out, r)
+		}
+	}
+	f.requests = nil
+	return out
+}
+
+func (f *fakeECR) setFault(fault func(*http.Request) *http.Response) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fault = fault
+}
+
+func refuse(status int, code, message string) *http.Response {
+	rec := httptest.NewRecorder()
+	rec.WriteHeader(status)
+	fmt.Fprintf(rec, `{"errors":[{"code":%q,"message":%q}]}`, code, message)
+	return rec.Result()
+}
+
+func fakeToken(n int) string {
+	return base64.StdEncoding.EncodeToString([]byte(fmt.Sprintf("AWS:secret-password-%d", n)))
+}
+
+func (f *fakeECR) denied(action string) error {
+	if f.denyAPI[action] {
+		return fmt.Errorf("AccessDeniedException: not authorized to perform: ecr:%s", action)
+	}
+	return nil
+}
+
+func (f *fakeECR) GetAuthorizationToken(context.Context, *ecr.GetAuthorizationTokenInput, ...func(*ecr.Options)) (*ecr.GetAuthorizationTokenOutput, error) {
+	if err := f.denied("GetAuthorizationToken"); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tokens++
+	return &ecr.GetAuthorizationTokenOutput{AuthorizationData: []ecrtypes.AuthorizationData{{
+		AuthorizationToken: aws.String(fakeToken(f.tokens)), ExpiresAt: aws.Time(time.Now().Add(12 * time.Hour)),
+	}}}, nil
+}
+
+func (f *fakeECR) BatchGetImage(_ context.Context, in *ecr.BatchGetImageInput, _ ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error) {
+	if err := f.denied("BatchGetImage"); err != nil {
+		return nil, err
+	}
+	name, id := aws.ToString(in.RepositoryName), in.ImageIds[0]
+	if f.repos[name] == nil {
+		return nil, &ecrtypes.RepositoryNotFoundException{Message: aws.String("no such repository")}
+	}
+	what := aws.ToString(id.ImageDigest)
+	if what == "" {
+		what = aws.ToString(id.ImageTag)
+	}
+	req := httptest.NewRequest(http.MethodGet, (&url.URL{Scheme: "https", Host: fakeHost, Path: "/v2/" + name + "/manifests/" + what}).String(), nil)
+	rec := httptest.NewRecorder()
+	f.handler.ServeHTTP(rec, req)
+	if rec.Code != http.StatusOK {
+		return &ecr.BatchGetImageOutput{Failures: []ecrtypes.ImageFailure{{ImageId: &id, FailureCode: ecrtypes.ImageFailureCodeImageNotFound,
+			FailureReason: aws.String("Requested image not found")}}}, nil
+	}
+	raw := rec.Body.String()
+	return &ecr.BatchGetImageOutput{Images: []ecrtypes.Image{{
+		ImageId:       &ecrtypes.ImageIdentifier{ImageDigest: aws.String(sum([]byte(raw)).String()), ImageTag: id.ImageTag},
+		ImageManifest: aws.String(raw), ImageManifestMediaType: aws.String(rec.Header().Get("Content-Type")),
+	}}}, nil
+}
+
+func (f *fakeECR) ListImages(_ context.Context, in *ecr.ListImagesInput, _ ...func(*ecr.Options)) (*ecr.ListImagesOutput, error) {
+	if err := f.denied("ListImages"); err != nil {
+		return nil, err
+	}
+	out := &ecr.ListImagesOutput{}
+	for _, tag := range slices.Sorted(maps.Keys(f.tags[aws.ToString(in.RepositoryName)])) {
+		out.ImageIds = append(out.ImageIds, ecrtypes.ImageIdentifier{ImageTag: aws.String(tag)})
+	}
+	return out, nil
+}
+
+func (f *fakeECR) DescribeImages(_ context.Context, in *ecr.DescribeImagesInput, _ ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error) {
+	if err := f.denied("DescribeImages"); err != nil {
+		return nil, err
+	}
+	out := &ecr.DescribeImagesOutput{}
+	for digest, at := range f.pushed[aws.ToString(in.RepositoryName)] {
+		out.ImageDetails = append(out.ImageDetails, ecrtypes.ImageDetail{ImageDigest: aws.String(digest), ImagePushedAt: aws.Time(at)})
+	}
+	return out, nil
+}
+
+func (f *fakeECR) DescribeRepositories(_ context.Context, in *ecr.DescribeRepositoriesInput, _ ...func(*ecr.Options)) (*ecr.DescribeRepositoriesOutput, error) {
+	if err := f.denied("DescribeRepositories"); err != nil {
+		return nil, err
+	}
+	repo := f.repos[in.RepositoryNames[0]]
+	if repo == nil {
+		return nil, &ecrtypes.RepositoryNotFoundException{Message: aws.String("no such repository")}
+	}
+	return &ecr.DescribeRepositoriesOutput{Repositories: []ecrtypes.Repository{*repo}}, nil
+}
+
+func (f *fakeECR) CreateRepository(_ context.Context, in *ecr.CreateRepositoryInput, _ ...func(*ecr.Options)) (*ecr.CreateRepositoryOutput, error) {
+	if err := f.denied("CreateRepository"); err != nil {
+		return nil, err
+	}
+	return &ecr.CreateRepositoryOutput{Repository: f.add(aws.ToString(in.RepositoryName))}, nil
+}

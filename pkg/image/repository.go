@@ -1,0 +1,406 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// ManifestTypes are the media types of manifests and indexes that are asked for and accepted. Naming all of them keeps a
+// registry from translating a manifest into another form, and so into another digest.
+var ManifestTypes = []string{
+	string(types.OCIImageIndex), string(types.DockerManifestList), string(types.OCIManifestSchema1), string(types.DockerManifestSchema2),
+}
+
+// maxManifest bounds what is read for a manifest: ECR and others take 4 MiB.
+const maxManifest = 8 << 20
+
+// Repository is one repository of a registry, spoken to by the OCI distribution protocol
+// (https://github.com/opencontainers/distribution-spec). It is safe for concurrent use.
+type Repository struct {
+	Registry string // host[:port]
+	Name     string // path below the host
+	ECR      bool
+
+	base    url.URL
+	http    *http.Client
+	token   *ecrToken // of ECR, else nil
+	observe func(Event)
+	sent    atomic.Int64 // bytes of blobs, for Sending
+}
+
+// Repository returns the repository that a reference names. Credentials are asked for when the first request needs them.
+func (rs *Registries) Repository(ref Reference) (*Repository, error) {
+	r := &Repository{Registry: ref.Registry, Name: ref.Repository, ECR: rs.IsECR(ref.Registry), observe: rs.Observe}
+	if r.observe == nil {
+		r.observe = func(Event) {}
+	}
+	base := rs.Transport
+	if base == nil {
+		base = networkTransport()
+	}
+	r.base = url.URL{Scheme: "https", Host: ref.Registry}
+	switch {
+	case rs.atEndpoint(ref.Registry):
+		r.base.Scheme = rs.Endpoint.Scheme
+	case isLoopback(ref.Registry):
+		r.base.Scheme = "http"
+	}
+	if r.ECR {
+		client, _ := rs.ecrFor(ref.Registry)
+		r.token = &ecrToken{client: client, mask: rs.Mask}
+		r.http = &http.Client{Transport: base}
+		return r, nil
+	}
+
+	host := ref.Registry
+	if host == DockerHub {
+		host = name.DefaultRegistry
+		r.base.Host = host
+	}
+	var options []name.Option
+	if isLoopback(host) {
+		options = append(options, name.Insecure)
+	}
+	registry, err := name.NewRegistry(host, options...)
+	if err != nil {
+		return nil, fmt.Errorf("registry %q: %w", host, err)
+	}
+	keychain := rs.Keychain
+	if keychain == nil {
+		keychain = authn.DefaultKeychain
+	}
+	r.http = &http.Client{Transport: &lazyLogin{
+		registry: registry, keychain: keychain, base: tlsOnly{base},
+		scope: "repository:" + ref.Repository + ":",
+	}}
+	return r, nil
+}
+
+// Ref returns the reference of a tag or digest in the repository.
+func (r *Repository) Ref(tagOrDigest string) Reference {
+	ref := Reference{Registry: r.Registry, Repository: r.Name}
+	if IsDigest(tagOrDigest) {
+		ref.Digest = tagOrDigest
+	} else {
+		ref.Tag = tagOrDigest
+	}
+	return ref
+}
+
+// manifest is a stored manifest or index with the bytes that its digest covers.
+type manifest struct {
+	Digest    v1.Hash
+	MediaType types.MediaType
+	Raw       []byte
+}
+
+// manifest reads the manifest behind a tag or digest; an error that notFound tells is returned when there is none.
+func (r *Repository) manifest(ctx context.Context, tagOrDigest string) (*manifest, error) {
+	var m *manifest
+	err := r.retry(ctx, "reading manifest "+r.Ref(tagOrDigest).String(), func() error {
+		res, err := r.send(ctx, http.MethodGet, r.path("manifests", tagOrDigest), nil, http.Header{"Accept": ManifestTypes}, http.StatusOK)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		raw, err := io.ReadAll(io.LimitReader(res.Body, maxManifest+1))
+		if err != nil {
+			return err
+		}
+		if len(raw) > maxManifest {
+			return fatalf("the manifest of %s is larger than %d bytes", r.Ref(tagOrDigest), maxManifest)
+		}
+		m = &manifest{Digest: sum(raw), MediaType: mediaTypeOf(raw, res.Header.Get("Content-Type")), Raw: raw}
+		if IsDigest(tagOrDigest) && strings.HasPrefix(tagOrDigest, "sha256:") && m.Digest.String() != tagOrDigest {
+			return fmt.Errorf("the registry answered %s for %s", m.Digest, r.Ref(tagOrDigest))
+		}
+		return nil
+	})
+	return m, err
+}
+
+// hasManifest says whether a tag or digest resolves, and to which digest where the registry tells it.
+func (r *Repository) hasManifest(ctx context.Context, tagOrDigest string) (digest string, found bool, err error) {
+	err = r.retry(ctx, "looking for manifest "+r.Ref(tagOrDigest).String(), func() error {
+		res, err := r.send(ctx, http.MethodHead, r.path("manifests", tagOrDigest), nil, http.Header{"Accept": ManifestTypes}, http.StatusOK)
+		if err != nil {
+			return err
+		}
+		res.Body.Close()
+		digest, found = res.Header.Get("Docker-Content-Digest"), true
+		return nil
+	})
+	if notFound(err) {
+		return "", false, nil
+	}
+	return digest, found, err
+}
+
+// putManifest stores a manifest under a tag or its digest.
+func (r *Repository) putManifest(ctx context.Context, tagOrDigest string, m *manifest) error {
+	return r.retry(ctx, "storing manifest "+r.Ref(tagOrDigest).String(), func() error {
+		res, err := r.send(ctx, http.MethodPut, r.path("manifests", tagOrDigest), bytes.NewReader(m.Raw),
+			http.Header{"Content-Type": {string(m.MediaType)}}, http.StatusCreated, http.StatusOK, http.StatusAccepted)
+		if err != nil {
+			return err
+		}
+		return res.Body.Close()
+	})
+}
+
+// hasBlob says whether the repository has a blob.
+func (r *Repository) hasBlob(ctx context.Context, digest v1.Hash) (bool, error) {
+	err := r.retry(ctx, "looking for blob "+digest.String(), func() error {
+		res, err := r.send(ctx, http.MethodHead, r.path("blobs", digest.String()), nil, nil, http.StatusOK)
+		if err != nil {
+			return err
+		}
+		return res.Body.Close()
+	})
+	if notFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// openBlob starts reading a blob. The caller checks what it reads against the digest.
+func (r *Repository) openBlob(ctx context.Context, digest v1.Hash) (io.ReadCloser, error) {
+	var body io.ReadCloser
+	err := r.retry(ctx, "reading blob "+digest.String(), func() error {
+		res, err := r.send(ctx, http.MethodGet, r.path("blobs", digest.String()), nil, nil, http.StatusOK)
+		if err != nil {
+			return err
+		}
+		body = res.Body
+		return nil
+	})
+	return body, err
+}
+
+// readBlob reads a small blob, such as an image's configuration, wholly and checks it.
+func (r *Repository) readBlob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	if d.Size > maxManifest {
+		return nil, fmt.Errorf("blob %s is larger than %d bytes", d.Digest, maxManifest)
+	}
+	var raw []byte
+	err := r.retry(ctx, "reading blob "+d.Digest.String(), func() error {
+		body, err := r.openBlob(ctx, d.Digest)
+		if err != nil {
+			return fatal{err}
+		}
+		defer body.Close()
+		raw, err = io.ReadAll(io.LimitReader(body, maxManifest+1))
+		if err == nil && d.Digest.Algorithm == "sha256" && sum(raw) != d.Digest {
+			err = fmt.Errorf("blob %s reads as %s", d.Digest, sum(raw))
+		}
+		return err
+	})
+	return raw, err
+}
+
+// upload sends a blob, or has it mounted from another repository of the registry where from is not empty and the registry
+// agrees. The whole upload is begun anew when any part of it fails: ECR cannot resume one.
+func (r *Repository) upload(ctx context.Context, b Blob, from string) (mounted bool, err error) {
+	err = r.retry(ctx, "uploading blob "+b.Digest.String(), func() error {
+		start := r.path("blobs", "uploads") + "/"
+		if from != "" {
+			start += "?" + url.Values{"mount": {b.Digest.String()}, "from": {from}}.Encode()
+		}
+		res, err := r.send(ctx, http.MethodPost, start, nil, nil, http.StatusAccepted, http.StatusCreated)
+		if err != nil {
+			return err
+		}
+		res.Body.Close()
+		if mounted = res.StatusCode == http.StatusCreated && from != ""; mounted {
+			return nil
+		}
+		location, err := r.location(res)
+		if err != nil {
+			return err
+		}
+
+		// One PATCH with everything: of a chunked upload ECR answers a Range that does not move
+		// (https://github.com/aws/containers-roadmap/issues/2831).
+		body, err := b.Open(ctx)
+		if err != nil {
+			return fatal{err}
+		}
+		checked := &checkedReader{from: body, want: b.Descriptor, count: r.countSent}
+		defer body.Close()
+		res, err = r.sendSized(ctx, http.MethodPatch, location, checked, b.Size,
+			http.Header{"Content-Type": {"application/octet-stream"}}, http.StatusAccepted, http.StatusCreated, http.StatusNoContent)
+		if damage := checked.damage(); damage != nil {
+			return fatal{damage}
+		}
+		if err != nil {
+			r.sent.Add(-checked.done())
+			return err
+		}
+		res.Body.Close()
+		if next, err := r.location(res); err == nil {
+			location = next
+		}
+
+		commit, err := url.Parse(location)
+		if err != nil {
+			return fmt.Errorf("the registry's upload location %q: %w", location, err)
+		}
+		query := commit.Query()
+		query.Set("digest", b.Digest.String())
+		commit.RawQuery = query.Encode()
+		res, err = r.send(ctx, http.MethodPut, commit.String(), nil, nil, http.StatusCreated, http.StatusNoContent, http.StatusOK)
+		if err != nil {
+			r.sent.Add(-b.Size)
+			return err
+		}
+		return res.Body.Close()
+	})
+	return mounted, err
+}
+
+// countSent adds to the bytes sent and tells the observer about every 4 MiB.
+func (r *Repository) countSent(n int64) {
+	const step = 4 << 20
+	if now := r.sent.Add(n); now/step != (now-n)/step {
+		r.observe(Event{Kind: Sending, Size: now})
+	}
+}
+
+func (r *Repository) path(kind, what string) string {
+	return r.base.Scheme + "://" + r.base.Host + "/v2/" + r.Name + "/" + kind + "/" + what
+}
+
+// location returns where an upload goes on, as an absolute URL.
+func (r *Repository) location(res *http.Response) (string, error) {
+	value := res.Header.Get("Location")
+	u, err := url.Parse(value)
+	if err != nil || value == "" {
+		return "", fmt.Errorf("the registry answered %s without a usable upload location (%q)", res.Status, value)
+	}
+	return res.Request.URL.ResolveReference(u).String(), nil
+}
+
+// send does one request and returns the answer if its status is one of want; else a *RegistryError. The caller closes the body.
+func (r *Repository) send(ctx context.Context, method, url string, body *bytes.Reader, header http.Header, want ...int) (*http.Response, error) {
+	if body == nil {
+		return r.sendSized(ctx, method, url, nil, 0, header, want...)
+	}
+	return r.sendSized(ctx, method, url, body, int64(body.Len()), header, want...)
+}
+
+func (r *Repository) sendSized(ctx context.Context, method, url string, body io.Reader, size int64, header http.Header, want ...int) (*http.Response, error) {
+	if size == 0 {
+		body = http.NoBody
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		return nil, fatal{err}
+	}
+	req.ContentLength = size
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	req.Header.Set("User-Agent", "connect2")
+	var sentToken string
+	if r.token != nil && req.URL.Host == r.base.Host {
+		if sentToken, err = r.token.header(ctx); err != nil {
+			return nil, fatal{err}
+		}
+		req.Header.Set("Authorization", sentToken)
+	}
+	res, err := r.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	for _, status := range want {
+		if res.StatusCode == status {
+			return res, nil
+		}
+	}
+	defer res.Body.Close()
+	failure := newRegistryError(r, method, url, res)
+	failure.token = sentToken
+	return nil, failure
+}
+
+// lazyLogin logs in to a registry that is not ECR when the first request is made, and asks for the right to push only once
+// something is written.
+type lazyLogin struct {
+	registry name.Registry
+	keychain authn.Keychain
+	base     http.RoundTripper
+	scope    string
+
+	mu    sync.Mutex
+	login map[string]http.RoundTripper // by the actions that were asked for
+}
+
+// RoundTrip implements http.RoundTripper.
+func (l *lazyLogin) RoundTrip(req *http.Request) (*http.Response, error) {
+	actions := "pull"
+	if req.Method != http.MethodGet && req.Method != http.MethodHead {
+		actions = "pull,push"
+	}
+	inner, err := l.inner(req.Context(), actions)
+	if err != nil {
+		return nil, err
+	}
+	return inner.RoundTrip(req)
+}
+
+func (l *lazyLogin) inner(ctx context.Context, actions string) (http.RoundTripper, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if rt := l.login[actions]; rt != nil {
+		return rt, nil
+	}
+	auth, err := l.keychain.Resolve(l.registry)
+	if err != nil {
+		return nil, fatal{fmt.Errorf("finding the credentials of %s: %w", l.registry, err)}
+	}
+	rt, err := transport.NewWithContext(ctx, l.registry, auth, l.base, []string{l.scope + actions})
+	if err != nil {
+		return nil, fmt.Errorf("logging in to %s: %w", l.registry, err)
+	}
+	if l.login == nil {
+		l.login = map[string]http.RoundTripper{}
+	}
+	l.login[actions] = rt
+	return rt, nil
+}
+
+// tlsOnly refuses plain HTTP to other machines, so that no password travels in the clear when a registry offers to.
+type tlsOnly struct{ base http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (t tlsOnly) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme == "http" && !isLoopback(req.URL.Host) {
+		return nil, fatalf("%s speaks plain HTTP, which is accepted from this machine alone", req.URL.Host)
+	}
+	return t.base.RoundTrip(req)
+}
+
+// sum returns the sha256 of b.
+func sum(b []byte) v1.Hash {
+	s := sha256.Sum256(b)
+	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(s[:])}
+}
+
+// errDamaged marks a source whose content is not what its digests say.
+var errDamaged = errors.New("the source is damaged")
