@@ -89,6 +89,9 @@ func fieldsOf(t reflect.Type, tag string) []Field {
 		if enum := f.Tag.Get("enum"); enum != "" {
 			field.Enum = strings.Split(enum, ",")
 		}
+		if !f.IsExported() {
+			panic(fmt.Sprintf("%s: the field tagged %q is not exported", t, name))
+		}
 		field.check(t, taken)
 		fields = append(fields, field)
 	}
@@ -121,6 +124,14 @@ func (f Field) check(t reflect.Type, taken map[string]bool) {
 	}
 	if slices.Contains(reservedFlags, f.Name) {
 		fail("the flag is reserved")
+	}
+	for _, limit := range []string{f.Min, f.Max} {
+		if limit == "" {
+			continue
+		}
+		if _, err := (Field{Kind: f.Kind}).decode(limit); err != nil || (f.Kind != Int && f.Kind != Duration) {
+			fail("%q is no limit for this type", limit)
+		}
 	}
 	if f.Default != "" {
 		if _, err := f.decode(f.Default); err != nil {
@@ -224,7 +235,7 @@ func (f Field) decode(text string) (any, error) {
 
 func (f Field) enumText(got string) string {
 	text := "want one of " + strings.Join(f.Enum, ", ")
-	if near := nearest(got, f.Enum); near != "" && !f.Secret {
+	if near := Nearest(got, f.Enum); near != "" && !f.Secret {
 		text += " (did you mean " + near + "?)"
 	}
 	return text

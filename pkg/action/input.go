@@ -20,7 +20,8 @@ type given struct {
 type source struct {
 	values   map[string][]given
 	problems []error
-	dashes   string // what stands before a name: "--" for flags
+	dashes   string          // what stands before a name: "--" for flags
+	misspelt map[string]bool // fields that an unknown name seems to mean: that they are missing is no second problem
 }
 
 // fromEnvironment collects the inputs that the runner passes to a container: INPUT_ and the name in upper case with blanks
@@ -52,7 +53,7 @@ func fromEnvironment(fields []Field, environ []string) source {
 			// `with: args` and `with: entrypoint` of any Docker action are the runner's own.
 		default:
 			written := strings.ToLower(strings.TrimPrefix(variable, "INPUT_"))
-			s.problems = append(s.problems, unknownInput(written, "", fields))
+			s.unknown(written, fields)
 		}
 	}
 	return s
@@ -71,26 +72,32 @@ func (a Alias) apply(value string) string {
 	return value
 }
 
-func unknownInput(written, dashes string, fields []Field) error {
-	var names []string
+// unknown notes a name that no input has, with the one that it is likely to mean.
+func (s *source) unknown(written string, fields []Field) {
+	var names, all []string
 	for _, f := range fields {
+		all = append(all, s.dashes+f.Name)
 		names = append(names, f.Name)
 		for _, alias := range f.Aliases {
 			names = append(names, alias.Name)
 		}
 	}
 	kind := "input"
-	if dashes != "" {
+	if s.dashes != "" {
 		kind = "flag"
 	}
-	if near := nearest(written, names); near != "" {
-		return fmt.Errorf("unknown %s %s%s: did you mean %s%s?", kind, dashes, written, dashes, near)
+	near := Nearest(written, names)
+	if near == "" {
+		s.problems = append(s.problems, fmt.Errorf("unknown %s %s%s: there are %s", kind, s.dashes, written, strings.Join(all, ", ")))
+		return
 	}
-	names = names[:0]
-	for _, f := range fields {
-		names = append(names, dashes+f.Name)
+	s.problems = append(s.problems, fmt.Errorf("unknown %s %s%s: did you mean %s%s?", kind, s.dashes, written, s.dashes, near))
+	if f, _, ok := fieldNamed(fields, near); ok {
+		if s.misspelt == nil {
+			s.misspelt = map[string]bool{}
+		}
+		s.misspelt[f.Name] = true
 	}
-	return fmt.Errorf("unknown %s %s%s: there are %s", kind, dashes, written, strings.Join(names, ", "))
 }
 
 // reservedFlags are the flags that every command has. No input may be named like one.
@@ -143,7 +150,7 @@ func fromFlags(fields []Field, args []string, getenv func(string) string) comman
 		}
 		f, alias, ok := fieldNamed(fields, name)
 		if !ok {
-			c.problems = append(c.problems, unknownInput(name, "--", fields))
+			c.unknown(name, fields)
 			if !hasValue && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 				args = args[1:] // its value, most likely: one problem is told once
 			}
@@ -221,9 +228,8 @@ func (s source) decodeInto(in reflect.Value, fields []Field) []error {
 			continue
 		}
 		if text == "" {
-			if f.Required {
+			if f.Required && !s.misspelt[f.Name] {
 				problems = append(problems, fmt.Errorf("%s is required: %s", as, f.Doc))
-				continue
 			}
 			if text = f.Default; text == "" {
 				continue
@@ -244,24 +250,30 @@ func (s source) decodeInto(in reflect.Value, fields []Field) []error {
 	return problems
 }
 
-// pick chooses the text of a field among what was given under its name and its aliases.
+// pick chooses the text of a field among what was given under its name and its aliases. The runner passes the default that
+// action.yml declares as if it had been given: an alias beside it is what the user meant.
 func (s source) pick(f Field) (text, as string, err error) {
 	values := s.values[f.Name]
 	as = s.dashes + f.Name
-	for i, v := range values {
+	for _, v := range values {
 		value := v.value
-		if f.Kind != JSON && f.Kind != Map {
+		switch {
+		case strings.TrimSpace(value) == "":
+			continue
+		case f.Kind != JSON && f.Kind != Map:
 			value = strings.TrimSpace(value)
-		} else if strings.TrimSpace(value) == "" {
-			value = ""
 		}
-		if i > 0 && value != text {
-			if v.as == as {
-				return "", as, fmt.Errorf("%s is given twice, as %s and as %s: give it once", as, f.shown(text), f.shown(value))
-			}
-			return "", as, fmt.Errorf("%s and %s are one input, given as %s and as %s: give one of them", as, v.as, f.shown(text), f.shown(value))
+		passed := v.as == f.Name && value == f.Default
+		switch {
+		case text == "" || (s.dashes == "" && as == f.Name && text == f.Default):
+			text, as = value, v.as
+		case passed, value == text:
+		case v.as == as:
+			return "", as, fmt.Errorf("%s is given twice, as %s and as %s: give it once", as, f.shown(text), f.shown(value))
+		default:
+			return "", as, fmt.Errorf("%s and %s are one input, given as %s and as %s: give one of them",
+				as, v.as, f.shown(text), f.shown(value))
 		}
-		text, as = value, v.as
 	}
 	return text, as, nil
 }

@@ -26,17 +26,16 @@ const (
 // plain lines. Whatever text it is given, it prints as text: no message can act as a workflow command, move the cursor, or
 // show a masked secret. It is safe for concurrent use; a nil *Log discards.
 type Log struct {
-	mu       sync.Mutex
-	w        io.Writer
-	options  LogOptions
-	start    time.Time
-	hidden   redactor
-	counts   map[string]int
-	groups   int
-	resume   string // the token that ends a stop-commands in force
-	live     string // the line shown by Progressf
-	summary  summary
-	wroteAny bool
+	mu      sync.Mutex
+	w       io.Writer
+	options LogOptions
+	start   time.Time
+	hidden  redactor
+	counts  map[string]int
+	groups  int
+	resume  string // the token that ends a stop-commands in force
+	live    string // the line shown by Progressf
+	summary summary
 }
 
 // LogOptions say where a Log writes and how.
@@ -98,7 +97,7 @@ func (l *Log) Eventf(format string, args ...any) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.event(l.text(format, args))
+	l.event(l.text(format, args...))
 }
 
 // Debugf writes a line that is only wanted while looking for a fault: with RUNNER_DEBUG=1 ("Enable debug logging" when a run
@@ -109,7 +108,7 @@ func (l *Log) Debugf(format string, args ...any) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	text := l.text(format, args)
+	text := l.text(format, args...)
 	l.record(Entry{Kind: "debug", Text: text})
 	if !l.options.Debug {
 		return
@@ -122,14 +121,20 @@ func (l *Log) Debugf(format string, args ...any) {
 }
 
 // Noticef writes an annotation of the lowest rank. The title is one short line; it may be empty.
-func (l *Log) Noticef(title, format string, args ...any) { l.annotate("notice", title, format, args) }
+func (l *Log) Noticef(title, format string, args ...any) {
+	l.annotatef("notice", title, format, args...)
+}
 
 // Warnf writes a warning that shows on the run's page.
-func (l *Log) Warnf(title, format string, args ...any) { l.annotate("warning", title, format, args) }
+func (l *Log) Warnf(title, format string, args ...any) {
+	l.annotatef("warning", title, format, args...)
+}
 
 // Errorf writes an error that shows on the run's page. A run that fails gets one from Main, with the root cause as its
 // title: use it only for what the returned error does not say.
-func (l *Log) Errorf(title, format string, args ...any) { l.annotate("error", title, format, args) }
+func (l *Log) Errorf(title, format string, args ...any) {
+	l.annotatef("error", title, format, args...)
+}
 
 // Group opens a section that GitHub folds, and returns the function that closes it. Groups do not nest there: one inside
 // another is a heading within it.
@@ -171,7 +176,7 @@ func (l *Log) Progressf(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.erase()
-	l.live = oneLine(l.text(format, args))
+	l.live = oneLine(l.text(format, args...))
 	l.draw()
 }
 
@@ -218,7 +223,7 @@ func (l *Log) Summary(markdown string) {
 	}
 }
 
-func (l *Log) annotate(kind, title, format string, args []any) {
+func (l *Log) annotatef(kind, title, format string, args ...any) {
 	if l == nil {
 		return
 	}
@@ -229,7 +234,7 @@ func (l *Log) annotate(kind, title, format string, args []any) {
 	if kind == "error" {
 		limit--
 	}
-	l.annotation(kind, title, l.text(format, args), limit)
+	l.annotation(kind, title, l.text(format, args...), limit)
 }
 
 // rootCause writes the one error that says why the run failed. It always becomes an annotation.
@@ -270,11 +275,11 @@ func (l *Log) annotation(kind, title, text string, limit int) {
 }
 
 // text formats and redacts. A format without arguments is text: a percent sign in it is no verb.
-func (l *Log) text(format string, args []any) string {
-	if len(args) > 0 {
-		format = fmt.Sprintf(format, args...)
+func (l *Log) text(format string, args ...any) string {
+	if len(args) == 0 {
+		return l.hidden.redact(format)
 	}
-	return l.hidden.redact(format)
+	return l.hidden.redact(fmt.Sprintf(format, args...))
 }
 
 func (l *Log) record(e Entry) {

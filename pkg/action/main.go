@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -39,6 +40,16 @@ func (a *Action) Main() int {
 	ctx, stop := notify(context.Background(), env.Log, os.Exit, options.GitHub)
 	defer stop()
 	return a.execute(ctx, env, func() source { return fromEnvironment(a.Inputs(), os.Environ()) }, options.Start, nil)
+}
+
+// Entry is what a process that is this action alone does: with arguments it is a command, without any it is the entry point
+// of a container. Empty arguments, which the runner passes for an empty expression in `args`, count as none.
+func (a *Action) Entry(args []string) int {
+	args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "" })
+	if len(args) == 0 {
+		return a.Main()
+	}
+	return a.Command(context.Background(), args, os.Stdout, os.Stderr, nil)
 }
 
 // Command runs the action with the flags of a command line and returns the exit code. Events go to stderr; with --json one
@@ -171,9 +182,14 @@ func guard(log *Log, run func() error) (err error) {
 		if p == nil {
 			return
 		}
-		end := log.Group("Stack of the defect (for a bug report)")
-		log.Eventf("%s", debug.Stack())
-		end()
+		stack := debug.Stack()
+		if log.folds() {
+			end := log.Group("Stack of the defect (for a bug report)")
+			log.Eventf("%s", stack)
+			end()
+		} else {
+			log.Eventf("The stack of the defect is printed with --debug.")
+		}
 		err = &Error{
 			Outcome: Defect,
 			Title:   "A defect of this action",
@@ -251,9 +267,16 @@ func (a *Action) settle(ctx context.Context, out reflect.Value, err error, took 
 	return common.Outcome
 }
 
+// isExplained says whether somebody decided on the outcome of err, rather than passing on what came back.
 func isExplained(err error) bool {
 	var failure *Error
-	return errors.As(err, &failure)
+	for errors.As(err, &failure) {
+		if failure.Outcome != "" {
+			return true
+		}
+		err = failure.Err
+	}
+	return false
 }
 
 // redacted is a writer without secrets.

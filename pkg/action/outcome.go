@@ -75,15 +75,19 @@ func Failf(o Outcome, format string, args ...any) error {
 // Invalidf returns an Error with the outcome Invalid: nothing was changed.
 func Invalidf(format string, args ...any) error { return Failf(Invalid, format, args...) }
 
-// OutcomeOf returns the outcome that err stands for: Succeeded for nil, that of the outermost Error in the chain, Cancelled
-// for a cancelled context, TimedOut for a deadline, and Failed for everything else.
+// OutcomeOf returns the outcome that err stands for: Succeeded for nil, that of the outermost Error in the chain that has
+// one, Cancelled for a cancelled context, TimedOut for a deadline, and Failed for everything else.
 func OutcomeOf(err error) Outcome {
-	var failure *Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return Succeeded
-	case errors.As(err, &failure):
-		return failure.Outcome
+	}
+	var failure *Error
+	for e := err; errors.As(e, &failure); e = failure.Err {
+		if failure.Outcome != "" {
+			return failure.Outcome
+		}
+	}
+	switch {
 	case errors.Is(err, context.Canceled):
 		return Cancelled
 	case errors.Is(err, context.DeadlineExceeded):

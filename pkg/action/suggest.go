@@ -1,7 +1,7 @@
 package action
 
-// nearest returns the candidate with the fewest edits from what was written, or "" where none is near enough to be meant.
-func nearest(written string, candidates []string) string {
+// Nearest returns the candidate with the fewest edits from what was written, or "" where none is near enough to be meant.
+func Nearest(written string, candidates []string) string {
 	best, distance := "", len(written)/3+2 // two edits in a short word, more in a long one
 	for _, candidate := range candidates {
 		if d := edits(written, candidate); d < distance {

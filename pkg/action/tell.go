@@ -135,3 +135,6 @@ func (l *Log) summarised() bool {
 	defer l.mu.Unlock()
 	return l.summary.wrote
 }
+
+// folds says whether something long may be printed because it is folded away, or asked for.
+func (l *Log) folds() bool { return l != nil && (l.options.GitHub || l.options.Debug) }
