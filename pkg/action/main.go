@@ -154,11 +154,13 @@ func (a *Action) execute(ctx context.Context, env *Env, read func() source, star
 	outputs := outputsOf(out, fields.outputs, env.Log.Redact)
 	a.tell(env, outcome, outputs, err, time.Since(start))
 	code := outcome.ExitCode()
-	if file := env.Getenv("GITHUB_OUTPUT"); file != "" {
+	if file := env.Getenv("GITHUB_OUTPUT"); file != "" && !errors.Is(err, errOutputs) {
 		if err := writeOutputs(file, outputs); err != nil {
 			env.Log.rootCause("The outputs are lost", fmt.Sprintf(
 				"The run ended as %q, but later steps cannot learn it: %v", outcome, err))
-			code = max(code, Defect.ExitCode())
+			if code == 0 {
+				code = Defect.ExitCode() // a job that goes on without the digest would deploy something else
+			}
 		}
 	}
 	if print != nil {
@@ -233,6 +235,9 @@ type problemsError struct {
 func (e problemsError) Error() string   { return strings.Join(e.lines, "\n") }
 func (e problemsError) Unwrap() []error { return e.problems }
 
+// errOutputs is the file of the outputs, in a message about it.
+var errOutputs = errors.New("GITHUB_OUTPUT")
+
 // outputsWritable looks before anything is changed: outputs that cannot be written would leave the jobs that follow blind.
 func outputsWritable(file string) error {
 	if file == "" {
@@ -240,7 +245,7 @@ func outputsWritable(file string) error {
 	}
 	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
-		return &Error{Outcome: Invalid, Title: "The step's outputs cannot be written", Err: fmt.Errorf("open GITHUB_OUTPUT: %w", err)}
+		return &Error{Outcome: Invalid, Title: "The step's outputs cannot be written", Err: fmt.Errorf("open %w: %w", errOutputs, err)}
 	}
 	return f.Close()
 }
