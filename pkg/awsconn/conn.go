@@ -1,0 +1,162 @@
+package awsconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/org/connect2/v2/pkg/action"
+)
+
+// Conn is a connection to one account and region, checked and ready for service clients: ecs.NewFromConfig(conn.Config).
+type Conn struct {
+	Config    aws.Config        // credentials renew themselves, calls are retried
+	AccountID string            // 12 digits
+	Region    string            // us-west-2
+	CallerARN string            // who is calling, in the form that IAM policies and simulations take: a role's ARN, not its session's
+	Transport http.RoundTripper // for hosts beside AWS's APIs (registries): trusts AWS_CA_BUNDLE too; never nil
+}
+
+// Connect configures AWS from the environment and the inputs, assumes the role, and checks the account. It changes nothing:
+// whatever is wrong is an [action.Error] with the outcome Invalid, unless the context ends first.
+func Connect(ctx context.Context, env *action.Env, in Inputs) (*Conn, error) {
+	if problems := in.Validate(); len(problems) > 0 {
+		return nil, &action.Error{Outcome: action.Invalid, Title: "Invalid input", Err: errors.Join(problems...)}
+	}
+	maskCredentials(env.Log, aws.Credentials{SecretAccessKey: env.Var("AWS_SECRET_ACCESS_KEY"), SessionToken: env.Var("AWS_SESSION_TOKEN")})
+	cfg, err := loadConfig(ctx, env, in)
+	if err != nil {
+		return nil, invalid("AWS configuration is not usable", "Check the AWS_ variables and the profile they name.",
+			fmt.Errorf("read the AWS configuration: %w", err))
+	}
+	if cfg.Region == "" {
+		return nil, invalid("No AWS region", "Set the input region, or AWS_REGION in the environment.",
+			errors.New("the AWS region is not set: neither by the input region nor by AWS_REGION, AWS_DEFAULT_REGION or the profile"))
+	}
+	transport, err := newTransport(env)
+	if err != nil {
+		return nil, invalid("AWS_CA_BUNDLE is not usable", "It names a file of PEM certificates; inside a container action, one that is mounted there.", err)
+	}
+	role := in.role(cfg.Region)
+	if role != "" {
+		cfg.Credentials = assume(env, cfg, transport, role)
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return nil, noCredentials(ctx, env, role, err)
+	}
+	conn := &Conn{Config: cfg, Region: cfg.Region, Transport: transport}
+	if err := conn.identify(ctx, role); err != nil {
+		return nil, err
+	}
+	if in.AccountID != "" && conn.AccountID != in.AccountID {
+		return nil, invalid("Wrong AWS account",
+			"Use the role or the credentials of the account that is meant, or correct account-id. Nothing was changed.",
+			fmt.Errorf("account-id says %s, but the credentials (%s) are of account %s", in.AccountID, conn.CallerARN, conn.AccountID))
+	}
+	return conn, nil
+}
+
+// assume chooses how the role is assumed: with the job's OIDC token where the job may ask for one, else with the credentials
+// that are there.
+func assume(env *action.Env, cfg aws.Config, transport http.RoundTripper, role string) aws.CredentialsProvider {
+	session := sessionName(env)
+	if tokens := newIDTokens(env, transport); tokens != nil {
+		anonymous := cfg.Copy()
+		anonymous.Credentials = aws.AnonymousCredentials{}
+		return roleCredentials(env.Log, assumeWithIDToken(sts.NewFromConfig(anonymous), tokens, role, session))
+	}
+	return roleCredentials(env.Log, assumeWithCredentials(sts.NewFromConfig(cfg), role, session))
+}
+
+// identify asks STS who is calling; no permission is needed for it.
+func (c *Conn) identify(ctx context.Context, role string) error {
+	caller, err := sts.NewFromConfig(c.Config).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return invalidUnlessEnded(ctx, fmt.Errorf("ask AWS who is calling: %w", err))
+	}
+	c.AccountID = aws.ToString(caller.Account)
+	c.CallerARN = callerARN(aws.ToString(caller.Arn), role)
+	return nil
+}
+
+// callerARN turns the ARN of a session, arn:aws:sts::A:assumed-role/ROLE/SESSION, into that of its role. STS leaves the role's path
+// out, so where the role that was assumed is known, its ARN is taken as it is.
+func callerARN(arn, assumed string) string {
+	fields, resource, ok := cutARN(arn)
+	path, isRole := strings.CutPrefix(resource, "assumed-role/")
+	if !ok || !isRole {
+		return arn
+	}
+	name, _, _ := strings.Cut(path, "/")
+	if assumedFields, _, ok := cutARN(assumed); ok && assumedFields[4] == fields[4] && strings.HasSuffix(assumed, "/"+name) {
+		return assumed
+	}
+	return fmt.Sprintf("arn:%s:iam::%s:role/%s", fields[1], fields[4], name)
+}
+
+// errNoCredentials is in the chain of errors of a run that found no credentials at all.
+var errNoCredentials = errors.New("no AWS credentials were found")
+
+const missingCredentialsAdvice = "In a workflow, give the job `permissions: id-token: write` and the action the input role-to-assume. " +
+	"Elsewhere set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN for temporary keys)."
+
+// noCredentials explains why there are none.
+func noCredentials(ctx context.Context, env *action.Env, role string, err error) error {
+	var refused *RefusedError
+	switch {
+	case errors.As(err, &refused):
+		advice := refused.Advice()
+		if refused.byTrustPolicy() {
+			advice += " This one does:\n```json\n" + refused.TrustPolicy() + "\n```"
+		}
+		return invalid(refused.Title(), advice, refused)
+	case !nothingFound(err):
+		if cause := errors.Unwrap(err); cause != nil && strings.HasPrefix(err.Error(), "failed to refresh cached credentials") {
+			err = cause // the cache's words say nothing of a first try
+		}
+		return invalidUnlessEnded(ctx, fmt.Errorf("get AWS credentials: %w", err))
+	case (env.Var("AWS_ACCESS_KEY_ID") == "") != (env.Var("AWS_SECRET_ACCESS_KEY") == ""):
+		return invalid("Incomplete AWS credentials", "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; a secret that is not "+
+			"defined for this environment or fork is empty.", fmt.Errorf("%w: only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set", errNoCredentials))
+	case role != "" && env.Var("GITHUB_ACTIONS") == "true":
+		return invalid("No permission to ask for an OIDC token", "Add `permissions: id-token: write` to the job (pull requests from forks never "+
+			"get it), or provide AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY that may assume the role.",
+			fmt.Errorf("%w to assume %s with (input role-to-assume), and the job may not ask GitHub for an OIDC token", errNoCredentials, role))
+	case role != "":
+		return invalid("No AWS credentials", missingCredentialsAdvice, fmt.Errorf("%w to assume %s with (input role-to-assume)", errNoCredentials, role))
+	default:
+		return invalid("No AWS credentials", missingCredentialsAdvice, errNoCredentials)
+	}
+}
+
+// nothingFound reports that the SDK's chain came to its end, which is the EC2 metadata service, without credentials; not
+// that a source which is configured failed. The SDK has no type for it.
+func nothingFound(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "no EC2 IMDS role found") || strings.Contains(text, "static credentials are empty") ||
+		strings.Contains(text, "access disabled to EC2 IMDS")
+}
+
+func invalid(title, advice string, err error) error {
+	return &action.Error{Outcome: action.Invalid, Title: title, Advice: advice, Err: err}
+}
+
+// invalidUnlessEnded explains an error of AWS. Nothing was changed yet, so that it is Invalid whatever it is; but a run that was
+// cancelled, or out of time, stays so.
+func invalidUnlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	explained := Explain(err)
+	title := "Cannot connect to AWS"
+	var problem *Problem
+	if errors.As(explained, &problem) {
+		title = problem.Title
+	}
+	return &action.Error{Outcome: action.Invalid, Title: title, Err: explained}
+}

@@ -1,0 +1,84 @@
+package awsconn
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
+)
+
+// How often one call is sent, the first time included. Throttling is waited out for longer than anything else: the buckets
+// of ECS refill at 1 to 20 a second, and a rollout that is watched for minutes must not die of somebody else's burst. The SDK's
+// own delays are 1 s × 2ⁿ for throttling and 50 ms × 2ⁿ for the rest, each times a random factor of 0 to 1, and the
+// x-amz-retry-after header overrules them.
+const (
+	throttleAttempts  = 10
+	transientAttempts = 6
+	maxRetryDelay     = 10 * time.Second // so ten throttled attempts take 65 s at most, 33 s on average
+	baseRetryDelay    = 250 * time.Millisecond
+)
+
+// newRetryer returns the retry policy of one service client.
+func newRetryer() aws.Retryer {
+	return &retryer{RetryerV2: retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = throttleAttempts
+		o.MaxBackoff = maxRetryDelay
+		o.BaseDelay = baseRetryDelay
+		// The SDK takes LimitExceededException for throttling. ECS, ECR and Logs mean a quota by it, which no retry lifts.
+		o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(quotaIsFinal)}, o.Retryables...)
+	})}
+}
+
+// retryer is the standard one with fewer attempts for everything but throttling.
+type retryer struct{ aws.RetryerV2 }
+
+// RetryDelay returns how long to wait after the n-th attempt failed, or an error to give up.
+func (r *retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
+	if (attempt >= transientAttempts && !isThrottle(err)) || identityIsFinal(err) {
+		return 0, &retry.MaxAttemptsError{Attempt: attempt, Err: err}
+	}
+	return r.RetryerV2.RetryDelay(attempt, err)
+}
+
+func isThrottle(err error) bool {
+	return retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err) == aws.TrueTernary
+}
+
+func quotaIsFinal(err error) aws.Ternary {
+	var api smithy.APIError
+	if errors.As(err, &api) && quotaCodes[api.ErrorCode()] && !strings.Contains(api.ErrorMessage(), "Rate exceeded") {
+		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
+}
+
+// identityIsFinal finds the refusals that share a code with a passing fault: the SDK's web identity provider retries
+// InvalidIdentityToken, but only a provider whose keys cannot be fetched just now is worth it.
+func identityIsFinal(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == "InvalidIdentityToken" &&
+		!strings.Contains(api.ErrorMessage(), "Couldn't retrieve verification key")
+}
+
+// transient runs try until it succeeds, fails for good, or has failed transientAttempts times. It waits 250 ms, 500 ms, 1 s … in
+// between, half of it random.
+func transient(ctx context.Context, try func() (again bool, err error)) error {
+	for attempt := 1; ; attempt++ {
+		again, err := try()
+		if err == nil || !again || attempt == transientAttempts || ctx.Err() != nil {
+			return err
+		}
+		delay := baseRetryDelay << (attempt - 1)
+		delay = delay/2 + rand.N(delay/2)
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(delay):
+		}
+	}
+}
