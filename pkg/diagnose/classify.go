@@ -1,0 +1,511 @@
+package diagnose
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Codes that other code of this package asks for.
+const (
+	codeUnknown = "unknown"
+	codeBreaker = "circuit-breaker"
+)
+
+// quotedLines is how many of a container's last lines a cause quotes: a Python traceback of three frames and what led to it.
+const quotedLines = 15
+
+// How much a finding explains. A candidate of a higher rank wins; among equals the newest does.
+const (
+	rankNothing    = iota
+	rankGeneric    // the deployment failed, no more is said
+	rankPlatform   // a task was stopped by a person or by AWS: it may have nothing to do with the release
+	rankPlacement  // tasks cannot be placed, or the deployment cannot move
+	rankAlarm      // a CloudWatch alarm failed the deployment
+	rankUnhealthy  // a task runs and its health check fails
+	rankExit       // a container ended, its log says nothing that we understand
+	rankExitSaid   // a container ended and its log says why
+	rankStart      // a task could not start, and ECS says why
+	rankDeployment // the deployment itself says why it failed: a hook, a listener rule
+)
+
+// candidate is one possible cause.
+type candidate struct {
+	Cause
+	rank int
+}
+
+// Classify names the one cause that explains the evidence best. It is a pure function: the same evidence gives the same
+// cause. Without usable evidence the code is "unknown", or "circuit-breaker" where that is all ECS says; Cause.Known tells.
+func Classify(e Evidence) Cause {
+	best := candidate{Cause: nothing(e)}
+	consider := func(c candidate) {
+		if c.rank > best.rank {
+			best = c
+		}
+	}
+	consider(deploymentCause(e))
+	for _, t := range e.Tasks {
+		consider(taskCause(e, t))
+	}
+	for _, event := range e.Events {
+		consider(eventCause(e, event))
+	}
+	if best.rank < rankExitSaid {
+		best.Fix = append(best.Fix, missingAdvice(e)...)
+	}
+	return best.Cause
+}
+
+// Streak returns the cause that the newest failed tasks of the revision share, and how many of them in a row show it.
+// Only certain causes count; tasks that AWS or a person stopped are passed over; a healthy task ends the row. A rollout
+// may be stopped early when the row is long enough.
+func Streak(e Evidence) (Cause, int) {
+	var shared Cause
+	n := 0
+	for _, t := range e.Tasks {
+		if !t.Stopped() {
+			if e.healthy(t) {
+				break
+			}
+			continue
+		}
+		c := taskCause(e, t)
+		if c.rank <= rankPlatform {
+			continue
+		}
+		if !c.Certain || n > 0 && (c.Code != shared.Code || c.Container != shared.Container) {
+			break
+		}
+		if n == 0 {
+			shared = c.Cause
+		}
+		n++
+	}
+	return shared, n
+}
+
+// healthy reports whether a running task has passed the checks that there are.
+func (e Evidence) healthy(t Task) bool {
+	if t.LastStatus != "RUNNING" || t.Health == "UNHEALTHY" {
+		return false
+	}
+	for _, target := range e.Targets {
+		if target.ID == t.IP && t.IP != "" {
+			return target.State == "healthy"
+		}
+	}
+	return t.Health == "HEALTHY"
+}
+
+// taskCause explains one task. Its rank is rankNothing for a task that has not failed.
+func taskCause(e Evidence, t Task) candidate {
+	c := candidate{}
+	switch {
+	case !t.Stopped():
+		c = unhealthyCause(e, t)
+	case strings.HasPrefix(t.Reason, "Scaling activity initiated by"):
+		return c // scale-in, or replaced by the rollout: no failure
+	default:
+		c = stoppedCause(e, t)
+	}
+	if c.rank > rankNothing && c.TaskARN == "" {
+		c.TaskARN = t.ARN
+	}
+	return c
+}
+
+// stoppedCause explains a task that has ended.
+func stoppedCause(e Evidence, t Task) candidate {
+	if c, ok := startCause(e, t); ok {
+		return c
+	}
+	switch {
+	case t.StopCode == "SpotInterruption", t.StopCode == "TerminationNotice", strings.Contains(t.Reason, "Spot Task was interrupted"):
+		return candidate{rank: rankPlatform, Cause: Cause{
+			Code: "spot-interrupted", Title: "AWS took back the Spot capacity of the task", Blame: Platform,
+			Evidence: quotes(t.Reason),
+			Fix:      []string{"ECS starts another one by itself; give the service a FARGATE base beside FARGATE_SPOT if that is too unsteady"},
+		}}
+	case strings.Contains(t.Reason, "ECS is performing maintenance"):
+		return candidate{rank: rankPlatform, Cause: Cause{
+			Code: "maintenance", Title: "AWS retired the host of the task", Blame: Platform, Evidence: quotes(t.Reason),
+			Fix: []string{"ECS starts another one by itself; nothing in the release is at fault"},
+		}}
+	case t.StopCode == "UserInitiated":
+		return candidate{rank: rankPlatform, Cause: Cause{
+			Code: "stopped-by-user", Title: "the task was stopped on request: " + Redact(orElse(Printable(t.Reason), "no reason given")), Blame: Unclear,
+			Evidence: quotes(t.Reason),
+			Fix:      []string{"CloudTrail's event StopTask says who did it"},
+		}}
+	case strings.HasPrefix(t.Reason, "Task failed container health checks"):
+		return containerHealthCause(e, t, t.Reason)
+	case strings.HasPrefix(t.Reason, "Task failed ELB health checks"):
+		return targetCause(e, t, t.Reason)
+	}
+	return exitCause(e, t)
+}
+
+// startCause explains a task that never started, from its own reason or from that of a container.
+func startCause(e Evidence, t Task) (candidate, bool) {
+	texts := []struct{ container, text string }{{"", t.Reason}}
+	for _, c := range t.Containers {
+		texts = append(texts, struct{ container, text string }{c.Name, c.Reason})
+	}
+	for _, in := range texts {
+		v := e.varsOf(t, in.container)
+		if c, ok := first(startRules, v, in.text); ok {
+			c.Container = in.container
+			return candidate{Cause: c, rank: rankStart}, true
+		}
+		if c, ok := first(placementRules, v, in.text); ok && t.StopCode != "EssentialContainerExited" {
+			return candidate{Cause: c, rank: rankPlacement}, true
+		}
+	}
+	if t.StopCode != "TaskFailedToStart" {
+		return candidate{}, false
+	}
+	reason := t.Reason
+	for _, c := range t.Containers {
+		if c.Reason != "" && (reason == "" || reason == "Task failed to start") {
+			reason = c.Reason
+		}
+	}
+	return candidate{rank: rankStart, Cause: Cause{
+		Code: "task-start-failed", Title: "the task could not start: " + brief(orElse(reason, "ECS gives no reason")), Blame: Unclear,
+		Evidence: quotes(reason), Fix: []string{"read the quoted reason; `aws ecs describe-tasks` shows all of the task for about an hour"},
+	}}, true
+}
+
+// exitCause explains a task that ended because a container did.
+func exitCause(e Evidence, t Task) candidate {
+	c, ok := culprit(t)
+	if !ok {
+		if t.Reason == "" && t.StopCode == "" {
+			return candidate{}
+		}
+		return candidate{rank: rankGeneric, Cause: Cause{
+			Code: "task-stopped", Title: "the task stopped, and no container has an exit code: " + brief(orElse(t.Reason, t.StopCode)), Blame: Unclear,
+			Evidence: quotes(t.Reason), Fix: []string{"`aws ecs describe-tasks` shows all of the task for about an hour"},
+		}}
+	}
+	v := e.varsOf(t, c.Name)
+	lines := RedactLines(c.Logs)
+	base := Cause{Container: c.Name, Blame: Release, Evidence: exitQuotes(t, c, lines)}
+	// finish gives the findings that every exit shares to a cause that a rule has made.
+	finish := func(found Cause, rank int) candidate {
+		found.Container, found.Evidence = base.Container, base.Evidence
+		return candidate{Cause: found, rank: rank}
+	}
+	code := exitCode(c)
+	if strings.HasPrefix(c.Reason, "OutOfMemory") {
+		base.Code, base.Certain = "out-of-memory", true
+		base.Title = fmt.Sprintf("%s ran out of memory (%s)", c.Name, v["memory"])
+		base.Fix = []string{"raise `memory` of the task definition, or start fewer workers"}
+		return candidate{Cause: base, rank: rankExitSaid}
+	}
+	found, at := inLines(logRules, v, lines)
+	if at >= 0 && believable(found, code) {
+		if tail := lastLines(lines, quotedLines); !slices.Contains(tail, lines[at]) {
+			base.Evidence = append(base.Evidence, c.Name+" | "+lines[at])
+		}
+		return finish(found, rankExitSaid)
+	}
+	switch code {
+	case 0:
+		base.Code, base.Certain = "exited-zero", e.Service != ""
+		base.Title = fmt.Sprintf("%s ended by itself with exit code 0, but a service's container must keep running", c.Name)
+		base.Fix = []string{"run the server in the foreground as the container's command",
+			"if this container is meant to end, set `essential: false` in the task definition"}
+		return candidate{Cause: base, rank: rankExit}
+	case 137:
+		base.Code, base.Blame = "killed", Unclear
+		base.Title = fmt.Sprintf("%s was killed (exit code 137, SIGKILL)", c.Name)
+		base.Fix = []string{"most often it used more memory than the task has (" + v["memory"] + "): see MemoryUtilization in Container Insights",
+			"or it ignored SIGTERM for longer than `stopTimeout` (30 s by default)"}
+		return candidate{Cause: base, rank: rankExit}
+	case 139:
+		base.Code, base.Certain = "segmentation-fault", true
+		base.Title = fmt.Sprintf("%s crashed with a segmentation fault (exit code 139)", c.Name)
+		base.Fix = []string{"a native library is at fault: compare the versions of libraries and of the base image with the last release that worked"}
+		return candidate{Cause: base, rank: rankExitSaid}
+	case 143:
+		base.Code, base.Blame = "terminated", Unclear
+		base.Title = fmt.Sprintf("%s was asked to stop and did (exit code 143, SIGTERM)", c.Name)
+		base.Fix = []string{"it did not fail by itself: see in the service events who stopped the task"}
+		return candidate{Cause: base, rank: rankExit}
+	}
+	words := lastWords(lines)
+	base.Code = "app-exit"
+	base.Title = fmt.Sprintf("%s exited with code %d", c.Name, code)
+	base.Fix = []string{"try the image with the task's settings: `docker run --rm IMAGE`"}
+	if words == "" {
+		base.Blame = Unclear
+		if c.LogGroup != "" {
+			base.Fix = []string{fmt.Sprintf("read its log: `aws logs tail %s --log-stream-names %s`", c.LogGroup, c.Stream)}
+		}
+		return candidate{Cause: base, rank: rankExit}
+	}
+	base.Title += ": " + brief(words)
+	base.Certain = true
+	return candidate{Cause: base, rank: rankExitSaid}
+}
+
+// believable reports whether what a log line says can be why a container ended with this code. A container that was ended
+// from outside may have logged any error before; one that was killed may have run out of memory.
+func believable(found Cause, code int) bool {
+	switch code {
+	case 137:
+		return found.Code == "out-of-memory"
+	case 0, 139, 143:
+		return false
+	}
+	return true
+}
+
+// culprit picks the container whose end ended the task. AWS does not say which ended first, but those that ECS stopped
+// along with it show SIGTERM (143) or SIGKILL (137) or end cleanly (0).
+func culprit(t Task) (Container, bool) {
+	weight := func(c Container) int {
+		if c.ExitCode == nil && !strings.HasPrefix(c.Reason, "OutOfMemory") {
+			return 0
+		}
+		w := 2
+		switch code := exitCode(c); {
+		case strings.HasPrefix(c.Reason, "OutOfMemory"):
+			w = 6
+		case code == 137:
+			w = 4
+		case code == 143:
+			w = 3
+		case code != 0:
+			w = 5
+		}
+		if !c.Sidecar {
+			w += 10
+		}
+		return w
+	}
+	var best Container
+	most := 0
+	for _, c := range t.Containers {
+		if w := weight(c); w > most {
+			best, most = c, w
+		}
+	}
+	return best, most > 0
+}
+
+// exitCode returns the container's exit code; one that was killed for memory and has none is counted as 137.
+func exitCode(c Container) int {
+	if c.ExitCode == nil {
+		return 137
+	}
+	return *c.ExitCode
+}
+
+// exitQuotes quotes the stop reason, the container's own words and its last lines.
+func exitQuotes(t Task, c Container, lines []string) []string {
+	out := quotes(t.Reason)
+	end := fmt.Sprintf("%s: exit code %d", c.Name, exitCode(c))
+	if c.Reason != "" {
+		end += ", " + Redact(Printable(c.Reason))
+	}
+	return append(append(out, end), prefixed(c.Name, lastLines(lines, quotedLines))...)
+}
+
+// unhealthyCause explains a running task whose checks fail.
+func unhealthyCause(e Evidence, t Task) candidate {
+	if t.Health == "UNHEALTHY" {
+		return containerHealthCause(e, t, "")
+	}
+	for _, target := range e.Targets {
+		if target.ID == t.IP && t.IP != "" && target.State == "unhealthy" {
+			return targetCause(e, t, "")
+		}
+	}
+	return candidate{}
+}
+
+// containerHealthCause explains a task whose container's own health check fails.
+func containerHealthCause(e Evidence, t Task, quote string) candidate {
+	c := mainContainer(t)
+	for _, other := range t.Containers {
+		if other.Health == "UNHEALTHY" {
+			c = other
+			break
+		}
+	}
+	lines := RedactLines(c.Logs)
+	cause := Cause{Code: "container-health-failed", Container: c.Name, Blame: Release, Certain: true, TaskARN: t.ARN,
+		Title:    fmt.Sprintf("the container health check of %s fails", c.Name),
+		Evidence: append(quotes(quote), prefixed(c.Name, lastLines(lines, quotedLines))...),
+		Fix: []string{"run the check inside the image: `docker run --rm IMAGE sh -c '" + orElse(c.Check, "CHECK") + "'`; slim images have no curl",
+			"if the start takes long, raise `startPeriod` (up to 300 s) of the health check"},
+	}
+	if why, at := inLines(logRules, e.varsOf(t, c.Name), lines); at >= 0 {
+		cause.Title += ": " + why.Title
+		cause.Fix = append(why.Fix, cause.Fix...)
+		cause.Certain, cause.Blame = why.Certain, why.Blame
+	}
+	return candidate{Cause: cause, rank: rankUnhealthy}
+}
+
+// unhealthyEvent is what ECS says of a target that a load balancer finds unhealthy; before 2025 without the task.
+var unhealthyEvent = regexp.MustCompile(`(?:\(task (?P<task>[0-9a-f]+)\) )?(?:\(instance \S+\) )?\(port (?P<port>\d+)\) is unhealthy in ` +
+	`\(target-group (?P<group>[^)]+)\) due to \(reason (?P<why>.*?)\.?\)`)
+
+// targetCause explains a task that a load balancer finds unhealthy, from the target's own description or from the event
+// that repeats it, and from what the program says of its address.
+func targetCause(e Evidence, t Task, quote string) candidate {
+	v := e.varsOf(t, "")
+	why, words := "", quotes(quote)
+	port := 0
+	for _, target := range e.Targets {
+		if target.ID != "" && target.ID == t.IP && target.State == "unhealthy" {
+			why, port = target.Description, target.Port
+			v["group"] = target.Group
+			words = append(words, quotes(target.Reason+": "+target.Description)...)
+			break
+		}
+	}
+	for _, event := range e.Events {
+		m := unhealthyEvent.FindStringSubmatch(event.Message)
+		if m == nil || m[1] != "" && m[1] != t.ID() {
+			continue
+		}
+		if why == "" {
+			why = m[4]
+			v["group"] = m[3]
+			port, _ = strconv.Atoi(m[2])
+		}
+		words = append(words, quotes(event.Message)...)
+		break
+	}
+	c := mainContainer(t)
+	for _, other := range t.Containers {
+		if slices.Contains(other.Ports, port) {
+			c = other
+		}
+	}
+	if port == 0 && len(c.Ports) > 0 {
+		port = c.Ports[0]
+	}
+	v["container"], v["port"] = c.Name, strconv.Itoa(port)
+	lines := RedactLines(c.Logs)
+	tail := prefixed(c.Name, lastLines(lines, quotedLines))
+	if !strings.Contains(why, "with these codes") {
+		if cause, ok := wrongAddress(v, c, port); ok {
+			for _, line := range tail {
+				if line != cause.Evidence[0] {
+					words = append(words, line)
+				}
+			}
+			cause.Evidence = append(cause.Evidence, words...)
+			cause.TaskARN = t.ARN
+			return candidate{Cause: cause, rank: rankUnhealthy}
+		}
+	}
+	cause, ok := first(healthRules, v, why)
+	if !ok {
+		cause = Cause{Code: "elb-health-failed", Title: "the load balancer finds " + c.Name + " unhealthy", Blame: Unclear,
+			Fix: []string{"see why: `aws elbv2 describe-target-health --target-group-arn " + v.expand("${group}") + "`"}}
+	}
+	if said, at := inLines(logRules, v, lines); at >= 0 && !cause.Certain {
+		cause.Title += "; its log: " + said.Title
+		cause.Fix = append(said.Fix, cause.Fix...)
+		cause.Blame = said.Blame
+	}
+	cause.Container, cause.TaskARN, cause.Evidence = c.Name, t.ARN, append(words, tail...)
+	return candidate{Cause: cause, rank: rankUnhealthy}
+}
+
+// mainContainer returns the container that serves: the first essential one with a port, else the first essential one.
+func mainContainer(t Task) Container {
+	var best Container
+	for _, c := range t.Containers {
+		switch {
+		case c.Sidecar:
+		case best.Name == "", len(best.Ports) == 0 && len(c.Ports) > 0:
+			best = c
+		}
+	}
+	if best.Name == "" && len(t.Containers) > 0 {
+		best = t.Containers[0]
+	}
+	if best.Name == "" {
+		best.Name = "the task"
+	}
+	return best
+}
+
+// varsOf returns what templates may name for this task, and for its container of this name ("" for the main one).
+func (e Evidence) varsOf(t Task, container string) vars {
+	c := mainContainer(t)
+	for _, other := range t.Containers {
+		if other.Name == container {
+			c = other
+		}
+	}
+	family, _, _ := strings.Cut(lastPart(e.TaskDefinition), ":")
+	v := vars{"cluster": lastPart(e.Cluster), "service": e.Service, "family": family, "container": c.Name, "image": c.Image,
+		"log_group": c.LogGroup, "memory": "limit not known", "arch": orElse(c.Arch, "X86_64"), "platform_arch": "amd64", "capacity": "Fargate"}
+	for _, other := range t.Containers {
+		if v["log_group"] == "" {
+			v["log_group"] = other.LogGroup
+		}
+	}
+	if c.Memory > 0 {
+		v["memory"] = fmt.Sprintf("limit %d MiB", c.Memory)
+	}
+	if c.Arch == "ARM64" {
+		v["platform_arch"] = "arm64"
+	}
+	return v
+}
+
+// missingAdvice says what would have told more.
+func missingAdvice(e Evidence) []string {
+	var out []string
+	for _, m := range e.Missing {
+		out = append(out, "not read: "+Redact(Printable(m)))
+	}
+	return out
+}
+
+// quotes returns the redacted text as one quote, or none if it is empty.
+func quotes(text string) []string {
+	text = strings.TrimSpace(Redact(Printable(text)))
+	if text == "" {
+		return nil
+	}
+	return []string{text}
+}
+
+// prefixed writes lines as log quotes: "container | line".
+func prefixed(container string, lines []string) []string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		out[i] = container + " | " + line
+	}
+	return out
+}
+
+// brief returns the first line of text, redacted, cut to what fits a title.
+func brief(text string) string {
+	text, _, _ = strings.Cut(strings.TrimSpace(Redact(Printable(text))), "\n")
+	const most = 200
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

@@ -1,0 +1,82 @@
+package diagnose
+
+import (
+	"os"
+	"regexp"
+	"strings"
+)
+
+// A rule turns a text into a cause. Titles and fixes are templates: ${name} is a named group of the expression or one of
+// the variables of the failure (cluster, service, family, container, code, group, …).
+type rule struct {
+	code    string
+	re      *regexp.Regexp
+	title   string
+	fix     []string
+	blame   Blame
+	certain bool
+}
+
+// vars are the values that templates may name.
+type vars map[string]string
+
+// with returns a copy of v with the named groups of a match added; empty groups leave v's own values alone. Go refuses two
+// groups of one name, so that alternatives number theirs: role2 is another way to find the role.
+func (v vars) with(re *regexp.Regexp, match []string) vars {
+	out := make(vars, len(v)+len(match))
+	for name, value := range v {
+		out[name] = value
+	}
+	for i, name := range re.SubexpNames() {
+		if name != "" && i < len(match) && match[i] != "" {
+			out[strings.TrimRight(name, "23")] = match[i]
+		}
+	}
+	return out
+}
+
+// expand fills in a template. A value that is not known becomes its name in capitals, as a command's placeholder would be.
+func (v vars) expand(template string) string {
+	return os.Expand(template, func(name string) string {
+		if value := v[name]; value != "" {
+			return value
+		}
+		return strings.ToUpper(strings.ReplaceAll(name, "_", "-"))
+	})
+}
+
+// cause applies a rule whose expression has matched; quote is the text to show as evidence.
+func (r rule) cause(v vars, match []string, quote string) Cause {
+	v = v.with(r.re, match)
+	c := Cause{Code: r.code, Title: Redact(v.expand(r.title)), Blame: r.blame, Certain: r.certain}
+	for _, fix := range r.fix {
+		c.Fix = append(c.Fix, Redact(v.expand(fix)))
+	}
+	if quote != "" {
+		c.Evidence = []string{Redact(Printable(quote))}
+	}
+	return c
+}
+
+// first applies the first rule that matches text. AWS writes some apostrophes typographically: both forms match.
+func first(rules []rule, v vars, text string) (Cause, bool) {
+	plain := strings.ReplaceAll(text, "’", "'")
+	for _, r := range rules {
+		if m := r.re.FindStringSubmatch(plain); m != nil {
+			return r.cause(v, m, text), true
+		}
+	}
+	return Cause{}, false
+}
+
+// inLines applies the first rule that matches any line, looking from the last line back; it returns the line's index.
+func inLines(rules []rule, v vars, lines []string) (Cause, int) {
+	for _, r := range rules {
+		for i := len(lines) - 1; i >= 0; i-- {
+			if m := r.re.FindStringSubmatch(lines[i]); m != nil {
+				return r.cause(v, m, ""), i
+			}
+		}
+	}
+	return Cause{}, -1
+}
