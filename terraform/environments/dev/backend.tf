@@ -1,0 +1,9 @@
+terraform {
+  backend "s3" {
+    bucket       = "connect2-api-terraform-state-dev"
+    key          = "terraform.tfstate"
+    region       = "us-west-2"
+    encrypt      = true
+    use_lockfile = true
+  }
+}

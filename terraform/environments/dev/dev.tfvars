@@ -1,0 +1,36 @@
+# Development: minimal, on Spot, for trying features.
+environment = "dev"
+
+# Service
+min_tasks          = 2
+max_tasks          = 2
+task_cpu           = 256
+task_memory        = 512
+use_spot           = true
+enable_autoscaling = false
+enable_https       = false # the one environment that serves plain HTTP
+
+# Data
+database_instance_class = "db.t3.micro"
+database_multi_az       = false
+redis_nodes             = 1
+redis_tls               = false
+
+# Operations
+log_retention_days  = 7
+deletion_protection = false
+enable_bastion      = false
+
+domain = {
+  zone = "connect.com"
+  host = "api-dev.connect.com"
+}
+
+github = {
+  repository = { owner = "org", name = "connect2" }
+
+  service_repositories = [
+    { owner = "org", name = "connect2-api", branches = ["development"] },
+  ]
+}
+

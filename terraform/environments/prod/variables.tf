@@ -1,0 +1,237 @@
+# The lines of the table of differences, in ENV.tfvars. None has a default: each environment says what it is. The shared
+# module checks them all.
+
+variable "environment" {
+  description = "The environment's name, the last part of every name."
+  type        = string
+}
+
+variable "min_tasks" {
+  description = "Tasks that always run."
+  type        = number
+}
+
+variable "max_tasks" {
+  description = "Tasks that autoscaling may go up to; without autoscaling the same as min_tasks."
+  type        = number
+}
+
+variable "task_cpu" {
+  description = "CPU units of a task (1024 are one vCPU)."
+  type        = number
+}
+
+variable "task_memory" {
+  description = "Memory of a task in MiB."
+  type        = number
+}
+
+variable "use_spot" {
+  description = "Run on Fargate Spot: cheaper by two thirds, and a task may be taken away with two minutes' notice."
+  type        = bool
+}
+
+variable "enable_autoscaling" {
+  description = "Scale between min_tasks and max_tasks by CPU and memory."
+  type        = bool
+}
+
+variable "enable_https" {
+  description = "Serve HTTPS, and redirect HTTP to it."
+  type        = bool
+}
+
+variable "database_instance_class" {
+  description = "Size of the database."
+  type        = string
+}
+
+variable "database_multi_az" {
+  description = "Keep a standby of the database in another zone."
+  type        = bool
+}
+
+variable "redis_nodes" {
+  description = "Redis nodes: a primary and its replicas."
+  type        = number
+}
+
+variable "redis_tls" {
+  description = "TLS and a password between the tasks and Redis."
+  type        = bool
+}
+
+variable "log_retention_days" {
+  description = "How long logs are kept, in days."
+  type        = number
+}
+
+variable "deletion_protection" {
+  description = "Refuse to delete what holds data: load balancer, database (which also leaves a last snapshot), images, secrets."
+  type        = bool
+}
+
+variable "enable_bastion" {
+  description = "Have a host that reaches the database and Redis by Session Manager."
+  type        = bool
+}
+
+# What is the same everywhere until somebody says otherwise.
+
+variable "network" {
+  description = "The VPC's range, the zones, NAT gateways (none, single, per_zone), and AWS services reached by interface endpoints."
+  type = object({
+    vpc_cidr            = optional(string, "10.1.0.0/16")
+    az_count            = optional(number, 2)
+    nat                 = optional(string, "single")
+    interface_endpoints = optional(set(string), [])
+  })
+  default = {}
+}
+
+variable "domain" {
+  description = "Where the service is found: the zone (looked up, or made with create_zone), the host name in it, and a certificate where it is made elsewhere."
+  type = object({
+    zone            = optional(string)
+    create_zone     = optional(bool, false)
+    parent_zone_id  = optional(string)
+    host            = optional(string)
+    certificate_arn = optional(string)
+  })
+  default = {}
+}
+
+variable "service" {
+  description = "The service's container and what it is given: architecture, the numeric user, the command, environment variables, further secrets (name to ARN:KEY::), what it may do in AWS, a writable root filesystem, and ECS Exec."
+  type = object({
+    architecture             = optional(string, "X86_64")
+    port                     = optional(number, 8000)
+    health_path              = optional(string, "/health")
+    user                     = optional(string, "10001:10001")
+    command                  = optional(list(string))
+    environment              = optional(map(string), {})
+    secrets                  = optional(map(string), {})
+    policy_json              = optional(string)
+    on_demand_tasks          = optional(number, 0)
+    cpu_target               = optional(number, 60)
+    memory_target            = optional(number, 70)
+    readonly_root_filesystem = optional(bool, true)
+    execute_command          = optional(bool, false)
+  })
+  default = {}
+}
+
+variable "deployment" {
+  description = "How releases roll out: rolling, blue_green, linear or canary, with the minutes and percentages of the steps. undo_on_alarm lets the 5xx alarms undo a release."
+  type = object({
+    strategy      = optional(string, "rolling")
+    bake_minutes  = optional(number, 5)
+    step_percent  = optional(number, 10)
+    step_minutes  = optional(number, 5)
+    undo_on_alarm = optional(bool, true)
+  })
+  default = {}
+}
+
+variable "database" {
+  description = "The database's version, storage in GiB, days of backups, and the version of its master password."
+  type = object({
+    engine_version    = optional(string, "16")
+    allocated_storage = optional(number, 20)
+    max_storage       = optional(number, 100)
+    backup_days       = optional(number, 14)
+    password_version  = optional(number, 1)
+  })
+  default = {}
+}
+
+variable "redis_node_type" {
+  description = "Size of a Redis node."
+  type        = string
+  default     = "cache.t3.micro"
+}
+
+variable "manage_passwords" {
+  description = "Make the passwords of database and Redis. Tests say false, since terraform test cannot mock ephemeral resources."
+  type        = bool
+  default     = true
+}
+
+variable "bastion" {
+  description = "The bastion's SSH (a key pair and the addresses that may connect) and Elastic IP. Without either it is reached by Session Manager alone."
+  type = object({
+    ssh = optional(object({
+      key_name = string
+      cidrs    = list(string)
+    }))
+    elastic_ip = optional(bool, false)
+  })
+  default = {}
+}
+
+variable "waf" {
+  description = "Put a web ACL in front of the load balancer."
+  type        = bool
+  default     = false
+}
+
+variable "alert_subscriptions" {
+  description = "Who is told of alarms: by a name of your choice, the protocol and the endpoint."
+  type = map(object({
+    protocol = string
+    endpoint = string
+  }))
+  default = {}
+}
+
+variable "promotion" {
+  description = "Roles of other environments that may pull this environment's images, and repositories that this environment's releases come from, all as ARNs."
+  type = object({
+    to_role_arns         = optional(list(string), [])
+    from_repository_arns = optional(list(string), [])
+  })
+  default = {}
+}
+
+variable "github" {
+  description = "Whose workflows may plan and apply this infrastructure (repository) and release to it (service_repositories, by branch), whether to make the account's OIDC provider, and the bucket of the state. Null: no roles for GitHub, and no permissions boundary."
+  type = object({
+    create_provider = optional(bool, false)
+    state_bucket    = optional(string)
+    repository = object({
+      owner    = string
+      owner_id = optional(number)
+      name     = string
+      id       = optional(number)
+    })
+    service_repositories = optional(list(object({
+      owner    = string
+      owner_id = optional(number)
+      name     = string
+      id       = optional(number)
+      branches = list(string)
+    })), [])
+  })
+  default = null
+}
+
+variable "rotation" {
+  description = "Rotate the database password every so many days by a function of our own, whose zip file `make rotate-credentials.zip` builds. Null: no rotation."
+  type = object({
+    zip  = string
+    days = optional(number, 30)
+  })
+  default = null
+}
+
+variable "region" {
+  description = "Region of everything."
+  type        = string
+  default     = "us-west-2"
+}
+
+variable "account_id" {
+  description = "The AWS account that this environment belongs to. Where it is given, credentials of another account are refused before anything is read."
+  type        = string
+  default     = null
+}

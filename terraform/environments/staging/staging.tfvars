@@ -1,0 +1,36 @@
+# Staging: like production, on Spot, where a release is tried before it is promoted.
+environment = "staging"
+
+# Service
+min_tasks          = 2
+max_tasks          = 6
+task_cpu           = 256
+task_memory        = 512
+use_spot           = true
+enable_autoscaling = true
+enable_https       = true
+
+# Data
+database_instance_class = "db.t3.small"
+database_multi_az       = false
+redis_nodes             = 2
+redis_tls               = false
+
+# Operations
+log_retention_days  = 14
+deletion_protection = false
+enable_bastion      = false
+
+domain = {
+  zone = "connect.com"
+  host = "api-staging.connect.com"
+}
+
+github = {
+  repository = { owner = "org", name = "connect2" }
+
+  service_repositories = [
+    { owner = "org", name = "connect2-api", branches = ["staging"] },
+  ]
+}
+

@@ -1,0 +1,47 @@
+output "arn_suffix" {
+  description = "The load balancer's name in CloudWatch metrics."
+  value       = aws_lb.this.arn_suffix
+}
+
+output "dns_name" {
+  description = "The load balancer's own host name."
+  value       = aws_lb.this.dns_name
+}
+
+output "zone_id" {
+  description = "The hosted zone of the load balancer's own host name, for alias records."
+  value       = aws_lb.this.zone_id
+}
+
+output "security_group_id" {
+  description = "Security group of the load balancer."
+  value       = aws_security_group.this.id
+}
+
+# ECS refuses a service whose target group no load balancer uses: the rule must be there first.
+output "target_group_arn" {
+  description = "Target group of the service, once a listener rule uses it."
+  value       = aws_lb_target_group.this["blue"].arn
+  depends_on  = [aws_lb_listener_rule.production]
+}
+
+output "alternate_target_group_arn" {
+  description = "The other target group of a service that shifts traffic; null for a rolling one."
+  value       = try(aws_lb_target_group.this["green"].arn, null)
+  depends_on  = [aws_lb_listener_rule.production]
+}
+
+output "target_group_arn_suffixes" {
+  description = "The target groups' names in CloudWatch metrics, by colour."
+  value       = { for colour, group in aws_lb_target_group.this : colour => group.arn_suffix }
+}
+
+output "production_listener_rule" {
+  description = "The rule that carries the traffic."
+  value       = aws_lb_listener_rule.production.arn
+}
+
+output "test_listener_rule" {
+  description = "The rule for requests with the header X-Connect2-Test: next; null for a rolling service."
+  value       = one(aws_lb_listener_rule.test[*].arn)
+}

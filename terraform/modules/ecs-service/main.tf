@@ -1,0 +1,197 @@
+data "aws_region" "current" {}
+
+locals {
+  shifts_traffic = var.deployment.strategy != "rolling"
+
+  health_check = coalesce(var.container.health_check, [
+    "CMD", "python", "-c",
+    "import urllib.request; urllib.request.urlopen('http://127.0.0.1:${var.container.port}${var.container.health_path}', timeout=3)",
+  ])
+
+  container = {
+    name      = var.container.name
+    image     = "${var.repository.url}:unreleased"
+    essential = true
+    command   = var.container.command
+    user      = var.container.user
+
+    readonlyRootFilesystem = var.readonly_root_filesystem
+    privileged             = false
+
+    portMappings = [{
+      name          = "http"
+      containerPort = var.container.port
+      hostPort      = var.container.port
+      protocol      = "tcp"
+    }]
+
+    environment = [for name in sort(keys(var.environment)) : { name = name, value = var.environment[name] }]
+    secrets     = [for name in sort(keys(var.secrets)) : { name = name, valueFrom = var.secrets[name] }]
+
+    healthCheck = {
+      command     = local.health_check
+      interval    = 10
+      timeout     = 5
+      retries     = 3
+      startPeriod = 30
+    }
+
+    # An init process reaps what the application leaves behind and passes SIGTERM on. /tmp is a tmpfs because a Fargate
+    # volume belongs to root and the container does not run as root.
+    linuxParameters = {
+      initProcessEnabled = true
+      capabilities       = { drop = ["ALL"] }
+      tmpfs = [{
+        containerPath = "/tmp"
+        size          = var.container.tmp_size
+        mountOptions  = ["rw", "noexec", "nosuid", "nodev", "mode=1777"]
+      }]
+    }
+
+    stopTimeout = var.container.stop_timeout
+
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.this.name
+        awslogs-region        = data.aws_region.current.region
+        awslogs-stream-prefix = "ecs"
+        # A full log buffer drops lines; it never stops the application.
+        mode            = "non-blocking"
+        max-buffer-size = "25m"
+      }
+    }
+  }
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/ecs/${var.name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.log_kms_key_arn
+}
+
+# What a release is made from. A deploy takes the newest revision of this family, puts its image in and registers the
+# result in the family NAME; no task ever runs from the template itself, and its image tag never exists.
+resource "aws_ecs_task_definition" "template" {
+  family                   = "${var.name}-template"
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = var.task.cpu
+  memory                   = var.task.memory
+  execution_role_arn       = aws_iam_role.execution.arn
+  task_role_arn            = aws_iam_role.task.arn
+
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = var.task.architecture
+  }
+
+  container_definitions = jsonencode([{ for key, value in local.container : key => value if value != null }])
+
+  # A service that has never been released still points at an older revision.
+  skip_destroy = true
+}
+
+resource "aws_ecs_service" "this" {
+  name             = var.service_name
+  cluster          = var.cluster.arn
+  task_definition  = aws_ecs_task_definition.template.arn
+  platform_version = "LATEST"
+
+  # Born empty: there is no image yet. See autoscaling.tf for who raises it, and when.
+  desired_count = 0
+
+  # Always a strategy, never a launch type: moving from one to the other replaces the service. An update of the strategy
+  # in place needs force_new_deployment; without it the provider would replace the service as well.
+  dynamic "capacity_provider_strategy" {
+    for_each = var.capacity.use_spot ? { FARGATE_SPOT = 0, FARGATE = var.capacity.on_demand } : { FARGATE = 0 }
+
+    content {
+      capacity_provider = capacity_provider_strategy.key
+      base              = capacity_provider_strategy.value
+      weight            = capacity_provider_strategy.key == "FARGATE_SPOT" || !var.capacity.use_spot ? 1 : 0
+    }
+  }
+  force_new_deployment = true
+
+  deployment_minimum_healthy_percent = 100
+  deployment_maximum_percent         = 200
+  availability_zone_rebalancing      = "ENABLED"
+
+  deployment_circuit_breaker {
+    enable   = true
+    rollback = true
+  }
+
+  alarms {
+    enable      = length(var.deployment.alarm_names) > 0
+    rollback    = length(var.deployment.alarm_names) > 0
+    alarm_names = var.deployment.alarm_names
+  }
+
+  deployment_configuration {
+    strategy             = upper(var.deployment.strategy)
+    bake_time_in_minutes = local.shifts_traffic ? var.deployment.bake_minutes : null
+
+    dynamic "linear_configuration" {
+      for_each = var.deployment.strategy == "linear" ? [1] : []
+
+      content {
+        step_percent              = var.deployment.step_percent
+        step_bake_time_in_minutes = var.deployment.step_minutes
+      }
+    }
+
+    dynamic "canary_configuration" {
+      for_each = var.deployment.strategy == "canary" ? [1] : []
+
+      content {
+        canary_percent              = var.deployment.step_percent
+        canary_bake_time_in_minutes = var.deployment.step_minutes
+      }
+    }
+  }
+
+  network_configuration {
+    subnets          = var.network.subnet_ids
+    security_groups  = [aws_security_group.this.id]
+    assign_public_ip = false
+  }
+
+  load_balancer {
+    target_group_arn = var.load_balancer.target_group_arn
+    container_name   = var.container.name
+    container_port   = var.container.port
+
+    dynamic "advanced_configuration" {
+      for_each = local.shifts_traffic ? [1] : []
+
+      content {
+        alternate_target_group_arn = var.load_balancer.alternate_target_group_arn
+        production_listener_rule   = var.load_balancer.production_listener_rule
+        test_listener_rule         = var.load_balancer.test_listener_rule
+        role_arn                   = aws_iam_role.infrastructure[0].arn
+      }
+    }
+  }
+  health_check_grace_period_seconds = var.load_balancer.health_check_grace_seconds
+
+  enable_execute_command  = var.enable_execute_command
+  enable_ecs_managed_tags = true
+  propagate_tags          = "TASK_DEFINITION"
+
+  # How many tasks the first release starts. The deploy reads it where it finds the service empty; later releases leave
+  # the count to autoscaling. It lies outside the prefix connect2:, which belongs to the deploys and which the provider ignores.
+  tags = { "connect2-first-count" = tostring(var.capacity.min) }
+
+  # Releases and autoscaling own these two.
+  lifecycle {
+    ignore_changes = [task_definition, desired_count]
+  }
+
+  depends_on = [
+    aws_iam_role_policy.execution,
+    aws_iam_role_policy_attachment.infrastructure,
+    aws_vpc_security_group_ingress_rule.alb,
+  ]
+}

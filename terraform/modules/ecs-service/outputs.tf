@@ -1,0 +1,49 @@
+output "service_name" {
+  description = "Name of the service."
+  value       = aws_ecs_service.this.name
+}
+
+output "service_arn" {
+  description = "ARN of the service."
+  value       = aws_ecs_service.this.id
+}
+
+output "container_name" {
+  description = "Name of the application's container."
+  value       = var.container.name
+}
+
+output "template_family" {
+  description = "Family of the task definition that releases are made from."
+  value       = aws_ecs_task_definition.template.family
+}
+
+output "log_group_name" {
+  description = "The application's log group."
+  value       = aws_cloudwatch_log_group.this.name
+}
+
+output "security_group_id" {
+  description = "Security group of the tasks."
+  value       = aws_security_group.this.id
+}
+
+output "execution_role_arn" {
+  description = "Role that ECS uses before a container runs. Whoever deploys must be allowed to pass it."
+  value       = aws_iam_role.execution.arn
+}
+
+output "task_role_arn" {
+  description = "Role of the application. Whoever deploys must be allowed to pass it."
+  value       = aws_iam_role.task.arn
+}
+
+output "infrastructure_role_arn" {
+  description = "Role by which ECS shifts traffic; null with rolling deployments."
+  value       = one(aws_iam_role.infrastructure[*].arn)
+}
+
+output "released" {
+  description = "Whether a release has replaced the template yet."
+  value       = local.released
+}

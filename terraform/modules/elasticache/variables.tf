@@ -1,0 +1,120 @@
+variable "name" {
+  description = "Identifier of the replication group, at most 40 characters."
+  type        = string
+
+  validation {
+    condition     = length(var.name) <= 40
+    error_message = "name may have at most 40 characters: AWS allows no more for a replication group."
+  }
+}
+
+variable "secret_prefix" {
+  description = "What the secrets' names begin with, such as connect2-api/dev: PREFIX/redis-credentials has url, host and port, and password when there is one."
+  type        = string
+}
+
+variable "network" {
+  description = "The VPC, the data subnets, and the security groups that may connect, by a name that tells whose they are."
+  type = object({
+    vpc_id             = string
+    subnet_ids         = list(string)
+    security_group_ids = map(string)
+  })
+}
+
+variable "node_type" {
+  description = "Size of a node."
+  type        = string
+  default     = "cache.t3.micro"
+
+  validation {
+    condition     = startswith(var.node_type, "cache.")
+    error_message = "node_type must begin with cache., such as cache.t3.micro."
+  }
+}
+
+variable "engine_version" {
+  description = "Redis version."
+  type        = string
+  default     = "7.1"
+}
+
+variable "num_cache_clusters" {
+  description = "Nodes: the primary and its replicas."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = var.num_cache_clusters >= 1 && var.num_cache_clusters <= 6
+    error_message = "num_cache_clusters must be between 1 and 6."
+  }
+}
+
+variable "automatic_failover_enabled" {
+  description = "Promote a replica when the primary fails, and spread the nodes over zones. Null: when there is more than one node."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = !coalesce(var.automatic_failover_enabled, false) || var.num_cache_clusters > 1
+    error_message = "Failover needs a replica to fail over to: with num_cache_clusters = 1 leave automatic_failover_enabled out."
+  }
+}
+
+variable "transit_encryption_enabled" {
+  description = "TLS between clients and nodes, and a password (auth token). A group that was made without TLS must be replaced to get it."
+  type        = bool
+  default     = true
+}
+
+variable "kms_key_arn" {
+  description = "KMS key of the data and of the secrets. Null takes the account's own keys."
+  type        = string
+  default     = null
+}
+
+variable "snapshot_retention_days" {
+  description = "Days that daily snapshots are kept; 0 makes none. The cache can be filled again, so this is for analysis, not for safety."
+  type        = number
+  default     = 1
+}
+
+variable "secret_recovery_days" {
+  description = "Days in which a deleted secret can be had back (0: none, so that the name is free at once)."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.secret_recovery_days == 0 || (var.secret_recovery_days >= 7 && var.secret_recovery_days <= 30)
+    error_message = "secret_recovery_days must be 0 or between 7 and 30."
+  }
+}
+
+variable "alarms" {
+  description = "Alarms of every node: whether there are any, the percentages of CPU and memory above which they ring, and where to."
+  type = object({
+    enabled        = optional(bool, true)
+    cpu_percent    = optional(number, 75)
+    memory_percent = optional(number, 80)
+    topic_arns     = optional(list(string), [])
+  })
+  default = {}
+}
+
+variable "auth_token_version" {
+  description = "Raise it by one to have a new auth token made and set."
+  type        = number
+  default     = 1
+}
+
+variable "manage_auth_token" {
+  description = "Make the auth token where there is TLS. Tests say false, since terraform test cannot mock ephemeral resources."
+  type        = bool
+  default     = true
+}
+
+variable "apply_immediately" {
+  description = "Apply changes that interrupt the cache now instead of in the maintenance window."
+  type        = bool
+  default     = false
+}

@@ -1,0 +1,40 @@
+locals {
+  # A zone and no certificate of somebody else's: the certificate is made here.
+  makes_certificate = var.enable_https && var.domain.certificate_arn == null
+
+  certificate_arn = var.enable_https ? (local.makes_certificate ? one(module.acm[*].certificate_arn) : var.domain.certificate_arn) : null
+
+  url = format("%s://%s", var.enable_https ? "https" : "http", coalesce(var.domain.host, module.alb.dns_name))
+}
+
+module "route53_zone" {
+  source = "../route53-zone"
+  count  = var.domain.zone == null ? 0 : 1
+
+  name           = var.domain.zone
+  create         = var.domain.create_zone
+  parent_zone_id = var.domain.parent_zone_id
+  force_destroy  = !var.deletion_protection
+}
+
+module "acm" {
+  source = "../acm"
+  count  = local.makes_certificate ? 1 : 0
+
+  domain_name = var.domain.host
+  zone_id     = module.route53_zone[0].zone_id
+  expiry      = { topic_arns = [module.sns_alerts.topic_arn] }
+}
+
+module "dns_record" {
+  source = "../dns-record"
+  count  = var.domain.zone == null ? 0 : 1
+
+  zone_id = module.route53_zone[0].zone_id
+  name    = var.domain.host
+
+  alias = {
+    dns_name = module.alb.dns_name
+    zone_id  = module.alb.zone_id
+  }
+}

@@ -1,0 +1,297 @@
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  # The names that the deploys, the runbooks and the other modules agree on.
+  name          = "${var.project}-${var.environment}"
+  cluster_name  = "${var.project}-cluster-${var.environment}"
+  service_name  = "${var.project}-service-${var.environment}"
+  alb_name      = "${var.project}-alb-${var.environment}"
+  state_bucket  = "${var.project}-terraform-state-${var.environment}"
+  secret_prefix = "${var.project}/${var.environment}"
+
+  service_arn = "arn:${data.aws_partition.current.partition}:ecs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:service/${local.cluster_name}/${local.service_name}"
+
+  shifts_traffic = var.deployment.strategy != "rolling"
+
+  iam = {
+    path                 = "/${var.project}/${var.environment}/"
+    permissions_boundary = one(module.github_oidc[*].permissions_boundary)
+  }
+
+  # A deleted secret keeps its name for as long as it can be had back, which would stop an environment from being made anew.
+  secret_recovery_days = var.deletion_protection ? 30 : 0
+}
+
+module "networking" {
+  source = "../networking"
+
+  name                    = "${var.project}-vpc-${var.environment}"
+  vpc_cidr                = var.network.vpc_cidr
+  az_count                = var.network.az_count
+  nat                     = var.network.nat
+  interface_endpoints     = var.network.interface_endpoints
+  flow_log_retention_days = var.log_retention_days
+  kms_key_arn             = aws_kms_key.this.arn
+  iam                     = local.iam
+}
+
+module "ecr" {
+  source = "../ecr"
+
+  name           = local.name
+  kms_key_arn    = aws_kms_key.this.arn
+  pull_role_arns = var.promotion.to_role_arns
+  force_delete   = !var.deletion_protection
+}
+
+module "ecs_cluster" {
+  source = "../ecs-cluster"
+
+  name               = local.cluster_name
+  kms_key_arn        = aws_kms_key.this.arn
+  log_retention_days = var.log_retention_days
+}
+
+module "alb" {
+  source = "../alb"
+
+  name = local.alb_name
+
+  network = {
+    vpc_id     = module.networking.vpc_id
+    vpc_cidr   = module.networking.vpc_cidr
+    subnet_ids = module.networking.public_subnet_ids
+  }
+
+  https = {
+    enabled         = var.enable_https
+    certificate_arn = local.certificate_arn
+  }
+
+  target = {
+    port        = var.service.port
+    health_path = var.service.health_path
+  }
+
+  shifts_traffic      = local.shifts_traffic
+  deletion_protection = var.deletion_protection
+  log_retention_days  = var.log_retention_days
+  waf                 = { enabled = var.waf }
+}
+
+module "ecs_service" {
+  source = "../ecs-service"
+
+  name         = local.name
+  service_name = local.service_name
+
+  cluster = {
+    name               = module.ecs_cluster.name
+    arn                = module.ecs_cluster.arn
+    exec_log_group_arn = module.ecs_cluster.exec_log_group.arn
+    kms_key_arn        = aws_kms_key.this.arn
+  }
+
+  container = {
+    name        = var.project
+    port        = var.service.port
+    health_path = var.service.health_path
+    user        = var.service.user
+    command     = var.service.command
+  }
+
+  repository = {
+    url = module.ecr.url
+    arn = module.ecr.arn
+  }
+
+  task = {
+    cpu          = var.task_cpu
+    memory       = var.task_memory
+    architecture = var.service.architecture
+  }
+
+  environment = merge({ ENVIRONMENT = var.environment }, var.service.environment)
+
+  secrets = merge({
+    DATABASE_URL = "${module.rds.secret_arn}:url::"
+    REDIS_URL    = "${module.elasticache.secret_arn}:url::"
+  }, var.service.secrets)
+  secrets_kms_key_arn = aws_kms_key.this.arn
+  task_policy_json    = var.service.policy_json
+
+  network = {
+    vpc_id                = module.networking.vpc_id
+    vpc_cidr              = module.networking.vpc_cidr
+    subnet_ids            = module.networking.private_subnet_ids
+    alb_security_group_id = module.alb.security_group_id
+  }
+
+  load_balancer = {
+    target_group_arn           = module.alb.target_group_arn
+    alternate_target_group_arn = module.alb.alternate_target_group_arn
+    production_listener_rule   = local.shifts_traffic ? module.alb.production_listener_rule : null
+    test_listener_rule         = module.alb.test_listener_rule
+  }
+
+  capacity = {
+    min           = var.min_tasks
+    max           = var.max_tasks
+    use_spot      = var.use_spot
+    on_demand     = var.service.on_demand_tasks
+    autoscaling   = var.enable_autoscaling
+    cpu_target    = var.service.cpu_target
+    memory_target = var.service.memory_target
+  }
+
+  deployment = {
+    strategy     = var.deployment.strategy
+    bake_minutes = var.deployment.bake_minutes
+    step_percent = var.deployment.step_percent
+    step_minutes = var.deployment.step_minutes
+    alarm_names  = var.deployment.undo_on_alarm ? module.sns_alerts.deployment_alarm_names : []
+  }
+
+  readonly_root_filesystem = var.service.readonly_root_filesystem
+  enable_execute_command   = var.service.execute_command
+  log_retention_days       = var.log_retention_days
+  log_kms_key_arn          = aws_kms_key.this.arn
+  iam                      = local.iam
+}
+
+locals {
+  # Who may talk to the database and to Redis: the tasks, the bastion, the rotation; nobody else.
+  clients = merge(
+    { tasks = module.ecs_service.security_group_id },
+    var.enable_bastion ? { bastion = module.bastion[0].security_group_id } : {},
+  )
+}
+
+module "rds" {
+  source = "../rds"
+
+  name          = "${var.project}-db-${var.environment}"
+  secret_prefix = local.secret_prefix
+
+  network = {
+    vpc_id             = module.networking.vpc_id
+    subnet_ids         = module.networking.data_subnet_ids
+    security_group_ids = local.clients
+  }
+
+  engine_version        = var.database.engine_version
+  instance_class        = var.database_instance_class
+  multi_az              = var.database_multi_az
+  backup_retention_days = var.database.backup_days
+
+  storage = {
+    allocated     = var.database.allocated_storage
+    max_allocated = var.database.max_storage
+  }
+
+  protection = {
+    deletion_protection  = var.deletion_protection
+    final_snapshot       = var.deletion_protection
+    secret_recovery_days = local.secret_recovery_days
+  }
+
+  log_retention_days = var.log_retention_days
+  kms_key_arn        = aws_kms_key.this.arn
+  password_version   = var.database.password_version
+  manage_password    = var.manage_passwords
+  apply_immediately  = !var.deletion_protection
+  iam                = local.iam
+
+  providers = {
+    aws         = aws
+    aws.secrets = aws.secrets
+  }
+}
+
+module "elasticache" {
+  source = "../elasticache"
+
+  name          = "${var.project}-redis-${var.environment}"
+  secret_prefix = local.secret_prefix
+
+  network = {
+    vpc_id             = module.networking.vpc_id
+    subnet_ids         = module.networking.data_subnet_ids
+    security_group_ids = local.clients
+  }
+
+  node_type                  = var.redis_node_type
+  num_cache_clusters         = var.redis_nodes
+  transit_encryption_enabled = var.redis_tls
+  kms_key_arn                = aws_kms_key.this.arn
+  secret_recovery_days       = local.secret_recovery_days
+  manage_auth_token          = var.manage_passwords
+  apply_immediately          = !var.deletion_protection
+
+  alarms = { topic_arns = [module.sns_alerts.topic_arn] }
+
+  providers = {
+    aws         = aws
+    aws.secrets = aws.secrets
+  }
+}
+
+module "sns_alerts" {
+  source = "../sns-alerts"
+
+  name          = "${var.project}-alerts-${var.environment}"
+  kms_key_arn   = aws_kms_key.this.arn
+  subscriptions = var.alert_subscriptions
+  service_arn   = local.service_arn
+
+  load_balancer = {
+    arn_suffix          = module.alb.arn_suffix
+    target_arn_suffixes = module.alb.target_group_arn_suffixes
+  }
+
+  database = { identifier = module.rds.identifier }
+}
+
+module "bastion" {
+  source = "../bastion"
+  count  = var.enable_bastion ? 1 : 0
+
+  name = "${var.project}-bastion-${var.environment}"
+
+  network = {
+    vpc_id    = module.networking.vpc_id
+    vpc_cidr  = module.networking.vpc_cidr
+    subnet_id = (var.bastion.elastic_ip ? module.networking.public_subnet_ids : module.networking.private_subnet_ids)[0]
+  }
+
+  ssh         = var.bastion.ssh
+  elastic_ip  = var.bastion.elastic_ip
+  kms_key_arn = aws_kms_key.this.arn
+  iam         = local.iam
+}
+
+module "github_oidc" {
+  source = "../github-oidc"
+  count  = var.github == null ? 0 : 1
+
+  project              = var.project
+  environment          = var.environment
+  create_provider      = var.github.create_provider
+  repository           = var.github.repository
+  service_repositories = var.github.service_repositories
+
+  names = {
+    cluster            = local.cluster_name
+    service            = local.service_name
+    repository         = local.name
+    state_bucket       = coalesce(var.github.state_bucket, local.state_bucket)
+    log_group          = "/ecs/${local.name}"
+    load_balancer_name = local.alb_name
+    task_role_path     = "/${var.project}/${var.environment}/"
+    promotion_sources  = var.promotion.from_repository_arns
+  }
+}

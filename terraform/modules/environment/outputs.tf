@@ -1,0 +1,111 @@
+# The outputs up to service_url become GitHub variables of the environment; docs/INFRASTRUCTURE.md has their names there.
+
+output "cluster_name" {
+  description = "The ECS cluster (ECS_CLUSTER)."
+  value       = module.ecs_cluster.name
+}
+
+output "service_name" {
+  description = "The ECS service (ECS_SERVICE)."
+  value       = module.ecs_service.service_name
+}
+
+output "container_name" {
+  description = "The application's container (ECS_CONTAINER)."
+  value       = module.ecs_service.container_name
+}
+
+output "repository_name" {
+  description = "The ECR repository (ECR_REPOSITORY)."
+  value       = module.ecr.name
+}
+
+output "plan_role_arn" {
+  description = "Role of the workflow that plans (AWS_PLAN_ROLE); null without github."
+  value       = try(module.github_oidc[0].role_arns["plan"], null)
+}
+
+output "push_role_arn" {
+  description = "Role of the workflow that pushes images (AWS_PUSH_ROLE); null without service repositories."
+  value       = try(module.github_oidc[0].role_arns["push"], null)
+}
+
+output "apply_role_arn" {
+  description = "Role of the workflow that applies (AWS_APPLY_ROLE); null without github."
+  value       = try(module.github_oidc[0].role_arns["apply"], null)
+}
+
+output "deploy_role_arn" {
+  description = "Role of the workflow that deploys and rolls back (AWS_DEPLOY_ROLE); null without service repositories."
+  value       = try(module.github_oidc[0].role_arns["deploy"], null)
+}
+
+output "service_url" {
+  description = "Where the service answers (SERVICE_URL)."
+  value       = local.url
+}
+
+output "template_family" {
+  description = "Family of the task definition that releases are made from."
+  value       = module.ecs_service.template_family
+}
+
+output "repository_url" {
+  description = "What a reference to an image of this environment begins with."
+  value       = module.ecr.url
+}
+
+output "log_group_name" {
+  description = "The application's log group."
+  value       = module.ecs_service.log_group_name
+}
+
+output "execution_role_arn" {
+  description = "Role that ECS uses before a container runs."
+  value       = module.ecs_service.execution_role_arn
+}
+
+output "task_role_arn" {
+  description = "Role of the application."
+  value       = module.ecs_service.task_role_arn
+}
+
+output "target_group_arn" {
+  description = "Target group of the service."
+  value       = module.alb.target_group_arn
+}
+
+output "database_secret_arn" {
+  description = "The secret with the six keys of the database connection."
+  value       = module.rds.secret_arn
+}
+
+output "redis_secret_arn" {
+  description = "The secret with the Redis connection."
+  value       = module.elasticache.secret_arn
+}
+
+output "database_address" {
+  description = "Host name of the database, reachable inside the VPC."
+  value       = module.rds.address
+}
+
+output "bastion_instance_id" {
+  description = "The bastion, for aws ssm start-session --target; null without one."
+  value       = one(module.bastion[*].instance_id)
+}
+
+output "alerts_topic_arn" {
+  description = "The topic of the alarms."
+  value       = module.sns_alerts.topic_arn
+}
+
+output "name_servers" {
+  description = "Name servers of the zone, for its delegation where it was made here; null without a zone."
+  value       = one(module.route53_zone[*].name_servers)
+}
+
+output "released" {
+  description = "Whether a release has replaced the template yet."
+  value       = module.ecs_service.released
+}

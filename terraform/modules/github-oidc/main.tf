@@ -1,0 +1,132 @@
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  url       = "https://token.actions.githubusercontent.com"
+  name      = "${var.project}-${var.environment}"
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  region    = data.aws_region.current.region
+
+  # Apart from the path of the roles that Terraform makes, so that the apply role cannot write to its own kind.
+  path = "/${var.project}-github/${var.environment}/"
+
+  provider_arn = var.create_provider ? aws_iam_openid_connect_provider.this[0].arn : data.aws_iam_openid_connect_provider.this[0].arn
+
+  # GitHub writes a repository in two forms, with and without the ids; both name exactly one.
+  prefixes = {
+    infrastructure = concat(
+      ["repo:${var.repository.owner}/${var.repository.name}"],
+      var.repository.id == null ? [] : ["repo:${var.repository.owner}@${var.repository.owner_id}/${var.repository.name}@${var.repository.id}"],
+    )
+    services = [for r in var.service_repositories : {
+      branches = r.branches
+      prefixes = concat(
+        ["repo:${r.owner}/${r.name}"],
+        r.id == null ? [] : ["repo:${r.owner}@${r.owner_id}/${r.name}@${r.id}"],
+      )
+    }]
+  }
+
+  subjects = {
+    plan  = [for prefix in local.prefixes.infrastructure : "${prefix}:environment:${var.environment}-plan"]
+    apply = [for prefix in local.prefixes.infrastructure : "${prefix}:environment:${var.environment}-apply"]
+
+    # By branch: images are built before anybody approves the deployment.
+    push = flatten([for s in local.prefixes.services : [
+      for prefix in s.prefixes : [for branch in s.branches : "${prefix}:ref:refs/heads/${branch}"]
+    ]])
+
+    deploy = flatten([for s in local.prefixes.services : [
+      for prefix in s.prefixes : [
+        "${prefix}:environment:${var.environment}",
+        "${prefix}:environment:${var.environment}-rollback",
+      ]
+    ]])
+  }
+
+  policies = {
+    plan   = [data.aws_iam_policy_document.plan.json]
+    push   = [data.aws_iam_policy_document.push.json]
+    deploy = [data.aws_iam_policy_document.deploy.json]
+    apply = [
+      data.aws_iam_policy_document.plan.json,
+      data.aws_iam_policy_document.apply_network.json,
+      data.aws_iam_policy_document.apply_services.json,
+      data.aws_iam_policy_document.apply_iam.json,
+    ]
+  }
+
+  attachments = merge([
+    for role, documents in local.policies : { for i, document in documents : "${role}-${i + 1}" => { role = role, document = document } }
+  ]...)
+
+  # A role that nobody could assume is not made.
+  roles = { for role, subjects in local.subjects : role => subjects if length(subjects) > 0 }
+}
+
+resource "aws_iam_openid_connect_provider" "this" {
+  count = var.create_provider ? 1 : 0
+
+  url            = local.url
+  client_id_list = ["sts.amazonaws.com"]
+}
+
+data "aws_iam_openid_connect_provider" "this" {
+  count = var.create_provider ? 0 : 1
+
+  url = local.url
+}
+
+data "aws_iam_policy_document" "trust" {
+  for_each = local.roles
+
+  statement {
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+
+    principals {
+      type        = "Federated"
+      identifiers = [local.provider_arn]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "token.actions.githubusercontent.com:aud"
+      values   = ["sts.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "token.actions.githubusercontent.com:sub"
+      values   = each.value
+    }
+  }
+}
+
+resource "aws_iam_role" "this" {
+  for_each = local.roles
+
+  name                 = "${local.name}-github-${each.key}"
+  description          = "GitHub Actions: ${each.key} in ${var.environment}"
+  path                 = local.path
+  assume_role_policy   = data.aws_iam_policy_document.trust[each.key].json
+  max_session_duration = each.key == "apply" ? 7200 : 3600
+}
+
+resource "aws_iam_policy" "this" {
+  for_each = { for key, attachment in local.attachments : key => attachment if contains(keys(local.roles), attachment.role) }
+
+  name   = "${local.name}-github-${each.key}"
+  path   = local.path
+  policy = each.value.document
+}
+
+resource "aws_iam_role_policy_attachment" "this" {
+  for_each = aws_iam_policy.this
+
+  role       = aws_iam_role.this[local.attachments[each.key].role].name
+  policy_arn = each.value.arn
+}

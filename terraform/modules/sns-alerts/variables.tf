@@ -1,0 +1,50 @@
+variable "name" {
+  description = "Name of the topic and prefix of alarms and rules."
+  type        = string
+}
+
+variable "kms_key_arn" {
+  description = "KMS key of the topic. It must let CloudWatch and EventBridge use it; the account's own SNS key cannot."
+  type        = string
+}
+
+variable "subscriptions" {
+  description = "Who is told: by a name of your choice, the protocol (email, https, lambda, sqs …) and the endpoint. E-mail must be confirmed by its reader."
+  type = map(object({
+    protocol = string
+    endpoint = string
+  }))
+  default = {}
+
+  validation {
+    condition     = alltrue([for s in values(var.subscriptions) : s.protocol != "http"])
+    error_message = "A subscription over plain http would send alerts unencrypted: use https."
+  }
+}
+
+variable "service_arn" {
+  description = "The ECS service whose failed deployments and impaired task starts are told. Null: none."
+  type        = string
+  default     = null
+}
+
+variable "load_balancer" {
+  description = "The load balancer and its target groups, by their names in CloudWatch metrics, and the thresholds: 5xx answers of the targets per minute, unhealthy hosts. Null: no alarms."
+  type = object({
+    arn_suffix           = string
+    target_arn_suffixes  = map(string)
+    errors_5xx           = optional(number, 10)
+    unhealthy_host_count = optional(number, 1)
+  })
+  default = null
+}
+
+variable "database" {
+  description = "The database and the thresholds: CPU percent, free storage in GiB. Null: no alarms."
+  type = object({
+    identifier       = string
+    cpu_percent      = optional(number, 80)
+    free_storage_gib = optional(number, 4)
+  })
+  default = null
+}
