@@ -100,7 +100,7 @@ func TestUnknownFieldsSurviveDescribeEditRegister(t *testing.T) {
 // TestRetriesSendTheWholeDocument holds that a retried call sends the document again, not an empty rest.
 func TestRetriesSendTheWholeDocument(t *testing.T) {
 	client, seen := dial(t, "THROTTLE", `{"taskDefinition": `+odd+`}`)
-	withRetry := ecs.New(client.Options(), func(o *ecs.Options) { 
+	withRetry := ecs.New(client.Options(), func(o *ecs.Options) {
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 			o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
 		})

@@ -1,0 +1,299 @@
+package rollout
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+const (
+	oldID, newID, laterID = "ecs-svc/100", "ecs-svc/200", "ecs-svc/300"
+	oldTD                 = "arn:aws:ecs:us-west-2:123456789012:task-definition/api:41"
+	newTD                 = "arn:aws:ecs:us-west-2:123456789012:task-definition/api:42"
+	laterTD               = "arn:aws:ecs:us-west-2:123456789012:task-definition/api:43"
+	rollingBackText       = "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/100."
+	failedText            = "ECS deployment circuit breaker: tasks failed to start."
+)
+
+var target = Target{
+	Cluster: "prod", Service: "api", TaskDefinition: newTD, ID: newID, Created: epoch, Known: []string{oldID}, Previous: oldTD,
+}
+
+// deployment is old, new or later in some state.
+func deployment(id, status, state string, change ...func(*Deployment)) Deployment {
+	d := Deployment{ID: id, Status: status, State: state, Desired: 2, Running: 2}
+	switch id {
+	case oldID:
+		d.TaskDefinition, d.Created, d.Updated = oldTD, epoch.Add(-time.Hour), epoch.Add(-time.Hour)
+	case newID:
+		d.TaskDefinition, d.Created, d.Updated = newTD, epoch, epoch
+	case laterID:
+		d.TaskDefinition, d.Created, d.Updated = laterTD, epoch.Add(time.Minute), epoch.Add(time.Minute)
+	}
+	for _, c := range change {
+		c(&d)
+	}
+	return d
+}
+
+func running(n int) func(*Deployment) { return func(d *Deployment) { d.Running = n } }
+func because(reason string) func(*Deployment) {
+	return func(d *Deployment) { d.Reason = reason }
+}
+func touched(d *Deployment) { d.Updated = epoch.Add(time.Minute) }
+
+// TestEvaluateByList goes through the phases that DescribeServices shows, without the service-deployments API.
+func TestEvaluateByList(t *testing.T) {
+	list := func(d ...Deployment) []Deployment { return d }
+	for _, test := range []struct {
+		name        string
+		deployments []Deployment
+		events      []string
+		seen        Seen
+		status      string
+		want        State
+		reason      string
+	}{
+		{
+			name:        "right after the update",
+			deployments: list(deployment(newID, "PRIMARY", "IN_PROGRESS", running(0)), deployment(oldID, "ACTIVE", "COMPLETED")),
+			want:        Rolling,
+		}, {
+			name:        "a read from before the update",
+			deployments: list(deployment(oldID, "PRIMARY", "COMPLETED")),
+			seen:        Seen{Listed: true},
+			want:        Waiting,
+		}, {
+			name: "nothing listed", want: Waiting,
+		}, {
+			name:        "all new tasks run, old ones drain",
+			deployments: list(deployment(newID, "PRIMARY", "IN_PROGRESS"), deployment(oldID, "ACTIVE", "COMPLETED", running(1))),
+			want:        Settling,
+		}, {
+			name:        "stable, but not complete",
+			deployments: list(deployment(newID, "PRIMARY", "IN_PROGRESS")),
+			want:        Settling,
+		}, {
+			name:        "complete",
+			deployments: list(deployment(newID, "PRIMARY", "COMPLETED")),
+			want:        Succeeded,
+		}, {
+			name:        "complete while an old task is still on its way out",
+			deployments: list(deployment(newID, "PRIMARY", "COMPLETED"), deployment(oldID, "DRAINING", "COMPLETED", running(0))),
+			want:        Succeeded,
+		}, {
+			name: "the breaker has tripped",
+			deployments: list(deployment(oldID, "PRIMARY", "IN_PROGRESS", because(rollingBackText)),
+				deployment(newID, "ACTIVE", "FAILED", running(0), because(failedText))),
+			seen: Seen{Listed: true}, want: RollingBack, reason: failedText,
+		}, {
+			name: "the breaker has tripped, the failed deployment's state lags behind",
+			deployments: list(deployment(oldID, "PRIMARY", "IN_PROGRESS", because(rollingBackText)),
+				deployment(newID, "ACTIVE", "IN_PROGRESS", running(0))),
+			seen: Seen{Listed: true}, want: RollingBack, reason: rollingBackText,
+		}, {
+			name:        "rolled back and stable: no success",
+			deployments: list(deployment(oldID, "PRIMARY", "COMPLETED", touched)),
+			seen:        Seen{Listed: true, RollingBack: true}, want: RolledBack,
+		}, {
+			name:        "rolled back between two reads, told by the old deployment's times",
+			deployments: list(deployment(oldID, "PRIMARY", "COMPLETED", touched)),
+			seen:        Seen{Listed: true}, want: RolledBack,
+		}, {
+			name:        "rolled back between two reads, told by an event",
+			deployments: list(deployment(oldID, "PRIMARY", "COMPLETED")),
+			events:      []string{"(service api) (deployment ecs-svc/200) deployment failed: tasks failed to start."},
+			seen:        Seen{Listed: true}, want: RolledBack, reason: "tasks failed to start.",
+		}, {
+			name:        "an event about another deployment tells nothing",
+			deployments: list(deployment(oldID, "PRIMARY", "COMPLETED")),
+			events:      []string{"(service api) (deployment ecs-svc/2001) deployment failed: tasks failed to start."},
+			seen:        Seen{Listed: true}, want: Waiting,
+		}, {
+			name:        "the rollback is under way and the failed deployment gone",
+			deployments: list(deployment(oldID, "PRIMARY", "IN_PROGRESS", touched, because(rollingBackText))),
+			seen:        Seen{Listed: true}, want: RollingBack,
+		}, {
+			name:        "the rollback failed",
+			deployments: list(deployment(oldID, "PRIMARY", "FAILED", touched, because(failedText))),
+			seen:        Seen{Listed: true, RollingBack: true}, want: RollbackFailed,
+		}, {
+			name:        "failed without a rollback, just now",
+			deployments: list(deployment(newID, "PRIMARY", "FAILED", running(0), because(failedText)), deployment(oldID, "ACTIVE", "COMPLETED")),
+			seen:        Seen{Listed: true, FailedFor: time.Second}, want: Failing, reason: failedText,
+		}, {
+			name:        "failed without a rollback, for good",
+			deployments: list(deployment(newID, "PRIMARY", "FAILED", running(0), because(failedText)), deployment(oldID, "ACTIVE", "COMPLETED")),
+			seen:        Seen{Listed: true, FailedFor: rollbackGrace}, want: Failed, reason: failedText,
+		}, {
+			name: "superseded",
+			deployments: list(deployment(laterID, "PRIMARY", "IN_PROGRESS", running(0)), deployment(newID, "ACTIVE", "IN_PROGRESS"),
+				deployment(oldID, "ACTIVE", "COMPLETED")),
+			seen: Seen{Listed: true}, want: Superseded,
+		}, {
+			name:        "superseded and gone",
+			deployments: list(deployment(laterID, "PRIMARY", "COMPLETED")),
+			seen:        Seen{Listed: true}, want: Superseded,
+		}, {
+			name: "a rollback under an id of its own is none that supersedes",
+			deployments: list(deployment(laterID, "PRIMARY", "IN_PROGRESS"),
+				deployment(newID, "ACTIVE", "FAILED", running(0), because(failedText))),
+			events: []string{"(service api) rolling back to deployment ecs-svc/300."},
+			seen:   Seen{Listed: true}, want: RollingBack, reason: failedText,
+		}, {
+			name:        "Classic Load Balancer, under way",
+			deployments: list(deployment(newID, "PRIMARY", ""), deployment(oldID, "ACTIVE", "", running(1))),
+			want:        Settling,
+		}, {
+			name:        "Classic Load Balancer, done",
+			deployments: list(deployment(newID, "PRIMARY", "")),
+			want:        Succeeded,
+		}, {
+			name:        "the service was deleted",
+			deployments: list(deployment(newID, "PRIMARY", "IN_PROGRESS")),
+			status:      "DRAINING", want: Failed, reason: "the service is being deleted (DRAINING)",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := Snapshot{At: epoch.Add(2 * time.Minute), Status: "ACTIVE", Desired: 2, Running: 2, Deployments: test.deployments}
+			if test.status != "" {
+				s.Status = test.status
+			}
+			for _, text := range test.events {
+				s.Events = append(s.Events, ServiceEvent{ID: text, At: epoch.Add(time.Second), Text: text})
+			}
+			got := Evaluate(target, s, test.seen)
+			if got.State != test.want || test.reason != "" && got.Reason != test.reason {
+				t.Errorf("got %q (%s), want %q (%s)", got.State, got.Reason, test.want, test.reason)
+			}
+		})
+	}
+}
+
+// TestEvaluateByServiceDeployment goes through every state of the service-deployments API.
+func TestEvaluateByServiceDeployment(t *testing.T) {
+	under := []Deployment{deployment(newID, "PRIMARY", "IN_PROGRESS", running(1)), deployment(oldID, "ACTIVE", "COMPLETED")}
+	back := []Deployment{deployment(oldID, "PRIMARY", "COMPLETED", touched)}
+	over := []Deployment{deployment(laterID, "PRIMARY", "IN_PROGRESS"), deployment(newID, "ACTIVE", "IN_PROGRESS")}
+	for _, test := range []struct {
+		name        string
+		status      types.ServiceDeploymentStatus
+		deployments []Deployment
+		want        State
+	}{
+		{"pending", "PENDING", under, Rolling},
+		{"in progress", "IN_PROGRESS", under, Rolling},
+		{"a status of the future", "WAITING_FOR_GODOT", under, Rolling},
+		{"in progress, all run", "IN_PROGRESS", []Deployment{deployment(newID, "PRIMARY", "IN_PROGRESS")}, Settling},
+		{"listed as complete, but the API does not say so yet", "IN_PROGRESS", []Deployment{deployment(newID, "PRIMARY", "COMPLETED")}, Settling},
+		{"in progress, listed as failed", "IN_PROGRESS", []Deployment{deployment(newID, "PRIMARY", "FAILED", running(0))}, Failing},
+		{"successful", "SUCCESSFUL", under, Succeeded},
+		{"successful although something newer runs", "SUCCESSFUL", over, Succeeded},
+		{"rollback requested", "ROLLBACK_REQUESTED", under, RollingBack},
+		{"rollback in progress", "ROLLBACK_IN_PROGRESS", back, RollingBack},
+		{"rolled back, stable", "ROLLBACK_SUCCESSFUL", back, RolledBack},
+		{"rollback failed", "ROLLBACK_FAILED", under, RollbackFailed},
+		{"rollback failed and somebody deployed anew", "ROLLBACK_FAILED", over, Superseded},
+		{"stop requested by a newer deployment", "STOP_REQUESTED", over, Superseded},
+		{"stop requested by the breaker", "STOP_REQUESTED", under, Failing},
+		{"stopped by a newer deployment", "STOPPED", over, Superseded},
+		{"stopped by the breaker, nothing put back", "STOPPED", []Deployment{deployment(newID, "PRIMARY", "FAILED")}, Failed},
+		{"stopped, the old one is back", "STOPPED", back, RolledBack},
+		{"stopped, the old one is coming back", "STOPPED", []Deployment{deployment(oldID, "PRIMARY", "IN_PROGRESS", touched)}, RollingBack},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := Snapshot{Status: "ACTIVE", Desired: 2, Running: 2, Deployments: test.deployments, Own: &ServiceDeployment{Status: test.status}}
+			if got := Evaluate(target, s, Seen{Listed: true}); got.State != test.want {
+				t.Errorf("got %q (%s), want %q", got.State, got.Reason, test.want)
+			}
+		})
+	}
+}
+
+// TestStabilityDecidesNothing holds the rule that stability decides nothing: one deployment, all tasks
+// running, and yet each of these is another verdict.
+func TestStabilityDecidesNothing(t *testing.T) {
+	stable := Snapshot{Status: "ACTIVE", Desired: 2, Running: 2, Deployments: []Deployment{deployment(oldID, "PRIMARY", "COMPLETED", touched)}}
+	if !stable.Settled() {
+		t.Fatal("the snapshot is meant to be stable")
+	}
+	if got := Evaluate(target, stable, Seen{Listed: true}); got.State == Succeeded {
+		t.Errorf("a stable service that runs the old version is called %q", got.State)
+	}
+	stable.Deployments[0] = deployment(newID, "PRIMARY", "IN_PROGRESS")
+	if got := Evaluate(target, stable, Seen{Listed: true}); got.State.Final() {
+		t.Errorf("a stable service whose deployment is in progress is called %q", got.State)
+	}
+}
+
+func TestPick(t *testing.T) {
+	at := func(d time.Duration, arn, td string) candidate {
+		return candidate{arn: arn, created: epoch.Add(d), taskDefinition: td}
+	}
+	for _, test := range []struct {
+		name       string
+		candidates []candidate
+		want       string
+	}{
+		{"none", nil, ""},
+		{"only the one before", []candidate{at(-time.Hour, "before", newTD)}, ""},
+		{"ours", []candidate{at(20*time.Millisecond, "ours", newTD), at(-time.Hour, "before", oldTD)}, "ours"},
+		{"ours at the same moment", []candidate{at(0, "ours", newTD)}, "ours"},
+		{"written a little earlier", []candidate{at(-200*time.Millisecond, "ours", newTD)}, "ours"},
+		{"somebody's newer one for another revision", []candidate{at(time.Minute, "other", laterTD)}, ""},
+		{"somebody repeated ours later", []candidate{at(time.Minute, "repeated", newTD), at(time.Second, "ours", newTD)}, "ours"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := pick(target, test.candidates); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestPace(t *testing.T) {
+	for _, test := range []struct {
+		since     time.Duration
+		near      bool
+		throttled int
+		want      time.Duration
+	}{
+		{0, false, 0, time.Second},
+		{15 * time.Second, false, 0, 3 * time.Second},
+		{time.Hour, false, 0, 5 * time.Second},
+		{20 * time.Second, true, 0, time.Second},
+		{time.Hour, true, 0, 3 * time.Second},
+		{0, true, 1, 2 * time.Second},
+		{0, false, 3, 8 * time.Second},
+		{0, false, 100, 30 * time.Second},
+	} {
+		if got := pace(test.since, test.near, test.throttled); got != test.want {
+			t.Errorf("pace(%v, %v, %d) = %v, want %v", test.since, test.near, test.throttled, got, test.want)
+		}
+	}
+	for range 100 {
+		if got := jitter(10 * time.Second); got < 9*time.Second || got > 11*time.Second {
+			t.Fatalf("jitter made %v of 10s", got)
+		}
+	}
+}
+
+func TestNews(t *testing.T) {
+	told := map[string]bool{}
+	event := func(id string, after time.Duration) ServiceEvent { return ServiceEvent{ID: id, At: epoch.Add(after)} }
+	ids := func(events []ServiceEvent) (all string) {
+		for _, e := range events {
+			all += e.ID
+		}
+		return all
+	}
+	if got := ids(news(told, epoch, []ServiceEvent{event("c", 2), event("b", 1), event("a", -1)})); got != "bc" {
+		t.Errorf("first read: got %q, want bc: oldest first, without what came before", got)
+	}
+	if got := ids(news(told, epoch, []ServiceEvent{event("d", 3), event("c", 2), event("b", 1)})); got != "d" {
+		t.Errorf("second read: got %q, want d", got)
+	}
+}

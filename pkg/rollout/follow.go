@@ -1,0 +1,291 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+)
+
+// Follow follows a deployment to its end and tells on the way what happens. It returns nil as the error for Succeeded alone;
+// every other end is an *action.Error with its Outcome:
+//
+//   - rolled-back: it failed, and the previous version serves again. ECS did that, or was asked to after enough tasks had
+//     failed for one certain reason, or the service was updated to Target.Previous where ECS does not roll back;
+//   - stuck: it failed, and nothing could be put back;
+//   - superseded: a newer deployment took over;
+//   - timed-out: the deployment was stopped with a rollback after Options.Timeout;
+//   - unknown: reads failed for Options.LostAfter;
+//   - cancelled: ctx was cancelled. One call then asks ECS to roll back, since nobody watches the deployment any more: a
+//     runner leaves a few seconds, too few to see how that ends.
+//
+// The Result tells what is known in each case.
+func Follow(ctx context.Context, client Client, target Target, options Options, notify func(Event)) (Result, error) {
+	if notify == nil {
+		notify = func(Event) {}
+	}
+	f := &follower{
+		client:  client,
+		target:  target,
+		options: options.withDefaults(),
+		notify:  notify,
+		finder:  finder{client: client},
+		watcher: watcher{client: client, seen: map[string]bool{}},
+		told:    map[string]bool{},
+		seen:    Seen{Listed: target.ID != ""},
+
+		stopping: options.wayBack,
+	}
+	now := time.Now()
+	f.result.Started, f.changed, f.contact = now, now, now
+	f.deadline = now.Add(f.options.Timeout)
+	err := f.run(ctx)
+	f.result.Target = f.target
+	f.result.Took = time.Since(f.result.Started)
+	f.closeStep(f.result.Verdict.State)
+	if err == nil && f.result.Outcome == "" {
+		f.result.Outcome = action.Succeeded
+	} else if err != nil {
+		f.result.Outcome = action.OutcomeOf(err)
+	}
+	return f.result, err
+}
+
+type follower struct {
+	client  Client
+	target  Target
+	options Options
+	notify  func(Event)
+	finder  finder
+	watcher watcher
+	result  Result
+
+	seen      Seen
+	told      map[string]bool // ids of service events
+	failedAt  time.Time       // since when ECS calls the deployment FAILED while it is PRIMARY
+	lastCount string
+	deadline  time.Time // of what is done now: the deployment, or the way back
+	changed   time.Time // when a read last differed from the one before
+	contact   time.Time // when a read last worked
+	throttled int       // throttled reads in a row
+
+	ownOff    bool      // the service-deployments API is not to be had
+	ownFailed int       // reads of it that failed in a row
+	searched  time.Time // when the service deployment was last looked for
+	watchOff  bool      // stopped tasks cannot be read
+	watched   time.Time
+	certain   time.Time // since when the cause is certain
+	stopping  bool      // a rollback was asked for
+}
+
+func (f *follower) run(ctx context.Context) error {
+	for {
+		snapshot, err := f.read(ctx)
+		if ctx.Err() != nil {
+			return f.interrupted(ctx)
+		}
+		if err != nil {
+			if err := f.lost(err); err != nil {
+				return err
+			}
+			if !sleep(ctx, jitter(pace(time.Since(f.changed), true, f.throttled))) {
+				return f.interrupted(ctx)
+			}
+			continue
+		}
+		verdict := f.take(snapshot)
+		if verdict.State.Final() {
+			if verdict.State != Succeeded && verdict.State != Superseded {
+				f.watch(ctx, snapshot) // the last task may have failed since the last look
+			}
+			return f.end(ctx, verdict)
+		}
+		if err := f.intervene(ctx, snapshot, verdict); err != nil {
+			return err
+		}
+		near := verdict.State != Rolling
+		if !sleep(ctx, jitter(pace(time.Since(f.changed), near, 0))) {
+			return f.interrupted(ctx)
+		}
+	}
+}
+
+// read fetches a snapshot, with the service deployment where it can be had.
+func (f *follower) read(ctx context.Context) (Snapshot, error) {
+	snapshot, err := Read(ctx, f.client, f.target.Cluster, f.target.Service)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	f.target.adopt(snapshot)
+	if f.ownOff || f.target.ID == "" {
+		return snapshot, nil
+	}
+	snapshot.Own, err = f.readOwn(ctx)
+	switch {
+	case err == nil:
+		f.ownFailed = 0
+	case awsconn.IsUnsupported(err) || awsconn.Optional(f.options.Log, "The state of the service deployment", err):
+		f.ownOff = true
+	default:
+		f.ownFailed++
+		if ctx.Err() == nil && f.ownFailed > 5 && !awsconn.IsThrottled(err) {
+			f.ownOff = true
+			f.tell(KindWarning, "the service-deployments API keeps failing, going on with DescribeServices alone: "+err.Error())
+			return snapshot, nil
+		}
+		return Snapshot{}, err
+	}
+	return snapshot, nil
+}
+
+func (f *follower) readOwn(ctx context.Context) (*ServiceDeployment, error) {
+	if f.target.ServiceDeployment == "" {
+		// It appears a moment after the update. Later on it is looked for less often: the list of deployments serves meanwhile.
+		if time.Since(f.searched) < min(time.Since(f.result.Started)/4, 10*time.Second) {
+			return nil, nil
+		}
+		f.searched = time.Now()
+		arn, err := f.finder.find(ctx, f.target)
+		if err != nil || arn == "" {
+			return nil, err
+		}
+		f.target.ServiceDeployment = arn
+	}
+	return describeOwn(ctx, f.client, f.target.ServiceDeployment)
+}
+
+// take judges a snapshot and tells what is new in it.
+func (f *follower) take(s Snapshot) Verdict {
+	f.contact, f.throttled = time.Now(), 0
+	f.noteFailedPrimary(s)
+	verdict := Evaluate(f.target, s, f.seen)
+	if s.Find(f.target.ID) != nil {
+		f.seen.Listed = true
+	}
+	if verdict.State == RollingBack {
+		f.seen.RollingBack = true
+	}
+	since := f.target.Created
+	if since.IsZero() {
+		since = f.result.Started
+	}
+	for _, e := range news(f.told, since, s.Events) {
+		f.changed = time.Now()
+		f.result.Events = append(f.result.Events, e)
+		f.notify(Event{Kind: KindService, At: e.At, Text: shorten(f.target.Service, e.Text), State: verdict.State})
+	}
+	if line := counts(f.target, s); line != "" && line != f.lastCount {
+		f.changed, f.lastCount = time.Now(), line
+		f.notify(Event{Kind: KindProgress, At: s.At, Text: line, State: verdict.State})
+	}
+	if verdict.State != f.result.Verdict.State {
+		f.changed = time.Now()
+		f.openStep(verdict.State)
+		f.notify(Event{Kind: KindState, At: s.At, Text: stateText(f.target, verdict), State: verdict.State})
+	}
+	f.result.Verdict, f.result.Last, f.result.Serving = verdict, s, s.TaskDefinition
+	return verdict
+}
+
+// noteFailedPrimary measures how long the deployment has been FAILED without another taking its place.
+func (f *follower) noteFailedPrimary(s Snapshot) {
+	own := s.Find(f.target.ID)
+	if own == nil || own.Status != "PRIMARY" || own.State != string(types.DeploymentRolloutStateFailed) {
+		f.failedAt = time.Time{}
+	} else if f.failedAt.IsZero() {
+		f.failedAt = time.Now()
+	}
+	f.seen.FailedFor = 0
+	if !f.failedAt.IsZero() {
+		f.seen.FailedFor = time.Since(f.failedAt)
+	}
+}
+
+// lost counts a read that failed; it returns an error once that has gone on for too long.
+func (f *follower) lost(err error) error {
+	if awsconn.IsThrottled(err) {
+		f.throttled++
+	} else {
+		f.throttled = max(f.throttled, 1) // hurry helps a service in trouble as little as one that throttles
+	}
+	silent := time.Since(f.contact)
+	if silent < f.options.LostAfter {
+		f.options.Log.Debugf("reading the deployment failed, trying again: %v", err)
+		return nil
+	}
+	return &action.Error{
+		Outcome: action.Unknown,
+		Title:   "Contact lost: how the deployment went is not known",
+		Advice: fmt.Sprintf("Look at service %s before doing anything else: the deployment of %s goes on without this run.",
+			f.target.Service, deployedName(f.target.TaskDefinition)),
+		Err: fmt.Errorf("nothing could be read for %s, while the deployment was %s: %w",
+			action.Took(silent), stateOr(f.result.Verdict.State), awsconn.Explain(err)),
+	}
+}
+
+func (f *follower) tell(kind Kind, text string) {
+	f.notify(Event{Kind: kind, At: time.Now(), Text: text, State: f.result.Verdict.State})
+}
+
+// openStep begins a stretch of the timeline.
+func (f *follower) openStep(state State) {
+	f.closeStep(state)
+	if !state.Final() {
+		f.result.Steps = append(f.result.Steps, Step{Name: string(state), From: time.Now(), RollsBack: state == RollingBack})
+	}
+}
+
+func (f *follower) closeStep(next State) {
+	if n := len(f.result.Steps); n > 0 && f.result.Steps[n-1].To.IsZero() {
+		last := &f.result.Steps[n-1]
+		last.To = time.Now()
+		last.Failed = !last.RollsBack && next != Succeeded && next != Settling && next != Rolling
+	}
+}
+
+func stateOr(s State) State {
+	if s == "" {
+		return Waiting
+	}
+	return s
+}
+
+func stateText(t Target, v Verdict) string {
+	name := deployedName(t.TaskDefinition)
+	text := map[State]string{
+		Waiting:        "waiting for the deployment of " + name + " to appear",
+		Rolling:        "deploying " + name,
+		Settling:       "all new tasks run; ECS is finishing the deployment",
+		Failing:        "ECS is giving the deployment up",
+		RollingBack:    "rolling back",
+		Succeeded:      "the deployment of " + name + " succeeded",
+		RolledBack:     "rolled back: the previous version is in force again",
+		Failed:         "the deployment of " + name + " failed",
+		RollbackFailed: "the rollback failed",
+		Superseded:     "a newer deployment took over",
+	}[v.State]
+	if v.Reason != "" && v.State != Rolling && v.State != Settling && v.State != Succeeded {
+		text += ": " + v.Reason
+	}
+	return text
+}
+
+// sleep waits; it reports false where the context ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// ErrNoWayBack says that there is no earlier version to put back.
+var ErrNoWayBack = errors.New("there is no earlier version that worked to go back to")

@@ -1,0 +1,59 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// ErrNoService says that the cluster has no service of this name, or none that is ACTIVE.
+var ErrNoService = errors.New("no such service")
+
+// Describe reads a service with its tags.
+func Describe(ctx context.Context, client Client, cluster, service string) (types.Service, error) {
+	return describe(ctx, client, cluster, service, types.ServiceFieldTags)
+}
+
+// Read reads a service as a Snapshot; Own is left nil.
+func Read(ctx context.Context, client Client, cluster, service string) (Snapshot, error) {
+	answer, err := describe(ctx, client, cluster, service)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return SnapshotOf(answer), nil
+}
+
+func describe(ctx context.Context, client Client, cluster, service string, include ...types.ServiceField) (types.Service, error) {
+	out, err := client.DescribeServices(ctx, &ecs.DescribeServicesInput{
+		Cluster:  aws.String(cluster),
+		Services: []string{service},
+		Include:  include,
+	})
+	if err != nil {
+		return types.Service{}, fmt.Errorf("describing service %s in cluster %s: %w", service, cluster, err)
+	}
+	if len(out.Services) == 0 {
+		reason := "MISSING"
+		if len(out.Failures) > 0 {
+			reason = aws.ToString(out.Failures[0].Reason)
+		}
+		return types.Service{}, fmt.Errorf("service %s in cluster %s: %w (%s)", service, cluster, ErrNoService, reason)
+	}
+	return out.Services[0], nil
+}
+
+// describeOwn reads one service deployment; nil where the API does not know it.
+func describeOwn(ctx context.Context, client Client, arn string) (*ServiceDeployment, error) {
+	out, err := client.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{arn}})
+	if err != nil {
+		return nil, fmt.Errorf("describing service deployment %s: %w", arn, err)
+	}
+	if len(out.ServiceDeployments) == 0 {
+		return nil, nil
+	}
+	return serviceDeploymentOf(out.ServiceDeployments[0]), nil
+}

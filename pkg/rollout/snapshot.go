@@ -1,0 +1,154 @@
+package rollout
+
+import (
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// Snapshot is what was read of a service at one moment.
+type Snapshot struct {
+	At             time.Time
+	Status         string // of the service: ACTIVE, DRAINING, INACTIVE
+	TaskDefinition string // ARN; the target of the latest update, or what was rolled back to
+	Desired        int
+	Running        int // tasks of all deployments
+	Pending        int
+	Deployments    []Deployment   // PRIMARY first
+	Events         []ServiceEvent // newest first
+	Current        string         // ARN of the service deployment that runs now, where the API tells it
+
+	// Own is the service deployment that is followed; nil while it is not seen or where the API is not to be had.
+	Own *ServiceDeployment
+}
+
+// Deployment is one entry of a service's deployments, known by its id (ecs-svc/…), which is also what starts its tasks.
+type Deployment struct {
+	ID             string
+	Status         string // PRIMARY, ACTIVE; rarely INACTIVE or DRAINING
+	TaskDefinition string // ARN
+	State          string // rolloutState: IN_PROGRESS, COMPLETED, FAILED; empty behind a Classic Load Balancer
+	Reason         string // rolloutStateReason
+	Desired        int
+	Running        int
+	Pending        int
+	Failed         int // consecutive failures; ECS resets it when a task runs
+	Created        time.Time
+	Updated        time.Time
+}
+
+// ServiceDeployment is one entry of the service-deployments API.
+type ServiceDeployment struct {
+	ARN            string
+	Status         types.ServiceDeploymentStatus
+	Reason         string // statusReason
+	RollbackReason string
+	RolledBackTo   string // ARN of the service revision
+	Stage          string // lifecycle stage of a blue/green, linear or canary deployment; empty for a rolling one
+	Strategy       string // ROLLING, BLUE_GREEN, LINEAR, CANARY
+	Failures       int    // failed tasks that the circuit breaker has counted
+	Threshold      int    // at which it trips; 0 where there is no breaker
+	Weight         float64
+	Paused         []string // ids of hooks that wait for somebody to continue the deployment
+	Created        time.Time
+	Started        time.Time
+	Finished       time.Time
+}
+
+// ServiceEvent is one line of the scheduler about a service.
+type ServiceEvent struct {
+	ID   string
+	At   time.Time
+	Text string
+}
+
+// Primary returns the deployment that the service is to be at, or nil.
+func (s Snapshot) Primary() *Deployment {
+	i := slices.IndexFunc(s.Deployments, func(d Deployment) bool { return d.Status == "PRIMARY" })
+	if i < 0 {
+		return nil
+	}
+	return &s.Deployments[i]
+}
+
+// Find returns the deployment of this id, or nil.
+func (s Snapshot) Find(id string) *Deployment {
+	i := slices.IndexFunc(s.Deployments, func(d Deployment) bool { return d.ID == id })
+	if i < 0 || id == "" {
+		return nil
+	}
+	return &s.Deployments[i]
+}
+
+// Settled reports whether the service has nothing under way: one deployment, completed, all of its tasks running.
+func (s Snapshot) Settled() bool {
+	primary := s.Primary()
+	return primary != nil && len(s.Deployments) == 1 && primary.State == string(types.DeploymentRolloutStateCompleted) &&
+		s.Running == s.Desired && s.Pending == 0
+}
+
+// SnapshotOf reads a service as DescribeServices and UpdateService return it.
+func SnapshotOf(service types.Service) Snapshot {
+	s := Snapshot{
+		At:             time.Now(),
+		Status:         aws.ToString(service.Status),
+		TaskDefinition: aws.ToString(service.TaskDefinition),
+		Desired:        int(service.DesiredCount),
+		Running:        int(service.RunningCount),
+		Pending:        int(service.PendingCount),
+		Current:        aws.ToString(service.CurrentServiceDeployment),
+	}
+	for _, d := range service.Deployments {
+		s.Deployments = append(s.Deployments, Deployment{
+			ID:             aws.ToString(d.Id),
+			Status:         aws.ToString(d.Status),
+			TaskDefinition: aws.ToString(d.TaskDefinition),
+			State:          string(d.RolloutState),
+			Reason:         aws.ToString(d.RolloutStateReason),
+			Desired:        int(d.DesiredCount),
+			Running:        int(d.RunningCount),
+			Pending:        int(d.PendingCount),
+			Failed:         int(d.FailedTasks),
+			Created:        aws.ToTime(d.CreatedAt),
+			Updated:        aws.ToTime(d.UpdatedAt),
+		})
+	}
+	for _, e := range service.Events {
+		s.Events = append(s.Events, ServiceEvent{ID: aws.ToString(e.Id), At: aws.ToTime(e.CreatedAt), Text: aws.ToString(e.Message)})
+	}
+	return s
+}
+
+func serviceDeploymentOf(d types.ServiceDeployment) *ServiceDeployment {
+	own := &ServiceDeployment{
+		ARN:      aws.ToString(d.ServiceDeploymentArn),
+		Status:   d.Status,
+		Reason:   aws.ToString(d.StatusReason),
+		Stage:    string(d.LifecycleStage),
+		Created:  aws.ToTime(d.CreatedAt),
+		Started:  aws.ToTime(d.StartedAt),
+		Finished: aws.ToTime(d.FinishedAt),
+	}
+	if d.Rollback != nil {
+		own.RollbackReason = aws.ToString(d.Rollback.Reason)
+		own.RolledBackTo = aws.ToString(d.Rollback.ServiceRevisionArn)
+	}
+	if d.DeploymentConfiguration != nil {
+		own.Strategy = string(d.DeploymentConfiguration.Strategy)
+	}
+	if d.DeploymentCircuitBreaker != nil {
+		own.Failures = int(d.DeploymentCircuitBreaker.FailureCount)
+		own.Threshold = int(d.DeploymentCircuitBreaker.Threshold)
+	}
+	if d.TargetServiceRevision != nil {
+		own.Weight = aws.ToFloat64(d.TargetServiceRevision.RequestedProductionTrafficWeight)
+	}
+	for _, hook := range d.LifecycleHookDetails {
+		if hook.Status == "AWAITING_ACTION" {
+			own.Paused = append(own.Paused, aws.ToString(hook.HookId))
+		}
+	}
+	return own
+}

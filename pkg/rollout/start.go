@@ -1,0 +1,77 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// Start tells the service to run a task definition, and returns the deployment that this began. It names nothing but the
+// task definition, so that the desired count of an autoscaler and everything else stay as they are; a new deployment is
+// forced only where the service is at this very task definition already.
+func Start(ctx context.Context, client Client, cluster, service string, before Snapshot, taskDefinition string) (Target, error) {
+	input := &ecs.UpdateServiceInput{
+		Cluster:            aws.String(cluster),
+		Service:            aws.String(service),
+		TaskDefinition:     aws.String(taskDefinition),
+		ForceNewDeployment: before.TaskDefinition == taskDefinition,
+	}
+	out, err := client.UpdateService(ctx, input)
+	if err != nil {
+		return Target{}, fmt.Errorf("updating service %s in cluster %s to %s: %w", service, cluster, taskDefinition, err)
+	}
+	target := Target{Cluster: cluster, Service: service, TaskDefinition: taskDefinition, Previous: worked(before, taskDefinition)}
+	for _, d := range before.Deployments {
+		target.Known = append(target.Known, d.ID)
+	}
+	if out.Service == nil {
+		return target, nil // the deployment is looked for by its task definition
+	}
+	target.adopt(SnapshotOf(*out.Service))
+	return target, nil
+}
+
+// Attach returns the deployment of this task definition that is under way, so that a repeated run follows what an earlier
+// one began. It reports false where the service is at another task definition.
+func Attach(cluster, service string, s Snapshot, taskDefinition string) (Target, bool) {
+	primary := s.Primary()
+	if primary == nil || primary.TaskDefinition != taskDefinition {
+		return Target{}, false
+	}
+	target := Target{Cluster: cluster, Service: service, TaskDefinition: taskDefinition, Previous: worked(s, taskDefinition)}
+	for _, d := range s.Deployments {
+		if d.ID != primary.ID {
+			target.Known = append(target.Known, d.ID)
+		}
+	}
+	target.ID, target.Created = primary.ID, primary.Created
+	return target, true
+}
+
+// adopt takes id and time of the deployment that the update began from a snapshot: the PRIMARY one, if it was not there
+// before and is for our task definition.
+func (t *Target) adopt(s Snapshot) {
+	primary := s.Primary()
+	if t.ID == "" && primary != nil && primary.TaskDefinition == t.TaskDefinition && !slices.Contains(t.Known, primary.ID) {
+		t.ID, t.Created = primary.ID, primary.Created
+	}
+}
+
+// worked returns the task definition of the newest deployment that is complete, other than the given one; "" if none is.
+func worked(s Snapshot, except string) string {
+	var found *Deployment
+	for i, d := range s.Deployments {
+		complete := d.State == string(types.DeploymentRolloutStateCompleted)
+		if complete && d.TaskDefinition != except && (found == nil || d.Created.After(found.Created)) {
+			found = &s.Deployments[i]
+		}
+	}
+	if found == nil {
+		return ""
+	}
+	return found.TaskDefinition
+}
