@@ -1,0 +1,250 @@
+// Package archtest holds the rules of the module's structure, as tests.
+package archtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+const module = "github.com/org/connect2/v2"
+
+// layer is a rank in the order of imports.
+type layer string
+
+const (
+	ground  layer = "ground"  // what everything stands on
+	noun    layer = "noun"    // one mechanism of the field each
+	verb    layer = "verb"    // one action each
+	entry   layer = "entry"   // programs, and what they share
+	standIn layer = "sandbox" // the AWS stand-in
+	support layer = "support" // for tests alone
+)
+
+// layers names the layer of each folder; the longest prefix counts. A new package gets its line here.
+var layers = map[string]layer{
+	"pkg/action":            ground,
+	"pkg/action/actiontest": support,
+	"pkg/awsconn":           ground,
+
+	"pkg/taskdef":   noun,
+	"pkg/rollout":   noun,
+	"pkg/history":   noun,
+	"pkg/diagnose":  noun,
+	"pkg/oneoff":    noun,
+	"pkg/image":     noun,
+	"pkg/terraform": noun,
+	"pkg/report":    noun,
+
+	"pkg/ecrpush":     verb,
+	"pkg/ecsdeploy":   verb,
+	"pkg/ecsrollback": verb,
+	"pkg/migrate":     verb,
+	"pkg/tfapply":     verb,
+	"pkg/release":     verb,
+
+	"pkg/sandbox": standIn,
+
+	"cmd":               entry,
+	"internal/catalog":  entry,
+	"internal/generate": entry,
+	"internal/archtest": support,
+	"internal/deps":     support,
+}
+
+// mayImport lists, for each layer, the layers that its packages may import. Packages of one layer may import each other,
+// except verbs.
+var mayImport = map[layer][]layer{
+	ground:  {ground},
+	noun:    {ground, noun},
+	verb:    {ground, noun},
+	entry:   {ground, noun, verb, entry},
+	standIn: {standIn},
+	support: {ground, noun, verb, entry, standIn, support},
+}
+
+// exceptions are imports beyond the table, each for a reason.
+var exceptions = map[string][]string{
+	"pkg/release":  {"pkg/ecrpush", "pkg/migrate", "pkg/ecsdeploy"}, // it is these three in one process
+	"cmd/connect2": {"pkg/sandbox"},                                 // it offers the stand-in to people
+}
+
+type listed struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+	Deps         []string
+	Name         string
+}
+
+var list = sync.OnceValues(func() ([]listed, error) {
+	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Imports,TestImports,XTestImports,Deps", module+"/...")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, errors.Join(err, errors.New(stderr.String()))
+	}
+	var all []listed
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all, nil
+		} else if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+})
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	all, err := list()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// layerOf returns the layer of a folder, or "" where nobody has said.
+func layerOf(folder string) layer {
+	for {
+		if l, ok := layers[folder]; ok {
+			return l
+		}
+		i := strings.LastIndexByte(folder, '/')
+		if i < 0 {
+			return ""
+		}
+		folder = folder[:i]
+	}
+}
+
+// allowed says whether the package in one folder may import the one in another.
+func allowed(from, to string) bool {
+	for _, exception := range exceptions[from] {
+		if to == exception || strings.HasPrefix(to, exception+"/") {
+			return true
+		}
+	}
+	if from == to || strings.HasPrefix(to, from+"/") || strings.HasPrefix(from, to+"/") {
+		return true // a package and the folders below it are one thing
+	}
+	return slices.Contains(mayImport[layerOf(from)], layerOf(to))
+}
+
+func folderOf(path string) (string, bool) { return strings.CutPrefix(path, module+"/") }
+
+// TestImportsFollowTheLayers holds the picture true: entry, verbs, nouns, ground, and the stand-in apart.
+func TestImportsFollowTheLayers(t *testing.T) {
+	for _, p := range packages(t) {
+		from, ok := folderOf(p.ImportPath)
+		if !ok {
+			continue
+		}
+		if layerOf(from) == "" {
+			t.Errorf("%s has no layer: name it in layers", from)
+			continue
+		}
+		for _, path := range p.Imports {
+			if to, ok := folderOf(path); ok && !allowed(from, to) {
+				t.Errorf("%s (%s) imports %s (%s)", from, layerOf(from), to, layerOf(to))
+			}
+		}
+		for _, path := range append(p.TestImports, p.XTestImports...) {
+			to, ok := folderOf(path)
+			if ok && !allowed(from, to) && layerOf(to) != standIn && layerOf(to) != support {
+				t.Errorf("the tests of %s (%s) import %s (%s)", from, layerOf(from), to, layerOf(to))
+			}
+		}
+	}
+}
+
+func TestRules(t *testing.T) {
+	for _, test := range []struct {
+		from, to string
+		want     bool
+	}{
+		{"pkg/action", "pkg/awsconn", true},
+		{"pkg/awsconn", "pkg/taskdef", false},
+		{"pkg/taskdef", "pkg/awsconn", true},
+		{"pkg/rollout", "pkg/diagnose", true},
+		{"pkg/rollout", "pkg/ecsdeploy", false},
+		{"pkg/ecsdeploy", "pkg/migrate", false},
+		{"pkg/release", "pkg/migrate", true},
+		{"pkg/release", "pkg/ecsrollback", false},
+		{"pkg/ecsdeploy", "pkg/sandbox", false},
+		{"pkg/sandbox/ecs", "pkg/sandbox/engine", true},
+		{"pkg/sandbox/ecs", "pkg/taskdef", false},
+		{"cmd/connect2", "pkg/sandbox/wire", true},
+		{"cmd/action", "pkg/sandbox", false},
+		{"pkg/action", "pkg/action/internal/x", true},
+		{"pkg/ecsdeploy", "pkg/action/actiontest", false},
+	} {
+		if got := allowed(test.from, test.to); got != test.want {
+			t.Errorf("allowed(%s, %s) = %v", test.from, test.to, got)
+		}
+	}
+}
+
+// banned must not be in a program that is shipped. A way in is an import that is known to be harmless.
+var banned = []struct {
+	path    string
+	waysIn  []string // packages that may import it
+	unless  []string // programs that may hold it
+	because string
+}{
+	{path: "testing", because: "its flags and its weight belong to tests"},
+	{path: "net/http/httptest", unless: []string{"cmd/connect2"}, because: "it is for tests; the stand-in may use it"},
+	{path: "text/template", waysIn: []string{"html/template"}, because: "its executor finds methods by name, which keeps every method of every type in the binary"},
+	{path: "html/template", waysIn: []string{"github.com/sethvargo/go-githubactions"}, because: "it holds text/template; the one way in never executes a template (see TestLinkedBinary)"},
+	{path: module + "/pkg/sandbox", unless: []string{"cmd/connect2"}, because: "the stand-in has no place in what runs against AWS"},
+	{path: module + "/internal/deps", because: "it only keeps requirements in go.mod"},
+	{path: "github.com/johannesboyne/gofakes3", unless: []string{"cmd/connect2"}, because: "it is a part of the stand-in"},
+	{path: "github.com/hashicorp/terraform-exec/tfexec", unless: []string{"cmd/connect2", "cmd/tf-apply"}, because: "Terraform is not in the scratch image"},
+	{path: "net/http/pprof", because: "it opens the process to whoever can reach it"},
+}
+
+// TestDependencyBudget looks at what every program imports, and through whom.
+func TestDependencyBudget(t *testing.T) {
+	all := packages(t)
+	for _, p := range all {
+		folder, _ := folderOf(p.ImportPath)
+		if !strings.HasPrefix(folder, "cmd/") || p.Name != "main" {
+			continue
+		}
+		for _, b := range banned {
+			if slices.Contains(b.unless, folder) || !slices.Contains(p.Deps, b.path) {
+				continue
+			}
+			for _, via := range importersOf(t, p, b.path) {
+				if !slices.Contains(b.waysIn, via) {
+					t.Errorf("%s holds %s, through %s: %s", folder, b.path, via, b.because)
+				}
+			}
+		}
+	}
+}
+
+// importersOf returns the packages of a program that import path.
+func importersOf(t *testing.T, program listed, path string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{range .Imports}}{{$.ImportPath}} {{.}}\n{{end}}", program.ImportPath).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var importers []string
+	for line := range strings.Lines(string(out)) {
+		if from, to, _ := strings.Cut(strings.TrimSpace(line), " "); to == path {
+			importers = append(importers, from)
+		}
+	}
+	return importers
+}
