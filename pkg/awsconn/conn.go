@@ -43,10 +43,12 @@ func Connect(ctx context.Context, env *action.Env, in Inputs) (*Conn, error) {
 		return nil, invalid("AWS_CA_BUNDLE is not usable", "It names a file of PEM certificates; inside a container action, one that is mounted there.", err)
 	}
 	role := in.role(cfg.Region)
-	if role != "" {
-		cfg.Credentials = assume(env, cfg, transport, role)
+	if role == "" {
+		_, err = cfg.Credentials.Retrieve(ctx)
+	} else {
+		cfg.Credentials, err = assume(ctx, env, cfg, transport, role)
 	}
-	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+	if err != nil {
 		return nil, noCredentials(ctx, env, role, err)
 	}
 	conn := &Conn{Config: cfg, Region: cfg.Region, Transport: transport}
@@ -61,16 +63,16 @@ func Connect(ctx context.Context, env *action.Env, in Inputs) (*Conn, error) {
 	return conn, nil
 }
 
-// assume chooses how the role is assumed: with the job's OIDC token where the job may ask for one, else with the credentials
+// assume assumes the role: with the job's OIDC token where the job may ask for one, else with the credentials
 // that are there.
-func assume(env *action.Env, cfg aws.Config, transport http.RoundTripper, role string) aws.CredentialsProvider {
+func assume(ctx context.Context, env *action.Env, cfg aws.Config, transport http.RoundTripper, role string) (aws.CredentialsProvider, error) {
 	session := sessionName(env)
 	if tokens := newIDTokens(env, transport); tokens != nil {
 		anonymous := cfg.Copy()
 		anonymous.Credentials = aws.AnonymousCredentials{}
-		return roleCredentials(env.Log, assumeWithIDToken(sts.NewFromConfig(anonymous), tokens, role, session))
+		return roleCredentials(ctx, env.Log, assumeWithIDToken(sts.NewFromConfig(anonymous), tokens, role, session))
 	}
-	return roleCredentials(env.Log, assumeWithCredentials(sts.NewFromConfig(cfg), role, session))
+	return roleCredentials(ctx, env.Log, assumeWithCredentials(sts.NewFromConfig(cfg), role, session))
 }
 
 // identify asks STS who is calling; no permission is needed for it.

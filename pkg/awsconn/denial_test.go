@@ -19,7 +19,9 @@ func TestParseDenial(t *testing.T) {
 		return Denial{Principal: sessionARN, Action: "ecs:UpdateService", Resource: serviceARN, PolicyType: policy, Explicit: explicit,
 			PolicyARN: policyARN}
 	}
-	allows := func(policy string) string { return sentence + " because no " + policy + " allows the ecs:UpdateService action" }
+	allows := func(policy string) string {
+		return sentence + " because no " + policy + " allows the ecs:UpdateService action"
+	}
 	denies := func(policy string) string { return sentence + " with an explicit deny in " + policy }
 	tests := []struct {
 		name, text string

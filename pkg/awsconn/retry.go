@@ -3,6 +3,7 @@ package awsconn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -77,7 +78,7 @@ func transient(ctx context.Context, try func() (again bool, err error)) error {
 		delay = delay/2 + rand.N(delay/2)
 		select {
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
+			return &aws.RequestCanceledError{Err: fmt.Errorf("%w, while retrying after: %w", ctx.Err(), err)}
 		case <-time.After(delay):
 		}
 	}

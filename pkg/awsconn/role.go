@@ -27,11 +27,17 @@ const (
 	assumeTimeout = 90 * time.Second
 )
 
-// roleCredentials returns credentials of the role, renewed for as long as they are asked for. Safe for concurrent use.
-func roleCredentials(log *action.Log, assume func(context.Context) (*types.Credentials, error)) aws.CredentialsProvider {
-	return aws.NewCredentialsCache(&roleProvider{log: log, assume: assume}, func(o *aws.CredentialsCacheOptions) {
-		o.ExpiryWindow = renewBefore
-	})
+// roleCredentials assumes the role and returns its credentials, renewed for as long as they are asked for. ctx ends the first
+// attempt only: what a cancelled run has to clean up needs credentials too.
+func roleCredentials(ctx context.Context, log *action.Log, assume func(context.Context) (*types.Credentials, error),
+) (aws.CredentialsProvider, error) {
+	p := &roleProvider{log: log, assume: assume}
+	first, err := p.Retrieve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p.first = &first
+	return aws.NewCredentialsCache(p, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = renewBefore }), nil
 }
 
 // roleProvider makes SDK credentials of an STS answer, and bridges a renewal that fails.
@@ -40,11 +46,15 @@ type roleProvider struct {
 	assume func(context.Context) (*types.Credentials, error)
 
 	mu      sync.Mutex
-	expires time.Time // of the newest credentials, as STS said it: the cache moves its own copy
+	first   *aws.Credentials // assumed before there was a cache, and not fetched by it yet
+	expires time.Time        // of the newest credentials, as STS said it: the cache moves its own copy
 }
 
 // Retrieve assumes the role.
 func (p *roleProvider) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if first := p.takeFirst(); first != nil {
+		return *first, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, assumeTimeout)
 	defer cancel()
 	got, err := p.assume(ctx)
@@ -70,6 +80,14 @@ func (p *roleProvider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}
 	p.expires = credentials.Expires
 	return credentials, nil
+}
+
+func (p *roleProvider) takeFirst() *aws.Credentials {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first := p.first
+	p.first = nil
+	return first
 }
 
 // HandleFailToRefresh goes on with the previous credentials while they last: renewal starts minutes before their end, and
