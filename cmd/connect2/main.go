@@ -17,13 +17,17 @@ import (
 type command struct {
 	name    string
 	summary string // one line for the list in --help
-	// run gets what follows the name and returns the exit code. It takes its own signals.
+	// run gets what follows the name and returns the exit code. Its context ends with SIGINT and SIGTERM.
 	run func(ctx context.Context, args []string, stdout, stderr io.Writer) int
 }
 
 var commands []command
 
-func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	ctx, stop := action.WithSignals(context.Background())
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	actions := catalog.Scratch()

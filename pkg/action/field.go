@@ -62,7 +62,6 @@ type Alias struct {
 var (
 	namePattern  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	aliasPattern = regexp.MustCompile(`^([a-zA-Z][a-zA-Z0-9_-]*)(?:\((s|m|h)\))?$`)
-	statePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 // fieldsOf reads the tags of a struct. A wrong tag is a fault of the program, found by the first test that touches the action.

@@ -160,6 +160,9 @@ func (l *Log) Group(title string) (end func()) {
 		once.Do(func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
+			if l.groups == 0 {
+				return // the run is over: settle has closed it
+			}
 			if l.groups--; l.groups == 0 && l.options.GitHub {
 				l.command("endgroup", "", "")
 			}

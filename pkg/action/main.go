@@ -37,7 +37,7 @@ func (a *Action) Main() int {
 	env.Log = NewLog(os.Stdout, options)
 	env.Stdout = redacted{env.Log, env.Log.Foreign("")}
 	env.GitHub = GitHubOf(os.Getenv)
-	ctx, stop := notify(context.Background(), env.Log, os.Exit, options.GitHub)
+	ctx, stop := WithSignals(context.Background())
 	defer stop()
 	return a.execute(ctx, env, func() source { return fromEnvironment(a.Inputs(), os.Environ()) }, options.Start, nil)
 }
@@ -49,12 +49,15 @@ func (a *Action) Entry(args []string) int {
 	if len(args) == 0 {
 		return a.Main()
 	}
-	return a.Command(context.Background(), args, os.Stdout, os.Stderr, nil)
+	ctx, stop := WithSignals(context.Background())
+	defer stop()
+	return a.Command(ctx, args, os.Stdout, os.Stderr, nil)
 }
 
 // Command runs the action with the flags of a command line and returns the exit code. Events go to stderr; with --json one
 // object of the outputs goes to stdout. In a step of a workflow it also writes the step's outputs, summary and annotations.
-// What is set in env is used; the rest of it, and a nil one, is filled from the process. Command takes SIGINT and SIGTERM.
+// What is set in env is used; the rest of it, and a nil one, is filled from the process. Signals are the caller's: see
+// WithSignals.
 func (a *Action) Command(ctx context.Context, args []string, stdout, stderr io.Writer, env *Env) int {
 	start := time.Now()
 	e := Env{}
@@ -90,31 +93,28 @@ func (a *Action) Command(ctx context.Context, args []string, stdout, stderr io.W
 	if c.json {
 		print = stdout
 	}
-	ctx, stop := notify(ctx, e.Log, os.Exit, e.Getenv("GITHUB_ACTIONS") == "true")
-	defer stop()
 	return a.execute(ctx, &e, func() source { return c.source }, start, print)
 }
 
-// notify cancels the context on the first SIGINT or SIGTERM. The process has to do that itself: in a container it is PID 1,
-// for which the kernel has no default action. A second signal ends the process at once in a terminal; on GitHub it is the
-// runner's next step towards killing, and the time until then is needed.
-func notify(ctx context.Context, log *Log, exit func(int), patient bool) (context.Context, func()) {
+// WithSignals returns a context that the first SIGINT or SIGTERM cancels, with a cause that is ErrInterrupted. The process has
+// to take them itself: in a container it is PID 1, for which the kernel has no default action. A second signal ends the
+// process at once in a terminal; on GitHub it is the runner's next step towards killing, and the time until then is needed.
+func WithSignals(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	done := make(chan struct{})
+	patient := os.Getenv("GITHUB_ACTIONS") == "true"
 	go func() {
-		for n := 1; ; n++ {
+		for first := true; ; first = false {
 			select {
 			case <-done:
 				return
 			case s := <-signals:
-				if n > 1 && !patient {
-					exit(Cancelled.ExitCode())
-				}
-				if n == 1 {
-					log.Eventf("%s: stopping, and putting in order what was begun", describeSignal(s))
-					cancel(ErrInterrupted)
+				if first {
+					cancel(interruption{s})
+				} else if !patient {
+					os.Exit(Cancelled.ExitCode())
 				}
 			}
 		}
@@ -126,17 +126,29 @@ func notify(ctx context.Context, log *Log, exit func(int), patient bool) (contex
 	}
 }
 
-func describeSignal(s os.Signal) string {
-	if s == os.Interrupt {
-		return "Interrupted (SIGINT)"
+// interruption is ErrInterrupted with the signal that did it.
+type interruption struct{ signal os.Signal }
+
+func (i interruption) Error() string {
+	if i.signal == os.Interrupt {
+		return "interrupted (SIGINT)"
 	}
-	return "Asked to end (SIGTERM)"
+	return "interrupted (SIGTERM)"
 }
+
+func (i interruption) Is(target error) bool { return target == ErrInterrupted }
 
 // execute is the whole of a run: decode, check, run, tell.
 func (a *Action) execute(ctx context.Context, env *Env, read func() source, start time.Time, print io.Writer) int {
 	fields := a.fields()
 	out := reflect.New(a.out).Elem()
+	told := env.Log.summaries()
+	quiet := context.AfterFunc(ctx, func() {
+		if cause := context.Cause(ctx); errors.Is(cause, ErrInterrupted) {
+			env.Log.Eventf("%v: stopping, and putting in order what was begun", cause)
+		}
+	})
+	defer quiet()
 	err := guard(env.Log, func() (err error) {
 		in := reflect.New(a.in).Elem()
 		given := read()
@@ -152,7 +164,7 @@ func (a *Action) execute(ctx context.Context, env *Env, read func() source, star
 	})
 	outcome := a.settle(ctx, out, err, time.Since(start))
 	outputs := outputsOf(out, fields.outputs, env.Log.Redact)
-	a.tell(env, outcome, outputs, err, time.Since(start))
+	a.tell(env.Log, told, outcome, outputs, err, time.Since(start))
 	code := outcome.ExitCode()
 	if file := env.Getenv("GITHUB_OUTPUT"); file != "" && !errors.Is(err, errOutputs) {
 		if err := writeOutputs(file, outputs); err != nil {

@@ -112,11 +112,11 @@ func writeOutputs(file string, outputs []output) error {
 	return f.Close()
 }
 
-// fileCommand spells NAME and VALUE for the files GITHUB_OUTPUT, GITHUB_STATE and GITHUB_ENV. A value of several lines goes
+// fileCommand spells NAME and VALUE for the file GITHUB_OUTPUT. A value of several lines goes
 // between delimiters; they are random, so that no value can end the block early and set other outputs.
 func fileCommand(name, value string, random func() string) (string, error) {
-	if !namePattern.MatchString(name) && !statePattern.MatchString(name) {
-		return "", fmt.Errorf("%q is no name for an output: want letters, digits, hyphens and underscores", name)
+	if !namePattern.MatchString(name) {
+		return "", fmt.Errorf("%q is no name for an output: want lower-case words joined by hyphens", name)
 	}
 	if !strings.ContainsAny(value, "\r\n") {
 		return name + "=" + value + "\n", nil

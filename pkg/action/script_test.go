@@ -75,15 +75,14 @@ func runProbe(ctx context.Context, env *action.Env, in probeInputs) (probeOutput
 		out.Outcome = outcome
 		return out, nil
 	default:
-		env.Log.Summary("# Told by the action itself\n")
+		env.Log.Summary("# Told by the action itself: The cause: 100%\n")
 		return out, fmt.Errorf("deploy: %w", &action.Error{Outcome: outcome, Title: "The cause: 100%", Advice: "Do this next.", Err: errors.New("tried this, got that")})
 	}
 }
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"probe":     func() { os.Exit(probe.Entry(os.Args[1:])) },
-		"probe-cli": func() { os.Exit(probe.Command(context.Background(), os.Args[1:], os.Stdout, os.Stderr, nil)) },
+		"probe": func() { os.Exit(probe.Entry(os.Args[1:])) },
 	})
 }
 
@@ -121,13 +120,13 @@ func TestSignals(t *testing.T) {
 		exit     int
 		contains string
 	}{
-		{"SIGINT", "true", []string{"--cluster=c", "--end=wait"}, []os.Signal{syscall.SIGINT}, 130, `cleaning up, cause "interrupted", error <nil>`},
-		{"SIGTERM", "true", []string{"--cluster=c", "--end=wait"}, []os.Signal{syscall.SIGTERM}, 130, "Asked to end (SIGTERM)"},
+		{"SIGINT", "true", []string{"--cluster=c", "--end=wait"}, []os.Signal{syscall.SIGINT}, 130, `cleaning up, cause "interrupted (SIGINT)", error <nil>`},
+		{"SIGTERM", "true", []string{"--cluster=c", "--end=wait"}, []os.Signal{syscall.SIGTERM}, 130, "interrupted (SIGTERM): stopping"},
 		{"second in a terminal", "", []string{"--cluster=c", "--end=wait", "--quiet"}, []os.Signal{syscall.SIGINT, syscall.SIGINT}, 130, "cleaning up"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			path, err := exec.LookPath("probe-cli")
+			path, err := exec.LookPath("probe")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,15 +15,15 @@ const summaryNote = "\n\n> **This summary was cut** at GitHub's limit of 1 MiB. 
 // summary is the step's summary file.
 type summary struct {
 	file  string
-	full  bool // nothing more fits
-	wrote bool // something was handed in, whether or not there is a file
+	full  bool     // nothing more fits
+	texts []string // what was handed in, whether or not there is a file
 }
 
 func (s *summary) append(markdown string) error {
 	if strings.TrimSpace(markdown) == "" {
 		return nil
 	}
-	s.wrote = true
+	s.texts = append(s.texts, markdown)
 	if s.file == "" || s.full {
 		return nil
 	}
@@ -48,8 +48,8 @@ func (s *summary) append(markdown string) error {
 // after a whole line, with its code fence and its folded section closed, so that the note is readable.
 func fitSummary(markdown string, used int) (text string, whole bool) {
 	markdown = strings.ToValidUTF8(strings.TrimRight(markdown, "\n"), "\uFFFD") + "\n\n"
-	const closers = "\n```\n\n</details>\n"
-	budget := summaryLimit - used - len(summaryNote) - len(closers)
+	const fence, fold, folds = "\n```\n", "\n</details>\n", 8
+	budget := summaryLimit - used - len(summaryNote) - len(fence) - folds*len(fold)
 	if len(markdown) <= budget {
 		return markdown, true
 	}
@@ -61,12 +61,10 @@ func fitSummary(markdown string, used int) (text string, whole bool) {
 		text = text[:end+1]
 	}
 	if openFence(text) {
-		text += "\n```\n"
+		text += fence
 	}
-	if strings.Count(text, "<details") > strings.Count(text, "</details") {
-		text += "\n</details>\n"
-	}
-	return text + summaryNote, false
+	open := strings.Count(text, "<details") - strings.Count(text, "</details")
+	return text + strings.Repeat(fold, min(max(open, 0), folds)) + summaryNote, false
 }
 
 func openFence(markdown string) bool {

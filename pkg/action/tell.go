@@ -3,18 +3,19 @@ package action
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
-// tell closes the story: one error with the root cause as its title where the run failed, one line where it did not, and a
-// job summary where the run wrote none of its own.
-func (a *Action) tell(env *Env, outcome Outcome, outputs []output, err error, took time.Duration) {
-	log := env.Log
-	log.Progressf("")
+// tell closes the story: one error with the root cause as its title where the run failed, one line where it did not. The job
+// summary gets what the run did not write itself: the outputs where it wrote nothing (summaries counts what came before
+// it), the root cause where no summary names it.
+func (a *Action) tell(log *Log, summaries int, outcome Outcome, outputs []output, err error, took time.Duration) {
+	log.settle()
 	if outcome.ExitCode() == 0 {
 		log.Eventf("%s: %s after %s", a.Meta.Name, outcome, Took(took))
-		if !log.summarised() {
+		if log.summaries() == summaries {
 			log.Summary(a.successSummary(outcome, outputs))
 		}
 		return
@@ -29,7 +30,7 @@ func (a *Action) tell(env *Env, outcome Outcome, outputs []output, err error, to
 	}
 	log.rootCause(title, text)
 	log.Eventf("%s: %s after %s (exit %d)", a.Meta.Name, outcome, Took(took), outcome.ExitCode())
-	if !log.summarised() {
+	if !log.summaryNames(title) {
 		log.Summary(a.failureSummary(outcome, title, message, advice))
 	}
 }
@@ -126,14 +127,44 @@ func escapeMarkdown(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", ">", "&gt;", "[", `\[`, "|", `\|`).Replace(s)
 }
 
-// summarised says whether the run handed in a summary of its own.
-func (l *Log) summarised() bool {
+// summaries counts what was handed in for the job summary.
+func (l *Log) summaries() int {
+	if l == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.summary.texts)
+}
+
+// summaryNames says whether the job summary tells the title already.
+func (l *Log) summaryNames(title string) bool {
 	if l == nil {
 		return true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.summary.wrote
+	title = l.hidden.redact(title)
+	return slices.ContainsFunc(l.summary.texts, func(text string) bool {
+		return strings.Contains(text, title) || strings.Contains(text, escapeMarkdown(title))
+	})
+}
+
+// settle ends what a run that failed may have left open: the live line, a group that would fold the error away, foreign
+// text during which the runner takes no commands.
+func (l *Log) settle() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.erase()
+	l.live = ""
+	l.resumeCommands()
+	if l.groups > 0 && l.options.GitHub {
+		l.command("endgroup", "", "")
+	}
+	l.groups = 0
 }
 
 // folds says whether something long may be printed because it is folded away, or asked for.

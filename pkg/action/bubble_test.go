@@ -1,0 +1,20 @@
+package action_test
+
+import (
+	"bytes"
+	"testing"
+	"testing/synctest"
+
+	"github.com/org/connect2/v2/pkg/action/actiontest"
+)
+
+// TestCommandRunsInABubble runs a whole command on virtual time, as the tests of rollouts do.
+func TestCommandRunsInABubble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		env, told := actiontest.NewTestEnv(t, nil)
+		var stdout, stderr bytes.Buffer
+		if code := probe.Command(t.Context(), []string{"--cluster=c"}, &stdout, &stderr, env); code != 0 {
+			t.Errorf("exit code %d, told %q", code, told.Text())
+		}
+	})
+}
