@@ -14,8 +14,9 @@ import (
 // Image is what a puller learns about an image.
 type Image struct {
 	Digest    string            // of what the reference names: an index stays an index
+	Index     bool              // whether the reference names an index
 	Platforms []string          // "linux/amd64"
-	Labels    map[string]string // of the config; of an index, those of its first platform
+	Labels    map[string]string // of the config; of an index, those of linux/amd64, or of its first platform
 }
 
 // Find looks an image up by "repository:tag", "repository@digest" or both, without a registry host; a reference without
@@ -54,9 +55,10 @@ func (s *Service) inspect(repo *repository, img *image) Image {
 		}
 		return found
 	}
+	found.Index = true
 	for _, digest := range img.children {
 		child := s.inspect(repo, repo.images[digest])
-		if found.Labels == nil {
+		if found.Labels == nil || slices.Contains(child.Platforms, "linux/amd64") {
 			found.Labels = child.Labels
 		}
 		// What describes an image (provenance, SBOM) is listed beside the images, for the platform unknown/unknown.

@@ -72,6 +72,9 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	default:
 		err = rt.handle(s, w, r, rt)
 	}
+	if r != nil && r.Cut {
+		panic(http.ErrAbortHandler)
+	}
 	if r != nil {
 		r.Finish(err)
 	}

@@ -40,6 +40,9 @@ func (s *Service) login(hr *http.Request, now time.Time) (caller wire.Caller, kn
 		return wire.Caller{}, false, false
 	}
 	t, ok := s.tokens[password]
+	if now, err := s.options.Server.Identify(t.caller.AccessKeyID, now); err == nil {
+		t.caller = now // what the caller may do can have changed since
+	}
 	return t.caller, ok, ok && !now.Before(t.expires)
 }
 

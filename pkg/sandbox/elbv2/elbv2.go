@@ -157,6 +157,11 @@ func (s *Service) Group(arnOrName string) *TargetGroup {
 	return nil
 }
 
+// Attached says whether a target group exists and a load balancer sends traffic to it.
+func (s *Service) Attached(group string) bool {
+	return s.Group(group) != nil && len(s.balancersOf(group)) > 0
+}
+
 // Delay is the deregistration delay in force.
 func (g *TargetGroup) Delay() time.Duration {
 	if g.DeregistrationDelay == nil {

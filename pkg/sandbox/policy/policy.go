@@ -13,6 +13,18 @@ import (
 // Policy is one or more policy documents in force together. A nil *Policy allows everything.
 type Policy struct {
 	statements []statement
+	withheld   []string // action patterns that no statement can allow
+}
+
+// Without returns the policy less the actions that match the patterns: nothing allows them any more.
+func (p *Policy) Without(actions ...string) *Policy {
+	c := &Policy{withheld: actions}
+	if p == nil {
+		c.statements = []statement{{actions: []string{"*"}, resources: []string{"*"}}}
+		return c
+	}
+	c.statements, c.withheld = p.statements, append(slices.Clone(p.withheld), actions...)
+	return c
 }
 
 type statement struct {
@@ -108,6 +120,9 @@ func (p *Policy) Evaluate(action, resource string, context map[string]string) De
 		default:
 			decision = Allowed
 		}
+	}
+	if slices.ContainsFunc(p.withheld, func(pattern string) bool { return Match(strings.ToLower(action), strings.ToLower(pattern)) }) {
+		return ImplicitDeny
 	}
 	return decision
 }

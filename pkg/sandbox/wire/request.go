@@ -107,6 +107,9 @@ func (r *Request) Throttled() *Error { e := r.dialect.throttled; return &e }
 // Unavailable is the service's answer when it is the service that fails.
 func (r *Request) Unavailable() *Error { e := r.dialect.unavailable; return &e }
 
+// Expired is the refusal of credentials that were good once.
+func (r *Request) Expired() *Error { e := r.dialect.expiredToken; return &e }
+
 // Denied is a denial in the service's own envelope, for those that no identity policy decides.
 func (r *Request) Denied(format string, args ...any) *Error {
 	e := r.dialect.denied

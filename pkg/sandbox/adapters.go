@@ -1,0 +1,125 @@
+package sandbox
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/sandbox/ecr"
+	"github.com/org/connect2/v2/pkg/sandbox/elbv2"
+	"github.com/org/connect2/v2/pkg/sandbox/engine"
+	"github.com/org/connect2/v2/pkg/sandbox/secretsmanager"
+	"github.com/org/connect2/v2/pkg/sandbox/ssm"
+)
+
+// images lets the engine pull from the sandbox's registry, and what the scenario names beside it.
+type images struct {
+	registry *ecr.Service
+	foreign  map[string]engine.Behaviour // whole references that the scenario gives a behaviour exist
+}
+
+func (i images) Resolve(ref string) (engine.Image, error) {
+	found, missing := i.registry.Find(withoutHost(ref))
+	switch {
+	case missing == "":
+		return engine.Image{Digest: found.Digest, Index: found.Index, Platforms: found.Platforms, Labels: found.Labels}, nil
+	case isForeign(ref, i.foreign):
+		sum := sha256.Sum256([]byte(ref))
+		return engine.Image{Digest: "sha256:" + hex.EncodeToString(sum[:])}, nil
+	case missing == "repository":
+		return engine.Image{}, engine.ErrRepositoryNotFound
+	default:
+		return engine.Image{}, engine.ErrImageNotFound
+	}
+}
+
+func isForeign(ref string, named map[string]engine.Behaviour) bool {
+	_, ok := named[ref]
+	return ok && strings.Contains(ref, "/")
+}
+
+// withoutHost cuts the registry's host off a reference. The first part is a host if it has a dot or a port, or is
+// "localhost": the rule of all registry clients.
+func withoutHost(ref string) string {
+	host, rest, found := strings.Cut(ref, "/")
+	if found && (strings.ContainsAny(host, ".:") || host == "localhost") {
+		return rest
+	}
+	return ref
+}
+
+// secrets answers for both stores that a container's valueFrom can name: what is no Secrets Manager ARN is a parameter.
+type secrets struct {
+	manager    *secretsmanager.Service
+	parameters *ssm.Service
+}
+
+func (s secrets) Check(valueFrom string) error {
+	if strings.HasPrefix(valueFrom, "arn:") && strings.Contains(valueFrom, ":secretsmanager:") {
+		_, err := s.manager.Read(valueFrom)
+		return err
+	}
+	return s.parameters.Check(valueFrom)
+}
+
+// targets lets the engine register its tasks at the load balancer.
+type targets struct{ balancing *elbv2.Service }
+
+func (t targets) Exists(group string) bool { return t.balancing.Attached(group) }
+
+func (t targets) Settings(group string) engine.TargetSettings {
+	g := t.balancing.Group(group)
+	if g == nil {
+		return engine.TargetSettings{}
+	}
+	return engine.TargetSettings{
+		Interval: g.Interval, HealthyThreshold: g.Healthy, UnhealthyThreshold: g.Unhealthy,
+		DeregistrationDelay: g.Delay(), NoDelay: g.Delay() == 0,
+	}
+}
+
+func (t targets) Register(group, ip string, port int, at time.Time) {
+	if g := t.balancing.Group(group); g != nil {
+		g.Register(ip, port, at)
+	}
+}
+
+func (t targets) SetHealth(group, ip string, port int, h engine.Health) {
+	if g := t.balancing.Group(group); g != nil {
+		g.SetHealth(ip, port, elbv2.Health{State: h.State, Reason: h.Reason, Description: h.Description})
+	}
+}
+
+func (t targets) Deregister(group, ip string, port int, at time.Time) {
+	if g := t.balancing.Group(group); g != nil {
+		g.Deregister(ip, port, at)
+	}
+}
+
+// services lets Application Auto Scaling see and change desired counts.
+type services struct{ engine *engine.Engine }
+
+func (s services) find(cluster, service string) *engine.Service {
+	c, err := s.engine.Cluster(cluster)
+	if err != nil {
+		return nil
+	}
+	found := c.Service(service)
+	if found == nil || found.Status != "ACTIVE" {
+		return nil
+	}
+	return found
+}
+
+func (s services) DesiredCount(cluster, service string) (int, bool) {
+	found := s.find(cluster, service)
+	if found == nil {
+		return 0, false
+	}
+	return found.Desired, true
+}
+
+func (s services) SetDesiredCount(cluster, service string, count int) error {
+	return s.engine.UpdateService(s.find(cluster, service), engine.ServiceChange{DesiredCount: &count})
+}
