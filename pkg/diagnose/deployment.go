@@ -249,3 +249,12 @@ func (e Evidence) anyTask() Task {
 	}
 	return Task{}
 }
+
+// CallFailure explains the message of a refused RunTask or StartTask call, and reports whether it is one that is known.
+func CallFailure(message string) (Cause, bool) {
+	v := vars{"capacity": "Fargate"}
+	if c, ok := first(startRules, v, message); ok {
+		return c, true
+	}
+	return first(placementRules, v, message)
+}

@@ -54,17 +54,19 @@ func (t Task) Stopped() bool { return t.LastStatus == "STOPPED" || t.StopCode !=
 type Container struct {
 	Name     string
 	Image    string
-	Sidecar  bool     // the definition says essential: false, so its exit does not end the task
-	ExitCode *int     // nil if it never ran
-	Reason   string   // the container's own reason, e.g. OutOfMemoryError
-	Health   string   // HEALTHY, UNHEALTHY, UNKNOWN
-	Ports    []int    // container ports of the definition
-	Check    string   // the definition's health check command, for display
-	Memory   int      // MiB: its hard limit, or the task's where it has none; 0 if unknown
-	Arch     string   // CPU architecture that the definition asks for: X86_64 (also when it names none) or ARM64
-	LogGroup string   // CloudWatch log group and stream of its awslogs driver; empty for other drivers
-	Stream   string   //
+	Sidecar  bool   // the definition says essential: false, so its exit does not end the task
+	ExitCode *int   // nil if it never ran
+	Reason   string // the container's own reason, e.g. OutOfMemoryError
+	Health   string // HEALTHY, UNHEALTHY, UNKNOWN
+	Ports    []int  // container ports of the definition
+	Check    string // the definition's health check command, for display
+	Memory   int    // MiB: its hard limit, or the task's where it has none; 0 if unknown
+	Arch     string // CPU architecture that the definition asks for: X86_64 (also when it names none) or ARM64
+	LogGroup string // CloudWatch log group and stream of its awslogs driver; empty for other drivers
+	Stream   string
 	Logs     []string // last log lines, oldest first, not yet redacted
+
+	LogRegion string // the region of the log group; empty: the service's
 }
 
 // Target is the health of one task behind a load balancer, as DescribeTargetHealth tells it.

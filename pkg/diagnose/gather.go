@@ -1,0 +1,419 @@
+package diagnose
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+)
+
+// ECS is the part of the ECS API that Gather reads.
+type ECS interface {
+	DescribeServices(context.Context, *ecs.DescribeServicesInput, ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error)
+	ListTasks(context.Context, *ecs.ListTasksInput, ...func(*ecs.Options)) (*ecs.ListTasksOutput, error)
+	DescribeTasks(context.Context, *ecs.DescribeTasksInput, ...func(*ecs.Options)) (*ecs.DescribeTasksOutput, error)
+	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
+}
+
+// Logs is the part of the CloudWatch Logs API that Gather reads.
+type Logs interface {
+	GetLogEvents(context.Context, *cloudwatchlogs.GetLogEventsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetLogEventsOutput, error)
+}
+
+// ELB is the part of the load balancing API that Gather reads.
+type ELB interface {
+	DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthInput, ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error)
+}
+
+// Clients are what Gather reads with. Logs and ELB may be nil: then it goes without.
+type Clients struct {
+	ECS  ECS
+	Logs Logs
+	ELB  ELB
+}
+
+// Query says what failed.
+type Query struct {
+	Cluster string // name or ARN
+	Service string // name; empty: the tasks are one-off tasks, given by ARN
+
+	// Deployment ("ecs-svc/…") and TaskDefinition (ARN) say which tasks of the service are meant: those that the deployment
+	// started, or, without one, those of the revision.
+	Deployment     string
+	TaskDefinition string
+	Tasks          []string // ARNs of tasks that are known already; with a service these come on top of what is listed
+
+	Since        time.Time // older events and tasks belong to something else; zero: all
+	StatusReason string    // what the service deployment says of itself, where the caller has read it
+
+	// Patience is how long to wait for the log of a container that has just ended: ECS publishes the last lines up to some
+	// seconds late. Zero takes what is there.
+	Patience time.Duration
+}
+
+const (
+	logTasks  = 3   // tasks whose logs are read: as many as it takes to see that they fail alike
+	logLines  = 100 // last lines that are read of each container: enough for a long traceback
+	taskPages = 5   // pages of 100 stopped tasks; a service that fails faster shows nothing new further back
+)
+
+// logLag is how long after its end a container's last line may still come: the log driver publishes every 5 s, and
+// CloudWatch takes some seconds to show it.
+const logLag = 12 * time.Second
+
+// Gather reads what AWS knows about the failure, in a handful of calls. Reads that are denied or fail leave a line in
+// Evidence.Missing, and a denied permission one warning in the log; the error is only that of an ended context, and the
+// evidence read until then is returned with it.
+func Gather(ctx context.Context, log *action.Log, clients Clients, q Query) (Evidence, error) {
+	g := gathering{ctx: ctx, log: log, clients: clients, query: q}
+	g.Cluster, g.Service, g.Deployment, g.TaskDefinition = q.Cluster, q.Service, q.Deployment, q.TaskDefinition
+	g.StatusReason, g.At = q.StatusReason, time.Now()
+	groups := g.service()
+	found := g.tasks()
+	g.addTasks(found, g.definition())
+	for _, group := range groups {
+		g.targets(group)
+	}
+	g.readLogs()
+	g.awaitLogs()
+	return g.Evidence, context.Cause(ctx)
+}
+
+// gathering is one run of Gather.
+type gathering struct {
+	Evidence
+	ctx     context.Context
+	log     *action.Log
+	clients Clients
+	query   Query
+	ended   time.Time // when the container that ended last did
+}
+
+// failed takes note of a read that failed; what says what is missing without it. It reports whether there was an error.
+func (g *gathering) failed(what string, err error) bool {
+	if err == nil {
+		return false
+	}
+	if g.ctx.Err() != nil {
+		return true
+	}
+	awsconn.Optional(g.log, what, err)
+	note := fmt.Sprintf("%s: %v", what, awsconn.Explain(err))
+	if !slices.Contains(g.Missing, note) {
+		g.Missing = append(g.Missing, note)
+		g.log.Debugf("diagnosis: not read: %s", note)
+	}
+	return true
+}
+
+// service reads events, the deployment's own reason, and the target groups.
+func (g *gathering) service() (groups []string) {
+	if g.query.Service == "" {
+		return nil
+	}
+	out, err := g.clients.ECS.DescribeServices(g.ctx, &ecs.DescribeServicesInput{Cluster: aws.String(g.query.Cluster), Services: []string{g.query.Service}})
+	if g.failed("the service's events", err) || len(out.Services) == 0 {
+		return nil
+	}
+	service := out.Services[0]
+	for _, event := range service.Events {
+		at := aws.ToTime(event.CreatedAt)
+		if at.Before(g.query.Since) {
+			continue
+		}
+		g.Events = append(g.Events, Event{At: at, Message: aws.ToString(event.Message)})
+	}
+	slices.SortStableFunc(g.Events, func(a, b Event) int { return b.At.Compare(a.At) })
+	for _, d := range service.Deployments {
+		if id := aws.ToString(d.Id); id == g.query.Deployment || g.query.Deployment == "" && aws.ToString(d.TaskDefinition) == g.query.TaskDefinition {
+			g.Deployment, g.RolloutReason = id, aws.ToString(d.RolloutStateReason)
+			g.TaskDefinition = orElse(g.TaskDefinition, aws.ToString(d.TaskDefinition))
+		}
+	}
+	for _, lb := range service.LoadBalancers {
+		groups = append(groups, aws.ToString(lb.TargetGroupArn))
+		if lb.AdvancedConfiguration != nil {
+			groups = append(groups, aws.ToString(lb.AdvancedConfiguration.AlternateTargetGroupArn))
+		}
+	}
+	return slices.DeleteFunc(groups, func(group string) bool { return group == "" })
+}
+
+// tasks lists and describes the tasks that are meant, newest first.
+func (g *gathering) tasks() []types.Task {
+	arns := slices.Clone(g.query.Tasks)
+	if g.query.Service != "" {
+		for _, desired := range []types.DesiredStatus{types.DesiredStatusStopped, types.DesiredStatusRunning} {
+			arns = append(arns, g.list(desired)...)
+		}
+	}
+	slices.Sort(arns)
+	arns = slices.Compact(arns)
+	var found []types.Task
+	for batch := range slices.Chunk(arns, 100) {
+		out, err := g.clients.ECS.DescribeTasks(g.ctx, &ecs.DescribeTasksInput{Cluster: aws.String(g.query.Cluster), Tasks: batch})
+		if g.failed("the failed tasks", err) {
+			continue
+		}
+		for _, t := range out.Tasks {
+			if g.meant(t) {
+				found = append(found, t)
+			}
+		}
+	}
+	slices.SortStableFunc(found, func(a, b types.Task) int { return aws.ToTime(b.CreatedAt).Compare(aws.ToTime(a.CreatedAt)) })
+	return found
+}
+
+// list lists the service's tasks. ECS lets startedBy stand with no other filter, so that the deployment is looked for in
+// the descriptions instead.
+func (g *gathering) list(desired types.DesiredStatus) (arns []string) {
+	var token *string
+	for range taskPages {
+		out, err := g.clients.ECS.ListTasks(g.ctx, &ecs.ListTasksInput{Cluster: aws.String(g.query.Cluster), ServiceName: aws.String(g.query.Service),
+			DesiredStatus: desired, NextToken: token})
+		if g.failed("the list of the service's tasks", err) {
+			return arns
+		}
+		arns = append(arns, out.TaskArns...)
+		if token = out.NextToken; aws.ToString(token) == "" {
+			return arns
+		}
+	}
+	return arns
+}
+
+// meant reports whether a described task is one that the query asks for.
+func (g *gathering) meant(t types.Task) bool {
+	switch {
+	case slices.Contains(g.query.Tasks, aws.ToString(t.TaskArn)):
+		return true
+	case t.CreatedAt != nil && t.CreatedAt.Before(g.query.Since):
+		return false
+	case g.query.Deployment != "":
+		return aws.ToString(t.StartedBy) == g.query.Deployment
+	}
+	return g.query.TaskDefinition == "" || aws.ToString(t.TaskDefinitionArn) == g.query.TaskDefinition
+}
+
+// definition reads the revision, whose settings the tasks' descriptions do not repeat.
+func (g *gathering) definition() *types.TaskDefinition {
+	if g.TaskDefinition == "" {
+		return nil
+	}
+	out, err := g.clients.ECS.DescribeTaskDefinition(g.ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(g.TaskDefinition)})
+	if g.failed("the task definition, and with it the place of the logs", err) {
+		return nil
+	}
+	return out.TaskDefinition
+}
+
+// addTasks turns what the API describes into evidence.
+func (g *gathering) addTasks(found []types.Task, definition *types.TaskDefinition) {
+	for _, t := range found {
+		g.Tasks = append(g.Tasks, TaskOf(t, definition))
+		if t.StopCode != "" {
+			for _, at := range []*time.Time{t.ExecutionStoppedAt, t.StoppingAt} {
+				if at != nil && at.After(g.ended) {
+					g.ended = *at
+				}
+			}
+		}
+	}
+}
+
+// TaskOf returns what the API says of a task, with the settings of its definition (which may be nil). It reads no logs.
+func TaskOf(t types.Task, definition *types.TaskDefinition) Task {
+	out := Task{
+		ARN: aws.ToString(t.TaskArn), LastStatus: aws.ToString(t.LastStatus), StopCode: string(t.StopCode), Reason: aws.ToString(t.StoppedReason),
+		Health: string(t.HealthStatus), CreatedAt: aws.ToTime(t.CreatedAt), StartedAt: aws.ToTime(t.StartedAt), StoppedAt: aws.ToTime(t.StoppedAt),
+	}
+	for _, c := range t.Containers {
+		container := Container{Name: aws.ToString(c.Name), Image: aws.ToString(c.Image), Reason: aws.ToString(c.Reason), Health: string(c.HealthStatus)}
+		if c.ExitCode != nil {
+			n := int(*c.ExitCode)
+			container.ExitCode = &n
+		}
+		for _, n := range c.NetworkInterfaces {
+			out.IP = orElse(out.IP, aws.ToString(n.PrivateIpv4Address))
+		}
+		container.settings(definition, out.ID())
+		out.Containers = append(out.Containers, container)
+	}
+	return out
+}
+
+// settings fills in what the task definition says of the container of this name.
+func (c *Container) settings(definition *types.TaskDefinition, taskID string) {
+	if definition == nil {
+		return
+	}
+	i := slices.IndexFunc(definition.ContainerDefinitions, func(d types.ContainerDefinition) bool { return aws.ToString(d.Name) == c.Name })
+	if i < 0 {
+		return
+	}
+	d := definition.ContainerDefinitions[i]
+	c.Sidecar = d.Essential != nil && !*d.Essential
+	for _, p := range d.PortMappings {
+		c.Ports = append(c.Ports, int(aws.ToInt32(p.ContainerPort)))
+	}
+	if d.HealthCheck != nil && len(d.HealthCheck.Command) > 0 {
+		c.Check = strings.Join(d.HealthCheck.Command[1:], " ") // the first word is CMD or CMD-SHELL
+	}
+	c.Memory = int(aws.ToInt32(d.Memory))
+	if c.Memory == 0 {
+		c.Memory, _ = strconv.Atoi(aws.ToString(definition.Memory))
+	}
+	if definition.RuntimePlatform != nil {
+		c.Arch = string(definition.RuntimePlatform.CpuArchitecture)
+	}
+	c.LogGroup, c.Stream, c.LogRegion = LogStream(d, taskID)
+}
+
+// LogStream returns where the awslogs driver of a container puts the log of this task; all empty for another driver, or
+// where no stream prefix is set: then the stream has a name that only the host knows (Fargate requires a prefix).
+func LogStream(d types.ContainerDefinition, taskID string) (group, stream, region string) {
+	if d.LogConfiguration == nil || d.LogConfiguration.LogDriver != types.LogDriverAwslogs {
+		return "", "", ""
+	}
+	o := d.LogConfiguration.Options
+	if o["awslogs-group"] == "" || o["awslogs-stream-prefix"] == "" {
+		return "", "", ""
+	}
+	return o["awslogs-group"], o["awslogs-stream-prefix"] + "/" + aws.ToString(d.Name) + "/" + taskID, o["awslogs-region"]
+}
+
+// InRegion makes a call to CloudWatch Logs in the region that the log driver writes to, which may be another than the
+// service's. An empty region changes nothing.
+func InRegion(region string) func(*cloudwatchlogs.Options) {
+	return func(o *cloudwatchlogs.Options) {
+		if region != "" {
+			o.Region = region
+		}
+	}
+}
+
+// targets reads the health of the tasks behind one target group.
+func (g *gathering) targets(group string) {
+	if g.clients.ELB == nil {
+		return
+	}
+	out, err := g.clients.ELB.DescribeTargetHealth(g.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(group)})
+	if g.failed("the health of the load balancer's targets", err) {
+		return
+	}
+	for _, d := range out.TargetHealthDescriptions {
+		if d.Target == nil || d.TargetHealth == nil {
+			continue
+		}
+		ip := aws.ToString(d.Target.Id)
+		if !slices.ContainsFunc(g.Tasks, func(t Task) bool { return t.IP == ip }) {
+			continue // another revision's
+		}
+		g.Targets = append(g.Targets, Target{Group: group, ID: ip, Port: int(aws.ToInt32(d.Target.Port)), State: string(d.TargetHealth.State),
+			Reason: string(d.TargetHealth.Reason), Description: aws.ToString(d.TargetHealth.Description)})
+	}
+}
+
+// readLogs reads the last lines of the newest tasks that have failed, or whose checks fail.
+func (g *gathering) readLogs() {
+	if g.clients.Logs == nil {
+		return
+	}
+	read := 0
+	for i := range g.Tasks {
+		t := &g.Tasks[i]
+		if read == logTasks || g.ctx.Err() != nil {
+			return
+		}
+		if !g.worthReading(*t) {
+			continue
+		}
+		read++
+		for j := range t.Containers {
+			g.lastLines(&t.Containers[j])
+		}
+	}
+}
+
+// worthReading reports whether the task's log may say why it fails: it has run, and it failed or is not healthy.
+func (g *gathering) worthReading(t Task) bool {
+	ran := !t.StartedAt.IsZero() || slices.ContainsFunc(t.Containers, func(c Container) bool { return c.ExitCode != nil })
+	return ran && taskCause(g.Evidence, t).rank > rankPlatform
+}
+
+// lastLines reads the end of one container's log.
+func (g *gathering) lastLines(c *Container) {
+	if c.LogGroup == "" {
+		return
+	}
+	in := &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String(c.LogGroup), LogStreamName: aws.String(c.Stream), Limit: aws.Int32(logLines)}
+	for range 3 { // a page may be empty while more follow
+		out, err := g.clients.Logs.GetLogEvents(g.ctx, in, InRegion(c.LogRegion))
+		if awsconn.IsNotFound(err) {
+			return // nothing was written, or not yet
+		}
+		if g.failed("the containers' logs", err) {
+			return
+		}
+		if len(out.Events) > 0 {
+			c.Logs = c.Logs[:0]
+			for _, event := range out.Events {
+				c.Logs = append(c.Logs, strings.Split(strings.TrimRight(aws.ToString(event.Message), "\n"), "\n")...)
+			}
+			return
+		}
+		if aws.ToString(out.NextBackwardToken) == aws.ToString(in.NextToken) {
+			return
+		}
+		in.NextToken = out.NextBackwardToken
+	}
+}
+
+// awaitLogs reads the logs again, once a second, until they explain the failure, cannot come any more, or the patience is
+// used up.
+func (g *gathering) awaitLogs() {
+	until := g.ended.Add(logLag)
+	if most := g.At.Add(g.query.Patience); most.Before(until) {
+		until = most
+	}
+	for g.ctx.Err() == nil && g.clients.Logs != nil && time.Now().Before(until) && g.waitsForWords() {
+		pause := time.NewTimer(time.Second)
+		select {
+		case <-g.ctx.Done():
+			pause.Stop()
+			return
+		case <-pause.C:
+		}
+		g.readLogs()
+	}
+}
+
+// waitsForWords reports whether the best explanation is that a container ended, without its own words.
+func (g *gathering) waitsForWords() bool {
+	for _, t := range g.Tasks {
+		c := taskCause(g.Evidence, t)
+		if c.rank == rankExit && g.hasLog(t, c.Container) {
+			return true
+		}
+		if c.rank > rankExit {
+			return false
+		}
+	}
+	return false
+}
+
+func (g *gathering) hasLog(t Task, container string) bool {
+	return slices.ContainsFunc(t.Containers, func(c Container) bool { return c.Name == container && c.LogGroup != "" })
+}

@@ -1,0 +1,194 @@
+package oneoff
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/diagnose"
+)
+
+const (
+	logInterval = time.Second      // between reads of a stream that is at its end
+	logLag      = 10 * time.Second // how late a line may show: the driver publishes every 5 s, CloudWatch takes up to some seconds more
+	logQuiet    = 3 * time.Second  // lines that trickle in this close together are still the end of the log
+	logMost     = 45 * time.Second // when to stop waiting for the end of a log that goes on and on after the task has ended
+	keptLines   = 100              // last lines kept for the diagnosis
+)
+
+// follower reads the logs of all containers of a task, each in a goroutine of its own.
+type follower struct {
+	run     *run
+	cancel  context.CancelFunc
+	ended   chan struct{} // closed when the task has ended
+	once    sync.Once
+	quiet   time.Time // with ended closed: from when on silence means the end
+	most    time.Time // with ended closed: when to give up
+	readers sync.WaitGroup
+
+	mu      sync.Mutex
+	lines   map[string][]string // last lines of each container, redacted
+	problem string
+}
+
+// follow begins to read. Streams come into being with their first line, so that a missing one is no error.
+func (r *run) follow(definition *types.TaskDefinition) *follower {
+	// Reading goes on for a while after the run's own context has timed out, until drain or abandon end it.
+	ctx, cancel := context.WithCancel(context.Background())
+	f := &follower{run: r, cancel: cancel, ended: make(chan struct{}), lines: map[string][]string{}}
+	if definition == nil || r.clients.Logs == nil {
+		f.problem = "its place could not be read from the task definition"
+		return f
+	}
+	id := r.result.TaskARN[strings.LastIndexByte(r.result.TaskARN, '/')+1:]
+	found := false
+	for _, c := range definition.ContainerDefinitions {
+		group, stream, region := diagnose.LogStream(c, id)
+		if group == "" {
+			continue
+		}
+		found = true
+		name := aws.ToString(c.Name)
+		f.readers.Go(func() { f.read(ctx, name, group, stream, region) })
+	}
+	if !found {
+		f.problem = "no container of the task definition logs to CloudWatch with a stream prefix (awslogs)"
+	}
+	return f
+}
+
+// read follows one stream by its forward token: events may come late and share a millisecond, so that neither times nor
+// event counts can tell what was read before. The end of a page is the token that was passed in coming back.
+func (f *follower) read(ctx context.Context, container, group, stream, region string) {
+	in := &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String(group), LogStreamName: aws.String(stream), StartFromHead: aws.Bool(true)}
+	var redactor diagnose.Redactor
+	heard := time.Time{} // when something new was read last
+	for {
+		out, err := f.run.clients.Logs.GetLogEvents(ctx, in, diagnose.InRegion(region))
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			if len(out.Events) > 0 {
+				heard = time.Now()
+			}
+			for _, event := range out.Events {
+				f.emit(container, &redactor, time.UnixMilli(aws.ToInt64(event.Timestamp)), aws.ToString(event.Message))
+			}
+			if next := aws.ToString(out.NextForwardToken); next != "" && next != aws.ToString(in.NextToken) {
+				in.NextToken = out.NextForwardToken
+				continue
+			}
+		case awsconn.IsNotFound(err):
+			// Nothing was written yet.
+		case awsconn.IsLost(err), awsconn.IsThrottled(err):
+			heard = time.Now() // not heard is not silent
+		default:
+			awsconn.Optional(f.run.log, "The task's logs", err)
+			f.setProblem(firstLine(awsconn.Explain(err)))
+			return
+		}
+		if f.over(heard, err) || pause(ctx, logInterval) != nil {
+			return
+		}
+	}
+}
+
+// over reports whether the log is at its end: the task has ended, and what it wrote last has had the time to arrive.
+func (f *follower) over(heard time.Time, err error) bool {
+	select {
+	case <-f.ended:
+	default:
+		return false
+	}
+	now := time.Now()
+	switch {
+	case now.Before(f.quiet):
+		return false
+	case now.Sub(heard) >= logQuiet:
+		return true
+	case now.Before(f.most):
+		return false
+	}
+	if err != nil {
+		f.setProblem("its end: " + firstLine(err))
+	} else {
+		f.setProblem("its end: it still grew when the task had long ended")
+	}
+	return true
+}
+
+// emit hands on the lines of one event.
+func (f *follower) emit(container string, redactor *diagnose.Redactor, at time.Time, message string) {
+	for _, line := range strings.Split(strings.TrimRight(message, "\n"), "\n") {
+		line, ok := redactor.Line(line)
+		if !ok {
+			continue
+		}
+		f.mu.Lock()
+		kept := append(f.lines[container], line)
+		f.lines[container] = kept[max(0, len(kept)-keptLines):]
+		f.mu.Unlock()
+		if f.run.sink.Line != nil {
+			f.run.mu.Lock()
+			f.run.sink.Line(container, at, line)
+			f.run.mu.Unlock()
+		}
+	}
+}
+
+// drain waits until the logs are at their end, or until the context ends.
+func (f *follower) drain(ctx context.Context) {
+	exited := f.run.exited
+	if exited.IsZero() {
+		exited = time.Now()
+	}
+	f.quiet, f.most = exited.Add(logLag), time.Now().Add(logMost)
+	t := f.run.last
+	if t.StartedAt == nil && !slices.ContainsFunc(t.Containers, func(c types.Container) bool { return c.ExitCode != nil }) {
+		f.quiet = time.Time{} // no container ran: there is no log to wait for
+	}
+	f.once.Do(func() { close(f.ended) })
+	done := make(chan struct{})
+	go func() { f.readers.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		f.setProblem("its end: the run was cancelled")
+		f.cancel()
+		<-done
+	}
+}
+
+// abandon stops reading at once.
+func (f *follower) abandon() {
+	f.cancel()
+	f.readers.Wait()
+}
+
+func (f *follower) setProblem(text string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.problem == "" {
+		f.problem = text
+	}
+}
+
+func (f *follower) unread() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.problem
+}
+
+func (f *follower) tail(container string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.lines[container])
+}

@@ -1,0 +1,226 @@
+package oneoff
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/diagnose"
+)
+
+// start starts the task. It tries again while there is no capacity, while a new role has not reached ECS, and, with the same
+// token, after a call whose answer was lost: ECS then returns the task that it has started already.
+func (r *run) start(ctx context.Context) error {
+	attempt, wait := 1, 2*time.Second
+	for {
+		call, done := outliving(ctx, answerPatience)
+		out, err := r.clients.ECS.RunTask(call, r.spec.input(attempt))
+		done()
+		if err == nil && len(out.Tasks) > 0 {
+			r.last = out.Tasks[0]
+			r.result.TaskARN = aws.ToString(r.last.TaskArn)
+			return nil
+		}
+		again, failure := judge(out, err)
+		if ctx.Err() != nil {
+			return r.cancelledAtStart(ctx, err)
+		}
+		if again == never || time.Since(r.began)+wait > min(startPatience, r.spec.Timeout) {
+			return r.notStarted(failure, err)
+		}
+		if again == refused {
+			attempt++ // nothing was started, and the old token might be answered with the old refusal
+		}
+		r.note(fmt.Sprintf("%s; trying again in %s", failure.Title, wait))
+		if pause(ctx, wait) != nil {
+			return r.cancelledAtStart(ctx, err)
+		}
+		wait = min(2*wait, 30*time.Second)
+	}
+}
+
+// retry says whether starting may be tried again.
+type retry int
+
+const (
+	never    retry = iota
+	refused        // nothing was started
+	unheard        // no answer: something may have been started
+	uncalled       // throttled: nothing was started, and the token is unused
+)
+
+// judge decides what an answer of RunTask without a task means.
+func judge(out *ecs.RunTaskOutput, err error) (retry, diagnose.Cause) {
+	if err != nil {
+		switch {
+		case awsconn.IsLost(err):
+			return unheard, diagnose.Cause{Title: "ECS did not answer"}
+		case awsconn.IsThrottled(err):
+			return uncalled, diagnose.Cause{Title: "ECS throttles the account's calls"}
+		}
+		c, _ := diagnose.CallFailure(message(err))
+		if c.Code == "role-not-assumable" || c.Code == "capacity-unavailable" {
+			return refused, c
+		}
+		return never, c
+	}
+	var f types.Failure
+	if len(out.Failures) > 0 {
+		f = out.Failures[0]
+	}
+	c := diagnose.PlacementFailure(aws.ToString(f.Reason), aws.ToString(f.Detail))
+	if c.Code == "capacity-unavailable" || c.Code == "no-container-instance" {
+		return refused, c
+	}
+	return never, c
+}
+
+// notStarted is the error of a task that could not be started.
+func (r *run) notStarted(c diagnose.Cause, err error) error {
+	r.result.Cause = c
+	if err == nil {
+		return &action.Error{Outcome: action.Failed, Title: c.Title, Advice: firstOf(c.Fix),
+			Err: fmt.Errorf("running %s in cluster %s: ECS started no task: %s", r.spec.TaskDefinition, r.spec.Cluster, strings.Join(c.Evidence, "; "))}
+	}
+	failure := &action.Error{Outcome: awsconn.Outcome(err), Err: fmt.Errorf("running %s in cluster %s: %w", r.spec.TaskDefinition, r.spec.Cluster, awsconn.Explain(err))}
+	if c.Code != "" {
+		failure.Title, failure.Advice = c.Title, firstOf(c.Fix)
+	}
+	if awsconn.IsLost(err) {
+		failure.Outcome = action.Unknown
+		failure.Title = "ECS did not answer: the task may have been started"
+		failure.Advice = fmt.Sprintf("Look before running it again: `aws ecs list-tasks --cluster %s --family %s`.", r.spec.Cluster, r.spec.family())
+	}
+	return failure
+}
+
+// cancelledAtStart is the error of a run that was cancelled before ECS named a task.
+func (r *run) cancelledAtStart(ctx context.Context, err error) error {
+	cancelled := &action.Error{Outcome: action.OutcomeOf(ctx.Err()), Title: "The run was cancelled before the task started",
+		Err: fmt.Errorf("running %s in cluster %s: %w", r.spec.TaskDefinition, r.spec.Cluster, ctx.Err())}
+	if err != nil { // a call was under way, and its answer did not come in time
+		cancelled.Outcome = action.Unknown
+		cancelled.Advice = fmt.Sprintf("Whether ECS has started it is not known: `aws ecs list-tasks --cluster %s --family %s`.", r.spec.Cluster, r.spec.family())
+	}
+	return cancelled
+}
+
+// outliving returns a context that ends some time after ctx does. The answer of RunTask names the task that has to be
+// stopped: a call that is cut off leaves one that nobody knows of.
+func outliving(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(by):
+			cancel()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() { stop(); cancel() }
+}
+
+// refuseIfBusy looks for another task of the family before anything is started.
+func (r *run) refuseIfBusy(ctx context.Context) error {
+	others, err := Running(ctx, r.clients.ECS, r.spec.Cluster, r.spec.family())
+	if err != nil {
+		if awsconn.Optional(r.log, "Whether another task of the family is running", err) {
+			return nil
+		}
+		return &action.Error{Outcome: awsconn.Outcome(err), Err: awsconn.Explain(err)}
+	}
+	if len(others) > 0 {
+		return busy(others[0])
+	}
+	return nil
+}
+
+// yieldIfLater looks again after the start, since two runs that begin together both find nothing before it: the later of
+// the two tasks is stopped while it is still being set up.
+func (r *run) yieldIfLater(ctx context.Context) error {
+	arns, err := Running(ctx, r.clients.ECS, r.spec.Cluster, r.spec.family())
+	if err != nil || len(arns) < 2 {
+		return nil // the look before the start has said what is to be said
+	}
+	out, err := r.clients.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(r.spec.Cluster), Tasks: arns[:min(len(arns), 100)]})
+	if err != nil {
+		return nil
+	}
+	for _, other := range out.Tasks {
+		if !earlier(other, r.last) {
+			continue
+		}
+		cleanup, done := context.WithTimeout(context.WithoutCancel(ctx), cancelPatience)
+		defer done()
+		if err := r.stopTask(cleanup, "another task of the family was there first"); err != nil {
+			return r.leftRunning(err)
+		}
+		return busy(aws.ToString(other.TaskArn))
+	}
+	return nil
+}
+
+// earlier reports whether a was there before b. Of two that were created at the same moment the order of their ARNs decides,
+// so that both runs come to the same result.
+func earlier(a, b types.Task) bool {
+	if aws.ToString(a.TaskArn) == aws.ToString(b.TaskArn) {
+		return false
+	}
+	if c := aws.ToTime(a.CreatedAt).Compare(aws.ToTime(b.CreatedAt)); c != 0 {
+		return c < 0
+	}
+	return aws.ToString(a.TaskArn) < aws.ToString(b.TaskArn)
+}
+
+func busy(arn string) error {
+	return &action.Error{Outcome: action.Invalid, Title: "Another run is in progress",
+		Advice: "Wait for it to end, or stop it: `aws ecs stop-task --task " + arn + "`. Then run this again.",
+		Err:    fmt.Errorf("%w: %w", errBusy, &BusyError{TaskARN: arn})}
+}
+
+// Running lists the tasks of a family in a cluster that are running or about to.
+func Running(ctx context.Context, client interface {
+	ListTasks(context.Context, *ecs.ListTasksInput, ...func(*ecs.Options)) (*ecs.ListTasksOutput, error)
+}, cluster, family string) ([]string, error) {
+	out, err := client.ListTasks(ctx, &ecs.ListTasksInput{Cluster: aws.String(cluster), Family: aws.String(family), DesiredStatus: types.DesiredStatusRunning})
+	if err != nil {
+		return nil, fmt.Errorf("listing the running tasks of family %s in cluster %s: %w", family, cluster, err)
+	}
+	return out.TaskArns, nil
+}
+
+// message returns what the service itself said.
+func message(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorMessage()
+	}
+	return err.Error()
+}
+
+func missingReason(failures []types.Failure) string {
+	if len(failures) == 0 {
+		return "no reason given"
+	}
+	return aws.ToString(failures[0].Reason)
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+func firstOf(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
