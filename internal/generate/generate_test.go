@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"go/format"
 	"os"
 	"path/filepath"
 	"slices"
@@ -157,7 +158,42 @@ func TestManifest(t *testing.T) {
 			}
 		})
 	}
-	if _, err := render(t.TempDir(), sample("probe")); err == nil || !strings.Contains(err.Error(), "README.md") {
-		t.Errorf("an action without a README: %v", err)
+}
+
+// TestNewAction looks at what an action gets that has no files yet.
+func TestNewAction(t *testing.T) {
+	files, err := render(t.TempDir(), sample("ecs-probe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, f := range files {
+		got[f.path] = f.text
+	}
+	readme := got[filepath.Join("actions", "ecs-probe", "README.md")]
+	for _, want := range []string{"# ecs-probe\n", "uses: org/connect2/actions/ecs-probe@v2\n        with:\n          cluster: ", "\n          tags: ", "| `digest` |", "| 70 |"} {
+		if !strings.Contains(readme, want) {
+			t.Errorf("README.md: no %q in:\n%s", want, readme)
+		}
+	}
+	program := got[filepath.Join("cmd", "ecs-probe", "main.go")]
+	if formatted, err := format.Source([]byte(program)); err != nil || string(formatted) != program {
+		t.Errorf("main.go: %v:\n%s", err, program)
+	}
+	if !strings.Contains(program, "ecsprobe.Action.Entry(os.Args[1:])") {
+		t.Errorf("main.go:\n%s", program)
+	}
+}
+
+func TestReadmeWithoutMarkers(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "actions", "probe"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "actions", "probe", "README.md"), []byte("# Probe\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := render(root, sample("probe")); err == nil || !strings.Contains(err.Error(), "README.md: no <!-- ") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -41,6 +41,9 @@ func render(root string, a *action.Action) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
+	if text == "" && folder != "" {
+		text = newReadme(a)
+	}
 	for name, table := range map[string]string{"inputs": inputTable(a), "outputs": outputTable(a)} {
 		var found bool
 		if text, found = replaceBetween(text, name, table); !found && folder != "" {
@@ -50,7 +53,15 @@ func render(root string, a *action.Action) ([]file, error) {
 	if text != "" {
 		files = append(files, file{readme, text})
 	}
-	return files, nil
+
+	program := filepath.Join("cmd", a.Meta.Name, "main.go")
+	if text, err = readIfThere(filepath.Join(root, program)); err != nil {
+		return nil, err
+	}
+	if text == "" {
+		text = newProgram(a)
+	}
+	return append(files, file{program, text}), nil
 }
 
 func readIfThere(path string) (string, error) {
