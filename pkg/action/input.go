@@ -278,10 +278,13 @@ func (s source) pick(f Field) (text, as string, err error) {
 	return text, as, nil
 }
 
-// shown is a value as a message may show it.
+// shown is a value as a message may show it. The values of a map are not: among variables there is often a password.
 func (f Field) shown(text string) string {
-	if f.Secret {
+	switch {
+	case f.Secret:
 		return "(a secret)"
+	case f.Kind == Map:
+		return fmt.Sprintf("(lines: %d)", len(splitLines(text)))
 	}
 	if short := cutBytes(text, 80); short != text {
 		text = short + "…"
