@@ -109,3 +109,8 @@ output "released" {
   description = "Whether a release has replaced the template yet."
   value       = module.environment.released
 }
+
+output "differences" {
+  description = "The lines in which environments differ, as the resources have them."
+  value       = module.environment.differences
+}

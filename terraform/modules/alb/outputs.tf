@@ -45,3 +45,14 @@ output "test_listener_rule" {
   description = "The rule for requests with the header X-Connect2-Test: next; null for a rolling service."
   value       = one(aws_lb_listener_rule.test[*].arn)
 }
+
+output "shape" {
+  description = "What the load balancer is: the ports that it listens on and what they do, deletion protection."
+  value = {
+    listeners = merge(
+      { tostring(aws_lb_listener.http.port) = aws_lb_listener.http.default_action[0].type == "redirect" ? "redirect" : "serve" },
+      { for listener in aws_lb_listener.https : tostring(listener.port) => "serve" },
+    )
+    deletion_protection = aws_lb.this.enable_deletion_protection
+  }
+}

@@ -47,3 +47,16 @@ output "released" {
   description = "Whether a release has replaced the template yet."
   value       = local.released
 }
+
+output "shape" {
+  description = "What the service is: task size, count, capacity providers, names of the autoscaling policies, log retention."
+  value = {
+    cpu                = tonumber(aws_ecs_task_definition.template.cpu)
+    memory             = tonumber(aws_ecs_task_definition.template.memory)
+    min_tasks          = tonumber(aws_ecs_service.this.tags["connect2-first-count"])
+    max_tasks          = aws_appautoscaling_target.this.max_capacity
+    capacity_providers = sort([for strategy in aws_ecs_service.this.capacity_provider_strategy : strategy.capacity_provider if strategy.weight > 0 || strategy.base > 0])
+    policies           = sort(keys(aws_appautoscaling_policy.this))
+    log_retention_days = aws_cloudwatch_log_group.this.retention_in_days
+  }
+}

@@ -23,3 +23,12 @@ output "secret_name" {
   description = "Name of the secret with the connection's url."
   value       = aws_secretsmanager_secret.credentials.name
 }
+
+output "shape" {
+  description = "What the cache is: nodes, failover, TLS."
+  value = {
+    nodes    = aws_elasticache_replication_group.this.num_cache_clusters
+    failover = aws_elasticache_replication_group.this.automatic_failover_enabled
+    tls      = aws_elasticache_replication_group.this.transit_encryption_enabled
+  }
+}

@@ -109,3 +109,21 @@ output "released" {
   description = "Whether a release has replaced the template yet."
   value       = module.ecs_service.released
 }
+
+output "differences" {
+  description = "The lines in which environments differ, as the resources have them."
+  value = {
+    fargate_tasks       = join("-", distinct([module.ecs_service.shape.min_tasks, module.ecs_service.shape.max_tasks]))
+    cpu_memory          = "${module.ecs_service.shape.cpu}/${module.ecs_service.shape.memory}"
+    spot                = contains(module.ecs_service.shape.capacity_providers, "FARGATE_SPOT")
+    autoscaling         = length(module.ecs_service.shape.policies) > 0
+    https               = lookup(module.alb.shape.listeners, "443", "") == "serve"
+    rds_instance        = module.rds.shape.instance_class
+    rds_multi_az        = module.rds.shape.multi_az
+    redis_nodes         = module.elasticache.shape.nodes
+    redis_tls           = module.elasticache.shape.tls
+    log_retention_days  = module.ecs_service.shape.log_retention_days
+    deletion_protection = module.rds.shape.deletion_protection && module.alb.shape.deletion_protection
+    bastion             = length(module.bastion) > 0
+  }
+}

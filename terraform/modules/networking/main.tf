@@ -31,7 +31,9 @@ resource "aws_vpc" "this" {
 
 # Whatever forgets to name a security group gets this one, which lets nothing in or out.
 resource "aws_default_security_group" "this" {
-  vpc_id = aws_vpc.this.id
+  vpc_id  = aws_vpc.this.id
+  ingress = []
+  egress  = []
 
   tags = { Name = "${var.name}-default-closed" }
 }

@@ -35,3 +35,12 @@ output "password_secret_arn" {
   value       = aws_secretsmanager_secret.password.arn
   depends_on  = [aws_secretsmanager_secret_version.password]
 }
+
+output "shape" {
+  description = "What the database is: class, standby, deletion protection."
+  value = {
+    instance_class      = aws_db_instance.this.instance_class
+    multi_az            = aws_db_instance.this.multi_az
+    deletion_protection = aws_db_instance.this.deletion_protection
+  }
+}

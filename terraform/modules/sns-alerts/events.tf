@@ -34,3 +34,16 @@ resource "aws_cloudwatch_event_target" "this" {
   target_id = "alerts"
   arn       = aws_sns_topic.this.arn
 }
+
+# What the database does of itself: failures, failovers, a full disk, maintenance.
+resource "aws_db_event_subscription" "this" {
+  count = var.database == null ? 0 : 1
+
+  name             = var.name
+  sns_topic        = aws_sns_topic.this.arn
+  source_type      = "db-instance"
+  source_ids       = [var.database.identifier]
+  event_categories = ["availability", "configuration change", "deletion", "failover", "failure", "low storage", "maintenance", "recovery"]
+
+  depends_on = [aws_sns_topic_policy.this]
+}

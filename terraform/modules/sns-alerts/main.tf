@@ -7,13 +7,13 @@ resource "aws_sns_topic" "this" {
 
 data "aws_iam_policy_document" "this" {
   statement {
-    sid       = "Alarms"
+    sid       = "AlarmsAndDatabaseEvents"
     actions   = ["sns:Publish"]
     resources = [aws_sns_topic.this.arn]
 
     principals {
       type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com"]
+      identifiers = ["cloudwatch.amazonaws.com", "events.rds.amazonaws.com"]
     }
 
     condition {

@@ -1,0 +1,122 @@
+mock_provider "aws" {
+  source          = "../../test/mocks"
+  override_during = plan
+}
+
+variables {
+  name    = "connect2-api-bastion-prod"
+  network = { vpc_id = "vpc-0123456789abcdef0", vpc_cidr = "10.1.0.0/16", subnet_id = "subnet-0123456789abcdef0" }
+}
+
+run "session_manager_is_the_way_in" {
+  command = plan
+
+  assert {
+    condition     = length(aws_vpc_security_group_ingress_rule.ssh) == 0 && length(aws_eip.this) == 0
+    error_message = "no open port, no public address"
+  }
+
+  assert {
+    condition     = endswith(aws_iam_role_policy_attachment.session_manager.policy_arn, "/AmazonSSMManagedInstanceCore")
+    error_message = "Session Manager may manage it"
+  }
+}
+
+run "it_has_the_clients_of_the_engines" {
+  command = plan
+
+  assert {
+    condition     = strcontains(aws_instance.this.user_data, "postgresql16") && strcontains(aws_instance.this.user_data, "redis6")
+    error_message = "psql of the engine's version, and redis-cli"
+  }
+}
+
+run "ssh_needs_a_key_and_addresses" {
+  command = plan
+
+  variables {
+    ssh        = { key_name = "on-call", cidrs = ["203.0.113.7/32"] }
+    elastic_ip = true
+  }
+
+  assert {
+    condition     = aws_instance.this.key_name == "on-call" && aws_vpc_security_group_ingress_rule.ssh["203.0.113.7/32"].from_port == 22
+    error_message = "the key and the address arrive"
+  }
+
+  assert {
+    condition     = length(aws_eip.this) == 1
+    error_message = "the address stays"
+  }
+}
+
+run "security_controls" {
+  command = plan
+
+  assert {
+    condition     = aws_instance.this.root_block_device[0].encrypted
+    error_message = "[EC2.3] the disk is encrypted"
+  }
+
+  assert {
+    condition     = aws_instance.this.metadata_options[0].http_tokens == "required"
+    error_message = "[EC2.8] IMDSv2 alone"
+  }
+
+  assert {
+    condition     = length(aws_eip.this) == 0
+    error_message = "[EC2.9] no public address"
+  }
+
+  assert {
+    condition     = length(aws_vpc_security_group_ingress_rule.ssh) == 0
+    error_message = "[EC2.19] no risky port is open to everybody"
+  }
+
+  assert {
+    condition     = endswith(aws_iam_role_policy_attachment.session_manager.policy_arn, "/AmazonSSMManagedInstanceCore")
+    error_message = "[SSM.1] Systems Manager manages the instance"
+  }
+}
+
+run "ssh_from_everywhere_is_refused" {
+  command = plan
+
+  variables {
+    ssh        = { key_name = "on-call", cidrs = ["0.0.0.0/0"] }
+    elastic_ip = true
+  }
+
+  expect_failures = [var.ssh]
+}
+
+run "ssh_without_a_key_is_refused" {
+  command = plan
+
+  variables {
+    ssh        = { key_name = "", cidrs = ["203.0.113.7/32"] }
+    elastic_ip = true
+  }
+
+  expect_failures = [var.ssh]
+}
+
+run "ssh_without_an_address_to_connect_to_is_refused" {
+  command = plan
+
+  variables {
+    ssh = { key_name = "on-call", cidrs = ["203.0.113.7/32"] }
+  }
+
+  expect_failures = [var.elastic_ip]
+}
+
+run "an_intel_size_is_refused" {
+  command = plan
+
+  variables {
+    instance_type = "t3.nano"
+  }
+
+  expect_failures = [var.instance_type]
+}

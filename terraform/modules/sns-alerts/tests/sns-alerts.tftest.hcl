@@ -1,0 +1,132 @@
+mock_provider "aws" {
+  source          = "../../test/mocks"
+  override_during = plan
+}
+
+variables {
+  name        = "connect2-api-alerts-prod"
+  kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/11111111-2222-3333-4444-555555555555"
+  service_arn = "arn:aws:ecs:us-west-2:123456789012:service/connect2-api-cluster-prod/connect2-api-service-prod"
+
+  load_balancer = {
+    arn_suffix          = "app/mock/0123456789abcdef"
+    target_arn_suffixes = { blue = "targetgroup/blue/0123456789abcdef", green = "targetgroup/green/0123456789abcdef" }
+  }
+
+  database = { identifier = "connect2-api-db-prod" }
+}
+
+run "failed_deployments_and_impaired_starts_are_told" {
+  command = plan
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.this["deployment-failed"].event_pattern).detail.eventName == ["SERVICE_DEPLOYMENT_FAILED"]
+    error_message = "a failed deployment"
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.this["tasks-not-starting"].event_pattern).detail.eventName == ["SERVICE_TASK_START_IMPAIRED", "SERVICE_TASK_PLACEMENT_FAILURE"]
+    error_message = "tasks that do not start"
+  }
+
+  assert {
+    condition     = alltrue([for r in aws_cloudwatch_event_rule.this : jsondecode(r.event_pattern).resources == [var.service_arn]])
+    error_message = "of this service alone"
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_event_target.this) == 2
+    error_message = "both lead to the topic"
+  }
+}
+
+run "alarms_have_these_names_and_thresholds" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.target["blue-5xx"].alarm_name == "connect2-api-alerts-prod-blue-5xx" && aws_cloudwatch_metric_alarm.target["blue-5xx"].threshold == 10
+    error_message = "ten 5xx a minute"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.target["green-unhealthy"].threshold == 1 && aws_cloudwatch_metric_alarm.target["green-unhealthy"].evaluation_periods == 3
+    error_message = "a host that is unhealthy for three minutes"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.database["database-cpu"].threshold == 80
+    error_message = "database CPU above 80 %"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.database["database-storage"].threshold == 4294967296 && aws_cloudwatch_metric_alarm.database["database-storage"].comparison_operator == "LessThanThreshold"
+    error_message = "less than 4 GiB of storage"
+  }
+
+  assert {
+    condition     = toset(output.deployment_alarm_names) == toset(["connect2-api-alerts-prod-blue-5xx", "connect2-api-alerts-prod-green-5xx"])
+    error_message = "the 5xx alarms undo a release"
+  }
+}
+
+run "subscriptions_are_made" {
+  command = plan
+
+  variables {
+    subscriptions = { on-call = { protocol = "email", endpoint = "on-call@example.com" } }
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.this["on-call"].endpoint == "on-call@example.com"
+    error_message = "by name"
+  }
+}
+
+run "nothing_to_watch_no_alarm" {
+  command = plan
+
+  variables {
+    service_arn   = null
+    load_balancer = null
+    database      = null
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_event_rule.this) == 0 && length(aws_cloudwatch_metric_alarm.target) == 0 && length(aws_cloudwatch_metric_alarm.database) == 0
+    error_message = "the topic alone"
+  }
+}
+
+run "security_controls" {
+  command = plan
+
+  assert {
+    condition     = aws_sns_topic.this.kms_master_key_id == var.kms_key_arn
+    error_message = "[SNS.1] messages are encrypted"
+  }
+
+  assert {
+    condition     = alltrue([for s in data.aws_iam_policy_document.this.statement : length(s.condition) > 0])
+    error_message = "[SNS.4] nobody publishes without a condition, everybody is no principal"
+  }
+
+  assert {
+    condition     = contains([for s in data.aws_iam_policy_document.this.statement : s.effect if s.sid == "TLSOnly"], "Deny")
+    error_message = "publishing without TLS is refused"
+  }
+
+  assert {
+    condition     = contains(aws_db_event_subscription.this[0].event_categories, "failure") && aws_db_event_subscription.this[0].source_type == "db-instance"
+    error_message = "[RDS.20] the database's failures are told"
+  }
+}
+
+run "plain_http_is_refused" {
+  command = plan
+
+  variables {
+    subscriptions = { hook = { protocol = "http", endpoint = "http://example.com" } }
+  }
+
+  expect_failures = [var.subscriptions]
+}
