@@ -10,8 +10,10 @@ import (
 func (a *Action) Help() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\nUsage: connect2 %s --flag VALUE ...\n", a.Meta.Description, a.Meta.Name)
-	if a.Meta.Doc != "" {
-		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(a.Meta.Doc))
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(a.Meta.Doc), "\n\n") {
+		if lines := wrap(paragraph, 100); len(lines) > 0 {
+			fmt.Fprintf(&b, "\n%s\n", strings.Join(lines, "\n"))
+		}
 	}
 	if len(a.Meta.Examples) > 0 {
 		b.WriteString("\nExamples:\n")
