@@ -62,7 +62,7 @@ func (f *follower) overdue() error {
 // are missing, since ECS tells a task that exits at once by nothing but its being gone.
 func (f *follower) watch(ctx context.Context, s Snapshot) {
 	due := f.changed.After(f.watched) || time.Since(f.watched) >= 5*time.Second
-	if f.watchOff || f.target.ID == "" || f.options.wayBack || !due {
+	if f.watchOff || f.target.ID == "" || f.options.Committed || !due {
 		return
 	}
 	f.watched = time.Now()
@@ -226,7 +226,7 @@ func (f *follower) putBack(ctx context.Context, v Verdict) error {
 		RollbackTimeout: f.options.RollbackTimeout,
 		LostAfter:       f.options.LostAfter,
 		Log:             f.options.Log,
-		wayBack:         true,
+		Committed:       true,
 	}, f.notify)
 	f.result.Last, f.result.Events = back.Last, append(f.result.Events, back.Events...)
 	f.result.Verdict = Verdict{State: RolledBack, Reason: v.Reason}
@@ -265,8 +265,10 @@ func (f *follower) interrupted(ctx context.Context) error {
 		outcome = action.TimedOut
 	}
 	f.result.Ended = ByInterrupt
-	fate := "its rollback goes on"
-	if !f.stopping && !f.seen.RollingBack {
+	fate := "it goes on without this run"
+	if f.stopping || f.seen.RollingBack {
+		fate = "its rollback goes on"
+	} else if !f.options.LeaveOnInterrupt {
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), interruptLimit)
 		defer cancel()
 		fate = f.abandon(limited)

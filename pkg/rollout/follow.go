@@ -39,7 +39,7 @@ func Follow(ctx context.Context, client Client, target Target, options Options, 
 		told:    map[string]bool{},
 		seen:    Seen{Listed: target.ID != ""},
 
-		stopping: options.wayBack,
+		stopping: options.Committed,
 	}
 	now := time.Now()
 	f.result.Started, f.changed, f.contact = now, now, now

@@ -20,8 +20,10 @@ type Options struct {
 	Judge func(context.Context, Snapshot, []FailedTask) Judgement
 	// Log takes warnings about optional reads that are denied; nil discards.
 	Log *action.Log
-
-	wayBack bool // what is followed is itself a way back: it is never stopped
+	// Committed says that the deployment is itself a way back, or was stopped already: it is only followed, never stopped.
+	Committed bool
+	// LeaveOnInterrupt says that a run which is interrupted leaves the deployment to ECS instead of having it rolled back.
+	LeaveOnInterrupt bool
 }
 
 // Judgement is what somebody who knows causes thinks of the failures so far.

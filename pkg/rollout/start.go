@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -61,11 +62,12 @@ func (t *Target) adopt(s Snapshot) {
 	}
 }
 
-// worked returns the task definition of the newest deployment that is complete, other than the given one; "" if none is.
+// worked returns the task definition of the newest deployment that is complete, other than the given one; "" if none is. One
+// that ECS is rolling back to counts: it was complete before.
 func worked(s Snapshot, except string) string {
 	var found *Deployment
 	for i, d := range s.Deployments {
-		complete := d.State == string(types.DeploymentRolloutStateCompleted)
+		complete := d.State == string(types.DeploymentRolloutStateCompleted) || strings.HasSuffix(d.Reason, "rolling back to deploymentId "+d.ID+".")
 		if complete && d.TaskDefinition != except && (found == nil || d.Created.After(found.Created)) {
 			found = &s.Deployments[i]
 		}
@@ -74,4 +76,13 @@ func worked(s Snapshot, except string) string {
 		return ""
 	}
 	return found.TaskDefinition
+}
+
+// Worked returns the ARN of the task definition that serves for sure: that of the newest deployment which is complete. Where
+// none is, it is the service's own.
+func (s Snapshot) Worked() string {
+	if arn := worked(s, ""); arn != "" {
+		return arn
+	}
+	return s.TaskDefinition
 }

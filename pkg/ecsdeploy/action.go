@@ -1,0 +1,86 @@
+// Package ecsdeploy deploys an image to an ECS service and follows the deployment to its own end: it renders the task
+// definition, registers it where it differs, updates the service, tells what happens, explains a failure, and leaves the
+// service on the last version that worked.
+package ecsdeploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+)
+
+// Action is ecs-deploy, as a GitHub action and as a command.
+var Action = action.Define(action.Meta{
+	Name:        "ecs-deploy",
+	Description: "Deploys an image to an Amazon ECS service, follows it to the end, and says why if it fails.",
+	Doc: "The latest revision of the family NAME-template (or, where there is none, the revision that runs) is rendered with the image, " +
+		"pinned to its digest, into the family NAME; it is registered only where its content is new. Then the service is updated and its own " +
+		"deployment followed: exit 0 means that this very deployment succeeded. A deployment that fails is explained and rolled back, and an " +
+		"interrupted run asks ECS to roll back.",
+	Icon:  "upload-cloud",
+	Color: "orange",
+	Examples: []action.Example{
+		{Title: "Deploy a tag that is in the service's repository", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3"},
+		{Title: "See what would change", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3 --dry-run"},
+		{Title: "Roll out a change of the template with the image that runs", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev"},
+	},
+}, Run)
+
+// Inputs are what ecs-deploy can be told.
+type Inputs struct {
+	awsconn.Inputs
+	Cluster        string            `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
+	Service        string            `input:"service" required:"true" doc:"The ECS service: name or ARN."`
+	Image          string            `input:"image" doc:"The image to deploy: a full reference, REPOSITORY@sha256:…, a tag or a digest. What is left out is taken from the template's image. Empty: the image that runs."`
+	Container      string            `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`
+	TaskDefinition string            `input:"task-definition" alias:"task-definition-arn,task-definition-family" doc:"What to render instead of NAME-template: a JSON file, a family, FAMILY:REVISION or an ARN."`
+	Environment    map[string]string `input:"environment-variables" doc:"Environment variables to set in the container, KEY=value lines. Values are never printed; passwords belong into secrets all the same."`
+	Force          bool              `input:"force" default:"false" alias:"force-new-deployment" doc:"Deploy even if this very revision is in force already."`
+	Wait           bool              `input:"wait" default:"true" alias:"wait-for-service-stability" doc:"Follow the deployment to its end. Without, a failure is neither noticed nor explained."`
+	Timeout        time.Duration     `input:"timeout" default:"30m" min:"1m" max:"24h" alias:"wait-for-minutes(m)" doc:"How long the deployment may take. After that it is rolled back."`
+	DryRun         bool              `input:"dry-run" default:"false" doc:"Check everything and print what would change, but change nothing."`
+}
+
+// Validate returns what is wrong with the inputs by themselves.
+func (in Inputs) Validate() []error {
+	problems := in.Inputs.Validate()
+	for name := range in.Environment {
+		if strings.TrimSpace(name) == "" || strings.ContainsAny(name, " \t=") {
+			problems = append(problems, fmt.Errorf("environment-variables: %q is no name of a variable", name))
+		}
+	}
+	if !in.Wait && in.DryRun {
+		problems = append(problems, errors.New("wait: false makes no sense with dry-run: true: nothing is deployed"))
+	}
+	return problems
+}
+
+// Outputs are what is known at the end, also of a run that failed.
+type Outputs struct {
+	action.Outputs
+	TaskDefinitionARN         string `output:"task-definition-arn" doc:"The revision that was deployed, or that is in force already."`
+	PreviousTaskDefinitionARN string `output:"previous-task-definition-arn" doc:"The revision that ran before."`
+	DeploymentARN             string `output:"deployment-arn" doc:"The service deployment, where the account has that API."`
+	Image                     string `output:"image" doc:"The image that was deployed, pinned to its digest."`
+	Digest                    string `output:"digest" doc:"The digest of the image; empty where it could not be resolved."`
+	Changed                   bool   `output:"changed" doc:"Whether a deployment was started."`
+	Cause                     string `output:"cause" doc:"Why the deployment failed, as a stable word such as image-not-found; empty otherwise."`
+}
+
+// Run deploys.
+func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
+	conn, err := awsconn.Connect(ctx, env, in.Inputs)
+	if err != nil {
+		return Outputs{}, err
+	}
+	deployment, err := Prepare(ctx, env, conn, in)
+	if err != nil {
+		return Outputs{}, err
+	}
+	return deployment.Execute(ctx)
+}

@@ -1,0 +1,204 @@
+package ecsdeploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/rollout"
+	"github.com/org/connect2/v2/pkg/rollout/narrate"
+	"github.com/org/connect2/v2/pkg/taskdef"
+)
+
+// Execute registers the revision if it is new, updates the service and follows the deployment. The outputs are what is known
+// in every case.
+func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
+	out := d.outputs()
+	existing := ""
+	if d.existing != nil {
+		existing = d.existing.ARN
+	}
+	todo := decide(d.before, existing, d.in.Force)
+	d.tellPlan(todo)
+	if d.in.DryRun {
+		out.Outcome = action.Succeeded
+		return out, nil
+	}
+	if todo == nothing {
+		out.Outcome = action.NoChange
+		d.tellUnverified()
+		return out, nil
+	}
+	fresh := todo == register
+	if fresh {
+		revision, err := d.register(ctx)
+		if err != nil {
+			return out, awsconn.Explain(err)
+		}
+		d.existing = revision
+		out.TaskDefinitionARN = revision.ARN
+	}
+	target, err := d.start(ctx, todo)
+	if err != nil {
+		return out, d.notStarted(ctx, fresh, err)
+	}
+	out.Changed = todo != follow
+	if !d.in.Wait {
+		d.env.Log.Noticef("Not followed", "the deployment of %s was started and is not waited for, so whether it succeeds is not known here", d.existing.Name())
+		out.Outcome = action.Succeeded
+		return out, nil
+	}
+	return d.follow(ctx, out, target, fresh || todo == follow)
+}
+
+// follow follows the deployment to its end and clears up after it. disposable says that the revision was made for this
+// release, so that it is taken away if it failed.
+func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Target, disposable bool) (Outputs, error) {
+	narrator := narrate.New(d.env.Log, d.conn.Config, target)
+	end := d.env.Log.Group(fmt.Sprintf("Rollout of %s to %s", d.existing.Name(), d.in.Service))
+	result, err := narrator.Follow(ctx, d.client, rollout.Options{Timeout: d.in.Timeout})
+	end()
+	out.Outcome, out.DeploymentARN = result.Outcome, result.Target.ServiceDeployment
+	if err == nil {
+		d.tellUnverified()
+		d.keepImage(ctx)
+		d.env.Log.Summary(narrate.Summary("Deployed "+d.existing.Name(), result, narrator.Cause(ctx, rollout.Result{}), d.facts()...))
+		return out, nil
+	}
+	cause := narrator.Cause(ctx, result)
+	if cause.Known() {
+		out.Cause = cause.Code
+	}
+	if disposable && result.Verdict.State == rollout.RolledBack {
+		d.discard(ctx)
+	}
+	d.env.Log.Summary(narrate.Summary("Deployment of "+d.existing.Name(), result, cause, d.facts()...))
+	return out, narrate.Explained(err, cause)
+}
+
+func (d *Deployment) outputs() Outputs {
+	out := Outputs{PreviousTaskDefinitionARN: d.before.TaskDefinition, Digest: d.image.Digest}
+	if d.image.Repository != "" {
+		out.Image = d.image.String()
+	}
+	if d.existing != nil {
+		out.TaskDefinitionARN = d.existing.ARN
+	}
+	return out
+}
+
+// register registers the rendered document, tagged with where it comes from.
+func (d *Deployment) register(ctx context.Context) (*taskdef.Revision, error) {
+	tags := map[string]string{}
+	for key, value := range d.baseTags {
+		if !strings.HasPrefix(key, "aws:") && !strings.HasPrefix(key, "connect2:") {
+			tags[key] = value
+		}
+	}
+	maps.Copy(tags, map[string]string{taskdef.ContentTag: d.rendered.ContentHash()})
+	for key, value := range map[string]string{
+		"connect2:commit": d.env.GitHub.SHA,
+		"connect2:run":    d.env.GitHub.RunURL(),
+		"connect2:base":   taskdef.TagValue(d.baseName),
+	} {
+		if value != "" {
+			tags[key] = taskdef.TagValue(value)
+		}
+	}
+	revision, err := taskdef.Register(ctx, d.client, d.rendered, tags)
+	if err != nil {
+		return nil, err
+	}
+	awsconn.Optional(d.env.Log, "The tags of the new revision", revision.Untagged)
+	d.env.Log.Eventf("registered %s from %s", revision.Name(), d.baseName)
+	return revision, nil
+}
+
+// start begins the deployment, or takes up the one that is under way.
+func (d *Deployment) start(ctx context.Context, todo step) (rollout.Target, error) {
+	if todo == follow {
+		if target, ok := rollout.Attach(d.in.Cluster, d.in.Service, d.before, d.existing.ARN); ok {
+			d.env.Log.Eventf("this very revision is being deployed already: following that deployment")
+			return target, nil
+		}
+	}
+	if primary := d.before.Primary(); primary != nil && primary.State == "IN_PROGRESS" {
+		d.env.Log.Warnf("A deployment is superseded", "a deployment of %s is in progress; this one takes its place", taskdef.Name(primary.TaskDefinition))
+	}
+	target, err := rollout.Start(ctx, d.client, d.in.Cluster, d.in.Service, d.before, d.existing.ARN)
+	if err != nil {
+		return rollout.Target{}, err
+	}
+	d.env.Log.Eventf("updated service %s to %s", d.in.Service, d.existing.Name())
+	return target, nil
+}
+
+// notStarted is the error of an update that was refused, or whose answer was lost. A revision that was registered for it is
+// taken away again, unless the service got it after all.
+func (d *Deployment) notStarted(ctx context.Context, fresh bool, err error) error {
+	explained := awsconn.Explain(err)
+	outcome := awsconn.OutcomeAfterChange(err)
+	if awsconn.IsDenied(err) {
+		outcome = action.Failed // the service is as it was
+	}
+	if fresh && outcome == action.Failed {
+		d.discard(ctx)
+	}
+	var problem *awsconn.Problem
+	title := "The service could not be updated"
+	if errors.As(explained, &problem) {
+		title = problem.Title
+	}
+	return &action.Error{Outcome: outcome, Title: title, Err: explained}
+}
+
+// clearUpLimit is how long clearing up may take after a run that was interrupted.
+const clearUpLimit = 3 * time.Second
+
+// discard deregisters the revision that failed, so that the family's newest ACTIVE revision is one that worked. It asks once
+// more whether the service uses it: one that is in use is never deregistered. Failing to do so is worth a warning.
+func (d *Deployment) discard(ctx context.Context) {
+	if ctx.Err() != nil {
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), clearUpLimit)
+		defer cancel()
+		ctx = limited
+	}
+	arn := d.existing.ARN
+	if inUse, err := d.inUse(ctx, arn); err != nil || inUse {
+		d.env.Log.Debugf("%s is left registered: in use %v, %v", arn, inUse, err)
+		return
+	}
+	err := taskdef.Deregister(ctx, d.client, arn)
+	switch {
+	case err == nil:
+		d.env.Log.Eventf("deregistered %s, which failed", d.existing.Name())
+	case awsconn.Optional(d.env.Log, "Deregistering the revision that failed", err):
+	default:
+		d.env.Log.Warnf("Failed revision left", "%s failed and is still ACTIVE: %v", d.existing.Name(), awsconn.Explain(err))
+	}
+}
+
+func (d *Deployment) inUse(ctx context.Context, arn string) (bool, error) {
+	now, err := rollout.Read(ctx, d.client, d.in.Cluster, d.in.Service)
+	if err != nil {
+		return true, err
+	}
+	if now.TaskDefinition == arn {
+		return true, nil
+	}
+	for _, deployment := range now.Deployments {
+		if deployment.TaskDefinition == arn && (deployment.Running > 0 || deployment.Status == "PRIMARY") {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+var _ rollout.Client = (*ecs.Client)(nil)

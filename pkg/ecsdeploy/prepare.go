@@ -1,0 +1,319 @@
+package ecsdeploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/image"
+	"github.com/org/connect2/v2/pkg/rollout"
+	"github.com/org/connect2/v2/pkg/taskdef"
+)
+
+// templateSuffix marks the family that Terraform owns: NAME-template is rendered into NAME.
+const templateSuffix = "-template"
+
+// familyOf returns the family that releases of the service are registered in: that of the revision that runs, which is the
+// template itself until the first release.
+func familyOf(runningFamily string) string { return strings.TrimSuffix(runningFamily, templateSuffix) }
+
+// Deployment is a deployment that was checked and can be executed.
+type Deployment struct {
+	env        *action.Env
+	conn       *awsconn.Conn
+	in         Inputs
+	client     *ecs.Client
+	registries *image.Registries
+
+	service   types.Service
+	before    rollout.Snapshot
+	running   *taskdef.Revision // what the service is at; nil where it may not be described
+	base      taskdef.Document  // what is rendered
+	baseName  string            // where the base is from, for people
+	baseTags  map[string]string // of the base; those of people are handed on to the new revision
+	exact     *taskdef.Revision // a revision that was asked for as it is
+	container string
+	family    string
+	image     image.Reference
+	rendered  taskdef.Document
+	existing  *taskdef.Revision // the registered revision that has the rendered content already
+}
+
+// Prepare reads the service, the template and the image, and checks what can be checked. It changes nothing. All problems are
+// returned at once, as one *action.Error with the outcome Invalid.
+//
+// A release whose image is not pushed yet prepares with an empty Image and calls SetImage before Execute.
+func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Deployment, error) {
+	d := &Deployment{env: env, conn: conn, in: in, client: ecs.NewFromConfig(conn.Config)}
+	d.registries = image.NewRegistries(conn.Config, conn.Transport)
+	d.registries.Mask = env.Log.Mask
+
+	// What does not need the service is read first, so that its problems are told even if the service is not there.
+	var problems []error
+	problems = append(problems, d.readBaseFile()...)
+	if err := d.readService(ctx); err != nil {
+		problems = append(problems, err)
+	} else if err := d.readBase(ctx); err != nil {
+		problems = append(problems, err)
+	} else if !d.base.IsZero() {
+		problems = append(problems, d.render(ctx, in.Image)...)
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("preparing the deployment: %w", context.Cause(ctx))
+	}
+	if len(problems) > 0 {
+		return nil, invalid(problems)
+	}
+	return d, nil
+}
+
+// invalid joins problems into the error of a run that changed nothing.
+func invalid(problems []error) error {
+	var all []error
+	title := "The deployment was not started: nothing was changed"
+	for _, err := range problems {
+		explained := awsconn.Explain(err)
+		var problem *awsconn.Problem
+		if errors.As(explained, &problem) && len(problems) == 1 {
+			title = problem.Title
+		}
+		all = append(all, explained)
+	}
+	return &action.Error{Outcome: action.Invalid, Title: title, Err: errors.Join(all...)}
+}
+
+// readService reads the service and refuses those that cannot be served.
+func (d *Deployment) readService(ctx context.Context) error {
+	service, err := rollout.Lookup(ctx, d.client, d.in.Cluster, d.in.Service)
+	if err != nil {
+		return err
+	}
+	d.service, d.before = service, rollout.SnapshotOf(service)
+	d.family = familyOf(taskdef.Family(d.before.TaskDefinition))
+	return nil
+}
+
+// readBaseFile reads the base where the input names a file.
+func (d *Deployment) readBaseFile() []error {
+	name := d.in.TaskDefinition
+	if !isFile(name) {
+		return nil
+	}
+	doc, err := taskdef.ReadFile(name)
+	if err != nil {
+		return []error{fmt.Errorf("task-definition: %w", err)}
+	}
+	d.base, d.baseName, d.baseTags = doc, name, doc.Tags()
+	return nil
+}
+
+// isFile reports whether the input task-definition means a file: it is one, or nothing else can be written like that. The
+// ARN of a task definition has a slash too, but a family has neither slash nor dot.
+func isFile(name string) bool {
+	if name == "" || strings.HasPrefix(name, "arn:") {
+		return false
+	}
+	if info, err := os.Stat(name); err == nil && !info.IsDir() {
+		return true
+	}
+	return strings.ContainsAny(name, "/.\\")
+}
+
+// readBase reads what is rendered and the revision that runs.
+func (d *Deployment) readBase(ctx context.Context) error {
+	running, err := taskdef.Describe(ctx, d.client, d.before.TaskDefinition)
+	switch {
+	case err == nil:
+		d.running = running
+	case d.base.IsZero() || !awsconn.Optional(d.env.Log, "What is registered already", err):
+		return err // with a file, nothing else has to be read
+	}
+	switch {
+	case isFile(d.in.TaskDefinition):
+		return nil
+	case d.in.TaskDefinition != "":
+		return d.readNamedBase(ctx)
+	}
+	template, err := taskdef.Describe(ctx, d.client, d.family+templateSuffix)
+	switch {
+	case err == nil:
+		d.base, d.baseName, d.baseTags = template.Document, template.Name(), template.Tags
+	case errors.Is(err, taskdef.ErrNotFound):
+		d.base, d.baseName, d.baseTags = running.Document, running.Name(), running.Tags
+	default:
+		return err
+	}
+	return nil
+}
+
+// readNamedBase reads the family or revision that the input task-definition names. A revision of the service's own family,
+// with nothing to change in it, is deployed as it is.
+func (d *Deployment) readNamedBase(ctx context.Context) error {
+	name := d.in.TaskDefinition
+	revision, err := taskdef.Describe(ctx, d.client, name)
+	if errors.Is(err, taskdef.ErrNotFound) {
+		return fmt.Errorf("task-definition: %q is neither a file nor a task definition in %s of account %s", name, d.conn.Region, d.conn.AccountID)
+	}
+	if err != nil {
+		return err
+	}
+	d.base, d.baseName, d.baseTags = revision.Document, revision.Name(), revision.Tags
+	asIs := d.in.Image == "" && len(d.in.Environment) == 0 && revision.Family == d.family
+	if asIs && !revision.Active {
+		return fmt.Errorf("task-definition: %s is INACTIVE and cannot be deployed; give an image to render it into a new revision", revision.Name())
+	}
+	if asIs {
+		d.exact = revision
+	}
+	return nil
+}
+
+// SetImage renders the deployment with another image, which must be in its registry by now. The reference is completed like
+// the input image.
+func (d *Deployment) SetImage(ctx context.Context, ref string) error {
+	d.exact, d.in.Image = nil, ref
+	if problems := d.render(ctx, ref); len(problems) > 0 {
+		return invalid(problems)
+	}
+	return nil
+}
+
+// render makes the task definition that is to run, and looks whether it is registered already.
+func (d *Deployment) render(ctx context.Context, ref string) []error {
+	var problems []error
+	container, err := d.base.Container(d.in.Container)
+	if err != nil {
+		return []error{fmt.Errorf("container: %w", err)}
+	}
+	d.container = container
+	doc := d.base.WithFamily(d.family)
+	pinned, err := d.pin(ctx, ref)
+	if err != nil {
+		problems = append(problems, fmt.Errorf("image: %w", err))
+	} else if d.exact == nil && pinned != "" {
+		if doc, err = doc.WithImage(container, pinned); err != nil {
+			problems = append(problems, fmt.Errorf("image: %w", err))
+			doc = d.base.WithFamily(d.family)
+		}
+	}
+	if len(d.in.Environment) > 0 {
+		if changed, err := doc.WithEnvironment(container, d.in.Environment); err != nil {
+			problems = append(problems, fmt.Errorf("environment-variables: %w", err))
+		} else {
+			doc = changed
+		}
+	}
+	if rollout.OnFargate(d.service) {
+		for _, problem := range doc.Check() {
+			problems = append(problems, fmt.Errorf("the task definition from %s: %s", d.baseName, problem))
+		}
+	}
+	d.rendered = doc.Registrable()
+	if len(problems) == 0 {
+		if err := d.findExisting(ctx); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return problems
+}
+
+// findExisting looks for a registered revision with the rendered content: the one that runs, then the family's newest.
+func (d *Deployment) findExisting(ctx context.Context) error {
+	d.existing = nil
+	if d.exact != nil {
+		d.existing = d.exact
+		return nil
+	}
+	if d.running != nil && d.running.Active && d.running.Holds(d.rendered) {
+		d.existing = d.running
+		return nil
+	}
+	newest, err := taskdef.Describe(ctx, d.client, d.family)
+	switch {
+	case err == nil && newest.Active && newest.Holds(d.rendered):
+		d.existing = newest
+	case err == nil, errors.Is(err, taskdef.ErrNotFound), awsconn.Optional(d.env.Log, "What is registered already", err):
+	default:
+		return err
+	}
+	return nil
+}
+
+// pin returns the image to run, with the digest that its reference resolves to. An empty ref is the image that runs, or the
+// base's own where the base is not the template.
+func (d *Deployment) pin(ctx context.Context, ref string) (string, error) {
+	d.image = image.Reference{}
+	if ref == "" {
+		ref = d.defaultImage()
+	}
+	if ref == "" {
+		return "", errors.New("none is given, and the service runs none in this container")
+	}
+	reference, err := image.Complete(ref, d.base.Image(d.container))
+	if err != nil {
+		if d.in.Image == "" { // a short name in a task definition means Docker Hub: it is no reference to complete
+			if reference, err = image.ParseReference(ref); err == nil {
+				d.image = reference
+				return ref, nil
+			}
+		}
+		return "", err
+	}
+	d.image = reference
+	found, err := d.registries.Resolve(ctx, reference)
+	var missing *image.NotFoundError
+	switch {
+	case err == nil:
+		d.image = found.Reference
+		return d.image.String(), d.checkPlatform(found)
+	case errors.As(err, &missing):
+		return "", err
+	case awsconn.Optional(d.env.Log, "The digest of the image", err), !d.registries.IsECR(reference.Registry) && ctx.Err() == nil:
+		// Only ECS may be able to read a private registry elsewhere.
+		d.env.Log.Warnf("Image not pinned", "%s could not be resolved to a digest, so it is deployed as it is written: %v", reference, err)
+		return reference.String(), nil
+	default:
+		return "", err
+	}
+}
+
+// defaultImage returns the image where none is given. Of a file, or of a revision that was named, it is its own; of the
+// template, the one that runs: it is the release that a changed template is rolled out with.
+func (d *Deployment) defaultImage() string {
+	named := d.in.TaskDefinition != "" && !strings.HasSuffix(d.base.Family(), templateSuffix)
+	if named || d.running == nil || !slices.Contains(d.running.Document.Containers(), d.container) {
+		return d.base.Image(d.container)
+	}
+	return d.running.Document.Image(d.container)
+}
+
+// checkPlatform refuses an index that has no image for the task's platform: ECS could not pull it.
+func (d *Deployment) checkPlatform(found image.Descriptor) error {
+	if len(found.Platforms) == 0 {
+		return nil
+	}
+	var platform struct {
+		Architecture string `json:"cpuArchitecture"`
+		System       string `json:"operatingSystemFamily"`
+	}
+	d.base.Field("runtimePlatform", &platform)
+	want := "linux/amd64"
+	if platform.Architecture == "ARM64" {
+		want = "linux/arm64"
+	}
+	if platform.System != "" && platform.System != "LINUX" {
+		return nil
+	}
+	if !slices.ContainsFunc(found.Platforms, func(p string) bool { return p == want || strings.HasPrefix(p, want+"/") }) {
+		return fmt.Errorf("%s has no image for %s, which the task definition asks for; it has %s", found.Reference, want, strings.Join(found.Platforms, ", "))
+	}
+	return nil
+}

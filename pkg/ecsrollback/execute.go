@@ -1,0 +1,195 @@
+package ecsrollback
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/rollout"
+	"github.com/org/connect2/v2/pkg/rollout/narrate"
+	"github.com/org/connect2/v2/pkg/taskdef"
+)
+
+// Execute does what Prepare decided and follows it. The outputs are what is known in every case.
+func (r *Rollback) Execute(ctx context.Context) (Outputs, error) {
+	out := Outputs{PreviousTaskDefinitionARN: r.before.TaskDefinition, Digest: r.digest}
+	if r.revision != nil {
+		out.TaskDefinitionARN = r.revision.ARN
+	}
+	r.tellPlan()
+	switch {
+	case r.in.DryRun:
+		out.Outcome = action.Succeeded
+		return out, nil
+	case r.plan == stay:
+		out.Outcome = action.NoChange
+		return out, nil
+	case r.plan == stopRunning, r.plan == awaitOther:
+		return r.endRunning(ctx, out)
+	default:
+		return r.goBack(ctx, out)
+	}
+}
+
+// goBack updates the service to the earlier revision.
+func (r *Rollback) goBack(ctx context.Context, out Outputs) (Outputs, error) {
+	if r.needsCopy() {
+		if err := r.registerCopy(ctx); err != nil {
+			return out, awsconn.Explain(err)
+		}
+		out.TaskDefinitionARN = r.revision.ARN
+	}
+	target, err := rollout.Start(ctx, r.client, r.in.Cluster, r.in.Service, r.before, r.revision.ARN)
+	if err != nil {
+		outcome := awsconn.OutcomeAfterChange(err)
+		if awsconn.IsDenied(err) {
+			outcome = action.Failed // the service is as it was
+		}
+		return out, &action.Error{Outcome: outcome, Title: "The service could not be updated", Err: awsconn.Explain(err)}
+	}
+	out.Changed = true
+	r.env.Log.Eventf("updated service %s to %s", r.in.Service, r.revision.Name())
+	r.note(ctx)
+
+	narrator := narrate.New(r.env.Log, r.conn.Config, target)
+	end := r.env.Log.Group(fmt.Sprintf("Rollback of %s to %s", r.in.Service, r.revision.Name()))
+	result, err := narrator.Follow(ctx, r.client, rollout.Options{Timeout: r.in.Timeout, LeaveOnInterrupt: true})
+	end()
+	out.Outcome, out.DeploymentARN = result.Outcome, result.Target.ServiceDeployment
+	if err == nil {
+		r.env.Log.Summary(narrate.Summary("Rolled back to "+r.revision.Name(), result, narrator.Cause(ctx, rollout.Result{}), r.facts()...))
+		return out, nil
+	}
+	cause := narrator.Cause(ctx, result)
+	if cause.Known() {
+		out.Cause = cause.Code
+	}
+	r.env.Log.Summary(narrate.Summary("Rollback to "+r.revision.Name(), result, cause, r.facts()...))
+	return out, narrate.Explained(err, cause)
+}
+
+// registerCopy registers the content of the revision anew, where the revision itself cannot be deployed.
+func (r *Rollback) registerCopy(ctx context.Context) error {
+	document := r.document.Registrable()
+	copied, err := taskdef.Register(ctx, r.client, document, map[string]string{
+		taskdef.ContentTag: document.ContentHash(),
+		"connect2:copy-of": taskdef.TagValue(r.revision.Name()),
+	})
+	if err != nil {
+		return err
+	}
+	awsconn.Optional(r.env.Log, "The tags of the new revision", copied.Untagged)
+	why := "which is INACTIVE"
+	if r.revision.Active {
+		why = "pinned to the digests that it ran"
+	}
+	r.env.Log.Eventf("registered %s as a copy of %s, %s", copied.Name(), r.revision.Name(), why)
+	r.revision = copied
+	return nil
+}
+
+// endRunning stops the deployment that is in progress and follows its rollback, or only follows one that goes on already.
+func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error) {
+	target, ok := r.running()
+	if !ok {
+		return out, fmt.Errorf("service %s lists no deployment to stop", r.in.Service)
+	}
+	out.DeploymentARN = r.stop
+	if r.plan == stopRunning {
+		err := rollout.Stop(ctx, r.client, r.stop)
+		if before := r.before.Worked(); (awsconn.IsDenied(err) || awsconn.IsUnsupported(err)) && before != target.TaskDefinition {
+			awsconn.Optional(r.env.Log, "Stopping the deployment in progress (it is replaced by an update instead)", err)
+			if err := r.goTo(ctx, before, nil); err != nil {
+				return out, awsconn.Explain(err)
+			}
+			return r.goBack(ctx, out)
+		}
+		if err != nil {
+			return out, &action.Error{Outcome: awsconn.OutcomeAfterChange(err), Title: "The deployment could not be stopped", Err: awsconn.Explain(err)}
+		}
+		out.Changed = true
+		r.env.Log.Eventf("asked ECS to stop the deployment of %s and to roll back", taskdef.Name(target.TaskDefinition))
+		r.note(ctx)
+	}
+	narrator := narrate.New(r.env.Log, r.conn.Config, target)
+	end := r.env.Log.Group("Rollback of " + r.in.Service)
+	result, err := narrator.Follow(ctx, r.client, rollout.Options{Timeout: r.in.Timeout, RollbackTimeout: r.in.Timeout, Committed: true})
+	end()
+	switch result.Verdict.State {
+	case rollout.RolledBack:
+		out.Outcome, out.TaskDefinitionARN = action.Succeeded, result.Serving
+		result.Outcome = action.Succeeded
+		r.env.Log.Summary(narrate.Summary("Stopped and rolled back to "+taskdef.Name(result.Serving), result, narrator.Cause(ctx, rollout.Result{}), r.facts()...))
+		return out, nil
+	case rollout.Succeeded:
+		return r.tooLate(ctx, out)
+	}
+	out.Outcome = result.Outcome
+	if err == nil {
+		err = &action.Error{Outcome: action.Unknown, Err: fmt.Errorf("the rollback of %s ended as %s", r.in.Service, result.Verdict.State)}
+	}
+	return out, err
+}
+
+// running returns the deployment that is in progress as something to follow.
+func (r *Rollback) running() (rollout.Target, bool) {
+	primary := r.before.Primary()
+	if primary == nil {
+		return rollout.Target{}, false
+	}
+	taskDefinition := primary.TaskDefinition
+	for _, d := range r.deployments {
+		if d.ARN == r.stop && d.TaskDefinition != "" {
+			taskDefinition = d.TaskDefinition
+		}
+	}
+	target := rollout.Target{Cluster: r.in.Cluster, Service: r.in.Service, TaskDefinition: taskDefinition, ServiceDeployment: r.stop}
+	for _, d := range r.before.Deployments {
+		if d.TaskDefinition == taskDefinition && target.ID == "" {
+			target.ID, target.Created = d.ID, d.Created
+			continue
+		}
+		target.Known = append(target.Known, d.ID)
+	}
+	return target, true
+}
+
+// tooLate goes back by history where the deployment arrived before the stop did.
+func (r *Rollback) tooLate(ctx context.Context, out Outputs) (Outputs, error) {
+	r.env.Log.Eventf("the deployment had arrived before it could be stopped: going back by history")
+	again, err := Prepare(ctx, r.env, r.conn, r.in)
+	if err != nil {
+		return out, err
+	}
+	if again.plan != update {
+		return out, action.Failf(action.Failed, "the deployment of service %s arrived before it could be stopped, and another is in progress since", r.in.Service)
+	}
+	return again.Execute(ctx)
+}
+
+// note keeps in the service's tags why and by whom it was rolled back. It is optional.
+func (r *Rollback) note(ctx context.Context) {
+	values := map[string]string{
+		"connect2:rollback-reason": r.in.Reason,
+		"connect2:rollback-at":     time.Now().UTC().Format(time.RFC3339),
+		"connect2:rollback-from":   taskdef.Name(r.before.TaskDefinition),
+		"connect2:rollback-by":     r.env.GitHub.Actor,
+		"connect2:rollback-run":    r.env.GitHub.RunURL(),
+	}
+	var tags []types.Tag
+	for key, value := range values {
+		if value = taskdef.TagValue(value); value != "" {
+			tags = append(tags, types.Tag{Key: aws.String(key), Value: aws.String(value)})
+		}
+	}
+	_, err := r.client.TagResource(ctx, &ecs.TagResourceInput{ResourceArn: aws.String(r.serviceARN()), Tags: tags})
+	if err != nil && !awsconn.Optional(r.env.Log, "The reason of the rollback in the service's tags", err) {
+		r.env.Log.Warnf("Reason not kept", "the service could not be tagged with the reason of the rollback: %v", awsconn.Explain(err))
+	}
+}

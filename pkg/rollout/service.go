@@ -1,0 +1,62 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// Lookup reads a service that is to be deployed to, with its tags. Where the cluster or the service does not exist, or cannot
+// be served, the error names the input and says why. What the API serves in the same way as Fargate, such as services on EC2
+// or on managed instances, is not refused.
+func Lookup(ctx context.Context, client Client, cluster, service string) (types.Service, error) {
+	found, err := Describe(ctx, client, cluster, service)
+	var noCluster *types.ClusterNotFoundException
+	switch {
+	case errors.As(err, &noCluster):
+		return found, fmt.Errorf("cluster: there is no cluster %q in this account and region", cluster)
+	case errors.Is(err, ErrNoService):
+		return found, fmt.Errorf("service: there is no service %q in cluster %s", service, cluster)
+	case err != nil:
+		return found, err
+	}
+	if why := refuse(found); why != "" {
+		return found, fmt.Errorf("service: %s cannot be deployed to: %s", service, why)
+	}
+	return found, nil
+}
+
+// refuse returns why a service cannot be deployed to, or "".
+func refuse(service types.Service) string {
+	if status := aws.ToString(service.Status); status != "ACTIVE" {
+		return fmt.Sprintf("it is %s; only an ACTIVE service can be deployed to", status)
+	}
+	if service.ResourceManagementType == types.ResourceManagementTypeEcs {
+		return "it is managed by ECS Express Mode, which makes its own task definitions: change it there (ecs:UpdateExpressGatewayService)"
+	}
+	if c := service.DeploymentController; c != nil {
+		switch c.Type {
+		case types.DeploymentControllerTypeCodeDeploy:
+			return "its deployments are made by CodeDeploy (deployment controller CODE_DEPLOY), which ecs:UpdateService cannot start: use CodeDeploy, or move it to the controller ECS with the strategy BLUE_GREEN"
+		case types.DeploymentControllerTypeExternal:
+			return "its deployments are made by an external controller (EXTERNAL): use that"
+		}
+	}
+	return ""
+}
+
+// OnFargate reports whether the service's tasks run on Fargate alone. Checks that are about Fargate do not apply elsewhere.
+func OnFargate(service types.Service) bool {
+	if len(service.CapacityProviderStrategy) == 0 {
+		return service.LaunchType == types.LaunchTypeFargate
+	}
+	for _, item := range service.CapacityProviderStrategy {
+		if name := aws.ToString(item.CapacityProvider); name != "FARGATE" && name != "FARGATE_SPOT" {
+			return false
+		}
+	}
+	return true
+}
