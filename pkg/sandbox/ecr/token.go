@@ -46,9 +46,9 @@ func (s *Service) login(hr *http.Request, now time.Time) (caller wire.Caller, kn
 	return t.caller, ok, ok && !now.Before(t.expires)
 }
 
-// schemeOf is the scheme by which a client reached the sandbox.
+// schemeOf is the scheme by which a client reached the sandbox. Requests of the in-process transport have it in their URL.
 func schemeOf(hr *http.Request) string {
-	if hr != nil && hr.TLS != nil {
+	if hr.TLS != nil || hr.URL.Scheme == "https" {
 		return "https"
 	}
 	return "http"

@@ -1,0 +1,63 @@
+package sandbox_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/org/connect2/v2/pkg/sandbox"
+)
+
+func TestScenarioRefusesWhatItDoesNotKnow(t *testing.T) {
+	for text, want := range map[string]string{
+		"service: {desired: 3}":                                   "line 1: field desired not found",
+		"speeed: 2":                                               "field speeed not found",
+		"images:\n  v2: {start: explode}":                         "explode",
+		"images:\n  v2: {startt: crash}":                          `unknown member "startt"`,
+		"faults: [{action: ecs:RunTask, answer: maybe}]":          `answer "maybe"`,
+		"faults: [{action: RunTask, answer: cut}]":                `"RunTask" is not of the form service:Action`,
+		"faults: [{action: ecs:RunTask, answer: deny, every: 2}]": "a denial is in force for every call",
+		"roles: {r: {policy: {Statement: [{Effect: Allow}]}}}":    "exactly one of Action and NotAction",
+		"credentials: {expireAfter: soon}":                        `"soon" is no duration`,
+		"users: {u: {}}":                                          "u has no accessKey",
+		"account: '1'":                                            "12 digits",
+		"scaling: {min: 3, max: 1}":                               "0 <= min <= max",
+	} {
+		if _, err := sandbox.ParseScenario([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want an error with %q", text, err, want)
+		}
+	}
+}
+
+// TestExampleScenarios opens every scenario that users are shown.
+func TestExampleScenarios(t *testing.T) {
+	files, err := filepath.Glob("../../examples/scenarios/*.yaml")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("examples: %v, %v", files, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			scenario, err := sandbox.LoadScenario(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := sandbox.Open(sandbox.Options{Scenario: scenario}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestOneSeedOneHistory compares what two worlds of one seed show, and that another seed differs.
+func TestOneSeedOneHistory(t *testing.T) {
+	arn := func(seed uint64) string {
+		sb := sandbox.New(sandbox.Options{Seed: seed})
+		return describeSecret(t, sb)
+	}
+	if arn(7) != arn(7) {
+		t.Error("the same seed gives two different ARNs")
+	}
+	if arn(7) == arn(8) {
+		t.Error("two seeds give the same ARN")
+	}
+}
