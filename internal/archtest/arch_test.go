@@ -32,6 +32,7 @@ var layers = map[string]layer{
 	"pkg/action":            ground,
 	"pkg/action/actiontest": support,
 	"pkg/awsconn":           ground,
+	"internal/lazyregexp":   ground,
 
 	"pkg/taskdef":   noun,
 	"pkg/rollout":   noun,

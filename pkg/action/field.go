@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // Kind is the form of an input's or output's value.
@@ -60,8 +61,8 @@ type Alias struct {
 }
 
 var (
-	namePattern  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	aliasPattern = regexp.MustCompile(`^([a-zA-Z][a-zA-Z0-9_-]*)(?:\((s|m|h)\))?$`)
+	namePattern  = lazyregexp.New(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	aliasPattern = lazyregexp.New(`^([a-zA-Z][a-zA-Z0-9_-]*)(?:\((s|m|h)\))?$`)
 )
 
 // fieldsOf reads the tags of a struct. A wrong tag is a fault of the program, found by the first test that touches the action.
