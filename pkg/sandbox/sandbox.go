@@ -15,6 +15,7 @@ import (
 
 	"github.com/org/connect2/v2/pkg/sandbox/autoscaling"
 	"github.com/org/connect2/v2/pkg/sandbox/ecr"
+	"github.com/org/connect2/v2/pkg/sandbox/ecs"
 	"github.com/org/connect2/v2/pkg/sandbox/elbv2"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 	"github.com/org/connect2/v2/pkg/sandbox/iam"
@@ -144,9 +145,10 @@ func (s *Sandbox) build(blobDir string) {
 	})
 	s.scaling = &autoscaling.Service{Account: account, Region: region, Services: services{s.engine}, NewID: s.names.UUID}
 	token := &sts.Service{Directory: s.directory}
-	s.server.JSON = append(s.server.JSON, s.registry.API(), s.logs.API(), s.secrets.API(), s.params.API(), s.scaling.API())
-	s.server.Query = append(s.server.Query, token.API(), s.balancing.API(), s.directory.API())
-	s.server.JSON = append(s.server.JSON, s.ecsAPI()...)
+	s.server.JSON = []*wire.JSONService{
+		ecs.New(s.engine).API(), s.registry.API(), s.logs.API(), s.secrets.API(), s.params.API(), s.scaling.API(),
+	}
+	s.server.Query = []*wire.QueryService{token.API(), s.balancing.API(), s.directory.API()}
 }
 
 // engineLag gives the engine the scenario's lags; it takes a negative one for none.

@@ -1,0 +1,124 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+const serveUsage = `connect2 sandbox stands in for AWS on this machine: ECS, ECR with its registry, and what is around them.
+
+Usage: connect2 sandbox [--listen HOST:PORT] [--scenario FILE] [--speed N] [--seed N]
+
+It prints the lines that point a shell at it, answers until Ctrl-C, and forgets everything then.
+
+  connect2 sandbox --speed 20                      in one terminal; then, with its lines pasted into another:
+  aws ecs describe-services --cluster connect2-api-cluster-dev --services connect2-api-service-dev
+
+Flags:
+`
+
+// Serve is the command "connect2 sandbox": it listens, prints the environment of the sandbox as shell lines once it
+// answers, and serves until the context ends or SIGINT or SIGTERM arrives. It returns the exit code: 0 after a clean stop,
+// 1 for arguments, scenarios and addresses that cannot be used.
+func Serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("connect2 sandbox", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	listen := flags.String("listen", DefaultHost, "`HOST:PORT` to listen on; anything but this machine's loopback lets others in, and nothing is checked")
+	file := flags.String("scenario", "", "YAML `FILE` that describes the world and its faults")
+	speed := flags.Float64("speed", 0, "run virtual time `N` times faster than real time")
+	seed := flags.Uint64("seed", 0, "`N` decides every identifier and every throw of the dice")
+	flags.Usage = func() { fmt.Fprint(stderr, serveUsage); flags.PrintDefaults() }
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 1
+	case flags.NArg() > 0:
+		fmt.Fprintf(stderr, "connect2 sandbox: unexpected argument %q\n", flags.Arg(0))
+		return 1
+	}
+	options := Options{Speed: *speed, Seed: *seed}
+	if *file != "" {
+		scenario, err := LoadScenario(*file)
+		if err != nil {
+			fmt.Fprintf(stderr, "connect2 sandbox: %v\n", err)
+			return 1
+		}
+		options.Scenario = scenario
+	}
+	if err := serve(ctx, *listen, options, stdout, stderr); err != nil {
+		fmt.Fprintf(stderr, "connect2 sandbox: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func serve(ctx context.Context, address string, options Options, stdout, stderr io.Writer) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	layers, err := os.MkdirTemp("", "connect2-sandbox-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(layers)
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w; choose another with --listen", address, err)
+	}
+	bound := listener.Addr().(*net.TCPAddr)
+	if !bound.IP.IsLoopback() {
+		fmt.Fprintf(stderr, "connect2 sandbox: %s can be reached from other machines, and the sandbox checks no signature\n", bound)
+	}
+	options.BlobDir, options.Host = layers, reachable(bound)
+	sandbox, err := Open(options)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	server := &http.Server{Handler: sandbox, ReadHeaderTimeout: 10 * time.Second}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	fmt.Fprint(stdout, sandbox.shellLines())
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	stop() // a second Ctrl-C ends the process at once
+	grace, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		server.Close()
+	}
+	fmt.Fprintln(stderr, "connect2 sandbox: stopped")
+	return nil
+}
+
+// reachable is how a client on this machine addresses a listener.
+func reachable(bound *net.TCPAddr) string {
+	if bound.IP.IsUnspecified() {
+		return fmt.Sprintf("127.0.0.1:%d", bound.Port)
+	}
+	return bound.String()
+}
+
+// shellLines sets up a shell; what is no command is a comment.
+func (s *Sandbox) shellLines() string {
+	v := s.scenario.Service
+	out := fmt.Sprintf("# account %s, cluster %s, service %s, image %s/%s, time x%v\n",
+		s.scenario.Account, v.Cluster, v.Name, s.host, v.Repository, s.scenario.Speed)
+	environ := s.Environ()
+	for _, name := range sortedKeys(environ) {
+		out += fmt.Sprintf("export %s=%s\n", name, environ[name])
+	}
+	return out + "unset AWS_SESSION_TOKEN AWS_PROFILE\n"
+}
