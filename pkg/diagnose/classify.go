@@ -2,10 +2,11 @@ package diagnose
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // Codes that other code of this package asks for.
@@ -354,7 +355,7 @@ func containerHealthCause(e Evidence, t Task, quote string) candidate {
 }
 
 // unhealthyEvent is what ECS says of a target that a load balancer finds unhealthy; before 2025 without the task.
-var unhealthyEvent = regexp.MustCompile(`(?:\(task (?P<task>[0-9a-f]+)\) )?(?:\(instance \S+\) )?\(port (?P<port>\d+)\) is unhealthy in ` +
+var unhealthyEvent = lazyregexp.New(`(?:\(task (?P<task>[0-9a-f]+)\) )?(?:\(instance \S+\) )?\(port (?P<port>\d+)\) is unhealthy in ` +
 	`\(target-group (?P<group>[^)]+)\) due to \(reason (?P<why>.*?)\.?\)`)
 
 // targetCause explains a task that a load balancer finds unhealthy, from the target's own description or from the event

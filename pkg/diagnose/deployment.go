@@ -1,56 +1,56 @@
 package diagnose
 
 import (
-	"regexp"
+	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // deploymentRules explain why a service deployment failed or was rolled back, from its statusReason.
 var deploymentRules = []rule{
 	{
 		code:  "hook-not-invocable",
-		re:    regexp.MustCompile(`(?P<stage>[A-Z_]+) lifecycle hook\(s\) failed\..*unable to invoke hook target (?P<target>\S+) due to (?P<why>.+)`),
+		re:    lazyregexp.New(`(?P<stage>[A-Z_]+) lifecycle hook\(s\) failed\..*unable to invoke hook target (?P<target>\S+) due to (?P<why>.+)`),
 		title: "ECS could not call the ${stage} hook ${target}",
 		fix:   []string{"allow `lambda:InvokeFunction` on ${target} in the hook's role, and let ECS (`ecs.amazonaws.com`) assume that role"},
 		blame: Infrastructure, certain: true,
 	},
 	{
 		code:  "hook-answer-invalid",
-		re:    regexp.MustCompile(`(?P<stage>[A-Z_]+) lifecycle hook\(s\) failed\..*unable to parse the response from (?P<target>\S+)`),
+		re:    lazyregexp.New(`(?P<stage>[A-Z_]+) lifecycle hook\(s\) failed\..*unable to parse the response from (?P<target>\S+)`),
 		title: "the ${stage} hook ${target} gave an answer that ECS cannot read",
 		fix:   []string{"let the function return `{\"hookStatus\": \"SUCCEEDED\"}` (or FAILED, IN_PROGRESS)"},
 		blame: Infrastructure, certain: true,
 	},
 	{
 		code:  "hook-role-not-assumable",
-		re:    regexp.MustCompile(`(?P<stage>[A-Z_]+) lifecycle hook\(s\) failed\..*unable to assume role (?P<role>\S+)`),
+		re:    lazyregexp.New(`(?P<stage>[A-Z_]+) lifecycle hook\(s\) failed\..*unable to assume role (?P<role>\S+)`),
 		title: "ECS may not assume the role of the ${stage} hook (${role})",
 		fix:   []string{"let the role's trust policy allow `sts:AssumeRole` to `ecs.amazonaws.com`"},
 		blame: Infrastructure, certain: true,
 	},
 	{
 		code:  "hook-failed",
-		re:    regexp.MustCompile(`(?P<stage>[A-Z_]+) lifecycle hook\(s\) failed\.(?:.*hook target (?P<target>\S+) returned FAILED)?`),
+		re:    lazyregexp.New(`(?P<stage>[A-Z_]+) lifecycle hook\(s\) failed\.(?:.*hook target (?P<target>\S+) returned FAILED)?`),
 		title: "the ${stage} hook ${target} said no to this release",
 		fix:   []string{"read the log of the hook's function; what it tests failed against the new revision"},
 		blame: Release,
 	},
 	{
 		code:  "hook-timed-out",
-		re:    regexp.MustCompile(`(?P<stage>[A-Z_]+) pause hook timed out`),
+		re:    lazyregexp.New(`(?P<stage>[A-Z_]+) pause hook timed out`),
 		title: "nobody let the deployment go on at ${stage} before its pause ended",
 		fix:   []string{"release again and approve it in time, or give the pause hook a longer timeout or the action CONTINUE"},
 		blame: Unclear,
 	},
 	{
 		code:  "load-balancer-denied",
-		re:    regexp.MustCompile(`unable to manage the ELB resources due to missing permissions on ECS Infrastructure Role '(?P<role>[^']+)'`),
+		re:    lazyregexp.New(`unable to manage the ELB resources due to missing permissions on ECS Infrastructure Role '(?P<role>[^']+)'`),
 		title: "the ECS infrastructure role ${role} may not move the load balancer's traffic",
 		fix:   []string{"attach the managed policy AmazonECSInfrastructureRolePolicyForLoadBalancers to the role"},
 		blame: Infrastructure, certain: true,
 	},
 	{
 		code: "listener-rules-invalid",
-		re: regexp.MustCompile(`invalid networking configuration\.? ?:?(?P<why>.*)|` +
+		re: lazyregexp.New(`invalid networking configuration\.? ?:?(?P<why>.*)|` +
 			`(?P<why2>is not associated with either productionListenerRule.*|should have exactly one target group serving traffic.*|One or more rules not found)`),
 		title: "the listener rules do not fit a blue/green deployment: ${why}",
 		fix:   []string{"let the production rule forward to the service's two target groups, all traffic to one of them; see `loadBalancers[].advancedConfiguration` of the service"},
@@ -60,16 +60,16 @@ var deploymentRules = []rule{
 
 // alarmed finds a deployment that an alarm failed. ECS's event says "alarm detected"; the wording of the service
 // deployment's own reason is not documented, so any mention of an alarm is taken for one.
-var alarmed = regexp.MustCompile(`(?i)\balarms?\b`)
+var alarmed = lazyregexp.New(`(?i)\balarms?\b`)
 
 // broken finds what says that the circuit breaker or ECS itself gave the deployment up, and no more.
-var broken = regexp.MustCompile(`circuit breaker|tasks? failed to start|deployment failed: deployment failure|unable to consistently start tasks`)
+var broken = lazyregexp.New(`circuit breaker|tasks? failed to start|deployment failed: deployment failure|unable to consistently start tasks`)
 
 // eventRules explain service events that are neither about placing a task nor about one task's health.
 var eventRules = []rule{
 	{
 		code:  "deployment-cannot-move",
-		re:    regexp.MustCompile(`unable to stop or start tasks during a deployment because of the service deployment configuration`),
+		re:    lazyregexp.New(`unable to stop or start tasks during a deployment because of the service deployment configuration`),
 		title: "minimumHealthyPercent and maximumPercent of the service leave the deployment no room to move",
 		fix: []string{"allow one task more or one less: `aws ecs update-service --cluster ${cluster} --service ${service} " +
 			"--deployment-configuration maximumPercent=200,minimumHealthyPercent=100` (or change it in Terraform)"},
@@ -77,35 +77,35 @@ var eventRules = []rule{
 	},
 	{
 		code:  "tasks-protected",
-		re:    regexp.MustCompile(`unable to scale in due to \(reason (?P<n>\d+) tasks? under protection\)`),
+		re:    lazyregexp.New(`unable to scale in due to \(reason (?P<n>\d+) tasks? under protection\)`),
 		title: "${n} tasks of the old revision are protected from scale-in and cannot be replaced",
 		fix:   []string{"wait until their protection ends, or end it: `aws ecs update-task-protection --cluster ${cluster} --tasks TASK --no-protection-enabled`"},
 		blame: Infrastructure,
 	},
 	{
 		code:  "target-group-missing",
-		re:    regexp.MustCompile(`target-group \(?(?P<group>[^\s)]+)\)? due to TARGET (?:GROUP )?IS NOT FOUND`),
+		re:    lazyregexp.New(`target-group \(?(?P<group>[^\s)]+)\)? due to TARGET (?:GROUP )?IS NOT FOUND`),
 		title: "the service's target group ${group}, or the task in it, no longer exists",
 		fix:   []string{"correct `loadBalancers` of the service, or make the target group again"},
 		blame: Infrastructure,
 	},
 	{
 		code:  "target-registration-denied",
-		re:    regexp.MustCompile(`failed to (?:register targets|describe target health).*not authorized to perform: (?P<action>elasticloadbalancing:\w+)`),
+		re:    lazyregexp.New(`failed to (?:register targets|describe target health).*not authorized to perform: (?P<action>elasticloadbalancing:\w+)`),
 		title: "ECS may not call ${action} for the service",
 		fix:   []string{"restore the service-linked role AWSServiceRoleForECS, or allow ${action} in the service's infrastructure role"},
 		blame: Infrastructure,
 	},
 	{
 		code:  "target-registration-failed",
-		re:    regexp.MustCompile(`failed to (?P<what>register targets in|deregister targets in|describe target health on) \(?target-group (?P<group>[^\s)]+)\)? with \(error (?P<why>.*)\)`),
+		re:    lazyregexp.New(`failed to (?P<what>register targets in|deregister targets in|describe target health on) \(?target-group (?P<group>[^\s)]+)\)? with \(error (?P<why>.*)\)`),
 		title: "ECS could not reach the target group: ${why}",
 		fix:   []string{"see that the target group ${group} exists, is of target type ip, and is attached to a load balancer in the service's VPC"},
 		blame: Infrastructure,
 	},
 	{
 		code:  "service-iam-broken",
-		re:    regexp.MustCompile(`IAM (?P<what>permissions policies|trust relationship) ha(?:s|ve) been misconfigured or changed`),
+		re:    lazyregexp.New(`IAM (?P<what>permissions policies|trust relationship) ha(?:s|ve) been misconfigured or changed`),
 		title: "ECS can no longer maintain the service: its IAM ${what} changed",
 		fix:   []string{"restore the service-linked role AWSServiceRoleForECS and the roles of the task definition"},
 		blame: Infrastructure,
@@ -113,12 +113,12 @@ var eventRules = []rule{
 }
 
 var (
-	unplaced        = regexp.MustCompile(`unable to place a task\. Reason: (?P<why>(?s:.+))`)
-	unlaunched      = regexp.MustCompile(`failed to launch a task with \(error (?P<why>(?s:.+))\)`)
-	containerCheck  = regexp.MustCompile(`\(task (?P<task>[0-9a-f]+)\) failed container health checks`)
-	failedBecause   = regexp.MustCompile(`deployment failed: (?P<why>.+)`)
-	throttledByAWS  = regexp.MustCompile(`operations are being throttled`)
-	genericFailures = regexp.MustCompile(`^(?:tasks failed to start|deployment failure)\.?$`)
+	unplaced        = lazyregexp.New(`unable to place a task\. Reason: (?P<why>(?s:.+))`)
+	unlaunched      = lazyregexp.New(`failed to launch a task with \(error (?P<why>(?s:.+))\)`)
+	containerCheck  = lazyregexp.New(`\(task (?P<task>[0-9a-f]+)\) failed container health checks`)
+	failedBecause   = lazyregexp.New(`deployment failed: (?P<why>.+)`)
+	throttledByAWS  = lazyregexp.New(`operations are being throttled`)
+	genericFailures = lazyregexp.New(`^(?:tasks failed to start|deployment failure)\.?$`)
 )
 
 // deploymentCause explains the deployment from its own reasons.

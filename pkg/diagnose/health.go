@@ -2,8 +2,9 @@ package diagnose
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // healthRules explain a target that the load balancer finds unhealthy, from the description that ELB gives and ECS repeats
@@ -11,7 +12,7 @@ import (
 var healthRules = []rule{
 	{
 		code:  "elb-health-redirect",
-		re:    regexp.MustCompile(`Health checks failed with these codes: \[(?P<codes>30[12378])\]`),
+		re:    lazyregexp.New(`Health checks failed with these codes: \[(?P<codes>30[12378])\]`),
 		title: "the load balancer's health check of ${container} is answered with a redirect (${codes})",
 		fix: []string{"let the health check's path answer 200 itself: a missing or extra slash at its end and a redirect to HTTPS are " +
 			"the usual reasons"},
@@ -19,7 +20,7 @@ var healthRules = []rule{
 	},
 	{
 		code:  "elb-health-denied",
-		re:    regexp.MustCompile(`Health checks failed with these codes: \[(?P<codes>40[013])\]`),
+		re:    lazyregexp.New(`Health checks failed with these codes: \[(?P<codes>40[013])\]`),
 		title: "the load balancer's health check of ${container} is refused (${codes})",
 		fix: []string{"leave the health check's path open: without login (401, 403), and for any Host header (400: the check sends the " +
 			"task's IP address as host)"},
@@ -27,7 +28,7 @@ var healthRules = []rule{
 	},
 	{
 		code:  "elb-health-path",
-		re:    regexp.MustCompile(`Health checks failed with these codes: \[(?P<codes>40[45])\]`),
+		re:    lazyregexp.New(`Health checks failed with these codes: \[(?P<codes>40[45])\]`),
 		title: "${container} does not know the path of the load balancer's health check (${codes})",
 		fix: []string{"compare the path with the routes of this release: `aws elbv2 describe-target-groups --target-group-arns ${group} " +
 			"--query 'TargetGroups[].HealthCheckPath'`"},
@@ -35,7 +36,7 @@ var healthRules = []rule{
 	},
 	{
 		code:  "elb-health-error",
-		re:    regexp.MustCompile(`Health checks failed with these codes: \[(?P<codes>[^\]]*)\]`),
+		re:    lazyregexp.New(`Health checks failed with these codes: \[(?P<codes>[^\]]*)\]`),
 		title: "${container} answers the load balancer's health check with ${codes}",
 		fix: []string{"read the log for the error behind it; a health check that asks the database fails with the database",
 			"compare with the accepted codes: `aws elbv2 describe-target-groups --target-group-arns ${group} --query 'TargetGroups[].Matcher'`"},
@@ -43,7 +44,7 @@ var healthRules = []rule{
 	},
 	{
 		code:  "elb-health-timeout",
-		re:    regexp.MustCompile(`Request timed out`),
+		re:    lazyregexp.New(`Request timed out`),
 		title: "the load balancer's health check of ${container} gets no answer in time",
 		fix: []string{"check that the service's security group allows the container's port from the load balancer's security group",
 			"if the start takes long, raise `healthCheckGracePeriodSeconds` of the service; if the answer does, the target group's timeout"},
@@ -51,7 +52,7 @@ var healthRules = []rule{
 	},
 	{
 		code:  "elb-health-refused",
-		re:    regexp.MustCompile(`Health checks failed`),
+		re:    lazyregexp.New(`Health checks failed`),
 		title: "nothing in ${container} answers on port ${port}, where the load balancer checks it",
 		fix: []string{"let the program listen on 0.0.0.0:${port}, the port of the service's load balancer setting",
 			"if the start takes long, raise `healthCheckGracePeriodSeconds` of the service"},

@@ -1,8 +1,9 @@
 package diagnose
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // logRules recognise, in a container's last lines, why a program gave up. They are tried in this order, each from the last
@@ -10,7 +11,7 @@ import (
 var logRules = []rule{
 	{
 		code:  "architecture-mismatch",
-		re:    regexp.MustCompile(`exec format error`),
+		re:    lazyregexp.New(`exec format error`),
 		title: "the image of ${container} was built for another CPU architecture than the task's (${arch})",
 		fix: []string{"build for it: `docker buildx build --platform linux/${platform_arch} …`",
 			"or set `runtimePlatform.cpuArchitecture` of the task definition to the architecture of the image"},
@@ -18,7 +19,7 @@ var logRules = []rule{
 	},
 	{
 		code:  "app-import-error",
-		re:    regexp.MustCompile(`^(?:\w+ +\| )?(?P<error>(?:ModuleNotFoundError|ImportError): .+)$`),
+		re:    lazyregexp.New(`^(?:\w+ +\| )?(?P<error>(?:ModuleNotFoundError|ImportError): .+)$`),
 		title: "${container} cannot import its own code or a dependency: ${error}",
 		fix: []string{"add the missing dependency, or copy the missing package into the image; check PYTHONPATH and the working directory",
 			"try it: `docker run --rm IMAGE python -c 'import …'`"},
@@ -26,35 +27,35 @@ var logRules = []rule{
 	},
 	{
 		code:  "app-import-error",
-		re:    regexp.MustCompile(`(?P<error>Error loading ASGI app\..+|Error: Cannot find module .+|Could not import module .+|Failed to find attribute .+)`),
+		re:    lazyregexp.New(`(?P<error>Error loading ASGI app\..+|Error: Cannot find module .+|Could not import module .+|Failed to find attribute .+)`),
 		title: "the server of ${container} cannot load the application: ${error}",
 		fix:   []string{"check the `module:attribute` in the container's command against the files in the image"},
 		blame: Release, certain: true,
 	},
 	{
 		code:  "app-syntax-error",
-		re:    regexp.MustCompile(`^(?P<error>(?:SyntaxError|IndentationError|TabError): .+)$`),
+		re:    lazyregexp.New(`^(?P<error>(?:SyntaxError|IndentationError|TabError): .+)$`),
 		title: "${container} has a syntax error: ${error}",
 		fix:   []string{"correct it; a Python in the image that is older than the code needs shows like this too"},
 		blame: Release, certain: true,
 	},
 	{
 		code:  "app-config-invalid",
-		re:    regexp.MustCompile(`(?P<error>\d+ validation errors? for \w*(?i:settings|config)\w*)`),
+		re:    lazyregexp.New(`(?P<error>\d+ validation errors? for \w*(?i:settings|config)\w*)`),
 		title: "the configuration of ${container} is incomplete or wrong: ${error}",
 		fix:   []string{"set the fields named in the log in `environment` or `secrets` of the task definition's container ${container}"},
 		blame: Release, certain: true,
 	},
 	{
 		code:  "app-config-invalid",
-		re:    regexp.MustCompile(`^KeyError: '(?P<name>[A-Z][A-Z0-9_]+)'$`),
+		re:    lazyregexp.New(`^KeyError: '(?P<name>[A-Z][A-Z0-9_]+)'$`),
 		title: "${container} needs the environment variable ${name}, which is not set",
 		fix:   []string{"set ${name} in `environment` or `secrets` of the task definition's container ${container}"},
 		blame: Release, certain: true,
 	},
 	{
 		code:  "schema-revision-missing",
-		re:    regexp.MustCompile(`Can't locate revision identified by '(?P<revision>[^']+)'`),
+		re:    lazyregexp.New(`Can't locate revision identified by '(?P<revision>[^']+)'`),
 		title: "the database is at schema revision ${revision}, which this image does not contain",
 		fix: []string{"a newer release has migrated the database: deploy an image that contains the revision ${revision}",
 			"or downgrade the schema from such an image before going back"},
@@ -62,42 +63,42 @@ var logRules = []rule{
 	},
 	{
 		code:  "schema-many-heads",
-		re:    regexp.MustCompile(`Multiple head revisions are present`),
+		re:    lazyregexp.New(`Multiple head revisions are present`),
 		title: "the migrations have several heads",
 		fix:   []string{"join them: `alembic merge heads`, and release again"},
 		blame: Release, certain: true,
 	},
 	{
 		code:  "port-in-use",
-		re:    regexp.MustCompile(`(?i)(?:address already in use|EADDRINUSE)`),
+		re:    lazyregexp.New(`(?i)(?:address already in use|EADDRINUSE)`),
 		title: "${container} cannot listen: its address is already in use",
 		fix:   []string{"two containers of one task share one network: give each its own port; do not start the server twice"},
 		blame: Release, certain: true,
 	},
 	{
 		code:  "port-privileged",
-		re:    regexp.MustCompile(`(?i)(?:bind|listen).*permission denied|permission denied.*(?:bind|listen)`),
+		re:    lazyregexp.New(`(?i)(?:bind|listen).*permission denied|permission denied.*(?:bind|listen)`),
 		title: "${container} may not listen on its port",
 		fix:   []string{"listen on a port above 1023, or run as root"},
 		blame: Release, certain: true,
 	},
 	{
 		code:  "read-only-file-system",
-		re:    regexp.MustCompile(`(?i)read-only file system:? ?(?P<path>'[^']+')?`),
+		re:    lazyregexp.New(`(?i)read-only file system:? ?(?P<path>'[^']+')?`),
 		title: "${container} writes to its read-only root file system ${path}",
 		fix:   []string{"write under a volume or tmpfs, or set `readonlyRootFilesystem: false`"},
 		blame: Release, certain: true,
 	},
 	{
 		code:  "command-not-found",
-		re:    regexp.MustCompile(`(?:/bin/)?(?:ba)?sh: (?:line )?(?:\d+: )?(?P<exec>\S+): (?:command )?not found|exec (?P<exec2>\S+): no such file or directory`),
+		re:    lazyregexp.New(`(?:/bin/)?(?:ba)?sh: (?:line )?(?:\d+: )?(?P<exec>\S+): (?:command )?not found|exec (?P<exec2>\S+): no such file or directory`),
 		title: "the image of ${container} has no command ${exec}",
 		fix:   []string{"install it in the image, or correct the container's command (a script with CRLF line ends shows like this too)"},
 		blame: Release, certain: true,
 	},
 	{
 		code:  "database-auth-failed",
-		re:    regexp.MustCompile(`password authentication failed for user "(?P<user>[^"]*)"|(?i:WRONGPASS|NOAUTH Authentication required|Access denied for user)`),
+		re:    lazyregexp.New(`password authentication failed for user "(?P<user>[^"]*)"|(?i:WRONGPASS|NOAUTH Authentication required|Access denied for user)`),
 		title: "${container} was refused by its database: wrong user or password",
 		fix: []string{"compare the secret with the database's current password; secrets are read only when a task starts, so a rotation " +
 			"needs a new deployment"},
@@ -105,28 +106,28 @@ var logRules = []rule{
 	},
 	{
 		code:  "database-missing",
-		re:    regexp.MustCompile(`database "(?P<db>[^"]+)" does not exist`),
+		re:    lazyregexp.New(`database "(?P<db>[^"]+)" does not exist`),
 		title: "the database ${db} does not exist",
 		fix:   []string{"create it, or correct the database's name in the connection URL"},
 		blame: Infrastructure,
 	},
 	{
 		code:  "schema-not-migrated",
-		re:    regexp.MustCompile(`(?P<what>(?:relation|column) "?[\w.]+"?(?: of relation "\w+")? does not exist)`),
+		re:    lazyregexp.New(`(?P<what>(?:relation|column) "?[\w.]+"?(?: of relation "\w+")? does not exist)`),
 		title: "the database's schema does not fit the image: ${what}",
 		fix:   []string{"run the migrations of this image before it is deployed (action `migrate`, or `migrate: true`)"},
 		blame: Release, certain: true,
 	},
 	{
 		code:  "database-lock-timeout",
-		re:    regexp.MustCompile(`(?i)canceling statement due to (?P<what>lock|statement) timeout|deadlock detected`),
+		re:    lazyregexp.New(`(?i)canceling statement due to (?P<what>lock|statement) timeout|deadlock detected`),
 		title: "a database statement of ${container} waited too long for a lock",
 		fix:   []string{"find what holds it in `pg_locks` and `pg_stat_activity`; run the step again when it is gone"},
 		blame: Unclear,
 	},
 	{
 		code:  "database-unreachable",
-		re:    regexp.MustCompile(`connection to server at "(?P<host>[^"]+)"(?: \([^)]*\))?, port (?P<port>\d+) failed`),
+		re:    lazyregexp.New(`connection to server at "(?P<host>[^"]+)"(?: \([^)]*\))?, port (?P<port>\d+) failed`),
 		title: "${container} cannot reach its database at ${host}:${port}",
 		fix: []string{"check that the database is up, and that its security group allows ${port} from the service's security group",
 			"check the host and port in the connection URL"},
@@ -134,14 +135,14 @@ var logRules = []rule{
 	},
 	{
 		code:  "dependency-unreachable",
-		re:    regexp.MustCompile(`Error \d+ connecting to (?P<host>[^\s:]+):(?P<port>\d+)`),
+		re:    lazyregexp.New(`Error \d+ connecting to (?P<host>[^\s:]+):(?P<port>\d+)`),
 		title: "${container} cannot reach ${host}:${port}",
 		fix:   []string{"check that it is up, and that its security group allows ${port} from the service's security group"},
 		blame: Infrastructure,
 	},
 	{
 		code: "dependency-unreachable",
-		re: regexp.MustCompile(`(?i)could not translate host name "(?P<host>[^"]+)"|(?P<why>name or service not known|` +
+		re: lazyregexp.New(`(?i)could not translate host name "(?P<host>[^"]+)"|(?P<why>name or service not known|` +
 			`temporary failure in name resolution|nodename nor servname provided|ENOTFOUND \S+|no such host)`),
 		title: "${container} cannot resolve a host name that it depends on (${host})",
 		fix:   []string{"check the host names in the container's settings, and the VPC's DNS settings (enableDnsHostnames, enableDnsSupport)"},
@@ -149,7 +150,7 @@ var logRules = []rule{
 	},
 	{
 		code: "dependency-unreachable",
-		re: regexp.MustCompile(`(?i)(?P<why>connection refused|ECONNREFUSED|connect call failed|connection timed out|ETIMEDOUT|` +
+		re: lazyregexp.New(`(?i)(?P<why>connection refused|ECONNREFUSED|connect call failed|connection timed out|ETIMEDOUT|` +
 			`server closed the connection unexpectedly|too many (?:clients|connections)|remaining connection slots are reserved)`),
 		title: "${container} cannot reach something that it depends on: ${why}",
 		fix: []string{"see in the quoted lines what it tried to reach; check that it is up, and that its security group allows the " +
@@ -158,7 +159,7 @@ var logRules = []rule{
 	},
 	{
 		code:  "out-of-memory",
-		re:    regexp.MustCompile(`(?i)was sent SIGKILL! Perhaps out of memory|JavaScript heap out of memory|java\.lang\.OutOfMemoryError|^MemoryError\b|Out of memory: Killed process`),
+		re:    lazyregexp.New(`(?i)was sent SIGKILL! Perhaps out of memory|JavaScript heap out of memory|java\.lang\.OutOfMemoryError|^MemoryError\b|Out of memory: Killed process`),
 		title: "${container} ran out of memory (${memory})",
 		fix:   []string{"raise `memory` of the task definition, or start fewer workers"},
 		blame: Release, certain: true,
@@ -167,13 +168,13 @@ var logRules = []rule{
 
 // listening finds what a server says of its own address: uvicorn and hypercorn ("running on http://…"), gunicorn
 // ("Listening at: http://…"), Node and Go programs that print one.
-var listening = regexp.MustCompile(`(?i)(?:running on|listening (?:at|on):?) +(?:https?://)?(?P<host>\[?[\w.:*]*?\]?):(?P<port>\d{2,5})\b`)
+var listening = lazyregexp.New(`(?i)(?:running on|listening (?:at|on):?) +(?:https?://)?(?P<host>\[?[\w.:*]*?\]?):(?P<port>\d{2,5})\b`)
 
 // exception finds the line that names a Python exception: dotted name, then a colon and the message or nothing.
-var exception = regexp.MustCompile(`^(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Timeout|Fault|Warning|Refused|Denied|NotFound|Invalid|Missing)(?:: .*)?$`)
+var exception = lazyregexp.New(`^(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Timeout|Fault|Warning|Refused|Denied|NotFound|Invalid|Missing)(?:: .*)?$`)
 
 // fatal finds the line with which programs of other languages end.
-var fatal = regexp.MustCompile(`^(?:panic: |fatal error: |FATAL|CRITICAL|thread '.*' panicked|Exception in thread |Uncaught |(?:\w+)?Error: |\[?error\]?[: ]|FAILED: )`)
+var fatal = lazyregexp.New(`^(?:panic: |fatal error: |FATAL|CRITICAL|thread '.*' panicked|Exception in thread |Uncaught |(?:\w+)?Error: |\[?error\]?[: ]|FAILED: )`)
 
 // lastWords returns the line that says best why a program ended, or "" where there is none: the exception of the last
 // Python traceback (chained ones end with the outermost), else the last line that looks like an error.

@@ -1,8 +1,9 @@
 package diagnose
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // hidden replaces what Redact takes out.
@@ -10,34 +11,34 @@ const hidden = "***"
 
 // shapes are secrets that are recognised by their own form. The replacement keeps what helps to understand the line.
 var shapes = []struct {
-	re   *regexp.Regexp
+	re   *lazyregexp.Regexp
 	with string
 }{
 	// User and password in a URL. The password may hold anything but spaces and quotes, so the last @ of the word ends it.
-	{regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@"'<>]*):[^\s"'<>]+@`), "${1}:" + hidden + "@"},
+	{lazyregexp.New(`([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@"'<>]*):[^\s"'<>]+@`), "${1}:" + hidden + "@"},
 	// Access key ids of users (AKIA) and of temporary credentials (ASIA).
-	{regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{16}\b`), "${1}" + hidden},
+	{lazyregexp.New(`\b(AKIA|ASIA)[A-Z0-9]{16}\b`), "${1}" + hidden},
 	// Authorization headers and what libraries print of them.
-	{regexp.MustCompile(`(?i)\b(bearer)\s+[A-Za-z0-9._~+/=-]{16,}`), "${1} " + hidden},
-	{regexp.MustCompile(`(?i)(authorization["']?\s*[:=]\s*["']?(?:basic|bearer|token)\s+)[^\s"',]+`), "${1}" + hidden},
+	{lazyregexp.New(`(?i)\b(bearer)\s+[A-Za-z0-9._~+/=-]{16,}`), "${1} " + hidden},
+	{lazyregexp.New(`(?i)(authorization["']?\s*[:=]\s*["']?(?:basic|bearer|token)\s+)[^\s"',]+`), "${1}" + hidden},
 	// JSON Web Tokens: three base64url parts, the first two of which begin with an encoded "{".
-	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]*)?`), hidden},
+	{lazyregexp.New(`\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]*)?`), hidden},
 	// Tokens with the prefixes that GitHub, Slack, Stripe, GitLab, npm and Google give to theirs.
-	{regexp.MustCompile(`\b(gh[pousr]_|github_pat_|xox[abeoprs]-|[sr]k_(?:live|test)_|glpat-|npm_|AIza)[A-Za-z0-9_-]{16,}`), "${1}" + hidden},
+	{lazyregexp.New(`\b(gh[pousr]_|github_pat_|xox[abeoprs]-|[sr]k_(?:live|test)_|glpat-|npm_|AIza)[A-Za-z0-9_-]{16,}`), "${1}" + hidden},
 	// pydantic repeats the rejected value, which for settings is often the secret itself.
-	{regexp.MustCompile(`input_value=.*?(, input_type=|\]|$)`), "input_value=" + hidden + "${1}"},
+	{lazyregexp.New(`input_value=.*?(, input_type=|\]|$)`), "input_value=" + hidden + "${1}"},
 	// Signed S3 and other AWS URLs.
-	{regexp.MustCompile(`(X-Amz-(?:Signature|Security-Token|Credential)=)[^&\s"']+`), "${1}" + hidden},
+	{lazyregexp.New(`(X-Amz-(?:Signature|Security-Token|Credential)=)[^&\s"']+`), "${1}" + hidden},
 }
 
 // named finds name=value, name: value and "name": "value" where the name says that the value is a secret.
-var named = regexp.MustCompile(`(?i)([\w.-]*(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|` +
+var named = lazyregexp.New(`(?i)([\w.-]*(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|` +
 	`auth[_-]?key|credentials?)[\w.-]*["']?\s*(?:=>|[:=])\s*)("[^"]*"|'[^']*'|[^\s"',;&)}\]]+)`)
 
 var (
-	keyBegin = regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----`)
-	keyEnd   = regexp.MustCompile(`-----END [A-Z0-9 ]*PRIVATE KEY-----`)
-	control  = regexp.MustCompile(`\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]`)
+	keyBegin = lazyregexp.New(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----`)
+	keyEnd   = lazyregexp.New(`-----END [A-Z0-9 ]*PRIVATE KEY-----`)
+	control  = lazyregexp.New(`\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]`)
 )
 
 // Redact returns s with what looks like a secret replaced by ***: passwords in URLs, AWS keys, bearer tokens, private keys,

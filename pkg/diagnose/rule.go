@@ -2,15 +2,16 @@ package diagnose
 
 import (
 	"os"
-	"regexp"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // A rule turns a text into a cause. Titles and fixes are templates: ${name} is a named group of the expression or one of
 // the variables of the failure (cluster, service, family, container, code, group, …).
 type rule struct {
 	code    string
-	re      *regexp.Regexp
+	re      *lazyregexp.Regexp
 	title   string
 	fix     []string
 	blame   Blame
@@ -22,7 +23,7 @@ type vars map[string]string
 
 // with returns a copy of v with the named groups of a match added; empty groups leave v's own values alone. Go refuses two
 // groups of one name, so that alternatives number theirs: role2 is another way to find the role.
-func (v vars) with(re *regexp.Regexp, match []string) vars {
+func (v vars) with(re *lazyregexp.Regexp, match []string) vars {
 	out := make(vars, len(v)+len(match))
 	for name, value := range v {
 		out[name] = value

@@ -1,6 +1,6 @@
 package diagnose
 
-import "regexp"
+import "github.com/org/connect2/v2/internal/lazyregexp"
 
 // ref matches an image reference and names its parts. A registry's host has a dot or a port in it.
 const ref = `(?P<ref>(?:(?P<host>[^/\s]+[.:][^/\s]+)/)?(?P<repo>[^\s:@]+)(?::(?P<tag>[\w][\w.-]*))?(?:@(?P<digest>sha256:[0-9a-f]+))?)`
@@ -23,7 +23,7 @@ var startRules = []rule{
 	// Image.
 	{
 		code:  "registry-auth-denied",
-		re:    regexp.MustCompile(`(?s)GetAuthorizationToken.*(?:AccessDenied|not authorized)`),
+		re:    lazyregexp.New(`(?s)GetAuthorizationToken.*(?:AccessDenied|not authorized)`),
 		title: "the execution role may not log in to ECR (ecr:GetAuthorizationToken)",
 		fix: []string{"allow `ecr:GetAuthorizationToken` on `*` in the task definition's execution role (the managed policy " +
 			"AmazonECSTaskExecutionRolePolicy has it)", fixRepeat},
@@ -31,14 +31,14 @@ var startRules = []rule{
 	},
 	{
 		code:  "registry-unreachable",
-		re:    regexp.MustCompile(`(?s)(?:pull registry auth|GetAuthorizationToken).*` + noAnswer),
+		re:    lazyregexp.New(`(?s)(?:pull registry auth|GetAuthorizationToken).*` + noAnswer),
 		title: "the task has no network route to Amazon ECR (login)",
 		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3", fixGroups},
 		blame: Infrastructure, certain: true,
 	},
 	{
 		code:  "architecture-mismatch",
-		re:    regexp.MustCompile(`does not contain descriptor matching platform '(?P<platform>[^']+)'`),
+		re:    lazyregexp.New(`does not contain descriptor matching platform '(?P<platform>[^']+)'`),
 		title: "the image has no variant for ${platform}, which the task definition asks for",
 		fix: []string{"build for it: `docker buildx build --platform ${platform} …`",
 			"or set `runtimePlatform.cpuArchitecture` of the task definition to the architecture of the image"},
@@ -46,7 +46,7 @@ var startRules = []rule{
 	},
 	{
 		code:  "image-digest-gone",
-		re:    regexp.MustCompile(resolve + `.*@sha256:[0-9a-f]+: not found`),
+		re:    lazyregexp.New(resolve + `.*@sha256:[0-9a-f]+: not found`),
 		title: "the image digest ${repo}@${digest} is no longer in the registry",
 		fix: []string{"see whether a lifecycle rule expired it: `aws ecr describe-images --repository-name ${repo} --image-ids imageDigest=${digest}`",
 			"push the image again, or deploy a digest that is still there"},
@@ -54,7 +54,7 @@ var startRules = []rule{
 	},
 	{
 		code:  "repository-missing",
-		re:    regexp.MustCompile(`(?i)` + resolve + `.*(?:name[ _]unknown|RepositoryNotFound|repository with name .* does not exist)`),
+		re:    lazyregexp.New(`(?i)` + resolve + `.*(?:name[ _]unknown|RepositoryNotFound|repository with name .* does not exist)`),
 		title: "the repository ${repo} does not exist in ${host}",
 		fix: []string{"check the repository's name, account and region in the image reference ${ref}",
 			"list what is there: `aws ecr describe-repositories`"},
@@ -62,7 +62,7 @@ var startRules = []rule{
 	},
 	{
 		code:  "image-not-found",
-		re:    regexp.MustCompile(resolve + `.*: not found`),
+		re:    lazyregexp.New(resolve + `.*: not found`),
 		title: "the image ${ref} does not exist: no such tag in ${repo}",
 		fix: []string{"see what is there: `aws ecr list-images --repository-name ${repo} --filter tagStatus=TAGGED`",
 			"push the tag ${tag}, or deploy one that exists"},
@@ -70,14 +70,14 @@ var startRules = []rule{
 	},
 	{
 		code:  "image-not-found",
-		re:    regexp.MustCompile(`manifest for ` + ref + ` not found|manifest unknown|Requested image not found`),
+		re:    lazyregexp.New(`manifest for ` + ref + ` not found|manifest unknown|Requested image not found`),
 		title: "the image ${ref} does not exist in the registry",
 		fix:   []string{"push it, or deploy a tag that exists"},
 		blame: Release, certain: true,
 	},
 	{
 		code:  "registry-rate-limited",
-		re:    regexp.MustCompile(`(?i)toomanyrequests|pull rate limit`),
+		re:    lazyregexp.New(`(?i)toomanyrequests|pull rate limit`),
 		title: "the registry refuses more pulls for now (rate limit)",
 		fix: []string{"copy the image to ECR, or use an ECR pull-through cache with credentials: anonymous pulls from " +
 			"public registries are limited per address", fixRepeat},
@@ -85,7 +85,7 @@ var startRules = []rule{
 	},
 	{
 		code: "image-pull-denied",
-		re: regexp.MustCompile(resolve + `.*(?:pull access denied|insufficient_scope|authorization failed|403 Forbidden|` +
+		re: lazyregexp.New(resolve + `.*(?:pull access denied|insufficient_scope|authorization failed|403 Forbidden|` +
 			`401 Unauthorized|no basic auth credentials)`),
 		title: "pulling ${ref} was refused: no permission, or the repository does not exist",
 		fix: []string{"allow `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer` and `ecr:GetAuthorizationToken` in the execution role",
@@ -95,7 +95,7 @@ var startRules = []rule{
 	},
 	{
 		code: "image-pull-denied",
-		re: regexp.MustCompile(`(?i)role has the permissions to pull images|pull access denied|` +
+		re: lazyregexp.New(`(?i)role has the permissions to pull images|pull access denied|` +
 			`not authorized to perform: ecr:\w+|CannotPull.*403 Forbidden`),
 		title: "pulling the image was refused by the registry",
 		fix: []string{"allow `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer` and `ecr:GetAuthorizationToken` in the execution role",
@@ -104,7 +104,7 @@ var startRules = []rule{
 	},
 	{
 		code:  "registry-unreachable",
-		re:    regexp.MustCompile(`(?s)` + resolve + `.*` + noAnswer),
+		re:    lazyregexp.New(`(?s)` + resolve + `.*` + noAnswer),
 		title: "the task has no network route to the registry ${host}",
 		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3",
 			fixGroups},
@@ -112,7 +112,7 @@ var startRules = []rule{
 	},
 	{
 		code:  "image-corrupt",
-		re:    regexp.MustCompile(`number of layers and diffIDs don't match: (?P<have>\d+) != (?P<want>\d+)`),
+		re:    lazyregexp.New(`number of layers and diffIDs don't match: (?P<have>\d+) != (?P<want>\d+)`),
 		title: "the image is inconsistent: its configuration names ${want} layers, ${have} could be unpacked",
 		fix: []string{"build and push it again with one compression for all layers (gzip and zstd must not be mixed): " +
 			"`docker buildx build --output type=image,compression=gzip,force-compression=true …`"},
@@ -120,14 +120,14 @@ var startRules = []rule{
 	},
 	{
 		code:  "disk-full",
-		re:    regexp.MustCompile(`(?i)no space left on device`),
+		re:    lazyregexp.New(`(?i)no space left on device`),
 		title: "the task's ephemeral storage is too small for the image",
 		fix:   []string{"set `ephemeralStorage.sizeInGiB` (21–200) in the task definition, or make the image smaller"},
 		blame: Release, certain: true,
 	},
 	{
 		code:  "image-pull-failed",
-		re:    regexp.MustCompile(`(?i)CannotPull\w*|failed to copy: httpReaderSeeker|ref pull has been retried`),
+		re:    lazyregexp.New(`(?i)CannotPull\w*|failed to copy: httpReaderSeeker|ref pull has been retried`),
 		title: "the image could not be pulled",
 		fix: []string{"read the quoted reason; unexpected status codes while layers are copied mean S3 refused or was not " +
 			"reached: check the S3 gateway endpoint's policy", fixRepeat},
@@ -137,7 +137,7 @@ var startRules = []rule{
 	// Secrets Manager and Parameter Store.
 	{
 		code:  "kms-denied",
-		re:    regexp.MustCompile(`(?i)Access to KMS is not allowed|not authorized to perform: kms:\w+|KMS key .*(?:not allowed|disabled)`),
+		re:    lazyregexp.New(`(?i)Access to KMS is not allowed|not authorized to perform: kms:\w+|KMS key .*(?:not allowed|disabled)`),
 		title: "the execution role may not decrypt the secret with its KMS key",
 		fix: []string{"allow `kms:Decrypt` on the secret's key in the execution role, and let the key's own policy name that role",
 			"check that the key is enabled"},
@@ -145,7 +145,7 @@ var startRules = []rule{
 	},
 	{
 		code: "secret-denied",
-		re: regexp.MustCompile(`assumed-role/(?P<role>[^/\s]+)/\S+ is not authorized to perform: (?P<action>secretsmanager:\w+) ` +
+		re: lazyregexp.New(`assumed-role/(?P<role>[^/\s]+)/\S+ is not authorized to perform: (?P<action>secretsmanager:\w+) ` +
 			`on resource: (?P<secret>\S+)`),
 		title: "the execution role ${role} may not read the secret ${secret}",
 		fix: []string{"allow `${action}` on `${secret}` in the role ${role} (an ARN in the policy needs the six-character suffix, or `-??????`)",
@@ -154,7 +154,7 @@ var startRules = []rule{
 	},
 	{
 		code: "parameter-denied",
-		re: regexp.MustCompile(`assumed-role/(?P<role>[^/\s]+)/\S+ is not authorized to perform: (?P<action>ssm:\w+) ` +
+		re: lazyregexp.New(`assumed-role/(?P<role>[^/\s]+)/\S+ is not authorized to perform: (?P<action>ssm:\w+) ` +
 			`on resource: (?P<parameter>\S+)`),
 		title: "the execution role ${role} may not read the parameter ${parameter}",
 		fix:   []string{"allow `${action}` on `${parameter}` in the role ${role}", fixRepeat},
@@ -162,14 +162,14 @@ var startRules = []rule{
 	},
 	{
 		code:  "secret-deleted",
-		re:    regexp.MustCompile(`(?s)(?:secret (?P<secret>arn:\S+) from.*)?marked for deletion`),
+		re:    lazyregexp.New(`(?s)(?:secret (?P<secret>arn:\S+) from.*)?marked for deletion`),
 		title: "the secret ${secret} is scheduled for deletion",
 		fix:   []string{"restore it: `aws secretsmanager restore-secret --secret-id ${secret}`", fixRepeat},
 		blame: Infrastructure, certain: true,
 	},
 	{
 		code:  "secret-key-missing",
-		re:    regexp.MustCompile(`did not contain json key (?P<key>\S+)`),
+		re:    lazyregexp.New(`did not contain json key (?P<key>\S+)`),
 		title: "the secret has no JSON key ${key}",
 		fix: []string{"add the key ${key} to the secret's value, or correct the name at the end of `valueFrom` in the task definition",
 			"see the keys: `aws secretsmanager get-secret-value --secret-id SECRET --query SecretString --output text | jq keys`"},
@@ -177,14 +177,14 @@ var startRules = []rule{
 	},
 	{
 		code:  "secret-not-json",
-		re:    regexp.MustCompile(`(?s)from asm:.*(?:invalid character|cannot unmarshal|unexpected end of JSON)`),
+		re:    lazyregexp.New(`(?s)from asm:.*(?:invalid character|cannot unmarshal|unexpected end of JSON)`),
 		title: "the secret is plain text, but the task definition asks for a JSON key of it",
 		fix:   []string{"store a JSON object, or drop the `:key::` part from `valueFrom` in the task definition"},
 		blame: Release, certain: true,
 	},
 	{
 		code: "secret-missing",
-		re: regexp.MustCompile(`(?s)(?:secret with ARN '(?P<secret>[^']+)'.*|secret (?P<secret2>arn:\S+) from.*)?` +
+		re: lazyregexp.New(`(?s)(?:secret with ARN '(?P<secret>[^']+)'.*|secret (?P<secret2>arn:\S+) from.*)?` +
 			`Secrets Manager can't find the specified secret`),
 		title: "the secret ${secret} does not exist in this region",
 		fix: []string{"check the name, region and six-character suffix in `valueFrom`: a secret that was made again has another suffix",
@@ -193,7 +193,7 @@ var startRules = []rule{
 	},
 	{
 		code:  "parameter-missing",
-		re:    regexp.MustCompile(`invalid ssm parameters: (?P<parameter>[^\s,]+(?:, ?[^\s,]+)*)`),
+		re:    lazyregexp.New(`invalid ssm parameters: (?P<parameter>[^\s,]+(?:, ?[^\s,]+)*)`),
 		title: "the SSM parameter ${parameter} does not exist in this region, or cannot be decrypted",
 		fix: []string{"see it: `aws ssm get-parameters --names ${parameter}`",
 			"a `valueFrom` that does not begin with `arn:` is taken for a parameter's name: a secret needs its full ARN"},
@@ -201,21 +201,21 @@ var startRules = []rule{
 	},
 	{
 		code:  "secrets-unreachable",
-		re:    regexp.MustCompile(`(?s)(?:from asm|Secrets Manager).*` + noAnswer),
+		re:    lazyregexp.New(`(?s)(?:from asm|Secrets Manager).*` + noAnswer),
 		title: "the task has no network route to AWS Secrets Manager",
 		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for secretsmanager", fixGroups},
 		blame: Infrastructure, certain: true,
 	},
 	{
 		code:  "parameters-unreachable",
-		re:    regexp.MustCompile(`(?s)(?:from ssm|Systems Manager).*` + noAnswer),
+		re:    lazyregexp.New(`(?s)(?:from ssm|Systems Manager).*` + noAnswer),
 		title: "the task has no network route to AWS Systems Manager (parameters)",
 		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for ssm", fixGroups},
 		blame: Infrastructure, certain: true,
 	},
 	{
 		code:  "secret-unreadable",
-		re:    regexp.MustCompile(`unable to retrieve secrets? from (?P<store>asm|ssm)|unable to pull secrets or registry auth`),
+		re:    lazyregexp.New(`unable to retrieve secrets? from (?P<store>asm|ssm)|unable to pull secrets or registry auth`),
 		title: "ECS could not read the secrets of the task definition",
 		fix:   []string{"read the quoted reason; check the secret, the execution role and the network route", fixRepeat},
 		blame: Infrastructure,
@@ -224,7 +224,7 @@ var startRules = []rule{
 	// Log driver.
 	{
 		code:  "log-group-missing",
-		re:    regexp.MustCompile(`(?s)(?:logger args|logging driver).*log group does not exist`),
+		re:    lazyregexp.New(`(?s)(?:logger args|logging driver).*log group does not exist`),
 		title: "the log group ${log_group} of the task definition does not exist",
 		fix: []string{"create it: `aws logs create-log-group --log-group-name ${log_group}`",
 			"or set `awslogs-create-group: \"true\"` and allow `logs:CreateLogGroup` in the execution role"},
@@ -232,28 +232,28 @@ var startRules = []rule{
 	},
 	{
 		code:  "logs-denied",
-		re:    regexp.MustCompile(`(?s)(?:logger args|logging driver).*(?:AccessDenied|not authorized to perform: (?P<action>logs:\w+))`),
+		re:    lazyregexp.New(`(?s)(?:logger args|logging driver).*(?:AccessDenied|not authorized to perform: (?P<action>logs:\w+))`),
 		title: "the execution role may not write to the log group ${log_group}",
 		fix:   []string{"allow `logs:CreateLogStream` and `logs:PutLogEvents` on the log group ${log_group} in the execution role", fixRepeat},
 		blame: Infrastructure, certain: true,
 	},
 	{
 		code:  "logs-unreachable",
-		re:    regexp.MustCompile(`(?s)(?:logger args|logging driver).*` + noAnswer),
+		re:    lazyregexp.New(`(?s)(?:logger args|logging driver).*` + noAnswer),
 		title: "the task has no network route to CloudWatch Logs",
 		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for logs", fixGroups},
 		blame: Infrastructure, certain: true,
 	},
 	{
 		code:  "log-driver-invalid",
-		re:    regexp.MustCompile(`(?:logger args|logging driver).*?: (?P<why>[^:]+ is required|[^:]*unknown log opt[^:]*)`),
+		re:    lazyregexp.New(`(?:logger args|logging driver).*?: (?P<why>[^:]+ is required|[^:]*unknown log opt[^:]*)`),
 		title: "the log driver's options are wrong: ${why}",
 		fix:   []string{"set the option in `logConfiguration.options` of the task definition"},
 		blame: Release, certain: true,
 	},
 	{
 		code:  "log-driver-failed",
-		re:    regexp.MustCompile(`failed to validate logger args|failed to initialize logging driver`),
+		re:    lazyregexp.New(`failed to validate logger args|failed to initialize logging driver`),
 		title: "the log driver could not be set up",
 		fix:   []string{"read the quoted reason; check `logConfiguration` of the task definition, the log group and the execution role"},
 		blame: Unclear,
@@ -262,7 +262,7 @@ var startRules = []rule{
 	// Volumes.
 	{
 		code:  "volume-mount-failed",
-		re:    regexp.MustCompile(`(?s)EFS (?:utils|volumes)|mount\.nfs4|Failed to resolve "(?P<fs>fs-[^"]+)"`),
+		re:    lazyregexp.New(`(?s)EFS (?:utils|volumes)|mount\.nfs4|Failed to resolve "(?P<fs>fs-[^"]+)"`),
 		title: "the EFS volume could not be mounted",
 		fix: []string{"check that the file system has a mount target in every subnet of the service, and that its security group " +
 			"allows 2049 from the tasks", "with IAM authorisation, the task role needs `elasticfilesystem:ClientMount`"},
@@ -272,7 +272,7 @@ var startRules = []rule{
 	// Command.
 	{
 		code:  "command-not-found",
-		re:    regexp.MustCompile(`exec: "(?P<exec>[^"]+)": (?P<why>executable file not found in \$PATH|stat \S+: no such file or directory|no such file or directory)`),
+		re:    lazyregexp.New(`exec: "(?P<exec>[^"]+)": (?P<why>executable file not found in \$PATH|stat \S+: no such file or directory|no such file or directory)`),
 		title: "the image has no executable ${exec}",
 		fix: []string{"check `entryPoint` and `command` of the container ${container} and those of the image: " +
 			"`docker run --rm --entrypoint sh IMAGE -c 'command -v ${exec}'`"},
@@ -280,14 +280,14 @@ var startRules = []rule{
 	},
 	{
 		code:  "command-not-executable",
-		re:    regexp.MustCompile(`exec: "(?P<exec>[^"]+)": permission denied`),
+		re:    lazyregexp.New(`exec: "(?P<exec>[^"]+)": permission denied`),
 		title: "${exec} in the image is not executable by the container's user",
 		fix:   []string{"set the mode in the Dockerfile (`COPY --chmod=0755 …`), or run it through its interpreter"},
 		blame: Release, certain: true,
 	},
 	{
 		code:  "architecture-mismatch",
-		re:    regexp.MustCompile(`exec format error`),
+		re:    lazyregexp.New(`exec format error`),
 		title: "the image was built for another CPU architecture than the task's (${arch})",
 		fix: []string{"build for it: `docker buildx build --platform linux/${platform_arch} …`",
 			"or set `runtimePlatform.cpuArchitecture` of the task definition to the architecture of the image"},
@@ -295,14 +295,14 @@ var startRules = []rule{
 	},
 	{
 		code:  "container-start-timeout",
-		re:    regexp.MustCompile(`ContainerRuntimeTimeout|Could not transition to \w+; timed out`),
+		re:    lazyregexp.New(`ContainerRuntimeTimeout|Could not transition to \w+; timed out`),
 		title: "the container did not start within the time that ECS gives it",
 		fix:   []string{"run the release again; if it repeats, give the task more CPU, or look for a dependency (`dependsOn`) that never gets ready"},
 		blame: Platform,
 	},
 	{
 		code:  "container-start-failed",
-		re:    regexp.MustCompile(`CannotStartContainer\w*|CannotCreateContainer\w*|OCI runtime create failed`),
+		re:    lazyregexp.New(`CannotStartContainer\w*|CannotCreateContainer\w*|OCI runtime create failed`),
 		title: "the container could not be started",
 		fix:   []string{"read the quoted reason; check `entryPoint`, `command`, `user`, `workingDirectory` and mounts of the container"},
 		blame: Release, certain: true,
@@ -311,7 +311,7 @@ var startRules = []rule{
 	// Network and storage of the task.
 	{
 		code:  "subnet-full",
-		re:    regexp.MustCompile(`(?:subnet '?(?P<subnet>subnet-\w+)'?.*)?InsufficientFreeAddressesInSubnet`),
+		re:    lazyregexp.New(`(?:subnet '?(?P<subnet>subnet-\w+)'?.*)?InsufficientFreeAddressesInSubnet`),
 		title: "the subnet ${subnet} has no free IP addresses",
 		fix: []string{"see what is free: `aws ec2 describe-subnets --subnet-ids ${subnet} --query 'Subnets[].AvailableIpAddressCount'`",
 			"add a larger subnet to the service, or lower maximumPercent so that fewer tasks run side by side"},
@@ -319,21 +319,21 @@ var startRules = []rule{
 	},
 	{
 		code:  "network-interface-failed",
-		re:    regexp.MustCompile(`Unexpected EC2 error while attempting to (?P<what>[^:]+): (?P<why>.+)`),
+		re:    lazyregexp.New(`Unexpected EC2 error while attempting to (?P<what>[^:]+): (?P<why>.+)`),
 		title: "EC2 refused the task's network interface: ${why}",
 		fix:   []string{"check that the service's subnets and security groups exist, belong to one VPC, and are within their quotas"},
 		blame: Infrastructure,
 	},
 	{
 		code:  "network-interface-timeout",
-		re:    regexp.MustCompile(`Timeout waiting for network interface provisioning`),
+		re:    lazyregexp.New(`Timeout waiting for network interface provisioning`),
 		title: "AWS did not provide the task's network interface in time",
 		fix:   []string{"run the release again; if it repeats, see the AWS Health Dashboard and the ECS service-linked role"},
 		blame: Platform,
 	},
 	{
 		code:  "storage-timeout",
-		re:    regexp.MustCompile(`Timeout waiting for EphemeralStorage provisioning`),
+		re:    lazyregexp.New(`Timeout waiting for EphemeralStorage provisioning`),
 		title: "AWS did not provide the task's ephemeral storage in time",
 		fix:   []string{"run the release again; if it repeats, see the AWS Health Dashboard"},
 		blame: Platform,
@@ -342,7 +342,7 @@ var startRules = []rule{
 	// Role.
 	{
 		code:  "role-not-assumable",
-		re:    regexp.MustCompile(`unable to assume the role '(?P<role>[^']+)'|(?:unable|not able) to assume role (?P<role2>arn:\S+)`),
+		re:    lazyregexp.New(`unable to assume the role '(?P<role>[^']+)'|(?:unable|not able) to assume role (?P<role2>arn:\S+)`),
 		title: "ECS may not assume the role ${role} of the task definition",
 		fix: []string{"let the role's trust policy allow `sts:AssumeRole` to the service `ecs-tasks.amazonaws.com`; check that the role exists",
 			"a role that was made seconds ago may need a minute: then run the release again"},
@@ -355,14 +355,14 @@ var startRules = []rule{
 var placementRules = []rule{
 	{
 		code:  "account-blocked",
-		re:    regexp.MustCompile(`account is currently blocked`),
+		re:    lazyregexp.New(`account is currently blocked`),
 		title: "AWS has blocked this account from starting tasks",
 		fix:   []string{"open a case with AWS Support (account and billing): nothing in the release can change this"},
 		blame: Infrastructure,
 	},
 	{
 		code:  "quota-tasks",
-		re:    regexp.MustCompile(`(?i)reached the limit on the number of (?P<what>tasks|vCPUs) you can run concurrently`),
+		re:    lazyregexp.New(`(?i)reached the limit on the number of (?P<what>tasks|vCPUs) you can run concurrently`),
 		title: "the account's quota of concurrent Fargate ${what} is used up",
 		fix: []string{"see it: `aws service-quotas list-service-quotas --service-code fargate`; ask for more there",
 			"stop tasks that nobody needs"},
@@ -370,21 +370,21 @@ var placementRules = []rule{
 	},
 	{
 		code:  "quota-size",
-		re:    regexp.MustCompile(`requested (?P<what>CPU|MEMORY) configuration is above your limit`),
+		re:    lazyregexp.New(`requested (?P<what>CPU|MEMORY) configuration is above your limit`),
 		title: "the task asks for more ${what} than the account's limit allows",
 		fix:   []string{"lower `cpu` or `memory` of the task definition, or ask AWS Support to raise the limit"},
 		blame: Infrastructure,
 	},
 	{
 		code:  "provisioning-limit",
-		re:    regexp.MustCompile(`tasks provisioning capacity limit was exceeded`),
+		re:    lazyregexp.New(`tasks provisioning capacity limit was exceeded`),
 		title: "the cluster has 500 tasks waiting for capacity already",
 		fix:   []string{"wait until the cluster's other tasks have started, or scale the capacity provider"},
 		blame: Infrastructure,
 	},
 	{
 		code:  "capacity-unavailable",
-		re:    regexp.MustCompile(`Capacity is unavailable at this time|RESOURCE:FARGATE|could not launch \d+ tasks? for deployment`),
+		re:    lazyregexp.New(`Capacity is unavailable at this time|RESOURCE:FARGATE|could not launch \d+ tasks? for deployment`),
 		title: "AWS has no ${capacity} capacity free in the service's availability zones",
 		fix: []string{"run the release again later; ECS itself goes on trying",
 			"give the service more subnets in other zones, or a FARGATE base beside FARGATE_SPOT"},
@@ -392,21 +392,21 @@ var placementRules = []rule{
 	},
 	{
 		code:  "no-container-instance",
-		re:    regexp.MustCompile(`no container instance met all of its requirements(?:\. (?P<why>.+))?|NO ACTIVE INSTANCES|EMPTY CAPACITY PROVIDER|MemberOf placement constraint`),
+		re:    lazyregexp.New(`no container instance met all of its requirements(?:\. (?P<why>.+))?|NO ACTIVE INSTANCES|EMPTY CAPACITY PROVIDER|MemberOf placement constraint`),
 		title: "no container instance of the cluster can take the task",
 		fix:   []string{"see the closest match in the quoted text; scale the cluster, or correct the placement constraints"},
 		blame: Infrastructure,
 	},
 	{
 		code:  "no-container-instance",
-		re:    regexp.MustCompile(`\bRESOURCE:(?P<what>CPU|MEMORY|PORTS|ENI|GPU)|\b(?P<what2>AGENT|LOCATION|ATTRIBUTE)\b`),
+		re:    lazyregexp.New(`\bRESOURCE:(?P<what>CPU|MEMORY|PORTS|ENI|GPU)|\b(?P<what2>AGENT|LOCATION|ATTRIBUTE)\b`),
 		title: "no container instance of the cluster has what the task needs (${what})",
 		fix:   []string{"scale the cluster, or lower what the task definition asks for"},
 		blame: Infrastructure,
 	},
 	{
 		code:  "placement-internal-error",
-		re:    regexp.MustCompile(`unable to place a task\. Reason: Internal error|Reason: Internal error\.`),
+		re:    lazyregexp.New(`unable to place a task\. Reason: Internal error|Reason: Internal error\.`),
 		title: "ECS could not place the task and gives no reason (internal error)",
 		fix: []string{"check that Fargate is offered in the zones of the service's subnets; a subnet in an unsupported zone shows like this",
 			"otherwise run the release again"},
@@ -414,7 +414,7 @@ var placementRules = []rule{
 	},
 	{
 		code:  "throttled",
-		re:    regexp.MustCompile(`operations are being throttled(?: on (?P<what>\w+))?`),
+		re:    lazyregexp.New(`operations are being throttled(?: on (?P<what>\w+))?`),
 		title: "AWS throttles the calls that ECS makes for the service",
 		fix:   []string{"wait: ECS goes on by itself; spread out releases that run at the same time in this account"},
 		blame: Platform,
