@@ -329,5 +329,14 @@ func (t *Task) run() {
 	if grace := time.Duration(t.Service.Grace) * time.Second; grace > 0 {
 		t.then(grace, func() { t.Service.wake(0) })
 	}
-	t.then(timing.Steady, func() { t.Service.wake(0) })
+	if !t.checked() {
+		t.then(timing.Steady, func() { t.Service.wake(0) })
+	}
+}
+
+// checked says whether anything looks after the task's health.
+func (t *Task) checked() bool {
+	return len(t.targets) > 0 || slices.ContainsFunc(t.Containers, func(c *Container) bool {
+		return c.definition.HealthCheck != nil && c.definition.essential()
+	})
 }

@@ -289,12 +289,11 @@ func (s *Service) condition(t *Task) condition {
 		return starting
 	}
 	inGrace := now.Before(t.StartedAt.Add(time.Duration(s.Grace) * time.Second))
-	checked, good := len(t.targets) > 0, true
+	good := true
 	for _, c := range t.Containers {
 		if c.definition.HealthCheck == nil || !c.definition.essential() {
 			continue
 		}
-		checked = true
 		if c.HealthStatus == HealthUnhealthy && !inGrace {
 			return unhealthy
 		}
@@ -306,7 +305,7 @@ func (s *Service) condition(t *Task) condition {
 		}
 		good = good && g.health.State == TargetHealthy
 	}
-	if !checked {
+	if !t.checked() {
 		good = !now.Before(t.StartedAt.Add(s.engine.options.Timing.Steady))
 	}
 	if good {

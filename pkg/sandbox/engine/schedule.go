@@ -164,7 +164,7 @@ func (s *Service) start(d *Deployment, n, replaced int) {
 			s.complain("(service %s) was unable to place a task. Reason: %s.", s.Name, capacityReason)
 			d.FailedTasks++
 			d.badStarts++
-			s.hold(d, backOff(d.badStarts, false))
+			s.hold(d, 30*time.Second+backOff(d.badStarts, false)) // the pause is a guess (unconfirmed)
 			break
 		}
 		t := e.newTask(s.Cluster, d.Revision.Spec.Definition)

@@ -14,7 +14,7 @@ type Timing struct {
 	Run         time.Duration // start to the containers running (30 to 37 s)
 	PullRetries time.Duration // how long a pull that fails is tried (115 s)
 	Register    time.Duration // containers running to the target's registration (4 to 7 s)
-	Notice      time.Duration // target turned healthy to the scheduler acting on it (10 s)
+	Notice      time.Duration // target turned healthy to the scheduler acting on it (12 to 20 s)
 	Deregister  time.Duration // decision to stop, to the deregistration (9.6 and 10.1 s)
 	Drained     time.Duration // end of the deregistration delay to SIGTERM (9 s)
 	Signal      time.Duration // decision to stop a task without targets, to SIGTERM
@@ -34,7 +34,7 @@ func DefaultTiming() Timing {
 	return Timing{
 		Accept: 15 * time.Second, React: 6 * time.Second, Provision: 4 * time.Second, Prepare: 8 * time.Second,
 		PullStart: 11 * time.Second, Pull: 8 * time.Second, Run: 34 * time.Second, PullRetries: 115 * time.Second,
-		Register: 6 * time.Second, Notice: 10 * time.Second, Deregister: 10 * time.Second, Drained: 9 * time.Second,
+		Register: 6 * time.Second, Notice: 14 * time.Second, Deregister: 10 * time.Second, Drained: 9 * time.Second,
 		Signal: 3 * time.Second, StopAfter: time.Second, Exited: 11 * time.Second, Deprovision: 12 * time.Second,
 		Trip: 5 * time.Second, Steady: 40 * time.Second, Settle: 10 * time.Second, Begin: 1600 * time.Millisecond,
 		Keep: time.Hour, SpotWarning: 2 * time.Minute,

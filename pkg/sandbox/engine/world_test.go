@@ -171,7 +171,11 @@ func (w *world) story(s *Service, since time.Time) []string {
 			continue
 		}
 		text := strings.ReplaceAll(w.readable(e.Message), "(service api", "(")
-		out = append(out, fmt.Sprintf("%d %s", int(e.At.Sub(since).Seconds()), strings.TrimPrefix(text, "() ")))
+		text = strings.TrimPrefix(strings.Replace(text, "(, taskSet ", "(", 1), "() ")
+		if len(text) > 130 {
+			text = text[:130] + "…"
+		}
+		out = append(out, fmt.Sprintf("%d %s", int(e.At.Sub(since).Seconds()), text))
 	}
 	return out
 }
