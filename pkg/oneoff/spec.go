@@ -57,7 +57,6 @@ type Settings struct {
 	PlatformVersion string // Fargate only
 	LaunchType      types.LaunchType
 	Capacity        []types.CapacityProviderStrategyItem // instead of a launch type
-	PropagateTags   bool
 }
 
 // SettingsOf copies the settings of a service.

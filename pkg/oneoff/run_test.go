@@ -1,0 +1,433 @@
+package oneoff
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/action/actiontest"
+)
+
+// play runs the spec against the world in virtual time.
+func play(t *testing.T, w *world, s Spec, check func(t *testing.T, r Result, err error, told *told, took time.Duration)) {
+	t.Helper()
+	playUntil(t, context.Background, w, s, check)
+}
+
+func playUntil(t *testing.T, ctx func() context.Context, w *world, s Spec, check func(t *testing.T, r Result, err error, told *told, took time.Duration)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		env, _ := actiontest.NewTestEnv(t, nil)
+		began := time.Now()
+		told := &told{}
+		r, err := Run(ctx(), env.Log, Clients{ECS: w, Logs: w}, s, told.sink())
+		check(t, r, err, told, time.Since(began))
+	})
+}
+
+func wantOutcome(t *testing.T, err error, want action.Outcome) {
+	t.Helper()
+	if got := action.OutcomeOf(err); got != want {
+		t.Errorf("outcome %s (%v), want %s", got, err, want)
+	}
+}
+
+func TestSuccess(t *testing.T) {
+	w := newWorld()
+	w.definition = definition("awslogs", "app", "proxy")
+	w.unknownFor = 4 * time.Second
+	for i := range 7 {
+		w.lines = append(w.lines, line{time.Duration(22+i) * time.Second, stream("app"), fmt.Sprintf("revision %d", i)})
+	}
+	// The last lines come when the container has long ended, and the second one after a pause.
+	w.lines = append(w.lines, line{46 * time.Second, stream("app"), "done"}, line{48 * time.Second, stream("app"), "really"},
+		line{30 * time.Second, stream("proxy"), "proxy up"}, line{30 * time.Second, "ecs/app/another-task", "not ours"})
+	play(t, w, spec(), func(t *testing.T, r Result, err error, told *told, took time.Duration) {
+		wantOutcome(t, err, action.Succeeded)
+		if r.ExitCode == nil || *r.ExitCode != 0 || r.TaskARN != taskARN || r.Unread != "" || r.Cause.Code != "" {
+			t.Errorf("result %+v", r)
+		}
+		want := []string{"app: done", "app: really", "app: revision 0", "app: revision 1", "app: revision 2", "app: revision 3", "app: revision 4",
+			"app: revision 5", "app: revision 6", "proxy: proxy up"}
+		if diff := cmp.Diff(want, sorted(told.lines)); diff != "" {
+			t.Errorf("lines:\n%s", diff)
+		}
+		if i, j := slices.Index(told.lines, "app: revision 6"), slices.Index(told.lines, "app: really"); i > j {
+			t.Errorf("out of order: %q", told.lines)
+		}
+		if diff := cmp.Diff([]string{"PROVISIONING", "PENDING", "RUNNING", "DEPROVISIONING"}, told.statuses); diff != "" {
+			t.Errorf("statuses:\n%s", diff)
+		}
+		if took > 55*time.Second {
+			t.Errorf("took %s though the container ended after 40s and its log after 48s", took)
+		}
+		in := w.inputs[0]
+		if aws.ToString(in.ClientToken) != "TOKEN-1" || aws.ToInt32(in.Count) != 1 || in.LaunchType != types.LaunchTypeFargate ||
+			!slices.Equal(in.Overrides.ContainerOverrides[0].Command, []string{"alembic", "upgrade", "head"}) {
+			t.Errorf("input %+v", in)
+		}
+	})
+}
+
+func TestExitCodeIsPassedOnWithItsCause(t *testing.T) {
+	w := newWorld()
+	w.exitCode = aws.Int32(3)
+	w.lines = []line{
+		{25 * time.Second, stream("app"), "connecting to postgres://app:hunter2@db/api"},
+		{45 * time.Second, stream("app"), "Traceback (most recent call last):\n  File \"x.py\"\napp.Boom: no"},
+	}
+	play(t, w, spec(), func(t *testing.T, r Result, err error, told *told, _ time.Duration) {
+		wantOutcome(t, err, action.Succeeded) // the exit code is the caller's to judge
+		if r.ExitCode == nil || *r.ExitCode != 3 || r.Cause.Code != "app-exit" || !strings.Contains(r.Cause.Title, "app.Boom: no") {
+			t.Errorf("result %+v", r)
+		}
+		if all := fmt.Sprint(told.lines, r); strings.Contains(all, "hunter2") || !strings.Contains(all, "postgres://app:***@db/api") {
+			t.Errorf("a password is shown: %s", all)
+		}
+	})
+}
+
+func TestContainerThatNeverRan(t *testing.T) {
+	w := newWorld()
+	w.exitCode = nil
+	w.stopCode = types.TaskStopCodeTaskFailedToStart
+	w.reason = "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref h.example/api:v9: h.example/api:v9: not found"
+	play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
+		wantOutcome(t, err, action.Failed)
+		var failure *action.Error
+		if !errors.As(err, &failure) || !strings.Contains(failure.Title, "h.example/api:v9 does not exist") || failure.Advice == "" {
+			t.Errorf("error %v", err)
+		}
+		if r.ExitCode != nil || r.Cause.Code != "image-not-found" {
+			t.Errorf("result %+v", r)
+		}
+		if took > 60*time.Second {
+			t.Errorf("%s: nothing was to be waited for after STOPPED at 55s", took)
+		}
+	})
+}
+
+func TestTimeoutStopsTheTask(t *testing.T) {
+	w := newWorld()
+	w.exits = 0
+	w.lines = []line{{30 * time.Second, stream("app"), "waiting for a lock"}}
+	s := spec()
+	s.Timeout = 2 * time.Minute
+	play(t, w, s, func(t *testing.T, r Result, err error, told *told, took time.Duration) {
+		wantOutcome(t, err, action.TimedOut)
+		if len(w.stops) != 1 || !strings.Contains(w.stops[0], "timeout of 2m0s") {
+			t.Errorf("stops %q", w.stops)
+		}
+		if at := w.stopAsked.Sub(w.began); at < 2*time.Minute-time.Second || at > 2*time.Minute+time.Second {
+			t.Errorf("stopped after %s", at)
+		}
+		if r.Cause.Code != "timed-out" || !slices.Contains(r.Cause.Evidence, "app | waiting for a lock") {
+			t.Errorf("cause %+v", r.Cause)
+		}
+		if took > 2*time.Minute+30*time.Second {
+			t.Errorf("took %s", took)
+		}
+	})
+}
+
+func TestCancelStopsTheTaskInTime(t *testing.T) {
+	w := newWorld()
+	w.exits = 0
+	cancelled := func() context.Context {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		time.AfterFunc(65*time.Second, func() { cancel(action.ErrInterrupted) })
+		return ctx
+	}
+	playUntil(t, cancelled, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
+		wantOutcome(t, err, action.Cancelled)
+		if len(w.stops) != 1 || took > 65*time.Second+7500*time.Millisecond || !strings.Contains(err.Error(), taskARN) {
+			t.Errorf("stops %q after %s: %v", w.stops, took, err)
+		}
+	})
+}
+
+// A job that is cancelled while RunTask is under way must not leave a task that nobody knows of.
+func TestCancelDuringStart(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		slow time.Duration
+		want action.Outcome
+	}{{"the answer comes", 4 * time.Second, action.Cancelled}, {"no answer comes", time.Minute, action.Unknown}} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			w.slowRun = tt.slow
+			ctx := func() context.Context {
+				ctx, cancel := context.WithCancel(context.Background())
+				time.AfterFunc(2*time.Second, cancel)
+				return ctx
+			}
+			playUntil(t, ctx, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
+				wantOutcome(t, err, tt.want)
+				if took > 2*time.Second+7500*time.Millisecond {
+					t.Errorf("took %s", took)
+				}
+				if stopped := len(w.stops) == 1; stopped != (tt.want == action.Cancelled) {
+					t.Errorf("stops %q", w.stops)
+				}
+			})
+		})
+	}
+}
+
+func TestCancelWithoutPermissionToStop(t *testing.T) {
+	w := newWorld()
+	w.exits = 0
+	w.stopError = apiError("AccessDeniedException", "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: ecs:StopTask on resource: "+taskARN)
+	ctx := func() context.Context {
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(30*time.Second, cancel)
+		return ctx
+	}
+	playUntil(t, ctx, w, spec(), func(t *testing.T, _ Result, err error, _ *told, _ time.Duration) {
+		wantOutcome(t, err, action.Unknown)
+		if !strings.Contains(err.Error(), taskARN) || !strings.Contains(err.Error(), "ecs:StopTask") {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func TestLostContact(t *testing.T) {
+	tests := []struct {
+		name     string
+		describe func(time.Duration) error
+		want     action.Outcome
+		within   time.Duration
+	}{
+		{"for a minute", func(age time.Duration) error {
+			if age > 25*time.Second && age < 80*time.Second {
+				return unreachable()
+			}
+			return nil
+		}, action.Succeeded, 2 * time.Minute},
+		{"for good", func(age time.Duration) error {
+			if age > 25*time.Second {
+				return unreachable()
+			}
+			return nil
+		}, action.Unknown, 3 * time.Minute},
+		{"credentials expired", func(age time.Duration) error {
+			if age > 25*time.Second {
+				return apiError("ExpiredTokenException", "The security token included in the request is expired")
+			}
+			return nil
+		}, action.Unknown, 30 * time.Second},
+		{"throttled for a while", func(age time.Duration) error {
+			if age > 25*time.Second && age < 50*time.Second {
+				return apiError("ThrottlingException", "Rate exceeded")
+			}
+			return nil
+		}, action.Succeeded, time.Minute + 10*time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			w.describe = tt.describe
+			play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
+				wantOutcome(t, err, tt.want)
+				if took > tt.within {
+					t.Errorf("took %s", took)
+				}
+				if tt.want == action.Unknown && (!strings.Contains(err.Error(), taskARN) || len(w.stops) > 0) {
+					t.Errorf("stops %q, error %v", w.stops, err)
+				}
+			})
+		})
+	}
+}
+
+func TestTaskThatStaysMissing(t *testing.T) {
+	w := newWorld()
+	w.unknownFor = time.Hour
+	play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
+		wantOutcome(t, err, action.Unknown)
+		if r.TaskARN != taskARN || took > 2*time.Minute {
+			t.Errorf("%s after %s", r.TaskARN, took)
+		}
+	})
+}
+
+func TestStart(t *testing.T) {
+	const noCapacity = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+	role := apiError("ClientException", "ECS was unable to assume the role 'arn:aws:iam::1:role/R' that was provided for this task. Please verify that the role being passed has the "+
+		"proper trust relationship and permissions and that your IAM user has permissions to pass this role.")
+	many := make([]string, 100)
+	for i := range many {
+		many[i] = noCapacity
+	}
+	tests := []struct {
+		name     string
+		errs     []error
+		refusals []string
+		want     action.Outcome
+		tokens   []string
+		cause    string
+	}{
+		{"capacity comes", nil, []string{noCapacity, noCapacity}, action.Succeeded, []string{"TOKEN-1", "TOKEN-2", "TOKEN-3"}, ""},
+		{"capacity does not come", nil, many, action.Failed, nil, "capacity-unavailable"},
+		{"an answer was lost: the same token", []error{unreachable(), unreachable()}, nil, action.Succeeded, []string{"TOKEN-1", "TOKEN-1", "TOKEN-1"}, ""},
+		{"throttled", []error{apiError("ThrottlingException", "Rate exceeded")}, nil, action.Succeeded, []string{"TOKEN-1", "TOKEN-1"}, ""},
+		{"a new role", []error{role}, nil, action.Succeeded, []string{"TOKEN-1", "TOKEN-2"}, ""},
+		{"quota", nil, []string{"You've reached the limit on the number of tasks you can run concurrently"}, action.Failed, []string{"TOKEN-1"}, "quota-tasks"},
+		{"denied", []error{apiError("AccessDeniedException", "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: ecs:RunTask on resource: x")}, nil,
+			action.Invalid, []string{"TOKEN-1"}, ""},
+		{"PassRole", []error{apiError("AccessDeniedException", "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/x")}, nil,
+			action.Invalid, []string{"TOKEN-1"}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			w.runErrors, w.refusals = tt.errs, tt.refusals
+			play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
+				wantOutcome(t, err, tt.want)
+				var tokens []string
+				for _, in := range w.inputs {
+					tokens = append(tokens, aws.ToString(in.ClientToken))
+				}
+				if tt.tokens != nil && !slices.Equal(tokens, tt.tokens) {
+					t.Errorf("tokens %q, want %q", tokens, tt.tokens)
+				}
+				if r.Cause.Code != tt.cause || took > startPatience+2*time.Minute {
+					t.Errorf("cause %q after %s", r.Cause.Code, took)
+				}
+			})
+		})
+	}
+}
+
+func TestExclusive(t *testing.T) {
+	other := func(created time.Duration) types.Task {
+		return types.Task{TaskArn: aws.String("arn:aws:ecs:eu-west-1:111122223333:task/prod/other"),
+			CreatedAt: aws.Time(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(created))} // a bubble's clock begins there
+	}
+	t.Run("one is running", func(t *testing.T) {
+		w := newWorld()
+		w.others = []types.Task{other(0)}
+		play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, _ time.Duration) {
+			wantOutcome(t, err, action.Invalid)
+			var busy *BusyError
+			if !errors.As(err, &busy) || busy.TaskARN != aws.ToString(w.others[0].TaskArn) || len(w.inputs) > 0 {
+				t.Errorf("error %v, %d started", err, len(w.inputs))
+			}
+		})
+	})
+	t.Run("both began together, the other first", func(t *testing.T) {
+		w := newWorld()
+		w.others, w.othersFrom = []types.Task{other(-time.Second)}, 1
+		play(t, w, spec(), func(t *testing.T, r Result, err error, told *told, took time.Duration) {
+			wantOutcome(t, err, action.Invalid)
+			if len(w.stops) != 1 || took > w.running {
+				t.Errorf("stops %q after %s: its command may have begun", w.stops, took)
+			}
+		})
+	})
+	t.Run("both began together, this one first", func(t *testing.T) {
+		w := newWorld()
+		w.others, w.othersFrom = []types.Task{other(time.Second)}, 1
+		play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, _ time.Duration) {
+			wantOutcome(t, err, action.Succeeded)
+			if len(w.stops) != 0 {
+				t.Errorf("stops %q", w.stops)
+			}
+		})
+	})
+}
+
+func TestLogsThatCannotBeRead(t *testing.T) {
+	denied := apiError("AccessDeniedException", "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: logs:GetLogEvents on resource: x")
+	tests := []struct {
+		name   string
+		set    func(*world)
+		unread string
+		warns  int
+	}{
+		{"denied", func(w *world) { w.logsError = denied; w.definition = definition("awslogs", "app", "proxy") }, "logs:GetLogEvents", 1},
+		{"another driver", func(w *world) { w.definition = definition("awsfirelens", "app") }, "no container", 0},
+		{"out of reach at the end", func(w *world) { w.logsError = unreachable() }, "its end", 0},
+		{"nothing was written", func(*world) {}, "", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			tt.set(w)
+			synctest.Test(t, func(t *testing.T) {
+				env, recorder := actiontest.NewTestEnv(t, nil)
+				began := time.Now()
+				r, err := Run(context.Background(), env.Log, Clients{ECS: w, Logs: w}, spec(), (&told{}).sink())
+				wantOutcome(t, err, action.Succeeded)
+				if !strings.Contains(r.Unread, tt.unread) || tt.unread == "" && r.Unread != "" {
+					t.Errorf("unread %q", r.Unread)
+				}
+				warnings := 0
+				for _, entry := range recorder.Entries() {
+					if entry.Kind == "warning" {
+						warnings++
+					}
+				}
+				if warnings != tt.warns || time.Since(began) > 2*time.Minute {
+					t.Errorf("%d warnings, %s", warnings, time.Since(began))
+				}
+			})
+		})
+	}
+}
+
+// A run of a quarter of an hour must not use up the account's rate of DescribeTasks.
+func TestPollingSlowsDown(t *testing.T) {
+	w := newWorld()
+	w.exits = 14 * time.Minute
+	play(t, w, spec(), func(t *testing.T, _ Result, err error, _ *told, took time.Duration) {
+		wantOutcome(t, err, action.Succeeded)
+		if w.describes > 400 || took > 14*time.Minute+30*time.Second {
+			t.Errorf("%d calls in %s", w.describes, took)
+		}
+	})
+}
+
+func TestSettings(t *testing.T) {
+	item := func(name string, weight int32) types.CapacityProviderStrategyItem {
+		return types.CapacityProviderStrategyItem{CapacityProvider: aws.String(name), Weight: weight}
+	}
+	tests := []struct {
+		name     string
+		service  types.Service
+		want     Settings
+		wasSpot  bool
+		platform string
+	}{
+		{"launch type", types.Service{LaunchType: types.LaunchTypeFargate, PlatformVersion: aws.String("1.4.0")}, Settings{LaunchType: types.LaunchTypeFargate, PlatformVersion: "1.4.0"}, false, ""},
+		{"on-demand strategy", types.Service{CapacityProviderStrategy: []types.CapacityProviderStrategyItem{item("FARGATE", 1)}, PlatformVersion: aws.String("LATEST")},
+			Settings{Capacity: []types.CapacityProviderStrategyItem{item("FARGATE", 1)}, PlatformVersion: "LATEST"}, false, ""},
+		{"mixed with Spot", types.Service{CapacityProviderStrategy: []types.CapacityProviderStrategyItem{item("FARGATE", 1), item("FARGATE_SPOT", 4)}, PlatformVersion: aws.String("LATEST")},
+			Settings{LaunchType: types.LaunchTypeFargate, PlatformVersion: "LATEST"}, true, ""},
+		{"own capacity provider", types.Service{CapacityProviderStrategy: []types.CapacityProviderStrategyItem{item("asg", 1)}, PlatformVersion: aws.String("LATEST")},
+			Settings{Capacity: []types.CapacityProviderStrategyItem{item("asg", 1)}}, false, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, spot := SettingsOf(tt.service).OnDemand()
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(types.CapacityProviderStrategyItem{}), cmp.Comparer(func(a, b types.CapacityProviderStrategyItem) bool {
+				return aws.ToString(a.CapacityProvider) == aws.ToString(b.CapacityProvider) && a.Weight == b.Weight
+			})); diff != "" || spot != tt.wasSpot {
+				t.Errorf("spot %v:\n%s", spot, diff)
+			}
+		})
+	}
+}
+
+var _ ECS = (*ecs.Client)(nil)
