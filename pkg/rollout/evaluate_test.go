@@ -242,15 +242,25 @@ func TestPick(t *testing.T) {
 		{"only the one before", []candidate{at(-time.Hour, "before", newTD)}, ""},
 		{"ours", []candidate{at(20*time.Millisecond, "ours", newTD), at(-time.Hour, "before", oldTD)}, "ours"},
 		{"ours at the same moment", []candidate{at(0, "ours", newTD)}, "ours"},
-		{"written a little earlier", []candidate{at(-200*time.Millisecond, "ours", newTD)}, "ours"},
+		{"a repeated update made another just before", []candidate{at(-200*time.Millisecond, "repeated", newTD), at(time.Millisecond, "ours", newTD)}, "ours"},
 		{"somebody's newer one for another revision", []candidate{at(time.Minute, "other", laterTD)}, ""},
 		{"somebody repeated ours later", []candidate{at(time.Minute, "repeated", newTD), at(time.Second, "ours", newTD)}, "ours"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := pick(target, test.candidates); got != test.want {
+			if got := pick(target, test.candidates, 0); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+func TestPickWithSlack(t *testing.T) {
+	early := []candidate{{arn: "ours", created: epoch.Add(-200 * time.Millisecond), taskDefinition: newTD}}
+	if got := pick(target, early, 0); got != "" {
+		t.Errorf("without slack: got %q", got)
+	}
+	if got := pick(target, early, createdSlack); got != "ours" {
+		t.Errorf("with slack: got %q", got)
 	}
 }
 

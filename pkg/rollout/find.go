@@ -11,8 +11,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// createdSlack allows for the two APIs writing the moment of one update a little apart.
-const createdSlack = time.Second
+// The two APIs may write the moment of one update a little apart. One that was created within createdSlack before the target
+// is taken for its own, but only after settleTime: until then the right one may not be listed yet.
+const (
+	createdSlack = time.Second
+	settleTime   = 10 * time.Second
+)
 
 // candidate is a service deployment that could be the target's.
 type candidate struct {
@@ -23,9 +27,9 @@ type candidate struct {
 
 // pick returns the ARN of the target's own service deployment: the first that was created when the target was, or later,
 // for the target's task definition. A later one for the same task definition is somebody else's.
-func pick(t Target, candidates []candidate) string {
+func pick(t Target, candidates []candidate, slack time.Duration) string {
 	ours := slices.DeleteFunc(slices.Clone(candidates), func(c candidate) bool {
-		return c.taskDefinition != t.TaskDefinition || c.created.Before(t.Created.Add(-createdSlack))
+		return c.taskDefinition != t.TaskDefinition || c.created.Before(t.Created.Add(-slack))
 	})
 	if len(ours) == 0 {
 		return ""
@@ -38,10 +42,14 @@ func pick(t Target, candidates []candidate) string {
 type finder struct {
 	client    Client
 	revisions map[string]string // service revision ARN to task definition ARN; they never change
+	begun     time.Time         // of the search
 }
 
 // find returns the ARN, or "" while it is not listed.
 func (f *finder) find(ctx context.Context, t Target) (string, error) {
+	if f.begun.IsZero() {
+		f.begun = time.Now()
+	}
 	since := t.Created.Add(-createdSlack)
 	out, err := f.client.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{
 		Cluster:    aws.String(t.Cluster),
@@ -70,7 +78,11 @@ func (f *finder) find(ctx context.Context, t Target) (string, error) {
 			taskDefinition: f.revisions[aws.ToString(brief.TargetServiceRevisionArn)],
 		})
 	}
-	return pick(t, candidates), nil
+	arn := pick(t, candidates, 0)
+	if arn == "" && time.Since(f.begun) >= settleTime {
+		arn = pick(t, candidates, createdSlack)
+	}
+	return arn, nil
 }
 
 // resolve learns the task definitions of service revisions, twenty in a call, which is what the API takes.

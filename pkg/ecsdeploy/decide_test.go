@@ -1,0 +1,89 @@
+package ecsdeploy
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/pkg/rollout"
+)
+
+func TestDecide(t *testing.T) {
+	at := func(td, state string, running, desired int) rollout.Snapshot {
+		return rollout.Snapshot{Desired: desired, Running: running, TaskDefinition: td, Deployments: []rollout.Deployment{
+			{ID: "ecs-svc/1", Status: "PRIMARY", TaskDefinition: td, State: state, Running: running, Desired: desired},
+		}}
+	}
+	for _, test := range []struct {
+		name     string
+		snapshot rollout.Snapshot
+		existing string
+		force    bool
+		want     step
+	}{
+		{"new content", at("a", "COMPLETED", 2, 2), "", false, register},
+		{"new content, forced", at("a", "COMPLETED", 2, 2), "", true, register},
+		{"registered before", at("a", "COMPLETED", 2, 2), "b", false, deploy},
+		{"in force", at("a", "COMPLETED", 2, 2), "a", false, nothing},
+		{"in force, wants no tasks", at("a", "COMPLETED", 0, 0), "a", false, nothing},
+		{"in force, forced", at("a", "COMPLETED", 2, 2), "a", true, deploy},
+		{"a task is missing", at("a", "COMPLETED", 1, 2), "a", false, deploy},
+		{"being deployed", at("a", "IN_PROGRESS", 1, 2), "a", false, follow},
+		{"being deployed and all run already", at("a", "IN_PROGRESS", 2, 2), "a", false, follow},
+		{"being deployed, forced", at("a", "IN_PROGRESS", 1, 2), "a", true, deploy},
+		{"failed", at("a", "FAILED", 0, 2), "a", false, deploy},
+		{"no rollout state", at("a", "", 2, 2), "a", false, deploy},
+		{"nothing is deployed", rollout.Snapshot{}, "a", false, deploy},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := decide(test.snapshot, test.existing, test.force); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestFamilyOf(t *testing.T) {
+	for running, want := range map[string]string{"api-dev": "api-dev", "api-dev-template": "api-dev", "template": "template"} {
+		if got := familyOf(running); got != want {
+			t.Errorf("familyOf(%q) = %q, want %q", running, got, want)
+		}
+	}
+}
+
+func TestLiveTag(t *testing.T) {
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.FixedZone("", 3600))
+	if got := liveTag("arn:aws:ecs:r:1:service/c/api", at); got != "live-api-20260304T040607Z" {
+		t.Errorf("got %s", got)
+	}
+	if got := liveTag(strings.Repeat("x", 255), at); len(got) > 128 {
+		t.Errorf("%d characters: ECR takes 128", len(got))
+	}
+}
+
+func TestOnFargate(t *testing.T) {
+	provider := func(names ...string) (s types.Service) {
+		for _, name := range names {
+			s.CapacityProviderStrategy = append(s.CapacityProviderStrategy, types.CapacityProviderStrategyItem{CapacityProvider: aws.String(name)})
+		}
+		return s
+	}
+	for _, test := range []struct {
+		name    string
+		service types.Service
+		want    bool
+	}{
+		{"launch type", types.Service{LaunchType: types.LaunchTypeFargate}, true},
+		{"EC2", types.Service{LaunchType: types.LaunchTypeEc2}, false},
+		{"providers", provider("FARGATE", "FARGATE_SPOT"), true},
+		{"managed instances", provider("my-instances"), false},
+		{"mixed", provider("FARGATE", "my-instances"), false},
+	} {
+		if got := rollout.OnFargate(test.service); got != test.want {
+			t.Errorf("%s: got %v", test.name, got)
+		}
+	}
+}

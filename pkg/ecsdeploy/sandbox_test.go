@@ -1,0 +1,526 @@
+package ecsdeploy_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/action/actiontest"
+	"github.com/org/connect2/v2/pkg/ecsdeploy"
+	"github.com/org/connect2/v2/pkg/sandbox"
+	"github.com/org/connect2/v2/pkg/sandbox/engine"
+	"github.com/org/connect2/v2/pkg/sandbox/policy"
+)
+
+const (
+	cluster    = "connect2-api-cluster-dev"
+	service    = "connect2-api-service-dev"
+	family     = "connect2-api-dev"
+	repository = "connect2-api-dev"
+	container  = "connect2-api"
+)
+
+// site is a sandbox with a runner in front of it.
+type site struct {
+	t   *testing.T
+	sb  *sandbox.Sandbox
+	env *action.Env
+	log *actiontest.Recorder
+}
+
+// at runs a test in a bubble where the sandbox and the action share one clock.
+func at(t *testing.T, scenario string, test func(t *testing.T, s *site)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		parsed, err := sandbox.ParseScenario([]byte(scenario))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &site{t: t, sb: sandbox.New(sandbox.Options{Scenario: parsed})}
+		s.fresh()
+		test(t, s)
+	})
+}
+
+// fresh gives the site a new runner.
+func (s *site) fresh() {
+	s.env, s.log = actiontest.NewTestEnv(s.t, s.sb.Environ())
+	s.env.Transport = s.sb.Transport()
+}
+
+// push puts an image with a behaviour (YAML; empty is healthy) into the repository and returns its digest.
+func (s *site) push(tag, behaviour string) string {
+	s.t.Helper()
+	var b *engine.Behaviour
+	if behaviour != "" {
+		parsed, err := engine.ParseBehaviour([]byte(behaviour))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		b = &parsed
+	}
+	img, err := sandbox.NewImage(tag, b)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	digest, err := s.sb.Push(repository, tag, img)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return digest
+}
+
+func inputs(image string) ecsdeploy.Inputs {
+	return ecsdeploy.Inputs{Cluster: cluster, Service: service, Image: image, Wait: true, Timeout: 30 * time.Minute}
+}
+
+func (s *site) deploy(in ecsdeploy.Inputs) (ecsdeploy.Outputs, error) {
+	return ecsdeploy.Run(s.t.Context(), s.env, in)
+}
+
+// mustDeploy deploys what has to succeed.
+func (s *site) mustDeploy(image string) ecsdeploy.Outputs {
+	s.t.Helper()
+	out, err := s.deploy(inputs(image))
+	if err != nil {
+		s.t.Fatalf("deploying %s: %v", image, err)
+	}
+	return out
+}
+
+// primary returns the revision that the service is at, and its number of running tasks.
+func (s *site) primary() (name string, running int) {
+	s.sb.Inspect(func(e *engine.Engine) {
+		c, err := e.Cluster(cluster)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		found := c.Service(service)
+		running = found.Counts().Running
+		definition := found.Deployments[0].Revision.Spec.Definition.ARN
+		name = definition[strings.LastIndexByte(definition, '/')+1:]
+	})
+	return name, running
+}
+
+// mutations lists the calls that may have changed something, by name.
+func (s *site) mutations() []string {
+	var names []string
+	for _, entry := range s.sb.Journal() {
+		if entry.Mutating && entry.OK() {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
+}
+
+func (s *site) calls(name string) (n int) {
+	for _, entry := range s.sb.Journal() {
+		if entry.Name() == name {
+			n++
+		}
+	}
+	return n
+}
+
+func wantOutcome(t *testing.T, got ecsdeploy.Outputs, err error, want action.Outcome) {
+	t.Helper()
+	outcome := got.Outcome
+	if err != nil {
+		outcome = action.OutcomeOf(err)
+	}
+	if outcome != want {
+		t.Fatalf("outcome %s, want %s: %v", outcome, want, err)
+	}
+}
+
+const fast = "service: {healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s}\n"
+
+func TestDeploySucceeds(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		digest := s.push("v2", "")
+		out := s.mustDeploy("v2")
+		wantOutcome(t, out, nil, action.Succeeded)
+		if name, running := s.primary(); name != family+":2" || running != 2 {
+			t.Errorf("the service runs %d tasks of %s", running, name)
+		}
+		if out.Digest != digest || !strings.HasSuffix(out.Image, "@"+digest) || !out.Changed || out.DeploymentARN == "" ||
+			!strings.HasSuffix(out.TaskDefinitionARN, family+":2") || !strings.HasSuffix(out.PreviousTaskDefinitionARN, family+":1") {
+			t.Errorf("outputs %+v", out)
+		}
+		want := []string{"ecs:RegisterTaskDefinition", "ecs:UpdateService", "ecr:PutImage"}
+		if got := s.mutations(); !slices.Equal(got, want) {
+			t.Errorf("changed by %v, want %v", got, want)
+		}
+		summary := s.log.Summary()
+		for _, part := range []string{"✅", family + ":2", "```mermaid", digest} {
+			if !strings.Contains(summary, part) {
+				t.Errorf("the summary lacks %q:\n%s", part, summary)
+			}
+		}
+	})
+}
+
+// TestBreakerRollback holds the promise that a stable service is no success.
+func TestBreakerRollback(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.push("v2", "{start: unhealthy}") // no certain cause: the breaker decides
+		out, err := s.deploy(inputs("v2"))
+		wantOutcome(t, out, err, action.RolledBack)
+		if name, running := s.primary(); name != family+":1" || running != 2 {
+			t.Errorf("the service runs %d tasks of %s", running, name)
+		}
+		if out.Outcome.ExitCode() != 2 {
+			t.Errorf("exit code %d", out.Outcome.ExitCode())
+		}
+		if !slices.Contains(s.mutations(), "ecs:DeregisterTaskDefinition") {
+			t.Errorf("the failed revision is still registered: %v", s.mutations())
+		}
+	})
+}
+
+func TestCrashIsExplained(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.push("v2", `{start: crash, after: 2s, exitCode: 3, logs: ["Traceback (most recent call last):", "ModuleNotFoundError: No module named 'payments'"]}`)
+		begun := time.Now()
+		out, err := s.deploy(inputs("v2"))
+		wantOutcome(t, out, err, action.RolledBack)
+		if out.Cause == "" || !strings.Contains(err.Error(), "payments") {
+			t.Errorf("cause %q, error %v", out.Cause, err)
+		}
+		if name, _ := s.primary(); name != family+":1" {
+			t.Errorf("the service is at %s", name)
+		}
+		if !strings.Contains(s.log.Summary(), "payments") {
+			t.Errorf("the summary does not show the log line:\n%s", s.log.Summary())
+		}
+		t.Logf("explained and rolled back after %v; ended by %v", time.Since(begun).Round(time.Second), s.mutations())
+	})
+}
+
+// TestRepeatedRunFollows holds that a re-run during the same rollout is not taken for no change.
+func TestRepeatedRunFollows(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.push("v2", "")
+		impatient := inputs("v2")
+		impatient.Wait = false
+		if out, err := s.deploy(impatient); err != nil || !out.Changed {
+			t.Fatalf("got %+v, %v", out, err)
+		}
+		s.fresh()
+		out := s.mustDeploy("v2")
+		if out.Outcome != action.Succeeded || out.Changed || s.calls("ecs:UpdateService") != 1 {
+			t.Errorf("outcome %s, changed %v, %d updates", out.Outcome, out.Changed, s.calls("ecs:UpdateService"))
+		}
+		s.fresh()
+		if out = s.mustDeploy("v2"); out.Outcome != action.NoChange || out.Changed {
+			t.Errorf("a third run: outcome %s", out.Outcome)
+		}
+		if got := s.calls("ecs:RegisterTaskDefinition"); got != 1 {
+			t.Errorf("registered %d times", got)
+		}
+	})
+}
+
+func TestNoTasksIsNotVerified(t *testing.T) {
+	at(t, fast+"  # no tasks\n", func(t *testing.T, s *site) {
+		s.sb.Inspect(func(e *engine.Engine) {
+			c, _ := e.Cluster(cluster)
+			zero := 0
+			if err := e.UpdateService(c.Service(service), engine.ServiceChange{DesiredCount: &zero}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		time.Sleep(5 * time.Minute)
+		s.push("v2", "")
+		s.mustDeploy("v2")
+		if warnings := strings.Join(s.log.Warnings(), "\n"); !strings.Contains(warnings, "not verified") {
+			t.Errorf("warnings: %s", warnings)
+		}
+	})
+}
+
+func TestSuperseded(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.push("v2", "")
+		s.push("v3", "")
+		go func() {
+			time.Sleep(20 * time.Second)
+			env, _ := actiontest.NewTestEnv(t, s.sb.Environ())
+			env.Transport = s.sb.Transport()
+			if _, err := ecsdeploy.Run(t.Context(), env, inputs("v3")); err != nil {
+				t.Errorf("the newer deployment: %v", err)
+			}
+		}()
+		out, err := s.deploy(inputs("v2"))
+		wantOutcome(t, out, err, action.Superseded)
+		synctest.Wait()
+		time.Sleep(10 * time.Minute)
+		if name, _ := s.primary(); name != family+":3" {
+			t.Errorf("the service is at %s", name)
+		}
+	})
+}
+
+func TestInterruptRollsBack(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.push("v2", "")
+		ctx, cancel := context.WithCancel(t.Context())
+		defer time.AfterFunc(25*time.Second, cancel).Stop()
+		begun := time.Now()
+		out, err := ecsdeploy.Run(ctx, s.env, inputs("v2"))
+		if took := time.Since(begun); took > 25*time.Second+7*time.Second {
+			t.Errorf("it took %v: a runner kills before", took)
+		}
+		wantOutcome(t, out, err, action.Cancelled)
+		if !slices.Contains(s.mutations(), "ecs:StopServiceDeployment") {
+			t.Errorf("nothing asked for a rollback: %v", s.mutations())
+		}
+		time.Sleep(10 * time.Minute)
+		if name, running := s.primary(); name != family+":1" || running != 2 {
+			t.Errorf("the service runs %d tasks of %s", running, name)
+		}
+	})
+}
+
+func TestThrottledEveryFifthCall(t *testing.T) {
+	at(t, fast+"faults: [{action: 'ecs:*', answer: throttle, every: 5}]\n", func(t *testing.T, s *site) {
+		s.push("v2", "")
+		s.mustDeploy("v2")
+		if name, _ := s.primary(); name != family+":2" {
+			t.Errorf("the service is at %s", name)
+		}
+	})
+}
+
+// awsPolicy is the least policy that the documentation of AWS's own deploy action gives
+// (https://github.com/aws-actions/amazon-ecs-deploy-task-definition, "Permissions").
+const awsPolicy = `{"Version": "2012-10-17", "Statement": [
+	{"Effect": "Allow", "Action": ["ecs:RegisterTaskDefinition"], "Resource": "*"},
+	{"Effect": "Allow", "Action": ["iam:PassRole"], "Resource": "*"},
+	{"Effect": "Allow", "Action": ["ecs:UpdateService", "ecs:DescribeServices"], "Resource": "*"}]}`
+
+// TestAWSOwnPolicySuffices deploys a file, as AWS's action does, with no more than that action needs.
+func TestAWSOwnPolicySuffices(t *testing.T) {
+	for name, behaviour := range map[string]string{"good": "", "bad": "{start: unhealthy}"} {
+		t.Run(name, func(t *testing.T) {
+			at(t, fast, func(t *testing.T, s *site) {
+				s.push("v2", behaviour)
+				file := s.file("", "")
+				allow(t, s, awsPolicy)
+				in := inputs("v2")
+				in.TaskDefinition = file
+				out, err := s.deploy(in)
+				if behaviour == "" {
+					wantOutcome(t, out, err, action.Succeeded)
+				} else {
+					wantOutcome(t, out, err, action.RolledBack)
+				}
+				warnings := s.log.Warnings()
+				for i, w := range warnings {
+					title, _, _ := strings.Cut(w, ": ")
+					for _, other := range warnings[:i] {
+						if strings.HasPrefix(other, title+": ") && strings.Contains(title, "ecs:") {
+							t.Errorf("warned twice about %s", title)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+// allow gives the runner this policy and no other.
+func allow(t *testing.T, s *site, text string) {
+	t.Helper()
+	parsed, err := policy.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.sb.SetPolicy("operator", &sandbox.Policy{Policy: parsed}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// file writes the running revision's definition to a file, with one text replaced.
+func (s *site) file(from, to string) string {
+	s.t.Helper()
+	var document []byte
+	s.sb.Inspect(func(e *engine.Engine) {
+		td, err := e.TaskDefinition(family + ":1")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		document, err = json.Marshal(td.Document)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	})
+	path := filepath.Join(s.t.TempDir(), "task.json")
+	text := strings.Replace(string(document), from, to, 1)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
+
+// TestUnknownFieldSurvives holds that a field which no SDK knows goes through template, rendering and registration.
+func TestUnknownFieldSurvives(t *testing.T) {
+	const unknown = `"connect2Unknown":{"a":[]}`
+	at(t, fast, func(t *testing.T, s *site) {
+		s.push("v2", "")
+		in := inputs("v2")
+		in.TaskDefinition = s.file(`"name":"`+container+`"`, `"name":"`+container+`",`+unknown)
+		if _, err := s.deploy(in); err != nil {
+			t.Fatal(err)
+		}
+		s.sb.Inspect(func(e *engine.Engine) {
+			td, err := e.TaskDefinition(family)
+			if err != nil {
+				t.Fatal(err)
+			}
+			document, _ := json.Marshal(td.Document)
+			if !strings.Contains(string(document), unknown) {
+				t.Errorf("registered without the field: %s", document)
+			}
+		})
+		s.push("v3", "")
+		s.fresh()
+		in.Image, in.TaskDefinition = "v3", family+":2"
+		if _, err := s.deploy(in); err != nil {
+			t.Fatal(err)
+		}
+		s.sb.Inspect(func(e *engine.Engine) {
+			td, err := e.TaskDefinition(family + ":3")
+			if err != nil {
+				t.Fatal(err)
+			}
+			document, _ := json.Marshal(td.Document)
+			if !strings.Contains(string(document), unknown) {
+				t.Errorf("lost between Describe and Register: %s", document)
+			}
+		})
+	})
+}
+
+// TestWrongInputChangesNothing looks at the journal: no call that changes anything, and a clear message.
+func TestWrongInputChangesNothing(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "broken.json")
+	if err := os.WriteFile(broken, []byte("{\n  \"family\": \"x\",\n}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*ecsdeploy.Inputs)
+		want   []string
+	}{
+		{"unknown cluster", func(in *ecsdeploy.Inputs) { in.Cluster = "nowhere" }, []string{`no cluster "nowhere"`}},
+		{"unknown service", func(in *ecsdeploy.Inputs) { in.Service = "nobody" }, []string{`no service "nobody"`}},
+		{"image that does not exist", func(in *ecsdeploy.Inputs) { in.Image = "v99" }, []string{"has no tag v99"}},
+		{"image of an unknown repository", func(in *ecsdeploy.Inputs) { in.Image = "other:v1" }, []string{"other"}},
+		{"no image reference", func(in *ecsdeploy.Inputs) { in.Image = "no such thing" }, []string{"image: "}},
+		{"blanked by GitHub", func(in *ecsdeploy.Inputs) { in.Image = "***.dkr.ecr.us-west-2.amazonaws.com/x@sha256:1" }, []string{"masked value"}},
+		{"unknown container", func(in *ecsdeploy.Inputs) { in.Container = "sidecar" }, []string{`no container "sidecar"; it has connect2-api`}},
+		{"broken JSON", func(in *ecsdeploy.Inputs) { in.TaskDefinition = broken }, []string{broken + ":3:1: "}},
+		{"missing file", func(in *ecsdeploy.Inputs) { in.TaskDefinition = "./missing.json" }, []string{"./missing.json"}},
+		{"unknown family", func(in *ecsdeploy.Inputs) { in.TaskDefinition = "missing" }, []string{`"missing" is neither a file nor a task definition`}},
+		{"several at once", func(in *ecsdeploy.Inputs) { in.TaskDefinition, in.Service = broken, "nobody" }, []string{broken + ":3:1: ", `no service "nobody"`}},
+		{"a secret as a variable", func(in *ecsdeploy.Inputs) { in.Environment = map[string]string{"DATABASE_URL": "x"} }, []string{"DATABASE_URL from a secret"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			at(t, fast, func(t *testing.T, s *site) {
+				in := inputs("v1")
+				test.change(&in)
+				out, err := s.deploy(in)
+				wantOutcome(t, out, err, action.Invalid)
+				for _, want := range test.want {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("the message lacks %q: %v", want, err)
+					}
+				}
+				if got := s.mutations(); len(got) != 0 {
+					t.Errorf("changed by %v", got)
+				}
+			})
+		})
+	}
+}
+
+func TestDryRunChangesNothing(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.push("v2", "")
+		in := inputs("v2")
+		in.DryRun, in.Environment = true, map[string]string{"TOKEN": "hunter2-hunter2"}
+		out, err := s.deploy(in)
+		wantOutcome(t, out, err, action.Succeeded)
+		if out.Changed || len(s.mutations()) != 0 {
+			t.Errorf("changed by %v", s.mutations())
+		}
+		told := s.log.Text() + s.log.Summary()
+		if !strings.Contains(told, "containerDefinitions["+container+"].image") || strings.Contains(told, "hunter2") {
+			t.Errorf("told:\n%s", told)
+		}
+	})
+}
+
+// TestTemplateChangeRollsOut deploys without an image after the template has changed.
+func TestTemplateChangeRollsOut(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		digest := s.push("v2", "")
+		s.mustDeploy("v2")
+		s.sb.Inspect(func(e *engine.Engine) {
+			td, err := e.TaskDefinition(family + "-template")
+			if err != nil {
+				t.Fatal(err)
+			}
+			document, _ := json.Marshal(td.Document)
+			text := strings.Replace(string(document), `"memory":"512"`, `"memory":"1024"`, 1)
+			if _, err := e.RegisterTaskDefinition([]byte(text), "terraform"); err != nil {
+				t.Fatal(err)
+			}
+		})
+		s.fresh()
+		out := s.mustDeploy("")
+		if out.Digest != digest || out.Outcome != action.Succeeded {
+			t.Errorf("outputs %+v", out)
+		}
+		s.sb.Inspect(func(e *engine.Engine) {
+			td, _ := e.TaskDefinition(family)
+			if document, _ := json.Marshal(td.Document); !strings.Contains(string(document), `"memory":"1024"`) {
+				t.Errorf("deployed %s", document)
+			}
+		})
+	})
+}
+
+// TestLostAnswer cuts the connection after UpdateService took effect: the SDK repeats it, and one deployment is followed.
+func TestLostAnswer(t *testing.T) {
+	at(t, fast+"faults: [{action: 'ecs:UpdateService', answer: cut-after, times: 1}]\n", func(t *testing.T, s *site) {
+		s.push("v2", "")
+		s.mustDeploy("v2")
+		if name, _ := s.primary(); name != family+":2" {
+			t.Errorf("the service is at %s", name)
+		}
+	})
+}
+
+func TestUpdateDenied(t *testing.T) {
+	at(t, fast+"faults: [{action: 'ecs:UpdateService', answer: deny}]\n", func(t *testing.T, s *site) {
+		s.push("v2", "")
+		out, err := s.deploy(inputs("v2"))
+		wantOutcome(t, out, err, action.Failed)
+		if !strings.Contains(err.Error(), "ecs:UpdateService") {
+			t.Errorf("the permission is not named: %v", err)
+		}
+		if got := s.mutations(); !slices.Equal(got, []string{"ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition"}) {
+			t.Errorf("changed by %v", got)
+		}
+	})
+}
