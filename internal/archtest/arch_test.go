@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -86,6 +89,9 @@ type listed struct {
 }
 
 var list = sync.OnceValues(func() ([]listed, error) {
+	if err := openSources(); err != nil {
+		return nil, err
+	}
 	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Imports,TestImports,XTestImports,Deps", module+"/...")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -104,6 +110,26 @@ var list = sync.OnceValues(func() ([]listed, error) {
 		all = append(all, p)
 	}
 })
+
+// openSources opens every source file of the module, because go test may answer from its cache: it knows of the files that the
+// test itself opened, and not of those that `go list` looked at.
+func openSources() error {
+	return filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") && entry.Name() != ".." || entry.Name() == "terraform"):
+			return fs.SkipDir
+		case entry.IsDir() || (!strings.HasSuffix(path, ".go") && entry.Name() != "go.mod"):
+			return nil
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	})
+}
 
 func packages(t *testing.T) []listed {
 	t.Helper()

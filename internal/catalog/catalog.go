@@ -3,11 +3,16 @@ package catalog
 
 import (
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/ecsdeploy"
+	"github.com/org/connect2/v2/pkg/ecsrollback"
 )
 
 // Scratch returns the actions that need nothing but their binary: those of the scratch image.
 func Scratch() []*action.Action {
-	return []*action.Action{}
+	return []*action.Action{
+		ecsdeploy.Action,
+		ecsrollback.Action,
+	}
 }
 
 // Named returns the action of this name, or nil.

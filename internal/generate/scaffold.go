@@ -38,8 +38,7 @@ func newReadme(a *action.Action) string {
 	}
 	b.WriteString("\n## Inputs\n\n<!-- inputs -->\n<!-- /inputs -->\n\n## Outputs\n\n<!-- outputs -->\n<!-- /outputs -->\n")
 	b.WriteString(outcomes)
-	fmt.Fprintf(&b, "\n## Where it runs\n\nOn Linux runners, as a container of one static binary; on any other system as `connect2 %s`.\n"+
-		"The least policy for its role is [docs/iam/%s.json](../../docs/iam/%s.json).\n", a.Meta.Name, a.Meta.Name, a.Meta.Name)
+	fmt.Fprintf(&b, "\n## Where it runs\n\nOn Linux runners, as a container of one static binary; elsewhere as `connect2 %s`.\n", a.Meta.Name)
 	return b.String()
 }
 
