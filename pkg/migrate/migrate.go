@@ -1,0 +1,70 @@
+// Package migrate runs a service's database migrations as a task of their own: in the service's network, with the release's
+// image, before that image serves. It follows the task's log to the last line and passes its exit code on.
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+)
+
+// Inputs are the inputs of the action.
+type Inputs struct {
+	awsconn.Inputs
+	Cluster   string        `input:"cluster" required:"true" doc:"ECS cluster of the service: its name or ARN."`
+	Service   string        `input:"service" required:"true" doc:"ECS service whose network, platform and capacity settings the task gets."`
+	Image     string        `input:"image" required:"true" doc:"Image with the migrations: a full reference, repository@sha256:…, a tag or a digest; what is left out is taken from the template's image."`
+	Container string        `input:"container" doc:"Container that runs the command. Not needed where the task definition has one container, or one essential one."`
+	Command   string        `input:"command" default:"alembic upgrade head" doc:"Command: words split as a shell would, without any expansion, or a JSON array of strings. For pipes and variables write: sh -c '…'."`
+	Timeout   time.Duration `input:"timeout" default:"15m" min:"10s" max:"24h" doc:"Longest time that the task may take; it is stopped then."`
+}
+
+// Validate returns what is wrong with the inputs by themselves.
+func (in Inputs) Validate() []error {
+	problems := in.Inputs.Validate()
+	if _, err := SplitCommand(in.Command); err != nil {
+		problems = append(problems, fmt.Errorf("command: %w", err))
+	}
+	return problems
+}
+
+// Outputs are the outputs of the action.
+type Outputs struct {
+	action.Outputs
+	ExitCode          *int   `output:"exit-code" doc:"Exit code of the command; empty if it never ran."`
+	Image             string `output:"image" doc:"Image that was run, by digest."`
+	TaskARN           string `output:"task-arn" doc:"ARN of the task; empty if none was started."`
+	TaskDefinitionARN string `output:"task-definition-arn" doc:"ARN of the revision that the task ran."`
+	Cause             string `output:"cause" doc:"Stable identifier of the root cause of a failure, such as app-exit or image-not-found."`
+}
+
+// Action is the action.
+var Action = action.Define(action.Meta{
+	Name:        "migrate",
+	Description: "Run a service's database migrations as a one-off ECS task with the new image",
+	Doc: `Runs a command (by default "alembic upgrade head") as a task of its own, with the settings of the service and the image of the
+release, shows its log to the last line, and passes its exit code on. One migration runs at a time. A task that is cancelled or takes too
+long is stopped. The service itself is not touched.`,
+	Icon: "database", Color: "blue",
+	Examples: []action.Example{
+		{Title: "Run the migrations of a tag", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3"},
+		{Title: "See what would be migrated", Args: `--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3 --command "alembic current --verbose"`},
+		{Title: "Two commands", Args: `--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3 --command "sh -c 'alembic upgrade head && python -m app.seed'"`},
+	},
+}, Run)
+
+// Run connects, checks everything, and runs the migration.
+func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
+	conn, err := awsconn.Connect(ctx, env, in.Inputs)
+	if err != nil {
+		return Outputs{}, err
+	}
+	plan, err := Prepare(ctx, env, conn, in)
+	if err != nil {
+		return Outputs{}, err
+	}
+	return plan.Execute(ctx, env)
+}

@@ -1,0 +1,270 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/image"
+	"github.com/org/connect2/v2/pkg/oneoff"
+	"github.com/org/connect2/v2/pkg/taskdef"
+)
+
+// ecsClient is the part of the ECS API that a migration needs.
+type ecsClient interface {
+	oneoff.ECS
+	taskdef.Client
+	DescribeServices(context.Context, *ecs.DescribeServicesInput, ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error)
+}
+
+// clients are the APIs that a migration calls.
+type clients struct {
+	ecs      ecsClient
+	logs     diagnose.Logs
+	registry interface {
+		Resolve(context.Context, image.Reference) (image.Descriptor, error)
+	}
+}
+
+// Plan is a checked migration: what Execute will run, and where.
+type Plan struct {
+	clients   clients
+	cluster   string
+	service   string
+	family    string // of the migration's own task definition
+	container string
+	command   []string
+	timeout   time.Duration
+	settings  oneoff.Settings
+	spot      bool // the service runs on Spot, and the migration will not
+
+	base     *taskdef.Revision // the template, or the service's revision where there is none
+	existing *taskdef.Revision // the newest revision of the migration's family; nil if there is none
+	image    image.Reference   // with its digest; zero until it is known
+}
+
+// Prepare checks everything that can be checked without changing anything. Its error reports all problems together, with the
+// outcome Invalid. Inputs without an image are accepted: then SetImage has to be called before Execute.
+func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Plan, error) {
+	registries := image.NewRegistries(conn.Config, conn.Transport)
+	registries.Mask = env.Log.Mask
+	return prepare(ctx, env, clients{ecs: ecs.NewFromConfig(conn.Config), logs: cloudwatchlogs.NewFromConfig(conn.Config), registry: registries}, in)
+}
+
+func prepare(ctx context.Context, env *action.Env, c clients, in Inputs) (*Plan, error) {
+	p := &Plan{clients: c, cluster: in.Cluster, service: in.Service, timeout: in.Timeout}
+	var problems problems
+	words, err := SplitCommand(in.Command)
+	if err != nil {
+		problems.add(fmt.Errorf("command: %w", err))
+	}
+	p.command = words
+	service, err := p.describeService(ctx)
+	problems.add(err)
+	if err == nil {
+		problems.add(p.settle(service)...)
+		if err := p.findBase(ctx, aws.ToString(service.TaskDefinition)); err != nil {
+			problems.add(err)
+		} else {
+			problems.add(p.chooseContainer(in.Container))
+			problems.add(p.findExisting(ctx))
+			problems.add(p.refuseIfBusy(ctx, env))
+			if in.Image != "" && p.container != "" {
+				problems.add(p.SetImage(ctx, in.Image))
+			}
+		}
+	}
+	return p, problems.err(ctx)
+}
+
+// describeService reads the service.
+func (p *Plan) describeService(ctx context.Context) (types.Service, error) {
+	out, err := p.clients.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(p.cluster), Services: []string{p.service}})
+	if err != nil {
+		return types.Service{}, fmt.Errorf("reading the service %s in cluster %s: %w", p.service, p.cluster, awsconn.Explain(err))
+	}
+	if len(out.Services) == 0 {
+		reason := "no answer about it"
+		if len(out.Failures) > 0 {
+			reason = aws.ToString(out.Failures[0].Reason)
+		}
+		return types.Service{}, fmt.Errorf("service: cluster %s has no service %s (%s); `aws ecs list-services --cluster %[1]s` lists them", p.cluster, p.service, reason)
+	}
+	service := out.Services[0]
+	if status := aws.ToString(service.Status); status != "ACTIVE" {
+		return types.Service{}, fmt.Errorf("service: %s is %s: it was deleted", p.service, status)
+	}
+	return service, nil
+}
+
+// settle copies the settings of the service.
+func (p *Plan) settle(service types.Service) (problems []error) {
+	p.settings, p.spot = oneoff.SettingsOf(service).OnDemand()
+	if p.settings.LaunchType == types.LaunchTypeExternal {
+		problems = append(problems, fmt.Errorf("service: %s runs on machines of your own (EXTERNAL), where this action cannot choose one for a migration", p.service))
+	}
+	if p.settings.Fargate() && p.settings.Network == nil {
+		problems = append(problems, fmt.Errorf("service: %s has no network configuration that a task on Fargate could use", p.service))
+	}
+	return problems
+}
+
+// findBase finds the task definition that the migration is rendered from: the newest revision of NAME-template, where NAME is
+// the family of the service's revision; where there is no template, that revision itself.
+func (p *Plan) findBase(ctx context.Context, current string) error {
+	name := strings.TrimSuffix(taskdef.Family(current), "-template")
+	p.family = name + "-migrate"
+	base, err := taskdef.Describe(ctx, p.clients.ecs, name+"-template")
+	if errors.Is(err, taskdef.ErrNotFound) {
+		base, err = taskdef.Describe(ctx, p.clients.ecs, current)
+	}
+	if err != nil {
+		return awsconn.Explain(err)
+	}
+	p.base = base
+	return nil
+}
+
+// chooseContainer finds the container that runs the command.
+func (p *Plan) chooseContainer(wanted string) error {
+	name, err := p.base.Document.Container(wanted)
+	if err != nil {
+		return fmt.Errorf("container: %w", err)
+	}
+	var containers []struct {
+		Name      string `json:"name"`
+		Essential *bool  `json:"essential"`
+	}
+	p.base.Document.Field("containerDefinitions", &containers)
+	for _, c := range containers {
+		if c.Name == name && c.Essential != nil && !*c.Essential {
+			return fmt.Errorf("container: %s is not essential in %s, so that the task would go on after its command has ended; name an essential container", name, p.base.Name())
+		}
+	}
+	p.container = name
+	return nil
+}
+
+// findExisting finds what the migration's family holds already.
+func (p *Plan) findExisting(ctx context.Context) error {
+	existing, err := taskdef.Describe(ctx, p.clients.ecs, p.family)
+	if errors.Is(err, taskdef.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return awsconn.Explain(err)
+	}
+	p.existing = existing
+	return nil
+}
+
+// refuseIfBusy looks for a migration of the service that is still running. Waiting for it would be the wrong help: the runs
+// that collide are of different releases more often than not, and which of them is to win is not ours to guess.
+func (p *Plan) refuseIfBusy(ctx context.Context, env *action.Env) error {
+	running, err := oneoff.Running(ctx, p.clients.ecs, p.cluster, p.family)
+	switch {
+	case awsconn.Optional(env.Log, "Whether another migration is running", err):
+		return nil
+	case err != nil:
+		return awsconn.Explain(err)
+	case len(running) > 0:
+		return busyError(p.cluster, p.service, running[0])
+	}
+	return nil
+}
+
+func busyError(cluster, service, arn string) error {
+	return fmt.Errorf("a migration of %s is running already: %w; wait for it to end, or stop it: `aws ecs stop-task --cluster %s --task %s`",
+		service, &oneoff.BusyError{TaskARN: arn}, cluster, arn)
+}
+
+// SetImage sets the image of the migration, in any form that the input takes, and resolves it to its digest. The image must
+// exist. It changes nothing.
+func (p *Plan) SetImage(ctx context.Context, written string) error {
+	ref, err := image.Complete(written, p.base.Document.Image(p.container))
+	if err != nil {
+		return fmt.Errorf("image: %w", err)
+	}
+	resolved, err := p.clients.registry.Resolve(ctx, ref)
+	if err != nil {
+		return fmt.Errorf("image: %w", awsconn.Explain(err))
+	}
+	if want := p.platform(); len(resolved.Platforms) > 0 && !slices.ContainsFunc(resolved.Platforms, func(has string) bool { return strings.HasPrefix(has, want) }) {
+		return fmt.Errorf("image: %s is built for %s, but the task definition %s asks for %s", resolved.Reference, strings.Join(resolved.Platforms, ", "), p.base.Name(), want)
+	}
+	p.image = resolved.Reference
+	_, err = p.document()
+	return err
+}
+
+// platform returns the platform that the task definition asks for, in the notation of images.
+func (p *Plan) platform() string {
+	var platform struct {
+		Arch string `json:"cpuArchitecture"`
+		OS   string `json:"operatingSystemFamily"`
+	}
+	p.base.Document.Field("runtimePlatform", &platform)
+	switch {
+	case strings.HasPrefix(platform.OS, "WINDOWS"):
+		return "windows/amd64"
+	case platform.Arch == "ARM64":
+		return "linux/arm64"
+	}
+	return "linux/amd64"
+}
+
+// document renders the task definition of the migration.
+func (p *Plan) document() (taskdef.Document, error) {
+	d, err := p.base.Document.WithFamily(p.family).WithImage(p.container, p.image.String())
+	if err != nil {
+		return taskdef.Document{}, fmt.Errorf("container: %w", err)
+	}
+	return d.Registrable(), nil
+}
+
+// problems collects what is wrong.
+type problems []error
+
+func (p *problems) add(errs ...error) {
+	for _, err := range errs {
+		if err != nil {
+			*p = append(*p, err)
+		}
+	}
+}
+
+// err returns one error for all problems, or nil. Nothing was changed, so the outcome is Invalid unless the run was ended or
+// AWS could not be reached.
+func (p problems) err(ctx context.Context) error {
+	if len(p) == 0 {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("checking the migration: %w", context.Cause(ctx))
+	}
+	outcome, title := action.Invalid, fmt.Sprintf("%d problems; nothing was changed", len(p))
+	if len(p) == 1 {
+		title = "The migration cannot run; nothing was changed"
+	}
+	var busy *oneoff.BusyError
+	if errors.As(p[0], &busy) {
+		title = "Another migration of this service is running"
+	}
+	for _, err := range p {
+		if found := awsconn.Outcome(err); found == action.Unknown {
+			outcome = found
+		}
+	}
+	return &action.Error{Outcome: outcome, Title: title, Err: errors.Join(p...)}
+}
