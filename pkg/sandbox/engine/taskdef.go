@@ -316,6 +316,9 @@ func complete(raw map[string]json.RawMessage, d Definition) error {
 		var ports []map[string]json.RawMessage
 		if json.Unmarshal(c["portMappings"], &ports) == nil && len(ports) > 0 {
 			for _, p := range ports {
+				if p == nil {
+					return refuse("SerializationException", "portMappings has a null entry")
+				}
 				added := map[string]string{"protocol": `"tcp"`}
 				if d.NetworkMode == "awsvpc" && !isNull(p["containerPort"]) {
 					added["hostPort"] = string(p["containerPort"])
