@@ -13,6 +13,7 @@ import (
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/action/actiontest"
+	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
@@ -412,8 +413,8 @@ func TestUnknownFieldSurvives(t *testing.T) {
 
 // TestWrongInputChangesNothing looks at the journal: no call that changes anything, and a clear message.
 func TestWrongInputChangesNothing(t *testing.T) {
-	broken := filepath.Join(t.TempDir(), "broken.json")
-	if err := os.WriteFile(broken, []byte("{\n  \"family\": \"x\",\n}"), 0o600); err != nil {
+	cut := filepath.Join(t.TempDir(), "broken.json")
+	if err := os.WriteFile(cut, []byte("{\n  \"family\": \"x\",\n}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
@@ -428,10 +429,10 @@ func TestWrongInputChangesNothing(t *testing.T) {
 		{"no image reference", func(in *ecsdeploy.Inputs) { in.Image = "no such thing" }, []string{"image: "}},
 		{"blanked by GitHub", func(in *ecsdeploy.Inputs) { in.Image = "***.dkr.ecr.us-west-2.amazonaws.com/x@sha256:1" }, []string{"masked value"}},
 		{"unknown container", func(in *ecsdeploy.Inputs) { in.Container = "sidecar" }, []string{`no container "sidecar"; it has connect2-api`}},
-		{"broken JSON", func(in *ecsdeploy.Inputs) { in.TaskDefinition = broken }, []string{broken + ":3:1: "}},
+		{"broken JSON", func(in *ecsdeploy.Inputs) { in.TaskDefinition = cut }, []string{cut + ":3:1: "}},
 		{"missing file", func(in *ecsdeploy.Inputs) { in.TaskDefinition = "./missing.json" }, []string{"./missing.json"}},
 		{"unknown family", func(in *ecsdeploy.Inputs) { in.TaskDefinition = "missing" }, []string{`"missing" is neither a file nor a task definition`}},
-		{"several at once", func(in *ecsdeploy.Inputs) { in.TaskDefinition, in.Service = broken, "nobody" }, []string{broken + ":3:1: ", `no service "nobody"`}},
+		{"several at once", func(in *ecsdeploy.Inputs) { in.TaskDefinition, in.Service = cut, "nobody" }, []string{cut + ":3:1: ", `no service "nobody"`}},
 		{"a secret as a variable", func(in *ecsdeploy.Inputs) { in.Environment = map[string]string{"DATABASE_URL": "x"} }, []string{"DATABASE_URL from a secret"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -521,6 +522,129 @@ func TestUpdateDenied(t *testing.T) {
 		}
 		if got := s.mutations(); !slices.Equal(got, []string{"ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition"}) {
 			t.Errorf("changed by %v", got)
+		}
+	})
+}
+
+const broken = `{start: crash, after: 2s, exitCode: 1, logs: ["ModuleNotFoundError: No module named 'payments'"]}`
+
+// TestPutBackWithoutBreakerAndAPI has neither a circuit breaker nor the service-deployments API: the service is updated to
+// the version before.
+func TestPutBackWithoutBreakerAndAPI(t *testing.T) {
+	const scenario = `service: {healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s, circuitBreaker: false}
+faults: [{action: 'ecs:*Service*Deployment*', answer: deny}, {action: 'ecs:DescribeServiceRevisions', answer: deny}]
+`
+	at(t, scenario, func(t *testing.T, s *site) {
+		s.push("v2", broken)
+		out, err := s.deploy(inputs("v2"))
+		wantOutcome(t, out, err, action.RolledBack)
+		if name, running := s.primary(); name != family+":1" || running != 2 {
+			t.Errorf("the service runs %d tasks of %s", running, name)
+		}
+		want := []string{"ecs:RegisterTaskDefinition", "ecs:UpdateService", "ecs:UpdateService", "ecs:DeregisterTaskDefinition"}
+		if got := s.mutations(); !slices.Equal(got, want) {
+			t.Errorf("changed by %v, want %v", got, want)
+		}
+	})
+}
+
+// TestBreakerWithoutRollback is a breaker that stops a bad deployment and leaves it at that.
+func TestBreakerWithoutRollback(t *testing.T) {
+	at(t, "service: {healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s, rollback: false}\n", func(t *testing.T, s *site) {
+		s.push("v2", "{start: unhealthy}")
+		out, err := s.deploy(inputs("v2"))
+		wantOutcome(t, out, err, action.RolledBack)
+		if name, running := s.primary(); name != family+":1" || running != 2 {
+			t.Errorf("the service runs %d tasks of %s", running, name)
+		}
+	})
+}
+
+func TestExpiredCredentialsLeaveTheOutcomeUnknown(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.push("v2", "")
+		s.sb.ExpireCredentials(30 * time.Second)
+		out, err := s.deploy(inputs("v2"))
+		wantOutcome(t, out, err, action.Unknown)
+		if out.Outcome.ExitCode() != 6 || !strings.Contains(err.Error(), "expired") {
+			t.Errorf("exit %d: %v", out.Outcome.ExitCode(), err)
+		}
+	})
+}
+
+func TestTimeoutRollsBack(t *testing.T) {
+	at(t, "service: {healthInterval: 5s, gracePeriod: 7200, deregisterAfter: 5s}\n", func(t *testing.T, s *site) {
+		s.push("v2", "{start: slow, healthyAfter: 1h}")
+		in := inputs("v2")
+		in.Timeout = 3 * time.Minute
+		out, err := s.deploy(in)
+		wantOutcome(t, out, err, action.TimedOut)
+		if name, running := s.primary(); name != family+":1" || running != 2 {
+			t.Errorf("the service runs %d tasks of %s", running, name)
+		}
+	})
+}
+
+// TestNoTemplate renders the running revision where Terraform owns no template.
+func TestNoTemplate(t *testing.T) {
+	at(t, "service: {healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s, template: false}\n", func(t *testing.T, s *site) {
+		s.push("v2", "")
+		s.mustDeploy("v2")
+		if name, _ := s.primary(); name != family+":2" {
+			t.Errorf("the service is at %s", name)
+		}
+	})
+}
+
+// TestTemplateThatCannotBeRead stops: going on with the running revision would deploy old settings without a word.
+func TestTemplateThatCannotBeRead(t *testing.T) {
+	at(t, fast+"faults: [{action: 'ecs:DescribeTaskDefinition', answer: unavailable, skip: 1}]\n", func(t *testing.T, s *site) {
+		s.push("v2", "")
+		out, err := s.deploy(inputs("v2"))
+		wantOutcome(t, out, err, action.Invalid)
+		if got := s.mutations(); len(got) != 0 {
+			t.Errorf("changed by %v", got)
+		}
+	})
+}
+
+// TestImageKnownLater prepares before the image is pushed, as a release does.
+func TestImageKnownLater(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		conn, err := awsconn.Connect(t.Context(), s.env, awsconn.Inputs{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := ecsdeploy.Prepare(t.Context(), s.env, conn, inputs(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.SetImage(t.Context(), "v2"); action.OutcomeOf(err) != action.Invalid {
+			t.Errorf("an image that is not there yet: %v", err)
+		}
+		digest := s.push("v2", "")
+		if err := d.SetImage(t.Context(), "@"+digest); err != nil {
+			t.Fatal(err)
+		}
+		out, err := d.Execute(t.Context())
+		if err != nil || out.Digest != digest {
+			t.Errorf("got %+v, %v", out, err)
+		}
+	})
+}
+
+// TestRevisionAsItIs deploys a registered revision that is named, without registering another.
+func TestRevisionAsItIs(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.push("v2", "")
+		s.mustDeploy("v2")
+		s.fresh()
+		in := inputs("")
+		in.TaskDefinition = family + ":1"
+		out, err := s.deploy(in)
+		wantOutcome(t, out, err, action.Succeeded)
+		if name, _ := s.primary(); name != family+":1" || s.calls("ecs:RegisterTaskDefinition") != 1 {
+			t.Errorf("the service is at %s after %v", name, s.mutations())
 		}
 	})
 }

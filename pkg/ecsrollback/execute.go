@@ -20,7 +20,7 @@ import (
 func (r *Rollback) Execute(ctx context.Context) (Outputs, error) {
 	out := Outputs{PreviousTaskDefinitionARN: r.before.TaskDefinition, Digest: r.digest}
 	if r.revision != nil {
-		out.TaskDefinitionARN = r.revision.ARN
+		out.TaskDefinitionARN = r.revision.ARN // the dry run's as well
 	}
 	r.tellPlan()
 	switch {
@@ -43,8 +43,8 @@ func (r *Rollback) goBack(ctx context.Context, out Outputs) (Outputs, error) {
 		if err := r.registerCopy(ctx); err != nil {
 			return out, awsconn.Explain(err)
 		}
-		out.TaskDefinitionARN = r.revision.ARN
 	}
+	out.TaskDefinitionARN, out.Digest = r.revision.ARN, r.digest
 	target, err := rollout.Start(ctx, r.client, r.in.Cluster, r.in.Service, r.before, r.revision.ARN)
 	if err != nil {
 		outcome := awsconn.OutcomeAfterChange(err)

@@ -84,7 +84,7 @@ func (f *follower) watch(ctx context.Context, s Snapshot) {
 	before := f.result.Cause
 	f.result.Cause = f.options.Judge(ctx, s, f.result.Failed)
 	if f.result.Cause.Cause != "" && f.result.Cause.Cause != before.Cause {
-		f.tell(KindNote, "cause: "+f.result.Cause.Cause)
+		f.tell(KindCause, f.result.Cause.Cause)
 		f.certain = time.Now()
 	}
 }

@@ -16,6 +16,7 @@ const (
 	KindProgress Kind = "progress" // task counts have changed
 	KindState    Kind = "state"    // the deployment is in another State now
 	KindTask     Kind = "task"     // a task of this deployment has failed
+	KindCause    Kind = "cause"    // why tasks fail, as Options.Judge sees it
 	KindNote     Kind = "note"     // what this program does or knows
 	KindWarning  Kind = "warning"  // the same, where somebody should look
 )
@@ -68,6 +69,9 @@ func counts(t Target, s Snapshot) string {
 		if d.ID != t.ID {
 			old += d.Running
 		}
+	}
+	if own.Desired == 0 && own.Running == 0 && old > 0 {
+		return fmt.Sprintf("no new tasks, %d old running", old)
 	}
 	parts := []string{fmt.Sprintf("%d of %d new tasks running", own.Running, max(own.Desired, own.Running))}
 	if own.Pending > 0 {

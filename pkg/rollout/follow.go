@@ -170,6 +170,11 @@ func (f *follower) take(s Snapshot) Verdict {
 	if verdict.State == RollingBack {
 		f.seen.RollingBack = true
 	}
+	if verdict.State != f.result.Verdict.State {
+		f.changed = time.Now()
+		f.openStep(verdict.State)
+		f.notify(Event{Kind: KindState, At: s.At, Text: stateText(f.target, verdict), State: verdict.State})
+	}
 	since := f.target.Created
 	if since.IsZero() {
 		since = f.result.Started
@@ -182,11 +187,6 @@ func (f *follower) take(s Snapshot) Verdict {
 	if line := counts(f.target, s); line != "" && line != f.lastCount {
 		f.changed, f.lastCount = time.Now(), line
 		f.notify(Event{Kind: KindProgress, At: s.At, Text: line, State: verdict.State})
-	}
-	if verdict.State != f.result.Verdict.State {
-		f.changed = time.Now()
-		f.openStep(verdict.State)
-		f.notify(Event{Kind: KindState, At: s.At, Text: stateText(f.target, verdict), State: verdict.State})
 	}
 	f.result.Verdict, f.result.Last, f.result.Serving = verdict, s, s.TaskDefinition
 	return verdict

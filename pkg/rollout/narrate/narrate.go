@@ -50,6 +50,7 @@ func (n *Narrator) notify(e rollout.Event) {
 		n.log.Eventf("%s", e.Text)
 	case rollout.KindWarning:
 		n.log.Eventf("! %s", e.Text)
+	case rollout.KindCause: // told with its evidence already
 	case rollout.KindTask:
 		n.log.Eventf("✗ %s", diagnose.Redact(e.Text))
 	default:

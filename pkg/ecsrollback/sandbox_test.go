@@ -1,0 +1,324 @@
+package ecsrollback_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/action/actiontest"
+	"github.com/org/connect2/v2/pkg/ecsdeploy"
+	"github.com/org/connect2/v2/pkg/ecsrollback"
+	"github.com/org/connect2/v2/pkg/sandbox"
+	"github.com/org/connect2/v2/pkg/sandbox/engine"
+)
+
+const (
+	cluster    = "connect2-api-cluster-dev"
+	service    = "connect2-api-service-dev"
+	family     = "connect2-api-dev"
+	repository = "connect2-api-dev"
+
+	fast = "service: {healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s, releases: [v1, v2, v3]}\n"
+)
+
+// site is a sandbox with a terminal in front of it.
+type site struct {
+	t   *testing.T
+	sb  *sandbox.Sandbox
+	env *action.Env
+	log *actiontest.Recorder
+}
+
+// at runs a test in a bubble where the sandbox and the action share one clock.
+func at(t *testing.T, scenario string, test func(t *testing.T, s *site)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		parsed, err := sandbox.ParseScenario([]byte(scenario))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &site{t: t, sb: sandbox.New(sandbox.Options{Scenario: parsed})}
+		s.fresh()
+		test(t, s)
+	})
+}
+
+func (s *site) fresh() {
+	s.env, s.log = actiontest.NewTestEnv(s.t, s.sb.Environ())
+	s.env.Transport = s.sb.Transport()
+}
+
+func (s *site) push(tag string, behaviour *engine.Behaviour) {
+	s.t.Helper()
+	img, err := sandbox.NewImage(tag, behaviour)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := s.sb.Push(repository, tag, img); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func inputs(to string) ecsrollback.Inputs {
+	return ecsrollback.Inputs{Cluster: cluster, Service: service, To: to, Timeout: 30 * time.Minute, Reason: "checkout fails (see #12)"}
+}
+
+// rollback rolls back with a new terminal.
+func (s *site) rollback(in ecsrollback.Inputs) (ecsrollback.Outputs, error) {
+	s.fresh()
+	return ecsrollback.Run(s.t.Context(), s.env, in)
+}
+
+// deploy begins a deployment and does not wait for it.
+func (s *site) deploy(image string, wait bool) {
+	s.t.Helper()
+	env, _ := actiontest.NewTestEnv(s.t, s.sb.Environ())
+	env.Transport = s.sb.Transport()
+	in := ecsdeploy.Inputs{Cluster: cluster, Service: service, Image: image, Wait: wait, Timeout: 30 * time.Minute}
+	if _, err := ecsdeploy.Run(s.t.Context(), env, in); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// primary returns the revision that the service is at, and its number of running tasks.
+func (s *site) primary() (name string, running int) {
+	s.sb.Inspect(func(e *engine.Engine) {
+		c, err := e.Cluster(cluster)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		found := c.Service(service)
+		running = found.Counts().Running
+		definition := found.Deployments[0].Revision.Spec.Definition.ARN
+		name = definition[strings.LastIndexByte(definition, '/')+1:]
+	})
+	return name, running
+}
+
+func (s *site) wantAt(want string) {
+	s.t.Helper()
+	if name, running := s.primary(); name != family+":"+want || running != 2 {
+		s.t.Errorf("the service runs %d tasks of %s, want 2 of :%s", running, name, want)
+	}
+}
+
+func (s *site) mutations() []string {
+	var names []string
+	for _, entry := range s.sb.Journal() {
+		if entry.Mutating && entry.OK() {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
+}
+
+func wantOutcome(t *testing.T, got ecsrollback.Outputs, err error, want action.Outcome) {
+	t.Helper()
+	outcome := got.Outcome
+	if err != nil {
+		outcome = action.OutcomeOf(err)
+	}
+	if outcome != want {
+		t.Fatalf("outcome %s, want %s: %v", outcome, want, err)
+	}
+}
+
+func TestPrevious(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		out, err := s.rollback(inputs(""))
+		wantOutcome(t, out, err, action.Succeeded)
+		s.wantAt("2")
+		if !out.Changed || !strings.HasSuffix(out.TaskDefinitionARN, ":2") || !strings.HasSuffix(out.PreviousTaskDefinitionARN, ":3") || out.Digest == "" {
+			t.Errorf("outputs %+v", out)
+		}
+		if got := s.mutations(); !slices.Equal(got, []string{"ecs:UpdateService", "ecs:TagResource"}) {
+			t.Errorf("changed by %v", got)
+		}
+		var tags string
+		s.sb.Inspect(func(e *engine.Engine) {
+			c, _ := e.Cluster(cluster)
+			text, _ := json.Marshal(c.Service(service).Tags)
+			tags = string(text)
+		})
+		if !strings.Contains(tags, "checkout fails _see _12_") {
+			t.Errorf("the reason is not kept: %s", tags)
+		}
+		for _, part := range []string{"checkout fails", "runs now", "(the target)"} {
+			if !strings.Contains(s.log.Summary(), part) {
+				t.Errorf("the summary lacks %q:\n%s", part, s.log.Summary())
+			}
+		}
+	})
+}
+
+// TestTwoInARow holds that a second rollback does not return to the bad release.
+func TestTwoInARow(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		if _, err := s.rollback(inputs("previous")); err != nil {
+			t.Fatal(err)
+		}
+		before := len(s.mutations())
+		out, err := s.rollback(inputs("previous"))
+		wantOutcome(t, out, err, action.Invalid)
+		if len(s.mutations()) != before {
+			t.Errorf("changed by %v", s.mutations()[before:])
+		}
+		s.wantAt("2")
+		failure := err.Error()
+		if !strings.Contains(failure, "came back by a rollback from "+family+":3") {
+			t.Errorf("told as %v", err)
+		}
+		out, err = s.rollback(inputs("1"))
+		wantOutcome(t, out, err, action.Succeeded)
+		s.wantAt("1")
+	})
+}
+
+// TestAfterABreaker holds the same where ECS has put the version before back.
+func TestAfterABreaker(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.push("v4", &engine.Behaviour{Start: engine.Unhealthy})
+		env, _ := actiontest.NewTestEnv(t, s.sb.Environ())
+		env.Transport = s.sb.Transport()
+		in := ecsdeploy.Inputs{Cluster: cluster, Service: service, Image: "v4", Wait: true, Timeout: time.Hour}
+		if _, err := ecsdeploy.Run(t.Context(), env, in); action.OutcomeOf(err) != action.RolledBack {
+			t.Fatalf("the bad release: %v", err)
+		}
+		before := len(s.mutations())
+		out, err := s.rollback(inputs(""))
+		wantOutcome(t, out, err, action.Invalid)
+		if len(s.mutations()) != before {
+			t.Errorf("changed by %v", s.mutations()[before:])
+		}
+		s.wantAt("3")
+	})
+}
+
+func TestStopsADeploymentInProgress(t *testing.T) {
+	for _, denied := range []bool{false, true} {
+		scenario := fast
+		if denied {
+			scenario += "faults: [{action: 'ecs:StopServiceDeployment', answer: deny}]\n"
+		}
+		at(t, scenario, func(t *testing.T, s *site) {
+			s.push("v4", nil)
+			s.deploy("v4", false)
+			time.Sleep(30 * time.Second)
+			out, err := s.rollback(inputs(""))
+			wantOutcome(t, out, err, action.Succeeded)
+			s.wantAt("3")
+			if stopped := slices.Contains(s.mutations(), "ecs:StopServiceDeployment"); stopped == denied {
+				t.Errorf("denied %v, yet stopped %v", denied, stopped)
+			}
+			if !out.Changed || !strings.HasSuffix(out.TaskDefinitionARN, ":3") {
+				t.Errorf("outputs %+v", out)
+			}
+		})
+	}
+}
+
+// TestInactiveRevision goes back to a revision that was deregistered: its content is registered anew. Going on from there
+// does not flip either.
+func TestInactiveRevision(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.sb.Inspect(func(e *engine.Engine) {
+			td, err := e.TaskDefinition(family + ":2")
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.DeregisterTaskDefinition(td)
+		})
+		out, err := s.rollback(inputs(""))
+		wantOutcome(t, out, err, action.Succeeded)
+		s.wantAt("4")
+		if !slices.Contains(s.mutations(), "ecs:RegisterTaskDefinition") {
+			t.Errorf("changed by %v", s.mutations())
+		}
+		out, err = s.rollback(inputs(""))
+		wantOutcome(t, out, err, action.Invalid)
+		s.wantAt("4")
+	})
+}
+
+func TestDryRun(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		in := inputs("")
+		in.DryRun = true
+		out, err := s.rollback(in)
+		wantOutcome(t, out, err, action.Succeeded)
+		if len(s.mutations()) != 0 || out.Changed {
+			t.Errorf("changed by %v", s.mutations())
+		}
+		told := s.log.Text() + s.log.Summary()
+		if !strings.Contains(told, family+":2 is the newest version that succeeded") {
+			t.Errorf("told\n%s", told)
+		}
+	})
+}
+
+func TestWrongInput(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*ecsrollback.Inputs)
+		want   string
+	}{
+		{"unknown service", func(in *ecsrollback.Inputs) { in.Service = "nobody" }, `no service "nobody"`},
+		{"unknown cluster", func(in *ecsrollback.Inputs) { in.Cluster = "nowhere" }, `no cluster "nowhere"`},
+		{"unknown revision", func(in *ecsrollback.Inputs) { in.To = "99" }, "no task definition " + family + ":99"},
+		{"nonsense", func(in *ecsrollback.Inputs) { in.To = "yesterday" }, `"yesterday" is no revision number`},
+		{"unknown digest", func(in *ecsrollback.Inputs) { in.To = "sha256:" + strings.Repeat("ab", 32) }, "no deployment that succeeded"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			at(t, fast, func(t *testing.T, s *site) {
+				in := inputs("")
+				test.change(&in)
+				out, err := s.rollback(in)
+				wantOutcome(t, out, err, action.Invalid)
+				if !strings.Contains(err.Error(), test.want) || len(s.mutations()) != 0 {
+					t.Errorf("got %v after %v", err, s.mutations())
+				}
+			})
+		})
+	}
+}
+
+// TestWithoutHistory holds that previous asks where to go if the history may not be read, and that a named version works.
+func TestWithoutHistory(t *testing.T) {
+	at(t, fast+"faults: [{action: 'ecs:*Service*Deployments', answer: deny}]\n", func(t *testing.T, s *site) {
+		out, err := s.rollback(inputs(""))
+		wantOutcome(t, out, err, action.Invalid)
+		if len(s.mutations()) != 0 {
+			t.Errorf("changed by %v", s.mutations())
+		}
+		out, err = s.rollback(inputs("2"))
+		wantOutcome(t, out, err, action.Succeeded)
+		s.wantAt("2")
+	})
+}
+
+// TestInterruptLeavesTheRollback holds that a cancelled rollback is not itself rolled back to the bad release.
+func TestInterruptLeavesTheRollback(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer time.AfterFunc(25*time.Second, cancel).Stop()
+		out, err := ecsrollback.Run(ctx, s.env, inputs(""))
+		wantOutcome(t, out, err, action.Cancelled)
+		time.Sleep(10 * time.Minute)
+		s.wantAt("2")
+	})
+}
+
+func TestAlreadyThere(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		out, err := s.rollback(inputs("3"))
+		wantOutcome(t, out, err, action.NoChange)
+		if len(s.mutations()) != 0 {
+			t.Errorf("changed by %v", s.mutations())
+		}
+	})
+}
