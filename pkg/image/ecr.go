@@ -47,7 +47,7 @@ type Registries struct {
 func NewRegistries(cfg aws.Config, transport http.RoundTripper) *Registries {
 	own := ecr.NewFromConfig(cfg)
 	r := &Registries{
-		Transport: transport,
+		Transport: forUploads(transport),
 		ECR: func(region string) ECR {
 			if region == "" || region == cfg.Region {
 				return own

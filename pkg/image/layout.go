@@ -163,10 +163,12 @@ func readNode(ctx context.Context, from contents, d v1.Descriptor, platform stri
 		n.layers = append(n.layers, layer{Blob: b})
 	}
 	if doc.Config.MediaType.IsConfig() {
-		if d.Platform != nil {
-			n.platform = d.Platform.String()
-		} else if config, err := readAll(ctx, n.config); err == nil {
-			_, n.platform, _ = configOf(config)
+		config, err := readAll(ctx, n.config)
+		if err == nil {
+			_, n.platform, err = configOf(config)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("configuration %s of manifest %s: %w", doc.Config.Digest, d.Digest, err)
 		}
 		if err := checkPlatform(platform, n.platform); err != nil {
 			return nil, err

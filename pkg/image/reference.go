@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // DockerHub is the registry of a reference that names none, as every container runtime reads it.
@@ -20,10 +21,10 @@ type Reference struct {
 }
 
 var (
-	repositoryForm = regexp.MustCompile(`^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$`)
-	tagForm        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
-	digestForm     = regexp.MustCompile(`^(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$`)
-	hostForm       = regexp.MustCompile(`^(?:[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)*(?::[0-9]{1,5})?$|^\[[0-9a-fA-F:]+\](?::[0-9]{1,5})?$`)
+	repositoryForm = lazyregexp.New(`^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$`)
+	tagForm        = lazyregexp.New(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+	digestForm     = lazyregexp.New(`^(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$`)
+	hostForm       = lazyregexp.New(`^(?:[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)*(?::[0-9]{1,5})?$|^\[[0-9a-fA-F:]+\](?::[0-9]{1,5})?$`)
 )
 
 // Name returns the reference without tag and digest.
@@ -174,7 +175,7 @@ type ECRHost struct {
 // The host forms of private ECR: ACCOUNT.dkr.ecr[-fips].REGION.SUFFIX, and ACCOUNT.dkr-ecr[-fips].REGION.SUFFIX with IPv6. The
 // suffixes are those of the partitions in the AWS SDK's endpoint rules.
 var (
-	ecrForm     = regexp.MustCompile(`^([0-9]{12})\.dkr([.-])ecr(-fips)?\.([a-z0-9-]+)\.([a-z0-9.-]+)$`)
+	ecrForm     = lazyregexp.New(`^([0-9]{12})\.dkr([.-])ecr(-fips)?\.([a-z0-9-]+)\.([a-z0-9.-]+)$`)
 	ecrSuffixes = map[string]bool{ // suffix: whether it is of the dual-stack form
 		"amazonaws.com": false, "amazonaws.com.cn": false, "amazonaws.eu": false,
 		"c2s.ic.gov": false, "sc2s.sgov.gov": false, "cloud.adc-e.uk": false, "csp.hci.ic.gov": false,

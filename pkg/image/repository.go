@@ -46,28 +46,11 @@ type Repository struct {
 
 // Repository returns the repository that a reference names. Credentials are asked for when the first request needs them.
 func (rs *Registries) Repository(ref Reference) (*Repository, error) {
-	r := &Repository{Registry: ref.Registry, Name: ref.Repository, ECR: rs.IsECR(ref.Registry), observe: rs.Observe}
-	if r.observe == nil {
-		r.observe = func(Event) {}
-	}
-	base := rs.Transport
-	if base == nil {
-		base = networkTransport()
-	}
-	r.base = url.URL{Scheme: "https", Host: ref.Registry}
-	switch {
-	case rs.atEndpoint(ref.Registry):
-		r.base.Scheme = rs.Endpoint.Scheme
-	case isLoopback(ref.Registry):
-		r.base.Scheme = "http"
-	}
-	if r.ECR {
+	if rs.IsECR(ref.Registry) {
 		client, _ := rs.ecrFor(ref.Registry)
-		r.token = &ecrToken{client: client, mask: rs.Mask}
-		r.http = &http.Client{Transport: base}
-		return r, nil
+		return rs.ecrRepository(ref, client)
 	}
-
+	r, base := rs.bare(ref)
 	host := ref.Registry
 	if host == DockerHub {
 		host = name.DefaultRegistry
@@ -90,6 +73,34 @@ func (rs *Registries) Repository(ref Reference) (*Repository, error) {
 		scope: "repository:" + ref.Repository + ":",
 	}}
 	return r, nil
+}
+
+// ecrRepository returns a repository of the ECR registry that client can log in to.
+func (rs *Registries) ecrRepository(ref Reference, client ECR) (*Repository, error) {
+	r, base := rs.bare(ref)
+	r.ECR = true
+	r.token = &ecrToken{client: client, mask: rs.Mask}
+	r.http = &http.Client{Transport: base}
+	return r, nil
+}
+
+// bare returns a repository without login, and what carries its requests.
+func (rs *Registries) bare(ref Reference) (*Repository, http.RoundTripper) {
+	r := &Repository{Registry: ref.Registry, Name: ref.Repository, observe: rs.Observe}
+	if r.observe == nil {
+		r.observe = func(Event) {}
+	}
+	r.base = url.URL{Scheme: "https", Host: ref.Registry}
+	switch {
+	case rs.atEndpoint(ref.Registry):
+		r.base.Scheme = rs.Endpoint.Scheme
+	case isLoopback(ref.Registry):
+		r.base.Scheme = "http"
+	}
+	if rs.Transport != nil {
+		return r, rs.Transport
+	}
+	return r, networkTransport()
 }
 
 // Ref returns the reference of a tag or digest in the repository.
@@ -222,9 +233,13 @@ func (r *Repository) upload(ctx context.Context, b Blob, from string) (mounted b
 		if from != "" {
 			start += "?" + url.Values{"mount": {b.Digest.String()}, "from": {from}}.Encode()
 		}
-		res, err := r.send(ctx, http.MethodPost, start, nil, nil, http.StatusAccepted, http.StatusCreated)
-		if err != nil {
+		var res *http.Response
+		err := r.retry(ctx, "beginning it", func() (err error) {
+			res, err = r.send(ctx, http.MethodPost, start, nil, nil, http.StatusAccepted, http.StatusCreated)
 			return err
+		})
+		if err != nil {
+			return fatal{err}
 		}
 		res.Body.Close()
 		if mounted = res.StatusCode == http.StatusCreated && from != ""; mounted {
@@ -264,12 +279,20 @@ func (r *Repository) upload(ctx context.Context, b Blob, from string) (mounted b
 		query := commit.Query()
 		query.Set("digest", b.Digest.String())
 		commit.RawQuery = query.Encode()
-		res, err = r.send(ctx, http.MethodPut, commit.String(), nil, nil, http.StatusCreated, http.StatusNoContent, http.StatusOK)
+		err = r.retry(ctx, "completing it", func() error {
+			res, err := r.send(ctx, http.MethodPut, commit.String(), nil, nil, http.StatusCreated, http.StatusNoContent, http.StatusOK)
+			if throttled(err) { // it was not looked at: everything sent is still there
+				return err
+			}
+			if err != nil {
+				return fatal{err}
+			}
+			return res.Body.Close()
+		})
 		if err != nil {
 			r.sent.Add(-b.Size)
-			return err
 		}
-		return res.Body.Close()
+		return err
 	})
 	return mounted, err
 }

@@ -120,6 +120,12 @@ func denied(err error) bool {
 	return errors.As(err, &refusal) && (refusal.Status == http.StatusForbidden || refusal.Status == http.StatusUnauthorized)
 }
 
+// throttled says whether the registry refused a request for coming too soon.
+func throttled(err error) bool {
+	var refusal *RegistryError
+	return errors.As(err, &refusal) && refusal.Status == http.StatusTooManyRequests
+}
+
 // fatal marks an error that trying again does not help.
 type fatal struct{ error }
 

@@ -1,0 +1,193 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"github.com/org/connect2/v2/pkg/awsconn"
+)
+
+// RepositoryName is what a person wrote for a repository, taken apart.
+type RepositoryName struct {
+	Host    string // of a URI, else empty
+	Name    string
+	Account string // 12 digits, of an ARN or an ECR host, else empty
+	Region  string // of an ARN or an ECR host, else empty
+}
+
+// ParseRepositoryName reads a repository's name, its URI (HOST/NAME) or its ARN.
+func ParseRepositoryName(s string) (RepositoryName, error) {
+	if strings.HasPrefix(s, "arn:") {
+		a, err := arn.Parse(s)
+		name, ok := strings.CutPrefix(a.Resource, "repository/")
+		if err != nil || !ok || a.Service != "ecr" || !repositoryForm.MatchString(name) {
+			return RepositoryName{}, fmt.Errorf("%q is no ARN of an ECR repository (arn:aws:ecr:REGION:ACCOUNT:repository/NAME)", s)
+		}
+		return RepositoryName{Name: name, Account: a.AccountID, Region: a.Region}, nil
+	}
+	host, name, ok := strings.Cut(s, "/")
+	if !ok || !looksLikeHost(host) {
+		host, name = "", s
+	}
+	switch {
+	case strings.Contains(name, "@"):
+		return RepositoryName{}, fmt.Errorf("%q names an image: leave out the digest after the repository", s)
+	case strings.Contains(name, ":"):
+		return RepositoryName{}, fmt.Errorf("%q names an image: give its tag as a tag, not with the repository", s)
+	case host != "" && !hostForm.MatchString(host):
+		return RepositoryName{}, fmt.Errorf("%q: %q is no registry host", s, host)
+	case len(name) > 255 || !repositoryForm.MatchString(name):
+		return RepositoryName{}, fmt.Errorf("%q is no repository name (lower-case letters, digits and single ., _, - inside, parts joined by /)", name)
+	}
+	at, _ := ParseECRHost(host)
+	return RepositoryName{Host: host, Name: name, Account: at.Account, Region: at.Region}, nil
+}
+
+// Destination is a repository to push to, with what ECR says about it.
+type Destination struct {
+	*Repository        // nil while the repository does not exist and is to be created
+	Name        string // of the repository
+	URI         string // HOST/NAME; empty while it does not exist
+	Missing     bool   // ECR has no such repository
+	created     bool   // by us, a moment ago: nothing is in it
+	Rules       TagRules
+
+	registries *Registries
+	client     ECR // nil where the registry is not ECR
+	registryID *string
+}
+
+// TagRules are a repository's rules on moving tags.
+type TagRules struct {
+	Immutable  bool     // tags do not move…
+	Exceptions []string // …but those that match one of these do; the other way round where Immutable is false. * is any text
+}
+
+// Movable says whether a tag that exists may be moved to another image.
+func (t TagRules) Movable(tag string) bool {
+	for _, pattern := range t.Exceptions {
+		if wildcard(pattern, tag) {
+			return t.Immutable
+		}
+	}
+	return !t.Immutable
+}
+
+// wildcard matches s against a pattern in which each * stands for any text.
+func wildcard(pattern, s string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == s
+	}
+	first, last := parts[0], parts[len(parts)-1]
+	if !strings.HasPrefix(s, first) || len(s) < len(first)+len(last) || !strings.HasSuffix(s, last) {
+		return false
+	}
+	s = s[len(first) : len(s)-len(last)]
+	for _, part := range parts[1 : len(parts)-1] {
+		i := strings.Index(s, part)
+		if i < 0 {
+			return false
+		}
+		s = s[i+len(part):]
+	}
+	return true
+}
+
+// Destination looks up the repository that a name, URI or ARN names. A name or an ARN, and a URI on ECR, is asked of ECR's
+// API; a repository that ECR does not have comes back as Missing, not as an error. Repositories of other registries are
+// taken as they are, since most make them on push.
+func (rs *Registries) Destination(ctx context.Context, name string) (*Destination, error) {
+	at, err := ParseRepositoryName(name)
+	if err != nil {
+		return nil, err
+	}
+	d := &Destination{Name: at.Name, registries: rs}
+	if at.Host != "" && !rs.IsECR(at.Host) {
+		d.URI = at.Host + "/" + at.Name
+		d.Repository, err = rs.Repository(Reference{Registry: at.Host, Repository: at.Name})
+		return d, err
+	}
+	if rs.ECR == nil {
+		return nil, fmt.Errorf("repository %q: there is no connection to AWS", name)
+	}
+	d.client = rs.ECR(at.Region)
+	if at.Account != "" {
+		d.registryID = aws.String(at.Account)
+	}
+	out, err := d.client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{RegistryId: d.registryID, RepositoryNames: []string{at.Name}})
+	var missing *ecrtypes.RepositoryNotFoundException
+	switch {
+	case errors.As(err, &missing):
+		d.Missing = true
+		return d, nil
+	case awsconn.IsDenied(err) && at.Host != "":
+		// AWS documents a push policy without this permission. The URI is all that is needed; what is lost is the early look
+		// at the rules on tags.
+		rs.remark("whether tags may move is not known before the push (%v)", awsconn.Explain(err))
+		d.URI = at.Host + "/" + at.Name
+		d.Repository, err = rs.Repository(Reference{Registry: at.Host, Repository: at.Name})
+		return d, err
+	case awsconn.IsDenied(err):
+		return nil, fmt.Errorf("looking up the repository %s: %w; without that permission give the repository's URI", name, awsconn.Explain(err))
+	case err != nil:
+		return nil, fmt.Errorf("looking up the repository %s: %w", name, awsconn.Explain(err))
+	case len(out.Repositories) == 0:
+		return nil, fmt.Errorf("looking up the repository %s: ECR answered neither a repository nor an error", name)
+	}
+	return d, d.take(out.Repositories[0])
+}
+
+// Create makes the repository, with the registry's defaults. One that somebody else has made meanwhile is as good.
+func (d *Destination) Create(ctx context.Context) error {
+	out, err := d.client.CreateRepository(ctx, &ecr.CreateRepositoryInput{RegistryId: d.registryID, RepositoryName: aws.String(d.Name)})
+	var exists *ecrtypes.RepositoryAlreadyExistsException
+	switch {
+	case errors.As(err, &exists):
+		there, err := d.client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{RegistryId: d.registryID, RepositoryNames: []string{d.Name}})
+		if err != nil {
+			return fmt.Errorf("looking up the repository %s: %w", d.Name, awsconn.Explain(err))
+		}
+		if len(there.Repositories) == 0 {
+			return fmt.Errorf("ECR says that the repository %s exists, and does not list it", d.Name)
+		}
+		return d.take(there.Repositories[0])
+	case err != nil:
+		return fmt.Errorf("creating the repository %s: %w", d.Name, awsconn.Explain(err))
+	case out.Repository == nil:
+		return fmt.Errorf("creating the repository %s: ECR answered without it", d.Name)
+	}
+	d.created = true
+	return d.take(*out.Repository)
+}
+
+// fresh says whether the repository cannot have anything yet.
+func (d *Destination) fresh() bool { return d.created }
+
+// take notes what ECR says about the repository. Its URI is the only source of the registry's host.
+func (d *Destination) take(r ecrtypes.Repository) error {
+	ref, err := ParseReference(aws.ToString(r.RepositoryUri))
+	if err != nil {
+		return fmt.Errorf("the URI that ECR gives for the repository %s: %w", d.Name, err)
+	}
+	d.URI, d.Missing = ref.Name(), false
+	d.Rules.Immutable = strings.HasPrefix(string(r.ImageTagMutability), "IMMUTABLE")
+	for _, f := range r.ImageTagMutabilityExclusionFilters {
+		d.Rules.Exceptions = append(d.Rules.Exceptions, aws.ToString(f.Filter))
+	}
+	d.Repository, err = d.registries.ecrRepository(ref, d.client)
+	return err
+}
+
+func (rs *Registries) remark(format string, args ...any) {
+	if rs.Observe != nil {
+		rs.Observe(Event{Kind: Remarked, Text: fmt.Sprintf(format, args...)})
+	}
+}
