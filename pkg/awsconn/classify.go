@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"net"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // Kind sorts what AWS answered, or did not, by what has to be done about it.
@@ -43,13 +44,13 @@ type facts struct {
 }
 
 var (
-	operationText = regexp.MustCompile(`operation error ([^:]+): ([A-Za-z0-9]+),`)
-	statusText    = regexp.MustCompile(`StatusCode: (\d+)`)
-	requestIDText = regexp.MustCompile(`RequestID: ([A-Za-z0-9-]+)`)
-	apiErrorText  = regexp.MustCompile(`(?s)(?:api error |RequestID: [^,]*, (?:HostID: [^,]*, )?)([A-Z][A-Za-z0-9]+)(?:: (.*))?$`)
-	cliErrorText  = regexp.MustCompile(`(?s)An error occurred \(([A-Za-z0-9.]+)\) when calling the ([A-Za-z0-9]+) operation[^:]*: (.*)$`)
+	operationText = lazyregexp.New(`operation error ([^:]+): ([A-Za-z0-9]+),`)
+	statusText    = lazyregexp.New(`StatusCode: (\d+)`)
+	requestIDText = lazyregexp.New(`RequestID: ([A-Za-z0-9-]+)`)
+	apiErrorText  = lazyregexp.New(`(?s)(?:api error |RequestID: [^,]*, (?:HostID: [^,]*, )?)([A-Z][A-Za-z0-9]+)(?:: (.*))?$`)
+	cliErrorText  = lazyregexp.New(`(?s)An error occurred \(([A-Za-z0-9.]+)\) when calling the ([A-Za-z0-9]+) operation[^:]*: (.*)$`)
 	// Last resort, for text that other programs made of an AWS error: only names that cannot be a word of prose.
-	exceptionText = regexp.MustCompile(`(?s)\b([A-Z][A-Za-z0-9]*(?:Exception|TokenId|Token|AccessDenied)): (.*)$`)
+	exceptionText = lazyregexp.New(`(?s)\b([A-Z][A-Za-z0-9]*(?:Exception|TokenId|Token|AccessDenied)): (.*)$`)
 )
 
 func factsOf(err error) facts {

@@ -3,8 +3,9 @@ package awsconn
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // PolicyType names the kind of policy that decided a denial, in IAM's own terms.
@@ -35,10 +36,10 @@ type Denial struct {
 
 var (
 	// The sentence is the same in every service; what follows the action is optional and grew over the years.
-	denialSentence = regexp.MustCompile(`(?i)(?:User: (\S+) is )?not authorized to perform:? ([a-z0-9-]+:[A-Za-z0-9*]+)` +
+	denialSentence = lazyregexp.New(`(?i)(?:User: (\S+) is )?not authorized to perform:? ([a-z0-9-]+:[A-Za-z0-9*]+)` +
 		`(?: on (?:the )?resources?: ?(\S+))?`)
-	implicitDeny = regexp.MustCompile(`(?i)^[ ,]*because no (.+?) allows the [a-z0-9-]+:[A-Za-z0-9*]+ action(?:: ?(arn:\S+))?`)
-	explicitDeny = regexp.MustCompile(`(?i)^[ ,]*with an explicit deny in (?:an? |the )?([A-Za-z -]+?(?:policy|boundary))(?: transitively` +
+	implicitDeny = lazyregexp.New(`(?i)^[ ,]*because no (.+?) allows the [a-z0-9-]+:[A-Za-z0-9*]+ action(?:: ?(arn:\S+))?`)
+	explicitDeny = lazyregexp.New(`(?i)^[ ,]*with an explicit deny in (?:an? |the )?([A-Za-z -]+?(?:policy|boundary))(?: transitively` +
 		` through an? ([A-Za-z -]+policy))?(?:: ?(arn:\S+)|[^A-Za-z -]|\s|$)`)
 )
 
@@ -89,7 +90,7 @@ func policyType(words string) PolicyType {
 // trimSentence drops what ends a sentence or a quotation, none of which ends an ARN.
 func trimSentence(s string) string { return strings.TrimRight(s, `.,;:)"'`+"`") }
 
-// Reason tells which policy decided, and how, as the rest of a sentence; empty where the message does not say.
+// Reason tells which policy decided, and how, as a clause that goes with "because"; empty where the message does not say.
 func (d Denial) Reason() string {
 	var reason string
 	switch {
@@ -99,7 +100,7 @@ func (d Denial) Reason() string {
 		// AWS words every denial by an SCP as explicit, also where only an Allow is missing there.
 		reason = "a service control policy of the organization denies it or does not allow it"
 	case d.Explicit:
-		reason = fmt.Sprintf("an explicit deny in %s %s", article(string(d.PolicyType)), d.PolicyType)
+		reason = fmt.Sprintf("there is an explicit deny in %s %s", article(string(d.PolicyType)), d.PolicyType)
 	default:
 		reason = fmt.Sprintf("no %s allows it", d.PolicyType)
 	}
@@ -167,15 +168,14 @@ func (d Denial) Advice() string {
 	}
 }
 
-// String tells the denial in one sentence: "ecs:UpdateService on arn:… is denied to role deploy: no … allows it".
+// String tells the denial in a sentence: "role deploy lacks the permission ecs:UpdateService on arn:…, because no … allows it".
 func (d Denial) String() string {
-	text := d.Action
+	text := describePrincipal(d.Principal) + " lacks the permission " + d.Action
 	if d.Resource != "" {
 		text += " on " + d.Resource
 	}
-	text += " is denied to " + describePrincipal(d.Principal)
 	if reason := d.Reason(); reason != "" {
-		text += ": " + reason
+		text += ", because " + reason
 	}
 	return text
 }

@@ -3,11 +3,11 @@ package awsconn
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/aws/smithy-go"
 
+	"github.com/org/connect2/v2/internal/lazyregexp"
 	"github.com/org/connect2/v2/pkg/action"
 )
 
@@ -144,7 +144,7 @@ func (f facts) describeDenial(p *Problem) {
 	}
 	p.Denial = &d
 	p.Title = "Missing permission " + d.Action
-	p.What = fmt.Sprintf("%s needs the permission %s", f.call(), d.String())
+	p.What = f.call() + " was denied: " + d.String()
 	p.Advice = d.Advice()
 }
 
@@ -242,7 +242,7 @@ func (f facts) prefix(err error) string {
 	return before
 }
 
-var expectedRegion = regexp.MustCompile(`expecting '([a-z0-9-]+)'`)
+var expectedRegion = lazyregexp.New(`expecting '([a-z0-9-]+)'`)
 
 func tail(s string) string {
 	if s == "" {

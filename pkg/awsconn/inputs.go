@@ -2,8 +2,9 @@ package awsconn
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // Inputs are the inputs that every action shares. They are embedded in each action's own; an action that has a Validate of
@@ -15,10 +16,10 @@ type Inputs struct {
 }
 
 var (
-	accountID = regexp.MustCompile(`^\d{12}$`)
-	regionID  = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-\d+$`)
-	roleARN   = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::(\d{12}):role/((?:[\x21-\x7E]+/)?[\w+=,.@-]{1,64})$`)
-	roleName  = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
+	accountID = lazyregexp.New(`^\d{12}$`)
+	regionID  = lazyregexp.New(`^[a-z]{2,}(-[a-z]+)+-\d+$`)
+	roleARN   = lazyregexp.New(`^arn:(aws[a-z-]*):iam::(\d{12}):role/((?:[\x21-\x7E]+/)?[\w+=,.@-]{1,64})$`)
+	roleName  = lazyregexp.New(`^[\w+=,.@-]{1,64}$`)
 )
 
 // Validate returns what is wrong with the inputs by themselves, each problem naming its input.

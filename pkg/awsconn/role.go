@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/org/connect2/v2/internal/lazyregexp"
 	"github.com/org/connect2/v2/pkg/action"
 )
 
@@ -285,7 +285,7 @@ func (e *RefusedError) byTrustPolicy() bool { return factsOf(e.Err).code == "Acc
 
 func (e *RefusedError) is(text string) bool { return strings.Contains(factsOf(e.Err).message, text) }
 
-var notSessionName = regexp.MustCompile(`[^\w+=,.@-]+`)
+var notSessionName = lazyregexp.New(`[^\w+=,.@-]+`)
 
 // sessionName names the role's session after the run, so that CloudTrail leads back to it: OWNER-REPO@RUN-ATTEMPT. STS takes 2
 // to 64 characters of [\w+=,.@-]; where that is too short, the repository is cut and the run is kept.
