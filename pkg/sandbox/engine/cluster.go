@@ -13,6 +13,8 @@ type Cluster struct {
 	Kept              map[string]json.RawMessage // settings, configuration, serviceConnectDefaults: kept as they came
 	Services          []*Service                 // in the order of creation
 	Tasks             []*Task                    // oldest first; stopped ones leave after Timing.Keep
+
+	ran map[string]ran // by client token of RunTask
 }
 
 // StrategyItem is an entry of a capacity provider strategy.

@@ -245,6 +245,7 @@ type RunRequest struct {
 	EnableExecuteCommand     bool            `json:"enableExecuteCommand"`
 	PropagateTags            string          `json:"propagateTags"`
 	Tags                     []Tag           `json:"tags"`
+	ClientToken              string          `json:"clientToken"`
 }
 
 // Failure is an entry of failures[].
@@ -255,7 +256,11 @@ type Failure struct {
 }
 
 // RunTask launches one-off tasks. What Fargate has no capacity for comes back as failures.
+// A repeated client token gets the tasks that the first request with it has started; with other parameters it is refused.
 func (e *Engine) RunTask(c *Cluster, r RunRequest) ([]*Task, []Failure, error) {
+	if before, known, err := c.repeated(r); known || err != nil {
+		return before, nil, err
+	}
 	td, err := e.usable(r.TaskDefinition, "InvalidParameterException")
 	if err != nil {
 		return nil, nil, err
@@ -294,7 +299,38 @@ func (e *Engine) RunTask(c *Cluster, r RunRequest) ([]*Task, []Failure, error) {
 		t.launch()
 		tasks = append(tasks, t)
 	}
+	c.remember(r, tasks)
 	return tasks, failures, nil
+}
+
+// ran is a request of RunTask and what it started.
+type ran struct {
+	request string // as JSON
+	tasks   []*Task
+}
+
+// repeated finds what an earlier request with the same client token has started. How long AWS remembers a token is not
+// documented; here it is for good.
+func (c *Cluster) repeated(r RunRequest) (tasks []*Task, known bool, err error) {
+	before, known := c.ran[r.ClientToken]
+	if !known || r.ClientToken == "" {
+		return nil, false, nil
+	}
+	if text, _ := json.Marshal(r); string(text) != before.request {
+		return nil, true, refuse("ConflictException", "The client token was used before with other parameters.") // wording unconfirmed
+	}
+	return before.tasks, true, nil
+}
+
+func (c *Cluster) remember(r RunRequest, tasks []*Task) {
+	if r.ClientToken == "" || len(tasks) == 0 {
+		return
+	}
+	if c.ran == nil {
+		c.ran = map[string]ran{}
+	}
+	text, _ := json.Marshal(r)
+	c.ran[r.ClientToken] = ran{string(text), tasks}
 }
 
 func (e *Engine) runSpec(c *Cluster, r RunRequest, td *TaskDefinition) (Spec, Overrides, error) {
