@@ -94,7 +94,7 @@ func serve(ctx context.Context, address string, options Options, stdout, stderr 
 	case <-ctx.Done():
 	}
 	stop() // a second Ctrl-C ends the process at once
-	grace, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	grace, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if err := server.Shutdown(grace); err != nil {
 		server.Close()

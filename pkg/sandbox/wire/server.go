@@ -61,7 +61,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	}
 	call, err := s.route(hr, body, id)
 	if err != nil {
-		fail(w, hr, err)
+		fail(w, hr, asError(err))
 		return
 	}
 	result, err := s.run(call)
@@ -246,13 +246,18 @@ func (s *Server) Registry(hr *http.Request, action string, caller Caller) (*Requ
 	return r, nil
 }
 
-// fail answers a request that no service could be found for, in the envelope that its client most likely reads.
-func fail(w http.ResponseWriter, hr *http.Request, err error) {
-	if hr.Header.Get("X-Amz-Target") != "" {
-		(&JSONService{}).writeError(w, hr, asError(err))
+// fail answers a request that no service could be found for, in the envelope that its client most likely reads: XML for
+// forms and for the REST-XML services, JSON with the code in a header for all others.
+func fail(w http.ResponseWriter, hr *http.Request, e *Error) {
+	scope, _ := credentialOf(hr)
+	_, isQuery := formOf(hr, nil)
+	form := strings.HasPrefix(hr.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
+	if isQuery || form || scope.Service == "s3" || scope.Service == "route53" || scope.Service == "cloudfront" {
+		(&QueryService{}).writeError(w, "", e)
 		return
 	}
-	(&QueryService{}).writeError(w, "", asError(err))
+	w.Header().Set("X-Amzn-ErrorType", e.Code)
+	(&JSONService{}).writeError(w, hr, e)
 }
 
 // formOf returns the parameters of a query request, sent as a form or in the URL.

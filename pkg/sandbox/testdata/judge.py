@@ -1,0 +1,162 @@
+"""Drives a sandbox with boto3, which parses and validates answers by AWS's own service models.
+
+The endpoint comes from the environment. The repository holds an image v2 beside the seed. Each check that fails is printed; the exit
+status is 1 if one did. The last line of a good run is "N checks passed".
+"""
+
+import sys
+
+import boto3
+import botocore.config
+import botocore.exceptions
+
+CLUSTER, SERVICE, REPOSITORY = "connect2-api-cluster-dev", "connect2-api-service-dev", "connect2-api-dev"
+GROUP = "/ecs/connect2-api-dev"
+CONFIG = botocore.config.Config(retries={"max_attempts": 1})
+
+passed, failed = 0, []
+
+
+def client(service):
+    return boto3.client(service, config=CONFIG)
+
+
+def check(what, condition, detail=""):
+    global passed
+    if condition:
+        passed += 1
+    else:
+        failed.append(f"{what}: {detail}")
+
+
+def refused(what, code, call, **parameters):
+    try:
+        call(**parameters)
+        check(what, False, "no error")
+    except botocore.exceptions.ClientError as e:
+        got = e.response["Error"]["Code"]
+        check(what, got == code, f"{got} instead of {code}: {e}")
+
+
+def wait(waiter, **parameters):
+    waiter.config.delay, waiter.config.max_attempts = 0.2, 100
+    waiter.wait(**parameters)
+
+
+def judge_ecr():
+    ecr = client("ecr")
+    detail = ecr.describe_images(repositoryName=REPOSITORY, imageIds=[{"imageTag": "v1"}])["imageDetails"][0]
+    check("describe-images", sorted(detail["imageTags"]) == ["latest", "v1"] and detail["imageSizeInBytes"] > 0, detail)
+    image = ecr.batch_get_image(repositoryName=REPOSITORY, imageIds=[{"imageTag": "v1"}])["images"][0]
+    check("batch-get-image", image["imageId"]["imageDigest"] == detail["imageDigest"], image)
+    token = ecr.get_authorization_token()["authorizationData"][0]
+    check("get-authorization-token", token["proxyEndpoint"].startswith("http://127.0.0.1:"), token["proxyEndpoint"])
+    missing = ecr.batch_get_image(repositoryName=REPOSITORY, imageIds=[{"imageTag": "none"}])["failures"][0]
+    check("batch-get-image of nothing", missing["failureCode"] == "ImageNotFound", missing)
+    refused("repository that does not exist", "RepositoryNotFoundException", ecr.describe_images, repositoryName="nowhere")
+    refused("image that does not exist", "ImageNotFoundException", ecr.describe_images, repositoryName=REPOSITORY, imageIds=[{"imageTag": "none"}])
+
+
+def judge_rollout(ecs):
+    described = ecs.describe_task_definition(taskDefinition=REPOSITORY)["taskDefinition"]
+    keep = ("family", "networkMode", "containerDefinitions", "requiresCompatibilities", "cpu", "memory", "executionRoleArn", "taskRoleArn")
+    document = {name: described[name] for name in keep}
+    container = document["containerDefinitions"][0]
+    container["image"] = container["image"].split("@")[0] + ":v2"
+    registered = ecs.register_task_definition(**document)["taskDefinition"]
+    check("register-task-definition", registered["revision"] == described["revision"] + 1, registered["revision"])
+    updated = ecs.update_service(cluster=CLUSTER, service=SERVICE, taskDefinition=registered["taskDefinitionArn"])["service"]
+    check("update-service", [d["status"] for d in updated["deployments"]] == ["PRIMARY", "ACTIVE"], updated["deployments"])
+    wait(ecs.get_waiter("services_stable"), cluster=CLUSTER, services=[SERVICE])
+    service = ecs.describe_services(cluster=CLUSTER, services=[SERVICE])["services"][0]
+    check("describe-services", service["taskDefinition"] == registered["taskDefinitionArn"] and service["runningCount"] == 2, service["deployments"])
+    deployments = ecs.list_service_deployments(cluster=CLUSTER, service=SERVICE)["serviceDeployments"]
+    check("list-service-deployments", len(deployments) == 2, deployments)
+    detail = ecs.describe_service_deployments(serviceDeploymentArns=[deployments[0]["serviceDeploymentArn"]])["serviceDeployments"][0]
+    revision = ecs.describe_service_revisions(serviceRevisionArns=[detail["targetServiceRevision"]["arn"]])["serviceRevisions"][0]
+    check("describe-service-revisions", revision["taskDefinition"] == registered["taskDefinitionArn"], revision)
+    check("digest of the revision", revision["containerImages"][0]["imageDigest"].startswith("sha256:"), revision["containerImages"])
+    ecs.update_service(cluster=CLUSTER, service=SERVICE, forceNewDeployment=True)
+    stopped = ""
+    for _ in range(100):
+        newest = ecs.list_service_deployments(cluster=CLUSTER, service=SERVICE)["serviceDeployments"][0]["serviceDeploymentArn"]
+        if newest != deployments[0]["serviceDeploymentArn"]:
+            stopped = ecs.stop_service_deployment(serviceDeploymentArn=newest, stopType="ROLLBACK")["serviceDeploymentArn"]
+            check("stop-service-deployment", stopped == newest, stopped)
+            break
+    check("a service deployment to stop", stopped != "", deployments)
+    return service
+
+
+def judge_tasks(ecs, service):
+    run = ecs.run_task(
+        cluster=CLUSTER, taskDefinition=service["taskDefinition"], launchType="FARGATE", networkConfiguration=service["networkConfiguration"],
+        overrides={"containerOverrides": [{"name": "connect2-api", "command": ["alembic", "upgrade", "head"]}]},
+    )
+    check("run-task", len(run["tasks"]) == 1 and not run["failures"], run)
+    arn = run["tasks"][0]["taskArn"]
+    wait(ecs.get_waiter("tasks_stopped"), cluster=CLUSTER, tasks=[arn])
+    task = ecs.describe_tasks(cluster=CLUSTER, tasks=[arn])["tasks"][0]
+    check("describe-tasks", task["stopCode"] == "EssentialContainerExited" and task["containers"][0]["exitCode"] == 0, task)
+    missing = ecs.describe_tasks(cluster=CLUSTER, tasks=["0" * 32])["failures"][0]
+    check("describe-tasks of nothing", missing["reason"] == "MISSING", missing)
+    return "ecs/connect2-api/" + arn.rsplit("/", 1)[1]
+
+
+def judge_ecs_refusals(ecs):
+    refused("cluster that does not exist", "ClusterNotFoundException", ecs.describe_services, cluster="none", services=[SERVICE])
+    refused("service that does not exist", "ServiceNotFoundException", ecs.update_service, cluster=CLUSTER, service="none")
+    refused("task definition that does not exist", "ClientException", ecs.describe_task_definition, taskDefinition="none")
+    refused("service deployment that does not exist", "ServiceDeploymentNotFoundException", ecs.stop_service_deployment,
+            serviceDeploymentArn=f"arn:aws:ecs:us-west-2:123456789012:service-deployment/{CLUSTER}/{SERVICE}/none")
+    failures = ecs.describe_services(cluster=CLUSTER, services=["none"])["failures"]
+    check("describe-services of nothing", failures[0]["reason"] == "MISSING", failures)
+
+
+def judge_logs(stream):
+    logs = client("logs")
+    events = []
+    for _ in range(100):
+        events = logs.get_log_events(logGroupName=GROUP, logStreamName=stream, startFromHead=True)["events"]
+        if events:
+            break
+    check("get-log-events", len(events) > 0, stream)
+    found = [e for page in logs.get_paginator("filter_log_events").paginate(logGroupName=GROUP, logStreamNames=[stream]) for e in page["events"]]
+    check("filter-log-events", len(found) >= 2 and [e["message"] for e in found] == [e["message"] for e in events], found)
+    refused("log group that does not exist", "ResourceNotFoundException", logs.filter_log_events, logGroupName="/none")
+    refused("log stream that does not exist", "ResourceNotFoundException", logs.get_log_events, logGroupName=GROUP, logStreamName="none")
+
+
+def judge_the_rest():
+    elb = client("elbv2")
+    group = elb.describe_target_groups(Names=["connect2-api-tg-dev"])["TargetGroups"][0]
+    health = elb.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]
+    check("describe-target-health", "healthy" in [h["TargetHealth"]["State"] for h in health], health)
+    refused("target group that does not exist", "TargetGroupNotFound", elb.describe_target_health, TargetGroupArn=group["TargetGroupArn"] + "0")
+    secrets = client("secretsmanager")
+    secret = secrets.describe_secret(SecretId="connect2-api/dev/redis-credentials")
+    check("describe-secret", list(secret["VersionIdsToStages"].values()) == [["AWSCURRENT"]], secret)
+    refused("secret that does not exist", "ResourceNotFoundException", secrets.describe_secret, SecretId="none")
+    parameters = client("ssm")
+    parameters.put_parameter(Name="/judge", Value="1", Type="String")
+    check("get-parameters", parameters.get_parameters(Names=["/judge", "/none"])["InvalidParameters"] == ["/none"])
+    scaling = client("application-autoscaling")
+    resource = {"ServiceNamespace": "ecs", "ResourceId": f"service/{CLUSTER}/{SERVICE}", "ScalableDimension": "ecs:service:DesiredCount"}
+    scaling.register_scalable_target(**resource, MinCapacity=2, MaxCapacity=4)
+    targets = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
+    check("describe-scalable-targets", targets[0]["MaxCapacity"] == 4, targets)
+    check("get-caller-identity", client("sts").get_caller_identity()["Account"] == "123456789012")
+    refused("service that is not modelled", "SandboxNotModelled", client("lambda").list_functions)
+    refused("bucket", "SandboxNotModelled", client("s3").list_buckets)
+
+
+judge_ecr()
+ecs_client = client("ecs")
+judge_ecs_refusals(ecs_client)
+judge_logs(judge_tasks(ecs_client, judge_rollout(ecs_client)))
+judge_the_rest()
+for failure in failed:
+    print("FAILED", failure)
+if failed:
+    sys.exit(1)
+print(passed, "checks passed")
