@@ -37,7 +37,7 @@ type Denial struct {
 var (
 	// The sentence is the same in every service; what follows the action is optional and grew over the years.
 	denialSentence = lazyregexp.New(`(?i)(?:User: (\S+) is )?not authorized to perform:? ([a-z0-9-]+:[A-Za-z0-9*]+)` +
-		`(?: on (?:the )?resources?: ?(\S+))?`)
+		`(?: on (?:the )?resources?: ?(\S+))?((?s:.*))$`)
 	implicitDeny = lazyregexp.New(`(?i)^[ ,]*because no (.+?) allows the [a-z0-9-]+:[A-Za-z0-9*]+ action(?:: ?(arn:\S+))?`)
 	explicitDeny = lazyregexp.New(`(?i)^[ ,]*with an explicit deny in (?:an? |the )?([A-Za-z -]+?(?:policy|boundary))(?: transitively` +
 		` through an? ([A-Za-z -]+policy))?(?:: ?(arn:\S+)|[^A-Za-z -]|\s|$)`)
@@ -46,19 +46,12 @@ var (
 // ParseDenial finds AWS's access-denied sentence anywhere in text (an error string of an SDK or of the AWS CLI, a stopped
 // reason, a service event) and takes it apart. It returns false where there is no such sentence.
 func ParseDenial(text string) (Denial, bool) {
-	at := denialSentence.FindStringSubmatchIndex(text)
-	if at == nil {
+	sentence := denialSentence.FindStringSubmatch(text)
+	if sentence == nil {
 		return Denial{}, false
 	}
-	group := func(n int) string {
-		if at[2*n] < 0 {
-			return ""
-		}
-		return text[at[2*n]:at[2*n+1]]
-	}
-	d := Denial{Principal: group(1), Action: group(2), Resource: trimSentence(group(3))}
-
-	rest := text[at[1]:]
+	d := Denial{Principal: sentence[1], Action: sentence[2], Resource: trimSentence(sentence[3])}
+	rest := sentence[4]
 	if m := implicitDeny.FindStringSubmatch(rest); m != nil {
 		d.PolicyType, d.PolicyARN = policyType(m[1]), trimSentence(m[2])
 		return d, true

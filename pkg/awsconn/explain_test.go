@@ -58,7 +58,9 @@ func TestExplain(t *testing.T) {
 			" because no identity-based policy allows the ecs:UpdateService action")}), KindDenied, action.Invalid,
 			[]string{"ECS UpdateService", "ecs:UpdateService on " + serviceARN, "role deploy", `{"Effect":"Allow"`, "r-123"}},
 		{"PassRole is not what was called", answered("ECS", "RegisterTaskDefinition", 400, api("AccessDeniedException", passRoleText)),
-			KindDenied, action.Invalid, []string{"ECS RegisterTaskDefinition was denied: role deploy lacks the permission iam:PassRole", "because no identity-based policy", "iam:PassedToService"}},
+			KindDenied, action.Invalid, []string{
+				"ECS RegisterTaskDefinition was denied: role deploy lacks the permission iam:PassRole", "because no identity-based policy",
+				"iam:PassedToService"}},
 		{"PassRole as ClientException", answered("ECS", "RunTask", 400, api("ClientException", passRoleText)), KindDenied, action.Invalid,
 			[]string{"iam:PassRole"}},
 		{"SCP", answered("ECS", "UpdateService", 400, api("AccessDeniedException", sentence+" with an explicit deny in a service control policy: "+scpARN)),
