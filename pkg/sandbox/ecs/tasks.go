@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -34,6 +35,12 @@ func (s *Service) runTask(r *wire.Request) (any, error) {
 	}
 	if err := s.passRolesOf(r, in.TaskDefinition); err != nil {
 		return nil, err
+	}
+	var overrides engine.Overrides // a wrong type in them is refused by the engine
+	if json.Unmarshal(in.Overrides, &overrides) == nil {
+		if err := passRoles(r, overrides.TaskRole, overrides.ExecutionRole); err != nil {
+			return nil, err
+		}
 	}
 	tasks, failures, err := s.engine.RunTask(c, in.RunRequest)
 	if err != nil {
@@ -251,6 +258,10 @@ func containers(t *engine.Task) []object {
 		}
 		if c.ExitCode != nil {
 			view["exitCode"] = *c.ExitCode
+		}
+		if t.Exec {
+			agent := object{"name": "ExecuteCommandAgent", "lastStatus": c.LastStatus}
+			view["managedAgents"] = []object{agent.set("lastStartedAt", wire.Time(c.StartedAt))}
 		}
 		out = append(out, view)
 	}

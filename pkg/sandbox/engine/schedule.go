@@ -170,6 +170,7 @@ func (s *Service) start(d *Deployment, n, replaced int) {
 		t := e.newTask(s.Cluster, d.Revision.Spec.Definition)
 		t.Service, t.Deployment, t.StartedBy, t.Group = s, d, d.ID, "service:"+s.Name
 		t.spec(d.Revision.Spec, len(s.Tasks()))
+		t.Tags, t.Exec = s.tagsFor(d.Revision.Spec.Definition), string(s.Kept["enableExecuteCommand"]) == "true"
 		s.Cluster.Tasks = append(s.Cluster.Tasks, t)
 		started = append(started, t)
 		t.launch()
@@ -182,6 +183,21 @@ func (s *Service) start(d *Deployment, n, replaced int) {
 		text += fmt.Sprintf(" Amazon ECS replaced %d tasks due to an unhealthy status.", replaced)
 	}
 	s.tell("%s", text)
+}
+
+// tagsFor are the tags that a new task takes over: those of its service or definition, and ECS's own.
+func (s *Service) tagsFor(td *TaskDefinition) []Tag {
+	var tags []Tag
+	switch string(s.Kept["propagateTags"]) {
+	case `"SERVICE"`:
+		tags = SetTags(nil, s.Tags)
+	case `"TASK_DEFINITION"`:
+		tags = SetTags(nil, td.Tags)
+	}
+	if string(s.Kept["enableECSManagedTags"]) == "true" {
+		tags = SetTags(tags, []Tag{{"aws:ecs:clusterName", s.Cluster.Name}, {"aws:ecs:serviceName", s.Name}})
+	}
+	return tags
 }
 
 // hold lets a deployment start nothing for a while.
@@ -278,7 +294,7 @@ func (s *Service) conclude() {
 // baking returns how long a fully replaced deployment still watches its alarms.
 func (s *Service) baking(d *Deployment) time.Duration {
 	bake := s.Config.bake()
-	if bake == 0 || d.Rollout.back != nil || d.Rollout.deployment != d {
+	if bake == 0 || d.Rollout.Over() { // what a rollback went back to has nothing to prove
 		return 0
 	}
 	if d.bakedAt.IsZero() {
