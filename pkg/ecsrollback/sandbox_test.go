@@ -3,6 +3,7 @@ package ecsrollback_test
 import (
 	"context"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/action/actiontest"
-	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/ecsrollback"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
@@ -53,17 +53,6 @@ func (s *site) fresh() {
 	s.env.Transport = s.sb.Transport()
 }
 
-func (s *site) push(tag string, behaviour *engine.Behaviour) {
-	s.t.Helper()
-	img, err := sandbox.NewImage(tag, behaviour)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if _, err := s.sb.Push(repository, tag, img); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 func inputs(to string) ecsrollback.Inputs {
 	return ecsrollback.Inputs{Cluster: cluster, Service: service, To: to, Timeout: 30 * time.Minute, Reason: "checkout fails (see #12)"}
 }
@@ -74,15 +63,39 @@ func (s *site) rollback(in ecsrollback.Inputs) (ecsrollback.Outputs, error) {
 	return ecsrollback.Run(s.t.Context(), s.env, in)
 }
 
-// deploy begins a deployment and does not wait for it.
-func (s *site) deploy(image string, wait bool) {
+// deploy updates the service to a new revision with the image of this tag, as somebody else would, and does not wait.
+func (s *site) deploy(tag string, behaviour *engine.Behaviour) {
 	s.t.Helper()
-	env, _ := actiontest.NewTestEnv(s.t, s.sb.Environ())
-	env.Transport = s.sb.Transport()
-	in := ecsdeploy.Inputs{Cluster: cluster, Service: service, Image: image, Wait: wait, Timeout: 30 * time.Minute}
-	if _, err := ecsdeploy.Run(s.t.Context(), env, in); err != nil {
+	img, err := sandbox.NewImage(tag, behaviour)
+	if err != nil {
 		s.t.Fatal(err)
 	}
+	digest, err := s.sb.Push(repository, tag, img)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.sb.Inspect(func(e *engine.Engine) {
+		running, err := e.TaskDefinition(family)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		text, err := json.Marshal(running.Document)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		next := regexp.MustCompile(`@sha256:[0-9a-f]{64}`).ReplaceAll(text, []byte("@"+digest))
+		td, err := e.RegisterTaskDefinition(next, "somebody")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		c, err := e.Cluster(cluster)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if err := e.UpdateService(c.Service(service), engine.ServiceChange{TaskDefinition: td.ARN}); err != nil {
+			s.t.Fatal(err)
+		}
+	})
 }
 
 // primary returns the revision that the service is at, and its number of running tasks.
@@ -182,13 +195,8 @@ func TestTwoInARow(t *testing.T) {
 // TestAfterABreaker holds the same where ECS has put the version before back.
 func TestAfterABreaker(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		s.push("v4", &engine.Behaviour{Start: engine.Unhealthy})
-		env, _ := actiontest.NewTestEnv(t, s.sb.Environ())
-		env.Transport = s.sb.Transport()
-		in := ecsdeploy.Inputs{Cluster: cluster, Service: service, Image: "v4", Wait: true, Timeout: time.Hour}
-		if _, err := ecsdeploy.Run(t.Context(), env, in); action.OutcomeOf(err) != action.RolledBack {
-			t.Fatalf("the bad release: %v", err)
-		}
+		s.deploy("v4", &engine.Behaviour{Start: engine.Unhealthy})
+		time.Sleep(30 * time.Minute)
 		before := len(s.mutations())
 		out, err := s.rollback(inputs(""))
 		wantOutcome(t, out, err, action.Invalid)
@@ -206,8 +214,7 @@ func TestStopsADeploymentInProgress(t *testing.T) {
 			scenario += "faults: [{action: 'ecs:StopServiceDeployment', answer: deny}]\n"
 		}
 		at(t, scenario, func(t *testing.T, s *site) {
-			s.push("v4", nil)
-			s.deploy("v4", false)
+			s.deploy("v4", nil)
 			time.Sleep(30 * time.Second)
 			out, err := s.rollback(inputs(""))
 			wantOutcome(t, out, err, action.Succeeded)

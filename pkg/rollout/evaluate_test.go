@@ -307,3 +307,17 @@ func TestNews(t *testing.T) {
 		t.Errorf("second read: got %q, want d", got)
 	}
 }
+
+func TestShorten(t *testing.T) {
+	const group = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/tg-dev/9a5c9fb619bd0a58"
+	for text, want := range map[string]string{
+		"(service api) has reached a steady state.":                                       "has reached a steady state",
+		"(service api) registered 1 targets in (target-group " + group + ")":              "registered 1 targets in (target-group tg-dev)",
+		"(service api) (port 80) is unhealthy in (target-group " + group + ") due to (x)": "(port 80) is unhealthy in (target-group tg-dev) due to (x)",
+		"(service other) in (target-group arn:cut":                                        "(service other) in (target-group arn:cut",
+	} {
+		if got := shorten("arn:aws:ecs:r:1:service/c/api", text); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -55,7 +55,22 @@ func news(told map[string]bool, since time.Time, events []ServiceEvent) []Servic
 func shorten(service, text string) string {
 	name := service[strings.LastIndexByte(service, '/')+1:]
 	text = strings.TrimPrefix(text, "(service "+name+") ")
-	return strings.TrimSuffix(text, ".")
+	return strings.TrimSuffix(groupNames(text), ".")
+}
+
+// groupNames writes the ARNs of target groups as their names.
+func groupNames(text string) string {
+	before, rest, found := strings.Cut(text, "(target-group arn:")
+	if !found {
+		return text
+	}
+	arn, after, closed := strings.Cut(rest, ")")
+	_, path, isGroup := strings.Cut(arn, ":targetgroup/")
+	if !closed || !isGroup {
+		return text
+	}
+	group, _, _ := strings.Cut(path, "/")
+	return before + "(target-group " + group + ")" + groupNames(after)
 }
 
 // counts describes the progress of the deployment in one line.

@@ -173,7 +173,7 @@ func (f *follower) take(s Snapshot) Verdict {
 	if verdict.State != f.result.Verdict.State {
 		f.changed = time.Now()
 		f.openStep(verdict.State)
-		f.notify(Event{Kind: KindState, At: s.At, Text: stateText(f.target, verdict), State: verdict.State})
+		f.notify(Event{Kind: KindState, At: s.At, Text: stateText(f.target, f.result.Verdict.State, verdict), State: verdict.State})
 	}
 	since := f.target.Created
 	if since.IsZero() {
@@ -255,12 +255,16 @@ func stateOr(s State) State {
 	return s
 }
 
-func stateText(t Target, v Verdict) string {
+// stateText tells a change of the deployment's state.
+func stateText(t Target, before State, v Verdict) string {
 	name := deployedName(t.TaskDefinition)
+	if before == Settling && v.State == Rolling {
+		return "new tasks are being replaced"
+	}
 	text := map[State]string{
 		Waiting:        "waiting for the deployment of " + name + " to appear",
 		Rolling:        "deploying " + name,
-		Settling:       "all new tasks run; ECS is finishing the deployment",
+		Settling:       "all new tasks run; ECS waits for their health checks and stops the old ones",
 		Failing:        "ECS is giving the deployment up",
 		RollingBack:    "rolling back",
 		Succeeded:      "the deployment of " + name + " succeeded",
