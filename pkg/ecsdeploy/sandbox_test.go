@@ -3,6 +3,7 @@ package ecsdeploy_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -648,3 +649,29 @@ func TestRevisionAsItIs(t *testing.T) {
 		}
 	})
 }
+
+// TestInterruptDuringTheUpdate cancels while UpdateService is on its way: its answer is waited for, so that the deployment
+// which it began is stopped.
+func TestInterruptDuringTheUpdate(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.push("v2", "")
+		ctx, cancel := context.WithCancel(t.Context())
+		next := s.env.Transport
+		s.env.Transport = transport(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".UpdateService") {
+				cancel()
+			}
+			return next.RoundTrip(r)
+		})
+		out, err := ecsdeploy.Run(ctx, s.env, inputs("v2"))
+		wantOutcome(t, out, err, action.Cancelled)
+		time.Sleep(10 * time.Minute)
+		if name, running := s.primary(); name != family+":1" || running != 2 {
+			t.Errorf("the service runs %d tasks of %s", running, name)
+		}
+	})
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

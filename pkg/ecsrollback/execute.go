@@ -2,6 +2,7 @@ package ecsrollback
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -45,7 +46,7 @@ func (r *Rollback) goBack(ctx context.Context, out Outputs) (Outputs, error) {
 		}
 	}
 	out.TaskDefinitionARN, out.Digest = r.revision.ARN, r.digest
-	target, err := rollout.Start(ctx, r.client, r.in.Cluster, r.in.Service, r.before, r.revision.ARN)
+	target, err := r.start(ctx)
 	if err != nil {
 		outcome := awsconn.OutcomeAfterChange(err)
 		if awsconn.IsDenied(err) {
@@ -54,9 +55,7 @@ func (r *Rollback) goBack(ctx context.Context, out Outputs) (Outputs, error) {
 		return out, &action.Error{Outcome: outcome, Title: "The service could not be updated", Err: awsconn.Explain(err)}
 	}
 	out.Changed = true
-	r.env.Log.Eventf("updated service %s to %s", r.in.Service, r.revision.Name())
 	r.note(ctx)
-
 	narrator := narrate.New(r.env.Log, r.conn.Config, target)
 	end := r.env.Log.Group(fmt.Sprintf("Rollback of %s to %s", r.in.Service, r.revision.Name()))
 	result, err := narrator.Follow(ctx, r.client, rollout.Options{Timeout: r.in.Timeout, LeaveOnInterrupt: true})
@@ -72,6 +71,22 @@ func (r *Rollback) goBack(ctx context.Context, out Outputs) (Outputs, error) {
 	}
 	r.env.Log.Summary(narrate.Summary("Rollback to "+r.revision.Name(), result, cause, r.facts()...))
 	return out, narrate.Explained(err, cause)
+}
+
+// start begins the deployment of the revision, or takes up the one that is under way.
+func (r *Rollback) start(ctx context.Context) (rollout.Target, error) {
+	primary := r.before.Primary()
+	if primary != nil && primary.State == string(types.DeploymentRolloutStateInProgress) {
+		if target, ok := rollout.Attach(r.in.Cluster, r.in.Service, r.before, r.revision.ARN); ok {
+			r.env.Log.Eventf("%s is being deployed already: following that deployment", r.revision.Name())
+			return target, nil
+		}
+	}
+	target, err := rollout.Start(ctx, r.client, r.in.Cluster, r.in.Service, r.before, r.revision.ARN)
+	if err == nil {
+		r.env.Log.Eventf("updated service %s to %s", r.in.Service, r.revision.Name())
+	}
+	return target, err
 }
 
 // registerCopy registers the content of the revision anew, where the revision itself cannot be deployed.
@@ -110,7 +125,8 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 			}
 			return r.goBack(ctx, out)
 		}
-		if err != nil {
+		var over *types.ConflictException // it has ended meanwhile: following it tells how
+		if err != nil && !errors.As(err, &over) {
 			return out, &action.Error{Outcome: awsconn.OutcomeAfterChange(err), Title: "The deployment could not be stopped", Err: awsconn.Explain(err)}
 		}
 		out.Changed = true
@@ -121,7 +137,11 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 	end := r.env.Log.Group("Rollback of " + r.in.Service)
 	result, err := narrator.Follow(ctx, r.client, rollout.Options{Timeout: r.in.Timeout, RollbackTimeout: r.in.Timeout, Committed: true})
 	end()
-	switch result.Verdict.State {
+	state := result.Verdict.State
+	if state == rollout.Succeeded && r.stop == "" {
+		state = rollout.RolledBack // without the API, what is followed is the deployment that is being put back
+	}
+	switch state {
 	case rollout.RolledBack:
 		out.Outcome, out.TaskDefinitionARN = action.Succeeded, result.Serving
 		result.Outcome = action.Succeeded

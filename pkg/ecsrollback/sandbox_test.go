@@ -329,3 +329,56 @@ func TestAlreadyThere(t *testing.T) {
 		}
 	})
 }
+
+// TestFollowsARollbackInProgress holds that a rollback which ECS has begun is only waited for, with the
+// service-deployments API and without.
+func TestFollowsARollbackInProgress(t *testing.T) {
+	for name, faults := range map[string]string{
+		"with the API":    "",
+		"without the API": "faults: [{action: 'ecs:*Service*Deployment*', answer: deny}]\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			at(t, fast+faults, func(t *testing.T, s *site) {
+				s.deploy("v4", &engine.Behaviour{Start: engine.Unhealthy})
+				s.untilRollback()
+				out, err := s.rollback(inputs(""))
+				wantOutcome(t, out, err, action.Succeeded)
+				s.wantAt("3")
+				if got := s.mutations(); len(got) != 0 || out.Changed {
+					t.Errorf("changed by %v", got)
+				}
+			})
+		})
+	}
+}
+
+// untilRollback waits until the circuit breaker has tripped.
+func (s *site) untilRollback() {
+	s.t.Helper()
+	for range 600 {
+		time.Sleep(time.Second)
+		tripped := false
+		s.sb.Inspect(func(e *engine.Engine) {
+			c, _ := e.Cluster(cluster)
+			tripped = strings.Contains(c.Service(service).Events[0].Message, "rolling back")
+		})
+		if tripped {
+			return
+		}
+	}
+	s.t.Fatal("the circuit breaker did not trip")
+}
+
+// TestNamedVersionInProgress follows a deployment of the very version that is asked for instead of forcing another.
+func TestNamedVersionInProgress(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.deploy("v4", nil)
+		time.Sleep(20 * time.Second)
+		out, err := s.rollback(inputs("4"))
+		wantOutcome(t, out, err, action.Succeeded)
+		s.wantAt("4")
+		if slices.Contains(s.mutations(), "ecs:UpdateService") {
+			t.Errorf("changed by %v", s.mutations())
+		}
+	})
+}

@@ -253,8 +253,9 @@ func (f *follower) stuck(v Verdict, err error) error {
 	}
 }
 
-// interruptLimit is how long the last call of a cancelled run may take: a runner kills a container 10 s after the first signal.
-const interruptLimit = 5 * time.Second
+// interruptLimit is how long each of the last two calls of a cancelled run may take, the one under way and the one that asks for
+// the rollback: GitHub's runner sends a second signal 7.5 s after the first, and kills 2.5 s later.
+const interruptLimit = 3 * time.Second
 
 // interrupted ends a run whose context is over. A deployment that nobody watches must not stay half done, so it is stopped
 // with a rollback, in one call. A way back that is going on is left to ECS.

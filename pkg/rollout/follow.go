@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -69,6 +71,7 @@ type follower struct {
 	told      map[string]bool // ids of service events
 	failedAt  time.Time       // since when ECS calls the deployment FAILED while it is PRIMARY
 	lastCount string
+	paused    []string  // hooks that were told to wait
 	deadline  time.Time // of what is done now: the deployment, or the way back
 	changed   time.Time // when a read last differed from the one before
 	contact   time.Time // when a read last worked
@@ -174,6 +177,11 @@ func (f *follower) take(s Snapshot) Verdict {
 		f.changed = time.Now()
 		f.openStep(verdict.State)
 		f.notify(Event{Kind: KindState, At: s.At, Text: stateText(f.target, f.result.Verdict.State, verdict), State: verdict.State})
+	}
+	if own := s.Own; own != nil && len(own.Paused) > 0 && !slices.Equal(own.Paused, f.paused) {
+		f.tell(KindWarning, fmt.Sprintf("the deployment waits at stage %s for somebody to continue it (ecs:ContinueServiceDeployment, hook %s)",
+			own.Stage, strings.Join(own.Paused, ", ")))
+		f.paused = own.Paused
 	}
 	since := f.target.Created
 	if since.IsZero() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -15,13 +16,18 @@ import (
 // task definition, so that the desired count of an autoscaler and everything else stay as they are; a new deployment is
 // forced only where the service is at this very task definition already.
 func Start(ctx context.Context, client Client, cluster, service string, before Snapshot, taskDefinition string) (Target, error) {
+	if ctx.Err() != nil {
+		return Target{}, fmt.Errorf("updating service %s: %w", service, context.Cause(ctx))
+	}
 	input := &ecs.UpdateServiceInput{
 		Cluster:            aws.String(cluster),
 		Service:            aws.String(service),
 		TaskDefinition:     aws.String(taskDefinition),
 		ForceNewDeployment: before.TaskDefinition == taskDefinition,
 	}
-	out, err := client.UpdateService(ctx, input)
+	call, done := outliving(ctx)
+	defer done()
+	out, err := client.UpdateService(call, input)
 	if err != nil {
 		return Target{}, fmt.Errorf("updating service %s in cluster %s to %s: %w", service, cluster, taskDefinition, err)
 	}
@@ -34,6 +40,19 @@ func Start(ctx context.Context, client Client, cluster, service string, before S
 	}
 	target.adopt(SnapshotOf(*out.Service))
 	return target, nil
+}
+
+// outliving returns a context for a call whose answer must be known even if the run is interrupted while it is under way: it
+// ends interruptLimit after ctx. An update that was sent and not waited for might begin a deployment that nobody watches.
+func outliving(ctx context.Context) (call context.Context, done func()) {
+	call, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(interruptLimit, func() { cancel(context.Cause(ctx)) })
+	})
+	return call, func() {
+		stop()
+		cancel(nil)
+	}
 }
 
 // Attach returns the deployment of this task definition that is under way, so that a repeated run follows what an earlier
