@@ -81,6 +81,14 @@ func inAWSTerms(operation wire.Operation) wire.Operation {
 	}
 }
 
+// messageOf is the text of a refusal without its code.
+func messageOf(err error) string {
+	if refusal, ok := errors.AsType[*engine.Error](err); ok {
+		return refusal.Message
+	}
+	return err.Error()
+}
+
 // object is an answer's JSON object.
 type object map[string]any
 

@@ -461,7 +461,7 @@ func TestPermissions(t *testing.T) {
 	})
 }
 
-// TestTags and paging.
+// TestTagsAndPages changes tags, and walks the pages of a list.
 func TestTagsAndPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()

@@ -44,11 +44,10 @@ func (s *Service) passRolesOf(r *wire.Request, name string) error {
 	if name == "" {
 		return nil
 	}
-	td, err := s.engine.TaskDefinition(name)
-	if err != nil {
-		return nil // the operation itself refuses it
+	if td, err := s.engine.TaskDefinition(name); err == nil { // else the operation itself refuses it
+		return passRoles(r, td.Definition.TaskRole, td.Definition.ExecutionRole)
 	}
-	return passRoles(r, td.Definition.TaskRole, td.Definition.ExecutionRole)
+	return nil
 }
 
 func (s *Service) updateService(r *wire.Request) (any, error) {

@@ -118,7 +118,7 @@ func (s *Service) deleteTaskDefinitions(r *wire.Request) (any, error) {
 			continue
 		}
 		if err := s.engine.DeleteTaskDefinition(td); err != nil {
-			failures = append(failures, failure(arn, err.(*engine.Error).Message))
+			failures = append(failures, failure(arn, messageOf(err)))
 			continue
 		}
 		deleted = append(deleted, definitionView(td))

@@ -27,13 +27,12 @@ type Deployment struct {
 	Reason      string // rolloutStateReason
 	Rollout     *ServiceDeployment
 
-	failures   int       // the breaker's count
-	notBefore  time.Time // no task is started earlier
-	badStarts  int       // starts in a row that never reached RUNNING: the back-off's exponent
-	bakedAt    time.Time // when the bake time is over; zero: it has not begun
-	proven     bool      // a task of it was healthy
-	tripping   bool      // the breaker is about to trip
-	completedN bool      // completed at least once
+	failures  int       // the breaker's count
+	notBefore time.Time // no task is started earlier
+	badStarts int       // starts in a row that never reached RUNNING: the back-off's exponent
+	bakedAt   time.Time // when the bake time is over; zero: it has not begun
+	tripping  bool      // the breaker is about to trip
+	worked    bool      // completed at least once
 }
 
 // Revision is a service revision: what a deployment deploys, with the digests that its images resolved to.
@@ -110,7 +109,7 @@ func (d *ServiceDeployment) Visible() bool {
 	return !e.now.Before(d.CreatedAt.Add(e.options.Lag.ServiceDeployments)) && e.now.Sub(d.CreatedAt) < 90*24*time.Hour
 }
 
-// Counts are the tasks of a revision, and how many are asked for.
+// RevisionCounts are the tasks of a revision, and how many are asked for.
 func (s *Service) RevisionCounts(r *Revision) (requested int, c Counts) {
 	for _, d := range s.Deployments {
 		if d.Revision == r {
@@ -220,7 +219,7 @@ func (d *ServiceDeployment) end(status, reason string) {
 // finish is the good end of the primary deployment, whether it was new or is what a rollback went back to.
 func (s *Service) finish(d *Deployment) {
 	e := s.engine
-	d.State, d.Reason, d.UpdatedAt, d.completedN = Completed, fmt.Sprintf("ECS deployment %s completed.", d.ID), e.now, true
+	d.State, d.Reason, d.UpdatedAt, d.worked = Completed, fmt.Sprintf("ECS deployment %s completed.", d.ID), e.now, true
 	s.completed = d
 	s.Deployments = []*Deployment{d}
 	s.tell("(service %s) (deployment %s) deployment completed.", s.Name, d.ID)

@@ -176,7 +176,7 @@ next:
 	return out
 }
 
-// name returns the last part of an ARN's resource, or the text itself if it is no ARN.
+// lastPart is the last part of an ARN's resource, or the text itself if it is no ARN.
 func lastPart(arnOrName string) string {
 	return arnOrName[strings.LastIndexByte(arnOrName, '/')+1:]
 }

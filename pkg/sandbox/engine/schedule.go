@@ -51,7 +51,7 @@ func (s *Service) situation(members [][]*Task) situation {
 	out := situation{desired: s.Desired}
 	out.lower, out.upper = s.Config.bounds(s.Desired)
 	for i, d := range s.Deployments {
-		g := group{failed: d.State == Failed, held: now.Before(d.notBefore), worked: d.completedN}
+		g := group{failed: d.State == Failed, held: now.Before(d.notBefore), worked: d.worked}
 		for _, t := range members[i] {
 			c := s.condition(t)
 			if c == healthy {
@@ -67,7 +67,7 @@ func (s *Service) situation(members [][]*Task) situation {
 
 // prove notes that a deployment has a healthy task: its failures are forgotten.
 func (s *Service) prove(d *Deployment) {
-	d.proven, d.FailedTasks, d.badStarts = true, 0, 0
+	d.FailedTasks, d.badStarts = 0, 0
 	if s.Config.Breaker.resets() {
 		d.failures = 0
 		if d.Rollout.deployment == d && !d.Rollout.Over() && d.Rollout.BreakerStatus != monitorTripped {

@@ -231,7 +231,7 @@ func (c *Cluster) Task(idOrARN string) *Task {
 	return nil
 }
 
-// runRequest is what RunTask takes besides the task definition.
+// RunRequest is what RunTask takes besides the task definition.
 type RunRequest struct {
 	TaskDefinition           string          `json:"taskDefinition"`
 	Count                    *int            `json:"count"`

@@ -104,7 +104,7 @@ func seconds(v *int, otherwise int) time.Duration {
 	return time.Duration(otherwise) * time.Second
 }
 
-// Image returns the image reference of a container, and whether there is such a container.
+// container finds a container definition by name.
 func (d Definition) container(name string) (ContainerDefinition, bool) {
 	for _, c := range d.Containers {
 		if c.Name == name {
