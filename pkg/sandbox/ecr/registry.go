@@ -72,12 +72,10 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	default:
 		err = rt.handle(s, w, r, rt)
 	}
-	if r != nil && r.Cut {
+	if r.Cut {
 		panic(http.ErrAbortHandler)
 	}
-	if r != nil {
-		r.Finish(err)
-	}
+	r.Finish(err)
 	if err != nil {
 		writeError(w, hr, err)
 	}
@@ -101,16 +99,15 @@ func findRoute(hr *http.Request) (route, bool) {
 	return route{}, false
 }
 
-// admit checks the login, opens the journal entry, asks for the permission and for the repository, in ECR's order. The
-// request is nil where nobody is logged in.
+// admit opens the journal entry, checks the login, asks for the permission and for the repository, in ECR's order.
 func (s *Service) admit(hr *http.Request, rt route) (*wire.Request, error) {
 	s.options.Server.World.Lock()
 	defer s.options.Server.World.Unlock()
 	caller, known, expired := s.login(hr, s.options.Server.Now())
-	if !known {
-		return nil, errNotLoggedIn
-	}
 	r, err := s.options.Server.Registry(hr, rt.action, caller)
+	if !known {
+		return r, errNotLoggedIn
+	}
 	if err != nil {
 		return r, err
 	}
@@ -130,7 +127,8 @@ func (s *Service) admit(hr *http.Request, rt route) (*wire.Request, error) {
 	return r, err
 }
 
-var errNotLoggedIn = errors.New("not logged in")
+// errNotLoggedIn is answered as plain text, unlike all others.
+var errNotLoggedIn = &wire.Error{Code: "UNAUTHORIZED", Message: "Not Authorized", Status: http.StatusUnauthorized}
 
 // with runs f with the world locked and the route's repository looked up anew: it may have gone meanwhile.
 func (s *Service) with(rt route, f func(*repository) error) error {
@@ -437,7 +435,7 @@ var registryErrors = map[string]wire.Error{
 }
 
 func writeError(w http.ResponseWriter, hr *http.Request, err error) {
-	if errors.Is(err, errNotLoggedIn) {
+	if err == error(errNotLoggedIn) {
 		w.Header().Set("Www-Authenticate", fmt.Sprintf(`Basic realm="%s://%s/",service="ecr.amazonaws.com"`, schemeOf(hr), hr.Host))
 		http.Error(w, "Not Authorized", http.StatusUnauthorized)
 		return

@@ -61,6 +61,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	}
 	call, err := s.route(hr, body, id)
 	if err != nil {
+		s.noteUnrouted(hr, err)
 		fail(w, hr, asError(err))
 		return
 	}
@@ -230,9 +231,23 @@ func (r *Request) Finish(err error) {
 	})
 }
 
+// noteUnrouted writes the journal entry of a request for a service that is not modelled.
+func (s *Server) noteUnrouted(hr *http.Request, err error) {
+	scope, _ := credentialOf(hr)
+	action := hr.Method + " " + hr.URL.Path
+	if _, name, ok := strings.Cut(hr.Header.Get("X-Amz-Target"), "."); ok {
+		action = name
+	}
+	entry := &Entry{Time: s.Now(), Service: scope.Service, Action: action}
+	entry.Mutating = hr.Method != http.MethodGet && hr.Method != http.MethodHead && Mutating(action)
+	refusal := asError(err)
+	entry.Status, entry.Code = refusal.HTTPStatus(), refusal.Code
+	s.Journal.open(entry)
+}
+
 // Registry opens a request to the image registry, which stands for one action of the ECR API in permissions, quotas and
 // the journal. The holder of the world's lock calls it; the returned error is an injected fault or nil, and the caller
-// ends the request with Finish.
+// ends the request with Finish. Requests of nobody (a zero Caller) get no faults: they are refused anyway.
 func (s *Server) Registry(hr *http.Request, action string, caller Caller) (*Request, error) {
 	r := &Request{
 		Context: hr.Context(), Service: "ecr", Action: action, Region: s.Region, Account: s.Account,
@@ -240,7 +255,7 @@ func (s *Server) Registry(hr *http.Request, action string, caller Caller) (*Requ
 	}
 	s.open(r)
 	r.Note(func(e *Entry) { e.Request = hr.Method + " " + hr.URL.RequestURI() })
-	if s.Intercept != nil {
+	if s.Intercept != nil && caller.ARN != "" {
 		return r, s.Intercept(r)
 	}
 	return r, nil

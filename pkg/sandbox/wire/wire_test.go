@@ -154,12 +154,14 @@ func TestJournalSaysWhatWasAskedAndAnswered(t *testing.T) {
 	s := newServer(t)
 	send(s, request{key: "ADMIN", target: "ECS_1.DescribeServices"})
 	send(s, request{key: "READER", target: "ECS_1.UpdateService"})
+	send(s, request{key: "ADMIN", target: "Lambda_1.Invoke"})
 	reader, admin := "arn:aws:iam::123456789012:user/reader", "arn:aws:iam::123456789012:user/admin"
 	want := []wire.Entry{
 		{Time: noon, Service: "ecs", Action: "DescribeServices", Resources: []string{"arn:aws:ecs:s"}, Caller: admin, Status: 200,
 			Authorizations: []wire.Authorization{{Action: "ecs:DescribeServices", Resource: "arn:aws:ecs:s", Conditions: map[string]string{"ecs:cluster": "arn:c"}, Allowed: true}}},
 		{Time: noon, Service: "ecs", Action: "UpdateService", Resources: []string{"arn:aws:ecs:s"}, Caller: reader, Status: 400, Code: "AccessDeniedException", Mutating: true,
 			Authorizations: []wire.Authorization{{Action: "ecs:UpdateService", Resource: "arn:aws:ecs:s"}}},
+		{Time: noon, Service: "x", Action: "Invoke", Status: 501, Code: wire.CodeNotModelled, Mutating: true},
 	}
 	if diff := cmp.Diff(want, s.Journal.Entries()); diff != "" {
 		t.Errorf("journal (-want +got):\n%s", diff)
