@@ -11,6 +11,9 @@ const resolve = `failed to resolve ref (?:")?` + ref + `(?:")?: `
 // noAnswer is how a call ends that reached nobody: no DNS answer, no route, or a security group that drops packets.
 const noAnswer = `(?:i/o timeout|deadline exceeded|connection issue between the task|no such host|connection refused|StatusCode: 0|signal: killed)`
 
+// secret matches the ARN of a secret, as far as the JSON key and version that a task definition may append to it.
+const secret = `arn:[^:\s']+:secretsmanager:[^:\s']*:\d*:secret:[^:\s']+)[^\s']*`
+
 const (
 	fixGroups = "check that the task's security groups allow outbound 443, and that the endpoints' security groups allow " +
 		"inbound 443 from the tasks"
@@ -162,7 +165,7 @@ var startRules = []rule{
 	},
 	{
 		code:  "secret-deleted",
-		re:    lazyregexp.New(`(?s)(?:secret (?P<secret>arn:\S+) from.*)?marked for deletion`),
+		re:    lazyregexp.New(`(?s)(?:secret (?P<secret>` + secret + ` from.*)?marked for deletion`),
 		title: "the secret ${secret} is scheduled for deletion",
 		fix:   []string{"restore it: `aws secretsmanager restore-secret --secret-id ${secret}`", fixRepeat},
 		blame: Infrastructure, certain: true,
@@ -184,7 +187,7 @@ var startRules = []rule{
 	},
 	{
 		code: "secret-missing",
-		re: lazyregexp.New(`(?s)(?:secret with ARN '(?P<secret>[^']+)'.*|secret (?P<secret2>arn:\S+) from.*)?` +
+		re: lazyregexp.New(`(?s)(?:secret with ARN '(?P<secret>` + secret + `'.*|secret (?P<secret2>` + secret + ` from.*)?` +
 			`Secrets Manager can't find the specified secret`),
 		title: "the secret ${secret} does not exist in this region",
 		fix: []string{"check the name, region and six-character suffix in `valueFrom`: a secret that was made again has another suffix",
