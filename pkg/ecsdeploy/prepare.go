@@ -276,8 +276,9 @@ func (d *Deployment) pin(ctx context.Context, ref string) (string, error) {
 		return d.image.String(), d.checkPlatform(found)
 	case errors.As(err, &missing):
 		return "", err
-	case awsconn.Optional(d.env.Log, "The digest of the image", err), !d.registries.IsECR(reference.Registry) && ctx.Err() == nil:
-		// Only ECS may be able to read a private registry elsewhere.
+	case awsconn.Optional(d.env.Log, "The digest of the image (it is deployed as it is written)", err):
+		return reference.String(), nil
+	case !d.registries.IsECR(reference.Registry) && ctx.Err() == nil: // only ECS may be able to read a private registry elsewhere
 		d.env.Log.Warnf("Image not pinned", "%s could not be resolved to a digest, so it is deployed as it is written: %v", reference, err)
 		return reference.String(), nil
 	default:

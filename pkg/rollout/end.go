@@ -62,16 +62,18 @@ func (f *follower) overdue() error {
 // are missing, since ECS tells a task that exits at once by nothing but its being gone.
 func (f *follower) watch(ctx context.Context, s Snapshot) {
 	due := f.changed.After(f.watched) || time.Since(f.watched) >= 5*time.Second
-	if f.watchOff || f.target.ID == "" || f.options.Committed || !due {
+	if f.target.ID == "" || f.options.Committed || !due {
 		return
 	}
 	f.watched = time.Now()
-	failed, err := f.watcher.look(ctx, f.target)
-	if err != nil {
-		if awsconn.Optional(f.options.Log, "Why tasks failed", err) {
+	var failed []FailedTask
+	if !f.watchOff {
+		var err error
+		if failed, err = f.watcher.look(ctx, f.target); awsconn.Optional(f.options.Log, "Why tasks failed", err) {
 			f.watchOff = true
+		} else if err != nil {
+			return // the next look may work; the rollout itself is followed without
 		}
-		return // the next look may work; the rollout itself is followed without
 	}
 	for _, task := range failed {
 		f.changed = time.Now()
@@ -89,22 +91,19 @@ func (f *follower) watch(ctx context.Context, s Snapshot) {
 	}
 }
 
-// trouble reports whether the scheduler cannot start tasks at all, so that there is none to look at.
+// trouble reports whether the scheduler's last word is of a failure that no task was found for: it cannot start any, or they
+// may not be listed.
 func (f *follower) trouble(s Snapshot) bool {
 	if len(f.result.Failed) > 0 || f.result.Cause.Cause != "" || len(f.result.Events) == 0 {
 		return false
 	}
-	own := s.Find(f.target.ID)
-	if own == nil || own.Running > 0 {
-		return false
-	}
 	last := f.result.Events[len(f.result.Events)-1].Text
 	for _, sign := range []string{"unable to", "failed to", "could not", "misconfigured"} {
-		if strings.Contains(last, sign) {
+		if own := s.Find(f.target.ID); own != nil && own.Running == 0 && strings.Contains(last, sign) {
 			return true
 		}
 	}
-	return false
+	return f.watchOff && strings.Contains(last, "unhealthy")
 }
 
 // hopeless reports whether the failures so far leave no doubt that this release cannot run.

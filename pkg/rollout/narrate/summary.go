@@ -66,13 +66,22 @@ func spans(result rollout.Result) []report.Span {
 		}
 	}
 	for _, e := range result.Events {
-		for sign, name := range map[string]string{"has started": "started", "registered ": "registered", "deployment completed": "completed", "rolling back": "rolling back"} {
-			if strings.Contains(e.Text, sign) && !strings.Contains(e.Text, "deregistered") {
-				all = append(all, report.Span{Lane: "ECS", Name: name, Start: e.At})
+		for _, moment := range moments {
+			if strings.Contains(e.Text, moment.sign) {
+				all = append(all, report.Span{Lane: "ECS", Name: moment.name, Start: e.At})
+				break
 			}
 		}
 	}
 	return all
+}
+
+// moments are the scheduler's events that belong into a timeline.
+var moments = []struct{ sign, name string }{
+	{"has started ", "started"},
+	{") registered ", "registered"},
+	{"deployment completed", "completed"},
+	{"rolling back to", "rolling back"},
 }
 
 func shortID(id string) string { return id[:min(len(id), 8)] }
