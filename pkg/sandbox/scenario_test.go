@@ -54,10 +54,11 @@ func TestOneSeedOneHistory(t *testing.T) {
 		sb := sandbox.New(sandbox.Options{Seed: seed})
 		return describeSecret(t, sb)
 	}
-	if arn(7) != arn(7) {
+	first, second := arn(7), arn(7)
+	if first != second {
 		t.Error("the same seed gives two different ARNs")
 	}
-	if arn(7) == arn(8) {
+	if first == arn(8) {
 		t.Error("two seeds give the same ARN")
 	}
 }

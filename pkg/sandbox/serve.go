@@ -70,7 +70,7 @@ func serve(ctx context.Context, address string, options Options, stdout, stderr 
 		return err
 	}
 	defer os.RemoveAll(layers)
-	listener, err := net.Listen("tcp", address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w; choose another with --listen", address, err)
 	}

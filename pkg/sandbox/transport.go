@@ -25,9 +25,11 @@ func (t transport) RoundTrip(request *http.Request) (response *http.Response, er
 		return nil, err
 	}
 	defer func() {
-		if p := recover(); p == http.ErrAbortHandler { // the handler cuts the connection
+		switch p := recover(); {
+		case p == nil:
+		case p == any(http.ErrAbortHandler): // the handler cuts the connection
 			response, err = nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
-		} else if p != nil {
+		default:
 			panic(p)
 		}
 	}()

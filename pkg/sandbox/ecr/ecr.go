@@ -144,9 +144,9 @@ func newRepository(name string, now time.Time) *repository {
 }
 
 // immutableTag says whether a tag that exists may not move.
-func (r *repository) immutableTag(tag string) bool {
-	excluded := slices.ContainsFunc(r.exclusions, func(e exclusion) bool { return wildcard(tag, e.Filter) })
-	switch r.mutability {
+func (repo *repository) immutableTag(tag string) bool {
+	excluded := slices.ContainsFunc(repo.exclusions, func(e exclusion) bool { return wildcard(tag, e.Filter) })
+	switch repo.mutability {
 	case immutable:
 		return true
 	case immutableWithExclusion:
@@ -164,9 +164,9 @@ func wildcard(text, filter string) bool {
 }
 
 // tagsOf lists the tags that point at a digest, sorted.
-func (r *repository) tagsOf(digest string) []string {
+func (repo *repository) tagsOf(digest string) []string {
 	var tags []string
-	for tag, d := range r.imageTags {
+	for tag, d := range repo.imageTags {
 		if d == digest {
 			tags = append(tags, tag)
 		}
@@ -176,8 +176,8 @@ func (r *repository) tagsOf(digest string) []string {
 }
 
 // inOrder lists the images in the order in which they were pushed.
-func (r *repository) inOrder() []*image {
-	return slices.SortedFunc(maps.Values(r.images), func(a, b *image) int { return cmp.Compare(a.order, b.order) })
+func (repo *repository) inOrder() []*image {
+	return slices.SortedFunc(maps.Values(repo.images), func(a, b *image) int { return cmp.Compare(a.order, b.order) })
 }
 
 func (s *Service) arn(repository string) string {

@@ -71,7 +71,7 @@ func (s *Service) finish(u *upload, digest string) (err error) {
 	if err != nil {
 		return err
 	}
-	var content io.ReadCloser = io.NopCloser(&u.memory)
+	content := io.NopCloser(&u.memory)
 	if u.file != nil {
 		defer os.Remove(u.file.Name())
 		if _, err := u.file.Seek(0, io.SeekStart); err != nil {

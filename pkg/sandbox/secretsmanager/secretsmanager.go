@@ -7,6 +7,7 @@ package secretsmanager
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -426,7 +427,7 @@ func (s *Service) Read(valueFrom string) (string, error) {
 	if err == nil {
 		text, err = s.Value(arn, stage, versionID)
 	}
-	if refusal, ok := err.(*wire.Error); ok {
+	if refusal, ok := errors.AsType[*wire.Error](err); ok {
 		return "", fmt.Errorf(asm+"failed to fetch secret %s from secrets manager: %s", arn, inTask(refusal, s.options.NewID()))
 	}
 	if err != nil || key == "" {

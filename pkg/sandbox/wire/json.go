@@ -49,7 +49,7 @@ func (s *JSONService) writeError(w http.ResponseWriter, hr *http.Request, e *Err
 	}
 	w.Header().Set("Content-Type", jsonContentType(hr))
 	w.WriteHeader(e.HTTPStatus())
-	w.Write(encoded)
+	_, _ = w.Write(encoded) // a client that has gone needs no answer
 }
 
 func encodeJSON(v any) ([]byte, error) {

@@ -58,13 +58,16 @@ func (s *QueryService) writeError(w http.ResponseWriter, requestID string, e *Er
 	if e.HTTPStatus() >= 500 {
 		fault = "Receiver"
 	}
-	var code, message bytes.Buffer
-	xml.EscapeText(&code, []byte(e.Code))
-	xml.EscapeText(&message, []byte(e.Message))
 	w.Header().Set("Content-Type", "text/xml")
 	w.WriteHeader(e.HTTPStatus())
 	fmt.Fprintf(w, "<ErrorResponse xmlns=%q>\n  <Error>\n    <Type>%s</Type>\n    <Code>%s</Code>\n    <Message>%s</Message>\n"+
-		"  </Error>\n  <RequestId>%s</RequestId>\n</ErrorResponse>\n", s.Namespace, fault, &code, &message, requestID)
+		"  </Error>\n  <RequestId>%s</RequestId>\n</ErrorResponse>\n", s.Namespace, fault, escaped(e.Code), escaped(e.Message), requestID)
+}
+
+func escaped(text string) string {
+	var b bytes.Buffer
+	_ = xml.EscapeText(&b, []byte(text)) // a buffer takes everything
+	return b.String()
 }
 
 // decodeForm fills the struct that v points to from form parameters: Name=value, Name.member.1=value for lists (a plain

@@ -146,7 +146,7 @@ func (s *Server) run(c *call) (result any, err error) {
 	s.open(r)
 	defer func() {
 		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler { // the connection is cut: there is no status to record
+			if p == any(http.ErrAbortHandler) { // the connection is cut: there is no status to record
 				panic(p)
 			}
 			err = fmt.Errorf("%s:%s: %v", r.Service, r.Action, p)

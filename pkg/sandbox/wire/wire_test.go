@@ -90,7 +90,7 @@ func newServer(t *testing.T) *wire.Server {
 }
 
 type request struct {
-	key, region, target, contentType, body string
+	key, region, target, body string
 }
 
 func send(s http.Handler, r request) *httptest.ResponseRecorder {
