@@ -1,7 +1,6 @@
 package ecs
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -80,6 +79,7 @@ func rolloutView(d *engine.ServiceDeployment) object {
 	for _, source := range d.Sources {
 		sources = append(sources, revisionSummary(service, source))
 	}
+	target := revisionSummary(service, d.Target)
 	threshold := d.Config.Breaker.ThresholdFor(service.Desired)
 	alarms := object{"status": d.AlarmStatus, "alarmNames": list(d.Config.Alarms.Names)}
 	if len(d.TriggeredAlarms) > 0 {
@@ -88,7 +88,7 @@ func rolloutView(d *engine.ServiceDeployment) object {
 	out := object{
 		"serviceDeploymentArn": d.ARN, "serviceArn": service.ARN, "clusterArn": service.Cluster.ARN, "status": d.Status,
 		"createdAt": wire.Time(d.CreatedAt), "updatedAt": wire.Time(d.UpdatedAt), "sourceServiceRevisions": sources,
-		"targetServiceRevision": revisionSummary(service, d.Target), "deploymentConfiguration": d.Config.Document,
+		"targetServiceRevision": target, "deploymentConfiguration": d.Config.Document,
 		"deploymentCircuitBreaker": object{"status": d.BreakerStatus, "failureCount": d.FailureCount, "threshold": threshold},
 		"alarms":                   alarms,
 	}
@@ -101,6 +101,7 @@ func rolloutView(d *engine.ServiceDeployment) object {
 		}
 		out["rollback"] = rollback
 	}
+	staging(out, d, sources, target)
 	return out
 }
 
@@ -175,12 +176,11 @@ func (s *Service) serviceDeployment(r *wire.Request, action, arn string) (*engin
 	return d, nil
 }
 
-// continueServiceDeployment has only refusals: rollouts of the rolling strategy have no lifecycle hooks to wait at.
 func (s *Service) continueServiceDeployment(r *wire.Request) (any, error) {
 	var in struct {
-		ARN    string          `json:"serviceDeploymentArn"`
-		HookID string          `json:"hookId"`
-		Action json.RawMessage `json:"action"`
+		ARN    string `json:"serviceDeploymentArn"`
+		HookID string `json:"hookId"`
+		Action string `json:"action"`
 	}
 	if err := r.Decode(&in); err != nil {
 		return nil, err
@@ -189,12 +189,30 @@ func (s *Service) continueServiceDeployment(r *wire.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case !strings.HasPrefix(in.HookID, "ecs-") || strings.Count(in.HookID, "-") < 2:
+	if !strings.HasPrefix(in.HookID, "ecs-") || strings.Count(in.HookID, "-") < 2 {
 		return nil, invalid("Invalid hookId: hookId must follow the format: ecs-{hookType}-{id}")
-	case d.Over():
-		return nil, invalid("Continuing a service deployment is not allowed for service deployment in terminal states.")
-	default:
-		return nil, invalid("Provided hookId is either completed, unavailable, or not associated with the given Resource ARN")
 	}
+	if err := s.engine.ContinueServiceDeployment(d, in.HookID, in.Action); err != nil {
+		return nil, err
+	}
+	return object{"serviceDeploymentArn": d.ARN}, nil
+}
+
+// staging adds what deployments in stages have more than rolling ones.
+func staging(out object, d *engine.ServiceDeployment, sources []object, target object) {
+	if d.Stage == "" {
+		return
+	}
+	out["lifecycleStage"] = d.Stage
+	target["requestedProductionTrafficWeight"], target["requestedTestTrafficWeight"] = d.Weight, d.TestWeight
+	for _, source := range sources {
+		source["requestedProductionTrafficWeight"], source["requestedTestTrafficWeight"] = 100-d.Weight, 100-d.TestWeight
+	}
+	hooks := []object{}
+	for _, h := range d.Hooks {
+		hooks = append(hooks, object{
+			"hookId": h.ID, "targetType": "PAUSE", "status": h.Status, "expiresAt": wire.Time(h.Expires), "timeoutAction": h.Action,
+		})
+	}
+	out["lifecycleHookDetails"] = hooks
 }

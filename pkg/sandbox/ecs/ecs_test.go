@@ -351,11 +351,13 @@ func TestRefusals(t *testing.T) {
 				_, err := a.CreateTaskSet(ctx, &awsecs.CreateTaskSetInput{Cluster: prod, Service: aws.String("api"), TaskDefinition: aws.String("api")})
 				return err
 			}, "SandboxNotModelled", "connect2 sandbox does not model ecs:CreateTaskSet"},
-			"lifecycle hooks": {func() error {
+			"lifecycle hooks that call functions": {func() error {
 				_, err := a.UpdateService(ctx, &awsecs.UpdateServiceInput{Cluster: prod, Service: aws.String("api"),
-					DeploymentConfiguration: &types.DeploymentConfiguration{Strategy: types.DeploymentStrategyBlueGreen}})
+					DeploymentConfiguration: &types.DeploymentConfiguration{LifecycleHooks: []types.DeploymentLifecycleHook{{
+						HookTargetArn: aws.String("arn:aws:lambda:us-west-2:123456789012:function:check"), RoleArn: aws.String("arn:aws:iam::123456789012:role/hook"),
+						LifecycleStages: []types.DeploymentLifecycleHookStage{types.DeploymentLifecycleHookStagePreScaleUp}}}}})
 				return err
-			}, "SandboxNotModelled", "connect2 sandbox does not model the deployment strategy BLUE_GREEN"},
+			}, "SandboxNotModelled", "connect2 sandbox does not model lifecycle hooks that call Lambda functions"},
 		} {
 			err := test.call()
 			api, ok := errors.AsType[smithy.APIError](err)

@@ -13,7 +13,8 @@ type DeploymentConfiguration struct {
 	Minimum  int // minimumHealthyPercent
 	Breaker  CircuitBreaker
 	Alarms   Alarms
-	Bake     int                        // bakeTimeInMinutes, of deployments with alarms
+	Bake     int // bakeTimeInMinutes, of deployments with alarms
+	Strategy Strategy
 	Document map[string]json.RawMessage // all members, known or not
 }
 
@@ -55,21 +56,19 @@ func (c DeploymentConfiguration) with(members map[string]json.RawMessage) (Deplo
 			out.Document[name] = member
 		}
 	}
-	var strategy string
 	for name, field := range map[string]any{
 		"maximumPercent": &out.Maximum, "minimumHealthyPercent": &out.Minimum, "deploymentCircuitBreaker": &out.Breaker,
-		"alarms": &out.Alarms, "bakeTimeInMinutes": &out.Bake, "strategy": &strategy,
+		"alarms": &out.Alarms, "bakeTimeInMinutes": &out.Bake,
 	} {
 		if err := decodeMember(out.Document, name, field); err != nil {
 			return c, err
 		}
 	}
-	if strategy != "ROLLING" {
-		return c, notModelled("the deployment strategy " + strategy)
+	strategy, err := readStrategy(out.Document)
+	if err != nil {
+		return c, err
 	}
-	if hooks := out.Document["lifecycleHooks"]; !isNull(hooks) && string(hooks) != "[]" {
-		return c, notModelled("lifecycle hooks")
-	}
+	out.Strategy = strategy
 	if out.Minimum < 0 || out.Maximum < 0 || out.Maximum == 0 && out.Minimum == 0 {
 		return c, invalid("maximumPercent and minimumHealthyPercent cannot both be 0.") // unconfirmed
 	}
@@ -121,6 +120,8 @@ func (c DeploymentConfiguration) bounds(desired int) (lower, upper int) {
 // chooses "less than 5 minutes"; 4 is a guess within that (unconfirmed).
 func (c DeploymentConfiguration) bake() time.Duration {
 	switch {
+	case !c.Strategy.rolling(): // has a stage for it
+		return 0
 	case !c.Alarms.Enable || len(c.Alarms.Names) == 0:
 		return 0
 	case c.Bake > 0:

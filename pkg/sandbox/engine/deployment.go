@@ -33,6 +33,7 @@ type Deployment struct {
 	bakedAt   time.Time // when the bake time is over; zero: it has not begun
 	tripping  bool      // the breaker is about to trip
 	worked    bool      // completed at least once
+	alternate bool      // its tasks are in the alternate target groups
 }
 
 // Revision is a service revision: what a deployment deploys, with the digests that its images resolved to.
@@ -87,6 +88,12 @@ type ServiceDeployment struct {
 	AlarmStatus     string
 	TriggeredAlarms []string
 
+	Stage              string  // lifecycle stage; empty for ROLLING
+	Hooks              []*Hook // pause hooks that were reached
+	Weight, TestWeight float64 // per cent of the traffic that the new revision gets
+
+	stageUntil time.Time   // the stage lasts at least until then
+	step       int         // of the shift of production traffic
 	deployment *Deployment // what it rolled out
 	back       *Deployment // what it rolls back to
 }
@@ -162,6 +169,7 @@ func (s *Service) deploy() {
 	}
 	if previous != nil {
 		s.supersede(previous)
+		d.alternate = previous.alternate != !s.Config.Strategy.rolling()
 	}
 	s.Revisions = append(s.Revisions, revision)
 	s.History = append(s.History, d.Rollout)
@@ -240,7 +248,6 @@ type failure struct {
 	state    string // rolloutStateReason
 	reason   string // of the service deployment
 	rollback bool
-	status   string // of the service deployment without a rollback
 }
 
 const (
@@ -284,7 +291,7 @@ func (s *Service) rollBack(rollout *ServiceDeployment, back *Deployment, reason 
 	rollout.Status, rollout.UpdatedAt, rollout.StatusReason = RolloutRollbackInProgress, e.now, reason
 	rollout.Rollback = &Rollback{Reason: reason, StartedAt: e.now, Revision: back.Revision}
 	rollout.back = back
-	bad.Status, bad.Desired = "ACTIVE", 0
+	bad.Status, bad.Desired, rollout.Weight, rollout.TestWeight = "ACTIVE", 0, 0, 0
 	back.Status, back.Desired, back.State = "PRIMARY", s.Desired, InProgress
 	back.Reason = fmt.Sprintf("ECS deployment circuit breaker: rolling back to deploymentId %s.", back.ID)
 	if reason != breakerReason {

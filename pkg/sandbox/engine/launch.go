@@ -219,8 +219,8 @@ func (e *Engine) refresh(t *Task, c *Container) {
 
 func (t *Task) pullFailure(c *Container) string {
 	ref := c.Image
-	if digest := ""; t.Deployment != nil {
-		if digest = t.Deployment.Revision.digestOf(c.Name); digest != "" && c.definition.Consistency != "disabled" {
+	if t.Deployment != nil && c.definition.Consistency != "disabled" {
+		if digest := t.Deployment.Revision.digestOf(c.Name); digest != "" {
 			ref = pinned(ref, digest)
 		}
 	}

@@ -135,11 +135,11 @@ func (b Behaviour) badFrom(check string) (from time.Duration, ok bool) {
 
 // probe is a health check's course: when it turns healthy and unhealthy, counted from its beginning.
 type probe struct {
-	first, interval    time.Duration // of the first check, and between checks
-	passes, fails      int           // checks in a row that turn it healthy again, or unhealthy
-	goodFrom, badFrom  time.Duration // when answers begin to be good, and bad again
-	never, turns       bool          // never good; turns bad at badFrom
-	tolerated, settled time.Duration // failures before this do not count (startPeriod)
+	first, interval   time.Duration // of the first check, and between checks
+	passes, fails     int           // checks in a row that turn it healthy again, or unhealthy
+	goodFrom, badFrom time.Duration // when answers begin to be good, and bad again
+	never, turns      bool          // never good; turns bad at badFrom
+	tolerated         time.Duration // failures before this do not count (startPeriod)
 }
 
 // change is a turn of a health check.

@@ -23,6 +23,7 @@ type group struct {
 type situation struct {
 	desired      int
 	lower, upper int
+	beside       bool // old tasks stay until traffic has moved, whatever new ones are healthy
 	stay         bool // a failed primary without rollback: what runs goes on
 	groups       []group
 }
@@ -139,7 +140,7 @@ func (p *planner) trimPrimary() {
 
 // freeOld stops the old tasks that healthy new ones replace.
 func (p *planner) freeOld() {
-	if p.stay {
+	if p.stay || p.beside {
 		return
 	}
 	allowed := max(0, p.desired-p.left(0, healthy))
@@ -162,6 +163,9 @@ func (p *planner) keepOldAlive() {
 			continue
 		}
 		need := min(p.lower-p.healthy-p.left(i, starting), p.desired-p.left(0, healthy)-p.left(i, healthy)-p.left(i, starting))
+		if p.beside {
+			need = p.desired - p.left(i, healthy) - p.left(i, starting)
+		}
 		if need <= 0 {
 			return
 		}
@@ -187,6 +191,9 @@ func (p *planner) grow() {
 	p.stopSome(0, unhealthy, short())
 	for _, c := range []condition{unhealthy, starting, healthy} {
 		for i := len(p.groups) - 1; i >= 1; i-- {
+			if p.beside && (p.groups[i].worked || c == healthy) {
+				continue
+			}
 			p.stopSome(i, c, short())
 		}
 	}

@@ -64,7 +64,11 @@ func wander(t *testing.T, seed uint64) string {
 				t.Error(err)
 			}
 		case 7:
-			config := fmt.Sprintf(`{"maximumPercent": %d}`, 100+random.IntN(100))
+			strategy := []string{"ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"}[random.IntN(4)]
+			if len(s.Spec.LoadBalancers) > 0 {
+				strategy = "ROLLING"
+			}
+			config := fmt.Sprintf(`{"maximumPercent": %d, "strategy": "%s"}`, 100+random.IntN(100), strategy)
 			var members map[string]json.RawMessage
 			if err := json.Unmarshal([]byte(config), &members); err != nil {
 				t.Fatal(err)
@@ -120,6 +124,9 @@ func (s *Service) healthyAll() map[*Task]bool {
 func (w *world) invariants(s *Service, known map[string]bool, before map[*Task]bool) {
 	w.t.Helper()
 	lower, upper := s.Config.bounds(s.Desired)
+	if s.beside() {
+		upper = 2 * s.Desired
+	}
 	started, stopped, wanted := 0, 0, 0
 	for _, task := range s.Tasks() {
 		if !known[task.ID] {

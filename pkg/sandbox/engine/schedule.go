@@ -27,6 +27,7 @@ func (s *Service) schedule() {
 	members := s.members()
 	s.act(members, plan(s.situation(members)))
 	s.prune()
+	s.advance()
 	s.conclude()
 }
 
@@ -50,6 +51,9 @@ func (s *Service) situation(members [][]*Task) situation {
 	now := s.engine.now
 	out := situation{desired: s.Desired}
 	out.lower, out.upper = s.Config.bounds(s.Desired)
+	if out.beside = s.beside(); out.beside {
+		out.upper = 2 * s.Desired
+	}
 	for i, d := range s.Deployments {
 		g := group{failed: d.State == Failed, held: now.Before(d.notBefore), worked: d.worked}
 		for _, t := range members[i] {
@@ -60,6 +64,9 @@ func (s *Service) situation(members [][]*Task) situation {
 			g.tasks = append(g.tasks, c)
 		}
 		out.groups = append(out.groups, g)
+	}
+	if r := s.staged(); r != nil && (r.Stage == "" || r.Stage == PreScaleUp) {
+		out.groups[0].held = true
 	}
 	out.stay = len(out.groups) > 0 && out.groups[0].failed
 	return out
@@ -170,6 +177,7 @@ func (s *Service) start(d *Deployment, n, replaced int) {
 		t := e.newTask(s.Cluster, d.Revision.Spec.Definition)
 		t.Service, t.Deployment, t.StartedBy, t.Group = s, d, d.ID, "service:"+s.Name
 		t.spec(d.Revision.Spec, len(s.Tasks()))
+		t.aim(d)
 		t.Tags, t.Exec = s.tagsFor(d.Revision.Spec.Definition), string(s.Kept["enableExecuteCommand"]) == "true"
 		s.Cluster.Tasks = append(s.Cluster.Tasks, t)
 		started = append(started, t)
@@ -271,6 +279,9 @@ func (s *Service) conclude() {
 		return
 	}
 	if d == nil || e.now.Before(d.notBefore) && s.Desired > 0 || live != s.Desired || s.healthyTasks(d) != s.Desired || len(s.Deployments) > 1 {
+		return
+	}
+	if s.beside() {
 		return
 	}
 	if d.State == InProgress && d.Rollout.Status != RolloutRollbackRequested {

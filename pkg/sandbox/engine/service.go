@@ -60,6 +60,9 @@ type LoadBalancer struct {
 	Name          string `json:"loadBalancerName"`
 	ContainerName string `json:"containerName"`
 	ContainerPort int    `json:"containerPort"`
+	Advanced      *struct {
+		AlternateTargetGroup string `json:"alternateTargetGroupArn"`
+	} `json:"advancedConfiguration"`
 }
 
 // Network is an awsvpc configuration.
@@ -305,8 +308,17 @@ func (s *Service) checkNetwork() error {
 		if lb.TargetGroup == "" {
 			return notModelled("services behind a Classic Load Balancer")
 		}
-		if !s.engine.options.Targets.Exists(lb.TargetGroup) {
-			return invalid(fmt.Sprintf("The target group with targetGroupArn %s does not have an associated load balancer.", lb.TargetGroup))
+		groups := []string{lb.TargetGroup}
+		if !s.Config.Strategy.rolling() {
+			if lb.Advanced == nil || lb.Advanced.AlternateTargetGroup == "" {
+				return invalid(missingAdvanced)
+			}
+			groups = append(groups, lb.Advanced.AlternateTargetGroup)
+		}
+		for _, group := range groups {
+			if !s.engine.options.Targets.Exists(group) {
+				return invalid(fmt.Sprintf("The target group with targetGroupArn %s does not have an associated load balancer.", group))
+			}
 		}
 		c, ok := d.container(lb.ContainerName)
 		if !ok {

@@ -199,6 +199,15 @@ func (t *Task) spec(s Spec, n int) {
 	}
 }
 
+// aim points the task at the alternate target groups, if its deployment serves from there.
+func (t *Task) aim(d *Deployment) {
+	for i, lb := range d.Revision.Spec.LoadBalancers {
+		if d.alternate && lb.Advanced != nil && lb.Advanced.AlternateTargetGroup != "" {
+			t.targets[i].group = lb.Advanced.AlternateTargetGroup
+		}
+	}
+}
+
 // provider spreads tasks over a strategy: the base first, then by weight.
 func provider(strategy []StrategyItem, n int) string {
 	weights := 0

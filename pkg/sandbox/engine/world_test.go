@@ -30,6 +30,7 @@ type ports struct {
 	secrets  map[string]error
 	settings TargetSettings
 	targets  map[string]Health // by address
+	others   map[string]bool   // further target groups
 }
 
 func (p *ports) Resolve(ref string) (Image, error) {
@@ -49,7 +50,7 @@ func (p *ports) Append(group, stream string, at time.Time, message string) {
 	p.lines = append(p.lines, fmt.Sprintf("%s %s %s", group, stream[:strings.LastIndexByte(stream, '/')], message))
 }
 func (p *ports) Check(valueFrom string) error   { return p.secrets[valueFrom] }
-func (p *ports) Exists(arn string) bool         { return arn == targetGroup }
+func (p *ports) Exists(arn string) bool         { return arn == targetGroup || p.others[arn] }
 func (p *ports) Settings(string) TargetSettings { return p.settings }
 func (p *ports) Register(_, ip string, port int, _ time.Time) {
 	p.targets[fmt.Sprintf("%s:%d", ip, port)] = Health{}
