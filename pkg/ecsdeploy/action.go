@@ -5,7 +5,6 @@ package ecsdeploy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -53,9 +52,6 @@ func (in Inputs) Validate() []error {
 		if strings.TrimSpace(name) == "" || strings.ContainsAny(name, " \t=") {
 			problems = append(problems, fmt.Errorf("environment-variables: %q is no name of a variable", name))
 		}
-	}
-	if !in.Wait && in.DryRun {
-		problems = append(problems, errors.New("wait: false makes no sense with dry-run: true: nothing is deployed"))
 	}
 	return problems
 }

@@ -56,7 +56,7 @@ func Choose(deployments []Deployment, current string, unusable map[string]string
 			len(deployments), name(current))}
 	}
 	if left, back := leftFor(deployments, current); back {
-		return Choice{Refusal: CameBack, Why: fmt.Sprintf("%s came back by a rollback from %s at %s: the version before it is not what it was rolled back from.",
+		return Choice{Refusal: CameBack, Why: fmt.Sprintf("%s came back by a rollback from %s at %s: the version before it is not what was left then.",
 			name(current), left.from.Name(), clock(left.at))}
 	}
 	return pickFrom(deployments, current, first, unusable)
@@ -155,14 +155,27 @@ func remember(first map[string]time.Time, key string, at time.Time) {
 	}
 }
 
-// leftFor returns the rollback that brought the current task definition back, if its latest arrival was one.
+// leftFor returns what the current task definition came back from, if it did: it had succeeded before the last deployment of
+// another, whether that one succeeded or not, or its images had.
 func leftFor(oldestFirst []Deployment, current string) (left departure, back bool) {
 	departures(oldestFirst, func(from, to Deployment, isBack bool) {
 		if to.TaskDefinition == current {
 			left, back = departure{from, to.Created}, isBack
 		}
 	})
-	return left, back
+	if back {
+		return left, true
+	}
+	for i, d := range slices.Backward(oldestFirst) {
+		if d.TaskDefinition == current || d.TaskDefinition == "" {
+			continue
+		}
+		worked := slices.ContainsFunc(oldestFirst[:i], func(earlier Deployment) bool {
+			return earlier.TaskDefinition == current && earlier.Succeeded()
+		})
+		return departure{d, d.Created}, worked
+	}
+	return departure{}, false
 }
 
 // abandonedIn returns the task definitions that a rollback left behind and that were not deployed anew since.

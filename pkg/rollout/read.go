@@ -13,25 +13,20 @@ import (
 // ErrNoService says that the cluster has no service of this name, or none that is ACTIVE.
 var ErrNoService = errors.New("no such service")
 
-// Describe reads a service with its tags.
-func Describe(ctx context.Context, client Client, cluster, service string) (types.Service, error) {
-	return describe(ctx, client, cluster, service, types.ServiceFieldTags)
-}
-
 // Read reads a service as a Snapshot; Own is left nil.
 func Read(ctx context.Context, client Client, cluster, service string) (Snapshot, error) {
-	answer, err := describe(ctx, client, cluster, service)
+	answer, err := Describe(ctx, client, cluster, service)
 	if err != nil {
 		return Snapshot{}, err
 	}
 	return SnapshotOf(answer), nil
 }
 
-func describe(ctx context.Context, client Client, cluster, service string, include ...types.ServiceField) (types.Service, error) {
+// Describe reads a service. Where there is none the error is ErrNoService.
+func Describe(ctx context.Context, client Client, cluster, service string) (types.Service, error) {
 	out, err := client.DescribeServices(ctx, &ecs.DescribeServicesInput{
 		Cluster:  aws.String(cluster),
 		Services: []string{service},
-		Include:  include,
 	})
 	if err != nil {
 		return types.Service{}, fmt.Errorf("describing service %s in cluster %s: %w", service, cluster, err)

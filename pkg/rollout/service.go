@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Lookup reads a service that is to be deployed to, with its tags. Where the cluster or the service does not exist, or cannot
+// Lookup reads a service that is to be deployed to. Where the cluster or the service does not exist, or cannot
 // be served, the error names the input and says why. What the API serves in the same way as Fargate, such as services on EC2
 // or on managed instances, is not refused.
 func Lookup(ctx context.Context, client Client, cluster, service string) (types.Service, error) {
