@@ -286,9 +286,11 @@ func TestThrottledAndCutCalls(t *testing.T) {
 
 func TestConcurrentMigrationIsRefused(t *testing.T) {
 	done := make(chan struct{})
-	story{run: runs(5*time.Minute, 0), before: func(t *testing.T, _ *sandbox.Sandbox, env *action.Env, in migrate.Inputs) {
+	story{run: runs(5*time.Minute, 0), before: func(t *testing.T, sb *sandbox.Sandbox, env *action.Env, in migrate.Inputs) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
+		pushImage(t, sb, "v3", engine.Behaviour{Run: runs(5*time.Minute, 0)})
+		in.Image = "v3" // another image: a second run that is not refused would register a revision
 		go func() { _, _ = migrate.Run(ctx, env, in); close(ended) }()
 		t.Cleanup(func() { cancel(); <-ended; close(done) })
 		time.Sleep(30 * time.Second)

@@ -431,3 +431,17 @@ func TestSettings(t *testing.T) {
 }
 
 var _ ECS = (*ecs.Client)(nil)
+
+// A page that is not the last is followed by the next at once: a chatty command must not be read for minutes after its end.
+func TestLongLogIsReadInOneGo(t *testing.T) {
+	w := newWorld()
+	for i := range 1000 {
+		w.lines = append(w.lines, line{30 * time.Second, stream("app"), fmt.Sprint("line ", i)})
+	}
+	play(t, w, spec(), func(t *testing.T, r Result, err error, told *told, took time.Duration) {
+		wantOutcome(t, err, action.Succeeded)
+		if len(told.lines) != 1000 || told.lines[999] != "app: line 999" || took > time.Minute || r.Unread != "" {
+			t.Errorf("%d lines after %s, unread %q", len(told.lines), took, r.Unread)
+		}
+	})
+}
