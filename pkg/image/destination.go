@@ -191,3 +191,17 @@ func (rs *Registries) remark(format string, args ...any) {
 		rs.Observe(Event{Kind: Remarked, Text: fmt.Sprintf(format, args...)})
 	}
 }
+
+// Near returns names of repositories in the registry that are close to one that is missing. It is a courtesy: any failure
+// yields none.
+func (d *Destination) Near(ctx context.Context) []string {
+	out, err := d.client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{RegistryId: d.registryID, MaxResults: aws.Int32(1000)})
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, r := range out.Repositories {
+		names = append(names, aws.ToString(r.RepositoryName))
+	}
+	return Nearest(d.Name, names, 3)
+}

@@ -55,6 +55,16 @@ func (e *RegistryError) Error() string {
 	return b.String()
 }
 
+// expired says whether ECR refused the token for its age, which it tells with the status of a missing permission.
+func (e *RegistryError) expired() bool {
+	return e.Status == http.StatusForbidden && strings.Contains(e.Message, "token has expired")
+}
+
+// aboutToken says whether a new token may help: not where ECR names the permission that is missing. To a HEAD it says nothing.
+func (e *RegistryError) aboutToken() bool {
+	return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden && !strings.Contains(e.Message, "not authorized to perform")
+}
+
 func newRegistryError(r *Repository, method, address string, res *http.Response) *RegistryError {
 	body, _ := io.ReadAll(io.LimitReader(res.Body, 16<<10))
 	e := &RegistryError{Method: method, URL: withoutQuery(address), Status: res.StatusCode}
@@ -66,7 +76,7 @@ func newRegistryError(r *Repository, method, address string, res *http.Response)
 	} else if !strings.Contains(res.Header.Get("Content-Type"), "html") {
 		e.Message = strings.TrimSpace(string(body))
 	}
-	if r.ECR {
+	if r.ECR && !e.expired() {
 		e.Permission = ecrPermission(method, address)
 	}
 	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
@@ -133,8 +143,8 @@ func (f fatal) Unwrap() error { return f.error }
 
 func fatalf(format string, args ...any) error { return fatal{fmt.Errorf(format, args...)} }
 
-// retry calls try until it succeeds, fails for good, or has failed maxAttempts times. A refusal of the credentials is answered
-// with new ones, once: ECR says the same 403 to an expired token and to a missing permission, and nothing at all to a HEAD.
+// retry calls try until it succeeds, fails for good, or has failed maxAttempts times. A refusal that may be about the token is
+// answered with a new one at once.
 func (r *Repository) retry(ctx context.Context, what string, try func() error) error {
 	wait := firstWait
 	for attempt := 1; ; attempt++ {
@@ -146,7 +156,7 @@ func (r *Repository) retry(ctx context.Context, what string, try func() error) e
 			return fmt.Errorf("%s: %w", what, context.Cause(ctx))
 		}
 		var refusal *RegistryError
-		if r.token != nil && denied(err) && errors.As(err, &refusal) && r.token.renew(ctx, refusal.token) {
+		if r.token != nil && errors.As(err, &refusal) && refusal.aboutToken() && r.token.renew(ctx, refusal.token) {
 			r.observe(Event{Kind: Retried, Text: what + " with a new token", Err: err})
 			continue
 		}
@@ -183,6 +193,8 @@ func after(err error, attempt int, wait time.Duration) (pause time.Duration, aga
 	switch {
 	case errors.As(err, &stop), attempt >= maxAttempts:
 		return 0, false
+	case errors.As(err, &refusal) && refusal.expired():
+		return jittered, true
 	case errors.As(err, &refusal):
 		switch refusal.Status {
 		case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,

@@ -1,0 +1,134 @@
+// Package ecrpush pushes an image to a repository of Amazon ECR, or of another registry: it checks everything first, sends only
+// what the repository lacks, and moves the tags last.
+package ecrpush
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/image"
+)
+
+// Action is ecr-push, as a GitHub action and as a command.
+var Action = action.Define(action.Meta{
+	Name:        "ecr-push",
+	Description: "Pushes an image to Amazon ECR: each layer is compressed once, and only what is missing is sent.",
+	Doc: "The source is an OCI layout (a folder or a tar), what docker save writes, an image of the Docker daemon, or an image of a registry. " +
+		"It is checked wholly before anything is sent. Layers that the repository has already are not even compressed. The tags move when the " +
+		"image resolves by its digest, so a push that fails or is cancelled leaves them where they were; a tag that has the image already is " +
+		"a success that sends nothing.",
+	Icon:  "package",
+	Color: "orange",
+	Examples: []action.Example{
+		{Title: "Push what docker save wrote under two tags", Args: "--source image.tar --repository connect2-api-dev --tags v1.2.3,latest"},
+		{Title: "Push from the Docker daemon", Args: "--source docker://connect2-api:build --repository connect2-api-dev --tags v1.2.3"},
+		{Title: "See what would be sent", Args: "--source oci-layout/ --repository connect2-api-dev --tags v1.2.3 --dry-run"},
+		{Title: "Promote an image by its digest, without rebuilding it", Args: "--source 123456789012.dkr.ecr.us-west-2.amazonaws.com/connect2-api-dev@sha256:… --repository connect2-api-prod --tags v1.2.3"},
+	},
+}, Run)
+
+// Inputs are what ecr-push can be told.
+type Inputs struct {
+	awsconn.Inputs
+	Source           string   `input:"source" required:"true" doc:"The image: a folder with an OCI layout, a tar or tar.gz of one or of docker save, docker://NAME of the Docker daemon, or a full registry reference. PATH#NAME chooses one of several images in a tar."`
+	Repository       string   `input:"repository" required:"true" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN, or HOST/NAME of another registry (credentials from the Docker configuration)."`
+	Tags             []string `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image, one per line or separated by commas. Without any the image is pushed by its digest alone."`
+	Platform         string   `input:"platform" doc:"Push only the image for this platform, such as linux/arm64, of a multi-platform source. Empty: the whole index."`
+	CreateRepository bool     `input:"create-repository" default:"false" alias:"create-repo,create_repo" doc:"Create the ECR repository if it does not exist."`
+	MountFrom        string   `input:"mount-from" doc:"A repository of the same registry to take layers over from instead of sending them. ECR does so where the account setting BLOB_MOUNTING is on."`
+	DryRun           bool     `input:"dry-run" default:"false" doc:"Check everything and print what would be sent, but send nothing."`
+}
+
+// Validate returns what is wrong with the inputs by themselves.
+func (in Inputs) Validate() []error {
+	problems := in.Inputs.Validate()
+	if in.Repository != "" {
+		if _, err := image.ParseRepositoryName(in.Repository); err != nil {
+			problems = append(problems, fmt.Errorf("repository: %w", err))
+		}
+	}
+	for _, tag := range in.Tags {
+		if err := image.CheckTag(tag); err != nil {
+			problems = append(problems, fmt.Errorf("tags: %w", err))
+		}
+	}
+	if in.Platform != "" {
+		if p, err := v1.ParsePlatform(in.Platform); err != nil || p.Architecture == "" {
+			problems = append(problems, fmt.Errorf("platform: %q is no platform: OS/ARCHITECTURE, such as linux/arm64", in.Platform))
+		}
+	}
+	if in.MountFrom != "" {
+		if from, err := image.ParseRepositoryName(in.MountFrom); err != nil || from.Host != "" {
+			problems = append(problems, fmt.Errorf("mount-from: %q is no repository name (without host: it is of the registry that is pushed to)", in.MountFrom))
+		}
+	}
+	return problems
+}
+
+// Outputs are what is known at the end, also of a run that failed.
+type Outputs struct {
+	action.Outputs
+	Digest         string `output:"digest" doc:"The digest of the image; an index's where the source is one."`
+	Image          string `output:"image" doc:"REPOSITORY_URI@DIGEST. GitHub blanks it as a job output when the account id is masked: pass digest between jobs then."`
+	Repository     string `output:"repository" doc:"The repository's URI."`
+	Tags           string `output:"tags" doc:"The tags that point at the image now, separated by commas."`
+	Changed        bool   `output:"changed" doc:"Whether anything in the repository was changed."`
+	BytesUploaded  int    `output:"bytes-uploaded" doc:"Bytes of layers and configurations that were sent."`
+	BytesReused    int    `output:"bytes-reused" doc:"Bytes of those that the repository had already."`
+	LayersUploaded int    `output:"layers-uploaded" doc:"How many layers and configurations were sent."`
+	LayersReused   int    `output:"layers-reused" doc:"How many of them the repository had already."`
+}
+
+// Run pushes.
+func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
+	var conn *awsconn.Conn
+	if usesAWS(env, in) {
+		var err error
+		if conn, err = awsconn.Connect(ctx, env, in.Inputs); err != nil {
+			return Outputs{}, err
+		}
+	}
+	push, err := Prepare(ctx, env, conn, in)
+	if err != nil {
+		return Outputs{}, err
+	}
+	defer push.Close()
+	return push.Execute(ctx)
+}
+
+// usesAWS says whether the run needs AWS: not when an image goes to another registry than ECR, and comes from none on ECR.
+func usesAWS(env *action.Env, in Inputs) bool {
+	if in.RoleToAssume != "" || in.AccountID != "" {
+		return true
+	}
+	onAWS := func(host string) bool {
+		if _, ok := image.ParseECRHost(host); ok {
+			return true
+		}
+		for _, name := range []string{"AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"} {
+			if endpoint := env.Var(name); endpoint != "" && hostOf(endpoint) == host {
+				return true
+			}
+		}
+		return false
+	}
+	to, err := image.ParseRepositoryName(in.Repository)
+	if err != nil || to.Host == "" || onAWS(to.Host) {
+		return true
+	}
+	from, err := image.ParseReference(strings.TrimPrefix(in.Source, "registry://"))
+	return err == nil && onAWS(from.Registry)
+}
+
+func hostOf(address string) string {
+	if _, rest, ok := strings.Cut(address, "://"); ok {
+		address = rest
+	}
+	host, _, _ := strings.Cut(address, "/")
+	return host
+}

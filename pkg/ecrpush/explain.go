@@ -1,0 +1,58 @@
+package ecrpush
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/image"
+)
+
+// titleOf names the root cause of a failed push in one short line.
+func titleOf(err error) string {
+	var immutable *image.ImmutableTagError
+	var missing *missingRepository
+	var absent *image.NotFoundError
+	var refusal *image.RegistryError
+	var aws *awsconn.Problem
+	switch {
+	case errors.As(err, &immutable):
+		return fmt.Sprintf("Tag %s is immutable and belongs to another image", immutable.Tag)
+	case errors.As(err, &missing):
+		return fmt.Sprintf("Repository %s does not exist", missing.name)
+	case errors.As(err, &absent):
+		return "The source image does not exist"
+	case errors.As(err, &refusal) && refusal.Status == http.StatusForbidden && refusal.Permission != "":
+		return "Permission missing: " + refusal.Permission
+	case errors.As(err, &refusal) && refusal.Status == http.StatusUnauthorized:
+		return "The registry refuses the credentials"
+	case errors.As(err, &refusal) && refusal.Status == http.StatusTooManyRequests:
+		return "The registry is throttling"
+	case errors.As(err, &refusal):
+		return fmt.Sprintf("The registry answered %d", refusal.Status)
+	case errors.As(awsconn.Explain(err), &aws) && aws.Title != "":
+		return aws.Title
+	case strings.HasPrefix(err.Error(), "source "):
+		return "The source is not usable"
+	default:
+		return "The push failed"
+	}
+}
+
+// adviceOf says what to do next, where the message does not.
+func adviceOf(err error) string {
+	var missing *missingRepository
+	var refusal *image.RegistryError
+	switch {
+	case errors.As(err, &missing):
+		return "Create it where the infrastructure is described, or set create-repository: true."
+	case errors.As(err, &refusal) && refusal.Status == http.StatusForbidden && refusal.Permission != "":
+		return "Grant " + refusal.Permission + " on the repository to the role that pushes, then run it again."
+	case errors.As(err, &refusal) && refusal.Status == http.StatusUnauthorized:
+		return "Log in to the registry before this step: its credentials are read from the Docker configuration."
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,115 @@
+package ecrpush
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/image"
+)
+
+// Push is a push that was checked and not begun. Close frees what its source holds.
+type Push struct {
+	env  *action.Env
+	in   Inputs
+	src  *image.Source
+	plan *image.Plan
+	told teller
+}
+
+// Close frees what the source holds open.
+func (p *Push) Close() error { return p.src.Close() }
+
+// Digest returns the digest of the image, if it is known before its layers are compressed.
+func (p *Push) Digest() (digest string, ok bool) { return p.plan.Digest() }
+
+// Repository returns the URI of the repository, empty while it does not exist.
+func (p *Push) Repository() string { return p.plan.To.URI }
+
+// Platforms returns the platforms of the image or index.
+func (p *Push) Platforms() []string { return p.src.Platforms() }
+
+// Prepare checks everything that a push rests on and writes nothing: the source, whole but for the content of its layers; the
+// repository; the tags and whether they may move. All problems are reported together, with the outcome Invalid. A nil
+// connection serves registries that are not on AWS.
+func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Push, error) {
+	p := &Push{env: env, in: in, told: teller{log: env.Log}}
+	registries := p.registries(conn)
+
+	var to *image.Destination
+	var srcErr, toErr error
+	var both sync.WaitGroup
+	both.Go(func() {
+		p.src, srcErr = image.Open(ctx, in.Source, image.OpenOptions{Platform: in.Platform, Registries: registries, DaemonHost: env.Var("DOCKER_HOST")})
+	})
+	both.Go(func() { to, toErr = destination(ctx, registries, in) })
+	both.Wait()
+	if err := problems(ctx, srcErr, toErr); err != nil {
+		p.src.Close()
+		return nil, err
+	}
+	var err error
+	if p.plan, err = image.NewPlan(ctx, p.src, to, image.PlanOptions{Tags: in.Tags, MountFrom: in.MountFrom}); err != nil {
+		p.src.Close()
+		return nil, problems(ctx, err)
+	}
+	return p, nil
+}
+
+// registries returns the way to the registries: through the connection, or without AWS.
+func (p *Push) registries(conn *awsconn.Conn) *image.Registries {
+	rs := &image.Registries{Transport: p.env.Transport}
+	if conn != nil {
+		var transport http.RoundTripper = p.env.Transport
+		if transport == nil {
+			transport = conn.Transport
+		}
+		rs = image.NewRegistries(conn.Config, transport)
+	}
+	rs.Mask = p.env.Log.Mask
+	rs.Observe = p.told.event
+	return rs
+}
+
+// destination looks the repository up. A missing one is a problem unless it is to be created.
+func destination(ctx context.Context, registries *image.Registries, in Inputs) (*image.Destination, error) {
+	to, err := registries.Destination(ctx, in.Repository)
+	if err != nil {
+		return nil, err
+	}
+	if to.Missing && !in.CreateRepository {
+		return nil, &missingRepository{name: to.Name, near: to.Near(ctx)}
+	}
+	return to, nil
+}
+
+// missingRepository says that ECR has no such repository.
+type missingRepository struct {
+	name string
+	near []string
+}
+
+func (e *missingRepository) Error() string {
+	msg := fmt.Sprintf("the ECR repository %q does not exist in this account and region", e.name)
+	if len(e.near) > 0 {
+		msg += fmt.Sprintf(" (there is %q)", e.near)
+	}
+	return msg
+}
+
+// problems joins what is wrong into one refusal. What ends the context is passed on as it is.
+func problems(ctx context.Context, all ...error) error {
+	err := errors.Join(all...)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return &action.Error{Outcome: action.OutcomeOf(ctx.Err()), Title: "Stopped before anything was sent", Err: context.Cause(ctx)}
+	}
+	failure := &action.Error{Outcome: action.Invalid, Title: titleOf(err), Advice: adviceOf(err), Err: awsconn.Explain(err)}
+	return failure
+}

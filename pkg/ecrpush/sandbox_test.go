@@ -1,0 +1,415 @@
+package ecrpush_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/action/actiontest"
+	"github.com/org/connect2/v2/pkg/ecrpush"
+	"github.com/org/connect2/v2/pkg/image/imagetest"
+	"github.com/org/connect2/v2/pkg/sandbox"
+)
+
+const repository = "connect2-api-dev"
+
+// site is a sandbox with a runner in front of it.
+type site struct {
+	t   *testing.T
+	sb  *sandbox.Sandbox
+	env *action.Env
+	log *actiontest.Recorder
+}
+
+// at runs a test in a bubble where the sandbox and the action share one clock.
+func at(t *testing.T, scenario string, test func(t *testing.T, s *site)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		parsed, err := sandbox.ParseScenario([]byte(scenario))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &site{t: t, sb: sandbox.New(sandbox.Options{Scenario: parsed})}
+		s.fresh()
+		test(t, s)
+	})
+}
+
+// fresh gives the site a new runner and forgets the calls made so far.
+func (s *site) fresh() {
+	s.env, s.log = actiontest.NewTestEnv(s.t, s.sb.Environ())
+	s.env.Transport = s.sb.Transport()
+	s.sb.ResetJournal()
+}
+
+// saved writes an image as docker save would.
+func (s *site) saved(img imagetest.Image) string {
+	s.t.Helper()
+	name := filepath.Join(s.t.TempDir(), "image.tar")
+	if err := imagetest.TarFile(name, imagetest.Saved(img)); err != nil {
+		s.t.Fatal(err)
+	}
+	return name
+}
+
+func (s *site) push(ctx context.Context, in ecrpush.Inputs) (ecrpush.Outputs, error) {
+	return ecrpush.Run(ctx, s.env, in)
+}
+
+func (s *site) mustPush(in ecrpush.Inputs) ecrpush.Outputs {
+	s.t.Helper()
+	out, err := s.push(s.t.Context(), in)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return out
+}
+
+// mutations lists the calls that may have changed something.
+func (s *site) mutations() []string {
+	var names []string
+	for _, e := range s.sb.Journal() {
+		if e.Mutating && e.OK() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+func (s *site) calls(name string) (n int) {
+	for _, e := range s.sb.Journal() {
+		if e.Name() == name {
+			n++
+		}
+	}
+	return n
+}
+
+// tag returns the digest behind a tag, asked by pushing nothing: a dry run of the tag's own image.
+func (s *site) tag(tag string) string {
+	s.t.Helper()
+	out, err := s.push(s.t.Context(), ecrpush.Inputs{Source: sandbox.DefaultHost + "/" + repository + ":" + tag, Repository: repository,
+		Tags: []string{tag}, DryRun: true})
+	if err != nil {
+		return ""
+	}
+	return out.Digest
+}
+
+func TestPush(t *testing.T) {
+	at(t, "", func(t *testing.T, s *site) {
+		img := imagetest.New(1, 300_000, 1_500_000, 5_000)
+		in := ecrpush.Inputs{Source: s.saved(img), Repository: repository, Tags: []string{"v2", "latest"}}
+		out := s.mustPush(in)
+		if out.Outcome != action.Succeeded || !out.Changed || out.Tags != "v2,latest" || out.LayersUploaded != 4 || out.BytesUploaded == 0 ||
+			out.Image != sandbox.DefaultHost+"/"+repository+"@"+out.Digest {
+			t.Errorf("first push: %+v", out)
+		}
+		if got := s.tag("v2"); got != out.Digest {
+			t.Errorf("v2 is %s, want %s", got, out.Digest)
+		}
+
+		s.fresh()
+		again := s.mustPush(in)
+		if again.Outcome != action.NoChange || again.Changed || again.Digest != out.Digest || again.Tags != "v2,latest" || again.BytesUploaded != 0 {
+			t.Errorf("the same again: %+v", again)
+		}
+		if did := s.mutations(); len(did) > 0 {
+			t.Errorf("the same again did %q", did)
+		}
+
+		s.fresh()
+		img.Layers = append(slices.Clone(img.Layers[:2]), imagetest.Layer(77, 6_000))
+		changed := s.mustPush(ecrpush.Inputs{Source: s.saved(img), Repository: "arn:aws:ecr:us-west-2:123456789012:repository/" + repository, Tags: []string{"v3"}})
+		if changed.LayersUploaded != 2 || changed.LayersReused != 2 || changed.Digest == out.Digest {
+			t.Errorf("one layer changed: %+v", changed)
+		}
+		if text := s.log.Text(); !strings.Contains(text, "reused") || !strings.Contains(text, "compressed") || !strings.Contains(text, "tag v3 points at") {
+			t.Errorf("the log does not tell what was done:\n%s", text)
+		}
+		summary := s.log.Of("summary")
+		if len(summary) != 1 || !strings.Contains(summary[0].Text, changed.Digest) || !strings.Contains(summary[0].Text, "Tags moved") {
+			t.Errorf("summary: %+v", summary)
+		}
+	})
+}
+
+func TestPushDryRun(t *testing.T) {
+	at(t, "", func(t *testing.T, s *site) {
+		in := ecrpush.Inputs{Source: s.saved(imagetest.New(1, 30_000)), Repository: "new/repository", Tags: []string{"v1"}, CreateRepository: true, DryRun: true}
+		out := s.mustPush(in)
+		if out.Changed || out.Outcome != action.Succeeded || len(s.mutations()) > 0 {
+			t.Errorf("dry run: %+v, did %q", out, s.mutations())
+		}
+		if text := s.log.Text(); !strings.Contains(text, "repository new/repository is created") || !strings.Contains(text, "tag v1 is new") {
+			t.Errorf("it does not say what it would do:\n%s", text)
+		}
+		in.DryRun = false
+		if out = s.mustPush(in); !strings.HasSuffix(out.Repository, "/new/repository") || s.calls("ecr:CreateRepository") != 1 {
+			t.Errorf("creating: %+v", out)
+		}
+	})
+}
+
+// Everything that is wrong is told at once, and nothing is written.
+func TestPushInvalid(t *testing.T) {
+	dir := t.TempDir()
+	broken := filepath.Join(dir, "cut.tar")
+	if err := imagetest.TarFile(broken, imagetest.Saved(imagetest.New(1, 50_000))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(broken, 20_000); err != nil {
+		t.Fatal(err)
+	}
+	at(t, "", func(t *testing.T, s *site) {
+		for _, c := range []struct {
+			in    ecrpush.Inputs
+			words []string
+		}{
+			{ecrpush.Inputs{Source: broken, Repository: "connect2-api-dve", Tags: []string{"v1"}},
+				[]string{"cut short", `"connect2-api-dve" does not exist`, repository}},
+			{ecrpush.Inputs{Source: dir, Repository: repository, Tags: []string{"v1"}}, []string{"no OCI layout"}},
+			{ecrpush.Inputs{Source: "image.tar", Repository: repository, Tags: []string{"v1"}}, []string{"no such file"}},
+			{ecrpush.Inputs{Source: sandbox.DefaultHost + "/" + repository + ":v99", Repository: repository, Tags: []string{"v1"}}, []string{"v99"}},
+		} {
+			s.fresh()
+			_, err := s.push(t.Context(), c.in)
+			if action.OutcomeOf(err) != action.Invalid {
+				t.Errorf("%+v: %v", c.in, err)
+				continue
+			}
+			for _, word := range c.words {
+				if !strings.Contains(err.Error(), word) {
+					t.Errorf("%v\n\tdoes not say %q", err, word)
+				}
+			}
+			if did := s.mutations(); len(did) > 0 {
+				t.Errorf("%+v did %q", c.in, did)
+			}
+		}
+	})
+}
+
+func TestInputs(t *testing.T) {
+	in := ecrpush.Inputs{Source: "x", Repository: "app:v1", Tags: []string{"v1", "-bad", "a/b"}, Platform: "amd64", MountFrom: "h.io/x"}
+	problems := in.Validate()
+	var text []string
+	for _, p := range problems {
+		text = append(text, p.Error())
+	}
+	all := strings.Join(text, "\n")
+	for _, word := range []string{"repository: ", `tags: "-bad"`, `tags: "a/b"`, "platform: ", "mount-from: "} {
+		if !strings.Contains(all, word) {
+			t.Errorf("no problem says %q:\n%s", word, all)
+		}
+	}
+	if len(problems) != 5 {
+		t.Errorf("%d problems, want 5:\n%s", len(problems), all)
+	}
+	good := ecrpush.Inputs{Source: "x", Repository: "123456789012.dkr-ecr.eu-west-1.on.aws/team/app", Tags: []string{"v1"}, Platform: "linux/arm64/v8", MountFrom: "base"}
+	if problems := good.Validate(); len(problems) > 0 {
+		t.Errorf("good inputs: %v", problems)
+	}
+}
+
+func TestPushToImmutableRepository(t *testing.T) {
+	at(t, "repository: {mutability: IMMUTABLE}", func(t *testing.T, s *site) {
+		in := ecrpush.Inputs{Source: s.saved(imagetest.New(1, 30_000)), Repository: repository, Tags: []string{"v2"}}
+		first := s.mustPush(in)
+		if again := s.mustPush(in); again.Outcome != action.NoChange {
+			t.Errorf("the same image: %+v", again)
+		}
+		s.fresh()
+		_, err := s.push(t.Context(), ecrpush.Inputs{Source: s.saved(imagetest.New(2, 30_000)), Repository: repository, Tags: []string{"v2"}})
+		if action.OutcomeOf(err) != action.Invalid || !strings.Contains(err.Error(), first.Digest) || len(s.mutations()) > 0 {
+			t.Errorf("another image: %v; did %q", err, s.mutations())
+		}
+	})
+}
+
+func TestPushThroughFaults(t *testing.T) {
+	for name, faults := range map[string][]sandbox.Fault{
+		"throttled":     {{Action: "ecr:*", Answer: sandbox.Throttle, Every: 3}},
+		"unavailable":   {{Action: "ecr:UploadLayerPart", Answer: sandbox.Unavailable, Times: 2}, {Action: "ecr:PutImage", Answer: sandbox.Unavailable, Times: 2}},
+		"cut":           {{Action: "ecr:UploadLayerPart", Answer: sandbox.Cut, Times: 3}},
+		"cut after":     {{Action: "ecr:CompleteLayerUpload", Answer: sandbox.CutAfter, Times: 2}, {Action: "ecr:PutImage", Answer: sandbox.CutAfter, Times: 2}},
+		"expired token": {{Action: "ecr:UploadLayerPart", Answer: sandbox.Expired, Skip: 1, Times: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at(t, "", func(t *testing.T, s *site) {
+				if err := s.sb.Inject(faults...); err != nil {
+					t.Fatal(err)
+				}
+				out := s.mustPush(ecrpush.Inputs{Source: s.saved(imagetest.New(1, 300_000, 20_000, 5_000)), Repository: repository, Tags: []string{"v2"}})
+				hit := 0
+				for _, e := range s.sb.Journal() {
+					if e.Fault != "" {
+						hit++
+					}
+				}
+				s.sb.ClearFaults()
+				if hit == 0 || s.tag("v2") != out.Digest {
+					t.Errorf("%d calls failed; v2 is %s, want %s", hit, s.tag("v2"), out.Digest)
+				}
+			})
+		})
+	}
+}
+
+// What a role may not do is named, and the tags stay where they were.
+func TestPushDenied(t *testing.T) {
+	for permission, early := range map[string]bool{
+		"ecr:InitiateLayerUpload": false, "ecr:UploadLayerPart": false, "ecr:CompleteLayerUpload": false, "ecr:PutImage": false,
+		"ecr:BatchGetImage": true, "ecr:GetAuthorizationToken": true,
+	} {
+		t.Run(permission, func(t *testing.T) {
+			at(t, "", func(t *testing.T, s *site) {
+				before := s.tag("v1")
+				if err := s.sb.Inject(sandbox.Fault{Action: permission, Answer: sandbox.Deny}); err != nil {
+					t.Fatal(err)
+				}
+				s.fresh()
+				out, err := s.push(t.Context(), ecrpush.Inputs{Source: s.saved(imagetest.New(1, 30_000)), Repository: repository, Tags: []string{"v1"}})
+				want := action.Failed
+				if early {
+					want = action.Invalid
+				}
+				if action.OutcomeOf(err) != want || !strings.Contains(err.Error(), permission) || out.Tags != "" {
+					t.Errorf("%s: %v", action.OutcomeOf(err), err)
+				}
+				if !early && !strings.Contains(err.Error(), "no tag was moved") {
+					t.Errorf("it does not say that no tag was moved: %v", err)
+				}
+				s.sb.ClearFaults()
+				if got := s.tag("v1"); got != before {
+					t.Errorf("v1 moved from %s to %s", before, got)
+				}
+			})
+		})
+	}
+}
+
+// A push role as AWS documents it knows nothing of describing: the URI is enough for it.
+func TestPushWithLeastPermissions(t *testing.T) {
+	at(t, "", func(t *testing.T, s *site) {
+		for _, permission := range []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer", "ecr:ListImages"} {
+			if err := s.sb.Inject(sandbox.Fault{Action: permission, Answer: sandbox.Deny}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		in := ecrpush.Inputs{Source: s.saved(imagetest.New(1, 30_000)), Repository: sandbox.DefaultHost + "/" + repository, Tags: []string{"v2"}}
+		if out := s.mustPush(in); out.Outcome != action.Succeeded || len(s.log.Of("warning")) == 0 {
+			t.Errorf("%+v with warnings %+v", out, s.log.Of("warning"))
+		}
+		in.Repository = repository
+		if _, err := s.push(t.Context(), in); err == nil || !strings.Contains(err.Error(), "repository's URI") {
+			t.Errorf("by name alone: %v; want the URI advised", err)
+		}
+	})
+}
+
+func TestPushCancelled(t *testing.T) {
+	at(t, "", func(t *testing.T, s *site) {
+		before := s.tag("v1")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		uploads := 0
+		s.env.Transport = hook{s.sb.Transport(), func(r *http.Request) {
+			if r.Method == http.MethodPatch {
+				if uploads++; uploads == 2 {
+					cancel(errors.New("the runner was told to stop"))
+				}
+			}
+		}}
+		_, err := s.push(ctx, ecrpush.Inputs{Source: s.saved(imagetest.New(1, 300_000, 200_000, 100_000)), Repository: repository, Tags: []string{"v1"}})
+		if action.OutcomeOf(err) != action.Cancelled || !strings.Contains(err.Error(), "no tag was moved") {
+			t.Errorf("%s: %v", action.OutcomeOf(err), err)
+		}
+		if got := s.tag("v1"); got != before {
+			t.Errorf("v1 moved from %s to %s", before, got)
+		}
+	})
+}
+
+// hook sees the requests that pass; the tests that use it make them one after another.
+type hook struct {
+	http.RoundTripper
+	see func(*http.Request)
+}
+
+func (h hook) RoundTrip(r *http.Request) (*http.Response, error) {
+	h.see(r)
+	return h.RoundTripper.RoundTrip(r)
+}
+
+// The registry's password is masked before anything could print it.
+func TestPushMasksToken(t *testing.T) {
+	at(t, "", func(t *testing.T, s *site) {
+		vars := s.sb.Environ()
+		vars["GITHUB_ACTIONS"] = "true"
+		s.env, s.log = actiontest.NewTestEnv(t, vars)
+		var sent string
+		s.env.Transport = hook{s.sb.Transport(), func(r *http.Request) {
+			if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && scheme == "Basic" {
+				sent = token
+			}
+		}}
+		s.mustPush(ecrpush.Inputs{Source: s.saved(imagetest.New(1, 3_000)), Repository: repository, Tags: []string{"v2"}})
+		text := s.log.Text()
+		if sent == "" || !strings.Contains(text, "::add-mask::"+sent) || strings.Count(text, sent) != 1 {
+			t.Errorf("the token appears %d times in the log, masked %v", strings.Count(text, sent), strings.Contains(text, "::add-mask::"+sent))
+		}
+	})
+}
+
+// A registry that is not on AWS needs no AWS credentials.
+func TestPushElsewhere(t *testing.T) {
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	env, _ := actiontest.NewTestEnv(t, map[string]string{})
+	name := filepath.Join(t.TempDir(), "layout.tar")
+	a, b := imagetest.New(1, 30_000), imagetest.New(2, 20_000)
+	a.Architecture, b.Architecture = "amd64", "arm64"
+	entries, digest := imagetest.Index(a, b)
+	if err := imagetest.TarFile(name, entries); err != nil {
+		t.Fatal(err)
+	}
+	out, err := ecrpush.Run(t.Context(), env, ecrpush.Inputs{Source: name, Repository: host + "/team/app", Tags: []string{"v1"}})
+	if err != nil || out.Digest != digest || out.Image != host+"/team/app@"+digest {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	copied, err := ecrpush.Run(t.Context(), env, ecrpush.Inputs{Source: out.Image, Repository: host + "/other/app", Tags: []string{"v1"}})
+	if err != nil || copied.Digest != digest {
+		t.Errorf("copying: %+v, %v", copied, err)
+	}
+}
+
+// A token of twelve hours that ends while the push waits is replaced without anybody noticing.
+func TestPushOutlivesToken(t *testing.T) {
+	at(t, "", func(t *testing.T, s *site) {
+		slept := false
+		s.env.Transport = hook{s.sb.Transport(), func(r *http.Request) {
+			if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/sha256:") && !slept {
+				slept = true
+				time.Sleep(13 * time.Hour)
+			}
+		}}
+		out := s.mustPush(ecrpush.Inputs{Source: s.saved(imagetest.New(1, 3_000)), Repository: repository, Tags: []string{"v2"}})
+		if n := s.calls("ecr:GetAuthorizationToken"); n < 2 || s.tag("v2") != out.Digest {
+			t.Errorf("%d tokens were asked for", n)
+		}
+	})
+}
