@@ -232,7 +232,7 @@ func TestRepeatedRunFollows(t *testing.T) {
 }
 
 func TestNoTasksIsNotVerified(t *testing.T) {
-	at(t, fast+"  # no tasks\n", func(t *testing.T, s *site) {
+	at(t, fast, func(t *testing.T, s *site) {
 		s.sb.Inspect(func(e *engine.Engine) {
 			c, _ := e.Cluster(cluster)
 			zero := 0

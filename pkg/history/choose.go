@@ -56,7 +56,7 @@ func Choose(deployments []Deployment, current string, unusable map[string]string
 			len(deployments), name(current))}
 	}
 	if left, back := leftFor(deployments, current); back {
-		return Choice{Refusal: CameBack, Why: fmt.Sprintf("%s came back by a rollback from %s at %s: the version before it is not what was left then.",
+		return Choice{Refusal: CameBack, Why: fmt.Sprintf("%s came back by a rollback from %s at %s, so how far to go beyond it is not for this program to decide.",
 			name(current), left.from.Name(), clock(left.at))}
 	}
 	return pickFrom(deployments, current, first, unusable)

@@ -188,7 +188,7 @@ func (f *follower) take(s Snapshot) Verdict {
 		since = f.result.Started
 	}
 	for _, e := range news(f.told, since, s.Events) {
-		f.changed = time.Now()
+		f.changed, e.Seen = time.Now(), time.Now()
 		f.result.Events = append(f.result.Events, e)
 		f.notify(Event{Kind: KindService, At: e.At, Text: shorten(f.target.Service, e.Text), State: verdict.State})
 	}

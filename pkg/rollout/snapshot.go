@@ -60,7 +60,8 @@ type ServiceDeployment struct {
 // ServiceEvent is one line of the scheduler about a service.
 type ServiceEvent struct {
 	ID   string
-	At   time.Time
+	At   time.Time // by the clock of ECS
+	Seen time.Time // when Follow read it, by our clock; zero in a Snapshot
 	Text string
 }
 

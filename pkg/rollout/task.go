@@ -18,7 +18,8 @@ type FailedTask struct {
 	StopCode  string
 	Reason    string    // stoppedReason
 	Exit      string    // such as "api exited with 1"; empty where no container ran
-	StoppedAt time.Time // zero while it is still stopping
+	StoppedAt time.Time // by the clock of ECS; zero while it is still stopping
+	Seen      time.Time // when it was found, by our clock
 }
 
 // ID returns the last part of the ARN.
@@ -98,6 +99,7 @@ func failedTask(task types.Task) FailedTask {
 		StopCode:  string(task.StopCode),
 		Reason:    aws.ToString(task.StoppedReason),
 		StoppedAt: aws.ToTime(task.StoppedAt),
+		Seen:      time.Now(),
 	}
 	var exits []string
 	for _, c := range task.Containers {

@@ -50,8 +50,8 @@ func TestSummaryHoldsForeignTextBack(t *testing.T) {
 		Started: begun,
 		Took:    75 * time.Second,
 		Steps:   []rollout.Step{{Name: "rolling", From: begun, To: begun.Add(time.Minute), Failed: true}},
-		Events:  []rollout.ServiceEvent{{ID: "1", At: begun, Text: "(service s) ```\n<script>alert(1)</script> has started 1 tasks"}},
-		Failed:  []rollout.FailedTask{{ARN: "arn:aws:ecs:r:1:task/c/0123456789abcdef", StoppedAt: begun.Add(30 * time.Second)}},
+		Events:  []rollout.ServiceEvent{{ID: "1", At: begun, Seen: begun, Text: "(service s) ```\n<script>alert(1)</script> has started 1 tasks"}},
+		Failed:  []rollout.FailedTask{{ARN: "arn:aws:ecs:r:1:task/c/0123456789abcdef", Seen: begun.Add(30 * time.Second)}},
 	}
 	got := Summary("Deployment of api:2", result, cause)
 	for _, want := range []string{"❌", "`rolled-back`", "`api:1`", "cannot import payments", "gantt", "task 01234567 failed", "1m15s"} {

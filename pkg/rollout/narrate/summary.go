@@ -46,7 +46,8 @@ func mark(o action.Outcome) string {
 	}
 }
 
-// spans turns the result into bars and points: the deployment's states, and the tasks that failed.
+// spans turns the result into bars and points: the deployment's states, and the tasks that failed. All times are by our
+// clock, since that of ECS may differ.
 func spans(result rollout.Result) []report.Span {
 	var all []report.Span
 	for _, step := range result.Steps {
@@ -60,15 +61,13 @@ func spans(result rollout.Result) []report.Span {
 		all = append(all, report.Span{Lane: "Deployment", Name: step.Name, Start: step.From, End: step.To, State: state})
 	}
 	for _, task := range result.Failed {
-		if !task.StoppedAt.IsZero() {
-			name := "task " + shortID(task.ID()) + " failed"
-			all = append(all, report.Span{Lane: "Tasks", Name: name, Start: task.StoppedAt, State: report.Failed})
-		}
+		name := "task " + shortID(task.ID()) + " failed"
+		all = append(all, report.Span{Lane: "Tasks", Name: name, Start: task.Seen, State: report.Failed})
 	}
 	for _, e := range result.Events {
 		for _, moment := range moments {
 			if strings.Contains(e.Text, moment.sign) {
-				all = append(all, report.Span{Lane: "ECS", Name: moment.name, Start: e.At})
+				all = append(all, report.Span{Lane: "ECS", Name: moment.name, Start: e.Seen})
 				break
 			}
 		}
