@@ -168,6 +168,35 @@ func TestAlarm(t *testing.T) {
 	}
 }
 
+// TestWhatDeploys says which updates start a deployment.
+func TestWhatDeploys(t *testing.T) {
+	w := newWorld(t, nil)
+	s := w.service(settings{desired: 1})
+	w.pass(10 * time.Minute)
+	for name, test := range map[string]struct {
+		change  ServiceChange
+		deploys bool
+	}{
+		"another task definition":  {ServiceChange{TaskDefinition: w.define("v2", "")}, true},
+		"the same task definition": {ServiceChange{TaskDefinition: "api:1"}, false},
+		"force":                    {ServiceChange{ForceNewDeployment: true}, true},
+		"another platform":         {ServiceChange{PlatformVersion: "1.4.0"}, true},
+		"other subnets":            {ServiceChange{NetworkConfiguration: json.RawMessage(`{"awsvpcConfiguration": {"subnets": ["subnet-0c"]}}`)}, true},
+		"the same subnets":         {ServiceChange{NetworkConfiguration: json.RawMessage(`{"awsvpcConfiguration":{"subnets":["subnet-0a","subnet-0b"]}}`)}, false},
+		"desired count":            {ServiceChange{DesiredCount: new(1)}, false},
+		"grace period":             {ServiceChange{HealthCheckGracePeriodSeconds: new(5)}, false},
+		"capacity":                 {ServiceChange{CapacityProviderStrategy: []StrategyItem{{CapacityProvider: "FARGATE_SPOT", Weight: 1}}}, false},
+		"deployment configuration": {ServiceChange{DeploymentConfiguration: map[string]json.RawMessage{"maximumPercent": json.RawMessage("150")}}, false},
+	} {
+		before := *s
+		w.update(s, test.change)
+		if got := len(s.History) > len(before.History); got != test.deploys {
+			t.Errorf("%s: deploys %v, want %v", name, got, test.deploys)
+		}
+		*s = before
+	}
+}
+
 // TestDelete ends a service by force, and makes one of the same name again.
 func TestDelete(t *testing.T) {
 	w := newWorld(t, nil)

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -106,7 +107,7 @@ type ServiceChange struct {
 	PlacementStrategy           json.RawMessage `json:"placementStrategy"`
 }
 
-// deploying are the members whose presence in UpdateService starts a deployment (API model).
+// deploying are the members whose change in UpdateService starts a deployment (API model).
 func (c *ServiceChange) deploying() map[string]json.RawMessage {
 	return map[string]json.RawMessage{
 		"networkConfiguration": c.NetworkConfiguration, "loadBalancers": c.LoadBalancers,
@@ -181,19 +182,16 @@ func (e *Engine) CreateService(c *Cluster, name string, change ServiceChange, by
 	return s, nil
 }
 
-// UpdateService changes a service and starts a deployment if one of the deploying members is given.
+// UpdateService changes a service and starts a deployment if one of the deploying members changes, or if it is forced.
 func (e *Engine) UpdateService(s *Service, change ServiceChange) error {
 	if s.Status != Active {
 		return refuse("ServiceNotActiveException", "Service was not ACTIVE.")
 	}
-	deploys := change.ForceNewDeployment || change.TaskDefinition != "" || change.PlatformVersion != ""
-	for _, member := range change.deploying() {
-		deploys = deploys || !isNull(member)
-	}
+	before := s.Spec
 	if err := s.apply(change, "ClientException"); err != nil {
 		return err
 	}
-	if deploys {
+	if change.ForceNewDeployment || s.Spec.differs(before) {
 		s.deploy()
 		return nil
 	}
@@ -202,6 +200,26 @@ func (e *Engine) UpdateService(s *Service, change ServiceChange) error {
 	}
 	s.wake(e.options.Timing.React)
 	return nil
+}
+
+// differs says whether a deploying member changed. Giving one its present value starts nothing: that needs
+// forceNewDeployment, "to start a new deployment with no service definition changes" (API model). A change of the
+// capacity provider strategy alone starts nothing either.
+func (s Spec) differs(before Spec) bool {
+	if s.Definition != before.Definition || s.PlatformVersion != before.PlatformVersion || len(s.Kept) != len(before.Kept) {
+		return true
+	}
+	for name, member := range s.Kept {
+		if !sameJSON(member, before.Kept[name]) {
+			return true
+		}
+	}
+	return false
+}
+
+func sameJSON(a, b json.RawMessage) bool {
+	var x, y any
+	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }
 
 // apply validates a change as a whole and only then writes it.
