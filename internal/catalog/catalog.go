@@ -3,13 +3,17 @@ package catalog
 
 import (
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/ecrpush"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/ecsrollback"
+	"github.com/org/connect2/v2/pkg/migrate"
 )
 
 // Scratch returns the actions that need nothing but their binary: those of the scratch image.
 func Scratch() []*action.Action {
 	return []*action.Action{
+		ecrpush.Action,
+		migrate.Action,
 		ecsdeploy.Action,
 		ecsrollback.Action,
 	}

@@ -37,7 +37,7 @@ type Inputs struct {
 	awsconn.Inputs
 	Source           string   `input:"source" required:"true" doc:"The image: a folder with an OCI layout, a tar or tar.gz of one or of docker save, docker://NAME of the Docker daemon, or a full registry reference. PATH#NAME chooses one of several images in a tar."`
 	Repository       string   `input:"repository" required:"true" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN, or HOST/NAME of another registry (credentials from the Docker configuration)."`
-	Tags             []string `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image, one per line or separated by commas. Without any the image is pushed by its digest alone."`
+	Tags             []string `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image. Without any the image is pushed by its digest alone."`
 	Platform         string   `input:"platform" doc:"Push only the image for this platform, such as linux/arm64, of a multi-platform source. Empty: the whole index."`
 	CreateRepository bool     `input:"create-repository" default:"false" alias:"create-repo,create_repo" doc:"Create the ECR repository if it does not exist."`
 	MountFrom        string   `input:"mount-from" doc:"A repository of the same registry to take layers over from instead of sending them. ECR does so where the account setting BLOB_MOUNTING is on."`
