@@ -7,6 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -56,6 +59,32 @@ func TestLinkedBinary(t *testing.T) {
 			t.Error("the symbols were not read: main.main is missing")
 		}
 	})
+}
+
+// TestStartIsCheap holds the module's own packages to next to no work before main: the start of a process is paid for by every
+// step of every workflow. It counts allocations, which are the same on every machine, and no time.
+func TestStartIsCheap(t *testing.T) {
+	if testing.Short() || runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("links a program for linux/amd64 and starts it")
+	}
+	binary := filepath.Join(t.TempDir(), "program")
+	build(t, binary, "-ldflags=-s -w", "cmd/action")
+	cmd := exec.Command(binary, "no-such-action")
+	cmd.Env = []string{"GODEBUG=inittrace=1"}
+	out, _ := cmd.CombinedOutput() // it exits 1: there is no such action
+	seen := 0
+	for _, m := range regexp.MustCompile(`(?m)^init (\S+) @.*, (\d+) allocs$`).FindAllStringSubmatch(string(out), -1) {
+		if !strings.HasPrefix(m[1], module+"/") {
+			continue
+		}
+		seen++
+		if n, err := strconv.Atoi(m[2]); err != nil || n > 1000 {
+			t.Errorf("%s makes %s allocations before main: compile patterns and build tables on first use", m[1], m[2])
+		}
+	}
+	if seen == 0 {
+		t.Errorf("no trace of the module's packages in:\n%s", out)
+	}
 }
 
 // build links for Linux, wherever the test runs, as the image's build does.

@@ -58,3 +58,6 @@ func (r *Regexp) SubexpNames() []string { return r.get().SubexpNames() }
 
 // SubexpIndex returns the index of the group of this name, -1 without one.
 func (r *Regexp) SubexpIndex(name string) int { return r.get().SubexpIndex(name) }
+
+// FindStringSubmatchIndex returns where the first match and its groups begin and end.
+func (r *Regexp) FindStringSubmatchIndex(s string) []int { return r.get().FindStringSubmatchIndex(s) }

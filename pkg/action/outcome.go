@@ -88,7 +88,7 @@ func OutcomeOf(err error) Outcome {
 		}
 	}
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, ErrInterrupted):
 		return Cancelled
 	case errors.Is(err, context.DeadlineExceeded):
 		return TimedOut

@@ -1,7 +1,9 @@
 package action
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -198,6 +200,30 @@ func TestOutcomes(t *testing.T) {
 	for outcome, code := range codes {
 		if got := outcome.ExitCode(); got != code {
 			t.Errorf("%s: exit code %d, want %d", outcome, got, code)
+		}
+	}
+}
+
+func TestOutcomeOf(t *testing.T) {
+	broke := errors.New("it broke")
+	for name, test := range map[string]struct {
+		err  error
+		want Outcome
+	}{
+		"nil":                    {nil, Succeeded},
+		"plain":                  {broke, Failed},
+		"cancelled":              {fmt.Errorf("wait: %w", context.Canceled), Cancelled},
+		"the cause of a signal":  {fmt.Errorf("wait: %w", interruption{os.Interrupt}), Cancelled},
+		"deadline":               {fmt.Errorf("wait: %w", context.DeadlineExceeded), TimedOut},
+		"outermost":              {fmt.Errorf("a: %w", &Error{Outcome: Stuck, Err: &Error{Outcome: Failed, Err: broke}}), Stuck},
+		"without one, the inner": {&Error{Title: "t", Err: fmt.Errorf("b: %w", &Error{Outcome: Unknown, Err: broke})}, Unknown},
+		"without any, the cause": {&Error{Title: "t", Err: context.Canceled}, Cancelled},
+		"joined":                 {errors.Join(broke, Failf(Superseded, "by another")), Superseded},
+		"Invalidf wraps":         {Invalidf("no cluster: %w", broke), Invalid},
+		"an Error of nothing":    {&Error{Title: "t"}, Failed},
+	} {
+		if got := OutcomeOf(test.err); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}
 }

@@ -1,0 +1,10 @@
+// Command migrate is the action migrate alone: with flags a command, without any a container's entry point.
+package main
+
+import (
+	"os"
+
+	"github.com/org/connect2/v2/pkg/migrate"
+)
+
+func main() { os.Exit(migrate.Action.Entry(os.Args[1:])) }
