@@ -124,7 +124,8 @@ func stoppedCause(e Evidence, t Task) candidate {
 		return c
 	}
 	switch {
-	case t.StopCode == "SpotInterruption", t.StopCode == "TerminationNotice", strings.Contains(t.Reason, "Spot Task was interrupted"):
+	case t.StopCode == "SpotInterruption", t.StopCode == "TerminationNotice", strings.Contains(t.Reason,
+		"Spot Task was interrupted"):
 		return candidate{rank: rankPlatform, Cause: Cause{
 			Code: "spot-interrupted", Title: "AWS took back the Spot capacity of the task", Blame: Platform,
 			Evidence: quotes(t.Reason),
@@ -137,7 +138,8 @@ func stoppedCause(e Evidence, t Task) candidate {
 		}}
 	case t.StopCode == "UserInitiated":
 		return candidate{rank: rankPlatform, Cause: Cause{
-			Code: "stopped-by-user", Title: "the task was stopped on request: " + Redact(orElse(Printable(t.Reason), "no reason given")), Blame: Unclear,
+			Code: "stopped-by-user", Title: "the task was stopped on request: " + Redact(orElse(Printable(t.Reason),
+				"no reason given")), Blame: Unclear,
 			Evidence: quotes(t.Reason),
 			Fix:      []string{"CloudTrail's event StopTask says who did it"},
 		}}
@@ -175,7 +177,8 @@ func startCause(e Evidence, t Task) (candidate, bool) {
 		}
 	}
 	return candidate{rank: rankStart, Cause: Cause{
-		Code: "task-start-failed", Title: "the task could not start: " + brief(orElse(reason, "ECS gives no reason")), Blame: Unclear,
+		Code: "task-start-failed", Title: "the task could not start: " + brief(orElse(reason,
+			"ECS gives no reason")), Blame: Unclear,
 		Evidence: quotes(reason), Fix: []string{"read the quoted reason; `aws ecs describe-tasks` shows all of the task for about an hour"},
 	}}, true
 }
@@ -188,7 +191,8 @@ func exitCause(e Evidence, t Task) candidate {
 			return candidate{}
 		}
 		return candidate{rank: rankGeneric, Cause: Cause{
-			Code: "task-stopped", Title: "the task stopped, and no container has an exit code: " + brief(orElse(t.Reason, t.StopCode)), Blame: Unclear,
+			Code: "task-stopped", Title: "the task stopped, and no container has an exit code: " + brief(orElse(t.Reason,
+				t.StopCode)), Blame: Unclear,
 			Evidence: quotes(t.Reason), Fix: []string{"`aws ecs describe-tasks` shows all of the task for about an hour"},
 		}}
 	}
@@ -217,14 +221,16 @@ func exitCause(e Evidence, t Task) candidate {
 	switch code {
 	case 0:
 		base.Code, base.Certain = "exited-zero", e.Service != ""
-		base.Title = fmt.Sprintf("%s ended by itself with exit code 0, but a service's container must keep running", c.Name)
+		base.Title = fmt.Sprintf("%s ended by itself with exit code 0, but a service's container must keep running",
+			c.Name)
 		base.Fix = []string{"run the server in the foreground as the container's command",
 			"if this container is meant to end, set `essential: false` in the task definition"}
 		return candidate{Cause: base, rank: rankExit}
 	case 137:
 		base.Code, base.Blame = "killed", Unclear
 		base.Title = fmt.Sprintf("%s was killed (exit code 137, SIGKILL)", c.Name)
-		base.Fix = []string{"most often it used more memory than the task has (" + v["memory"] + "): see MemoryUtilization in Container Insights",
+		base.Fix = []string{"most often it used more memory than the task has (" + v["memory"] +
+			"): see MemoryUtilization in Container Insights",
 			"or it ignored SIGTERM for longer than `stopTimeout` (30 s by default)"}
 		return candidate{Cause: base, rank: rankExit}
 	case 139:
@@ -245,7 +251,8 @@ func exitCause(e Evidence, t Task) candidate {
 	if words == "" {
 		base.Blame = Unclear
 		if c.LogGroup != "" {
-			base.Fix = []string{fmt.Sprintf("read its log: `aws logs tail %s --log-stream-names %s`", c.LogGroup, c.Stream)}
+			base.Fix = []string{fmt.Sprintf("read its log: `aws logs tail %s --log-stream-names %s`", c.LogGroup,
+				c.Stream)}
 		}
 		return candidate{Cause: base, rank: rankExit}
 	}
@@ -343,7 +350,8 @@ func containerHealthCause(e Evidence, t Task, quote string) candidate {
 	cause := Cause{Code: "container-health-failed", Container: c.Name, Blame: Release, Certain: true, TaskARN: t.ARN,
 		Title:    fmt.Sprintf("the container health check of %s fails", c.Name),
 		Evidence: append(quotes(quote), prefixed(c.Name, lastLines(lines, quotedLines))...),
-		Fix: []string{"run the check inside the image: `docker run --rm IMAGE sh -c '" + orElse(c.Check, "CHECK") + "'`; slim images have no curl",
+		Fix: []string{"run the check inside the image: `docker run --rm IMAGE sh -c '" + orElse(c.Check, "CHECK") +
+			"'`; slim images have no curl",
 			"if the start takes long, raise `startPeriod` (up to 300 s) of the health check"},
 	}
 	if why, at := inLines(logRules, e.varsOf(t, c.Name), lines); at >= 0 {
@@ -411,8 +419,9 @@ func targetCause(e Evidence, t Task, quote string) candidate {
 	}
 	cause, ok := first(healthRules, v, why)
 	if !ok {
-		cause = Cause{Code: "elb-health-failed", Title: "the load balancer finds " + c.Name + " unhealthy", Blame: Unclear,
-			Fix: []string{"see why: `aws elbv2 describe-target-health --target-group-arn " + v.expand("${group}") + "`"}}
+		cause = Cause{Code: "elb-health-failed", Title: "the load balancer finds " + c.Name + " unhealthy",
+			Blame: Unclear,
+			Fix:   []string{"see why: `aws elbv2 describe-target-health --target-group-arn " + v.expand("${group}") + "`"}}
 	}
 	if said, at := inLines(logRules, v, lines); at >= 0 && !cause.Certain {
 		cause.Title += "; its log: " + said.Title
@@ -451,8 +460,10 @@ func (e Evidence) varsOf(t Task, container string) vars {
 		}
 	}
 	family, _, _ := strings.Cut(lastPart(e.TaskDefinition), ":")
-	v := vars{"cluster": lastPart(e.Cluster), "service": e.Service, "family": family, "container": c.Name, "image": c.Image,
-		"log_group": c.LogGroup, "memory": "limit not known", "arch": orElse(c.Arch, "X86_64"), "platform_arch": "amd64", "capacity": "Fargate"}
+	v := vars{"cluster": lastPart(e.Cluster), "service": e.Service, "family": family, "container": c.Name,
+		"image":     c.Image,
+		"log_group": c.LogGroup, "memory": "limit not known", "arch": orElse(c.Arch,
+			"X86_64"), "platform_arch": "amd64", "capacity": "Fargate"}
 	for _, other := range t.Containers {
 		if v["log_group"] == "" {
 			v["log_group"] = other.LogGroup

@@ -9,10 +9,12 @@ func code(n int) *int { return &n }
 
 // exited is a task whose essential container app ended with this code after these lines.
 func exited(n int, logs ...string) Task {
-	return Task{ARN: "arn:aws:ecs:eu-west-1:111122223333:task/prod/0f9d", LastStatus: "STOPPED", StopCode: "EssentialContainerExited",
-		Reason: "Essential container in task exited", Containers: []Container{
+	return Task{ARN: "arn:aws:ecs:eu-west-1:111122223333:task/prod/0f9d", LastStatus: "STOPPED",
+		StopCode: "EssentialContainerExited",
+		Reason:   "Essential container in task exited", Containers: []Container{
 			{Name: "log-router", Sidecar: true, ExitCode: code(1)},
-			{Name: "app", ExitCode: code(n), Ports: []int{8000}, Memory: 512, LogGroup: "/ecs/api", Stream: "ecs/app/0f9d", Logs: logs},
+			{Name: "app", ExitCode: code(n), Ports: []int{8000}, Memory: 512, LogGroup: "/ecs/api",
+				Stream: "ecs/app/0f9d", Logs: logs},
 			{Name: "proxy", ExitCode: code(137)}}}
 }
 
@@ -25,7 +27,8 @@ func alone(n int, logs ...string) Task {
 
 func TestExits(t *testing.T) {
 	traceback := func(last string) []string {
-		return []string{"INFO: starting", "Traceback (most recent call last):", `  File "/app/main.py", line 3, in <module>`, "    from app import x", last}
+		return []string{"INFO: starting", "Traceback (most recent call last):",
+			`  File "/app/main.py", line 3, in <module>`, "    from app import x", last}
 	}
 	oom := exited(137)
 	oom.Containers[1].Reason = "OutOfMemoryError: Container killed due to memory usage"
@@ -44,24 +47,36 @@ func TestExits(t *testing.T) {
 		blame   Blame
 		certain bool
 	}{
-		{"killed for memory", oom, "out-of-memory", "app ran out of memory (limit 512 MiB)", "OutOfMemoryError: Container killed", Release, true},
-		{"killed for memory, no code", oomWithoutCode, "out-of-memory", "app ran out of memory", "OutOfMemoryError", Release, true},
-		{"killed", exited(137, "ModuleNotFoundError: No module named 'x'"), "killed", "SIGKILL", "app: exit code 137", Unclear, false},
-		{"worker killed for memory", exited(137, "[1] [ERROR] Worker (pid:8) was sent SIGKILL! Perhaps out of memory?"), "out-of-memory", "memory", "Perhaps", Release, true},
-		{"architecture", armTask, "architecture-mismatch", "(ARM64)", "app | exec /app/start: exec format error", Release, true},
-		{"missing module", exited(1, traceback("ModuleNotFoundError: No module named 'asyncpg'")...), "app-import-error", "No module named 'asyncpg'",
+		{"killed for memory", oom, "out-of-memory", "app ran out of memory (limit 512 MiB)",
+			"OutOfMemoryError: Container killed", Release, true},
+		{"killed for memory, no code", oomWithoutCode, "out-of-memory", "app ran out of memory", "OutOfMemoryError",
+			Release, true},
+		{"killed", exited(137, "ModuleNotFoundError: No module named 'x'"), "killed", "SIGKILL", "app: exit code 137",
+			Unclear, false},
+		{"worker killed for memory", exited(137, "[1] [ERROR] Worker (pid:8) was sent SIGKILL! Perhaps out of memory?"),
+			"out-of-memory", "memory", "Perhaps", Release, true},
+		{"architecture", armTask, "architecture-mismatch", "(ARM64)", "app | exec /app/start: exec format error", Release,
+			true},
+		{"missing module", exited(1, traceback("ModuleNotFoundError: No module named 'asyncpg'")...), "app-import-error",
+			"No module named 'asyncpg'",
 			"app | ModuleNotFoundError: No module named 'asyncpg'", Release, true},
-		{"uvicorn attribute", exited(1, `ERROR:    Error loading ASGI app. Attribute "app" not found in module "main".`), "app-import-error",
+		{"uvicorn attribute", exited(1, `ERROR:    Error loading ASGI app. Attribute "app" not found in module "main".`),
+			"app-import-error",
 			`Attribute "app" not found`, "app | ERROR:    Error loading", Release, true},
-		{"uvicorn module", exited(1, `ERROR:    Error loading ASGI app. Could not import module "mian".`), "app-import-error", "mian", "mian", Release, true},
-		{"syntax", exited(1, traceback("SyntaxError: invalid syntax")...), "app-syntax-error", "invalid syntax", "SyntaxError", Release, true},
-		{"settings", exited(1, "pydantic_core._pydantic_core.ValidationError: 2 validation errors for Settings", "database_url",
+		{"uvicorn module", exited(1, `ERROR:    Error loading ASGI app. Could not import module "mian".`),
+			"app-import-error", "mian", "mian", Release, true},
+		{"syntax", exited(1, traceback("SyntaxError: invalid syntax")...), "app-syntax-error", "invalid syntax",
+			"SyntaxError", Release, true},
+		{"settings", exited(1, "pydantic_core._pydantic_core.ValidationError: 2 validation errors for Settings",
+			"database_url",
 			"  Field required [type=missing, input_value={'redis_password': 'hunter2'}, input_type=dict]"),
 			"app-config-invalid", "2 validation errors for Settings", "database_url", Release, true},
-		{"environment", exited(1, traceback("KeyError: 'DATABASE_URL'")...), "app-config-invalid", "DATABASE_URL", "KeyError", Release, true},
+		{"environment", exited(1, traceback("KeyError: 'DATABASE_URL'")...), "app-config-invalid", "DATABASE_URL",
+			"KeyError", Release, true},
 		{"port in use", exited(1, "ERROR:    [Errno 98] error while attempting to bind on address ('0.0.0.0', 8000): address already in use"), "port-in-use",
 			"address is already in use", "Errno 98", Release, true},
-		{"alembic revision", exited(255, "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.", "FAILED: Can't locate revision identified by 'a1b2c3'"),
+		{"alembic revision", exited(255, "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.",
+			"FAILED: Can't locate revision identified by 'a1b2c3'"),
 			"schema-revision-missing", "a1b2c3", "FAILED: Can't locate", Release, true},
 		{"alembic heads", exited(255, "FAILED: Multiple head revisions are present for given argument 'head'; please specify"), "schema-many-heads", "several heads",
 			"Multiple head", Release, true},
@@ -73,29 +88,41 @@ func TestExits(t *testing.T) {
 			"cache.internal:6379", "Error 111", Infrastructure, false},
 		{"asyncpg down", exited(3, traceback("ConnectionRefusedError: [Errno 111] Connect call failed ('10.0.1.5', 5432)")...), "dependency-unreachable",
 			"Connect call failed", "10.0.1.5", Infrastructure, false},
-		{"name", exited(1, "socket.gaierror: [Errno -2] Name or service not known"), "dependency-unreachable", "host name", "gaierror", Infrastructure, false},
-		{"schema", exited(1, `asyncpg.exceptions.UndefinedTableError: relation "users" does not exist`), "schema-not-migrated", `relation "users" does not exist`,
+		{"name", exited(1, "socket.gaierror: [Errno -2] Name or service not known"), "dependency-unreachable",
+			"host name", "gaierror", Infrastructure, false},
+		{"schema", exited(1, `asyncpg.exceptions.UndefinedTableError: relation "users" does not exist`),
+			"schema-not-migrated", `relation "users" does not exist`,
 			"UndefinedTableError", Release, true},
-		{"shell", exited(127, "/bin/sh: 1: uvicorn: not found"), "command-not-found", "uvicorn", "not found", Release, true},
-		{"exception", exited(1, traceback("app.errors.StartupError: boom")...), "app-exit", "app exited with code 1: app.errors.StartupError: boom", "boom", Release, true},
-		{"chained exception", exited(1, append(traceback("ValueError: first"), append([]string{"", "During handling of the above exception, another exception occurred:", ""},
-			traceback("RuntimeError: second")...)...)...), "app-exit", "RuntimeError: second", "second", Release, true},
-		{"go panic", exited(2, "panic: runtime error: index out of range [3]", "", "goroutine 1 [running]:", "main.main()"), "app-exit", "panic: runtime error", "goroutine", Release, true},
+		{"shell", exited(127, "/bin/sh: 1: uvicorn: not found"), "command-not-found", "uvicorn", "not found", Release,
+			true},
+		{"exception", exited(1, traceback("app.errors.StartupError: boom")...), "app-exit",
+			"app exited with code 1: app.errors.StartupError: boom", "boom", Release, true},
+		{"chained exception", exited(1, append(traceback("ValueError: first"),
+			append([]string{"", "During handling of the above exception, another exception occurred:", ""},
+				traceback("RuntimeError: second")...)...)...), "app-exit", "RuntimeError: second", "second", Release, true},
+		{"go panic", exited(2, "panic: runtime error: index out of range [3]", "", "goroutine 1 [running]:",
+			"main.main()"), "app-exit", "panic: runtime error", "goroutine", Release, true},
 		{"no words", exited(3, "starting"), "app-exit", "app exited with code 3", "app | starting", Unclear, false},
-		{"no logs", exited(1), "app-exit", "app exited with code 1", "Essential container in task exited", Unclear, false},
+		{"no logs", exited(1), "app-exit", "app exited with code 1", "Essential container in task exited", Unclear,
+			false},
 		{"zero", alone(0, "done"), "exited-zero", "must keep running", "app | done", Release, true},
-		{"segmentation fault", exited(139), "segmentation-fault", "segmentation fault", "app: exit code 139", Release, true},
-		{"terminated", alone(143, "ModuleNotFoundError: No module named 'x'"), "terminated", "SIGTERM", "app: exit code 143", Unclear, false},
+		{"segmentation fault", exited(139), "segmentation-fault", "segmentation fault", "app: exit code 139", Release,
+			true},
+		{"terminated", alone(143, "ModuleNotFoundError: No module named 'x'"), "terminated", "SIGTERM",
+			"app: exit code 143", Unclear, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := Classify(Evidence{Service: "api", Cluster: "prod", Tasks: []Task{tt.task},
 				RolloutReason: "ECS deployment circuit breaker: tasks failed to start."})
-			if c.Code != tt.code || c.Blame != tt.blame || c.Certain != tt.certain || !strings.Contains(c.Title, tt.title) {
-				t.Errorf("got %s %q (%s, certain %v), want %s with %q (%s, certain %v)", c.Code, c.Title, c.Blame, c.Certain,
+			if c.Code != tt.code || c.Blame != tt.blame || c.Certain != tt.certain ||
+				!strings.Contains(c.Title, tt.title) {
+				t.Errorf("got %s %q (%s, certain %v), want %s with %q (%s, certain %v)", c.Code, c.Title, c.Blame,
+					c.Certain,
 					tt.code, tt.title, tt.blame, tt.certain)
 			}
-			if all := strings.Join(c.Evidence, "\n"); !strings.Contains(all, tt.quote) || strings.Contains(all, "hunter2") {
+			if all := strings.Join(c.Evidence, "\n"); !strings.Contains(all, tt.quote) ||
+				strings.Contains(all, "hunter2") {
 				t.Errorf("evidence %q lacks %q or shows a secret", all, tt.quote)
 			}
 			if c.Container != "app" || c.TaskARN == "" || len(c.Fix) == 0 {
@@ -108,22 +135,28 @@ func TestExits(t *testing.T) {
 func TestHealth(t *testing.T) {
 	const group = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/api/73e2d6bc24d8a067"
 	failed := func(logs ...string) Task {
-		return Task{ARN: "arn:aws:ecs:eu-west-1:111122223333:task/prod/0f9d", LastStatus: "STOPPED", StopCode: "ServiceSchedulerInitiated",
-			Reason: "Task failed ELB health checks in (target-group " + group + ")", IP: "10.0.3.17",
+		return Task{ARN: "arn:aws:ecs:eu-west-1:111122223333:task/prod/0f9d", LastStatus: "STOPPED",
+			StopCode: "ServiceSchedulerInitiated",
+			Reason:   "Task failed ELB health checks in (target-group " + group + ")", IP: "10.0.3.17",
 			Containers: []Container{{Name: "app", Ports: []int{8000}, ExitCode: code(137), Logs: logs}}}
 	}
 	event := func(why string) []Event {
-		return []Event{{Message: "(service api) (task 0f9d) (port 8000) is unhealthy in (target-group " + group + ") due to (reason " + why + ")."}}
+		return []Event{{Message: "(service api) (task 0f9d) (port 8000) is unhealthy in (target-group " + group +
+			") due to (reason " + why + ")."}}
 	}
-	older := []Event{{Message: "(service api) (port 8000) is unhealthy in (target-group " + group + ") due to (reason Request timed out)."}}
+	older := []Event{{Message: "(service api) (port 8000) is unhealthy in (target-group " + group +
+		") due to (reason Request timed out)."}}
 	running := Task{ARN: "arn:aws:ecs:eu-west-1:111122223333:task/prod/0f9d", LastStatus: "RUNNING", IP: "10.0.3.17",
-		Containers: []Container{{Name: "app", Ports: []int{8000}, Logs: []string{"INFO:     Uvicorn running on http://127.0.0.1:8000 (Press CTRL+C to quit)"}}}}
+		Containers: []Container{{Name: "app", Ports: []int{8000},
+			Logs: []string{"INFO:     Uvicorn running on http://127.0.0.1:8000 (Press CTRL+C to quit)"}}}}
 	target := func(reason, why string) []Target {
 		return []Target{{Group: group, ID: "10.0.9.9", Port: 8000, State: "healthy"},
 			{Group: group, ID: "10.0.3.17", Port: 8000, State: "unhealthy", Reason: reason, Description: why}}
 	}
-	check := Task{ARN: "arn:aws:ecs:eu-west-1:111122223333:task/prod/0f9d", LastStatus: "STOPPED", StopCode: "ServiceSchedulerInitiated",
-		Reason: "Task failed container health checks", Containers: []Container{{Name: "app", Check: "curl -f http://localhost:8000/health", Health: "UNHEALTHY"}}}
+	check := Task{ARN: "arn:aws:ecs:eu-west-1:111122223333:task/prod/0f9d", LastStatus: "STOPPED",
+		StopCode: "ServiceSchedulerInitiated",
+		Reason:   "Task failed container health checks", Containers: []Container{{Name: "app",
+			Check: "curl -f http://localhost:8000/health", Health: "UNHEALTHY"}}}
 
 	tests := []struct {
 		name  string
@@ -133,28 +166,40 @@ func TestHealth(t *testing.T) {
 		blame Blame
 		sure  bool
 	}{
-		{"503", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [503]")}, "elb-health-error", "503", Unclear, false},
+		{"503", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [503]")},
+			"elb-health-error", "503", Unclear, false},
 		{"503 and the database", Evidence{Tasks: []Task{failed(`connection to server at "db", port 5432 failed: timeout`)},
 			Events: event("Health checks failed with these codes: [503]")}, "elb-health-error", "cannot reach its database at db:5432", Infrastructure, false},
-		{"404", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [404]")}, "elb-health-path", "404", Release, true},
-		{"redirect", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [307]")}, "elb-health-redirect", "307", Release, true},
-		{"login", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [401]")}, "elb-health-denied", "401", Release, true},
-		{"timeout", Evidence{Tasks: []Task{failed()}, Events: event("Request timed out")}, "elb-health-timeout", "no answer in time", Unclear, false},
-		{"timeout, older event", Evidence{Tasks: []Task{failed()}, Events: older}, "elb-health-timeout", "no answer in time", Unclear, false},
-		{"refused", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed")}, "elb-health-refused", "port 8000", Unclear, false},
-		{"event alone", Evidence{Events: event("Health checks failed with these codes: [404]")}, "elb-health-path", "404", Release, true},
+		{"404", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [404]")},
+			"elb-health-path", "404", Release, true},
+		{"redirect", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [307]")},
+			"elb-health-redirect", "307", Release, true},
+		{"login", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [401]")},
+			"elb-health-denied", "401", Release, true},
+		{"timeout", Evidence{Tasks: []Task{failed()}, Events: event("Request timed out")}, "elb-health-timeout",
+			"no answer in time", Unclear, false},
+		{"timeout, older event", Evidence{Tasks: []Task{failed()}, Events: older}, "elb-health-timeout",
+			"no answer in time", Unclear, false},
+		{"refused", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed")}, "elb-health-refused",
+			"port 8000", Unclear, false},
+		{"event alone", Evidence{Events: event("Health checks failed with these codes: [404]")}, "elb-health-path", "404",
+			Release, true},
 		{"other port", Evidence{Tasks: []Task{failed("INFO:     Uvicorn running on http://0.0.0.0:8080 (Press CTRL+C to quit)")}, Events: event("Health checks failed")},
 			"listens-on-other-port", "listens on port 8080, but the load balancer checks port 8000", Release, true},
-		{"gunicorn on another port", Evidence{Tasks: []Task{failed("[1] [INFO] Listening at: http://0.0.0.0:8001 (1)")}, Events: event("Health checks failed")},
+		{"gunicorn on another port", Evidence{Tasks: []Task{failed("[1] [INFO] Listening at: http://0.0.0.0:8001 (1)")},
+			Events: event("Health checks failed")},
 			"listens-on-other-port", "port 8001", Release, true},
 		{"right port", Evidence{Tasks: []Task{failed("INFO:     Uvicorn running on http://0.0.0.0:8000 (Press CTRL+C to quit)")}, Events: event("Request timed out")},
 			"elb-health-timeout", "no answer", Unclear, false},
-		{"loopback, still running", Evidence{Tasks: []Task{running}, Targets: target("Target.FailedHealthChecks", "Health checks failed")}, "listens-on-loopback",
+		{"loopback, still running", Evidence{Tasks: []Task{running}, Targets: target("Target.FailedHealthChecks",
+			"Health checks failed")}, "listens-on-loopback",
 			"127.0.0.1:8000", Release, true},
-		{"target says the code", Evidence{Tasks: []Task{running}, Targets: target("Target.ResponseCodeMismatch", "Health checks failed with these codes: [404]")},
+		{"target says the code", Evidence{Tasks: []Task{running}, Targets: target("Target.ResponseCodeMismatch",
+			"Health checks failed with these codes: [404]")},
 			"elb-health-path", "404", Release, true},
 		{"no reason left", Evidence{Tasks: []Task{failed()}}, "elb-health-failed", "finds app unhealthy", Unclear, false},
-		{"container check", Evidence{Tasks: []Task{check}}, "container-health-failed", "health check of app", Release, true},
+		{"container check", Evidence{Tasks: []Task{check}}, "container-health-failed", "health check of app", Release,
+			true},
 		{"container check, event alone", Evidence{Events: []Event{{Message: "(service api) (task 0f9d) failed container health checks."}}}, "container-health-failed",
 			"health check of", Release, true},
 	}
@@ -163,7 +208,8 @@ func TestHealth(t *testing.T) {
 			tt.e.Service = "api"
 			c := Classify(tt.e)
 			if c.Code != tt.code || c.Blame != tt.blame || c.Certain != tt.sure || !strings.Contains(c.Title, tt.title) {
-				t.Errorf("got %s %q (%s, certain %v), want %s with %q (%s, certain %v)", c.Code, c.Title, c.Blame, c.Certain,
+				t.Errorf("got %s %q (%s, certain %v), want %s with %q (%s, certain %v)", c.Code, c.Title, c.Blame,
+					c.Certain,
 					tt.code, tt.title, tt.blame, tt.sure)
 			}
 			if len(c.Evidence) == 0 || len(c.Fix) == 0 {
@@ -176,7 +222,8 @@ func TestHealth(t *testing.T) {
 func TestEventsAndReasons(t *testing.T) {
 	event := func(text string) Evidence { return Evidence{Events: []Event{{Message: text}}} }
 	stopped := func(stop, reason string) Evidence {
-		return Evidence{Tasks: []Task{{LastStatus: "STOPPED", StopCode: stop, Reason: reason, Containers: []Container{{Name: "app", ExitCode: code(143)}}}}}
+		return Evidence{Tasks: []Task{{LastStatus: "STOPPED", StopCode: stop, Reason: reason,
+			Containers: []Container{{Name: "app", ExitCode: code(143)}}}}}
 	}
 	tests := []struct {
 		name string
@@ -184,13 +231,16 @@ func TestEventsAndReasons(t *testing.T) {
 		code string
 	}{
 		{"capacity", event("(service api) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."), "capacity-unavailable"},
-		{"part of a batch", event("service api could not launch 2 tasks for deployment ecs-svc/1."), "capacity-unavailable"},
+		{"part of a batch", event("service api could not launch 2 tasks for deployment ecs-svc/1."),
+			"capacity-unavailable"},
 		{"task quota", event("(service api) was unable to place a task. Reason: You've reached the limit on the number of tasks you can run concurrently"), "quota-tasks"},
 		{"vCPU quota", event("(service api) was unable to place a task. Reason: You’ve reached the limit on the number of vCPUs you can run concurrently"), "quota-tasks"},
 		{"size", event("(service api) was unable to place a task. Reason: The requested CPU configuration is above your limit."), "quota-size"},
-		{"internal error", event("(service api) was unable to place a task. Reason: Internal error."), "placement-internal-error"},
+		{"internal error", event("(service api) was unable to place a task. Reason: Internal error."),
+			"placement-internal-error"},
 		{"unheard of", event("(service api) was unable to place a task. Reason: The moon is full."), "placement-failed"},
-		{"blocked", event("(service api) was unable to place a task because your account is currently blocked."), "account-blocked"},
+		{"blocked", event("(service api) was unable to place a task because your account is currently blocked."),
+			"account-blocked"},
 		{"role", event("(service api) failed to launch a task with (error ECS was unable to assume the role 'arn:aws:iam::1:role/R' that was provided for this task. Please verify " +
 			"that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.)."), "role-not-assumable"},
 		{"target group", event("service api task set (ecs-svc/1) (task a1) is not healthy in target-group (arn:x) due to TARGET GROUP IS NOT FOUND."), "target-group-missing"},
@@ -207,8 +257,10 @@ func TestEventsAndReasons(t *testing.T) {
 			"insufficient memory available."), "no-container-instance"},
 		{"throttled", event("(service api) operations are being throttled on elb. Will try again later."), "throttled"},
 		{"alarm event", event("(service api) (deployment ecs-svc/1) deployment failed: alarm detected."), "alarm"},
-		{"breaker event", event("(service api) (deployment ecs-svc/1) deployment failed: tasks failed to start."), "circuit-breaker"},
-		{"blocked account's event", event("(service api) (deployment ecs-svc/1) deployment failed: deployment failure."), "circuit-breaker"},
+		{"breaker event", event("(service api) (deployment ecs-svc/1) deployment failed: tasks failed to start."),
+			"circuit-breaker"},
+		{"blocked account's event", event("(service api) (deployment ecs-svc/1) deployment failed: deployment failure."),
+			"circuit-breaker"},
 		{"hook event", event("(service api) (deployment ecs-svc/1) deployment failed: Service deployment rolled back because PRE_SCALE_UP lifecycle hook(s) failed. Lifecycle hook " +
 			"target arn:aws:lambda:eu-west-1:1:function:F returned FAILED status."), "hook-failed"},
 		{"good news only", event("(service api) has reached a steady state."), "unknown"},
@@ -227,10 +279,13 @@ func TestEventsAndReasons(t *testing.T) {
 		{"infrastructure role", Evidence{StatusReason: "Service deployment rolled back because of invalid networking configuration. ECS was unable to manage the ELB resources due to missing " +
 			"permissions on ECS Infrastructure Role 'arn:aws:iam::1:role/I'."}, "load-balancer-denied"},
 		{"threshold", Evidence{StatusReason: "Service deployment rolled back because the circuit breaker threshold was exceeded."}, "circuit-breaker"},
-		{"rollout reason", Evidence{RolloutReason: "ECS deployment circuit breaker: tasks failed to start."}, "circuit-breaker"},
+		{"rollout reason", Evidence{RolloutReason: "ECS deployment circuit breaker: tasks failed to start."},
+			"circuit-breaker"},
 
-		{"scale-in is no failure", stopped("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/1)"), "unknown"},
-		{"maintenance", stopped("ServiceSchedulerInitiated", "Service api: ECS is performing maintenance on the underlying infrastructure hosting the task"), "maintenance"},
+		{"scale-in is no failure", stopped("ServiceSchedulerInitiated",
+			"Scaling activity initiated by (deployment ecs-svc/1)"), "unknown"},
+		{"maintenance", stopped("ServiceSchedulerInitiated",
+			"Service api: ECS is performing maintenance on the underlying infrastructure hosting the task"), "maintenance"},
 		{"by a user", stopped("UserInitiated", "Task stopped by user"), "stopped-by-user"},
 		{"Spot", stopped("SpotInterruption", "Your Spot Task was interrupted."), "spot-interrupted"},
 		{"Spot, 2023", stopped("TerminationNotice", "Your Spot Task was interrupted."), "spot-interrupted"},
@@ -268,11 +323,15 @@ func TestPrecedence(t *testing.T) {
 	}{
 		{"a crash over a newer Spot interruption", Evidence{Tasks: []Task{spot, crash}}, "app-import-error"},
 		{"a crash over missing capacity", Evidence{Tasks: []Task{crash}, Events: []Event{capacity}}, "app-import-error"},
-		{"a crash that is explained over a newer one that is not yet", Evidence{Tasks: []Task{unread, crash}}, "app-import-error"},
-		{"a crash over an alarm", Evidence{Tasks: []Task{crash}, Events: []Event{{Message: "(service api) (deployment ecs-svc/1) deployment failed: alarm detected."}}}, "app-import-error"},
-		{"capacity over a Spot interruption", Evidence{Tasks: []Task{spot}, Events: []Event{capacity}}, "capacity-unavailable"},
-		{"a hook over a crash", Evidence{Tasks: []Task{crash}, StatusReason: "Service deployment rolled back because PRE_SCALE_UP lifecycle hook(s) failed. Lifecycle hook target " +
-			"arn:l returned FAILED status."}, "hook-failed"},
+		{"a crash that is explained over a newer one that is not yet", Evidence{Tasks: []Task{unread, crash}},
+			"app-import-error"},
+		{"a crash over an alarm", Evidence{Tasks: []Task{crash},
+			Events: []Event{{Message: "(service api) (deployment ecs-svc/1) deployment failed: alarm detected."}}}, "app-import-error"},
+		{"capacity over a Spot interruption", Evidence{Tasks: []Task{spot}, Events: []Event{capacity}},
+			"capacity-unavailable"},
+		{"a hook over a crash", Evidence{Tasks: []Task{crash},
+			StatusReason: "Service deployment rolled back because PRE_SCALE_UP lifecycle hook(s) failed. Lifecycle hook target " +
+				"arn:l returned FAILED status."}, "hook-failed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -288,7 +347,8 @@ func TestStreak(t *testing.T) {
 	other := exited(1, "SyntaxError: invalid syntax")
 	uncertain := exited(1, `connection to server at "db", port 5432 failed: timeout`)
 	spot := Task{LastStatus: "STOPPED", StopCode: "SpotInterruption", Reason: "Your Spot Task was interrupted."}
-	scaled := Task{LastStatus: "STOPPED", StopCode: "ServiceSchedulerInitiated", Reason: "Scaling activity initiated by (deployment ecs-svc/1)"}
+	scaled := Task{LastStatus: "STOPPED", StopCode: "ServiceSchedulerInitiated",
+		Reason: "Scaling activity initiated by (deployment ecs-svc/1)"}
 	starting := Task{LastStatus: "PENDING"}
 	healthy := Task{LastStatus: "RUNNING", Health: "HEALTHY"}
 	behind := Task{LastStatus: "RUNNING", Health: "HEALTHY", IP: "10.0.0.1"}
@@ -304,7 +364,8 @@ func TestStreak(t *testing.T) {
 		{"another cause ends it", []Task{crash, crash, other, crash}, nil, 2},
 		{"an uncertain cause never begins it", []Task{uncertain, crash, crash}, nil, 0},
 		{"a healthy task ends it", []Task{crash, healthy, crash}, nil, 1},
-		{"healthy for itself but not for the load balancer", []Task{crash, behind, crash}, []Target{{ID: "10.0.0.1", State: "initial"}}, 2},
+		{"healthy for itself but not for the load balancer", []Task{crash, behind, crash},
+			[]Target{{ID: "10.0.0.1", State: "initial"}}, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -317,7 +378,8 @@ func TestStreak(t *testing.T) {
 }
 
 func TestUnreadLogsAreSaid(t *testing.T) {
-	c := Classify(Evidence{Service: "api", Tasks: []Task{exited(1)}, Missing: []string{"the log of app: no permission logs:GetLogEvents"}})
+	c := Classify(Evidence{Service: "api", Tasks: []Task{exited(1)},
+		Missing: []string{"the log of app: no permission logs:GetLogEvents"}})
 	if fix := strings.Join(c.Fix, "\n"); !strings.Contains(fix, "logs:GetLogEvents") {
 		t.Errorf("the advice does not say that logs could not be read: %q", c.Fix)
 	}

@@ -122,7 +122,8 @@ func (g *gathering) service() (groups []string) {
 	if g.query.Service == "" {
 		return nil
 	}
-	out, err := g.clients.ECS.DescribeServices(g.ctx, &ecs.DescribeServicesInput{Cluster: aws.String(g.query.Cluster), Services: []string{g.query.Service}})
+	out, err := g.clients.ECS.DescribeServices(g.ctx, &ecs.DescribeServicesInput{Cluster: aws.String(g.query.Cluster),
+		Services: []string{g.query.Service}})
 	if g.failed("the service's events", err) || len(out.Services) == 0 {
 		return nil
 	}
@@ -136,7 +137,8 @@ func (g *gathering) service() (groups []string) {
 	}
 	slices.SortStableFunc(g.Events, func(a, b Event) int { return b.At.Compare(a.At) })
 	for _, d := range service.Deployments {
-		if id := aws.ToString(d.Id); id == g.query.Deployment || g.query.Deployment == "" && aws.ToString(d.TaskDefinition) == g.query.TaskDefinition {
+		if id := aws.ToString(d.Id); id == g.query.Deployment || g.query.Deployment == "" &&
+			aws.ToString(d.TaskDefinition) == g.query.TaskDefinition {
 			g.Deployment, g.RolloutReason = id, aws.ToString(d.RolloutStateReason)
 			g.TaskDefinition = orElse(g.TaskDefinition, aws.ToString(d.TaskDefinition))
 		}
@@ -162,7 +164,8 @@ func (g *gathering) tasks() []types.Task {
 	arns = slices.Compact(arns)
 	var found []types.Task
 	for batch := range slices.Chunk(arns, 100) {
-		out, err := g.clients.ECS.DescribeTasks(g.ctx, &ecs.DescribeTasksInput{Cluster: aws.String(g.query.Cluster), Tasks: batch})
+		out, err := g.clients.ECS.DescribeTasks(g.ctx, &ecs.DescribeTasksInput{Cluster: aws.String(g.query.Cluster),
+			Tasks: batch})
 		if g.failed("the failed tasks", err) {
 			continue
 		}
@@ -181,7 +184,8 @@ func (g *gathering) tasks() []types.Task {
 func (g *gathering) list(desired types.DesiredStatus) (arns []string) {
 	var token *string
 	for range taskPages {
-		out, err := g.clients.ECS.ListTasks(g.ctx, &ecs.ListTasksInput{Cluster: aws.String(g.query.Cluster), ServiceName: aws.String(g.query.Service),
+		out, err := g.clients.ECS.ListTasks(g.ctx, &ecs.ListTasksInput{Cluster: aws.String(g.query.Cluster),
+			ServiceName:   aws.String(g.query.Service),
 			DesiredStatus: desired, NextToken: token})
 		if g.failed("the list of the service's tasks", err) {
 			return arns
@@ -212,7 +216,8 @@ func (g *gathering) definition() *types.TaskDefinition {
 	if g.TaskDefinition == "" {
 		return nil
 	}
-	out, err := g.clients.ECS.DescribeTaskDefinition(g.ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(g.TaskDefinition)})
+	out, err := g.clients.ECS.DescribeTaskDefinition(g.ctx,
+		&ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(g.TaskDefinition)})
 	if g.failed("the task definition, and with it the place of the logs", err) {
 		return nil
 	}
@@ -240,7 +245,8 @@ func TaskOf(t types.Task, definition *types.TaskDefinition) Task {
 		Health: string(t.HealthStatus), CreatedAt: aws.ToTime(t.CreatedAt), StartedAt: aws.ToTime(t.StartedAt), StoppedAt: aws.ToTime(t.StoppedAt),
 	}
 	for _, c := range t.Containers {
-		container := Container{Name: aws.ToString(c.Name), Image: aws.ToString(c.Image), Reason: aws.ToString(c.Reason), Health: string(c.HealthStatus)}
+		container := Container{Name: aws.ToString(c.Name), Image: aws.ToString(c.Image), Reason: aws.ToString(c.Reason),
+			Health: string(c.HealthStatus)}
 		if c.ExitCode != nil {
 			n := int(*c.ExitCode)
 			container.ExitCode = &n
@@ -259,7 +265,8 @@ func (c *Container) settings(definition *types.TaskDefinition, taskID string) {
 	if definition == nil {
 		return
 	}
-	i := slices.IndexFunc(definition.ContainerDefinitions, func(d types.ContainerDefinition) bool { return aws.ToString(d.Name) == c.Name })
+	i := slices.IndexFunc(definition.ContainerDefinitions,
+		func(d types.ContainerDefinition) bool { return aws.ToString(d.Name) == c.Name })
 	if i < 0 {
 		return
 	}
@@ -309,7 +316,8 @@ func (g *gathering) targets(group string) {
 	if g.clients.ELB == nil {
 		return
 	}
-	out, err := g.clients.ELB.DescribeTargetHealth(g.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(group)})
+	out, err := g.clients.ELB.DescribeTargetHealth(g.ctx,
+		&elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(group)})
 	if g.failed("the health of the load balancer's targets", err) {
 		return
 	}
@@ -321,7 +329,8 @@ func (g *gathering) targets(group string) {
 		if !slices.ContainsFunc(g.Tasks, func(t Task) bool { return t.IP == ip }) {
 			continue // another revision's
 		}
-		g.Targets = append(g.Targets, Target{Group: group, ID: ip, Port: int(aws.ToInt32(d.Target.Port)), State: string(d.TargetHealth.State),
+		g.Targets = append(g.Targets, Target{Group: group, ID: ip, Port: int(aws.ToInt32(d.Target.Port)),
+			State:  string(d.TargetHealth.State),
 			Reason: string(d.TargetHealth.Reason), Description: aws.ToString(d.TargetHealth.Description)})
 	}
 }
@@ -358,7 +367,8 @@ func (g *gathering) lastLines(c *Container) {
 	if c.LogGroup == "" {
 		return
 	}
-	in := &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String(c.LogGroup), LogStreamName: aws.String(c.Stream), Limit: aws.Int32(logLines)}
+	in := &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String(c.LogGroup), LogStreamName: aws.String(c.Stream),
+		Limit: aws.Int32(logLines)}
 	for range 3 { // a page may be empty while more follow
 		out, err := g.clients.Logs.GetLogEvents(g.ctx, in, InRegion(c.LogRegion))
 		if awsconn.IsNotFound(err) {

@@ -82,9 +82,11 @@ func (c *cloud) DescribeTasks(_ context.Context, in *ecs.DescribeTasksInput, _ .
 }
 
 func (c *cloud) DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error) {
-	return &ecs.DescribeTaskDefinitionOutput{TaskDefinition: &types.TaskDefinition{Memory: aws.String("512"), ContainerDefinitions: []types.ContainerDefinition{{
-		Name: aws.String("app"), PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(8000)}}, LogConfiguration: &types.LogConfiguration{LogDriver: types.LogDriverAwslogs,
-			Options: map[string]string{"awslogs-group": "/ecs/api", "awslogs-stream-prefix": "ecs", "awslogs-region": "eu-central-1"}}}}}}, c.call("ecs:DescribeTaskDefinition")
+	return &ecs.DescribeTaskDefinitionOutput{TaskDefinition: &types.TaskDefinition{Memory: aws.String("512"),
+		ContainerDefinitions: []types.ContainerDefinition{{
+			Name: aws.String("app"), PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(8000)}}, LogConfiguration: &types.LogConfiguration{LogDriver: types.LogDriverAwslogs,
+				Options: map[string]string{"awslogs-group": "/ecs/api", "awslogs-stream-prefix": "ecs",
+					"awslogs-region": "eu-central-1"}}}}}}, c.call("ecs:DescribeTaskDefinition")
 }
 
 func (c *cloud) GetLogEvents(_ context.Context, in *cloudwatchlogs.GetLogEventsInput, options ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetLogEventsOutput, error) {
@@ -123,9 +125,11 @@ func (c *cloud) clients() Clients { return Clients{ECS: c, Logs: c, ELB: c} }
 
 // started begins a task of the deployment ecs-svc/NEW this long before now.
 func started(id string, ago time.Duration) types.Task {
-	return types.Task{TaskArn: aws.String("arn:aws:ecs:eu-west-1:111122223333:task/prod/" + id), TaskDefinitionArn: aws.String(revision), StartedBy: aws.String("ecs-svc/NEW"),
+	return types.Task{TaskArn: aws.String("arn:aws:ecs:eu-west-1:111122223333:task/prod/" + id),
+		TaskDefinitionArn: aws.String(revision), StartedBy: aws.String("ecs-svc/NEW"),
 		LastStatus: aws.String("RUNNING"), CreatedAt: aws.Time(time.Now().Add(-ago)), StartedAt: aws.Time(time.Now().Add(-ago + 10*time.Second)),
-		Containers: []types.Container{{Name: aws.String("app"), LastStatus: aws.String("RUNNING"), NetworkInterfaces: []types.NetworkInterface{{PrivateIpv4Address: aws.String("10.0.0." + id)}}}}}
+		Containers: []types.Container{{Name: aws.String("app"), LastStatus: aws.String("RUNNING"),
+			NetworkInterfaces: []types.NetworkInterface{{PrivateIpv4Address: aws.String("10.0.0." + id)}}}}}
 }
 
 // crashed is a task that ended this long before now.
@@ -138,13 +142,16 @@ func crashed(id string, ago time.Duration) types.Task {
 }
 
 func query() Query {
-	return Query{Cluster: "prod", Service: "api", Deployment: "ecs-svc/NEW", TaskDefinition: revision, Since: time.Now().Add(-30 * time.Minute)}
+	return Query{Cluster: "prod", Service: "api", Deployment: "ecs-svc/NEW", TaskDefinition: revision,
+		Since: time.Now().Add(-30 * time.Minute)}
 }
 
 func denied(permission string) error {
-	return &smithy.OperationError{ServiceID: "X", OperationName: "Y", Err: &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: 400}},
-		Err: &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: " + permission + " on resource: x because " +
-			"no identity-based policy allows the " + permission + " action"}}}
+	return &smithy.OperationError{ServiceID: "X", OperationName: "Y",
+		Err: &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: 400}},
+			Err: &smithy.GenericAPIError{Code: "AccessDeniedException",
+				Message: "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: " + permission + " on resource: x because " +
+					"no identity-based policy allows the " + permission + " action"}}}
 }
 
 func gather(t *testing.T, c *cloud, q Query) (e Evidence, warnings int) {
@@ -171,16 +178,21 @@ func TestGather(t *testing.T) {
 			tasks: []types.Task{crashed("2", 10*time.Minute), started("1", time.Minute), other, old},
 			logs:  func(stream string) []string { return []string{"line of " + stream} },
 			targets: []elbtypes.TargetHealthDescription{
-				{Target: &elbtypes.TargetDescription{Id: aws.String("10.0.0.1"), Port: aws.Int32(8000)}, TargetHealth: &elbtypes.TargetHealth{State: elbtypes.TargetHealthStateEnumUnhealthy,
-					Reason: elbtypes.TargetHealthReasonEnumResponseCodeMismatch, Description: aws.String("Health checks failed with these codes: [404]")}},
-				{Target: &elbtypes.TargetDescription{Id: aws.String("10.0.0.99"), Port: aws.Int32(8000)}, TargetHealth: &elbtypes.TargetHealth{State: elbtypes.TargetHealthStateEnumHealthy}},
+				{Target: &elbtypes.TargetDescription{Id: aws.String("10.0.0.1"), Port: aws.Int32(8000)},
+					TargetHealth: &elbtypes.TargetHealth{State: elbtypes.TargetHealthStateEnumUnhealthy,
+						Reason: elbtypes.TargetHealthReasonEnumResponseCodeMismatch, Description: aws.String("Health checks failed with these codes: [404]")}},
+				{Target: &elbtypes.TargetDescription{Id: aws.String("10.0.0.99"), Port: aws.Int32(8000)},
+					TargetHealth: &elbtypes.TargetHealth{State: elbtypes.TargetHealthStateEnumHealthy}},
 			},
 			service: types.Service{
 				LoadBalancers: []types.LoadBalancer{{TargetGroupArn: aws.String("arn:tg")}},
 				Deployments: []types.Deployment{{Id: aws.String("ecs-svc/OLD"), RolloutStateReason: aws.String("old")},
-					{Id: aws.String("ecs-svc/NEW"), RolloutStateReason: aws.String("ECS deployment circuit breaker: tasks failed to start.")}},
-				Events: []types.ServiceEvent{{CreatedAt: aws.Time(time.Now().Add(-time.Hour)), Message: aws.String("too old")},
-					{CreatedAt: aws.Time(time.Now().Add(-2 * time.Minute)), Message: aws.String("first")}, {CreatedAt: aws.Time(time.Now()), Message: aws.String("second")}},
+					{Id: aws.String("ecs-svc/NEW"),
+						RolloutStateReason: aws.String("ECS deployment circuit breaker: tasks failed to start.")}},
+				Events: []types.ServiceEvent{{CreatedAt: aws.Time(time.Now().Add(-time.Hour)),
+					Message: aws.String("too old")},
+					{CreatedAt: aws.Time(time.Now().Add(-2 * time.Minute)),
+						Message: aws.String("first")}, {CreatedAt: aws.Time(time.Now()), Message: aws.String("second")}},
 			},
 		}
 		e, warnings := gather(t, c, query())
@@ -202,18 +214,21 @@ func TestGather(t *testing.T) {
 		if len(e.Targets) != 1 || e.Targets[0].ID != "10.0.0.1" || len(e.Events) != 2 || e.Events[0].Message != "second" {
 			t.Errorf("targets %+v, events %+v", e.Targets, e.Events)
 		}
-		if e.RolloutReason != "ECS deployment circuit breaker: tasks failed to start." || len(e.Missing) > 0 || warnings > 0 {
+		if e.RolloutReason != "ECS deployment circuit breaker: tasks failed to start." || len(e.Missing) > 0 ||
+			warnings > 0 {
 			t.Errorf("reason %q, missing %q, %d warnings", e.RolloutReason, e.Missing, warnings)
 		}
 	})
 }
 
 func TestGatherWithoutPermissions(t *testing.T) {
-	for _, permission := range []string{"ecs:DescribeServices", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:DescribeTaskDefinition", "logs:GetLogEvents",
+	for _, permission := range []string{"ecs:DescribeServices", "ecs:ListTasks", "ecs:DescribeTasks",
+		"ecs:DescribeTaskDefinition", "logs:GetLogEvents",
 		"elasticloadbalancing:DescribeTargetHealth"} {
 		t.Run(permission, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := &cloud{tasks: []types.Task{crashed("1", 5*time.Minute), crashed("2", 6*time.Minute)}, fail: map[string]error{permission: denied(permission)},
+				c := &cloud{tasks: []types.Task{crashed("1", 5*time.Minute), crashed("2", 6*time.Minute)},
+					fail:    map[string]error{permission: denied(permission)},
 					service: types.Service{LoadBalancers: []types.LoadBalancer{{TargetGroupArn: aws.String("arn:tg")}}}}
 				e, warnings := gather(t, c, query())
 				if warnings != 1 || len(e.Missing) != 1 || !strings.Contains(e.Missing[0], permission) {
@@ -285,9 +300,12 @@ func TestGatherReadsAllTasksAndFewLogs(t *testing.T) {
 
 func TestGatherOneOffTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &cloud{tasks: []types.Task{crashed("1", time.Minute)}, logs: func(string) []string { return []string{"SyntaxError: invalid syntax"} }}
-		e, _ := gather(t, c, Query{Cluster: "prod", TaskDefinition: revision, Tasks: []string{aws.ToString(c.tasks[0].TaskArn)}})
-		if cause := Classify(e); cause.Code != "app-syntax-error" || c.calls["ecs:DescribeServices"]+c.calls["ecs:ListTasks"] > 0 {
+		c := &cloud{tasks: []types.Task{crashed("1", time.Minute)},
+			logs: func(string) []string { return []string{"SyntaxError: invalid syntax"} }}
+		e, _ := gather(t, c, Query{Cluster: "prod", TaskDefinition: revision,
+			Tasks: []string{aws.ToString(c.tasks[0].TaskArn)}})
+		if cause := Classify(e); cause.Code != "app-syntax-error" ||
+			c.calls["ecs:DescribeServices"]+c.calls["ecs:ListTasks"] > 0 {
 			t.Errorf("cause %+v, calls %v", cause, c.calls)
 		}
 	})

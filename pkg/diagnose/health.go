@@ -74,16 +74,19 @@ func wrongAddress(v vars, c Container, port int) (Cause, bool) {
 		switch {
 		case host == "127.0.0.1" || host == "localhost" || host == "[::1]":
 			return Cause{
-				Code:     "listens-on-loopback",
-				Title:    fmt.Sprintf("%s listens on %s:%s, which only the container itself can reach", c.Name, host, logged),
+				Code: "listens-on-loopback",
+				Title: fmt.Sprintf("%s listens on %s:%s, which only the container itself can reach", c.Name, host,
+					logged),
 				Evidence: []string{quote},
-				Fix:      []string{fmt.Sprintf("listen on all addresses: `--host 0.0.0.0 --port %s`", v.expand("${port}"))},
-				Certain:  true, Blame: Release, Container: c.Name,
+				Fix: []string{fmt.Sprintf("listen on all addresses: `--host 0.0.0.0 --port %s`",
+					v.expand("${port}"))},
+				Certain: true, Blame: Release, Container: c.Name,
 			}, true
 		case port != 0 && logged != strconv.Itoa(port):
 			return Cause{
-				Code:     "listens-on-other-port",
-				Title:    fmt.Sprintf("%s listens on port %s, but the load balancer checks port %d", c.Name, logged, port),
+				Code: "listens-on-other-port",
+				Title: fmt.Sprintf("%s listens on port %s, but the load balancer checks port %d", c.Name, logged,
+					port),
 				Evidence: []string{quote},
 				Fix: []string{fmt.Sprintf("let the program listen on %d, or change containerPort of the task definition and of the service "+
 					"to %s", port, logged)},

@@ -24,7 +24,8 @@ var shapes = []struct {
 	// JSON Web Tokens: three base64url parts, the first two of which begin with an encoded "{".
 	{lazyregexp.New(`\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]*)?`), hidden},
 	// Tokens with the prefixes that GitHub, Slack, Stripe, GitLab, npm and Google give to theirs.
-	{lazyregexp.New(`\b(gh[pousr]_|github_pat_|xox[abeoprs]-|[sr]k_(?:live|test)_|glpat-|npm_|AIza)[A-Za-z0-9_-]{16,}`), "${1}" + hidden},
+	{lazyregexp.New(`\b(gh[pousr]_|github_pat_|xox[abeoprs]-|[sr]k_(?:live|test)_|glpat-|npm_|AIza)[A-Za-z0-9_-]{16,}`),
+		"${1}" + hidden},
 	// pydantic repeats the rejected value, which for settings is often the secret itself.
 	{lazyregexp.New(`input_value=.*?(, input_type=|\]|$)`), "input_value=" + hidden + "${1}"},
 	// Signed S3 and other AWS URLs.

@@ -9,7 +9,8 @@ func TestRedact(t *testing.T) {
 	const secret = "hunter2hunter2"
 	tests := []struct{ in, want string }{
 		{"postgres://app:" + secret + "@db:5432/api", "postgres://app:***@db:5432/api"},
-		{"postgresql+asyncpg://app:p@ss:w/" + secret + "@db/api?ssl=require x@y", "postgresql+asyncpg://app:***@db/api?ssl=require x@y"},
+		{"postgresql+asyncpg://app:p@ss:w/" + secret + "@db/api?ssl=require x@y",
+			"postgresql+asyncpg://app:***@db/api?ssl=require x@y"},
 		{"rediss://:" + secret + "@cache:6379/0", "rediss://:***@cache:6379/0"},
 		{"http://localhost:8000/health", "http://localhost:8000/health"},
 		{"key AKIAIOSFODNN7EXAMPLE used", "key AKIA*** used"},
@@ -26,11 +27,14 @@ func TestRedact(t *testing.T) {
 		{"password=None", "password=None"},
 		{"KeyError: 'DATABASE_PASSWORD'", "KeyError: 'DATABASE_PASSWORD'"},
 		{`password authentication failed for user "app"`, `password authentication failed for user "app"`},
-		{"Field required [type=missing, input_value={'db': '" + secret + "'}, input_type=dict]", "Field required [type=missing, input_value=***, input_type=dict]"},
-		{"secret: arn:aws:secretsmanager:eu-west-1:1:secret:api/db-AbCdEf", "secret: arn:aws:secretsmanager:eu-west-1:1:secret:api/db-AbCdEf"},
+		{"Field required [type=missing, input_value={'db': '" + secret + "'}, input_type=dict]",
+			"Field required [type=missing, input_value=***, input_type=dict]"},
+		{"secret: arn:aws:secretsmanager:eu-west-1:1:secret:api/db-AbCdEf",
+			"secret: arn:aws:secretsmanager:eu-west-1:1:secret:api/db-AbCdEf"},
 		{"not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:eu-west-1:1:secret:api/db-AbCdEf",
 			"not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:eu-west-1:1:secret:api/db-AbCdEf"},
-		{"https://b.s3.amazonaws.com/k?X-Amz-Security-Token=" + secret + "&x=1", "https://b.s3.amazonaws.com/k?X-Amz-Security-Token=***&x=1"},
+		{"https://b.s3.amazonaws.com/k?X-Amz-Security-Token=" + secret + "&x=1",
+			"https://b.s3.amazonaws.com/k?X-Amz-Security-Token=***&x=1"},
 		{"a\n-----BEGIN RSA PRIVATE KEY-----\n" + secret + "\n-----END RSA PRIVATE KEY-----\nb", "a\n***\nb"},
 	}
 	for _, tt := range tests {
@@ -48,7 +52,8 @@ func TestRedact(t *testing.T) {
 }
 
 func TestRedactLines(t *testing.T) {
-	lines := []string{"\x1b[31mERROR\x1b[0m a", "-----BEGIN PRIVATE KEY-----", "MIIabc", "MIIdef", "-----END PRIVATE KEY-----", "b \x07\xff"}
+	lines := []string{"\x1b[31mERROR\x1b[0m a", "-----BEGIN PRIVATE KEY-----", "MIIabc", "MIIdef",
+		"-----END PRIVATE KEY-----", "b \x07\xff"}
 	want := []string{"ERROR a", "***", "b \uFFFD"}
 	if got := RedactLines(lines); strings.Join(got, "|") != strings.Join(want, "|") {
 		t.Errorf("got %q, want %q", got, want)

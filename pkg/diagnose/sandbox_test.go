@@ -28,18 +28,25 @@ func TestReleasesThatFail(t *testing.T) {
 		code  string
 		quote string
 	}{
-		{"crash", engine.Behaviour{Start: engine.Crash, ExitCode: &exit, Logs: []string{"Traceback (most recent call last):", `  File "main.py"`, "app.Boom: no"}}, 2 * time.Minute, "app-exit", "app.Boom: no"},
+		{"crash", engine.Behaviour{Start: engine.Crash, ExitCode: &exit,
+			Logs: []string{"Traceback (most recent call last):", `  File "main.py"`,
+				"app.Boom: no"}}, 2 * time.Minute, "app-exit", "app.Boom: no"},
 		{"memory", engine.Behaviour{Start: engine.OutOfMemory}, 2 * time.Minute, "out-of-memory", "OutOfMemoryError"},
 		{"pull", engine.Behaviour{Start: engine.PullError}, 8 * time.Minute, "", "CannotPullContainerError"},
 		{"architecture", engine.Behaviour{Start: engine.WrongArch}, 8 * time.Minute, "architecture-mismatch", ""},
 		{"secret", engine.Behaviour{Start: engine.MissingSecret}, 4 * time.Minute, "", "ResourceInitializationError"},
 		{"command", engine.Behaviour{Start: engine.ExecError}, 4 * time.Minute, "command-not-found", "exec"},
-		{"capacity", engine.Behaviour{Start: engine.NoCapacity}, 4 * time.Minute, "capacity-unavailable", "Capacity is unavailable"},
+		{"capacity", engine.Behaviour{Start: engine.NoCapacity}, 4 * time.Minute, "capacity-unavailable",
+			"Capacity is unavailable"},
 		{"network", engine.Behaviour{Start: engine.NoNetwork}, 8 * time.Minute, "registry-unreachable", ""},
-		{"health check of the container", engine.Behaviour{Start: engine.Unhealthy, Check: "container"}, 6 * time.Minute, "container-health-failed", ""},
-		{"health check answered 503", engine.Behaviour{Start: engine.Unhealthy, Check: "elb", Status: 503}, 6 * time.Minute, "elb-health-error", "503"},
-		{"health check answered 404", engine.Behaviour{Start: engine.Unhealthy, Check: "elb", Status: 404}, 6 * time.Minute, "elb-health-path", "404"},
-		{"health check times out", engine.Behaviour{Start: engine.Unhealthy, Check: "elb"}, 6 * time.Minute, "elb-health-timeout", "Request timed out"},
+		{"health check of the container", engine.Behaviour{Start: engine.Unhealthy, Check: "container"}, 6 * time.Minute,
+			"container-health-failed", ""},
+		{"health check answered 503", engine.Behaviour{Start: engine.Unhealthy, Check: "elb", Status: 503},
+			6 * time.Minute, "elb-health-error", "503"},
+		{"health check answered 404", engine.Behaviour{Start: engine.Unhealthy, Check: "elb", Status: 404},
+			6 * time.Minute, "elb-health-path", "404"},
+		{"health check times out", engine.Behaviour{Start: engine.Unhealthy, Check: "elb"}, 6 * time.Minute,
+			"elb-health-timeout", "Request timed out"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -62,8 +69,10 @@ func TestReleasesThatFail(t *testing.T) {
 				definition, deployment := deploy(t, api, "v2")
 				began := time.Now()
 				time.Sleep(tt.after)
-				e, err := diagnose.Gather(t.Context(), env.Log, diagnose.Clients{ECS: api, Logs: cloudwatchlogs.NewFromConfig(conn.Config), ELB: elb.NewFromConfig(conn.Config)},
-					diagnose.Query{Cluster: "connect2-api-cluster-dev", Service: "connect2-api-service-dev", Deployment: deployment, TaskDefinition: definition, Since: began})
+				e, err := diagnose.Gather(t.Context(), env.Log, diagnose.Clients{ECS: api,
+					Logs: cloudwatchlogs.NewFromConfig(conn.Config), ELB: elb.NewFromConfig(conn.Config)},
+					diagnose.Query{Cluster: "connect2-api-cluster-dev", Service: "connect2-api-service-dev",
+						Deployment: deployment, TaskDefinition: definition, Since: began})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -97,12 +106,14 @@ func deploy(t *testing.T, api *ecs.Client, tag string) (definition, deployment s
 	name, _, _ := strings.Cut(image[slash+1:], ":")
 	name, _, _ = strings.Cut(name, "@")
 	d.ContainerDefinitions[0].Image = aws.String(image[:slash+1] + name + ":" + tag)
-	next, err := api.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: family, ContainerDefinitions: d.ContainerDefinitions, Cpu: d.Cpu, Memory: d.Memory,
+	next, err := api.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: family,
+		ContainerDefinitions: d.ContainerDefinitions, Cpu: d.Cpu, Memory: d.Memory,
 		NetworkMode: d.NetworkMode, ExecutionRoleArn: d.ExecutionRoleArn, TaskRoleArn: d.TaskRoleArn, RequiresCompatibilities: d.RequiresCompatibilities})
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := api.UpdateService(t.Context(), &ecs.UpdateServiceInput{Cluster: aws.String("connect2-api-cluster-dev"), Service: aws.String("connect2-api-service-dev"),
+	out, err := api.UpdateService(t.Context(), &ecs.UpdateServiceInput{Cluster: aws.String("connect2-api-cluster-dev"),
+		Service:        aws.String("connect2-api-service-dev"),
 		TaskDefinition: next.TaskDefinition.TaskDefinitionArn})
 	if err != nil {
 		t.Fatal(err)

@@ -187,7 +187,8 @@ var startRules = []rule{
 	},
 	{
 		code: "secret-missing",
-		re: lazyregexp.New(`(?s)(?:secret with ARN '(?P<secret>` + secret + `'.*|secret (?P<secret2>` + secret + ` from.*)?` +
+		re: lazyregexp.New(`(?s)(?:secret with ARN '(?P<secret>` + secret + `'.*|secret (?P<secret2>` + secret +
+			` from.*)?` +
 			`Secrets Manager can't find the specified secret`),
 		title: "the secret ${secret} does not exist in this region",
 		fix: []string{"check the name, region and six-character suffix in `valueFrom`: a secret that was made again has another suffix",
@@ -213,7 +214,8 @@ var startRules = []rule{
 		code:  "parameters-unreachable",
 		re:    lazyregexp.New(`(?s)(?:from ssm|Systems Manager).*` + noAnswer),
 		title: "the task has no network route to AWS Systems Manager (parameters)",
-		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for ssm", fixGroups},
+		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for ssm",
+			fixGroups},
 		blame: Infrastructure, certain: true,
 	},
 	{
@@ -244,7 +246,8 @@ var startRules = []rule{
 		code:  "logs-unreachable",
 		re:    lazyregexp.New(`(?s)(?:logger args|logging driver).*` + noAnswer),
 		title: "the task has no network route to CloudWatch Logs",
-		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for logs", fixGroups},
+		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for logs",
+			fixGroups},
 		blame: Infrastructure, certain: true,
 	},
 	{

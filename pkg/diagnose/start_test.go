@@ -27,14 +27,17 @@ var startFailures = []struct {
 }{
 	{"tag missing", manifest + "failed to resolve ref " + host + "/api:v42: " + host + "/api:v42: not found",
 		"image-not-found", host + "/api:v42 does not exist", Release, true},
-	{"digest gone", manifest + "failed to resolve ref " + host + "/api:v42@sha256:0123abcd: " + host + "/api:v42@sha256:0123abcd: not found",
+	{"digest gone", manifest + "failed to resolve ref " + host + "/api:v42@sha256:0123abcd: " + host +
+		"/api:v42@sha256:0123abcd: not found",
 		"image-digest-gone", "api@sha256:0123abcd", Release, true},
 	{"repository missing or no login", manifest + "failed to resolve ref docker.io/library/x:latest: pull access denied, repository does not " +
 		"exist or may require authorization: server message: insufficient_scope: authorization failed.",
 		"image-pull-denied", "docker.io/library/x:latest", Infrastructure, true},
-	{"repository missing in ECR", manifest + "failed to resolve ref " + host + "/nope:1: " + host + "/nope:1: name unknown: The repository with " +
+	{"repository missing in ECR", manifest + "failed to resolve ref " + host + "/nope:1: " + host +
+		"/nope:1: name unknown: The repository with " +
 		"name 'nope' does not exist in the registry with id '111122223333'", "repository-missing", "repository nope", Release, true},
-	{"ECR refuses", manifest + "failed to resolve ref " + host + "/app:tag: unexpected status from HEAD request to https://" + host +
+	{"ECR refuses", manifest + "failed to resolve ref " + host +
+		"/app:tag: unexpected status from HEAD request to https://" + host +
 		"/v2/app/manifests/tag: 403 Forbidden", "image-pull-denied", "app:tag", Infrastructure, true},
 	{"ECR refuses, heading only", "CannotPullContainerError: The task can’t pull the image. Check that the role has the permissions to pull " +
 		"images from the registry.", "image-pull-denied", "refused", Infrastructure, true},
@@ -42,13 +45,15 @@ var startFailures = []struct {
 		"architecture-mismatch", "linux/amd64", Release, true},
 	{"architecture, older text", "CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/arm64'",
 		"architecture-mismatch", "linux/arm64", Release, true},
-	{"no route to the registry", manifest + "failed to resolve ref " + host + "/app:tag: failed to do request: Head \"https://" + host +
+	{"no route to the registry", manifest + "failed to resolve ref " + host +
+		"/app:tag: failed to do request: Head \"https://" + host +
 		"/v2/app/manifests/tag\": dial tcp 10.0.3.17:443: i/o timeout", "registry-unreachable", host, Infrastructure, true},
 	{"layers refused", "CannotPullContainerError: ref pull has been retried 1 time(s): failed to copy: httpReaderSeeker: failed open: " +
 		"unexpected status code https://x/: 403", "image-pull-failed", "could not be pulled", Unclear, false},
 	{"mixed compression", "CannotPullContainerError: ref pull has been retried 1 time(s): number of layers and diffIDs don't match: 3 != 15",
 		"image-corrupt", "15 layers", Release, true},
-	{"EC2 manifest unknown", "CannotPullContainerError: Error response from daemon: manifest for " + host + "/app:v1 not found: manifest " +
+	{"EC2 manifest unknown", "CannotPullContainerError: Error response from daemon: manifest for " + host +
+		"/app:v1 not found: manifest " +
 		"unknown: Requested image not found", "image-not-found", host + "/app:v1", Release, true},
 	{"rate limit", manifest + "failed to resolve ref docker.io/library/redis:7: unexpected status code: 429 Too Many Requests - Server message: " +
 		"toomanyrequests: You have reached your unauthenticated pull rate limit.", "registry-rate-limited", "rate limit", Infrastructure, false},
@@ -65,22 +70,27 @@ var startFailures = []struct {
 	{"secret denied", fetch + "api error AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/exec-role/0f9d1c2b is not authorized to " +
 		"perform: secretsmanager:GetSecretValue on resource: " + secretARN + " because no identity-based policy allows the " +
 		"secretsmanager:GetSecretValue action", "secret-denied", "exec-role may not read the secret " + secretARN, Infrastructure, true},
-	{"secret missing", fetch + "ResourceNotFoundException: The task can't retrieve the secret with ARN '" + secretARN + "' from AWS Secrets Manager. " +
+	{"secret missing", fetch + "ResourceNotFoundException: The task can't retrieve the secret with ARN '" + secretARN +
+		"' from AWS Secrets Manager. " +
 		"Check whether the secret exists in the specified Region: ResourceNotFoundException: Secrets Manager can't find the specified secret.",
 		"secret-missing", secretARN, Infrastructure, true},
-	{"secret missing, typographic", "ResourceNotFoundException: The task can’t retrieve the secret with ARN '" + secretARN + "' from AWS Secrets Manager. " +
+	{"secret missing, typographic", "ResourceNotFoundException: The task can’t retrieve the secret with ARN '" +
+		secretARN + "' from AWS Secrets Manager. " +
 		"Secrets Manager can’t find the specified secret.", "secret-missing", secretARN, Infrastructure, true},
 	{"secret missing, ARN in the frame", fetch + "ResourceNotFoundException: Secrets Manager can't find the specified secret.",
 		"secret-missing", secretARN, Infrastructure, true},
 	{"secret deleted", fetch + "InvalidRequestException: You can't perform this operation on the secret because it was marked for deletion.",
 		"secret-deleted", secretARN, Infrastructure, true},
-	{"JSON key missing", fetchFrame + "retrieved secret from Secrets Manager did not contain json key url", "secret-key-missing", "JSON key url", Release, true},
-	{"not JSON", fetchFrame + "invalid character 'p' in literal true (expecting 'r')", "secret-not-json", "plain text", Release, true},
+	{"JSON key missing", fetchFrame + "retrieved secret from Secrets Manager did not contain json key url",
+		"secret-key-missing", "JSON key url", Release, true},
+	{"not JSON", fetchFrame + "invalid character 'p' in literal true (expecting 'r')", "secret-not-json", "plain text",
+		Release, true},
 	{"secret, no route", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to " +
 		"retrieve secret from asm: There is a connection issue between the task and AWS Secrets Manager. Check your task network configuration. " +
 		"failed to fetch secret " + secretARN + " from secrets manager: operation error Secrets Manager: GetSecretValue, https response error " +
 		"StatusCode: 0, RequestID: , canceled, context deadline exceeded", "secrets-unreachable", "Secrets Manager", Infrastructure, true},
-	{"parameter missing", ssmFrame + "invalid ssm parameters: /api/dev/url", "parameter-missing", "/api/dev/url", Infrastructure, true},
+	{"parameter missing", ssmFrame + "invalid ssm parameters: /api/dev/url", "parameter-missing", "/api/dev/url",
+		Infrastructure, true},
 	{"parameter denied", ssmFrame + "api error AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/exec/abc is not authorized to " +
 		"perform: ssm:GetParameters on resource: arn:aws:ssm:eu-west-1:111122223333:parameter/a because no identity-based policy allows the " +
 		"ssm:GetParameters action", "parameter-denied", "parameter/a", Infrastructure, true},
@@ -88,9 +98,12 @@ var startFailures = []struct {
 		"cannot pull secrets from AWS Systems Manager. There is a connection issue between the task and AWS Systems Manager Parameter Store. " +
 		"Check your task network configuration. RequestCanceled: request context canceled caused by: context deadline exceeded",
 		"parameters-unreachable", "Systems Manager", Infrastructure, true},
-	{"KMS", fetch + "api error AccessDeniedException: Access to KMS is not allowed", "kms-denied", "KMS", Infrastructure, true},
-	{"network interface", "Timeout waiting for network interface provisioning to complete.", "network-interface-timeout", "network interface", Platform, false},
-	{"storage", "Timeout waiting for EphemeralStorage provisioning to complete.", "storage-timeout", "ephemeral storage", Platform, false},
+	{"KMS", fetch + "api error AccessDeniedException: Access to KMS is not allowed", "kms-denied", "KMS", Infrastructure,
+		true},
+	{"network interface", "Timeout waiting for network interface provisioning to complete.", "network-interface-timeout",
+		"network interface", Platform, false},
+	{"storage", "Timeout waiting for EphemeralStorage provisioning to complete.", "storage-timeout", "ephemeral storage",
+		Platform, false},
 	{"subnet full", "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet " +
 		"'subnet-0a1b2c': InsufficientFreeAddressesInSubnet", "subnet-full", "subnet-0a1b2c", Infrastructure, false},
 	{"log group missing", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create " +
@@ -112,13 +125,16 @@ var startFailures = []struct {
 	{"command", "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI " +
 		"runtime create failed: runc create failed: unable to start container process: exec: \"uvicorm\": executable file not found in $PATH",
 		"command-not-found", "uvicorm", Release, true},
-	{"start timeout", "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 1m: reason", "container-start-timeout",
+	{"start timeout", "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 1m: reason",
+		"container-start-timeout",
 		"did not start", Platform, false},
 	{"role", "ECS was unable to assume the role 'arn:aws:iam::111122223333:role/R' that was provided for this task. Please verify that the role being " +
 		"passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.",
 		"role-not-assumable", "role/R", Infrastructure, false},
-	{"placement in the task", "TaskFailedToStart: RESOURCE:MEMORY", "no-container-instance", "MEMORY", Infrastructure, false},
-	{"placement, empty provider", "TaskFailedToStart: EMPTY CAPACITY PROVIDER", "no-container-instance", "no container instance", Infrastructure, false},
+	{"placement in the task", "TaskFailedToStart: RESOURCE:MEMORY", "no-container-instance", "MEMORY", Infrastructure,
+		false},
+	{"placement, empty provider", "TaskFailedToStart: EMPTY CAPACITY PROVIDER", "no-container-instance",
+		"no container instance", Infrastructure, false},
 	{"never seen", "BrandNewError: something else", "task-start-failed", "BrandNewError: something else", Unclear, false},
 }
 
@@ -128,7 +144,8 @@ func TestStartFailures(t *testing.T) {
 			check := func(where string, e Evidence) {
 				t.Helper()
 				c := Classify(e)
-				if c.Code != tt.code || c.Blame != tt.blame || c.Certain != tt.certain || !strings.Contains(c.Title, tt.title) {
+				if c.Code != tt.code || c.Blame != tt.blame || c.Certain != tt.certain ||
+					!strings.Contains(c.Title, tt.title) {
 					t.Errorf("%s: got %s %q (%s, certain %v), want %s with %q (%s, certain %v)",
 						where, c.Code, c.Title, c.Blame, c.Certain, tt.code, tt.title, tt.blame, tt.certain)
 				}

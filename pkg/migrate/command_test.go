@@ -14,7 +14,8 @@ func TestSplitCommand(t *testing.T) {
 	}{
 		{"alembic upgrade head", []string{"alembic", "upgrade", "head"}, ""},
 		{"  python\t-m app\n", []string{"python", "-m", "app"}, ""},
-		{`sh -c 'alembic upgrade head && echo "$DONE"'`, []string{"sh", "-c", `alembic upgrade head && echo "$DONE"`}, ""},
+		{`sh -c 'alembic upgrade head && echo "$DONE"'`, []string{"sh", "-c", `alembic upgrade head && echo "$DONE"`},
+			""},
 		{`echo "a \"b\" \\ \n $X" ''`, []string{"echo", `a "b" \ \n $X`, ""}, ""},
 		{`a\ b c\"d`, []string{"a b", `c"d`}, ""},
 		{`--x='a b'c`, []string{"--x=a bc"}, ""},

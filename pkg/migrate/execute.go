@@ -55,9 +55,11 @@ func (p *Plan) register(ctx context.Context, env *action.Env) (*taskdef.Revision
 		env.Log.Eventf("task definition %s is up to date", p.existing.Name())
 		return p.existing, nil
 	}
-	revision, err := taskdef.Register(ctx, p.clients.ecs, document, map[string]string{taskdef.ContentTag: document.ContentHash()})
+	revision, err := taskdef.Register(ctx, p.clients.ecs, document,
+		map[string]string{taskdef.ContentTag: document.ContentHash()})
 	if err != nil {
-		return nil, &action.Error{Outcome: awsconn.Outcome(err), Title: "The migration's task definition could not be registered", Err: awsconn.Explain(err)}
+		return nil, &action.Error{Outcome: awsconn.Outcome(err),
+			Title: "The migration's task definition could not be registered", Err: awsconn.Explain(err)}
 	}
 	awsconn.Optional(env.Log, "Tags on the migration's task definition", revision.Untagged)
 	env.Log.Eventf("registered task definition %s with image %s", revision.Name(), p.image)
@@ -70,7 +72,8 @@ func (p *Plan) judge(result oneoff.Result, err error) error {
 	var busy *oneoff.BusyError
 	switch {
 	case errors.As(err, &busy):
-		return &action.Error{Outcome: action.Invalid, Title: "Another migration of this service is running", Err: busyError(p.cluster, p.service, busy.TaskARN)}
+		return &action.Error{Outcome: action.Invalid, Title: "Another migration of this service is running",
+			Err: busyError(p.cluster, p.service, busy.TaskARN)}
 	case err != nil:
 		return err
 	case result.ExitCode != nil && *result.ExitCode == 0:

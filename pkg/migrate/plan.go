@@ -59,7 +59,8 @@ type Plan struct {
 func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Plan, error) {
 	registries := image.NewRegistries(conn.Config, conn.Transport)
 	registries.Mask = env.Log.Mask
-	return prepare(ctx, env, clients{ecs: ecs.NewFromConfig(conn.Config), logs: cloudwatchlogs.NewFromConfig(conn.Config), registry: registries}, in)
+	return prepare(ctx, env, clients{ecs: ecs.NewFromConfig(conn.Config), logs: cloudwatchlogs.NewFromConfig(conn.Config),
+		registry: registries}, in)
 }
 
 func prepare(ctx context.Context, env *action.Env, c clients, in Inputs) (*Plan, error) {
@@ -90,9 +91,11 @@ func prepare(ctx context.Context, env *action.Env, c clients, in Inputs) (*Plan,
 
 // describeService reads the service.
 func (p *Plan) describeService(ctx context.Context) (types.Service, error) {
-	out, err := p.clients.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(p.cluster), Services: []string{p.service}})
+	out, err := p.clients.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(p.cluster),
+		Services: []string{p.service}})
 	if err != nil {
-		return types.Service{}, fmt.Errorf("reading the service %s in cluster %s: %w", p.service, p.cluster, awsconn.Explain(err))
+		return types.Service{}, fmt.Errorf("reading the service %s in cluster %s: %w", p.service, p.cluster,
+			awsconn.Explain(err))
 	}
 	if len(out.Services) == 0 {
 		reason := "no answer about it"
@@ -200,8 +203,10 @@ func (p *Plan) SetImage(ctx context.Context, written string) error {
 	if err != nil {
 		return fmt.Errorf("image: %w", awsconn.Explain(err))
 	}
-	if want := p.platform(); len(resolved.Platforms) > 0 && !slices.ContainsFunc(resolved.Platforms, func(has string) bool { return strings.HasPrefix(has, want) }) {
-		return fmt.Errorf("image: %s is built for %s, but the task definition %s asks for %s", resolved.Reference, strings.Join(resolved.Platforms, ", "), p.base.Name(), want)
+	if want := p.platform(); len(resolved.Platforms) > 0 && !slices.ContainsFunc(resolved.Platforms,
+		func(has string) bool { return strings.HasPrefix(has, want) }) {
+		return fmt.Errorf("image: %s is built for %s, but the task definition %s asks for %s", resolved.Reference,
+			strings.Join(resolved.Platforms, ", "), p.base.Name(), want)
 	}
 	p.image = resolved.Reference
 	_, err = p.document()

@@ -43,7 +43,8 @@ func TestContainerAndPlatform(t *testing.T) {
 		extra, wanted, container, platform, problem string
 	}{
 		{"", "", "app", "linux/amd64", ""},
-		{`,"runtimePlatform":{"cpuArchitecture":"ARM64","operatingSystemFamily":"LINUX"}`, "app", "app", "linux/arm64", ""},
+		{`,"runtimePlatform":{"cpuArchitecture":"ARM64","operatingSystemFamily":"LINUX"}`, "app", "app", "linux/arm64",
+			""},
 		{`,"runtimePlatform":{"operatingSystemFamily":"WINDOWS_SERVER_2022_CORE"}`, "app", "app", "windows/amd64", ""},
 		{"", "log-router", "", "linux/amd64", "not essential"},
 		{"", "nope", "", "linux/amd64", `no container "nope"`},

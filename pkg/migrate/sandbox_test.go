@@ -53,7 +53,8 @@ func (s story) play(t *testing.T, check func(t *testing.T, r told)) {
 		environ["GITHUB_ACTIONS"], environ["GITHUB_STEP_SUMMARY"] = "true", summary
 		env, recorder := actiontest.NewTestEnv(t, environ)
 		env.Transport = sb.Transport()
-		in := migrate.Inputs{Cluster: "connect2-api-cluster-dev", Service: "connect2-api-service-dev", Image: "v2", Command: "alembic upgrade head", Timeout: 15 * time.Minute}
+		in := migrate.Inputs{Cluster: "connect2-api-cluster-dev", Service: "connect2-api-service-dev", Image: "v2",
+			Command: "alembic upgrade head", Timeout: 15 * time.Minute}
 		if s.inputs != nil {
 			s.inputs(&in)
 		}
@@ -145,12 +146,15 @@ func runs(after time.Duration, code int, logs ...string) map[string]engine.Run {
 }
 
 func TestMigrationSucceeds(t *testing.T) {
-	lines := []string{"INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.", "connecting to postgres://app:" + secret + "@db/api", "::error::not a command",
+	lines := []string{"INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.",
+		"connecting to postgres://app:" + secret + "@db/api", "::error::not a command",
 		"INFO  [alembic.runtime.migration] Running upgrade  -> a1b2c3"}
 	story{run: runs(9*time.Second, 0, lines...)}.play(t, func(t *testing.T, r told) {
 		r.wantOutcome(t, action.Succeeded)
-		if r.out.ExitCode == nil || *r.out.ExitCode != 0 || !strings.Contains(r.out.TaskARN, ":task/connect2-api-cluster-dev/") ||
-			!strings.Contains(r.out.TaskDefinitionARN, ":task-definition/connect2-api-dev-migrate:1") || !strings.Contains(r.out.Image, "@sha256:") {
+		if r.out.ExitCode == nil || *r.out.ExitCode != 0 || !strings.Contains(r.out.TaskARN,
+			":task/connect2-api-cluster-dev/") ||
+			!strings.Contains(r.out.TaskDefinitionARN, ":task-definition/connect2-api-dev-migrate:1") ||
+			!strings.Contains(r.out.Image, "@sha256:") {
 			t.Errorf("outputs %+v", r.out)
 		}
 		want := slices.Clone(lines)
@@ -174,7 +178,8 @@ func TestMigrationSucceeds(t *testing.T) {
 
 // A second migration with the same image registers nothing.
 func TestDefinitionIsRegisteredOnce(t *testing.T) {
-	story{run: runs(5*time.Second, 0), before: func(t *testing.T, _ *sandbox.Sandbox, env *action.Env, in migrate.Inputs) {
+	story{run: runs(5*time.Second, 0), before: func(t *testing.T, _ *sandbox.Sandbox, env *action.Env,
+		in migrate.Inputs) {
 		if _, err := migrate.Run(t.Context(), env, in); err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +192,8 @@ func TestDefinitionIsRegisteredOnce(t *testing.T) {
 }
 
 func TestExitCodeAndLastLine(t *testing.T) {
-	story{run: runs(5*time.Second, 3, "starting", "Traceback (most recent call last):", `  File "/app/env.py", line 1`, "app.MigrationError: column is in use")}.play(t,
+	story{run: runs(5*time.Second, 3, "starting", "Traceback (most recent call last):", `  File "/app/env.py", line 1`,
+		"app.MigrationError: column is in use")}.play(t,
 		func(t *testing.T, r told) {
 			r.wantOutcome(t, action.Failed)
 			if r.out.ExitCode == nil || *r.out.ExitCode != 3 || r.out.Cause != "app-exit" {
@@ -196,7 +202,8 @@ func TestExitCodeAndLastLine(t *testing.T) {
 			if lines := r.foreign(); len(lines) != 4 || lines[3] != "app.MigrationError: column is in use" {
 				t.Errorf("log lines %q", lines)
 			}
-			if !strings.Contains(r.summary, "column is in use") || !strings.Contains(r.summary, "CAUTION") || !strings.Contains(r.err.Error(), "exit code 3") {
+			if !strings.Contains(r.summary, "column is in use") || !strings.Contains(r.summary, "CAUTION") ||
+				!strings.Contains(r.err.Error(), "exit code 3") {
 				t.Errorf("error %v, summary:\n%s", r.err, r.summary)
 			}
 		})
@@ -221,7 +228,8 @@ func TestCancelStopsTheTask(t *testing.T) {
 }
 
 func TestTimeout(t *testing.T) {
-	story{run: runs(time.Hour, 0, "waiting for a lock"), inputs: func(in *migrate.Inputs) { in.Timeout = 3 * time.Minute }}.play(t, func(t *testing.T, r told) {
+	story{run: runs(time.Hour, 0, "waiting for a lock"),
+		inputs: func(in *migrate.Inputs) { in.Timeout = 3 * time.Minute }}.play(t, func(t *testing.T, r told) {
 		r.wantOutcome(t, action.TimedOut)
 		if r.called("ecs:StopTask") != 1 || r.out.Cause != "timed-out" || r.took > 5*time.Minute {
 			t.Errorf("%d stops, outputs %+v after %s", r.called("ecs:StopTask"), r.out, r.took)
@@ -242,7 +250,8 @@ func TestLateKnowledge(t *testing.T) {
 }
 
 func TestLogsDenied(t *testing.T) {
-	story{run: runs(5*time.Second, 4, "one"), faults: []sandbox.Fault{{Action: "logs:GetLogEvents", Answer: sandbox.Deny}}}.play(t, func(t *testing.T, r told) {
+	story{run: runs(5*time.Second, 4, "one"), faults: []sandbox.Fault{{Action: "logs:GetLogEvents",
+		Answer: sandbox.Deny}}}.play(t, func(t *testing.T, r told) {
 		r.wantOutcome(t, action.Failed)
 		warnings := 0
 		for _, entry := range r.entries {
@@ -250,7 +259,8 @@ func TestLogsDenied(t *testing.T) {
 				warnings++
 			}
 		}
-		if warnings != 1 || *r.out.ExitCode != 4 || !strings.Contains(r.log, "logs:GetLogEvents") || !strings.Contains(r.summary, "incomplete") {
+		if warnings != 1 || *r.out.ExitCode != 4 || !strings.Contains(r.log, "logs:GetLogEvents") ||
+			!strings.Contains(r.summary, "incomplete") {
 			t.Errorf("%d warnings, outputs %+v, summary:\n%s", warnings, r.out, r.summary)
 		}
 	})
@@ -286,7 +296,8 @@ func TestThrottledAndCutCalls(t *testing.T) {
 
 func TestConcurrentMigrationIsRefused(t *testing.T) {
 	done := make(chan struct{})
-	story{run: runs(5*time.Minute, 0), before: func(t *testing.T, sb *sandbox.Sandbox, env *action.Env, in migrate.Inputs) {
+	story{run: runs(5*time.Minute, 0), before: func(t *testing.T, sb *sandbox.Sandbox, env *action.Env,
+		in migrate.Inputs) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		pushImage(t, sb, "v3", engine.Behaviour{Run: runs(5*time.Minute, 0)})
@@ -296,7 +307,8 @@ func TestConcurrentMigrationIsRefused(t *testing.T) {
 		time.Sleep(30 * time.Second)
 	}}.play(t, func(t *testing.T, r told) {
 		r.wantOutcome(t, action.Invalid)
-		if !strings.Contains(r.err.Error(), ":task/") || r.called("ecs:RegisterTaskDefinition") > 0 || r.called("ecs:RunTask") > 0 {
+		if !strings.Contains(r.err.Error(), ":task/") || r.called("ecs:RegisterTaskDefinition") > 0 ||
+			r.called("ecs:RunTask") > 0 {
 			t.Errorf("error %v, changes %q", r.err, r.changes())
 		}
 	})
@@ -312,7 +324,8 @@ func TestWrongInputs(t *testing.T) {
 		{"cluster", func(in *migrate.Inputs) { in.Cluster = "nope" }, []string{"nope"}},
 		{"service", func(in *migrate.Inputs) { in.Service = "nope" }, []string{"has no service nope"}},
 		{"image", func(in *migrate.Inputs) { in.Image = "v99" }, []string{"image:", "v99"}},
-		{"everything at once", func(in *migrate.Inputs) { in.Container, in.Command = "nope", "a | b" }, []string{"container:", `"nope"`, "command:", "sh -c"}},
+		{"everything at once", func(in *migrate.Inputs) { in.Container, in.Command = "nope", "a | b" },
+			[]string{"container:", `"nope"`, "command:", "sh -c"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -363,7 +376,8 @@ func TestPrepareWithoutImage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		in := migrate.Inputs{Cluster: "connect2-api-cluster-dev", Service: "connect2-api-service-dev", Command: "alembic upgrade head", Timeout: time.Minute}
+		in := migrate.Inputs{Cluster: "connect2-api-cluster-dev", Service: "connect2-api-service-dev",
+			Command: "alembic upgrade head", Timeout: time.Minute}
 		plan, err := migrate.Prepare(t.Context(), env, conn, in)
 		if err != nil {
 			t.Fatal(err)

@@ -67,7 +67,8 @@ func (r *run) follow(definition *types.TaskDefinition) *follower {
 // read follows one stream by its forward token: events may come late and share a millisecond, so that neither times nor
 // event counts can tell what was read before. The end of a page is the token that was passed in coming back.
 func (f *follower) read(ctx context.Context, container, group, stream, region string) {
-	in := &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String(group), LogStreamName: aws.String(stream), StartFromHead: aws.Bool(true)}
+	in := &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String(group), LogStreamName: aws.String(stream),
+		StartFromHead: aws.Bool(true)}
 	var redactor diagnose.Redactor
 	heard := time.Time{} // when something new was read last
 	for {
@@ -152,7 +153,8 @@ func (f *follower) drain(ctx context.Context) {
 	}
 	f.quiet, f.most = exited.Add(logLag), time.Now().Add(logMost)
 	t := f.run.last
-	if t.StartedAt == nil && !slices.ContainsFunc(t.Containers, func(c types.Container) bool { return c.ExitCode != nil }) {
+	if t.StartedAt == nil && !slices.ContainsFunc(t.Containers,
+		func(c types.Container) bool { return c.ExitCode != nil }) {
 		f.quiet = time.Time{} // no container ran: there is no log to wait for
 	}
 	f.once.Do(func() { close(f.ended) })

@@ -119,7 +119,8 @@ func (r *run) wait(ctx context.Context) error {
 		if err := pause(ctx, r.interval()); err != nil {
 			return err
 		}
-		out, err := r.clients.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(r.spec.Cluster), Tasks: []string{r.result.TaskARN}})
+		out, err := r.clients.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(r.spec.Cluster),
+			Tasks: []string{r.result.TaskARN}})
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -219,7 +220,8 @@ func (r *run) stop(ctx context.Context) error {
 	if err := r.stopTask(ctx, why); err != nil {
 		return r.leftRunning(err)
 	}
-	timedOut := &action.Error{Outcome: action.TimedOut, Title: fmt.Sprintf("The task did not end within %s and was stopped", r.spec.Timeout),
+	timedOut := &action.Error{Outcome: action.TimedOut,
+		Title:  fmt.Sprintf("The task did not end within %s and was stopped", r.spec.Timeout),
 		Advice: "Raise the input timeout if the command needs longer; its last log lines show how far it came.",
 		Err:    fmt.Errorf("task %s was stopped: it ran longer than the timeout of %s", r.result.TaskARN, r.spec.Timeout)}
 	// Its log is complete, and its exit code known, only when it has ended.
@@ -232,21 +234,24 @@ func (r *run) stop(ctx context.Context) error {
 }
 
 func (r *run) stopTask(ctx context.Context, why string) error {
-	_, err := r.clients.ECS.StopTask(ctx, &ecs.StopTaskInput{Cluster: aws.String(r.spec.Cluster), Task: aws.String(r.result.TaskARN),
+	_, err := r.clients.ECS.StopTask(ctx, &ecs.StopTaskInput{Cluster: aws.String(r.spec.Cluster),
+		Task:   aws.String(r.result.TaskARN),
 		Reason: aws.String("connect2: " + why)})
 	return err
 }
 
 // lost says that the task may be running without anybody watching.
 func (r *run) lost(err error) error {
-	return &action.Error{Outcome: action.Unknown, Title: "Contact with the task was lost: it may still be running", Advice: r.lookAdvice(),
-		Err: fmt.Errorf("%w: task %s: %w", errLost, r.result.TaskARN, awsconn.Explain(err))}
+	return &action.Error{Outcome: action.Unknown, Title: "Contact with the task was lost: it may still be running",
+		Advice: r.lookAdvice(),
+		Err:    fmt.Errorf("%w: task %s: %w", errLost, r.result.TaskARN, awsconn.Explain(err))}
 }
 
 // leftRunning says that the task could not be stopped.
 func (r *run) leftRunning(err error) error {
-	return &action.Error{Outcome: action.Unknown, Title: "The task could not be stopped: it may still be running", Advice: r.lookAdvice(),
-		Err: fmt.Errorf("%w: stopping task %s: %w", errLost, r.result.TaskARN, awsconn.Explain(err))}
+	return &action.Error{Outcome: action.Unknown, Title: "The task could not be stopped: it may still be running",
+		Advice: r.lookAdvice(),
+		Err:    fmt.Errorf("%w: stopping task %s: %w", errLost, r.result.TaskARN, awsconn.Explain(err))}
 }
 
 func (r *run) lookAdvice() string {
@@ -256,7 +261,8 @@ func (r *run) lookAdvice() string {
 
 // definition reads where the containers' logs go; without that permission the logs are left out.
 func (r *run) definition(ctx context.Context) *types.TaskDefinition {
-	out, err := r.clients.ECS.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(r.spec.TaskDefinition)})
+	out, err := r.clients.ECS.DescribeTaskDefinition(ctx,
+		&ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(r.spec.TaskDefinition)})
 	if err != nil {
 		if !awsconn.Optional(r.log, "The task's logs", err) && ctx.Err() == nil {
 			r.note("the task's logs are not shown: " + firstLine(err))
@@ -276,7 +282,8 @@ func (r *run) conclude(definition *types.TaskDefinition, logs *follower, err err
 	for i := range task.Containers {
 		task.Containers[i].Logs = logs.tail(task.Containers[i].Name)
 	}
-	evidence := diagnose.Evidence{Cluster: r.spec.Cluster, TaskDefinition: r.spec.TaskDefinition, Tasks: []diagnose.Task{task}, At: time.Now()}
+	evidence := diagnose.Evidence{Cluster: r.spec.Cluster, TaskDefinition: r.spec.TaskDefinition,
+		Tasks: []diagnose.Task{task}, At: time.Now()}
 	if r.result.Unread != "" {
 		evidence.Missing = []string{"the task's log: " + r.result.Unread}
 	}
@@ -289,12 +296,14 @@ func (r *run) conclude(definition *types.TaskDefinition, logs *follower, err err
 	}
 	c := r.result.Cause
 	return &action.Error{Outcome: action.Failed, Title: c.Title, Advice: firstOf(c.Fix),
-		Err: fmt.Errorf("container %s of task %s never ran: %s: %s", r.spec.Container, r.result.TaskARN, r.result.StopCode, diagnose.Redact(r.result.Reason))}
+		Err: fmt.Errorf("container %s of task %s never ran: %s: %s", r.spec.Container, r.result.TaskARN,
+			r.result.StopCode, diagnose.Redact(r.result.Reason))}
 }
 
 // timedOutCause says what the container wrote before its time was over; that it was then stopped is no cause.
 func timedOutCause(spec Spec, t diagnose.Task) diagnose.Cause {
-	c := diagnose.Cause{Code: "timed-out", Title: fmt.Sprintf("%s did not end within %s", spec.Container, spec.Timeout), Blame: diagnose.Unclear,
+	c := diagnose.Cause{Code: "timed-out", Title: fmt.Sprintf("%s did not end within %s", spec.Container, spec.Timeout),
+		Blame:   diagnose.Unclear,
 		TaskARN: t.ARN, Container: spec.Container, Fix: []string{"raise the input `timeout` if the command needs longer",
 			"a migration that hangs waits for a lock more often than not: see `pg_stat_activity` and `pg_locks`"}}
 	for _, container := range t.Containers {

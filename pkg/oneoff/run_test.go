@@ -25,7 +25,8 @@ func play(t *testing.T, w *world, s Spec, check func(t *testing.T, r Result, err
 	playUntil(t, context.Background, w, s, check)
 }
 
-func playUntil(t *testing.T, ctx func() context.Context, w *world, s Spec, check func(t *testing.T, r Result, err error, told *told, took time.Duration)) {
+func playUntil(t *testing.T, ctx func() context.Context, w *world, s Spec, check func(t *testing.T, r Result, err error,
+	told *told, took time.Duration)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		env, _ := actiontest.NewTestEnv(t, nil)
@@ -51,14 +52,16 @@ func TestSuccess(t *testing.T) {
 		w.lines = append(w.lines, line{time.Duration(22+i) * time.Second, stream("app"), fmt.Sprintf("revision %d", i)})
 	}
 	// The last lines come when the container has long ended, and the second one after a pause.
-	w.lines = append(w.lines, line{46 * time.Second, stream("app"), "done"}, line{48 * time.Second, stream("app"), "really"},
+	w.lines = append(w.lines, line{46 * time.Second, stream("app"), "done"}, line{48 * time.Second, stream("app"),
+		"really"},
 		line{30 * time.Second, stream("proxy"), "proxy up"}, line{30 * time.Second, "ecs/app/another-task", "not ours"})
 	play(t, w, spec(), func(t *testing.T, r Result, err error, told *told, took time.Duration) {
 		wantOutcome(t, err, action.Succeeded)
 		if r.ExitCode == nil || *r.ExitCode != 0 || r.TaskARN != taskARN || r.Unread != "" || r.Cause.Code != "" {
 			t.Errorf("result %+v", r)
 		}
-		want := []string{"app: done", "app: really", "app: revision 0", "app: revision 1", "app: revision 2", "app: revision 3", "app: revision 4",
+		want := []string{"app: done", "app: really", "app: revision 0", "app: revision 1", "app: revision 2",
+			"app: revision 3", "app: revision 4",
 			"app: revision 5", "app: revision 6", "proxy: proxy up"}
 		if diff := cmp.Diff(want, sorted(told.lines)); diff != "" {
 			t.Errorf("lines:\n%s", diff)
@@ -73,7 +76,8 @@ func TestSuccess(t *testing.T) {
 			t.Errorf("took %s though the container ended after 40s and its log after 48s", took)
 		}
 		in := w.inputs[0]
-		if aws.ToString(in.ClientToken) != "TOKEN-1" || aws.ToInt32(in.Count) != 1 || in.LaunchType != types.LaunchTypeFargate ||
+		if aws.ToString(in.ClientToken) != "TOKEN-1" || aws.ToInt32(in.Count) != 1 ||
+			in.LaunchType != types.LaunchTypeFargate ||
 			!slices.Equal(in.Overrides.ContainerOverrides[0].Command, []string{"alembic", "upgrade", "head"}) {
 			t.Errorf("input %+v", in)
 		}
@@ -89,10 +93,12 @@ func TestExitCodeIsPassedOnWithItsCause(t *testing.T) {
 	}
 	play(t, w, spec(), func(t *testing.T, r Result, err error, told *told, _ time.Duration) {
 		wantOutcome(t, err, action.Succeeded) // the exit code is the caller's to judge
-		if r.ExitCode == nil || *r.ExitCode != 3 || r.Cause.Code != "app-exit" || !strings.Contains(r.Cause.Title, "app.Boom: no") {
+		if r.ExitCode == nil || *r.ExitCode != 3 || r.Cause.Code != "app-exit" ||
+			!strings.Contains(r.Cause.Title, "app.Boom: no") {
 			t.Errorf("result %+v", r)
 		}
-		if all := fmt.Sprint(told.lines, r); strings.Contains(all, "hunter2") || !strings.Contains(all, "postgres://app:***@db/api") {
+		if all := fmt.Sprint(told.lines, r); strings.Contains(all, "hunter2") ||
+			!strings.Contains(all, "postgres://app:***@db/api") {
 			t.Errorf("a password is shown: %s", all)
 		}
 	})
@@ -106,7 +112,8 @@ func TestContainerThatNeverRan(t *testing.T) {
 	play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
 		wantOutcome(t, err, action.Failed)
 		var failure *action.Error
-		if !errors.As(err, &failure) || !strings.Contains(failure.Title, "h.example/api:v9 does not exist") || failure.Advice == "" {
+		if !errors.As(err, &failure) || !strings.Contains(failure.Title, "h.example/api:v9 does not exist") ||
+			failure.Advice == "" {
 			t.Errorf("error %v", err)
 		}
 		if r.ExitCode != nil || r.Cause.Code != "image-not-found" {
@@ -188,7 +195,8 @@ func TestCancelDuringStart(t *testing.T) {
 func TestCancelWithoutPermissionToStop(t *testing.T) {
 	w := newWorld()
 	w.exits = 0
-	w.stopError = apiError("AccessDeniedException", "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: ecs:StopTask on resource: "+taskARN)
+	w.stopError = apiError("AccessDeniedException",
+		"User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: ecs:StopTask on resource: "+taskARN)
 	ctx := func() context.Context {
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(30*time.Second, cancel)
@@ -278,15 +286,21 @@ func TestStart(t *testing.T) {
 		tokens   []string
 		cause    string
 	}{
-		{"capacity comes", nil, []string{noCapacity, noCapacity}, action.Succeeded, []string{"TOKEN-1", "TOKEN-2", "TOKEN-3"}, ""},
+		{"capacity comes", nil, []string{noCapacity, noCapacity}, action.Succeeded,
+			[]string{"TOKEN-1", "TOKEN-2", "TOKEN-3"}, ""},
 		{"capacity does not come", nil, many, action.Failed, nil, "capacity-unavailable"},
-		{"an answer was lost: the same token", []error{unreachable(), unreachable()}, nil, action.Succeeded, []string{"TOKEN-1", "TOKEN-1", "TOKEN-1"}, ""},
-		{"throttled", []error{apiError("ThrottlingException", "Rate exceeded")}, nil, action.Succeeded, []string{"TOKEN-1", "TOKEN-1"}, ""},
+		{"an answer was lost: the same token", []error{unreachable(), unreachable()}, nil, action.Succeeded,
+			[]string{"TOKEN-1", "TOKEN-1", "TOKEN-1"}, ""},
+		{"throttled", []error{apiError("ThrottlingException", "Rate exceeded")}, nil, action.Succeeded,
+			[]string{"TOKEN-1", "TOKEN-1"}, ""},
 		{"a new role", []error{role}, nil, action.Succeeded, []string{"TOKEN-1", "TOKEN-2"}, ""},
-		{"quota", nil, []string{"You've reached the limit on the number of tasks you can run concurrently"}, action.Failed, []string{"TOKEN-1"}, "quota-tasks"},
-		{"denied", []error{apiError("AccessDeniedException", "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: ecs:RunTask on resource: x")}, nil,
+		{"quota", nil, []string{"You've reached the limit on the number of tasks you can run concurrently"},
+			action.Failed, []string{"TOKEN-1"}, "quota-tasks"},
+		{"denied", []error{apiError("AccessDeniedException",
+			"User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: ecs:RunTask on resource: x")}, nil,
 			action.Invalid, []string{"TOKEN-1"}, ""},
-		{"PassRole", []error{apiError("AccessDeniedException", "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/x")}, nil,
+		{"PassRole", []error{apiError("AccessDeniedException",
+			"User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/x")}, nil,
 			action.Invalid, []string{"TOKEN-1"}, ""},
 	}
 	for _, tt := range tests {
@@ -313,7 +327,8 @@ func TestStart(t *testing.T) {
 func TestExclusive(t *testing.T) {
 	other := func(created time.Duration) types.Task {
 		return types.Task{TaskArn: aws.String("arn:aws:ecs:eu-west-1:111122223333:task/prod/other"),
-			CreatedAt: aws.Time(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(created))} // a bubble's clock begins there
+			CreatedAt: aws.Time(time.Date(2000, 1, 1, 0, 0, 0, 0,
+				time.UTC).Add(created))} // a bubble's clock begins there
 	}
 	t.Run("one is running", func(t *testing.T) {
 		w := newWorld()
@@ -356,7 +371,8 @@ func TestLogsThatCannotBeRead(t *testing.T) {
 		unread string
 		warns  int
 	}{
-		{"denied", func(w *world) { w.logsError = denied; w.definition = definition("awslogs", "app", "proxy") }, "logs:GetLogEvents", 1},
+		{"denied", func(w *world) { w.logsError = denied; w.definition = definition("awslogs", "app", "proxy") },
+			"logs:GetLogEvents", 1},
 		{"another driver", func(w *world) { w.definition = definition("awsfirelens", "app") }, "no container", 0},
 		{"out of reach at the end", func(w *world) { w.logsError = unreachable() }, "its end", 0},
 		{"nothing was written", func(*world) {}, "", 0},
@@ -410,20 +426,25 @@ func TestSettings(t *testing.T) {
 		wasSpot  bool
 		platform string
 	}{
-		{"launch type", types.Service{LaunchType: types.LaunchTypeFargate, PlatformVersion: aws.String("1.4.0")}, Settings{LaunchType: types.LaunchTypeFargate, PlatformVersion: "1.4.0"}, false, ""},
+		{"launch type", types.Service{LaunchType: types.LaunchTypeFargate, PlatformVersion: aws.String("1.4.0")},
+			Settings{LaunchType: types.LaunchTypeFargate, PlatformVersion: "1.4.0"}, false, ""},
 		{"on-demand strategy", types.Service{CapacityProviderStrategy: []types.CapacityProviderStrategyItem{item("FARGATE", 1)}, PlatformVersion: aws.String("LATEST")},
-			Settings{Capacity: []types.CapacityProviderStrategyItem{item("FARGATE", 1)}, PlatformVersion: "LATEST"}, false, ""},
-		{"mixed with Spot", types.Service{CapacityProviderStrategy: []types.CapacityProviderStrategyItem{item("FARGATE", 1), item("FARGATE_SPOT", 4)}, PlatformVersion: aws.String("LATEST")},
+			Settings{Capacity: []types.CapacityProviderStrategyItem{item("FARGATE", 1)},
+				PlatformVersion: "LATEST"}, false, ""},
+		{"mixed with Spot", types.Service{CapacityProviderStrategy: []types.CapacityProviderStrategyItem{item("FARGATE",
+			1), item("FARGATE_SPOT", 4)}, PlatformVersion: aws.String("LATEST")},
 			Settings{LaunchType: types.LaunchTypeFargate, PlatformVersion: "LATEST"}, true, ""},
-		{"own capacity provider", types.Service{CapacityProviderStrategy: []types.CapacityProviderStrategyItem{item("asg", 1)}, PlatformVersion: aws.String("LATEST")},
+		{"own capacity provider", types.Service{CapacityProviderStrategy: []types.CapacityProviderStrategyItem{item("asg",
+			1)}, PlatformVersion: aws.String("LATEST")},
 			Settings{Capacity: []types.CapacityProviderStrategyItem{item("asg", 1)}}, false, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, spot := SettingsOf(tt.service).OnDemand()
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(types.CapacityProviderStrategyItem{}), cmp.Comparer(func(a, b types.CapacityProviderStrategyItem) bool {
-				return aws.ToString(a.CapacityProvider) == aws.ToString(b.CapacityProvider) && a.Weight == b.Weight
-			})); diff != "" || spot != tt.wasSpot {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(types.CapacityProviderStrategyItem{}),
+				cmp.Comparer(func(a, b types.CapacityProviderStrategyItem) bool {
+					return aws.ToString(a.CapacityProvider) == aws.ToString(b.CapacityProvider) && a.Weight == b.Weight
+				})); diff != "" || spot != tt.wasSpot {
 				t.Errorf("spot %v:\n%s", spot, diff)
 			}
 		})

@@ -73,9 +73,10 @@ func SettingsOf(s types.Service) Settings {
 
 // Fargate reports whether the task will run on Fargate.
 func (s Settings) Fargate() bool {
-	return s.LaunchType == types.LaunchTypeFargate || slices.ContainsFunc(s.Capacity, func(c types.CapacityProviderStrategyItem) bool {
-		return strings.HasPrefix(aws.ToString(c.CapacityProvider), "FARGATE")
-	})
+	return s.LaunchType == types.LaunchTypeFargate || slices.ContainsFunc(s.Capacity,
+		func(c types.CapacityProviderStrategyItem) bool {
+			return strings.HasPrefix(aws.ToString(c.CapacityProvider), "FARGATE")
+		})
 }
 
 // OnDemand returns the settings without Fargate Spot, and whether that changed them. AWS may take a Spot task back after a
@@ -95,7 +96,8 @@ func (s Settings) OnDemand() (Settings, bool) {
 func (s Spec) input(attempt int) *ecs.RunTaskInput {
 	container := types.ContainerOverride{Name: aws.String(s.Container), Command: s.Command}
 	for _, name := range sortedKeys(s.Environment) {
-		container.Environment = append(container.Environment, types.KeyValuePair{Name: aws.String(name), Value: aws.String(s.Environment[name])})
+		container.Environment = append(container.Environment, types.KeyValuePair{Name: aws.String(name),
+			Value: aws.String(s.Environment[name])})
 	}
 	in := &ecs.RunTaskInput{
 		Cluster: aws.String(s.Cluster), TaskDefinition: aws.String(s.TaskDefinition), Count: aws.Int32(1),

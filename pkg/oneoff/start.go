@@ -89,24 +89,28 @@ func (r *run) notStarted(c diagnose.Cause, err error) error {
 	r.result.Cause = c
 	if err == nil {
 		return &action.Error{Outcome: action.Failed, Title: c.Title, Advice: firstOf(c.Fix),
-			Err: fmt.Errorf("running %s in cluster %s: ECS started no task: %s", r.spec.TaskDefinition, r.spec.Cluster, strings.Join(c.Evidence, "; "))}
+			Err: fmt.Errorf("running %s in cluster %s: ECS started no task: %s", r.spec.TaskDefinition, r.spec.Cluster,
+				strings.Join(c.Evidence, "; "))}
 	}
-	failure := &action.Error{Outcome: awsconn.Outcome(err), Err: fmt.Errorf("running %s in cluster %s: %w", r.spec.TaskDefinition, r.spec.Cluster, awsconn.Explain(err))}
+	failure := &action.Error{Outcome: awsconn.Outcome(err), Err: fmt.Errorf("running %s in cluster %s: %w",
+		r.spec.TaskDefinition, r.spec.Cluster, awsconn.Explain(err))}
 	if c.Code != "" {
 		failure.Title, failure.Advice = c.Title, firstOf(c.Fix)
 	}
 	if awsconn.IsLost(err) {
 		failure.Outcome = action.Unknown
 		failure.Title = "ECS did not answer: the task may have been started"
-		failure.Advice = fmt.Sprintf("Look before running it again: `aws ecs list-tasks --cluster %s --family %s`.", r.spec.Cluster, r.spec.family())
+		failure.Advice = fmt.Sprintf("Look before running it again: `aws ecs list-tasks --cluster %s --family %s`.",
+			r.spec.Cluster, r.spec.family())
 	}
 	return failure
 }
 
 // cancelledAtStart is the error of a run that was cancelled before ECS named a task.
 func (r *run) cancelledAtStart(ctx context.Context, err error) error {
-	cancelled := &action.Error{Outcome: action.OutcomeOf(ctx.Err()), Title: "The run was cancelled before the task started",
-		Err: fmt.Errorf("running %s in cluster %s: %w", r.spec.TaskDefinition, r.spec.Cluster, ctx.Err())}
+	cancelled := &action.Error{Outcome: action.OutcomeOf(ctx.Err()),
+		Title: "The run was cancelled before the task started",
+		Err:   fmt.Errorf("running %s in cluster %s: %w", r.spec.TaskDefinition, r.spec.Cluster, ctx.Err())}
 	if err != nil { // a call was under way, and its answer did not come in time
 		cancelled.Outcome = action.Unknown
 		cancelled.Advice = fmt.Sprintf("Whether ECS has started it is not known: `aws ecs list-tasks --cluster %s --family %s`.", r.spec.Cluster, r.spec.family())
@@ -150,7 +154,8 @@ func (r *run) yieldIfLater(ctx context.Context) error {
 	if err != nil || len(arns) < 2 {
 		return nil // the look before the start has said what is to be said
 	}
-	out, err := r.clients.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(r.spec.Cluster), Tasks: arns[:min(len(arns), 100)]})
+	out, err := r.clients.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(r.spec.Cluster),
+		Tasks: arns[:min(len(arns), 100)]})
 	if err != nil {
 		return nil
 	}
@@ -190,7 +195,8 @@ func busy(arn string) error {
 func Running(ctx context.Context, client interface {
 	ListTasks(context.Context, *ecs.ListTasksInput, ...func(*ecs.Options)) (*ecs.ListTasksOutput, error)
 }, cluster, family string) ([]string, error) {
-	out, err := client.ListTasks(ctx, &ecs.ListTasksInput{Cluster: aws.String(cluster), Family: aws.String(family), DesiredStatus: types.DesiredStatusRunning})
+	out, err := client.ListTasks(ctx, &ecs.ListTasksInput{Cluster: aws.String(cluster), Family: aws.String(family),
+		DesiredStatus: types.DesiredStatusRunning})
 	if err != nil {
 		return nil, fmt.Errorf("listing the running tasks of family %s in cluster %s: %w", family, cluster, err)
 	}

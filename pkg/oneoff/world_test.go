@@ -71,8 +71,10 @@ func newWorld() *world {
 func definition(driver types.LogDriver, containers ...string) *types.TaskDefinition {
 	d := &types.TaskDefinition{TaskDefinitionArn: aws.String(definitionARN), Memory: aws.String("512")}
 	for _, name := range containers {
-		d.ContainerDefinitions = append(d.ContainerDefinitions, types.ContainerDefinition{Name: aws.String(name), LogConfiguration: &types.LogConfiguration{
-			LogDriver: driver, Options: map[string]string{"awslogs-group": "/ecs/api", "awslogs-stream-prefix": "ecs", "awslogs-region": "eu-west-1"}}})
+		d.ContainerDefinitions = append(d.ContainerDefinitions, types.ContainerDefinition{Name: aws.String(name),
+			LogConfiguration: &types.LogConfiguration{
+				LogDriver: driver, Options: map[string]string{"awslogs-group": "/ecs/api", "awslogs-stream-prefix": "ecs",
+					"awslogs-region": "eu-west-1"}}})
 	}
 	return d
 }
@@ -95,7 +97,8 @@ func (w *world) times() (exited, stopped time.Duration) {
 
 func (w *world) task() types.Task {
 	age := w.age()
-	t := types.Task{TaskArn: aws.String(taskARN), CreatedAt: aws.Time(w.began), TaskDefinitionArn: aws.String(definitionARN), StartedBy: aws.String("test")}
+	t := types.Task{TaskArn: aws.String(taskARN), CreatedAt: aws.Time(w.began),
+		TaskDefinitionArn: aws.String(definitionARN), StartedBy: aws.String("test")}
 	status := "PROVISIONING"
 	container := types.Container{Name: aws.String("app"), LastStatus: aws.String("PENDING")}
 	if age > w.running/2 {
@@ -241,7 +244,8 @@ func (w *world) GetLogEvents(_ context.Context, in *cloudwatchlogs.GetLogEventsI
 	to := min(from+2, len(visible))
 	out := &cloudwatchlogs.GetLogEventsOutput{NextForwardToken: aws.String(fmt.Sprintf("f/%d", to))}
 	for _, l := range visible[from:to] {
-		out.Events = append(out.Events, logtypes.OutputLogEvent{Message: aws.String(l.text), Timestamp: aws.Int64(w.began.UnixMilli())})
+		out.Events = append(out.Events, logtypes.OutputLogEvent{Message: aws.String(l.text),
+			Timestamp: aws.Int64(w.began.UnixMilli())})
 	}
 	return out, nil
 }
@@ -252,7 +256,8 @@ func apiError(code, message string) error {
 }
 
 func unreachable() error {
-	return &smithy.OperationError{ServiceID: "ECS", OperationName: "X", Err: &smithyhttp.RequestSendError{Err: fmt.Errorf("dial tcp: i/o timeout")}}
+	return &smithy.OperationError{ServiceID: "ECS", OperationName: "X",
+		Err: &smithyhttp.RequestSendError{Err: fmt.Errorf("dial tcp: i/o timeout")}}
 }
 
 // told is what a sink was told.
@@ -273,7 +278,8 @@ func stream(container string) string {
 }
 
 func spec() Spec {
-	return Spec{Cluster: "prod", TaskDefinition: definitionARN, Container: "app", Command: []string{"alembic", "upgrade", "head"}, Timeout: 15 * time.Minute,
+	return Spec{Cluster: "prod", TaskDefinition: definitionARN, Container: "app",
+		Command: []string{"alembic", "upgrade", "head"}, Timeout: 15 * time.Minute,
 		StartedBy: "test", Token: "TOKEN", Exclusive: true, Settings: Settings{LaunchType: types.LaunchTypeFargate}}
 }
 

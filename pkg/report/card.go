@@ -12,7 +12,8 @@ func Card(c diagnose.Cause) string {
 	var b strings.Builder
 	// An alert block cannot hold a fence safely when foreign text is in it, so only the title stands in it.
 	fmt.Fprintf(&b, "> [!CAUTION]\n> **%s**\n\n", Prose(firstUpper(c.Title)))
-	facts := [][2]Cell{{"Cause", Code(c.Code)}, {"Lies with", blames[c.Blame]}, {"Container", Code(c.Container)}, {"Task", Code(lastPart(c.TaskARN))}}
+	facts := [][2]Cell{{"Cause", Code(c.Code)}, {"Lies with", blames[c.Blame]}, {"Container", Code(c.Container)},
+		{"Task", Code(lastPart(c.TaskARN))}}
 	b.WriteString(Facts(facts...))
 	if len(c.Evidence) > 0 {
 		b.WriteString(Fence("text", strings.Join(c.Evidence, "\n")))

@@ -81,7 +81,8 @@ func TestTable(t *testing.T) {
 	if got := Table([]Cell{"a"}, rows...); !strings.Contains(got, "and 7 more") {
 		t.Error("a long table does not say what it left out")
 	}
-	if got := Facts([2]Cell{"Image", "`x`"}, [2]Cell{"Empty", ""}); strings.Contains(got, "Empty") || !strings.Contains(got, "| **Image** | `x` |") {
+	if got := Facts([2]Cell{"Image", "`x`"}, [2]Cell{"Empty", ""}); strings.Contains(got, "Empty") ||
+		!strings.Contains(got, "| **Image** | `x` |") {
 		t.Errorf("facts: %q", got)
 	}
 }
@@ -133,7 +134,8 @@ func TestTimeline(t *testing.T) {
 		many = append(many, Span{Lane: "Tasks", Name: fmt.Sprint("n", i), Start: at(float64(i) * 60)})
 	}
 	got = Timeline("x", start, many)
-	if n := strings.Count(got, "milestone"); n != maxSpans || !strings.Contains(got, "n499") || !strings.Contains(got, "axisFormat %H:%M:%S") {
+	if n := strings.Count(got, "milestone"); n != maxSpans || !strings.Contains(got, "n499") ||
+		!strings.Contains(got, "axisFormat %H:%M:%S") {
 		t.Errorf("%d spans in\n%s", n, got)
 	}
 	if Timeline("x", start, nil) != "" {

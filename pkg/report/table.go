@@ -59,7 +59,8 @@ func Link(text, address string) Cell {
 	if !strings.HasPrefix(address, "https://") && !strings.HasPrefix(address, "http://") {
 		return Text(text)
 	}
-	address = strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20", "\n", "").Replace(visible(address))
+	address = strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20", "\n",
+		"").Replace(visible(address))
 	return "[" + Text(text) + "](" + address + ")"
 }
 
