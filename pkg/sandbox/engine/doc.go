@@ -8,5 +8,9 @@
 // Texts and orders follow the ECS developer guide, the API model of 2014-11-13, and outputs that users published. What
 // nobody confirmed is marked "unconfirmed" where it is written; nothing else in the repository may rest on it.
 //
+// Not modelled: EC2, EXTERNAL and managed instances, daemons, task sets, Classic Load Balancers, service connect and
+// discovery beyond keeping their settings, placement, dependsOn between containers, Lambda hooks, AZ rebalancing, and the
+// listener rules that shift traffic (staged deployments show their weights, the load balancer does not).
+//
 // An Engine is not safe for concurrent use: its holder serialises the calls.
 package engine

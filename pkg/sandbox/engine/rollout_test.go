@@ -255,3 +255,20 @@ func TestTurnsUnhealthy(t *testing.T) {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 }
+
+// TestThresholdConfiguration trips at a threshold of one's own, and shows the configuration as it was given.
+func TestThresholdConfiguration(t *testing.T) {
+	const breaker = `{"enable":true,"rollback":true,"thresholdConfiguration":{"type":"COUNT","value":1},"later":[]}`
+	w := newWorld(t, nil)
+	s := w.service(settings{desired: 1, breaker: breaker})
+	w.pass(10 * time.Minute)
+	w.SetBehaviour("v2", Behaviour{Start: Crash})
+	w.update(s, ServiceChange{TaskDefinition: w.define("v2", "")})
+	w.pass(5 * time.Minute)
+	if r := s.History[1]; r.Status != RolloutRollbackSuccessful || r.FailureCount != 1 {
+		t.Errorf("%s after %d failures", r.Status, r.FailureCount)
+	}
+	if got := string(s.Config.Document["deploymentCircuitBreaker"]); got != breaker {
+		t.Errorf("the configuration became %s", got)
+	}
+}
