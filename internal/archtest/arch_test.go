@@ -45,6 +45,7 @@ var layers = map[string]layer{
 	"pkg/image":     noun,
 	"pkg/terraform": noun,
 	"pkg/report":    noun,
+	"pkg/rotation":  noun,
 
 	"pkg/ecrpush":     verb,
 	"pkg/ecsdeploy":   verb,
@@ -56,6 +57,7 @@ var layers = map[string]layer{
 	"pkg/sandbox": standIn,
 
 	"cmd":               entry,
+	"bench":             entry, // measures; shipped nowhere
 	"internal/catalog":  entry,
 	"internal/generate": entry,
 	"internal/archtest": support,
