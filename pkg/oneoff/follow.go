@@ -29,11 +29,11 @@ type follower struct {
 	cancel  context.CancelFunc
 	ended   chan struct{} // closed when the task has ended
 	once    sync.Once
-	quiet   time.Time // with ended closed: from when on silence means the end
 	most    time.Time // with ended closed: when to give up
 	readers sync.WaitGroup
 
 	mu      sync.Mutex
+	quiet   time.Time           // with ended closed: from when on silence means the end
 	lines   map[string][]string // last lines of each container, redacted
 	problem string
 }
@@ -109,9 +109,12 @@ func (f *follower) over(heard time.Time, err error) bool {
 	default:
 		return false
 	}
+	f.mu.Lock()
+	quiet := f.quiet
+	f.mu.Unlock()
 	now := time.Now()
 	switch {
-	case now.Before(f.quiet):
+	case now.Before(quiet):
 		return false
 	case now.Sub(heard) >= logQuiet:
 		return true
@@ -145,28 +148,50 @@ func (f *follower) emit(container string, redactor *diagnose.Redactor, at time.T
 	}
 }
 
-// drain waits until the logs are at their end, or until the context ends.
+// drain waits until the logs are at their end, or until the context ends. While the task's network interface is still being
+// taken away it goes on looking: once ECS's own clock says that the last line has had its time, nothing more is waited for.
 func (f *follower) drain(ctx context.Context) {
-	exited := f.run.exited
-	if exited.IsZero() {
-		exited = time.Now()
-	}
-	f.quiet, f.most = exited.Add(logLag), time.Now().Add(logMost)
-	t := f.run.last
-	if t.StartedAt == nil && !slices.ContainsFunc(t.Containers,
-		func(c types.Container) bool { return c.ExitCode != nil }) {
-		f.quiet = time.Time{} // no container ran: there is no log to wait for
-	}
+	f.most = time.Now().Add(logMost)
+	f.settle()
 	f.once.Do(func() { close(f.ended) })
 	done := make(chan struct{})
 	go func() { f.readers.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		f.setProblem("its end: the run was cancelled")
-		f.cancel()
-		<-done
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-look.C:
+			f.run.lookAgain(ctx)
+			f.settle()
+		case <-ctx.Done():
+			f.setProblem("its end: the run was cancelled")
+			f.cancel()
+			<-done
+			return
+		}
 	}
+}
+
+// settle decides from when on silence is the end of the log.
+func (f *follower) settle() {
+	t := f.run.last
+	quiet := f.run.exited.Add(logLag)
+	switch {
+	case t.StartedAt == nil && !slices.ContainsFunc(t.Containers, func(c types.Container) bool { return c.ExitCode != nil }):
+		quiet = time.Time{} // no container ran: there is no log to wait for
+	case f.run.exited.IsZero():
+		quiet = time.Now().Add(logLag)
+		if !f.quiet.IsZero() {
+			quiet = f.quiet
+		}
+	case t.StoppedAt != nil && t.ExecutionStoppedAt != nil && t.StoppedAt.Sub(*t.ExecutionStoppedAt) >= logLag:
+		quiet = time.Time{}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.quiet = quiet
 }
 
 // abandon stops reading at once.

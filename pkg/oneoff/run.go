@@ -191,6 +191,18 @@ func (r *run) ended() bool {
 	return len(r.last.Containers) > 0 && r.last.ExecutionStoppedAt != nil && r.last.StopCode != ""
 }
 
+// lookAgain describes a task that has ended once more, for what only its last state tells. It does without an answer.
+func (r *run) lookAgain(ctx context.Context) {
+	if aws.ToString(r.last.LastStatus) == "STOPPED" {
+		return
+	}
+	out, err := r.clients.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(r.spec.Cluster),
+		Tasks: []string{r.result.TaskARN}})
+	if err == nil && len(out.Tasks) == 1 {
+		_ = r.saw(ctx, out.Tasks[0]) // its error is only that of a task that has not run yet
+	}
+}
+
 // interval is how long to wait before the task is described again. A second is short against the half minute that Fargate
 // takes to start one, and long against what the API allows (20 calls a second for the account).
 func (r *run) interval() time.Duration {

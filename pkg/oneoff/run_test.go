@@ -466,3 +466,16 @@ func TestLongLogIsReadInOneGo(t *testing.T) {
 		}
 	})
 }
+
+// Against a stand-in whose time runs faster, ECS's own clock says when the last line has had its time.
+func TestFasterClock(t *testing.T) {
+	w := newWorld()
+	w.speed, w.stopTail = 20, 2*time.Second
+	w.lines = []line{{41 * time.Second, stream("app"), "done"}}
+	play(t, w, spec(), func(t *testing.T, r Result, err error, told *told, took time.Duration) {
+		wantOutcome(t, err, action.Succeeded)
+		if took > 47*time.Second || !slices.Equal(told.lines, []string{"app: done"}) {
+			t.Errorf("%q after %s", told.lines, took)
+		}
+	})
+}

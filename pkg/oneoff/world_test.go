@@ -40,6 +40,7 @@ type world struct {
 	running    time.Duration // when the container runs
 	exits      time.Duration // when it ends by itself; 0: never
 	stopTail   time.Duration // from there to STOPPED
+	speed      time.Duration // how much faster ECS's own clock runs
 	exitCode   *int32
 	stopCode   types.TaskStopCode
 	reason     string
@@ -64,7 +65,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	return &world{running: 20 * time.Second, exits: 40 * time.Second, stopTail: 15 * time.Second, exitCode: aws.Int32(0),
+	return &world{speed: 1, running: 20 * time.Second, exits: 40 * time.Second, stopTail: 15 * time.Second, exitCode: aws.Int32(0),
 		stopCode: types.TaskStopCodeEssentialContainerExited, reason: "Essential container in task exited", definition: definition("awslogs", "app")}
 }
 
@@ -115,7 +116,7 @@ func (w *world) task() types.Task {
 		t.StopCode, t.StoppedReason = w.stopCode, aws.String(w.reason)
 		container.LastStatus, container.ExitCode = aws.String("STOPPED"), w.exitCode
 		if w.exitCode != nil {
-			t.ExecutionStoppedAt = aws.Time(w.began.Add(exited))
+			t.ExecutionStoppedAt = aws.Time(w.began.Add(exited * w.speed))
 		}
 		if !w.stopAsked.IsZero() {
 			t.StopCode, t.StoppedReason, container.ExitCode = types.TaskStopCodeUserInitiated, aws.String(w.stops[0]), aws.Int32(143)
@@ -123,7 +124,7 @@ func (w *world) task() types.Task {
 	}
 	if stopped != 0 && age >= stopped {
 		status = "STOPPED"
-		t.StoppedAt = aws.Time(w.began.Add(stopped))
+		t.StoppedAt = aws.Time(w.began.Add(stopped * w.speed))
 	}
 	t.LastStatus, t.Containers = aws.String(status), []types.Container{container}
 	return t
