@@ -43,6 +43,10 @@ type Inputs struct {
 	Wait           bool              `input:"wait" default:"true" alias:"wait-for-service-stability" doc:"Follow the deployment to its end. Without, a failure is neither noticed nor explained."`
 	Timeout        time.Duration     `input:"timeout" default:"30m" min:"1m" max:"24h" alias:"wait-for-minutes(m)" doc:"How long the deployment may take. After that it is rolled back."`
 	DryRun         bool              `input:"dry-run" default:"false" doc:"Check everything and print what would change, but change nothing."`
+
+	// ImageLater says that the image is not known yet: a release pushes it after everything was checked, and then calls
+	// Deployment.SetImage. It is no input.
+	ImageLater bool
 }
 
 // Validate returns what is wrong with the inputs by themselves.

@@ -50,7 +50,7 @@ type Deployment struct {
 // Prepare reads the service, the template and the image, and checks what can be checked. It changes nothing. All problems are
 // returned at once, as one *action.Error with the outcome Invalid.
 //
-// A release whose image is not pushed yet prepares with an empty Image and calls SetImage before Execute.
+// A release whose image is not pushed yet prepares with ImageLater, and calls SetImage before Execute.
 func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Deployment, error) {
 	d := &Deployment{env: env, conn: conn, in: in, client: ecs.NewFromConfig(conn.Config)}
 	d.registries = image.NewRegistries(conn.Config, conn.Transport)
@@ -179,7 +179,7 @@ func (d *Deployment) readNamedBase(ctx context.Context) error {
 // SetImage renders the deployment with another image, which must be in its registry by now. The reference is completed like
 // the input image.
 func (d *Deployment) SetImage(ctx context.Context, ref string) error {
-	d.exact, d.in.Image = nil, ref
+	d.exact, d.in.Image, d.in.ImageLater = nil, ref, false
 	if problems := d.render(ctx, ref); len(problems) > 0 {
 		return invalid(problems)
 	}
@@ -195,7 +195,10 @@ func (d *Deployment) render(ctx context.Context, ref string) []error {
 	}
 	d.container = container
 	doc := d.base.WithFamily(d.family)
-	pinned, err := d.pin(ctx, ref)
+	var pinned string
+	if !d.in.ImageLater {
+		pinned, err = d.pin(ctx, ref)
+	}
 	if err != nil {
 		problems = append(problems, fmt.Errorf("image: %w", err))
 	} else if d.exact == nil && pinned != "" {
@@ -217,7 +220,7 @@ func (d *Deployment) render(ctx context.Context, ref string) []error {
 		}
 	}
 	d.rendered = doc.Registrable()
-	if len(problems) == 0 {
+	if len(problems) == 0 && !d.in.ImageLater {
 		if err := d.findExisting(ctx); err != nil {
 			problems = append(problems, err)
 		}
@@ -273,7 +276,10 @@ func (d *Deployment) pin(ctx context.Context, ref string) (string, error) {
 	switch {
 	case err == nil:
 		d.image = found.Reference
-		return d.image.String(), d.checkPlatform(found)
+		if err := d.CheckPlatforms(found.Platforms); err != nil {
+			return "", fmt.Errorf("%s: %w", found.Reference, err)
+		}
+		return d.image.String(), nil
 	case errors.As(err, &missing):
 		return "", err
 	case awsconn.Optional(d.env.Log, "The digest of the image (it is deployed as it is written)", err):
@@ -296,11 +302,9 @@ func (d *Deployment) defaultImage() string {
 	return d.running.Document.Image(d.container)
 }
 
-// checkPlatform refuses an index that has no image for the task's platform: ECS could not pull it.
-func (d *Deployment) checkPlatform(found image.Descriptor) error {
-	if len(found.Platforms) == 0 {
-		return nil
-	}
+// CheckPlatforms refuses an image that has nothing for the task's platform: ECS could not pull it. Platforms are written
+// OS/ARCHITECTURE; an image that names none is not refused.
+func (d *Deployment) CheckPlatforms(platforms []string) error {
 	var platform struct {
 		Architecture string `json:"cpuArchitecture"`
 		System       string `json:"operatingSystemFamily"`
@@ -310,11 +314,11 @@ func (d *Deployment) checkPlatform(found image.Descriptor) error {
 	if platform.Architecture == "ARM64" {
 		want = "linux/arm64"
 	}
-	if platform.System != "" && platform.System != "LINUX" {
+	if len(platforms) == 0 || platform.System != "" && platform.System != "LINUX" {
 		return nil
 	}
-	if !slices.ContainsFunc(found.Platforms, func(p string) bool { return p == want || strings.HasPrefix(p, want+"/") }) {
-		return fmt.Errorf("%s has no image for %s, which the task definition asks for; it has %s", found.Reference, want, strings.Join(found.Platforms, ", "))
+	if !slices.ContainsFunc(platforms, func(p string) bool { return p == want || strings.HasPrefix(p, want+"/") }) {
+		return fmt.Errorf("there is no image for %s, which the task definition asks for; there is %s", want, strings.Join(platforms, ", "))
 	}
 	return nil
 }

@@ -1,0 +1,124 @@
+// Package release is a whole release in one process: push the image, run its migrations if asked, deploy it. Every step is
+// checked before the first one changes anything.
+package release
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/ecrpush"
+	"github.com/org/connect2/v2/pkg/ecsdeploy"
+	"github.com/org/connect2/v2/pkg/migrate"
+)
+
+// Action is the root action, and `connect2 release`.
+var Action = action.Define(action.Meta{
+	Name:        "release",
+	Description: "Releases an image to Amazon ECS: pushes it, runs its migrations, deploys it, and says why if it fails.",
+	Doc: "Push, migrate (only when asked) and deploy in one step and one process, with one set of credentials. All three are checked before the " +
+		"first of them changes anything, so a misspelt service is told before a layer is sent. Without a source the image is one that was pushed " +
+		"before. A failure after the migration says which schema the database has and which code serves.",
+	Icon:  "upload-cloud",
+	Color: "orange",
+	Examples: []action.Example{
+		{Title: "Push, migrate and deploy what docker save wrote", Args: "--source image.tar --repository connect2-api-dev --tags v1.2.3 --cluster connect2-api-cluster-dev --service connect2-api-service-dev --migrate"},
+		{Title: "Deploy an image that is there already, with its migrations", Args: "--image v1.2.3 --cluster connect2-api-cluster-dev --service connect2-api-service-dev --migrate"},
+		{Title: "Check a release and change nothing", Args: "--source image.tar --repository connect2-api-dev --tags v1.2.3 --cluster connect2-api-cluster-dev --service connect2-api-service-dev --migrate --dry-run"},
+	},
+}, Run)
+
+// Inputs are those of the three parts.
+type Inputs struct {
+	awsconn.Inputs
+	Cluster          string            `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
+	Service          string            `input:"service" required:"true" doc:"The ECS service: name or ARN."`
+	Source           string            `input:"source" doc:"The image to push, as ecr-push takes it: a folder or tar with an OCI layout, what docker save wrote, docker://NAME, or a registry reference."`
+	Repository       string            `input:"repository" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN. Needed with source."`
+	Tags             []string          `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image."`
+	CreateRepository bool              `input:"create-repository" default:"false" doc:"Create the ECR repository if it does not exist."`
+	Image            string            `input:"image" doc:"Instead of source: the image to deploy, as ecs-deploy takes it (full reference, REPOSITORY@sha256:…, tag or digest)."`
+	Migrate          bool              `input:"migrate" default:"false" doc:"Run the migrations before the deployment."`
+	Command          string            `input:"command" default:"alembic upgrade head" doc:"The command of the migration, as migrate takes it."`
+	MigrateTimeout   time.Duration     `input:"migrate-timeout" default:"15m" min:"10s" max:"24h" doc:"Longest time that the migration may take."`
+	Container        string            `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`
+	TaskDefinition   string            `input:"task-definition" alias:"task-definition-arn,task-definition-family" doc:"What to render instead of NAME-template: a JSON file, a family, FAMILY:REVISION or an ARN."`
+	Environment      map[string]string `input:"environment-variables" doc:"Environment variables to set in the container, KEY=value lines. Values are never printed."`
+	Wait             bool              `input:"wait" default:"true" alias:"wait-for-service-stability" doc:"Follow the deployment to its end."`
+	Timeout          time.Duration     `input:"timeout" default:"30m" min:"1m" max:"24h" alias:"wait-for-minutes(m)" doc:"How long the deployment may take. After that it is rolled back."`
+	DryRun           bool              `input:"dry-run" default:"false" doc:"Check everything and print what would change, but change nothing."`
+}
+
+// Validate returns what is wrong with the inputs by themselves.
+func (in Inputs) Validate() []error {
+	var problems []error
+	switch {
+	case in.Source == "" && in.Image == "":
+		problems = append(problems, errors.New("source: neither source nor image is given: one of them says what is released"))
+	case in.Source != "" && in.Image != "":
+		problems = append(problems, errors.New("image: given together with source: source is pushed and deployed, image was pushed before"))
+	case in.Source != "" && in.Repository == "":
+		problems = append(problems, errors.New("repository: source needs a repository to be pushed to"))
+	case in.Source == "" && (in.Repository != "" || len(in.Tags) > 0 || in.CreateRepository):
+		problems = append(problems, errors.New("repository, tags, create-repository: they belong to source, which is not given"))
+	}
+	if in.Source != "" {
+		problems = append(problems, in.push().Validate()...) // holds those of the connection too
+	} else {
+		problems = append(problems, in.Inputs.Validate()...)
+	}
+	deploy := in.deploy()
+	deploy.Inputs = awsconn.Inputs{}
+	problems = append(problems, deploy.Validate()...)
+	if in.Migrate {
+		migration := in.migration()
+		migration.Inputs = awsconn.Inputs{}
+		problems = append(problems, migration.Validate()...)
+	}
+	return problems
+}
+
+func (in Inputs) push() ecrpush.Inputs {
+	return ecrpush.Inputs{Inputs: in.Inputs, Source: in.Source, Repository: in.Repository, Tags: in.Tags,
+		CreateRepository: in.CreateRepository, DryRun: in.DryRun}
+}
+
+func (in Inputs) migration() migrate.Inputs {
+	return migrate.Inputs{Inputs: in.Inputs, Cluster: in.Cluster, Service: in.Service, Image: in.Image, Container: in.Container,
+		Command: in.Command, Timeout: in.MigrateTimeout}
+}
+
+func (in Inputs) deploy() ecsdeploy.Inputs {
+	return ecsdeploy.Inputs{Inputs: in.Inputs, Cluster: in.Cluster, Service: in.Service, Image: in.Image, Container: in.Container,
+		TaskDefinition: in.TaskDefinition, Environment: in.Environment, Wait: in.Wait, Timeout: in.Timeout, DryRun: in.DryRun,
+		ImageLater: in.Source != ""}
+}
+
+// Outputs are what is known at the end, also of a run that failed.
+type Outputs struct {
+	action.Outputs
+	Digest                    string `output:"digest" doc:"The digest of the image."`
+	Image                     string `output:"image" doc:"The image, pinned to its digest. GitHub blanks it as a job output when the account id is masked: pass digest between jobs then."`
+	ExitCode                  *int   `output:"exit-code" doc:"Exit code of the migration; empty if none ran."`
+	TaskDefinitionARN         string `output:"task-definition-arn" doc:"The revision that was deployed, or that is in force already."`
+	PreviousTaskDefinitionARN string `output:"previous-task-definition-arn" doc:"The revision that ran before."`
+	DeploymentARN             string `output:"deployment-arn" doc:"The service deployment, where the account has that API."`
+	Changed                   bool   `output:"changed" doc:"Whether anything was pushed or deployed."`
+	Cause                     string `output:"cause" doc:"Why the release failed, as a stable word such as image-not-found; empty otherwise."`
+}
+
+// Run releases.
+func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
+	conn, err := awsconn.Connect(ctx, env, in.Inputs)
+	if err != nil {
+		return Outputs{}, err
+	}
+	r, err := Prepare(ctx, env, conn, in)
+	if err != nil {
+		return Outputs{}, err
+	}
+	defer r.Close()
+	return r.Execute(ctx)
+}

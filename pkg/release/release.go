@@ -1,0 +1,214 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/ecrpush"
+	"github.com/org/connect2/v2/pkg/ecsdeploy"
+	"github.com/org/connect2/v2/pkg/migrate"
+	"github.com/org/connect2/v2/pkg/report"
+	"github.com/org/connect2/v2/pkg/taskdef"
+)
+
+// Release is a release whose parts were checked and not begun. Close frees what its source holds.
+type Release struct {
+	env       *action.Env
+	in        Inputs
+	push      *ecrpush.Push // nil where the image was pushed before
+	migration *migrate.Plan // nil where none was asked for
+	deploy    *ecsdeploy.Deployment
+	done      []part
+}
+
+// part is one line of the summary.
+type part struct {
+	name    string
+	outcome action.Outcome
+	what    string
+}
+
+// Prepare checks every part of the release and changes nothing. The problems of all parts are reported together.
+func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Release, error) {
+	r := &Release{env: env, in: in}
+	var problems []error
+	note := func(err error) {
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
+	var err error
+	if in.Source != "" {
+		r.push, err = ecrpush.Prepare(ctx, env, conn, in.push())
+		note(err)
+	}
+	r.deploy, err = ecsdeploy.Prepare(ctx, env, conn, in.deploy())
+	note(err)
+	if in.Migrate && err == nil { // a service that cannot be read would be told twice
+		r.migration, err = migrate.Prepare(ctx, env, conn, in.migration())
+		note(err)
+	}
+	if r.push != nil && r.deploy != nil {
+		if err := r.deploy.CheckPlatforms(r.push.Platforms()); err != nil {
+			note(action.Invalidf("source: %w", err))
+		}
+	}
+	if len(problems) > 0 {
+		r.Close()
+		return nil, refusal(problems)
+	}
+	return r, nil
+}
+
+// refusal joins the refusals of several parts. One alone keeps its title and advice.
+func refusal(problems []error) error {
+	if len(problems) == 1 {
+		return problems[0]
+	}
+	joined := &action.Error{Outcome: action.Invalid, Title: "The release was not started: nothing was changed", Err: errors.Join(problems...)}
+	for _, problem := range problems {
+		if outcome := action.OutcomeOf(problem); outcome != action.Invalid {
+			joined.Outcome = outcome
+		}
+	}
+	return joined
+}
+
+// Close frees what the source holds open.
+func (r *Release) Close() {
+	if r.push != nil {
+		_ = r.push.Close() // it was only read
+	}
+}
+
+// Execute pushes, migrates and deploys, in this order, and stops at the first part that fails. The outputs are what is known
+// in every case.
+func (r *Release) Execute(ctx context.Context) (Outputs, error) {
+	var out Outputs
+	err := r.run(ctx, &out)
+	r.summarise()
+	return out, err
+}
+
+func (r *Release) run(ctx context.Context, out *Outputs) error {
+	if r.push != nil {
+		if err := r.pushImage(ctx, out); err != nil {
+			return err
+		}
+	}
+	if r.migration != nil {
+		if err := r.migrate(ctx, out); err != nil {
+			return err
+		}
+	}
+	return r.deployImage(ctx, out)
+}
+
+func (r *Release) pushImage(ctx context.Context, out *Outputs) error {
+	pushed, err := r.push.Execute(ctx)
+	out.Outcome, out.Digest, out.Image, out.Changed = pushed.Outcome, pushed.Digest, pushed.Image, pushed.Changed
+	r.note("Push", pushed.Outcome, err, pushed.Image)
+	if err != nil {
+		return err
+	}
+	if r.in.DryRun && pushed.Outcome != action.NoChange {
+		return nil // an image that is not in the registry cannot be rendered
+	}
+	if err := r.deploy.SetImage(ctx, pushed.Image); err != nil {
+		return afterPush(pushed.Image, err)
+	}
+	if r.migration != nil {
+		if err := r.migration.SetImage(ctx, pushed.Image); err != nil {
+			return afterPush(pushed.Image, err)
+		}
+	}
+	return nil
+}
+
+// afterPush is the error of a check that could only be made once the image was pushed.
+func afterPush(image string, err error) error {
+	return &action.Error{Outcome: action.Failed, Advice: "The service was not touched.",
+		Err: fmt.Errorf("%s was pushed, and cannot be deployed: %w", image, err)}
+}
+
+func (r *Release) migrate(ctx context.Context, out *Outputs) error {
+	if r.in.DryRun {
+		r.env.Log.Eventf("the migration `%s` would run here; a rehearsal runs none", r.in.Command)
+		r.done = append(r.done, part{"Migrate", action.NoChange, "not run in a rehearsal"})
+		return nil
+	}
+	migrated, err := r.migration.Execute(ctx, r.env)
+	out.ExitCode, out.Cause, out.Image = migrated.ExitCode, migrated.Cause, migrated.Image
+	outcome := migrated.Outcome
+	if outcome == "" {
+		outcome = action.OutcomeOf(err)
+	}
+	out.Outcome = outcome
+	r.note("Migrate", outcome, err, r.in.Command)
+	if err == nil {
+		out.Changed = true
+	}
+	return err
+}
+
+func (r *Release) deployImage(ctx context.Context, out *Outputs) error {
+	if r.in.DryRun && r.push != nil && out.Outcome != action.NoChange {
+		r.env.Log.Eventf("the pushed image would be deployed to %s here", r.in.Service)
+		r.done = append(r.done, part{"Deploy", action.NoChange, "not done in a rehearsal"})
+		return nil
+	}
+	deployed, err := r.deploy.Execute(ctx)
+	out.Outcome = deployed.Outcome
+	if out.Outcome == action.NoChange && out.Changed {
+		out.Outcome = action.Succeeded // the release as a whole did something
+	}
+	out.Changed = out.Changed || deployed.Changed
+	out.TaskDefinitionARN, out.PreviousTaskDefinitionARN = deployed.TaskDefinitionARN, deployed.PreviousTaskDefinitionARN
+	out.DeploymentARN, out.Cause = deployed.DeploymentARN, deployed.Cause
+	if deployed.Image != "" {
+		out.Image, out.Digest = deployed.Image, deployed.Digest
+	}
+	r.note("Deploy", deployed.Outcome, err, taskdef.Name(deployed.TaskDefinitionARN))
+	if err != nil && r.migration != nil {
+		return afterMigration(err, deployed)
+	}
+	return err
+}
+
+// afterMigration says what a failed deployment leaves behind once the migrations have run: the schema of the new release, under
+// whichever code serves.
+func afterMigration(err error, deployed ecsdeploy.Outputs) error {
+	serving := "what serves is not known"
+	switch action.OutcomeOf(err) {
+	case action.RolledBack, action.Failed:
+		serving = "serving on it is the code of " + taskdef.Name(deployed.PreviousTaskDefinitionARN)
+	case action.Superseded:
+		serving = "serving on it is what took over"
+	}
+	return action.Failf(action.OutcomeOf(err), "%w\nThe database has the schema of %s, which was not undone; %s. If that code cannot work with it, "+
+		"release a fix, or migrate back with the release's image (`connect2 migrate --command 'alembic downgrade …'`)", err, deployed.Image, serving)
+}
+
+// note keeps a part for the summary.
+func (r *Release) note(name string, outcome action.Outcome, err error, what string) {
+	if err != nil {
+		outcome = action.OutcomeOf(err)
+	}
+	r.done = append(r.done, part{name, outcome, what})
+}
+
+// summarise ends the job summary with one table of the parts.
+func (r *Release) summarise() {
+	var rows [][]report.Cell
+	for _, p := range r.done {
+		what := ""
+		if p.what != "" {
+			what = report.Code(p.what)
+		}
+		rows = append(rows, []report.Cell{report.Text(p.name), report.Text(string(p.outcome)), what})
+	}
+	r.env.Log.Summary(report.Join(0, report.Heading("Release of "+r.in.Service), report.Table([]report.Cell{"Part", "Outcome", "What"}, rows...)))
+}

@@ -1,0 +1,237 @@
+package release_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/action/actiontest"
+	"github.com/org/connect2/v2/pkg/release"
+	"github.com/org/connect2/v2/pkg/sandbox"
+	"github.com/org/connect2/v2/pkg/sandbox/engine"
+)
+
+// site is a sandbox with a runner in front of it.
+type site struct {
+	t   *testing.T
+	sb  *sandbox.Sandbox
+	env *action.Env
+	log *actiontest.Recorder
+}
+
+// at runs a test in a bubble where the sandbox and the action share one clock.
+func at(t *testing.T, test func(s *site)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &site{t: t, sb: sandbox.New(sandbox.Options{})}
+		s.env, s.log = actiontest.NewTestEnv(t, s.sb.Environ())
+		s.env.Transport = s.sb.Transport()
+		test(s)
+	})
+}
+
+// image writes an OCI layout of an image with a behaviour (YAML) and returns its folder.
+func (s *site) image(version, behaviour string) string {
+	s.t.Helper()
+	var parsed *engine.Behaviour
+	if behaviour != "" {
+		b, err := engine.ParseBehaviour([]byte(behaviour))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		parsed = &b
+	}
+	img, err := sandbox.NewImage(version, parsed)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	folder := s.t.TempDir()
+	if _, err := layout.Write(folder, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: img})); err != nil {
+		s.t.Fatal(err)
+	}
+	return folder
+}
+
+func inputs(source string) release.Inputs {
+	return release.Inputs{
+		Cluster: "connect2-api-cluster-dev", Service: "connect2-api-service-dev",
+		Source: source, Repository: "connect2-api-dev", Tags: []string{"v2"},
+		Migrate: true, Command: "alembic upgrade head", MigrateTimeout: 15 * time.Minute, Wait: true, Timeout: 30 * time.Minute,
+	}
+}
+
+// calls lists the calls that changed something, by name, without repeats.
+func (s *site) calls() []string {
+	var names []string
+	for _, entry := range s.sb.Journal() {
+		if entry.Mutating && entry.OK() && !slices.Contains(names, entry.Name()) {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
+}
+
+// before reports whether the first call is in the journal before the second.
+func (s *site) before(first, second string) bool {
+	calls := s.calls()
+	i, j := slices.Index(calls, first), slices.Index(calls, second)
+	return i >= 0 && j >= 0 && i < j
+}
+
+func TestRelease(t *testing.T) {
+	at(t, func(s *site) {
+		out, err := release.Run(s.t.Context(), s.env, inputs(s.image("v2", "")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out.Outcome != action.Succeeded || out.ExitCode == nil || *out.ExitCode != 0 || !out.Changed {
+			t.Errorf("outputs %+v", out)
+		}
+		if !strings.HasSuffix(out.Image, "@"+out.Digest) || out.TaskDefinitionARN == out.PreviousTaskDefinitionARN {
+			t.Errorf("outputs %+v", out)
+		}
+		if !s.before("ecr:PutImage", "ecs:RunTask") || !s.before("ecs:RunTask", "ecs:UpdateService") {
+			t.Errorf("the parts ran in another order: %v", s.calls())
+		}
+	})
+}
+
+func TestReleaseAgainChangesNothing(t *testing.T) {
+	at(t, func(s *site) {
+		in := inputs(s.image("v2", ""))
+		in.Migrate = false
+		if _, err := release.Run(s.t.Context(), s.env, in); err != nil {
+			t.Fatal(err)
+		}
+		s.sb.ResetJournal()
+		out, err := release.Run(s.t.Context(), s.env, in)
+		if err != nil || out.Outcome != action.NoChange || out.Changed {
+			t.Errorf("outputs %+v, error %v", out, err)
+		}
+		if calls := s.calls(); slices.Contains(calls, "ecs:UpdateService") || slices.Contains(calls, "ecr:PutImage") {
+			t.Errorf("calls that changed something: %v", calls)
+		}
+	})
+}
+
+func TestAFailedMigrationStopsTheRelease(t *testing.T) {
+	at(t, func(s *site) {
+		folder := s.image("v2", `{start: healthy, run: {"*": {after: 4s, exitCode: 3, logs: ["relation contacts exists"]}}}`)
+		out, err := release.Run(s.t.Context(), s.env, inputs(folder))
+		if action.OutcomeOf(err) != action.Failed || out.ExitCode == nil || *out.ExitCode != 3 {
+			t.Errorf("outputs %+v, error %v", out, err)
+		}
+		if slices.Contains(s.calls(), "ecs:UpdateService") {
+			t.Error("the service was updated after a migration that failed")
+		}
+	})
+}
+
+func TestAFailedDeploymentNamesTheSchemaAndTheCode(t *testing.T) {
+	at(t, func(s *site) {
+		out, err := release.Run(s.t.Context(), s.env, inputs(s.image("v2", `{start: crash, after: 2s, exitCode: 1, logs: ["boom"]}`)))
+		if action.OutcomeOf(err) != action.RolledBack {
+			t.Fatalf("outcome %s, error %v", action.OutcomeOf(err), err)
+		}
+		if out.Cause == "" {
+			t.Error("no cause is told")
+		}
+		for _, want := range []string{"has the schema of " + out.Image, "serving on it is the code of connect2-api-dev:1"} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("the error does not say %q: %v", want, err)
+			}
+		}
+	})
+}
+
+func TestEveryPartIsCheckedBeforeAnythingIsChanged(t *testing.T) {
+	tests := map[string]struct {
+		change func(*site, *release.Inputs)
+		want   []string
+	}{
+		"no such folder and no such service": {
+			func(_ *site, in *release.Inputs) {
+				in.Source, in.Service = "/nowhere/at/all", "connect2-api-service-de"
+			},
+			[]string{"/nowhere/at/all", "connect2-api-service-de"},
+		},
+		"no such repository and no such container": {
+			func(_ *site, in *release.Inputs) { in.Repository, in.Container = "conect2", "web" },
+			[]string{"conect2", "web"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			at(t, func(s *site) {
+				in := inputs(s.image("v2", ""))
+				tt.change(s, &in)
+				s.sb.ResetJournal()
+				_, err := release.Run(s.t.Context(), s.env, in)
+				if action.OutcomeOf(err) != action.Invalid {
+					t.Fatalf("outcome %s, error %v", action.OutcomeOf(err), err)
+				}
+				for _, want := range tt.want {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("the error does not name %q: %v", want, err)
+					}
+				}
+				if calls := s.calls(); len(calls) > 0 {
+					t.Errorf("calls that changed something: %v", calls)
+				}
+			})
+		})
+	}
+}
+
+func TestARehearsalChangesNothing(t *testing.T) {
+	at(t, func(s *site) {
+		in := inputs(s.image("v2", ""))
+		in.DryRun = true
+		out, err := release.Run(s.t.Context(), s.env, in)
+		if err != nil || out.Outcome != action.Succeeded || out.Changed {
+			t.Errorf("outputs %+v, error %v", out, err)
+		}
+		if calls := s.calls(); len(calls) > 0 {
+			t.Errorf("calls that changed something: %v", calls)
+		}
+	})
+}
+
+func TestValidate(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*release.Inputs)
+		want   string // part of a problem; empty for none
+	}{
+		{"a source", func(*release.Inputs) {}, ""},
+		{"an image", func(in *release.Inputs) { in.Source, in.Repository, in.Tags, in.Image = "", "", nil, "v1" }, ""},
+		{"neither", func(in *release.Inputs) { in.Source = "" }, "neither source nor image"},
+		{"both", func(in *release.Inputs) { in.Image = "v1" }, "together with source"},
+		{"no repository", func(in *release.Inputs) { in.Repository = "" }, "needs a repository"},
+		{"tags without a source", func(in *release.Inputs) { in.Source, in.Image = "", "v1" }, "belong to source"},
+		{"a bad tag", func(in *release.Inputs) { in.Tags = []string{"v 1"} }, "tags:"},
+		{"a command for a shell", func(in *release.Inputs) { in.Command = "a && b" }, "command:"},
+		{"the same without a migration", func(in *release.Inputs) { in.Command, in.Migrate = "a && b", false }, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			in := inputs("image.tar")
+			tt.change(&in)
+			var lines []string
+			for _, problem := range in.Validate() {
+				lines = append(lines, problem.Error())
+			}
+			told := strings.Join(lines, "\n")
+			if tt.want == "" && told != "" || !strings.Contains(told, tt.want) {
+				t.Errorf("problems %q, want one with %q", told, tt.want)
+			}
+		})
+	}
+}
