@@ -28,6 +28,7 @@ var Action = action.Define(action.Meta{
 		{Title: "Push what docker save wrote under two tags", Args: "--source image.tar --repository connect2-api-dev --tags v1.2.3,latest"},
 		{Title: "Push from the Docker daemon", Args: "--source docker://connect2-api:build --repository connect2-api-dev --tags v1.2.3"},
 		{Title: "See what would be sent", Args: "--source oci-layout/ --repository connect2-api-dev --tags v1.2.3 --dry-run"},
+		{Title: "Ask whether a commit was built already, and give its image one more tag", Args: "--source tag:4f2c9e1 --repository connect2-api-dev --tags nightly --if-absent skip"},
 		{Title: "Promote an image by its digest, without rebuilding it", Args: "--source 123456789012.dkr.ecr.us-west-2.amazonaws.com/connect2-api-dev@sha256:… --repository connect2-api-prod --tags v1.2.3"},
 	},
 }, Run)
@@ -35,18 +36,22 @@ var Action = action.Define(action.Meta{
 // Inputs are what ecr-push can be told.
 type Inputs struct {
 	awsconn.Inputs
-	Source           string   `input:"source" required:"true" doc:"The image: a folder with an OCI layout, a tar or tar.gz of one or of docker save, docker://NAME of the Docker daemon, or a full registry reference. PATH#NAME chooses one of several images in a tar."`
+	Source           string   `input:"source" required:"true" doc:"The image: a folder with an OCI layout, a tar or tar.gz of one or of docker save, docker://NAME of the Docker daemon, a full registry reference, ecr:REPOSITORY:TAG of another ECR repository, or tag:TAG of this one. PATH#NAME chooses one of several images in a tar."`
 	Repository       string   `input:"repository" required:"true" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN, or HOST/NAME of another registry (credentials from the Docker configuration)."`
 	Tags             []string `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image. Without any the image is pushed by its digest alone."`
 	Platform         string   `input:"platform" doc:"Push only the image for this platform, such as linux/arm64, of a multi-platform source. Empty: the whole index."`
 	CreateRepository bool     `input:"create-repository" default:"false" alias:"create-repo,create_repo" doc:"Create the ECR repository if it does not exist."`
 	MountFrom        string   `input:"mount-from" doc:"A repository of the same registry to take layers over from instead of sending them. ECR does so where the account setting BLOB_MOUNTING is on."`
+	IfAbsent         string   `input:"if-absent" default:"fail" enum:"fail,skip" doc:"What to do when a registry does not have the source: fail, or skip, which succeeds with outcome no-change and an empty digest. It is how a workflow asks whether an image was built already."`
 	DryRun           bool     `input:"dry-run" default:"false" doc:"Check everything and print what would be sent, but send nothing."`
 }
 
 // Validate returns what is wrong with the inputs by themselves.
 func (in Inputs) Validate() []error {
 	problems := in.Inputs.Validate()
+	if _, _, err := parseNamed(in.Source); err != nil {
+		problems = append(problems, fmt.Errorf("source: %w", err))
+	}
 	if in.Repository != "" {
 		if _, err := image.ParseRepositoryName(in.Repository); err != nil {
 			problems = append(problems, fmt.Errorf("repository: %w", err))
@@ -119,6 +124,9 @@ func usesAWS(env *action.Env, in Inputs) bool {
 	}
 	to, err := image.ParseRepositoryName(in.Repository)
 	if err != nil || to.Host == "" || onAWS(to.Host) {
+		return true
+	}
+	if strings.HasPrefix(in.Source, "ecr:") {
 		return true
 	}
 	from, err := image.ParseReference(strings.TrimPrefix(in.Source, "registry://"))

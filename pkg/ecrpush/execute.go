@@ -16,6 +16,10 @@ import (
 // Execute pushes, and tells what it did. A failure before the tags has the outcome Failed and says that none moved; one between
 // two tags is Stuck and says which did.
 func (p *Push) Execute(ctx context.Context) (Outputs, error) {
+	if p.nothing {
+		p.told.nothing(p)
+		return Outputs{Outputs: action.Outputs{Outcome: action.NoChange}, Repository: p.Repository()}, nil
+	}
 	began := time.Now()
 	p.told.plan(p)
 	if p.in.DryRun {

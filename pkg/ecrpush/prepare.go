@@ -19,19 +19,36 @@ type Push struct {
 	src  *image.Source
 	plan *image.Plan
 	told teller
+	to   *image.Destination
+
+	// nothing is set where the source is not there and that is no failure: src and plan are nil then.
+	nothing bool
 }
 
 // Close frees what the source holds open.
 func (p *Push) Close() error { return p.src.Close() }
 
+// Nothing says whether there is nothing to push: the source is not in its registry, and the inputs call that no failure.
+func (p *Push) Nothing() bool { return p.nothing }
+
 // Digest returns the digest of the image, if it is known before its layers are compressed.
-func (p *Push) Digest() (digest string, ok bool) { return p.plan.Digest() }
+func (p *Push) Digest() (digest string, ok bool) {
+	if p.nothing {
+		return "", false
+	}
+	return p.plan.Digest()
+}
 
 // Repository returns the URI of the repository, empty while it does not exist.
-func (p *Push) Repository() string { return p.plan.To.URI }
+func (p *Push) Repository() string { return p.to.URI }
 
 // Platforms returns the platforms of the image or index.
-func (p *Push) Platforms() []string { return p.src.Platforms() }
+func (p *Push) Platforms() []string {
+	if p.nothing {
+		return nil
+	}
+	return p.src.Platforms()
+}
 
 // Prepare checks everything that a push rests on and writes nothing: the source, whole but for the content of its layers; the
 // repository; the tags and whether they may move. All problems are reported together, with the outcome Invalid. A nil
@@ -40,20 +57,22 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	p := &Push{env: env, in: in, told: teller{log: env.Log}}
 	registries := p.registries(conn)
 
-	var to *image.Destination
 	var srcErr, toErr error
+	lookUp := sync.OnceValues(func() (*image.Destination, error) { return destination(ctx, registries, in) })
 	var both sync.WaitGroup
-	both.Go(func() {
-		p.src, srcErr = image.Open(ctx, in.Source, image.OpenOptions{Platform: in.Platform, Registries: registries, DaemonHost: env.Var("DOCKER_HOST")})
-	})
-	both.Go(func() { to, toErr = destination(ctx, registries, in) })
+	both.Go(func() { p.src, srcErr = p.openSource(ctx, registries, lookUp) })
+	both.Go(func() { p.to, toErr = lookUp() })
 	both.Wait()
+	if absent(srcErr) && toErr == nil && in.IfAbsent == "skip" {
+		p.nothing = true
+		return p, nil
+	}
 	if err := problems(ctx, srcErr, toErr); err != nil {
 		p.src.Close()
 		return nil, err
 	}
 	var err error
-	if p.plan, err = image.NewPlan(ctx, p.src, to, image.PlanOptions{Tags: in.Tags, MountFrom: in.MountFrom}); err != nil {
+	if p.plan, err = image.NewPlan(ctx, p.src, p.to, image.PlanOptions{Tags: in.Tags, MountFrom: in.MountFrom}); err != nil {
 		p.src.Close()
 		return nil, problems(ctx, err)
 	}

@@ -47,6 +47,11 @@ func (t teller) event(e image.Event) {
 	}
 }
 
+// nothing tells that there is no source, which the inputs call no failure.
+func (t teller) nothing(p *Push) {
+	t.log.Eventf("%s is not there: nothing is pushed, as if-absent says", p.in.Source)
+}
+
 // plan tells what the source is and what will be done with it, or in a dry run what would be.
 func (t teller) plan(p *Push) {
 	image := "image ID " + p.src.ImageID()
