@@ -1,0 +1,461 @@
+package terraform
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+type object = map[string]any
+
+// planOf makes the JSON of a plan with these changes.
+func planOf(t testing.TB, changes []object, more object) string {
+	t.Helper()
+	for _, c := range changes {
+		if c["mode"] == nil {
+			c["mode"] = "managed"
+		}
+	}
+	plan := object{"format_version": "1.2", "terraform_version": "1.11.4", "resource_changes": changes, "complete": true}
+	for name, value := range more {
+		plan[name] = value
+	}
+	text, err := json.Marshal(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func change(address string, actions []string, before, after object, more ...object) object {
+	kind, _, _ := strings.Cut(address[strings.LastIndex(address, "aws_"):], ".")
+	values := object{"actions": actions, "before": before, "after": after}
+	if before == nil {
+		values["before"] = nil
+	}
+	if after == nil {
+		values["after"] = nil
+	}
+	c := object{"address": address, "type": kind, "change": values}
+	for _, m := range more {
+		for name, value := range m {
+			if slices.Contains([]string{"after_unknown", "before_sensitive", "after_sensitive", "replace_paths", "importing"}, name) {
+				values[name] = value
+			} else {
+				c[name] = value
+			}
+		}
+	}
+	return c
+}
+
+var (
+	create  = []string{"create"}
+	update  = []string{"update"}
+	remove  = []string{"delete"}
+	replace = []string{"delete", "create"}
+	safely  = []string{"create", "delete"}
+	nothing = []string{"no-op"}
+)
+
+func read(t testing.TB, text string) *Plan {
+	t.Helper()
+	p, err := ReadPlan(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestReviewFindings(t *testing.T) {
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`
+	wide := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+	for _, test := range []struct {
+		name   string
+		change object
+		want   []string // "Risk: text"
+	}{
+		{"a database is replaced", change("module.db.aws_db_instance.this", replace, object{"id": "db", "identifier": "a"}, object{"identifier": "b"}, object{"replace_paths": []any{[]any{"identifier"}}}),
+			[]string{"Data loss: replaced: the database is destroyed and made empty, because identifier changes"}},
+		{"a bucket is deleted", change("aws_s3_bucket.a", remove, object{"id": "a"}, nil, object{"action_reason": "delete_because_no_resource_config"}),
+			[]string{"Data loss: destroyed: the bucket is lost, because it is no longer in the configuration"}},
+		{"a task definition is replaced", change("aws_ecs_task_definition.a", replace, object{"cpu": "256"}, object{"cpu": "512"}, object{"replace_paths": []any{[]any{"cpu"}}}),
+			[]string{"Replacement: replaced, because cpu changes"}},
+		{"a service is replaced in place", change("aws_ecs_service.a", replace, object{"name": "a"}, object{"name": "b"}, object{"replace_paths": []any{[]any{"name"}}}),
+			[]string{"Replacement: replaced, because name changes", "Downtime: destroyed before it is made anew: until then the service stops"}},
+		{"a service is replaced the other way", change("aws_ecs_service.a", safely, object{"name": "a"}, object{"name": "b"}),
+			[]string{"Replacement: replaced"}},
+		{"deletion protection goes", change("aws_db_instance.a", update, object{"deletion_protection": true}, object{"deletion_protection": false}),
+			[]string{"Data loss: loses its protection against deletion"}},
+		{"deletion protection comes", change("aws_db_instance.a", update, object{"deletion_protection": false}, object{"deletion_protection": true}), nil},
+		{"backups end", change("aws_db_instance.a", update, object{"backup_retention_period": 7}, object{"backup_retention_period": 0}),
+			[]string{"Data loss: keeps no automatic backups any more"}},
+		{"an engine at once", change("aws_db_instance.a", update, object{"engine_version": "16.3"}, object{"engine_version": "16.4", "apply_immediately": true}),
+			[]string{"Downtime: engine_version: restarts at once"}},
+		{"an engine in the window", change("aws_db_instance.a", update, object{"engine_version": "16.3", "apply_immediately": false}, object{"engine_version": "16.4", "apply_immediately": false}),
+			[]string{"Downtime: engine_version: restarts in its maintenance window"}},
+		{"logs are shortened", change("aws_cloudwatch_log_group.a", update, object{"retention_in_days": 30}, object{"retention_in_days": 7}),
+			[]string{"Data loss: logs older than 7 days are deleted"}},
+		{"logs are kept longer", change("aws_cloudwatch_log_group.a", update, object{"retention_in_days": 7}, object{"retention_in_days": 30}), nil},
+		{"the internet is let in", change("aws_vpc_security_group_ingress_rule.a", create, nil, object{"cidr_ipv4": "0.0.0.0/0", "from_port": 22, "to_port": 22, "ip_protocol": "tcp"}),
+			[]string{"Security opening: the whole internet may reach port 22"}},
+		{"the internet was in", change("aws_security_group.a", update, object{"ingress": []any{object{"cidr_blocks": []any{"0.0.0.0/0"}, "from_port": 443, "to_port": 443, "protocol": "tcp"}}},
+			object{"name": "x", "ingress": []any{object{"cidr_blocks": []any{"0.0.0.0/0"}, "from_port": 443, "to_port": 443, "protocol": "tcp"}}}), nil},
+		{"the way out is open", change("aws_security_group_rule.a", create, nil, object{"type": "egress", "cidr_blocks": []any{"0.0.0.0/0"}, "from_port": 0, "to_port": 0, "protocol": "-1"}), nil},
+		{"a policy opens", change("aws_iam_policy.a", update, object{"policy": policy}, object{"policy": wide}),
+			[]string{"Security opening: a policy allows every action on everything"}},
+		{"a policy was open", change("aws_iam_policy.a", update, object{"policy": wide, "name": "a"}, object{"policy": wide, "name": "b"}), nil},
+		{"a database goes public", change("aws_db_instance.a", update, object{"publicly_accessible": false}, object{"publicly_accessible": true}),
+			[]string{"Security opening: can be reached from the internet"}},
+		{"nothing happens", change("aws_db_instance.a", nothing, object{"publicly_accessible": true}, object{"publicly_accessible": true}), nil},
+		{"a bucket loses its block", change("aws_s3_bucket_public_access_block.a", remove, object{"id": "a"}, nil),
+			[]string{"Security opening: nothing keeps the bucket from being made public any more"}},
+		{"a service is emptied", change("aws_ecs_service.a", update, object{"desired_count": 2}, object{"desired_count": 0}),
+			[]string{"Downtime: has no tasks any more"}},
+		{"HTTP in the clear", change("aws_lb_listener.a", create, nil, object{"protocol": "HTTP", "default_action": []any{object{"type": "forward"}}}),
+			[]string{"Security opening: answers without TLS"}},
+		{"HTTP that redirects", change("aws_lb_listener.a", create, nil, object{"protocol": "HTTP", "default_action": []any{object{"type": "redirect"}}}), nil},
+		{"a database is forgotten", change("aws_db_instance.a", []string{"forget"}, object{"id": "a"}, nil), nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := NewReview(read(t, planOf(t, []object{test.change}, nil)))
+			var got []string
+			for _, f := range r.Findings {
+				got = append(got, f.Risk.String()+": "+f.Text)
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got %q\nwant %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestReviewServices(t *testing.T) {
+	r := NewReview(read(t, planOf(t, []object{
+		change("aws_ecs_service.a", update, object{"task_definition": "a:1"}, object{"task_definition": "a:2"}),
+		change("aws_ecs_service.b", update, object{"tags": object{"x": "1"}}, object{"tags": object{"x": "2"}}),
+		change("aws_ecs_task_definition.c", safely, object{"family": "api-template", "cpu": "256"}, object{"family": "api-template", "cpu": "512"}),
+		change("aws_ecs_service.d", update, object{"network_configuration": []any{object{"subnets": []any{"a"}}}}, object{"network_configuration": []any{object{"subnets": []any{"b"}}}}),
+	}, nil)))
+	var got []string
+	for _, f := range r.Services {
+		got = append(got, f.Address+" "+f.Text)
+	}
+	want := []string{
+		"aws_ecs_service.a rolls out new tasks now, because task_definition changes",
+		"aws_ecs_service.b changes without new tasks",
+		"aws_ecs_service.d rolls out new tasks now, because network_configuration changes",
+		"aws_ecs_task_definition.c a new revision of the template: nothing restarts, the next deploy renders it",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+}
+
+func TestMovesAndImportsStandApart(t *testing.T) {
+	r := NewReview(read(t, planOf(t, []object{
+		change("aws_s3_bucket.new", nothing, object{"id": "a"}, object{"id": "a"}, object{"previous_address": "aws_s3_bucket.old"}),
+		change("aws_s3_bucket.in", nothing, object{"id": "b"}, object{"id": "b"}, object{"importing": object{"id": "b"}}),
+		change("aws_s3_bucket.same", nothing, object{"id": "c"}, object{"id": "c"}),
+	}, nil)))
+	if len(r.Moves) != 1 || r.Moves[0].Previous != "aws_s3_bucket.old" || len(r.Imports) != 1 || r.Imports[0].Importing != "b" ||
+		len(r.Resources) != 0 || r.Unchanged != 1 || !r.Changes() {
+		t.Errorf("%+v", r)
+	}
+	if got, want := r.Totals.String(), "0 to add, 0 to change, 0 to destroy, 1 to import, 1 moved"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestDifferencesHideSecrets(t *testing.T) {
+	const canary = "s3cr3t-canary"
+	p := read(t, planOf(t, []object{
+		change("aws_x.marked", update, object{"a": canary + "1", "list": []any{canary}}, object{"a": canary + "2", "list": []any{canary, canary}},
+			object{"before_sensitive": object{"a": true, "list": []any{true}}, "after_sensitive": object{"a": true, "list": true}}),
+		change("aws_x.named", update, object{"master_password": canary + "1"}, object{"master_password": canary + "2"}),
+		change("aws_x.nested", create, nil, object{"block": []any{object{"key": canary, "open": "seen"}}}, object{"after_sensitive": object{"block": []any{object{"key": true}}}}),
+		change("aws_x.whole", create, nil, object{"a": canary}, object{"after_sensitive": true}),
+	}, object{
+		"variables":      object{"pw": object{"value": canary}},
+		"output_changes": object{"o": object{"actions": update, "before": canary + "1", "after": canary + "2", "before_sensitive": true, "after_sensitive": true}},
+	}))
+	r := NewReview(p)
+	shown := r.Markdown("Plan", 0) + strings.Join(r.Text(), "\n") + p.Digest(Binding{}).String()
+	if strings.Contains(shown, canary) {
+		t.Errorf("a secret is shown:\n%s", shown)
+	}
+	for _, want := range []string{"! a = (sensitive) -&gt; (sensitive)", "! master_password = (sensitive)", `"open":"seen"`} {
+		want = strings.ReplaceAll(want, "&gt;", ">")
+		if !strings.Contains(shown, want) {
+			t.Errorf("%q is not in:\n%s", want, shown)
+		}
+	}
+}
+
+func TestDifferences(t *testing.T) {
+	p := read(t, planOf(t, []object{change("aws_x.a", replace,
+		object{"name": "a", "tags": object{"Env": "dev", "a.b": "1"}, "doc": `{"b":1,"a":[1,2]}`, "n": json.Number("9007199254740993")},
+		object{"name": "b", "tags": object{"Env": "prod", "a.b": "1", "New": "x"}, "doc": `{"a":[1,3],"b":1}`, "n": json.Number("9007199254740993")},
+		object{"after_unknown": object{"id": true}, "replace_paths": []any{[]any{"name"}}})}, nil))
+	want := []string{
+		"! doc.a[1] = 2 -> 3",
+		"+ id = (known after apply)",
+		`! name = "a" -> "b"   # forces the replacement`,
+		`! tags.Env = "dev" -> "prod"`,
+		`+ tags.New = "x"`,
+	}
+	if got := p.Changes[0].Lines(); !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+}
+
+func TestGuard(t *testing.T) {
+	p := read(t, planOf(t, []object{
+		change("module.a.aws_db_instance.this[0]", replace, object{"id": "x"}, object{}),
+		change("aws_s3_bucket.b", remove, object{"id": "b"}, nil),
+		change("aws_lb.c", remove, object{"id": "c"}, nil),
+		change("aws_s3_bucket.d", update, object{"x": "1"}, object{"x": "2"}),
+	}, nil))
+	for _, test := range []struct {
+		name    string
+		guard   Guard
+		want    []string
+		wantIdl []string
+	}{
+		{"the stateful ones", Guard{Protect: []string{"stateful"}}, []string{"aws_s3_bucket.b", "module.a.aws_db_instance.this[0]"}, nil},
+		{"one is allowed", Guard{Protect: []string{"stateful"}, Allow: []string{"aws_s3_bucket.b"}}, []string{"module.a.aws_db_instance.this[0]"}, nil},
+		{"an instance must be named exactly", Guard{Protect: []string{"stateful"}, Allow: []string{"module.a.aws_db_instance.this", "aws_s3_bucket.b"}},
+			[]string{"module.a.aws_db_instance.this[0]"}, []string{"module.a.aws_db_instance.this"}},
+		{"a type", Guard{Protect: []string{"aws_lb"}}, []string{"aws_lb.c"}, nil},
+		{"a module", Guard{Protect: []string{"module.a"}}, []string{"module.a.aws_db_instance.this[0]"}, nil},
+		{"a pattern", Guard{Protect: []string{"aws_s3_*"}}, []string{"aws_s3_bucket.b"}, nil},
+		{"nothing", Guard{}, nil, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			violations, idle := test.guard.Check(p)
+			var got []string
+			for _, v := range violations {
+				got = append(got, v.Address)
+			}
+			if !slices.Equal(got, test.want) || !slices.Equal(idle, test.wantIdl) {
+				t.Errorf("%q, idle %q; want %q, %q", got, idle, test.want, test.wantIdl)
+			}
+		})
+	}
+}
+
+func TestDigest(t *testing.T) {
+	const caller = "arn:aws:sts::123456789012:assumed-role/plan/run-1"
+	base := func() ([]object, object) {
+		return []object{
+				change("aws_x.a", update, object{"v": "1", "same": "q", "by": caller, "at": "2026-01-01T00:00:00Z"}, object{"v": "2", "same": "q", "by": caller + "x", "at": "2026-01-01T00:00:00Z!"}),
+				change("aws_x.b", update, object{"pw": "a"}, object{"pw": "b"}, object{"before_sensitive": object{"pw": true}, "after_sensitive": object{"pw": true}}),
+				change("aws_x.c", replace, object{"id": "c", "computed": "1"}, object{}, object{"after_unknown": object{"computed": true, "id": true}}),
+				change("aws_x.d", remove, object{"id": "d", "seen": "1"}, nil),
+			}, object{
+				"timestamp": "2026-01-01T00:00:00Z", "variables": object{"x": object{"value": "1"}},
+				"prior_state": object{"values": object{"root_module": object{"child_modules": []any{object{"resources": []any{
+					object{"type": "aws_caller_identity", "values": object{"arn": caller, "user_id": "AROA123456:run-1", "account_id": "123456789012"}}}}}}}},
+			}
+	}
+	digest := func(edit func([]object, object) []object, b Binding) Digest {
+		changes, more := base()
+		if edit != nil {
+			changes = edit(changes, more)
+		}
+		return read(t, planOf(t, changes, more)).Digest(b)
+	}
+	values := func(c object) object { return c["change"].(object) }
+	binding := Binding{Configuration: "c", Versions: "v", Inputs: "i"}
+	reference := digest(nil, binding)
+	for _, test := range []struct {
+		name   string
+		edit   func([]object, object) []object
+		b      Binding
+		differ []string // nil: the same
+	}{
+		{"the same", nil, binding, nil},
+		{"another order", func(c []object, _ object) []object { slices.Reverse(c); return c }, binding, nil},
+		{"another time and caller", func(c []object, more object) []object {
+			text, _ := json.Marshal(object{"c": c, "m": more})
+			s := strings.NewReplacer("2026-01-01T00:00:00Z", "2026-02-02T11:11:11Z", "role/plan/run-1", "role/apply/run-2", "AROA123456:run-1", "AROA999999:run-2").Replace(string(text))
+			var both struct {
+				C []object
+				M object
+			}
+			_ = json.Unmarshal([]byte(s), &both)
+			for name, value := range both.M {
+				more[name] = value
+			}
+			return both.C
+		}, binding, nil},
+		{"a count that is ignored", func(c []object, _ object) []object {
+			values(c[0])["before"].(object)["same"], values(c[0])["after"].(object)["same"] = "z", "z"
+			return c
+		}, binding, nil},
+		{"a computed value that goes", func(c []object, _ object) []object {
+			values(c[2])["before"].(object)["computed"], values(c[3])["before"].(object)["seen"] = "2", "2"
+			return c
+		}, binding, nil},
+		{"another value", func(c []object, _ object) []object { values(c[0])["after"].(object)["v"] = "3"; return c }, binding, []string{"values"}},
+		{"another old value", func(c []object, _ object) []object { values(c[0])["before"].(object)["v"] = "0"; return c }, binding, []string{"values"}},
+		{"another secret", func(c []object, _ object) []object { values(c[1])["after"].(object)["pw"] = "c"; return c }, binding, []string{"values"}},
+		{"another object", func(c []object, _ object) []object { values(c[3])["before"].(object)["id"] = "e"; return c }, binding, []string{"values"}},
+		{"one more", func(c []object, _ object) []object {
+			return append(c, change("aws_x.e", create, nil, object{"a": "b"}))
+		}, binding, []string{"what happens", "values"}},
+		{"another variable", func(c []object, more object) []object {
+			more["variables"] = object{"x": object{"value": "2"}}
+			return c
+		}, binding, []string{"variable"}},
+		{"another configuration", nil, Binding{Configuration: "d", Versions: "v", Inputs: "i"}, []string{"configuration"}},
+		{"another version", nil, Binding{Configuration: "c", Versions: "w", Inputs: "i"}, []string{"version"}},
+		{"another target", nil, Binding{Configuration: "c", Versions: "v", Inputs: "j"}, []string{"variable"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := digest(test.edit, test.b)
+			parsed, err := ParseDigest(got.String())
+			if err != nil || parsed != got {
+				t.Fatalf("%v is read back as %v: %v", got, parsed, err)
+			}
+			if same := got.Same(reference); same != (test.differ == nil) {
+				t.Fatalf("same = %v", same)
+			}
+			told := strings.Join(got.Differs(reference), "; ")
+			for _, want := range test.differ {
+				if !strings.Contains(told, want) {
+					t.Errorf("%q is not told in %q", want, told)
+				}
+			}
+		})
+	}
+}
+
+func TestParseDigestRefuses(t *testing.T) {
+	for _, text := range []string{"", "sha256:", "sha256:abc", "deadbeef", strings.Repeat("a", 64), "sha256:" + strings.Repeat("g", 64)} {
+		if d, err := ParseDigest(text); err == nil {
+			t.Errorf("%q is read as %v", text, d)
+		}
+	}
+}
+
+func TestReadPlanRefuses(t *testing.T) {
+	for _, text := range []string{"", "[]", "{", `{"format_version":"2.0"}`, `{"format_version":"1.2","resource_changes":[{"address":1}]}`,
+		`{"format_version":"1.2","resource_changes":[`, `{"format_version" "1.2"}`, `{1:2}`} {
+		if _, err := ReadPlan(strings.NewReader(text)); err == nil {
+			t.Errorf("%q is read", text)
+		}
+	}
+}
+
+func TestSections(t *testing.T) {
+	text := ` { "a" : {"x":"}\"]"} ,"b":[1,[2]], "c": -1.5e3 , "d":"q\\", "e":null }`
+	found, err := sectionsOf(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"a": `{"x":"}\"]"}`, "b": "[1,[2]]", "c": "-1.5e3", "d": `"q\\"`, "e": "null"} {
+		s := found[name]
+		if got := strings.TrimSpace(text[s.start:s.end]); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestMarkdownIsCutByResource(t *testing.T) {
+	p := read(t, large(t, 2000))
+	r := NewReview(p)
+	for _, limit := range []int{3000, CommentLimit, 1 << 20} {
+		text := r.Markdown("Plan of dev", limit)
+		if len(text) > limit {
+			t.Errorf("%d bytes, limit %d", len(text), limit)
+		}
+		if !strings.Contains(text, r.Totals.String()) {
+			t.Errorf("limit %d: the totals are lost", limit)
+		}
+		if strings.Count(text, "<details>") != strings.Count(text, "</details>") || strings.Count(text, "```")%2 != 0 {
+			t.Errorf("limit %d: it is cut within a resource", limit)
+		}
+		listed := strings.Count(text, "<details>")
+		if left := fmt.Sprintf("… %d more changes", len(r.Resources)-listed); listed < len(r.Resources) && !strings.Contains(text, left) {
+			t.Errorf("limit %d: %q is not told", limit, left)
+		}
+	}
+}
+
+// large makes a plan of n resources of the size that the AWS provider gives them, with as much prior state and
+// configuration beside it.
+func large(t testing.TB, n int) string {
+	var changes []object
+	var state []any
+	for i := range n {
+		tags := object{"Name": fmt.Sprint("resource-", i), "Environment": "dev", "Project": "connect2-api"}
+		before := object{"id": fmt.Sprint("id-", i), "name": fmt.Sprint("name-", i), "tags": tags, "tags_all": tags, "description": strings.Repeat("x", 300),
+			"policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":"*"}]}`}
+		for j := range 30 {
+			before[fmt.Sprint("attribute_", j)] = fmt.Sprint("value-", i, "-", j)
+		}
+		after := object{}
+		for name, value := range before {
+			after[name] = value
+		}
+		after["description"] = "short"
+		actions, kind := update, "aws_iam_policy"
+		switch i % 4 {
+		case 1:
+			actions, after, kind = remove, nil, "aws_db_instance"
+		case 2:
+			actions, before, kind = create, nil, "aws_s3_bucket"
+		}
+		changes = append(changes, change(fmt.Sprintf("module.m[%d].%s.this", i, kind), actions, before, after))
+		state = append(state, object{"address": fmt.Sprint("x.", i), "type": "aws_x", "values": after})
+	}
+	return planOf(t, changes, object{
+		"planned_values": object{"root_module": object{"resources": state}},
+		"prior_state":    object{"values": object{"root_module": object{"resources": state}}},
+	})
+}
+
+// TestReviewOfLargePlans holds the budget: a review takes under a second and 100 MB.
+func TestReviewOfLargePlans(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads a plan of 5,000 resources")
+	}
+	text := large(t, 5000)
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	p := read(t, text)
+	rendered := NewReview(p).Markdown("Plan", CommentLimit)
+	digest := p.Digest(Binding{})
+	took := time.Since(start)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	t.Logf("%.1f MB of JSON, %v, %.1f MB kept, %d bytes rendered", float64(len(text))/1e6, took, (float64(after.HeapAlloc)-float64(before.HeapAlloc))/1e6, len(rendered))
+	if after.HeapAlloc > before.HeapAlloc+100<<20 {
+		t.Errorf("%d bytes are kept", after.HeapAlloc-before.HeapAlloc)
+	}
+	runtime.KeepAlive(p)
+	runtime.KeepAlive(text)
+	runtime.KeepAlive(digest)
+}
+
+func BenchmarkReview(b *testing.B) {
+	for _, n := range []int{1, 100, 5000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			text := large(b, n)
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				p := read(b, text)
+				NewReview(p).Markdown("Plan", CommentLimit)
+				p.Digest(Binding{})
+			}
+		})
+	}
+}
