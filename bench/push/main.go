@@ -13,11 +13,13 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,19 +57,22 @@ func main() {
 	keep := flag.Bool("keep-home", false, "let each tool keep its home from push to push")
 	write := flag.String("write", "", "only write the archives into this folder")
 	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	var err error
 	if *write != "" {
 		err = writeArchives(*write, *size)
 	} else {
-		err = run(*size, *rounds, *crane, *keep)
+		err = run(ctx, *size, *rounds, *crane, *keep)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/push:", err)
+		stop()
 		os.Exit(1)
 	}
 }
 
-func run(size, rounds int, crane string, keepHome bool) error {
+func run(ctx context.Context, size, rounds int, crane string, keepHome bool) error {
 	dir, err := os.MkdirTemp("", "bench-push-*")
 	if err != nil {
 		return err
@@ -82,13 +87,13 @@ func run(size, rounds int, crane string, keepHome bool) error {
 	if err != nil {
 		return err
 	}
-	if out, err := exec.Command(self, "-write", dir, "-size", fmt.Sprint(size)).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, self, "-write", dir, "-size", fmt.Sprint(size)).CombinedOutput(); err != nil {
 		return fmt.Errorf("writing the archives: %w\n%s", err, out)
 	}
 	one, two := filepath.Join(dir, firstName), filepath.Join(dir, changedName)
 	steps := []step{{"first push", one, "v1"}, {"the same again", one, "v1"}, {"one small layer changed", two, "v1"}}
 	own := filepath.Join(dir, "ecr-push")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", own, "github.com/org/connect2/v2/cmd/ecr-push")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", own, "github.com/org/connect2/v2/cmd/ecr-push")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building ecr-push: %w\n%s", err, out)
@@ -110,7 +115,7 @@ func run(size, rounds int, crane string, keepHome bool) error {
 	for round := range rounds {
 		for _, t := range tools {
 			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", round+1, rounds, t.name)
-			if stored[t.name], err = story(&homes{dir: dir, keep: keepHome}, t, steps, least); err != nil {
+			if stored[t.name], err = story(ctx, &homes{dir: dir, keep: keepHome}, t, steps, least); err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
 			}
 		}
@@ -173,19 +178,19 @@ func installed(tools []tool) []tool {
 
 // story lets a tool push everything into an empty registry, notes the costs where they are the least so far, and returns how
 // many bytes the registry holds after the first push.
-func story(at *homes, t tool, steps []step, least map[string]map[string]cost) (stored int64, err error) {
+func story(ctx context.Context, at *homes, t tool, steps []step, least map[string]map[string]cost) (stored int64, err error) {
 	data, err := os.MkdirTemp(at.dir, "registry-*")
 	if err != nil {
 		return 0, err
 	}
 	defer os.RemoveAll(data)
-	address, stop, err := registry(data)
+	address, stop, err := registry(ctx, data)
 	if err != nil {
 		return 0, err
 	}
 	defer stop()
 	for i, s := range steps {
-		cmd := exec.Command(t.program, t.args(s.archive, address+"/bench/app", s.tag)...)
+		cmd := exec.CommandContext(ctx, t.program, t.args(s.archive, address+"/bench/app", s.tag)...)
 		if err := at.prepare(cmd); err != nil {
 			return 0, err
 		}
@@ -212,13 +217,13 @@ func story(at *homes, t tool, steps []step, least map[string]map[string]cost) (s
 }
 
 // registry starts docker-registry on a free port.
-func registry(data string) (address string, stop func(), err error) {
+func registry(ctx context.Context, data string) (address string, stop func(), err error) {
 	config := filepath.Join(data, "config.yml")
 	text := fmt.Sprintf("version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: '127.0.0.1:0'}\n", data)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return "", nil, err
 	}
-	cmd := exec.Command("docker-registry", "serve", config)
+	cmd := exec.CommandContext(ctx, "docker-registry", "serve", config)
 	stderr, err := cmd.StderrPipe()
 	if err == nil {
 		err = cmd.Start()

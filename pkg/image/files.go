@@ -178,7 +178,7 @@ func openArchive(name string) (*tarball, error) {
 	case n == 0:
 		file.Close()
 		return nil, errors.New("the file is empty")
-	case err != nil && err != io.EOF:
+	case err != nil && !errors.Is(err, io.EOF):
 		file.Close()
 		return nil, err
 	}

@@ -194,7 +194,7 @@ func (r *Repository) hasBlob(ctx context.Context, digest v1.Hash) (bool, error) 
 func (r *Repository) openBlob(ctx context.Context, digest v1.Hash) (io.ReadCloser, error) {
 	var body io.ReadCloser
 	err := r.retry(ctx, "reading blob "+digest.String(), func() error {
-		res, err := r.send(ctx, http.MethodGet, r.path("blobs", digest.String()), nil, nil, http.StatusOK)
+		res, err := r.send(ctx, http.MethodGet, r.path("blobs", digest.String()), nil, nil, http.StatusOK) //nolint:bodyclose // the caller closes it
 		if err != nil {
 			return err
 		}
@@ -234,14 +234,17 @@ func (r *Repository) upload(ctx context.Context, b Blob, from string) (mounted b
 			start += "?" + url.Values{"mount": {b.Digest.String()}, "from": {from}}.Encode()
 		}
 		var res *http.Response
-		err := r.retry(ctx, "beginning it", func() (err error) {
-			res, err = r.send(ctx, http.MethodPost, start, nil, nil, http.StatusAccepted, http.StatusCreated)
-			return err
+		err := r.retry(ctx, "beginning it", func() error {
+			begun, err := r.send(ctx, http.MethodPost, start, nil, nil, http.StatusAccepted, http.StatusCreated)
+			if err != nil {
+				return err
+			}
+			res = begun
+			return begun.Body.Close()
 		})
 		if err != nil {
 			return fatal{err}
 		}
-		res.Body.Close()
 		if mounted = res.StatusCode == http.StatusCreated && from != ""; mounted {
 			return nil
 		}
