@@ -216,7 +216,7 @@ variable "github" {
 }
 
 variable "rotation" {
-  description = "Rotate the database password every so many days by a function of our own, whose zip file `make rotate-credentials.zip` builds. Null: no rotation."
+  description = "Rotate the database password every so many days by a function of our own, whose zip file terraform/modules/secret-rotation/build makes. Null: no rotation."
   type = object({
     zip  = string
     days = optional(number, 30)

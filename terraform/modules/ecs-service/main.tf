@@ -123,10 +123,15 @@ resource "aws_ecs_service" "this" {
     rollback = true
   }
 
-  alarms {
-    enable      = length(var.deployment.alarm_names) > 0
-    rollback    = length(var.deployment.alarm_names) > 0
-    alarm_names = var.deployment.alarm_names
+  # Not even a disabled block without names: the API wants names where there is a block.
+  dynamic "alarms" {
+    for_each = length(var.deployment.alarm_names) > 0 ? [var.deployment.alarm_names] : []
+
+    content {
+      enable      = true
+      rollback    = true
+      alarm_names = alarms.value
+    }
   }
 
   deployment_configuration {

@@ -168,6 +168,7 @@ locals {
   clients = merge(
     { tasks = module.ecs_service.security_group_id },
     var.enable_bastion ? { bastion = module.bastion[0].security_group_id } : {},
+    var.rotation == null ? {} : { rotation = module.secret_rotation[0].security_group_id },
   )
 }
 
@@ -294,4 +295,32 @@ module "github_oidc" {
     task_role_path     = "/${var.project}/${var.environment}/"
     promotion_sources  = var.promotion.from_repository_arns
   }
+}
+
+module "secret_rotation" {
+  source = "../secret-rotation"
+  count  = var.rotation == null ? 0 : 1
+
+  name       = "${var.project}-rotate-${var.environment}"
+  zip        = var.rotation.zip
+  days       = var.rotation.days
+  secret_arn = module.rds.secret_arn
+  admin      = { secret_arn = module.rds.password_secret_arn }
+
+  service = {
+    arn          = local.service_arn
+    cluster_name = local.cluster_name
+    name         = local.service_name
+  }
+
+  network = {
+    vpc_id     = module.networking.vpc_id
+    vpc_cidr   = module.networking.vpc_cidr
+    subnet_ids = module.networking.private_subnet_ids
+  }
+
+  kms_key_arn        = aws_kms_key.this.arn
+  log_retention_days = var.log_retention_days
+  alarm_topic_arns   = [module.sns_alerts.topic_arn]
+  iam                = local.iam
 }

@@ -1,0 +1,57 @@
+// Command rotate-credentials is the Lambda function that rotates the service's database password; see pkg/rotation.
+// Its settings are environment variables, which terraform/modules/secret-rotation sets.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/org/connect2/v2/pkg/rotation"
+)
+
+func main() {
+	log.SetFlags(0) // CloudWatch has the time
+	if err := run(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context) error {
+	var problems []error
+	setting := func(name string) string {
+		value := os.Getenv(name)
+		if value == "" {
+			problems = append(problems, fmt.Errorf("%s is not set", name))
+		}
+		return value
+	}
+	runtime := setting("AWS_LAMBDA_RUNTIME_API")
+	cluster, service := setting("ECS_CLUSTER"), setting("ECS_SERVICE")
+	rotator := rotation.Rotator{
+		Connect:     rotation.ConnectPostgres,
+		AdminSecret: setting("ADMIN_SECRET"),
+		AdminUser:   setting("ADMIN_USER"),
+		Users:       [2]string{setting("USER_A"), setting("USER_B")},
+		Owner:       setting("OWNER"),
+		SSLMode:     setting("SSL_MODE"),
+		Logf:        log.Printf,
+	}
+	if len(problems) > 0 {
+		return errors.Join(problems...)
+	}
+	configuration, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	rotator.Secrets = rotation.SecretsManager{Client: secretsmanager.NewFromConfig(configuration)}
+	rotator.Service = rotation.ECSService{Client: ecs.NewFromConfig(configuration), Cluster: cluster, Name: service}
+	return rotation.Serve(ctx, http.DefaultClient, runtime, rotator.Handle)
+}

@@ -1,0 +1,9 @@
+output "function_name" {
+  description = "Name of the function."
+  value       = aws_lambda_function.this.function_name
+}
+
+output "security_group_id" {
+  description = "Security group of the function; the database must let it in."
+  value       = aws_security_group.this.id
+}

@@ -1,0 +1,115 @@
+mock_provider "aws" {
+  source          = "../../test/mocks"
+  override_during = plan
+}
+
+variables {
+  name       = "connect2-api-rotate-prod"
+  zip        = "versions.tf" # any file: nothing is sent
+  secret_arn = "arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/prod/rds-credentials-AbCdEf"
+  admin      = { secret_arn = "arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/prod/rds-password-AbCdEf" }
+
+  service = {
+    arn          = "arn:aws:ecs:us-west-2:123456789012:service/connect2-api-cluster-prod/connect2-api-service-prod"
+    cluster_name = "connect2-api-cluster-prod"
+    name         = "connect2-api-service-prod"
+  }
+
+  network = { vpc_id = "vpc-0123456789abcdef0", vpc_cidr = "10.1.0.0/16", subnet_ids = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"] }
+}
+
+run "one_rotation_at_a_time_and_not_with_the_apply" {
+  command = plan
+
+  assert {
+    condition     = aws_lambda_function.this.reserved_concurrent_executions == 1
+    error_message = "two rotations at once would not know whose turn it is"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this.rotate_immediately == false
+    error_message = "switching rotation on changes no password yet"
+  }
+}
+
+run "the_function_knows_its_users_and_its_service" {
+  command = plan
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["USER_A"] != aws_lambda_function.this.environment[0].variables["USER_B"]
+    error_message = "two users take turns"
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["ECS_SERVICE"] == "connect2-api-service-prod"
+    error_message = "the service is the one whose tasks read the secret"
+  }
+}
+
+run "it_may_touch_two_secrets_and_one_service" {
+  command = plan
+
+  assert {
+    condition     = one([for s in data.aws_iam_policy_document.this.statement : s.resources if s.sid == "Rotate"]) == toset([var.secret_arn]) && one([for s in data.aws_iam_policy_document.this.statement : s.actions if s.sid == "ReadMasterPassword"]) == toset(["secretsmanager:GetSecretValue"])
+    error_message = "it writes one secret and reads the other"
+  }
+
+  assert {
+    condition     = one([for s in data.aws_iam_policy_document.this.statement : s.resources if s.sid == "Redeploy"]) == toset([var.service.arn])
+    error_message = "it starts this service anew and no other"
+  }
+}
+
+run "security_controls" {
+  command = plan
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this.rotation_rules[0].automatically_after_days == 30
+    error_message = "[SecretsManager.1] where rotation is switched on it is automatic"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.errors.metric_name == "Errors"
+    error_message = "[SecretsManager.2] a rotation that fails is told"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this.rotation_rules[0].automatically_after_days <= 90
+    error_message = "[SecretsManager.4] at least every 90 days"
+  }
+
+  assert {
+    condition     = aws_lambda_permission.this.principal == "secretsmanager.amazonaws.com" && aws_lambda_permission.this.source_account == "123456789012"
+    error_message = "[Lambda.1] only this account's Secrets Manager may call it"
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.runtime == "provided.al2023"
+    error_message = "[Lambda.2] a supported runtime"
+  }
+
+  assert {
+    condition     = length(aws_lambda_function.this.vpc_config[0].subnet_ids) >= 2
+    error_message = "[Lambda.5] in more than one zone"
+  }
+}
+
+run "a_rotation_every_year_is_refused" {
+  command = plan
+
+  variables {
+    days = 365
+  }
+
+  expect_failures = [var.days]
+}
+
+run "one_user_for_both_turns_is_refused" {
+  command = plan
+
+  variables {
+    users = { a = "app", b = "app" }
+  }
+
+  expect_failures = [var.users]
+}

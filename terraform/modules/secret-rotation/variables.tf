@@ -1,0 +1,93 @@
+variable "name" {
+  description = "Name of the function and of what belongs to it."
+  type        = string
+}
+
+variable "zip" {
+  description = "Path of the function's zip file, which `terraform/modules/secret-rotation/build` makes; the same bytes wherever it is made."
+  type        = string
+}
+
+variable "days" {
+  description = "Days between two rotations."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.days >= 1 && var.days <= 90
+    error_message = "days must be between 1 and 90: a secret that is older than 90 days fails AWS's own check (SecretsManager.4)."
+  }
+}
+
+variable "secret_arn" {
+  description = "The secret with the six keys."
+  type        = string
+}
+
+variable "admin" {
+  description = "The master user, and the secret that holds its password alone."
+  type = object({
+    username   = optional(string, "postgres")
+    secret_arn = string
+  })
+}
+
+variable "users" {
+  description = "The two users that take turns, and the role that owns what is in the database. All three are made by the first rotation."
+  type = object({
+    a     = optional(string, "connect2_a")
+    b     = optional(string, "connect2_b")
+    owner = optional(string, "connect2_owner")
+  })
+  default = {}
+
+  validation {
+    condition     = length(distinct([var.users.a, var.users.b, var.users.owner])) == 3
+    error_message = "users.a, users.b and users.owner must be three names: with one user for both turns running tasks would lose their password."
+  }
+}
+
+variable "service" {
+  description = "The service whose tasks read the secret when they start."
+  type = object({
+    arn          = string
+    cluster_name = string
+    name         = string
+  })
+}
+
+variable "network" {
+  description = "Where the function runs: the VPC, its range, and private subnets that reach Secrets Manager and ECS by NAT or by endpoints."
+  type = object({
+    vpc_id     = string
+    vpc_cidr   = string
+    subnet_ids = list(string)
+  })
+}
+
+variable "kms_key_arn" {
+  description = "KMS key of the secrets and of the function's log. Null takes the account's own keys."
+  type        = string
+  default     = null
+}
+
+variable "log_retention_days" {
+  description = "How long the function's log is kept, in days."
+  type        = number
+  default     = 90
+}
+
+variable "alarm_topic_arns" {
+  description = "Who is told when a rotation fails."
+  type        = list(string)
+  default     = []
+}
+
+variable "iam" {
+  description = "Where the roles of this module live and what bounds them."
+  type = object({
+    path                 = optional(string, "/")
+    permissions_boundary = optional(string)
+  })
+  default = {}
+}
