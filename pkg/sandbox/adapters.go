@@ -23,7 +23,7 @@ func (i images) Resolve(ref string) (engine.Image, error) {
 	found, missing := i.registry.Find(withoutHost(ref))
 	switch {
 	case missing == "":
-		return engine.Image{Digest: found.Digest, Index: found.Index, Platforms: found.Platforms, Labels: found.Labels}, nil
+		return engine.Image{Digest: found.Digest, Tags: found.Tags, Index: found.Index, Platforms: found.Platforms, Labels: found.Labels}, nil
 	case isForeign(ref, i.foreign):
 		sum := sha256.Sum256([]byte(ref))
 		return engine.Image{Digest: "sha256:" + hex.EncodeToString(sum[:])}, nil

@@ -14,6 +14,7 @@ import (
 // Image is what a puller learns about an image.
 type Image struct {
 	Digest    string            // of what the reference names: an index stays an index
+	Tags      []string          // all that point at the digest, sorted
 	Index     bool              // whether the reference names an index
 	Platforms []string          // "linux/amd64"
 	Labels    map[string]string // of the config; of an index, those of linux/amd64, or of its first platform
@@ -43,7 +44,7 @@ func (s *Service) Find(reference string) (found Image, missing string) {
 }
 
 func (s *Service) inspect(repo *repository, img *image) Image {
-	found := Image{Digest: img.digest}
+	found := Image{Digest: img.digest, Tags: repo.tagsOf(img.digest)}
 	if len(img.children) == 0 {
 		config, err := s.config(img)
 		if err != nil {

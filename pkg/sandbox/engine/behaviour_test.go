@@ -50,12 +50,18 @@ func TestParseBehaviourRefuses(t *testing.T) {
 }
 
 func TestImageKeys(t *testing.T) {
-	for _, test := range []struct{ ref, digest, want string }{
-		{"localhost:4566/team/api:v2", "sha256:aa", "localhost:4566/team/api:v2 team/api:v2 sha256:aa team/api@sha256:aa v2 team/api *"},
-		{"api", "", "api api api *"},
-		{"r.example/api:v2@sha256:bb", "", "r.example/api:v2@sha256:bb api:v2 sha256:bb api@sha256:bb v2 api *"},
+	for _, test := range []struct {
+		ref, digest string
+		tags        []string
+		want        string
+	}{
+		{"localhost:4566/team/api:v2", "sha256:aa", nil, "localhost:4566/team/api:v2 team/api:v2 sha256:aa team/api@sha256:aa v2 team/api *"},
+		{"api", "", nil, "api api *"},
+		{"r.example/api:v2@sha256:bb", "", nil, "r.example/api:v2@sha256:bb api:v2 sha256:bb api@sha256:bb v2 api *"},
+		{"api@sha256:cc", "sha256:cc", []string{"latest", "v2"}, "api@sha256:cc sha256:cc api@sha256:cc api:latest latest api:v2 v2 api *"},
+		{"api:v2", "sha256:cc", []string{"latest", "v2"}, "api:v2 api:v2 sha256:cc api@sha256:cc v2 api:latest latest api *"},
 	} {
-		if got := strings.Join(imageKeys(test.ref, test.digest), " "); got != test.want {
+		if got := strings.Join(imageKeys(test.ref, Image{Digest: test.digest, Tags: test.tags}), " "); got != test.want {
 			t.Errorf("%s: %s, want %s", test.ref, got, test.want)
 		}
 	}

@@ -52,7 +52,7 @@ func (e *Engine) meet(t *Task, c *Container) {
 // behaviourOf looks an image up among the behaviours that were set, then in its own label. A label that cannot be read
 // makes the start fail in words, since a healthy container would hide the mistake.
 func (e *Engine) behaviourOf(ref string, image Image) Behaviour {
-	for _, key := range imageKeys(ref, image.Digest) {
+	for _, key := range imageKeys(ref, image) {
 		b, ok := e.behaviours[key]
 		if !ok {
 			continue
@@ -81,9 +81,11 @@ func (e *Engine) limited(key string, b Behaviour) Behaviour {
 	return b
 }
 
-// imageKeys are the names under which an image's behaviour may be set, the most exact first.
-func imageKeys(ref, digest string) []string {
+// imageKeys are the names under which an image's behaviour may be set, the most exact first. The tag that the reference was
+// written with comes before those that point at its digest now.
+func imageKeys(ref string, image Image) []string {
 	name, pin, _ := strings.Cut(ref, "@")
+	digest := image.Digest
 	if digest == "" {
 		digest = pin
 	}
@@ -95,7 +97,16 @@ func imageKeys(ref, digest string) []string {
 	if slash, colon := strings.LastIndexByte(local, '/'), strings.LastIndexByte(local, ':'); colon > slash {
 		repository, tag = local[:colon], local[colon+1:]
 	}
-	keys := []string{ref, local, digest, repository + "@" + digest, tag, repository, "*"}
+	keys := []string{ref, digest, repository + "@" + digest}
+	if tag != "" {
+		keys = []string{ref, local, digest, repository + "@" + digest, tag}
+	}
+	for _, other := range image.Tags {
+		if other != tag {
+			keys = append(keys, repository+":"+other, other)
+		}
+	}
+	keys = append(keys, repository, "*")
 	return slices.DeleteFunc(keys, func(key string) bool { return key == "" || key == repository+"@" })
 }
 
@@ -110,13 +121,17 @@ func (e *Engine) noCapacity(r *Revision) bool {
 }
 
 func (e *Engine) lacksCapacity(ref, digest string) bool {
-	for _, key := range imageKeys(ref, digest) {
+	exact := ref
+	if digest != "" {
+		exact = pinned(ref, digest)
+	}
+	image, missing := e.options.Images.Resolve(exact)
+	for _, key := range imageKeys(ref, image) {
 		if b, ok := e.behaviours[key]; ok {
 			return b.Start == NoCapacity && e.limited(key, b).Start == NoCapacity
 		}
 	}
-	image, err := e.options.Images.Resolve(ref)
-	if err != nil {
+	if missing != nil {
 		return false
 	}
 	b, err := ParseBehaviour([]byte(image.Labels[BehaviourLabel]))

@@ -8,6 +8,7 @@ import (
 // Image is what a registry knows of an image reference.
 type Image struct {
 	Digest    string            // "sha256:…" of the index or manifest that the reference names
+	Tags      []string          // all that point at the digest: a pinned reference has none, and a behaviour may be set for one
 	Platforms []string          // "linux/amd64", "linux/arm64"; empty: any
 	Index     bool              // whether the reference names an index; an image of one platform starts anywhere and fails there
 	Labels    map[string]string // of the config that Fargate would run
