@@ -58,8 +58,10 @@ var layers = map[string]layer{
 
 	"cmd":               entry,
 	"bench":             entry, // measures; shipped nowhere
+	"examples":          entry, // files that the demo builds an image of
 	"internal/catalog":  entry,
 	"internal/generate": entry,
+	"internal/tfdocs":   entry,
 	"internal/archtest": support,
 	"internal/deps":     support,
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/ecsrollback"
 	"github.com/org/connect2/v2/pkg/migrate"
+	"github.com/org/connect2/v2/pkg/release"
 )
 
 // Scratch returns the actions that need nothing but their binary: those of the scratch image.
@@ -16,6 +17,7 @@ func Scratch() []*action.Action {
 		migrate.Action,
 		ecsdeploy.Action,
 		ecsrollback.Action,
+		release.Action,
 	}
 }
 

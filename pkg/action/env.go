@@ -27,6 +27,20 @@ func (e *Env) Var(name string) string {
 	return e.Getenv(name)
 }
 
+// SpeedVariable names the environment variable that tells how much faster than the wall clock the world of a rehearsal runs.
+// The sandbox sets it; AWS itself runs at speed 1.
+const SpeedVariable = "CONNECT2_SPEED"
+
+// Speed returns how much faster than the wall clock the world runs that is acted on: what waits looks that much more often.
+// It is 1 unless a rehearsal says otherwise.
+func (e *Env) Speed() float64 {
+	speed, err := strconv.ParseFloat(e.Var(SpeedVariable), 64)
+	if err != nil || !(speed > 1) || speed > 1e6 {
+		return 1
+	}
+	return speed
+}
+
 // GitHub is the part of the workflow run's context that is worth telling or tagging. Every field is empty outside GitHub.
 // The values are those of the variables named beside them.
 type GitHub struct {

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -60,6 +61,8 @@ type Query struct {
 	// Patience is how long to wait for the log of a container that has just ended: ECS publishes the last lines up to some
 	// seconds late. Zero takes what is there.
 	Patience time.Duration
+	// Interval is how long to pause between two looks at that log; zero is one second.
+	Interval time.Duration
 }
 
 const (
@@ -391,7 +394,7 @@ func (g *gathering) lastLines(c *Container) {
 	}
 }
 
-// awaitLogs reads the logs again, once a second, until they explain the failure, cannot come any more, or the patience is
+// awaitLogs reads the logs again and again until they explain the failure, cannot come any more, or the patience is
 // used up.
 func (g *gathering) awaitLogs() {
 	until := g.ended.Add(logLag)
@@ -399,7 +402,7 @@ func (g *gathering) awaitLogs() {
 		until = most
 	}
 	for g.ctx.Err() == nil && g.clients.Logs != nil && time.Now().Before(until) && g.waitsForWords() {
-		pause := time.NewTimer(time.Second)
+		pause := time.NewTimer(cmp.Or(g.query.Interval, time.Second))
 		select {
 		case <-g.ctx.Done():
 			pause.Stop()

@@ -63,7 +63,7 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Target, disposable bool) (Outputs, error) {
 	narrator := narrate.New(d.env.Log, d.conn.Config, target)
 	end := d.env.Log.Group(fmt.Sprintf("Rollout of %s to %s", d.existing.Name(), d.in.Service))
-	result, err := narrator.Follow(ctx, d.client, rollout.Options{Timeout: d.in.Timeout})
+	result, err := narrator.Follow(ctx, d.client, rollout.Options{Timeout: d.in.Timeout, Speed: d.env.Speed()})
 	end()
 	out.Outcome, out.DeploymentARN = result.Outcome, result.Target.ServiceDeployment
 	if err == nil {

@@ -58,7 +58,7 @@ func (r *Rollback) goBack(ctx context.Context, out Outputs) (Outputs, error) {
 	r.note(ctx)
 	narrator := narrate.New(r.env.Log, r.conn.Config, target)
 	end := r.env.Log.Group(fmt.Sprintf("Rollback of %s to %s", r.in.Service, r.revision.Name()))
-	result, err := narrator.Follow(ctx, r.client, rollout.Options{Timeout: r.in.Timeout, LeaveOnInterrupt: true})
+	result, err := narrator.Follow(ctx, r.client, rollout.Options{Timeout: r.in.Timeout, LeaveOnInterrupt: true, Speed: r.env.Speed()})
 	end()
 	out.Outcome, out.DeploymentARN = result.Outcome, result.Target.ServiceDeployment
 	if err == nil {
@@ -135,7 +135,7 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 	}
 	narrator := narrate.New(r.env.Log, r.conn.Config, target)
 	end := r.env.Log.Group("Rollback of " + r.in.Service)
-	result, err := narrator.Follow(ctx, r.client, rollout.Options{Timeout: r.in.Timeout, RollbackTimeout: r.in.Timeout, Committed: true})
+	result, err := narrator.Follow(ctx, r.client, rollout.Options{Timeout: r.in.Timeout, RollbackTimeout: r.in.Timeout, Committed: true, Speed: r.env.Speed()})
 	end()
 	state := result.Verdict.State
 	if state == rollout.Succeeded && r.stop == "" {

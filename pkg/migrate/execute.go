@@ -36,7 +36,7 @@ func (p *Plan) Execute(ctx context.Context, env *action.Env) (Outputs, error) {
 	t := newTeller(env)
 	result, err := oneoff.Run(ctx, env.Log, oneoff.Clients{ECS: p.clients.ecs, Logs: p.clients.logs}, oneoff.Spec{
 		Cluster: p.cluster, TaskDefinition: revision.ARN, Settings: p.settings, Container: p.container, Command: p.command,
-		Timeout: p.timeout, StartedBy: "connect2-migrate", Token: rand.Text(), Exclusive: true,
+		Timeout: p.timeout, StartedBy: "connect2-migrate", Token: rand.Text(), Exclusive: true, Speed: env.Speed(),
 	}, t.sink())
 	t.close()
 	out.ExitCode, out.TaskARN, out.Cause = result.ExitCode, result.TaskARN, result.Cause.Code

@@ -47,6 +47,10 @@ type Spec struct {
 	Token string
 	Tags  map[string]string
 
+	// Speed is how much faster than the wall clock the world runs that the task is in; 0 is 1. A rehearsal is looked at that
+	// much more often.
+	Speed float64
+
 	// Exclusive refuses to run beside another task of the same family in the cluster.
 	Exclusive bool
 }

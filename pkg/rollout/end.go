@@ -225,6 +225,7 @@ func (f *follower) putBack(ctx context.Context, v Verdict) error {
 		RollbackTimeout: f.options.RollbackTimeout,
 		LostAfter:       f.options.LostAfter,
 		Log:             f.options.Log,
+		Speed:           f.options.Speed,
 		Committed:       true,
 	}, f.notify)
 	f.result.Last, f.result.Events = back.Last, append(f.result.Events, back.Events...)

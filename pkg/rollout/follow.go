@@ -96,7 +96,7 @@ func (f *follower) run(ctx context.Context) error {
 			if err := f.lost(err); err != nil {
 				return err
 			}
-			if !sleep(ctx, jitter(pace(time.Since(f.changed), true, f.throttled))) {
+			if !f.sleep(ctx, pace(time.Since(f.changed), true, f.throttled)) {
 				return f.interrupted(ctx)
 			}
 			continue
@@ -112,7 +112,7 @@ func (f *follower) run(ctx context.Context) error {
 			return err
 		}
 		near := verdict.State != Rolling
-		if !sleep(ctx, jitter(pace(time.Since(f.changed), near, 0))) {
+		if !f.sleep(ctx, pace(time.Since(f.changed), near, 0)) {
 			return f.interrupted(ctx)
 		}
 	}
@@ -287,9 +287,9 @@ func stateText(t Target, before State, v Verdict) string {
 	return text
 }
 
-// sleep waits; it reports false where the context ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
+// sleep waits for about d of the followed world's time; it reports false where the context ended first.
+func (f *follower) sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(time.Duration(float64(jitter(d)) / f.options.Speed))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -18,6 +18,9 @@ type Options struct {
 	LostAfter time.Duration
 	// Judge is asked when tasks have failed, or when the scheduler reports that it cannot start any. Nil asks nobody.
 	Judge func(context.Context, Snapshot, []FailedTask) Judgement
+	// Speed is how much faster than the wall clock the world runs that is followed; 0 is 1. A rehearsal is looked at that much
+	// more often.
+	Speed float64
 	// Log takes warnings about optional reads that are denied; nil discards.
 	Log *action.Log
 	// Committed says that the deployment is itself a way back, or was stopped already: it is only followed, never stopped.
@@ -51,6 +54,7 @@ func (o Options) withDefaults() Options {
 	o.Timeout = cmp.Or(o.Timeout, 30*time.Minute)
 	o.RollbackTimeout = cmp.Or(o.RollbackTimeout, 15*time.Minute)
 	o.LostAfter = cmp.Or(o.LostAfter, 3*time.Minute)
+	o.Speed = cmp.Or(o.Speed, 1)
 	return o
 }
 

@@ -10,6 +10,7 @@ package sandbox
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -251,13 +252,17 @@ func (s *Sandbox) Inspect(f func(*engine.Engine)) {
 
 // Environ is the environment that points AWS's tools at the sandbox, as the user "operator".
 func (s *Sandbox) Environ() map[string]string {
-	return map[string]string{
+	environ := map[string]string{
 		"AWS_ENDPOINT_URL":      "http://" + s.host,
 		"AWS_REGION":            s.scenario.Region,
 		"AWS_DEFAULT_REGION":    s.scenario.Region,
 		"AWS_ACCESS_KEY_ID":     AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY": SecretAccessKey,
 	}
+	if speed := s.scenario.Speed; speed != 1 {
+		environ["CONNECT2_SPEED"] = strconv.FormatFloat(speed, 'g', -1, 64) // the actions look that much more often
+	}
+	return environ
 }
 
 // Scenario is the scenario in force, with all defaults filled in.
