@@ -1,0 +1,153 @@
+mock_provider "aws" {
+  source          = "../../test/mocks"
+  override_during = plan
+}
+
+# Not mocked: terraform test cannot mock a provider that has ephemeral resources. It is never called.
+provider "aws" {
+  alias                       = "secrets"
+  region                      = "us-west-2"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+}
+
+variables {
+  environment             = "test"
+  min_tasks               = 2
+  max_tasks               = 4
+  task_cpu                = 256
+  task_memory             = 512
+  use_spot                = false
+  enable_autoscaling      = true
+  enable_https            = false
+  database_instance_class = "db.t3.micro"
+  database_multi_az       = false
+  redis_nodes             = 2
+  redis_tls               = false
+  log_retention_days      = 7
+  deletion_protection     = false
+  enable_bastion          = false
+  manage_passwords        = false
+}
+
+run "without_domain_and_github_it_still_stands" {
+  command = plan
+
+  assert {
+    condition     = startswith(output.service_url, "http://mock-")
+    error_message = "the service is found by the load balancer's own name"
+  }
+
+  assert {
+    condition     = output.deploy_role_arn == null && output.plan_role_arn == null
+    error_message = "no role for GitHub is made"
+  }
+
+  assert {
+    condition     = aws_kms_key.this.deletion_window_in_days == 7
+    error_message = "an environment that may be destroyed frees its key soon"
+  }
+}
+
+run "tasks_get_both_connections_as_secrets" {
+  command = plan
+
+  assert {
+    condition     = output.database_secret_arn != null && output.redis_secret_arn != null
+    error_message = "both secrets are there"
+  }
+}
+
+run "zone_rotation_bastion_and_strategy_are_choices" {
+  command = plan
+
+  variables {
+    domain         = { zone = "connect.com", host = "api.connect.com" }
+    enable_https   = true
+    rotation       = { zip = "versions.tf" }
+    deployment     = { strategy = "blue_green" }
+    enable_bastion = true
+  }
+
+  assert {
+    condition     = output.service_url == "https://api.connect.com"
+    error_message = "the service is found by its name"
+  }
+
+  assert {
+    condition     = length(module.secret_rotation) == 1 && length(keys(local.clients)) == 3
+    error_message = "tasks, bastion and rotation may connect to the database, and nobody else"
+  }
+
+  assert {
+    condition     = output.differences.https && output.differences.bastion
+    error_message = "the table says so"
+  }
+}
+
+run "security_controls" {
+  command = plan
+
+  assert {
+    condition     = aws_kms_key.this.enable_key_rotation
+    error_message = "[KMS.4] the key is rotated"
+  }
+
+  assert {
+    condition     = alltrue([for s in data.aws_iam_policy_document.key.statement : s.sid == "Account" || length(s.condition) > 0]) && alltrue(flatten([for s in data.aws_iam_policy_document.key.statement : [for p in s.principals : !contains(p.identifiers, "*")]]))
+    error_message = "[KMS.5] nobody outside the account uses the key, and services only with a condition"
+  }
+}
+
+run "https_without_zone_and_certificate_is_refused" {
+  command = plan
+
+  variables {
+    enable_https = true
+  }
+
+  expect_failures = [var.enable_https]
+}
+
+run "min_above_max_is_refused" {
+  command = plan
+
+  variables {
+    min_tasks = 5
+  }
+
+  expect_failures = [var.max_tasks]
+}
+
+run "a_host_outside_its_zone_is_refused" {
+  command = plan
+
+  variables {
+    domain = { zone = "connect.com", host = "api.example.org" }
+  }
+
+  expect_failures = [var.domain]
+}
+
+run "a_zone_without_a_host_is_refused" {
+  command = plan
+
+  variables {
+    domain = { zone = "connect.com" }
+  }
+
+  expect_failures = [var.domain]
+}
+
+run "a_name_too_long_for_a_load_balancer_is_refused" {
+  command = plan
+
+  variables {
+    environment = "performance"
+  }
+
+  expect_failures = [var.environment]
+}
