@@ -58,7 +58,7 @@ func decidedOutcome(err error) (action.Outcome, bool) {
 // failureIn finds the outermost action.Error that somebody wrote. errors.As would also take the one that a Problem lends,
 // which asks Outcome itself.
 func failureIn(err error) *action.Error {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // the chain is walked by hand
 	case nil:
 		return nil
 	case *action.Error:

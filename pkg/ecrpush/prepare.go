@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 
 	"github.com/org/connect2/v2/pkg/action"
@@ -83,7 +82,7 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 func (p *Push) registries(conn *awsconn.Conn) *image.Registries {
 	rs := &image.Registries{Transport: p.env.Transport}
 	if conn != nil {
-		var transport http.RoundTripper = p.env.Transport
+		transport := p.env.Transport
 		if transport == nil {
 			transport = conn.Transport
 		}

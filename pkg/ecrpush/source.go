@@ -63,7 +63,7 @@ func (p *Push) openSource(ctx context.Context, registries *image.Registries, to 
 		}
 		switch {
 		case err != nil:
-			return nil, nil
+			return nil, nil //nolint:nilerr // the destination's failure is told by whoever asked for it
 		case from.Missing:
 			return nil, fmt.Errorf("source %q: the repository is to be created, so it has no image yet", source)
 		}
