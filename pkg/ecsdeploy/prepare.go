@@ -66,29 +66,14 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	} else if !d.base.IsZero() {
 		problems = append(problems, d.render(ctx, in.Image)...)
 	}
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("preparing the deployment: %w", context.Cause(ctx))
-	}
-	if len(problems) > 0 {
-		return nil, invalid(problems)
+	if err := awsconn.Refuse(ctx, refused, problems...); err != nil {
+		return nil, err
 	}
 	return d, nil
 }
 
-// invalid joins problems into the error of a run that changed nothing.
-func invalid(problems []error) error {
-	var all []error
-	title := "The deployment was not started: nothing was changed"
-	for _, err := range problems {
-		explained := awsconn.Explain(err)
-		var problem *awsconn.Problem
-		if errors.As(explained, &problem) && len(problems) == 1 {
-			title = problem.Title
-		}
-		all = append(all, explained)
-	}
-	return &action.Error{Outcome: action.Invalid, Title: title, Err: errors.Join(all...)}
-}
+// refused is the title of several problems, or of one that has none.
+const refused = "The deployment was not started: nothing was changed"
 
 // readService reads the service and refuses those that cannot be served.
 func (d *Deployment) readService(ctx context.Context) error {
@@ -180,10 +165,7 @@ func (d *Deployment) readNamedBase(ctx context.Context) error {
 // the input image.
 func (d *Deployment) SetImage(ctx context.Context, ref string) error {
 	d.exact, d.in.Image, d.in.ImageLater = nil, ref, false
-	if problems := d.render(ctx, ref); len(problems) > 0 {
-		return invalid(problems)
-	}
-	return nil
+	return awsconn.Refuse(ctx, refused, d.render(ctx, ref)...)
 }
 
 // render makes the task definition that is to run, and looks whether it is registered already.

@@ -35,7 +35,7 @@ func (d *Deployment) tellPlan(todo step) {
 		log.Eventf(would, name)
 		return
 	}
-	text := fmt.Sprintf("Dry run: "+would+". Nothing was changed.", name)
+	text := fmt.Sprintf(would+". Nothing was changed.", name)
 	log.Noticef("Dry run", "%s", text)
 	rows := make([][]report.Cell, 0, len(changes))
 	for _, change := range changes {

@@ -63,20 +63,7 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 		r.in.To = previous
 	}
 	if err := r.prepare(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("preparing the rollback: %w", context.Cause(ctx))
-		}
-		var decided *action.Error
-		explained := awsconn.Explain(err)
-		if errors.As(err, &decided) {
-			return nil, err
-		}
-		failure := &action.Error{Outcome: action.Invalid, Title: "The rollback was not started: nothing was changed", Err: explained}
-		var problem *awsconn.Problem
-		if errors.As(explained, &problem) {
-			failure.Title = problem.Title
-		}
-		return nil, failure
+		return nil, awsconn.Refuse(ctx, "The rollback was not started: nothing was changed", err)
 	}
 	return r, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/oneoff"
+	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
@@ -25,7 +26,7 @@ import (
 type ecsClient interface {
 	oneoff.ECS
 	taskdef.Client
-	DescribeServices(context.Context, *ecs.DescribeServicesInput, ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error)
+	rollout.Services
 }
 
 // clients are the APIs that a migration calls.
@@ -65,50 +66,27 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 
 func prepare(ctx context.Context, env *action.Env, c clients, in Inputs) (*Plan, error) {
 	p := &Plan{clients: c, cluster: in.Cluster, service: in.Service, timeout: in.Timeout}
-	var problems problems
+	var problems []error
+	add := func(errs ...error) { problems = append(problems, errs...) }
 	words, err := SplitCommand(in.Command)
 	if err != nil {
-		problems.add(fmt.Errorf("command: %w", err))
+		add(fmt.Errorf("command: %w", err))
 	}
 	p.command = words
-	service, err := p.describeService(ctx)
-	problems.add(err)
+	service, err := rollout.Find(ctx, c.ecs, in.Cluster, in.Service)
+	add(err)
 	if err == nil {
-		problems.add(p.settle(service)...)
+		add(p.settle(service)...)
 		if err := p.findBase(ctx, aws.ToString(service.TaskDefinition)); err != nil {
-			problems.add(err)
+			add(err)
 		} else {
-			problems.add(p.chooseContainer(in.Container))
-			problems.add(p.findExisting(ctx))
-			problems.add(p.refuseIfBusy(ctx, env))
+			add(p.chooseContainer(in.Container), p.findExisting(ctx), p.refuseIfBusy(ctx, env))
 			if in.Image != "" && p.container != "" {
-				problems.add(p.SetImage(ctx, in.Image))
+				add(p.SetImage(ctx, in.Image))
 			}
 		}
 	}
-	return p, problems.err(ctx)
-}
-
-// describeService reads the service.
-func (p *Plan) describeService(ctx context.Context) (types.Service, error) {
-	out, err := p.clients.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(p.cluster),
-		Services: []string{p.service}})
-	if err != nil {
-		return types.Service{}, fmt.Errorf("reading the service %s in cluster %s: %w", p.service, p.cluster,
-			awsconn.Explain(err))
-	}
-	if len(out.Services) == 0 {
-		reason := "no answer about it"
-		if len(out.Failures) > 0 {
-			reason = aws.ToString(out.Failures[0].Reason)
-		}
-		return types.Service{}, fmt.Errorf("service: cluster %s has no service %s (%s); `aws ecs list-services --cluster %[1]s` lists them", p.cluster, p.service, reason)
-	}
-	service := out.Services[0]
-	if status := aws.ToString(service.Status); status != "ACTIVE" {
-		return types.Service{}, fmt.Errorf("service: %s is %s: it was deleted", p.service, status)
-	}
-	return service, nil
+	return p, refuse(ctx, problems)
 }
 
 // settle copies the settings of the service.
@@ -238,38 +216,12 @@ func (p *Plan) document() (taskdef.Document, error) {
 	return d.Registrable(), nil
 }
 
-// problems collects what is wrong.
-type problems []error
-
-func (p *problems) add(errs ...error) {
-	for _, err := range errs {
-		if err != nil {
-			*p = append(*p, err)
-		}
-	}
-}
-
-// err returns one error for all problems, or nil. Nothing was changed, so the outcome is Invalid unless the run was ended or
-// AWS could not be reached.
-func (p problems) err(ctx context.Context) error {
-	if len(p) == 0 {
-		return nil
-	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("checking the migration: %w", context.Cause(ctx))
-	}
-	outcome, title := action.Invalid, fmt.Sprintf("%d problems; nothing was changed", len(p))
-	if len(p) == 1 {
-		title = "The migration cannot run; nothing was changed"
-	}
+// refuse is the error for all problems, or nil.
+func refuse(ctx context.Context, problems []error) error {
+	title := "The migration was not started: nothing was changed"
 	var busy *oneoff.BusyError
-	if errors.As(p[0], &busy) {
+	if errors.As(errors.Join(problems...), &busy) {
 		title = "Another migration of this service is running"
 	}
-	for _, err := range p {
-		if found := awsconn.Outcome(err); found == action.Unknown {
-			outcome = found
-		}
-	}
-	return &action.Error{Outcome: outcome, Title: title, Err: errors.Join(p...)}
+	return awsconn.Refuse(ctx, title, problems...)
 }

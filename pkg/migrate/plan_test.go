@@ -1,7 +1,6 @@
 package migrate
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -65,21 +64,14 @@ func TestContainerAndPlatform(t *testing.T) {
 	}
 }
 
-func TestProblems(t *testing.T) {
-	var none problems
-	none.add(nil, nil)
-	if err := none.err(t.Context()); err != nil {
+func TestRefuse(t *testing.T) {
+	if err := refuse(t.Context(), []error{nil, nil}); err != nil {
 		t.Errorf("no problem gives %v", err)
 	}
-	var some problems
-	some.add(errors.New("a"), fmt.Errorf("b: %w", &oneoff.BusyError{TaskARN: "arn:x"}))
-	err := some.err(t.Context())
-	if action.OutcomeOf(err) != action.Invalid || err.Error() != "a\nb: another task of this family is running: arn:x" {
-		t.Errorf("got %v (%s)", err, action.OutcomeOf(err))
-	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := some.err(ended); action.OutcomeOf(err) != action.Cancelled {
-		t.Errorf("an ended context gives %v", err)
+	err := refuse(t.Context(), []error{errors.New("a"), nil, fmt.Errorf("b: %w", &oneoff.BusyError{TaskARN: "arn:x"})})
+	var failure *action.Error
+	if !errors.As(err, &failure) || failure.Outcome != action.Invalid || failure.Title != "Another migration of this service is running" ||
+		err.Error() != "a\nb: another task of this family is running: arn:x" {
+		t.Errorf("got %v", err)
 	}
 }

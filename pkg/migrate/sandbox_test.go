@@ -322,7 +322,7 @@ func TestWrongInputs(t *testing.T) {
 		want   []string
 	}{
 		{"cluster", func(in *migrate.Inputs) { in.Cluster = "nope" }, []string{"nope"}},
-		{"service", func(in *migrate.Inputs) { in.Service = "nope" }, []string{"has no service nope"}},
+		{"service", func(in *migrate.Inputs) { in.Service = "nope" }, []string{"there is no service \"nope\""}},
 		{"image", func(in *migrate.Inputs) { in.Image = "v99" }, []string{"image:", "v99"}},
 		{"everything at once", func(in *migrate.Inputs) { in.Container, in.Command = "nope", "a | b" },
 			[]string{"container:", `"nope"`, "command:", "sh -c"}},

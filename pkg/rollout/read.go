@@ -14,7 +14,7 @@ import (
 var ErrNoService = errors.New("no such service")
 
 // Read reads a service as a Snapshot; Own is left nil.
-func Read(ctx context.Context, client Client, cluster, service string) (Snapshot, error) {
+func Read(ctx context.Context, client Services, cluster, service string) (Snapshot, error) {
 	answer, err := Describe(ctx, client, cluster, service)
 	if err != nil {
 		return Snapshot{}, err
@@ -23,7 +23,7 @@ func Read(ctx context.Context, client Client, cluster, service string) (Snapshot
 }
 
 // Describe reads a service. Where there is none the error is ErrNoService.
-func Describe(ctx context.Context, client Client, cluster, service string) (types.Service, error) {
+func Describe(ctx context.Context, client Services, cluster, service string) (types.Service, error) {
 	out, err := client.DescribeServices(ctx, &ecs.DescribeServicesInput{
 		Cluster:  aws.String(cluster),
 		Services: []string{service},

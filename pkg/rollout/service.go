@@ -12,7 +12,20 @@ import (
 // Lookup reads a service that is to be deployed to. Where the cluster or the service does not exist, or cannot
 // be served, the error names the input and says why. What the API serves in the same way as Fargate, such as services on EC2
 // or on managed instances, is not refused.
-func Lookup(ctx context.Context, client Client, cluster, service string) (types.Service, error) {
+func Lookup(ctx context.Context, client Services, cluster, service string) (types.Service, error) {
+	found, err := Find(ctx, client, cluster, service)
+	if err != nil {
+		return found, err
+	}
+	if why := refuse(found); why != "" {
+		return found, fmt.Errorf("service: %s cannot be deployed to: %s", service, why)
+	}
+	return found, nil
+}
+
+// Find reads a service whose settings are wanted, whoever deploys to it. Where the cluster or the service does not exist, or
+// was deleted, the error names the input.
+func Find(ctx context.Context, client Services, cluster, service string) (types.Service, error) {
 	found, err := Describe(ctx, client, cluster, service)
 	var noCluster *types.ClusterNotFoundException
 	switch {
@@ -22,18 +35,14 @@ func Lookup(ctx context.Context, client Client, cluster, service string) (types.
 		return found, fmt.Errorf("service: there is no service %q in cluster %s", service, cluster)
 	case err != nil:
 		return found, err
-	}
-	if why := refuse(found); why != "" {
-		return found, fmt.Errorf("service: %s cannot be deployed to: %s", service, why)
+	case aws.ToString(found.Status) != "ACTIVE":
+		return found, fmt.Errorf("service: %s is %s, not ACTIVE: it was deleted, or is being deleted", service, aws.ToString(found.Status))
 	}
 	return found, nil
 }
 
 // refuse returns why a service cannot be deployed to, or "".
 func refuse(service types.Service) string {
-	if status := aws.ToString(service.Status); status != "ACTIVE" {
-		return fmt.Sprintf("it is %s; only an ACTIVE service can be deployed to", status)
-	}
 	if service.ResourceManagementType == types.ResourceManagementTypeEcs {
 		return "it is managed by ECS Express Mode, which makes its own task definitions: change it there (ecs:UpdateExpressGatewayService)"
 	}

@@ -1,0 +1,37 @@
+package awsconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/org/connect2/v2/pkg/action"
+)
+
+// Refuse joins what the checks before the first change found into one error with the outcome Invalid: nothing was changed,
+// whatever it was that could not be read. It returns nil where there is no problem. One problem alone keeps the title
+// that it has, if it has one; title is for several, and for one that has none. A run that was cancelled, or is out of
+// time, found no problem of its own: that is what is told then.
+func Refuse(ctx context.Context, title string, problems ...error) error {
+	var all []error
+	for _, err := range problems {
+		if err != nil {
+			all = append(all, Explain(err))
+		}
+	}
+	switch {
+	case len(all) == 0:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("checking before anything is changed: %w", context.Cause(ctx))
+	case len(all) == 1:
+		if failure := failureIn(all[0]); failure != nil {
+			return all[0]
+		}
+		var problem *Problem
+		if errors.As(all[0], &problem) {
+			title = problem.Title
+		}
+	}
+	return &action.Error{Outcome: action.Invalid, Title: title, Err: errors.Join(all...)}
+}
