@@ -61,9 +61,12 @@ var layers = map[string]layer{
 	"examples":          entry, // files that the demo builds an image of
 	"internal/catalog":  entry,
 	"internal/generate": entry,
+	"internal/publish":  entry,
 	"internal/tfdocs":   entry,
 	"internal/archtest": support,
 	"internal/deps":     support,
+
+	"internal/workflowtest": support,
 }
 
 // mayImport lists, for each layer, the layers that its packages may import. Packages of one layer may import each other,

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// build makes the files of a release. The same commit, toolchain and certificates give the same bytes.
+type build struct {
+	root, out, version, revision, authorities string
+	created                                   time.Time
+	targets                                   []target
+}
+
+// target is a program for a platform.
+type target struct{ program, system, architecture string }
+
+// The actions run in Linux containers; connect2 is for terminals and for runners without Docker as well.
+var released = []target{
+	{"action", "linux", "amd64"}, {"action", "linux", "arm64"},
+	{"connect2", "linux", "amd64"}, {"connect2", "linux", "arm64"}, {"connect2", "darwin", "amd64"}, {"connect2", "darwin", "arm64"},
+}
+
+func (t target) file() string { return t.program + "_" + t.system + "_" + t.architecture }
+
+func (b build) run() error {
+	if err := checkVersion(b.version); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(b.out, 0o755); err != nil {
+		return err
+	}
+	var sums strings.Builder
+	var platforms []platform
+	for _, t := range b.targets {
+		path := filepath.Join(b.out, t.file())
+		if err := b.compile(t, path); err != nil {
+			return err
+		}
+		if t.program == "action" {
+			platforms = append(platforms, platform{architecture: t.architecture, binary: path})
+			continue
+		}
+		sum, err := sumOf(path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&sums, "%s  %s\n", sum, t.file())
+	}
+	if err := os.WriteFile(filepath.Join(b.out, "SHA256SUMS"), []byte(sums.String()), 0o644); err != nil {
+		return err
+	}
+	digest, err := b.image(platforms, filepath.Join(b.out, "image"))
+	if err != nil {
+		return fmt.Errorf("making the image: %w", err)
+	}
+	fmt.Printf("digest=%s\n", digest)
+	return nil
+}
+
+// compile links a program without what differs from machine to machine: paths, the state of the checkout, a build id.
+func (b build) compile(t target, to string) error {
+	to, err := filepath.Abs(to)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false",
+		"-ldflags=-s -w -buildid= -X github.com/org/connect2/v2/pkg/action.version="+b.version, "-o", to, "./cmd/"+t.program)
+	cmd.Dir = b.root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+t.system, "GOARCH="+t.architecture, "GOAMD64=v1", "GOARM64=v8.0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s: %w\n%s", t.file(), err, out)
+	}
+	return nil
+}
+
+func sumOf(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)), nil
+}

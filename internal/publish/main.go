@@ -1,0 +1,85 @@
+// Command publish makes what a release consists of, and writes its image into the actions. The workflow release.yml runs it.
+//
+//	go run ./internal/publish build --version v2.1.0 --out dist    binaries, their checksums, and the actions' image
+//	go run ./internal/publish pin --version v2.1.0 --image ghcr.io/org/connect2@sha256:…
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+const usage = "usage: publish build|pin --version vX.Y.Z ..., with --help for the flags"
+
+// versionForm is what a release is called. A pre-release is none: v2 would move to it.
+var versionForm = regexp.MustCompile(`^v2\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$`)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "publish:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) == 0 {
+		return errors.New(usage)
+	}
+	flags := flag.NewFlagSet("publish "+args[0], flag.ExitOnError)
+	root := flags.String("root", ".", "the repository's root")
+	version := flags.String("version", "", "the release, vX.Y.Z")
+	switch args[0] {
+	case "build":
+		b := build{targets: released}
+		flags.StringVar(&b.out, "out", "dist", "folder for the results")
+		flags.StringVar(&b.revision, "revision", "", "the commit, for the image's labels")
+		flags.StringVar(&b.authorities, "authorities", "/etc/ssl/certs/ca-certificates.crt", "certificates of public authorities for the image")
+		if err := flags.Parse(args[1:]); err != nil {
+			return err
+		}
+		b.root, b.version = *root, *version
+		var err error
+		if b.created, err = sourceDate(os.Getenv("SOURCE_DATE_EPOCH")); err != nil {
+			return err
+		}
+		return b.run()
+	case "pin":
+		image := flags.String("image", "", "the image of Dockerfile, NAME@sha256:…")
+		terraform := flags.String("terraform-image", "", "the image of Dockerfile.terraform, NAME@sha256:…")
+		if err := flags.Parse(args[1:]); err != nil {
+			return err
+		}
+		changed, err := pin(*root, *version, map[string]string{"Dockerfile": *image, "Dockerfile.terraform": *terraform})
+		for _, path := range changed {
+			fmt.Println(path)
+		}
+		return err
+	default:
+		return fmt.Errorf("%q is no command: %s", args[0], usage)
+	}
+}
+
+// sourceDate reads SOURCE_DATE_EPOCH, the seconds since 1970 that every date in the results is taken from
+// (https://reproducible-builds.org/specs/source-date-epoch). The time of the build would make two builds differ.
+func sourceDate(epoch string) (time.Time, error) {
+	if epoch == "" {
+		return time.Unix(0, 0).UTC(), nil
+	}
+	seconds, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH: %w", err)
+	}
+	return time.Unix(seconds, 0).UTC(), nil
+}
+
+func checkVersion(version string) error {
+	if !versionForm.MatchString(version) {
+		return fmt.Errorf("--version %q: a release of this module is called v2.MINOR.PATCH", version)
+	}
+	return nil
+}

@@ -1,0 +1,323 @@
+//go:build act
+
+// Whole workflows, run by nektos/act with the actions' real image, against the sandbox. test/act/run starts them.
+//
+// What a runner on GitHub has and this has not: actions of others are stood in for by a few lines of shell (standIns), the
+// service's image is made beforehand instead of built, and act enforces no permissions, environments and concurrency groups
+// (the tests of the files do, as far as files tell).
+package workflowtest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/pkg/image/imagetest"
+	"github.com/org/connect2/v2/pkg/sandbox"
+	"github.com/org/connect2/v2/pkg/sandbox/wire"
+)
+
+// standIns are actions of others, as far as the workflows use them.
+var standIns = map[string]string{
+	"actions/checkout": `
+    - shell: bash
+      env: {REF: "${{ inputs.ref }}"}
+      run: |
+        find . -mindepth 1 -delete
+        git clone --quiet "$CALLER" .
+        git checkout --quiet --detach "$REF"`,
+	"docker/setup-buildx-action": `
+    - {shell: bash, run: "true"}`,
+	"docker/build-push-action": `
+    - shell: bash
+      env: {FILE: "${{ inputs.file }}", OUTPUTS: "${{ inputs.outputs }}"}
+      run: |
+        test -f "$FILE"
+        cp "$IMAGE" "${OUTPUTS#*dest=}"`,
+}
+
+// tools makes what all tests share: act itself, this repository's files as GitHub would hold them, and the stand-ins.
+var tools = sync.OnceValues(func() (*kit, error) {
+	dir, err := os.MkdirTemp("", "workflowtest")
+	if err != nil {
+		return nil, err
+	}
+	k := &kit{act: filepath.Join(dir, "act"), repository: filepath.Join(dir, "connect2"), cache: filepath.Join(dir, "cache"), home: dir}
+	if err := command(root, "go", "build", "-modfile=tools/act/go.mod", "-o", k.act, "github.com/nektos/act"); err != nil {
+		return nil, err
+	}
+	if err := command(root, "sh", "-c", `mkdir "$0" && git ls-files -z | xargs -0 tar c --ignore-failed-read | tar x -C "$0"`, k.repository); err != nil {
+		return nil, err
+	}
+	k.local = []string{"org/connect2@v2=" + k.repository}
+	for _, use := range thirdParty() {
+		name, ref, _ := strings.Cut(use, "@")
+		steps, ok := standIns[name]
+		if !ok {
+			continue // not in a workflow that is run here
+		}
+		folder := filepath.Join(dir, strings.ReplaceAll(name, "/", "-"))
+		text := "name: stand-in\ndescription: Stands in for " + name + ".\nruns:\n  using: composite\n  steps:" + steps + "\n"
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(folder, "action.yml"), []byte(text), 0o644); err != nil {
+			return nil, err
+		}
+		k.local = append(k.local, name+"@"+ref+"="+folder)
+	}
+	return k, nil
+})
+
+type kit struct {
+	act, repository, cache, home string
+	local                        []string // --local-repository
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if k, err := tools(); err == nil {
+		os.RemoveAll(k.home)
+	}
+	os.Exit(code)
+}
+
+// site is a service's repository with an AWS account.
+type site struct {
+	t      *testing.T
+	kit    *kit
+	caller string
+	host   string
+	sb     *sandbox.Sandbox
+	vars   map[string]string
+}
+
+func newSite(t *testing.T, environment, scenario string) *site {
+	t.Helper()
+	k, err := tools()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := sandbox.ParseScenario([]byte("environment: " + environment + "\n" + scenario))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{t: t, kit: k, host: listener.Addr().String(), caller: filepath.Join(t.TempDir(), "connect2-api")}
+	s.sb = sandbox.New(sandbox.Options{Scenario: parsed, Host: s.host, Speed: 50})
+	server := &http.Server{Handler: s.sb, ReadHeaderTimeout: time.Minute}
+	go server.Serve(listener)
+	t.Cleanup(func() { server.Close() })
+
+	role := "arn:aws:iam::123456789012:role/connect2-api-" + environment + "-deploy"
+	upper := strings.ToUpper(environment)
+	s.vars = map[string]string{
+		"AWS_REGION": "us-west-2", "AWS_PUSH_ROLE_" + upper: role, "ECR_REPOSITORY_" + upper: "connect2-api-" + environment,
+		"AWS_DEPLOY_ROLE": role, "ECS_CLUSTER": "connect2-api-cluster-" + environment, "ECS_SERVICE": "connect2-api-service-" + environment,
+		"ECS_CONTAINER": "connect2-api", "SERVICE_URL": "https://api.example.com",
+	}
+
+	// The example as a repository of its own, with a commit on each branch.
+	if err := command(root, "sh", "-c", `mkdir "$0" && cd examples/api && git ls-files -z | xargs -0 tar c | tar x -C "$0"`, s.caller); err != nil {
+		t.Fatal(err)
+	}
+	s.git("init", "-q", "-b", "main")
+	s.git("add", "-A")
+	s.git("commit", "-q", "-m", "The API")
+	s.git("remote", "add", "origin", "https://github.com/org/connect2-api.git")
+	for _, branch := range []string{"development", "staging", "feature"} {
+		s.git("checkout", "-q", "-b", branch, "main")
+		s.git("commit", "-q", "--allow-empty", "-m", "Onto "+branch)
+	}
+	return s
+}
+
+func (s *site) git(args ...string) string {
+	s.t.Helper()
+	cmd := exec.Command("git", append([]string{"-c", "user.name=test", "-c", "user.email=test@example.com"}, args...)...)
+	cmd.Dir = s.caller
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("git %q: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// result is what a run of act told.
+type result struct {
+	failed  bool
+	outputs map[string]string // "STEP ID.NAME", of the last step with that id
+	steps   map[string]string // result of each step by its name
+	summary string
+	log     string
+}
+
+// act runs a workflow on a branch.
+func (s *site) act(event, branch, workflow string, args ...string) result {
+	s.t.Helper()
+	s.git("checkout", "-q", branch)
+	payload := filepath.Join(s.t.TempDir(), "event.json")
+	if err := os.WriteFile(payload, fmt.Appendf(nil, `{"ref": "refs/heads/%s"}`, branch), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	image := filepath.Join(s.t.TempDir(), "image.tar")
+	if err := imagetest.TarFile(image, imagetest.Saved(imagetest.New(7, 200_000, 20_000))); err != nil {
+		s.t.Fatal(err)
+	}
+	flags := []string{event, "--json", "--eventpath", payload, "-W", workflow,
+		"-P", "ubuntu-latest=-self-hosted", "--pull=false", "--action-offline-mode", "--action-cache-path", s.kit.cache,
+		// Without this mount the steps pass while every output and summary is lost.
+		"--container-options", "-v " + s.kit.cache + ":" + s.kit.cache + " --network host",
+		"--env", "AWS_ENDPOINT_URL=http://" + s.host, "--env", "CONNECT2_SPEED=50", "--env", "CALLER=" + s.caller, "--env", "IMAGE=" + image,
+	}
+	for name, value := range s.sb.GitHubEnviron() {
+		flags = append(flags, "--env", name+"="+value)
+	}
+	for name, value := range s.vars {
+		flags = append(flags, "--var", name+"="+value)
+	}
+	for _, local := range s.kit.local {
+		flags = append(flags, "--local-repository", local)
+	}
+	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, s.kit.act, append(flags, args...)...)
+	cmd.Dir = s.caller
+	// Nothing else: act hands its own environment to the steps, and this machine's credentials are none of theirs.
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.kit.home, "DOCKER_HOST=" + os.Getenv("DOCKER_HOST")}
+	out, err := cmd.CombinedOutput()
+	r := read(out)
+	r.failed = err != nil
+	if s.t.Failed() || os.Getenv("CONNECT2_ACT_LOG") != "" {
+		s.t.Logf("%s", out)
+	}
+	s.t.Cleanup(func() {
+		if s.t.Failed() {
+			s.t.Logf("act %s on %s: %v\n%s", event, branch, err, r.log)
+		}
+	})
+	return r
+}
+
+// read takes act's lines apart (nektos/act pkg/runner/command.go and step.go write these fields).
+func read(out []byte) result {
+	r := result{outputs: map[string]string{}, steps: map[string]string{}}
+	scanner := bufio.NewScanner(bytes.NewReader(out))
+	scanner.Buffer(nil, 1<<24)
+	for scanner.Scan() {
+		var line struct {
+			Msg, Command, Name, Arg, Step, Stage, StepResult, Content string
+			StepID                                                    []string
+		}
+		if json.Unmarshal(scanner.Bytes(), &line) != nil {
+			r.log += scanner.Text() + "\n"
+			continue
+		}
+		r.log += strings.TrimRight(line.Msg, "\n") + "\n"
+		switch {
+		case line.Command == "set-output" && len(line.StepID) > 0:
+			r.outputs[line.StepID[len(line.StepID)-1]+"."+line.Name] = line.Arg
+		case line.Command == "summary":
+			r.summary += line.Content
+		case line.StepResult != "" && line.Stage == "Main":
+			r.steps[line.Step] = line.StepResult
+		}
+	}
+	return r
+}
+
+// expect compares outputs.
+func (r result) expect(t *testing.T, want map[string]string) {
+	t.Helper()
+	for name, value := range want {
+		if got, ok := r.outputs[name]; !ok || got != value {
+			t.Errorf("output %s is %q (set: %v), want %q", name, got, ok, value)
+		}
+	}
+}
+
+func (s *site) config() aws.Config {
+	return aws.Config{Region: "us-west-2", BaseEndpoint: aws.String("http://" + s.host), HTTPClient: &http.Client{Transport: s.sb.Transport()},
+		Credentials: credentials.NewStaticCredentialsProvider(sandbox.AccessKeyID, sandbox.SecretAccessKey, "")}
+}
+
+// service returns the service and the image that its task definition runs.
+func (s *site) service() (ecstypes.Service, string) {
+	s.t.Helper()
+	client := ecs.NewFromConfig(s.config())
+	found, err := client.DescribeServices(s.t.Context(), &ecs.DescribeServicesInput{Cluster: aws.String(s.vars["ECS_CLUSTER"]), Services: []string{s.vars["ECS_SERVICE"]}})
+	if err != nil || len(found.Services) != 1 {
+		s.t.Fatalf("%+v, %v", found, err)
+	}
+	definition, err := client.DescribeTaskDefinition(s.t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: found.Services[0].TaskDefinition})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return found.Services[0], aws.ToString(definition.TaskDefinition.ContainerDefinitions[0].Image)
+}
+
+// tagged returns the digest behind a tag, empty where there is none.
+func (s *site) tagged(repository, tag string) string {
+	s.t.Helper()
+	found, err := ecr.NewFromConfig(s.config()).BatchGetImage(s.t.Context(), &ecr.BatchGetImageInput{
+		RepositoryName: aws.String(repository), ImageIds: []ecrImage{{ImageTag: aws.String(tag)}}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if len(found.Images) == 0 {
+		return ""
+	}
+	return aws.ToString(found.Images[0].ImageId.ImageDigest)
+}
+
+// did counts the calls of a name that were made and answered.
+func (s *site) did(name string) (n int) {
+	for _, e := range s.sb.Journal() {
+		if e.Name() == name && e.OK() {
+			n++
+		}
+	}
+	return n
+}
+
+type journalEntry = wire.Entry
+
+// write writes a file of the caller and commits it on development.
+func (s *site) write(path, text string) {
+	s.t.Helper()
+	s.git("checkout", "-q", "development")
+	if err := os.WriteFile(filepath.Join(s.caller, path), []byte(text), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	s.git("add", path)
+	s.git("commit", "-q", "-m", "Add "+path)
+}
+
+func command(dir, name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %q: %w\n%s", name, args, err, out)
+	}
+	return nil
+}
