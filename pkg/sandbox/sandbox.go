@@ -21,6 +21,7 @@ import (
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 	"github.com/org/connect2/v2/pkg/sandbox/iam"
 	"github.com/org/connect2/v2/pkg/sandbox/logs"
+	"github.com/org/connect2/v2/pkg/sandbox/s3"
 	"github.com/org/connect2/v2/pkg/sandbox/secretsmanager"
 	"github.com/org/connect2/v2/pkg/sandbox/ssm"
 	"github.com/org/connect2/v2/pkg/sandbox/sts"
@@ -70,6 +71,7 @@ type world struct {
 	secrets   *secretsmanager.Service
 	params    *ssm.Service
 	scaling   *autoscaling.Service
+	storage   *s3.Service
 }
 
 // New makes a sandbox and panics on options that describe no possible world; Open returns the error instead.
@@ -145,6 +147,7 @@ func (s *Sandbox) build(blobDir string) {
 		Behaviours: s.scenario.Images, Lag: s.engineLag(),
 	})
 	s.scaling = &autoscaling.Service{Account: account, Region: region, Services: services{s.engine}, NewID: s.names.UUID}
+	s.storage = s3.New(s.clock.Now)
 	token := &sts.Service{Directory: s.directory}
 	s.server.JSON = []*wire.JSONService{
 		ecs.New(s.engine).API(), s.registry.API(), s.logs.API(), s.secrets.API(), s.params.API(), s.scaling.API(),
@@ -173,6 +176,8 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.control(w, r)
 	case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
 		s.registry.ServeHTTP(w, r)
+	case s3.Is(r):
+		s.storage.ServeHTTP(w, r)
 	default:
 		s.server.ServeHTTP(w, r)
 	}
@@ -264,6 +269,9 @@ func (s *Sandbox) Environ() map[string]string {
 	}
 	return environ
 }
+
+// S3 is the sandbox's object store. Its calls are neither journalled nor checked against policies.
+func (s *Sandbox) S3() *s3.Service { return s.storage }
 
 // Scenario is the scenario in force, with all defaults filled in.
 func (s *Sandbox) Scenario() Scenario { return s.scenario }
