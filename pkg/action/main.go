@@ -113,7 +113,7 @@ func WithSignals(ctx context.Context) (context.Context, context.CancelFunc) {
 			case s := <-signals:
 				if first {
 					cancel(interruption{s})
-				} else if !patient {
+				} else if !patient && !signalAgain() {
 					os.Exit(Cancelled.ExitCode())
 				}
 			}
@@ -143,12 +143,13 @@ func (a *Action) execute(ctx context.Context, env *Env, read func() source, star
 	fields := a.fields()
 	out := reflect.New(a.out).Elem()
 	told := env.Log.summaries()
+	interrupted := make(chan struct{})
 	quiet := context.AfterFunc(ctx, func() {
+		defer close(interrupted)
 		if cause := context.Cause(ctx); errors.Is(cause, ErrInterrupted) {
 			env.Log.Eventf("%v: stopping, and putting in order what was begun", cause)
 		}
 	})
-	defer quiet()
 	err := guard(env.Log, func() (err error) {
 		in := reflect.New(a.in).Elem()
 		given := read()
@@ -162,6 +163,9 @@ func (a *Action) execute(ctx context.Context, env *Env, read func() source, star
 		out, err = a.run(ctx, env, in)
 		return err
 	})
+	if !quiet() {
+		<-interrupted // it is told before how the run ended
+	}
 	outcome := a.settle(ctx, out, err, time.Since(start))
 	outputs := outputsOf(out, fields.outputs, env.Log.Redact)
 	a.tell(env.Log, told, outcome, outputs, err, time.Since(start))

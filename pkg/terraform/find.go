@@ -1,0 +1,201 @@
+package terraform
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/hashicorp/go-version"
+	"github.com/hashicorp/hc-install/product"
+	"github.com/hashicorp/hc-install/releases"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
+	"github.com/org/connect2/v2/pkg/action"
+)
+
+// Engine is which program it is.
+type Engine string
+
+// The engines. OpenTofu is used where it is installed; it is never downloaded.
+const (
+	HashiCorp Engine = "terraform"
+	OpenTofu  Engine = "tofu"
+)
+
+// Finder finds the executable.
+type Finder struct {
+	Engine  Engine
+	Version string // what was asked for: a version or a constraint; "" looks at the configuration
+	Dir     string // the configuration
+	Root    string // of the repository: .terraform-version is looked for up to here
+	Path    string // PATH, and folders of installed versions before it
+	Cache   string // where versions are installed: CACHE/VERSION/terraform
+	Log     *action.Log
+	Install func(ctx context.Context, wanted version.Constraints, exact *version.Version, dir string) (string, error) // nil: hc-install
+}
+
+// Executable is a Terraform that was found.
+type Executable struct {
+	Path    string
+	Version string
+}
+
+var requiredVersion = lazyregexp.New(`(?m)^\s*required_version\s*=\s*"([^"]+)"`)
+
+// wanted returns the constraint and where it is from: the input, .terraform-version, required_version; "" wants nothing.
+func (f Finder) wanted() (text, from string, err error) {
+	if f.Version != "" {
+		return f.Version, "the input terraform-version", nil
+	}
+	for dir := f.Dir; ; dir = filepath.Dir(dir) {
+		file := filepath.Join(dir, ".terraform-version")
+		if b, err := os.ReadFile(file); err == nil {
+			if text := strings.TrimSpace(string(b)); text != "" && !strings.HasPrefix(text, "latest") {
+				return text, file, nil
+			}
+			break
+		}
+		if dir == f.Root || dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(f.Dir, "*.tf"))
+	if err != nil {
+		return "", "", err
+	}
+	var all []string
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return "", "", err
+		}
+		for _, found := range requiredVersion.FindAllStringSubmatch(string(b), -1) {
+			all, from = append(all, found[1]), file
+		}
+	}
+	return strings.Join(all, ", "), from, nil
+}
+
+// Find returns the newest installed executable that will do. Where none does, the version is installed with hc-install, which
+// verifies HashiCorp's signature.
+func (f Finder) Find(ctx context.Context) (Executable, error) {
+	text, from, err := f.wanted()
+	if err != nil {
+		return Executable{}, err
+	}
+	var constraint version.Constraints
+	var exact *version.Version
+	if text != "" {
+		if constraint, err = version.NewConstraint(text); err != nil {
+			return Executable{}, fmt.Errorf("%q from %s is neither a version nor a constraint: %w", text, from, err)
+		}
+		exact, _ = version.NewVersion(strings.TrimSpace(strings.TrimPrefix(text, "=")))
+	}
+	installed := f.installed(ctx)
+	var best Executable
+	var newest *version.Version
+	for _, e := range installed {
+		v, err := version.NewVersion(e.Version)
+		if err != nil || constraint != nil && !constraint.Check(v.Core()) || newest != nil && !v.GreaterThan(newest) {
+			continue
+		}
+		best, newest = e, v
+	}
+	if best.Path != "" {
+		f.Log.Eventf("%s %s (%s)", f.Engine, best.Version, best.Path)
+		return best, nil
+	}
+	have := "none is installed"
+	if len(installed) > 0 {
+		var versions []string
+		for _, e := range installed {
+			versions = append(versions, e.Version)
+		}
+		have = "installed: " + strings.Join(versions, ", ")
+	}
+	asked := "no version is asked for"
+	if text != "" {
+		asked = fmt.Sprintf("%s asks for %q", from, text)
+	}
+	if f.Engine == OpenTofu {
+		return Executable{}, fmt.Errorf("tofu: %s, %s: install it in an earlier step, such as opentofu/setup-opentofu", asked, have)
+	}
+	f.Log.Eventf("installing Terraform: %s, %s", asked, have)
+	install := f.Install
+	if install == nil {
+		install = download
+	}
+	path, err := install(ctx, constraint, exact, f.Cache)
+	if err != nil {
+		return Executable{}, fmt.Errorf("terraform: %s, %s, and it could not be installed from releases.hashicorp.com: %w", asked, have, err)
+	}
+	found, ok := ask(ctx, path)
+	if !ok {
+		return Executable{}, fmt.Errorf("%s was installed and does not tell its version", path)
+	}
+	f.Log.Eventf("terraform %s was installed and its signature verified", found.Version)
+	return found, nil
+}
+
+// installed asks every executable there is for its version, in the order of the path.
+func (f Finder) installed(ctx context.Context) []Executable {
+	var found []Executable
+	folders := filepath.SplitList(f.Path)
+	if f.Cache != "" {
+		cached, _ := filepath.Glob(filepath.Join(f.Cache, "*"))
+		folders = append(folders, cached...)
+	}
+	seen := map[string]bool{}
+	for _, folder := range folders {
+		path, err := filepath.Abs(filepath.Join(folder, string(f.Engine)))
+		if err != nil || seen[path] {
+			continue
+		}
+		seen[path] = true
+		if info, err := os.Stat(path); err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
+			continue
+		}
+		if e, ok := ask(ctx, path); ok {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+func ask(ctx context.Context, path string) (Executable, bool) {
+	cmd := exec.CommandContext(ctx, path, "version", "-json")
+	cmd.Dir = os.TempDir() // a configuration's own required_version must not speak here
+	cmd.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1")
+	out, err := cmd.Output()
+	var answer struct {
+		Version string `json:"terraform_version"`
+	}
+	if err != nil || json.Unmarshal(out, &answer) != nil || answer.Version == "" {
+		return Executable{}, false
+	}
+	return Executable{path, answer.Version}, true
+}
+
+// download installs a version into CACHE/VERSION.
+func download(ctx context.Context, wanted version.Constraints, exact *version.Version, cache string) (string, error) {
+	if cache == "" {
+		return "", errors.New("there is no folder to install it into")
+	}
+	if exact != nil {
+		dir := filepath.Join(cache, exact.String())
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return "", err
+		}
+		return (&releases.ExactVersion{Product: product.Terraform, Version: exact, InstallDir: dir}).Install(ctx)
+	}
+	dir := filepath.Join(cache, "newest")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	return (&releases.LatestVersion{Product: product.Terraform, Constraints: wanted, InstallDir: dir}).Install(ctx)
+}

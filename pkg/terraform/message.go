@@ -1,0 +1,64 @@
+package terraform
+
+import (
+	"encoding/json"
+	"strings"
+
+	tfjson "github.com/hashicorp/terraform-json"
+)
+
+// message is one line of a -json stream. Source: Terraform's documentation, "Machine-Readable UI".
+type message struct {
+	Level      string             `json:"@level"`
+	Message    string             `json:"@message"`
+	Type       string             `json:"type"`
+	Diagnostic *tfjson.Diagnostic `json:"diagnostic"`
+	Hook       *hook              `json:"hook"`
+}
+
+// hook is what happens to one resource during apply.
+type hook struct {
+	Resource struct {
+		Address string `json:"addr"`
+		Type    string `json:"resource_type"`
+	} `json:"resource"`
+	Action  string `json:"action"`
+	IDKey   string `json:"id_key"`
+	IDValue string `json:"id_value"`
+}
+
+// parseMessage reads a line; ok is false for text that is no message: Terraform writes a few of its errors plainly.
+func parseMessage(line string) (m message, ok bool) {
+	if !strings.HasPrefix(line, "{") {
+		return m, false
+	}
+	err := json.Unmarshal([]byte(line), &m)
+	return m, err == nil && m.Message != ""
+}
+
+// tracker follows an apply, to know at any time what is under way.
+type tracker struct {
+	underWay map[string]string // address -> action
+	done     int
+	failed   []CutOff
+}
+
+func (t *tracker) see(m message) {
+	if m.Hook == nil {
+		return
+	}
+	if t.underWay == nil {
+		t.underWay = map[string]string{}
+	}
+	address := m.Hook.Resource.Address
+	switch m.Type {
+	case "apply_start":
+		t.underWay[address] = m.Hook.Action
+	case "apply_complete":
+		delete(t.underWay, address)
+		t.done++
+	case "apply_errored":
+		t.failed = append(t.failed, CutOff{address, m.Hook.Action})
+		delete(t.underWay, address)
+	}
+}

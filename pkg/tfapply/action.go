@@ -1,0 +1,157 @@
+// Package tfapply plans and applies Terraform configurations: it reviews a plan by what can go wrong, applies exactly what
+// was reviewed, guards what holds data, and never loses state to a cancelled run.
+package tfapply
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/terraform"
+)
+
+// Action is tf-apply, as a GitHub action and as a command.
+var Action = action.Define(action.Meta{
+	Name:        "tf-apply",
+	Description: "Plans and applies Terraform: risks first, exactly the reviewed plan, and state that a cancel cannot lose.",
+	Doc: "A plan is shown by what can go wrong: data loss, replacement, downtime, security openings, and what it does to running services. " +
+		"An apply plans afresh and goes on only if that plan is the reviewed one. What holds data is not destroyed unless it is named. " +
+		"An apply that has begun is finished even if the run is cancelled.",
+	Icon:  "layers",
+	Color: "purple",
+	Examples: []action.Example{
+		{Title: "See what would change", Args: "--directory terraform/environments/dev --environment dev"},
+		{Title: "Apply what was reviewed", Args: "--mode apply --directory terraform/environments/dev --environment dev --plan-digest sha256:..."},
+		{Title: "Look for drift", Args: "--mode drift --directory terraform/environments/prod --environment prod"},
+	},
+}, Run)
+
+// Mode is what is to be done.
+type Mode string
+
+// The modes.
+const (
+	Plan    Mode = "plan"
+	Apply   Mode = "apply"
+	Drift   Mode = "drift"
+	Destroy Mode = "destroy"
+)
+
+// Inputs are what tf-apply can be told.
+type Inputs struct {
+	awsconn.Inputs
+	Mode             Mode              `input:"mode" default:"plan" enum:"plan,apply,drift,destroy" doc:"plan shows what would change, without a lock and without writing state. apply does it. drift says whether what runs differs from the configuration. destroy takes everything down."`
+	Directory        string            `input:"directory" default:"." alias:"working-directory" doc:"The folder of the root module."`
+	Environment      string            `input:"environment" doc:"Name of the environment. ENVIRONMENT.tfvars of the directory is used where it exists."`
+	VarFiles         []string          `input:"var-files" alias:"var-file" doc:"Further files of variables, relative to the directory; later ones win."`
+	Variables        map[string]string `input:"variables" doc:"Variables, NAME=value lines; a value that is a JSON list or object is one. They reach Terraform through a private file, never a command line, and win over all files. TF_VAR_ variables of the environment work as well."`
+	BackendConfig    []string          `input:"backend-config" doc:"Settings of the backend, KEY=VALUE or a file, one per line. Secrets belong into the environment."`
+	Workspace        string            `input:"workspace" doc:"Terraform workspace. apply makes one that is missing."`
+	Targets          []string          `input:"targets" doc:"Addresses to plan alone. Terraform means this for emergencies."`
+	Replace          []string          `input:"replace" doc:"Addresses to replace."`
+	TerraformVersion string            `input:"terraform-version" doc:"Version or constraint. Empty: .terraform-version, required_version, else the newest that is installed. One that is missing is installed and its signature verified."`
+	Engine           terraform.Engine  `input:"engine" default:"terraform" enum:"terraform,tofu" doc:"Terraform, or OpenTofu where an earlier step installed it."`
+	Parallelism      int               `input:"parallelism" default:"10" min:"1" max:"256" doc:"How many resources are worked on at a time."`
+	LockTimeout      time.Duration     `input:"lock-timeout" default:"2m" min:"0s" max:"6h" doc:"How long to wait for a state that somebody else has locked."`
+	Lockfile         string            `input:"lockfile" default:"readonly" enum:"readonly,update" doc:"Whether init may change .terraform.lock.hcl. A missing one is made either way."`
+	PlanFile         string            `input:"plan-file" doc:"File of the sealed plan: plan writes it, apply compares with it. Needs plan-key."`
+	PlanKey          string            `input:"plan-key" secret:"true" doc:"What seals the plan file: a KMS key (ARN or alias/NAME), or a passphrase of at least 16 characters."`
+	PlanDigest       string            `input:"plan-digest" doc:"The output plan-digest of the plan that was reviewed."`
+	Approve          string            `input:"approve" default:"reviewed" enum:"reviewed,auto" doc:"reviewed applies only the plan of plan-digest, plan-file or the merged pull request's comment. auto applies whatever the plan says, within the guards."`
+	Protect          []string          `input:"protect" default:"stateful" doc:"Resource types and addresses that must not be destroyed or replaced; a trailing * matches the rest. stateful stands for everything that holds data: databases, buckets, keys, logs and the like."`
+	AllowDestroy     []string          `input:"allow-destroy" doc:"Exact addresses that may be destroyed although they are protected, one per line."`
+	Confirm          string            `input:"confirm" doc:"For destroy: the name of the environment (where there is none, of the directory), typed out."`
+	Expose           []string          `input:"expose" doc:"Sensitive Terraform outputs to set all the same. They are masked, and refused below 8 characters."`
+	Comment          string            `input:"comment" default:"auto" enum:"auto,off" doc:"auto keeps one comment on the pull request, and one issue about drift, where there is a token."`
+	Token            string            `input:"token" secret:"true" doc:"GitHub token for the comment (pull-requests: write), for the issue about drift (issues: write) and for finding the reviewed plan of a merged pull request (pull-requests: read)."`
+	GitToken         string            `input:"git-token" secret:"true" doc:"Token for private modules that are fetched with git from this GitHub."`
+	SSHKey           string            `input:"ssh-key" secret:"true" doc:"Private key for modules that are fetched with git over SSH."`
+	RegistryTokens   map[string]string `input:"registry-tokens" secret:"true" doc:"Tokens of private module and provider registries, HOST=token lines."`
+}
+
+// Validate returns what is wrong with the inputs by themselves.
+func (in Inputs) Validate() []error {
+	problems := in.Inputs.Validate()
+	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if in.PlanFile != "" && in.PlanKey == "" {
+		wrong("plan-file: needs plan-key: a plan holds secrets and is only written sealed")
+	}
+	if in.PlanKey != "" && !isKMSKey(in.PlanKey) && len(in.PlanKey) < 16 {
+		wrong("plan-key: a passphrase has at least 16 characters, and this one has %d", len(in.PlanKey))
+	}
+	if in.PlanDigest != "" {
+		if _, err := terraform.ParseDigest(in.PlanDigest); err != nil {
+			wrong("plan-digest: %w", err)
+		}
+	}
+	if want := in.confirmation(); in.Mode == Destroy && in.Confirm != want {
+		wrong("confirm: %q: destroy takes everything down: type %q to confirm", in.Confirm, want)
+	}
+	for name := range in.Variables {
+		if strings.TrimSpace(name) == "" || strings.ContainsAny(name, " \t=\"") {
+			wrong("variables: %q is no name of a variable", name)
+		}
+	}
+	for host := range in.RegistryTokens {
+		if !strings.Contains(host, ".") {
+			wrong("registry-tokens: %q is no host name", host)
+		}
+	}
+	if in.Environment != "" && strings.ContainsAny(in.Environment, "/\\ ") {
+		wrong("environment: %q is no name of an environment", in.Environment)
+	}
+	return problems
+}
+
+var _ action.Validator = Inputs{}
+
+// confirmation is what destroy wants typed.
+func (in Inputs) confirmation() string {
+	if in.Environment != "" {
+		return in.Environment
+	}
+	if dir, err := filepath.Abs(in.Directory); err == nil {
+		return filepath.Base(dir)
+	}
+	return in.Directory
+}
+
+// Outputs are what is known at the end, also of a run that failed.
+type Outputs struct {
+	action.Outputs
+	Changes    bool            `output:"changes" doc:"Whether the plan changes anything."`
+	Add        int             `output:"add" doc:"Resources to add, replacements included."`
+	Change     int             `output:"change" doc:"Resources to change in place."`
+	Destroy    int             `output:"destroy" doc:"Resources to destroy, replacements included."`
+	Replace    int             `output:"replace" doc:"Resources to replace."`
+	PlanFile   string          `output:"plan-file" doc:"The sealed plan, where one was written."`
+	PlanDigest string          `output:"plan-digest" doc:"Identifies the plan: hand it to the job that applies."`
+	Drift      bool            `output:"drift" doc:"Whether what runs differs from the configuration (mode drift)."`
+	Values     json.RawMessage `output:"outputs" doc:"The Terraform outputs that are not sensitive, as one JSON object. Each is an output of its own name as well, unless that is one of these."`
+}
+
+// Run plans, applies, looks for drift or destroys.
+func Run(ctx context.Context, env *action.Env, in Inputs) (out Outputs, err error) {
+	s, err := open(ctx, env, in)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.initialise(ctx); err != nil {
+		return out, err
+	}
+	switch in.Mode {
+	case Plan:
+		return out, s.plan(ctx, &out)
+	case Drift:
+		return out, s.drift(ctx, &out)
+	default:
+		return out, s.apply(ctx, &out)
+	}
+}

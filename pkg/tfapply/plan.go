@@ -1,0 +1,148 @@
+package tfapply
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/report"
+	"github.com/org/connect2/v2/pkg/terraform"
+)
+
+// planned is a plan that was made and read.
+type planned struct {
+	file    string
+	changes bool // as Terraform says
+	plan    *terraform.Plan
+	review  terraform.Review
+	digest  terraform.Digest
+}
+
+// makePlan plans, tells the review, and fills the outputs that a plan has. Without lock it needs no right to write.
+func (s *session) makePlan(ctx context.Context, out *Outputs, lock bool) (*planned, error) {
+	p := &planned{file: filepath.Join(s.work, "plan")}
+	end := s.env.Log.Group("terraform plan")
+	var err error
+	p.changes, err = s.runner.Plan(ctx, terraform.PlanOptions{
+		Out: p.file, VarFiles: s.varFiles, Targets: s.in.Targets, Replace: s.in.Replace, Destroy: s.in.Mode == Destroy,
+		Lock: lock, LockTimeout: s.in.LockTimeout, Parallelism: s.in.Parallelism,
+	})
+	end()
+	if err != nil {
+		return nil, s.explain(ctx, "terraform plan failed", err)
+	}
+	if p.plan, err = s.runner.ShowPlan(ctx, p.file); err != nil {
+		return nil, s.explain(ctx, "The plan cannot be read", err)
+	}
+	p.review = terraform.NewReview(p.plan)
+	p.digest = p.plan.Digest(s.binding)
+	t := p.review.Totals
+	out.Changes, out.Add, out.Change, out.Destroy, out.Replace = p.changes, t.Add, t.Change, t.Destroy, t.Replace
+	out.PlanDigest = p.digest.String()
+	s.tellReview(p)
+	return p, nil
+}
+
+func (s *session) tellReview(p *planned) {
+	end := s.env.Log.Group("Plan: " + p.review.Totals.String())
+	for _, line := range p.review.Text() {
+		s.env.Log.Eventf("%s", line)
+	}
+	end()
+	for _, c := range p.review.Resources {
+		end := s.env.Log.Group(string(c.Action) + " " + c.Address)
+		s.env.Log.Eventf("%s", strings.Join(c.Lines(), "\n"))
+		end()
+	}
+}
+
+// title names the plan in summaries and comments.
+func (s *session) title(what string) string {
+	name := s.in.Environment
+	if name == "" {
+		name = s.place()
+	}
+	return what + " of " + name
+}
+
+// place is the directory as people write it: from the root of the repository.
+func (s *session) place() string {
+	if relative, err := filepath.Rel(s.root, s.dir); err == nil && relative != "." && !strings.HasPrefix(relative, "..") {
+		return filepath.ToSlash(relative)
+	}
+	return filepath.Base(s.dir)
+}
+
+// guard refuses a plan that destroys what is protected, with every address named.
+func (s *session) guard(p *planned) error {
+	violations, idle := terraform.Guard{Protect: s.in.Protect, Allow: s.in.AllowDestroy}.Check(p.plan)
+	if len(idle) > 0 {
+		s.env.Log.Warnf("allow-destroy is not needed", "the plan destroys nothing at %s: take it out again, so that it permits nothing later", strings.Join(idle, ", "))
+	}
+	if len(violations) == 0 {
+		return nil
+	}
+	var lines, addresses []string
+	for _, v := range violations {
+		verb := "destroyed"
+		if v.Action.Replaces() {
+			verb = "replaced"
+		}
+		by := v.Protected
+		lines = append(lines, fmt.Sprintf("%s would be %s (protected: %s)", v.Address, verb, by))
+		addresses = append(addresses, v.Address)
+	}
+	return &action.Error{
+		Outcome: action.Invalid, Title: fmt.Sprintf("The plan destroys %d protected resources", len(violations)),
+		Advice: "Nothing was changed. If it is meant, name these exact addresses in allow-destroy: " + strings.Join(addresses, ", "),
+		Err:    fmt.Errorf("%s", strings.Join(lines, "\n")),
+	}
+}
+
+// plan is the mode plan.
+func (s *session) plan(ctx context.Context, out *Outputs) error {
+	p, err := s.makePlan(ctx, out, false)
+	if err != nil {
+		return err
+	}
+	s.env.Log.Summary(p.review.Markdown(s.title("Plan"), 500<<10) + s.digestLine(p))
+	if s.in.PlanFile != "" {
+		if err := s.seal(ctx, p); err != nil {
+			return err
+		}
+		out.PlanFile = s.in.PlanFile
+	}
+	s.comment(ctx, p)
+	if err := s.guard(p); err != nil {
+		return err
+	}
+	if !p.review.Changes() {
+		out.Outcome = action.NoChange
+	}
+	return nil
+}
+
+func (s *session) digestLine(p *planned) string {
+	return report.Details("Digest of this plan", report.Fence("", p.digest.String()))
+}
+
+// drift is the mode drift: the configuration stands, and whatever a plan would change is drift.
+func (s *session) drift(ctx context.Context, out *Outputs) error {
+	p, err := s.makePlan(ctx, out, false)
+	if err != nil {
+		return err
+	}
+	out.Drift = p.changes
+	s.env.Log.Summary(p.review.Markdown(s.title("Drift"), 500<<10))
+	if err := s.reportDrift(ctx, p); err != nil {
+		s.env.Log.Warnf("The report about drift is not up to date", "%v", err)
+	}
+	if !p.changes {
+		out.Outcome = action.NoChange
+		return nil
+	}
+	s.env.Log.Warnf("Drift", "%s: what runs is not what the configuration says: %s", s.place(), p.review.Totals)
+	return nil
+}
