@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -162,6 +161,20 @@ func (f *follower) readOwn(ctx context.Context) (*ServiceDeployment, error) {
 	return describeOwn(ctx, f.client, f.target.ServiceDeployment)
 }
 
+// tellPauses says how to let a deployment go on that waits for somebody, once for each hook.
+func (f *follower) tellPauses(own *ServiceDeployment) {
+	if own == nil {
+		return
+	}
+	for _, hook := range own.Paused {
+		if !slices.Contains(f.paused, hook) {
+			f.paused = append(f.paused, hook)
+			f.tell(KindWarning, fmt.Sprintf("the deployment waits at stage %s for somebody to let it go on: "+
+				"`aws ecs continue-service-deployment --service-deployment-arn %s --hook-id %s`", own.Stage, f.target.ServiceDeployment, hook))
+		}
+	}
+}
+
 // take judges a snapshot and tells what is new in it.
 func (f *follower) take(s Snapshot) Verdict {
 	f.contact, f.throttled = time.Now(), 0
@@ -178,11 +191,7 @@ func (f *follower) take(s Snapshot) Verdict {
 		f.openStep(verdict.State)
 		f.notify(Event{Kind: KindState, At: s.At, Text: stateText(f.target, f.result.Verdict.State, verdict), State: verdict.State})
 	}
-	if own := s.Own; own != nil && len(own.Paused) > 0 && !slices.Equal(own.Paused, f.paused) {
-		f.tell(KindWarning, fmt.Sprintf("the deployment waits at stage %s for somebody to continue it (ecs:ContinueServiceDeployment, hook %s)",
-			own.Stage, strings.Join(own.Paused, ", ")))
-		f.paused = own.Paused
-	}
+	f.tellPauses(s.Own)
 	since := f.target.Created
 	if since.IsZero() {
 		since = f.result.Started

@@ -66,6 +66,7 @@ type ServiceScenario struct {
 	Subnets          []string        `yaml:"subnets"`          // two made-up ones
 	SecurityGroups   []string        `yaml:"securityGroups"`   // a made-up one
 	CapacityProvider string          `yaml:"capacityProvider"` // FARGATE or FARGATE_SPOT in place of the launch type FARGATE
+	Deployment       map[string]any  `yaml:"deployment"`       // members of deploymentConfiguration, as AWS names them, in force after the releases
 }
 
 // RepositoryScenario sets up the registry.
@@ -220,12 +221,28 @@ func (s *Scenario) check() error {
 		}
 	}
 	problem(s.Account != "" && len(s.Account) != 12, "account: %q does not have 12 digits", s.Account)
+	if _, err := s.Service.deployment(); err != nil {
+		problems = append(problems, fmt.Errorf("service.deployment: %w", err))
+	}
 	problem(s.Speed < 0, "speed: %v is negative", s.Speed)
 	problem(s.Scaling != nil && (s.Scaling.Min < 0 || s.Scaling.Max < s.Scaling.Min), "scaling: min and max must be 0 <= min <= max")
 	for name, u := range s.Users {
 		problem(u.AccessKey == "", "users: %s has no accessKey", name)
 	}
 	return errors.Join(problems...)
+}
+
+// deployment returns the members of deploymentConfiguration as JSON.
+func (v ServiceScenario) deployment() (map[string]json.RawMessage, error) {
+	out := map[string]json.RawMessage{}
+	for name, value := range v.Deployment {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		out[name] = text
+	}
+	return out, nil
 }
 
 // filled returns the scenario with the defaults in place of what is left out.

@@ -29,13 +29,13 @@ func (s *Sandbox) beginning() time.Time {
 func (s *Sandbox) populate() error {
 	at := s.beginning()
 	s.addIdentities(at)
-	group := s.addLoadBalancer(at)
+	balancers := s.addLoadBalancer(at)
 	s.logs.CreateGroup(s.scenario.Service.LogGroup, at)
 	s.addSecrets(at)
 	if err := s.addRepository(at); err != nil {
 		return err
 	}
-	return s.release(group)
+	return s.release(balancers)
 }
 
 // role names, made like the others of project and environment.
@@ -85,18 +85,34 @@ func (s *Sandbox) addIdentities(at time.Time) {
 	}
 }
 
-// addLoadBalancer returns the ARN of the service's target group.
-func (s *Sandbox) addLoadBalancer(at time.Time) string {
+// addLoadBalancer returns the service's loadBalancers. Where the scenario says how the service is deployed, there is a second
+// target group, which blue/green, linear and canary deployments need.
+func (s *Sandbox) addLoadBalancer(at time.Time) []object {
 	v := s.scenario.Service
 	delay := time.Duration(v.DeregisterAfter)
-	group := s.balancing.AddTargetGroup(elbv2.TargetGroup{
-		Name: v.TargetGroup, VPC: vpc, Path: "/health", Port: v.Port, Interval: time.Duration(v.HealthInterval), DeregistrationDelay: &delay,
-	})
-	s.balancing.AddLoadBalancer(elbv2.LoadBalancer{
-		Name: v.LoadBalancer, VPC: vpc, Subnets: v.Subnets, SecurityGroups: v.SecurityGroups, CreatedAt: at,
-		Listeners: []*elbv2.Listener{{Port: 80, Protocol: "HTTP", Default: []elbv2.Weighted{{TargetGroup: group.ARN, Weight: 1}}}},
-	})
-	return group.ARN
+	add := func(name string) string {
+		return s.balancing.AddTargetGroup(elbv2.TargetGroup{
+			Name: name, VPC: vpc, Path: "/health", Port: v.Port, Interval: time.Duration(v.HealthInterval), DeregistrationDelay: &delay,
+		}).ARN
+	}
+	group := add(v.TargetGroup)
+	listener := &elbv2.Listener{Port: 80, Protocol: "HTTP", Default: []elbv2.Weighted{{TargetGroup: group, Weight: 1}}}
+	balancer := elbv2.LoadBalancer{
+		Name: v.LoadBalancer, VPC: vpc, Subnets: v.Subnets, SecurityGroups: v.SecurityGroups, CreatedAt: at, Listeners: []*elbv2.Listener{listener},
+	}
+	ours := object{"targetGroupArn": group, "containerName": v.Container, "containerPort": v.Port}
+	if v.Deployment == nil {
+		s.balancing.AddLoadBalancer(balancer)
+		return []object{ours}
+	}
+	alternate := add(v.TargetGroup + "-2")
+	rule := &elbv2.Rule{Priority: 1, Paths: []string{"/*"}, Forward: []elbv2.Weighted{{TargetGroup: group, Weight: 1}, {TargetGroup: alternate}}}
+	listener.Rules = []*elbv2.Rule{rule}
+	s.balancing.AddLoadBalancer(balancer)
+	ours["advancedConfiguration"] = object{
+		"alternateTargetGroupArn": alternate, "productionListenerRule": rule.ARN, "roleArn": s.roleARN("infrastructure"),
+	}
+	return []object{ours}
 }
 
 func (s *Sandbox) addSecrets(at time.Time) {
@@ -149,7 +165,7 @@ func (s *Sandbox) addRepository(at time.Time) error {
 }
 
 // release makes the cluster and the service and deploys one release after another, each with the time that it needs.
-func (s *Sandbox) release(group string) error {
+func (s *Sandbox) release(balancers []object) error {
 	v := s.scenario.Service
 	cluster := s.engine.CreateCluster(v.Cluster)
 	cluster.CapacityProviders = []string{"FARGATE", "FARGATE_SPOT"}
@@ -169,7 +185,7 @@ func (s *Sandbox) release(group string) error {
 			return err
 		}
 		if i == 0 {
-			_, err = s.engine.CreateService(cluster, v.Name, s.firstDeployment(arn, group), by)
+			_, err = s.engine.CreateService(cluster, v.Name, s.firstDeployment(arn, balancers), by)
 		} else {
 			err = s.engine.UpdateService(cluster.Service(v.Name), engine.ServiceChange{TaskDefinition: arn})
 		}
@@ -177,6 +193,13 @@ func (s *Sandbox) release(group string) error {
 			return err
 		}
 		s.engine.Advance(s.engine.Now().Add(releaseTime))
+	}
+	if members, err := v.deployment(); err != nil {
+		return err
+	} else if found := cluster.Service(v.Name); found != nil && len(members) > 0 { // not before: a pause hook would hold up the past
+		if err := s.engine.UpdateService(found, engine.ServiceChange{DeploymentConfiguration: members}); err != nil {
+			return fmt.Errorf("service.deployment: %w", err)
+		}
 	}
 	s.engine.Advance(s.clock.Now())
 	if s.scenario.Scaling != nil && len(v.Releases) > 0 {
@@ -226,7 +249,7 @@ func (s *Sandbox) taskDefinition(family, image string) object {
 	}
 }
 
-func (s *Sandbox) firstDeployment(definition, group string) engine.ServiceChange {
+func (s *Sandbox) firstDeployment(definition string, balancers []object) engine.ServiceChange {
 	v := s.scenario.Service
 	change := engine.ServiceChange{
 		TaskDefinition: definition, DesiredCount: v.DesiredCount, LaunchType: "FARGATE",
@@ -239,7 +262,7 @@ func (s *Sandbox) firstDeployment(definition, group string) engine.ServiceChange
 		NetworkConfiguration: encode(object{"awsvpcConfiguration": object{
 			"subnets": v.Subnets, "securityGroups": v.SecurityGroups, "assignPublicIp": "DISABLED",
 		}}),
-		LoadBalancers: encode([]object{{"targetGroupArn": group, "containerName": v.Container, "containerPort": v.Port}}),
+		LoadBalancers: encode(balancers),
 	}
 	if v.CapacityProvider != "" {
 		change.LaunchType = ""
