@@ -43,3 +43,4 @@ github = {
   ]
 }
 
+promotion = { from_environments = ["staging"] }

@@ -34,3 +34,5 @@ github = {
   ]
 }
 
+# What staging has tried is promoted to prod, by digest.
+promotion = { to_environments = ["prod"] }

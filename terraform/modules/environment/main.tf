@@ -22,6 +22,16 @@ locals {
     permissions_boundary = one(module.github_oidc[*].permissions_boundary)
   }
 
+  # What others may pull, and what this environment may pull from others.
+  promotion_roles = concat(var.promotion.to_role_arns, [
+    for environment in var.promotion.to_environments :
+    "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.project}-github/${environment}/${var.project}-${environment}-github-deploy"
+  ])
+  promotion_sources = concat(var.promotion.from_repository_arns, [
+    for environment in var.promotion.from_environments :
+    "arn:${data.aws_partition.current.partition}:ecr:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:repository/${var.project}-${environment}"
+  ])
+
   # A deleted secret keeps its name for as long as it can be had back, which would stop an environment from being made anew.
   secret_recovery_days = var.deletion_protection ? 30 : 0
 }
@@ -44,7 +54,7 @@ module "ecr" {
 
   name           = local.name
   kms_key_arn    = aws_kms_key.this.arn
-  pull_role_arns = var.promotion.to_role_arns
+  pull_role_arns = local.promotion_roles
   force_delete   = !var.deletion_protection
 }
 
@@ -293,7 +303,7 @@ module "github_oidc" {
     log_group          = "/ecs/${local.name}"
     load_balancer_name = local.alb_name
     task_role_path     = "/${var.project}/${var.environment}/"
-    promotion_sources  = var.promotion.from_repository_arns
+    promotion_sources  = local.promotion_sources
   }
 }
 

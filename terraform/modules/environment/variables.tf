@@ -217,9 +217,11 @@ variable "alert_subscriptions" {
 }
 
 variable "promotion" {
-  description = "Roles of other environments that may pull this environment's images, and repositories that this environment's releases come from, all as ARNs."
+  description = "Environments whose releases may pull this environment's images, and those that this environment's releases come from: by name in this account, by ARN of the deploy role or the repository in others."
   type = object({
+    to_environments      = optional(list(string), [])
     to_role_arns         = optional(list(string), [])
+    from_environments    = optional(list(string), [])
     from_repository_arns = optional(list(string), [])
   })
   default = {}

@@ -88,6 +88,24 @@ run "zone_rotation_bastion_and_strategy_are_choices" {
   }
 }
 
+run "promotion_is_between_deploy_roles_and_repositories_of_one_account" {
+  command = plan
+
+  variables {
+    promotion = { to_environments = ["prod"], from_environments = ["staging"] }
+  }
+
+  assert {
+    condition     = jsonencode(local.promotion_roles) == jsonencode(["arn:aws:iam::123456789012:role/connect2-api-github/prod/connect2-api-prod-github-deploy"])
+    error_message = "prod's deploy role may pull, by the name that the module github-oidc gives it"
+  }
+
+  assert {
+    condition     = jsonencode(local.promotion_sources) == jsonencode(["arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-staging"])
+    error_message = "releases come from staging's repository"
+  }
+}
+
 run "security_controls" {
   command = plan
 
