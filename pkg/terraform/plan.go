@@ -83,6 +83,10 @@ const (
 
 // ReadPlan reads the JSON of `terraform show -json PLANFILE`. The reader holds secrets; what is returned does not.
 func ReadPlan(r io.ReadSeeker) (*Plan, error) {
+	_, err := r.Seek(0, io.SeekStart)
+	if err != nil {
+		return nil, fmt.Errorf("reading the plan: %w", err)
+	}
 	sections, err := sectionsOf(r)
 	if err != nil {
 		return nil, fmt.Errorf("reading the plan: %w", err)
