@@ -65,6 +65,7 @@ var layers = map[string]layer{
 	"internal/tfdocs":   entry,
 	"internal/archtest": support,
 	"internal/deps":     support,
+	"internal/iamtest":  support,
 
 	"internal/workflowtest": support,
 }

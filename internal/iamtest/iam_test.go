@@ -1,0 +1,175 @@
+package iamtest
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/release"
+)
+
+var update = flag.Bool("update", false, "write docs/iam from the runs")
+
+const folder = "../../docs/iam"
+
+// TestPolicies plays each action's runs and holds its policy to them: it says what they asked for, it is enough, each of its
+// required permissions is required, and each optional one optional.
+func TestPolicies(t *testing.T) {
+	for _, p := range all() {
+		t.Run(p.of.Meta.Name, func(t *testing.T) {
+			t.Parallel()
+			p.test(t)
+		})
+	}
+}
+
+func (p permissions) test(t *testing.T) {
+	stories, seen := p.stories(), observed{}
+	for _, st := range stories {
+		r := st.play(t, "")
+		if r.outcome != st.want || len(r.warnings) > 0 && r.outcome == action.Succeeded {
+			t.Fatalf("%s: %s, want %s; error %v, warnings %q", st.name, r.outcome, st.want, r.err, r.warnings)
+		}
+		seen.add(st, r)
+	}
+	policy, problems := document(p.statements, seen)
+	for _, problem := range problems {
+		t.Error(problem)
+	}
+	if t.Failed() {
+		t.FailNow()
+	}
+	upToDate(t, p.of.Meta.Name+".json", policy)
+	if strings.Contains(policy, "quartz") || strings.Contains(policy, account) || strings.Contains(policy, region) {
+		t.Errorf("a name has no placeholder:\n%s", policy)
+	}
+
+	t.Run("enough", func(t *testing.T) {
+		for _, st := range stories {
+			p.enough(t, st, policy)
+		}
+	})
+	for _, st := range p.statements {
+		for _, g := range st.actions {
+			t.Run(st.sid+"/"+g.action, func(t *testing.T) {
+				less, _ := document(without(p.statements, st.sid, g), seen)
+				if st.optional() {
+					p.dispensable(t, st, g, less, seen.users(stories, g))
+				} else {
+					p.indispensable(t, g, less, seen.users(stories, g))
+				}
+			})
+		}
+	}
+}
+
+// upToDate compares a file of docs/iam with what it should be, or writes it.
+func upToDate(t *testing.T, name, want string) {
+	t.Helper()
+	path := filepath.Join(folder, name)
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("docs/iam/%s is not what `go generate ./...` writes (-want +got):\n%s", name, diff)
+	}
+}
+
+// enough plays a story under the policy: it ends as without one, and nothing is denied.
+func (p permissions) enough(t *testing.T, st story, policy string) {
+	t.Helper()
+	r := st.play(t, st.fill(policy))
+	if r.outcome != st.want {
+		t.Errorf("%s: %s under the policy, want %s: %v", st.name, r.outcome, st.want, r.err)
+	}
+	for _, warning := range r.warnings {
+		if strings.Contains(warning, "ermission") {
+			t.Errorf("%s: warned: %s", st.name, warning)
+		}
+	}
+	for _, a := range r.allowed() {
+		if !a.Allowed && !isLeftOut(need{action: a.Action, resource: a.Resource}) {
+			t.Errorf("%s: the policy denies %s on %s", st.name, a.Action, a.Resource)
+		}
+	}
+}
+
+// indispensable plays the stories that use a permission without it. One of them fails for it, with an error that names it and
+// the outcome that tells what was changed; those before it do not need it, and end as ever.
+func (p permissions) indispensable(t *testing.T, g grant, policy string, users []story) {
+	t.Helper()
+	for _, st := range users {
+		r := st.play(t, st.fill(policy))
+		named := r.err != nil && strings.Contains(r.err.Error(), g.action)
+		if !named {
+			if r.outcome != st.want {
+				t.Errorf("%s: %s, and the error does not name %s: %v", st.name, r.outcome, g.action, r.err)
+			}
+			continue
+		}
+		if want := refusals(g, r.changed()); !slices.Contains(want, r.outcome) {
+			t.Errorf("%s without %s: %s after %v, want %s: %v", st.name, g.action, r.outcome, r.changed(), want, r.err)
+		}
+		return
+	}
+	t.Errorf("no run fails without %s", g.action)
+}
+
+// refusals returns the outcomes that may be told when this is denied after these changes: invalid says that nothing was
+// changed, and unknown that a task was started which can be neither watched nor stopped.
+func refusals(g grant, changed []string) []action.Outcome {
+	watch := g.action == "ecs:DescribeTasks" || g.action == "ecs:StopTask"
+	switch {
+	case watch && slices.Contains(changed, "ecs:RunTask"):
+		return []action.Outcome{action.Unknown}
+	case len(changed) > 0:
+		return []action.Outcome{action.Failed}
+	case isChange(g.action):
+		return []action.Outcome{action.Invalid, action.Failed}
+	default:
+		return []action.Outcome{action.Invalid}
+	}
+}
+
+// isChange says whether the action changes something: its denial may come after the checks.
+func isChange(name string) bool {
+	_, verb, _ := strings.Cut(name, ":")
+	return !slices.ContainsFunc([]string{"Describe", "List", "Get", "Batch"}, func(prefix string) bool { return strings.HasPrefix(verb, prefix) })
+}
+
+// dispensable plays the first stories that use an optional permission without it. They end as ever, with one warning.
+func (p permissions) dispensable(t *testing.T, statement statement, g grant, policy string, users []story) {
+	t.Helper()
+	most := 2
+	if p.of == release.Action { // its parts are tried on their own
+		most = 1
+	}
+	for _, st := range users[:min(most, len(users))] {
+		r := st.play(t, st.fill(policy))
+		if r.outcome != st.want {
+			t.Errorf("%s: %s without %s, want %s: %v", st.name, r.outcome, g.action, st.want, r.err)
+		}
+		warned := 0
+		for _, warning := range r.warnings {
+			if strings.Contains(warning, g.action) {
+				warned++
+			}
+		}
+		if warned != 1 && !statement.quiet {
+			t.Errorf("%s without %s: %d warnings name it, want 1: %q", st.name, g.action, warned, r.warnings)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package iamtest
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/ecrpush"
+	"github.com/org/connect2/v2/pkg/ecsdeploy"
+	"github.com/org/connect2/v2/pkg/ecsrollback"
+	"github.com/org/connect2/v2/pkg/migrate"
+	"github.com/org/connect2/v2/pkg/release"
+)
+
+// statement says what some permissions are for. Their resources and conditions are those that the runs asked for.
+type statement struct {
+	sid     string // Optional…: a denial costs a warning and nothing more
+	why     string // what they are for; of optional ones, what is missing without
+	only    string // the input that needs them, if not every run does
+	actions []grant
+	quiet   bool // without it one message is shorter, which is worth no warning
+}
+
+// grant is an IAM action; on narrows it to the resources whose ARN holds this text.
+type grant struct{ action, on string }
+
+func (st statement) optional() bool { return strings.HasPrefix(st.sid, "Optional") }
+
+// holds says whether the statement is about this action on this resource.
+func (st statement) holds(action, resource string) bool {
+	return slices.ContainsFunc(st.actions, func(g grant) bool { return g.action == action && strings.Contains(resource, g.on) })
+}
+
+func grants(actions ...string) (all []grant) {
+	for _, name := range actions {
+		name, on, _ := strings.Cut(name, " ")
+		all = append(all, grant{name, on})
+	}
+	return all
+}
+
+// permissions is what an action may need, and the runs that show it.
+type permissions struct {
+	of         *action.Action
+	stories    func() []story
+	statements []statement
+}
+
+func all() []permissions {
+	push, migration, deployment := pushStatements(), migrateStatements(), deployStatements()
+	return []permissions{
+		{ecrpush.Action, pushStories, push},
+		{migrate.Action, migrateStories, migration},
+		{ecsdeploy.Action, deployStories, deployment},
+		{ecsrollback.Action, rollbackStories, rollbackStatements()},
+		{release.Action, releaseStories, merged(push, migration, deployment)},
+	}
+}
+
+func pushStatements() []statement {
+	return []statement{
+		{sid: "Login", why: "the registry's token", actions: grants("ecr:GetAuthorizationToken")},
+		{sid: "Push", why: "look at the repository and its tags, send what it lacks, move the tags", actions: grants(
+			"ecr:DescribeRepositories /{repository}", "ecr:BatchGetImage /{repository}", "ecr:BatchCheckLayerAvailability", "ecr:InitiateLayerUpload",
+			"ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage")},
+		{sid: "ReadLayers", why: "read what images that are there are made of, so that no layer is sent twice", only: "`source: tag:…`; a warning otherwise",
+			actions: grants("ecr:GetDownloadUrlForLayer /{repository}")},
+		{sid: "CreateRepository", why: "create the repository", only: "`create-repository: true`", actions: grants("ecr:CreateRepository")},
+		{sid: "SourceRepository", why: "read the image that is pushed from another repository", only: "`source: ecr:…`", actions: grants(
+			"ecr:DescribeRepositories /{source-repository}", "ecr:BatchGetImage /{source-repository}", "ecr:GetDownloadUrlForLayer /{source-repository}")},
+		{sid: "OptionalReuse", why: "layers of earlier images are compressed and sent again", actions: grants("ecr:DescribeImages")},
+	}
+}
+
+func migrateStatements() []statement {
+	return []statement{
+		{sid: "Service", why: "read the service whose settings the task gets", actions: grants("ecs:DescribeServices")},
+		{sid: "TaskDefinitions", why: "read the template, register what is run", actions: grants("ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition")},
+		{sid: "PassRoles", why: "give the task its roles", actions: grants("iam:PassRole")},
+		{sid: "ReadImage", why: "pin the image to its digest", actions: grants("ecr:BatchGetImage")},
+		{sid: "RunTask", why: "run the migration", actions: grants("ecs:RunTask")},
+		{sid: "WatchTask", why: "follow the task; stop it on cancel and on timeout", actions: grants("ecs:DescribeTasks", "ecs:StopTask")},
+		{sid: "OptionalListTasks", why: "another migration that is running is not noticed", actions: grants("ecs:ListTasks")},
+		{sid: "OptionalLogs", why: "the task's log is not shown", actions: grants("logs:GetLogEvents")},
+		tagRevisions, suggestions,
+	}
+}
+
+func deployStatements() []statement {
+	return append([]statement{
+		{sid: "Service", why: "read and update the service", actions: grants("ecs:DescribeServices", "ecs:UpdateService")},
+		{sid: "TaskDefinitions", why: "read the template, register what is deployed", actions: grants("ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition")},
+		{sid: "PassRoles", why: "give the tasks their roles", actions: grants("iam:PassRole")},
+		{sid: "OptionalPinImage", why: "the image is deployed by its tag, not by its digest", actions: grants("ecr:BatchGetImage")},
+		{sid: "OptionalLiveTag", why: "the image that is live gets no tag for lifecycle rules to keep", actions: grants("ecr:PutImage")},
+		{sid: "OptionalDeregister", why: "a revision that failed stays registered", actions: grants("ecs:DeregisterTaskDefinition")},
+		{sid: "OptionalFollow", why: "the deployment is followed by the service's own list of deployments alone", actions: grants("ecs:ListServiceDeployments",
+			"ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions")},
+		{sid: "OptionalStop", why: "a deployment is taken back by an update, not by stopping it", actions: grants("ecs:StopServiceDeployment")},
+		tagRevisions, suggestions,
+	}, diagnosis...)
+}
+
+func rollbackStatements() []statement {
+	return append([]statement{
+		{sid: "Service", why: "read and update the service", actions: grants("ecs:DescribeServices", "ecs:UpdateService")},
+		{sid: "TaskDefinitions", why: "read the revision that is gone back to; register it again where it was deregistered", actions: grants(
+			"ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition")},
+		{sid: "PassRoles", why: "give the tasks their roles", actions: grants("iam:PassRole")},
+		{sid: "History", why: "find the version before", only: "`to: previous`; a warning otherwise", actions: grants("ecs:ListServiceDeployments",
+			"ecs:DescribeServiceRevisions")},
+		{sid: "OptionalCheckImage", why: "it is not checked whether the image is still there", actions: grants("ecr:BatchGetImage")},
+		{sid: "OptionalReason", why: "the service's tags do not say why and by whom it was rolled back", actions: grants("ecs:TagResource :service/")},
+		{sid: "OptionalFollow", why: "the deployment is followed by the service's own list of deployments alone", actions: grants("ecs:DescribeServiceDeployments")},
+		{sid: "OptionalStop", why: "a deployment is taken back by an update, not by stopping it", actions: grants("ecs:StopServiceDeployment")},
+		tagRevisions,
+	}, diagnosis...)
+}
+
+var (
+	tagRevisions = statement{sid: "OptionalTagRevisions", why: "revisions do not say where they come from", actions: grants("ecs:TagResource :task-definition/")}
+	suggestions  = statement{sid: "OptionalSuggestions", why: "the message on a tag that is not there names no similar ones", actions: grants("ecr:ListImages"), quiet: true}
+
+	diagnosis = []statement{
+		{sid: "OptionalDiagnosisList", why: "tasks that fail are not noticed before the service tells", actions: grants("ecs:ListTasks")},
+		{sid: "OptionalDiagnosisTasks", why: "a failure is explained without the tasks' exit codes and reasons", actions: grants("ecs:DescribeTasks")},
+		{sid: "OptionalDiagnosisLogs", why: "a failure is explained without the containers' last lines", actions: grants("logs:GetLogEvents")},
+		{sid: "OptionalDiagnosisTargets", why: "a failure is explained without the load balancer's view of the tasks", actions: grants(
+			"elasticloadbalancing:DescribeTargetHealth")},
+	}
+)
+
+// leftOut are permissions that are asked for and not given, on purpose: this one would show every repository of the account,
+// for a hint at the repository that was meant where a name is misspelt.
+var leftOut = grants("ecr:DescribeRepositories :repository/*")
+
+// merged joins the statements of the parts of a release. What one part requires is required, whatever the others say.
+func merged(parts ...[]statement) (joined []statement) {
+	for _, wantOptional := range []bool{false, true} {
+		for _, st := range slices.Concat(parts...) {
+			if st.optional() != wantOptional {
+				continue
+			}
+			st.actions = slices.DeleteFunc(slices.Clone(st.actions), func(g grant) bool { return given(joined, g) })
+			i := slices.IndexFunc(joined, func(other statement) bool { return other.sid == st.sid })
+			switch {
+			case len(st.actions) == 0:
+			case i < 0:
+				joined = append(joined, st)
+			default:
+				joined[i].actions, joined[i].why = append(joined[i].actions, st.actions...), st.why
+			}
+		}
+	}
+	return joined
+}
+
+// given says whether the statements hold the grant already: the same action on the same resources, or on all.
+func given(statements []statement, g grant) bool {
+	for _, st := range statements {
+		for _, other := range st.actions {
+			same := other.on == g.on || g.on == "" && other.on == "/{repository}"
+			if other.action == g.action && same {
+				return true
+			}
+		}
+	}
+	return false
+}
