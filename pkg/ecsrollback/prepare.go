@@ -33,6 +33,7 @@ type Rollback struct {
 	service     types.Service
 	before      rollout.Snapshot
 	deployments []history.Deployment // newest first; empty where they cannot be read
+	unread      error                // why they cannot be read
 	rejected    []history.Rejected   // what was looked at and not chosen
 
 	plan     plan
@@ -78,6 +79,7 @@ func (r *Rollback) prepare(ctx context.Context) error {
 	if err != nil && !awsconn.IsUnsupported(err) && !awsconn.Optional(r.env.Log, "The history of deployments", err) {
 		return err
 	}
+	r.unread = err
 	if r.in.To == previous {
 		return r.decidePrevious(ctx)
 	}
@@ -142,11 +144,15 @@ func (r *Rollback) refused(choice history.Choice) error {
 	for _, rejected := range choice.Rejected {
 		text += fmt.Sprintf(" %s: %s.", rejected.Deployment.Name(), rejected.Why)
 	}
+	err := fmt.Errorf("rolling back service %s to the previous version: %s", r.in.Service, text)
+	if r.unread != nil { // then it is not that there are no deployments
+		err = fmt.Errorf("rolling back service %s to the previous version, which its history would tell: %w", r.in.Service, awsconn.Explain(r.unread))
+	}
 	return &action.Error{
 		Outcome: action.Invalid,
 		Title:   "Nothing was changed: it is not clear what to go back to",
 		Advice:  advice,
-		Err:     fmt.Errorf("rolling back service %s to the previous version: %s", r.in.Service, text),
+		Err:     err,
 	}
 }
 

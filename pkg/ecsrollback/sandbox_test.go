@@ -302,6 +302,9 @@ func TestWithoutHistory(t *testing.T) {
 		if len(s.mutations()) != 0 {
 			t.Errorf("changed by %v", s.mutations())
 		}
+		if !strings.Contains(err.Error(), "ecs:ListServiceDeployments") || strings.Contains(err.Error(), "lists no deployment") {
+			t.Errorf("the error does not tell that the history was denied: %v", err)
+		}
 		out, err = s.rollback(inputs("2"))
 		wantOutcome(t, out, err, action.Succeeded)
 		s.wantAt("2")

@@ -24,6 +24,7 @@ func (p *Plan) Execute(ctx context.Context, env *action.Env) (Outputs, error) {
 	if p.image.Digest == "" {
 		return Outputs{}, action.Failf(action.Defect, "the migration of %s was started without an image", p.service)
 	}
+	before := p.existing
 	revision, err := p.register(ctx, env)
 	if err != nil {
 		return out, err
@@ -40,6 +41,9 @@ func (p *Plan) Execute(ctx context.Context, env *action.Env) (Outputs, error) {
 	}, t.sink())
 	t.close()
 	out.ExitCode, out.TaskARN, out.Cause = result.ExitCode, result.TaskARN, result.Cause.Code
+	if awsconn.IsDenied(err) && action.OutcomeOf(err) == action.Invalid && revision != before {
+		err = action.Failf(action.Failed, "%s was registered and not run: %w", revision.Name(), err)
+	}
 	err = p.judge(result, err)
 	p.summarise(env, out, result, err, t)
 	return out, err

@@ -395,3 +395,27 @@ func TestPrepareWithoutImage(t *testing.T) {
 		}
 	})
 }
+
+// TestRunDenied holds that a revision which was registered, and may not be run, is no run that changed nothing.
+func TestRunDenied(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before func(*testing.T, *sandbox.Sandbox, *action.Env, migrate.Inputs)
+		want   action.Outcome
+	}{
+		"new revision": {nil, action.Failed},
+		"revision that was there": {func(t *testing.T, _ *sandbox.Sandbox, env *action.Env, in migrate.Inputs) {
+			if _, err := migrate.Run(t.Context(), env, in); err != nil {
+				t.Fatal(err)
+			}
+		}, action.Invalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story{run: runs(5*time.Second, 0), before: tt.before, faults: []sandbox.Fault{{Action: "ecs:RunTask", Answer: sandbox.Deny}}}.play(t, func(t *testing.T, r told) {
+				r.wantOutcome(t, tt.want)
+				if !strings.Contains(errorText(r.err), "ecs:RunTask") {
+					t.Errorf("the permission is not named: %v", r.err)
+				}
+			})
+		})
+	}
+}

@@ -141,6 +141,7 @@ func (r *Release) migrate(ctx context.Context, out *Outputs) error {
 		return nil
 	}
 	migrated, err := r.migration.Execute(ctx, r.env)
+	err = afterChange(err, out.Changed)
 	out.ExitCode, out.Cause, out.Image = migrated.ExitCode, migrated.Cause, migrated.Image
 	outcome := migrated.Outcome
 	if outcome == "" {
@@ -161,6 +162,7 @@ func (r *Release) deployImage(ctx context.Context, out *Outputs) error {
 		return nil
 	}
 	deployed, err := r.deploy.Execute(ctx)
+	err = afterChange(err, out.Changed)
 	out.Outcome = deployed.Outcome
 	if out.Outcome == action.NoChange && out.Changed {
 		out.Outcome = action.Succeeded // the release as a whole did something
@@ -176,6 +178,18 @@ func (r *Release) deployImage(ctx context.Context, out *Outputs) error {
 		return afterMigration(err, deployed)
 	}
 	return err
+}
+
+// afterChange is the error of a part that was refused: that nothing was changed is not true of the release where an earlier
+// part did change something.
+func afterChange(err error, changed bool) error {
+	var refused *action.Error
+	if !changed || action.OutcomeOf(err) != action.Invalid || !errors.As(err, &refused) {
+		return err
+	}
+	failed := *refused
+	failed.Outcome, failed.Err = action.Failed, err
+	return &failed
 }
 
 // afterMigration says what a failed deployment leaves behind once the migrations have run: the schema of the new release, under

@@ -190,6 +190,26 @@ func TestEveryPartIsCheckedBeforeAnythingIsChanged(t *testing.T) {
 	}
 }
 
+// TestDeniedAfterAChange holds that "invalid", which says that nothing was changed, is no outcome of a release that has pushed or
+// migrated before a part of it was denied.
+func TestDeniedAfterAChange(t *testing.T) {
+	for denied, migrating := range map[string]bool{"ecs:RegisterTaskDefinition": false, "ecs:RunTask": true, "ecs:UpdateService": true} {
+		t.Run(denied, func(t *testing.T) {
+			at(t, func(s *site) {
+				in := inputs(s.image("v2", ""))
+				in.Migrate = migrating
+				if err := s.sb.Inject(sandbox.Fault{Action: denied, Answer: sandbox.Deny}); err != nil {
+					t.Fatal(err)
+				}
+				out, err := release.Run(s.t.Context(), s.env, in)
+				if action.OutcomeOf(err) != action.Failed || !out.Changed || !strings.Contains(err.Error(), denied) {
+					t.Errorf("outcome %s, changed %v, error %v", action.OutcomeOf(err), out.Changed, err)
+				}
+			})
+		})
+	}
+}
+
 func TestARehearsalChangesNothing(t *testing.T) {
 	at(t, func(s *site) {
 		in := inputs(s.image("v2", ""))

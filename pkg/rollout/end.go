@@ -149,6 +149,7 @@ func (f *follower) requestRollback(ctx context.Context) error {
 	if errors.As(err, &conflict) {
 		return nil
 	}
+	awsconn.Optional(f.options.Log, "Stopping the deployment with a rollback (the service is updated to the version before instead)", err)
 	return err
 }
 
