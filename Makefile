@@ -34,6 +34,26 @@ lint: ## gofmt, vet, golangci-lint, actionlint
 generate: ## Write action.yml files, README tables and IAM policies anew
 	$(GO) generate ./...
 
+.PHONY: terraform-test
+terraform-test: ## Every Terraform module and environment, with mocks
+	terraform/test/run
+
+.PHONY: terraform-lint
+terraform-lint: ## tflint
+	terraform/test/lint
+
+.PHONY: terraform-scan
+terraform-scan: ## trivy's configuration checks; its first build takes minutes
+	terraform/test/scan
+
+.PHONY: terraform-apply
+terraform-apply: ## A full apply of all environments to an emulator
+	terraform/test/apply moto
+
+.PHONY: terraform-docs
+terraform-docs: ## The tables of the modules' READMEs
+	terraform/test/docs
+
 .PHONY: ci
 ci: ## What a change must pass
 	.ci/run

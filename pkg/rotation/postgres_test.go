@@ -144,7 +144,7 @@ func TestRotationsOfARealDatabaseWhileTasksWork(t *testing.T) {
 	}
 
 	v := newVault()
-	v.values["rds"]["v1"] = strings.ReplaceAll(credentials("postgres", "master"), "db.internal:5432", fmt.Sprintf("127.0.0.1:%d", port))
+	v.values["rds"]["v1"] = strings.ReplaceAll(connection("postgres", "master"), "db.internal:5432", fmt.Sprintf("127.0.0.1:%d", port))
 	v.values["rds"]["v1"] = strings.ReplaceAll(v.values["rds"]["v1"], `"host":"db.internal","port":5432`, fmt.Sprintf(`"host":"127.0.0.1","port":%d`, port))
 	r := newRotator(v, nil, &fleet{running: true})
 	r.Connect, r.SSLMode = ConnectPostgres, "disable"

@@ -24,7 +24,7 @@ type vault struct {
 func newVault() *vault {
 	return &vault{
 		values: map[string]map[string]string{
-			"rds":   {"v1": credentials("postgres", "first")},
+			"rds":   {"v1": connection("postgres", "first")},
 			"admin": {"a1": "master"},
 		},
 		labels: map[string]map[string][]string{
@@ -34,7 +34,7 @@ func newVault() *vault {
 	}
 }
 
-func credentials(user, password string) string {
+func connection(user, password string) string {
 	c := Credentials{Host: "db.internal", Port: 5432, Database: "connect2", URL: "postgresql://"}.with(user, password)
 	out, _ := json.Marshal(c)
 	return string(out)
@@ -295,10 +295,10 @@ func TestWhatDoesNotBelongToTheRotationIsRefused(t *testing.T) {
 		"a token that the secret does not have": {func(_ *vault, e *Event) { e.ClientRequestToken = "v9" }, "has no version v9"},
 		"a version without the label":           {func(v *vault, _ *Event) { v.labels["rds"]["v2"] = []string{"AWSPREVIOUS"} }, "is not the one being rotated to"},
 		"an unknown step":                       {func(_ *vault, e *Event) { e.Step = "dropSecret" }, "unknown step"},
-		"a pending version of another user":     {func(v *vault, _ *Event) { v.values["rds"]["v2"] = credentials("rdsadmin", "x") }, "not the one whose turn it is"},
-		"a pending version of the user in use":  {func(v *vault, _ *Event) { v.values["rds"]["v2"] = credentials("postgres", "x") }, "not the one whose turn it is"},
+		"a pending version of another user":     {func(v *vault, _ *Event) { v.values["rds"]["v2"] = connection("rdsadmin", "x") }, "not the one whose turn it is"},
+		"a pending version of the user in use":  {func(v *vault, _ *Event) { v.values["rds"]["v2"] = connection("postgres", "x") }, "not the one whose turn it is"},
 		"a pending version of another host": {func(v *vault, _ *Event) {
-			v.values["rds"]["v2"] = strings.ReplaceAll(credentials("connect2_a", "x"), "db.internal", "evil.example")
+			v.values["rds"]["v2"] = strings.ReplaceAll(connection("connect2_a", "x"), "db.internal", "evil.example")
 		}, "leads to another database"},
 		"a pending version that is no connection": {func(v *vault, _ *Event) { v.values["rds"]["v2"] = "secret-text" }, "is not the JSON of a connection"},
 	} {

@@ -1,0 +1,198 @@
+package rotation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+)
+
+// transport answers requests without a network.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func answer(status int, body string, header ...string) *http.Response {
+	h := http.Header{}
+	for i := 0; i < len(header); i += 2 {
+		h.Set(header[i], header[i+1])
+	}
+	return &http.Response{StatusCode: status, Status: http.StatusText(status), Header: h, Body: io.NopCloser(strings.NewReader(body))}
+}
+
+func TestServeHandsInvocationsOverAndTellsHowTheyEnded(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	deadline := time.Now().Add(time.Minute)
+	invocations := []string{
+		`{"Step":"createSecret","SecretId":"arn:secret","ClientRequestToken":"t1"}`,
+		`{"Step":"testSecret","SecretId":"arn:secret","ClientRequestToken":"t1"}`,
+		`not JSON`,
+	}
+	var posted []string
+	next := 0
+	client := &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodGet {
+			if next == len(invocations) {
+				cancel()
+				return nil, ctx.Err()
+			}
+			next++
+			return answer(http.StatusOK, invocations[next-1],
+				"Lambda-Runtime-Aws-Request-Id", "id"+strconv.Itoa(next),
+				"Lambda-Runtime-Deadline-Ms", strconv.FormatInt(deadline.UnixMilli(), 10)), nil
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		posted = append(posted, strings.TrimPrefix(r.URL.Path, "/2018-06-01/runtime/invocation/")+" "+string(body))
+		return answer(http.StatusAccepted, ""), nil
+	})}
+
+	var handled []Event
+	err := Serve(ctx, client, "runtime", func(ctx context.Context, event Event) error {
+		handled = append(handled, event)
+		if until, ok := ctx.Deadline(); !ok || until.After(deadline.Add(-time.Second)) {
+			t.Errorf("the work may take until %v; it must end before Lambda does, at %v", until, deadline)
+		}
+		if event.Step == "testSecret" {
+			return errors.New("the user cannot connect")
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want the end of the context", err)
+	}
+	want := []Event{
+		{Step: "createSecret", SecretID: "arn:secret", ClientRequestToken: "t1"},
+		{Step: "testSecret", SecretID: "arn:secret", ClientRequestToken: "t1"},
+	}
+	if diff := cmp.Diff(want, handled); diff != "" {
+		t.Error(diff)
+	}
+	if len(posted) != 3 || posted[0] != "id1/response null" {
+		t.Fatalf("posted %q", posted)
+	}
+	if !strings.HasPrefix(posted[1], "id2/error ") || !strings.Contains(posted[1], "the user cannot connect") {
+		t.Errorf("a failed step was answered by %q", posted[1])
+	}
+	if !strings.HasPrefix(posted[2], "id3/error ") {
+		t.Errorf("an event that is no JSON was answered by %q", posted[2])
+	}
+}
+
+func TestServeEndsWhenTheRuntimeRefuses(t *testing.T) {
+	client := &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
+		return answer(http.StatusForbidden, ""), nil
+	})}
+	if err := Serve(t.Context(), client, "runtime", nil); err == nil {
+		t.Error("an endless loop of refused calls must not be")
+	}
+}
+
+// fakeAWS answers the JSON protocols by operation and keeps what it was asked.
+type fakeAWS struct {
+	answers map[string]*http.Response
+	asked   map[string]map[string]any
+}
+
+func (f *fakeAWS) config() aws.Config {
+	return aws.Config{
+		Region:      "us-west-2",
+		Credentials: credentialsFor("key"),
+		HTTPClient: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+			var in map[string]any
+			if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+				return nil, err
+			}
+			f.asked[operation] = in
+			if response, ok := f.answers[operation]; ok {
+				return response, nil
+			}
+			return answer(http.StatusOK, "{}"), nil
+		})},
+	}
+}
+
+func credentialsFor(key string) aws.CredentialsProvider {
+	return credentials.NewStaticCredentialsProvider(key, "secret", "")
+}
+
+func TestSecretsManagerIsAskedForExactlyTheVersions(t *testing.T) {
+	f := &fakeAWS{asked: map[string]map[string]any{}, answers: map[string]*http.Response{
+		"GetSecretValue": answer(http.StatusBadRequest, `{"__type":"ResourceNotFoundException","Message":"Secrets Manager can't find the specified secret value for staging label: AWSPENDING"}`),
+		"DescribeSecret": answer(http.StatusOK, `{"RotationEnabled":true,"VersionIdsToStages":{"v1":["AWSCURRENT"],"v2":["AWSPENDING"]}}`),
+	}}
+	s := SecretsManager{secretsmanager.NewFromConfig(f.config())}
+
+	if _, err := s.Get(t.Context(), "rds", "v2", pending); !errors.Is(err, ErrNoVersion) {
+		t.Errorf("a missing version reads as %v", err)
+	}
+	if diff := cmp.Diff(map[string]any{"SecretId": "rds", "VersionId": "v2", "VersionStage": "AWSPENDING"}, f.asked["GetSecretValue"]); diff != "" {
+		t.Error(diff)
+	}
+	labels, rotates, err := s.Labels(t.Context(), "rds")
+	if err != nil || !rotates || !has(labels["v2"], pending) {
+		t.Errorf("labels %v, rotates %v, %v", labels, rotates, err)
+	}
+	if err := s.Put(t.Context(), "rds", "v2", "value"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]any{
+		"SecretId": "rds", "ClientRequestToken": "v2", "SecretString": "value", "VersionStages": []any{"AWSPENDING"},
+	}, f.asked["PutSecretValue"]); diff != "" {
+		t.Error(diff)
+	}
+	if err := s.MakeCurrent(t.Context(), "rds", "v2", "v1"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]any{
+		"SecretId": "rds", "VersionStage": "AWSCURRENT", "MoveToVersionId": "v2", "RemoveFromVersionId": "v1",
+	}, f.asked["UpdateSecretVersionStage"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTheServiceIsReadAndStartedAnew(t *testing.T) {
+	for name, test := range map[string]struct {
+		services           string
+		running, deploying bool
+		fails              bool
+	}{
+		"steady":                  {`[{"desiredCount":2,"deployments":[{"rolloutState":"COMPLETED"}]}]`, true, false, false},
+		"its one deployment runs": {`[{"desiredCount":2,"deployments":[{"rolloutState":"IN_PROGRESS"}]}]`, true, true, false},
+		"two deployments":         {`[{"desiredCount":2,"deployments":[{"rolloutState":"COMPLETED"},{"rolloutState":"COMPLETED"}]}]`, true, true, false},
+		"no tasks":                {`[{"desiredCount":0,"deployments":[{"rolloutState":"COMPLETED"}]}]`, false, false, false},
+		"missing":                 {`[]`, false, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fakeAWS{asked: map[string]map[string]any{}, answers: map[string]*http.Response{
+				"DescribeServices": answer(http.StatusOK, `{"services":`+test.services+`}`),
+			}}
+			s := ECSService{Client: ecs.NewFromConfig(f.config()), Cluster: "c", Name: "s"}
+			running, deploying, err := s.State(t.Context())
+			if running != test.running || deploying != test.deploying || (err != nil) != test.fails {
+				t.Errorf("running %v, deploying %v, %v", running, deploying, err)
+			}
+			if err := s.Redeploy(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(map[string]any{"cluster": "c", "service": "s", "forceNewDeployment": true}, f.asked["UpdateService"]); diff != "" {
+				t.Errorf("a redeployment must name neither count nor revision: %s", diff)
+			}
+		})
+	}
+}
