@@ -102,12 +102,7 @@ func TestAWSCLI(t *testing.T) {
 	group := "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/connect2-api-tg-dev/"
 	const succeeds, fails = false, true // exit codes of refusals differ between versions 1 and 2
 	on := "--cluster connect2-api-cluster-dev "
-	tests := []struct {
-		command string
-		fails   bool
-		want    string
-		slow    bool
-	}{
+	tests := []cliTest{
 		{"ecr get-login-password", succeeds, "MWZm", false},
 		{"ecs describe-services --services connect2-api-service-dev --query services[0].deployments[0].rolloutState " + on, succeeds, `"COMPLETED"`, false},
 		{"elbv2 describe-target-health --target-group-arn " + group + "0", fails, "TargetGroupNotFound", false},
@@ -119,8 +114,12 @@ func TestAWSCLI(t *testing.T) {
 		{"secretsmanager describe-secret --secret-id connect2-api/dev/rds-credentials --query Name", succeeds, `"connect2-api/dev/rds-credentials"`, true},
 		{"ecr describe-images --repository-name none", fails, "RepositoryNotFoundException", true},
 	}
+	patient := os.Getenv("CONNECT2_E2E") != ""
+	if patient {
+		tests = append(everyCommand(t, l), tests...) // first: at this speed a stopped task is forgotten after 12 s
+	}
 	for _, tt := range tests {
-		if tt.slow && os.Getenv("CONNECT2_E2E") == "" {
+		if tt.slow && !patient {
 			continue
 		}
 		t.Run(tt.command, func(t *testing.T) {
@@ -129,6 +128,68 @@ func TestAWSCLI(t *testing.T) {
 			}
 		})
 	}
+}
+
+// cliTest is a command line, whether it has to fail, and a part of what it has to print.
+type cliTest struct {
+	command string
+	fails   bool
+	want    string
+	slow    bool
+}
+
+// everyCommand is what operators' runbooks type most, in one story: an update, its deployment and revision, and a task.
+func everyCommand(t *testing.T, l listening) []cliTest {
+	const on = " --cluster connect2-api-cluster-dev "
+	const service = " --service connect2-api-service-dev "
+	const deployment = "arn:aws:ecs:us-west-2:123456789012:service-deployment/connect2-api-cluster-dev/connect2-api-service-dev/"
+	const revision = "arn:aws:ecs:us-west-2:123456789012:service-revision/connect2-api-cluster-dev/connect2-api-service-dev/"
+	group, definition := l.text(t, "elbv2 describe-target-groups --query TargetGroups[0].TargetGroupArn"), filepath.Join(t.TempDir(), "definition.json")
+	document := `{"family": "judged", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512",
+		"executionRoleArn": "arn:aws:iam::123456789012:role/connect2-api-dev-execution",
+		"containerDefinitions": [{"name": "connect2-api", "image": "` + l.host + "/" + repository + `:v2", "essential": true}]}`
+	if err := os.WriteFile(definition, []byte(document), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := "ecs run-task --launch-type FARGATE --started-by judge --task-definition judged" + on +
+		"--network-configuration awsvpcConfiguration={subnets=[subnet-0a1b2c3d4e5f60001]} "
+	l.SetBehaviour("v1", engine.Behaviour{Run: map[string]engine.Run{"alembic": {Logs: []string{"upgraded"}}}})
+	task := l.text(t, "ecs run-task --launch-type FARGATE --task-definition connect2-api-dev --query tasks[0].taskArn"+on+
+		"--network-configuration awsvpcConfiguration={subnets=[subnet-0a1b2c3d4e5f60001]} "+
+		`--overrides {"containerOverrides":[{"name":"connect2-api","command":["alembic"]}]}`)
+	stream := "ecs/connect2-api/" + task[strings.LastIndexByte(task, '/')+1:]
+	newest := l.text(t, "ecs list-service-deployments --query serviceDeployments[0].serviceDeploymentArn"+on+service)
+	return []cliTest{
+		{"ecs wait tasks-stopped --tasks " + task + on, false, "", true},
+		{"ecs describe-tasks --query tasks[0].containers[0].exitCode --tasks " + task + on, false, "0", true},
+		{"logs get-log-events --log-group-name /ecs/connect2-api-dev --log-stream-name " + stream, false, `"upgraded"`, true},
+		{"ecs register-task-definition --cli-input-json file://" + definition + " --query taskDefinition.status", false, `"ACTIVE"`, true},
+		{"ecs list-service-deployments" + on + service + "--query serviceDeployments[0].status", false, `"SUCCESSFUL"`, true},
+		{"ecs list-service-deployments" + on + "--service none", true, "ServiceNotFoundException", true},
+		{"ecs describe-service-deployments --service-deployment-arns " + deployment + "aaaaaaaaaaaaaaaaaaaaa", false, "MISSING", true},
+		{"ecs describe-service-revisions --service-revision-arns " + revision + "1", false, "MISSING", true},
+		{"ecs stop-service-deployment --service-deployment-arn " + deployment + "aaaaaaaaaaaaaaaaaaaaa", true, "ServiceDeploymentNotFoundException", true},
+		{"ecs describe-service-deployments --query serviceDeployments[0].status --service-deployment-arns " + newest, false, `"SUCCESSFUL"`, true},
+		{"ecs stop-service-deployment --service-deployment-arn " + newest, true, "ConflictException", true},
+		{run + "--query tasks[0].lastStatus", false, `"PROVISIONING"`, true},
+		{"ecs run-task --task-definition none" + on, true, "ClientException", true},
+		{"ecs describe-tasks --tasks 00000000000000000000000000000000" + on, false, "MISSING", true},
+		{"ecr describe-images --repository-name connect2-api-dev --query imageDetails[].imageTags[]", false, `"v2"`, true},
+		{"ecr describe-images --repository-name connect2-api-dev --image-ids imageTag=none", true, "ImageNotFoundException", true},
+		{"logs filter-log-events --log-group-name /ecs/connect2-api-dev", false, `"events"`, true},
+		{"elbv2 describe-target-health --query TargetHealthDescriptions[].TargetHealth.State --target-group-arn " + group, false, `"healthy"`, true},
+		{"secretsmanager describe-secret --secret-id none", true, "ResourceNotFoundException", true},
+	}
+}
+
+// text is what a command of the AWS CLI prints with --output text.
+func (l listening) text(t *testing.T, command string) string {
+	t.Helper()
+	out, exit := l.run(t, "", "aws", append(strings.Fields(command), "--output", "text")...)
+	if exit != 0 {
+		t.Fatalf("aws %s: %s", command, out)
+	}
+	return strings.TrimSpace(out)
 }
 
 // password is a login for the sandbox's registry.

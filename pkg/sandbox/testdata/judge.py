@@ -109,6 +109,19 @@ def judge_ecs_refusals(ecs):
     refused("task definition that does not exist", "ClientException", ecs.describe_task_definition, taskDefinition="none")
     refused("service deployment that does not exist", "ServiceDeploymentNotFoundException", ecs.stop_service_deployment,
             serviceDeploymentArn=f"arn:aws:ecs:us-west-2:123456789012:service-deployment/{CLUSTER}/{SERVICE}/none")
+    arn = f"arn:aws:ecs:us-west-2:123456789012:service-revision/{CLUSTER}/{SERVICE}/1"
+    failures = ecs.describe_service_revisions(serviceRevisionArns=[arn])["failures"]
+    check("describe-service-revisions of nothing", failures[0]["reason"] == "MISSING", failures)
+    arn = f"arn:aws:ecs:us-west-2:123456789012:service-deployment/{CLUSTER}/{SERVICE}/{'a' * 21}"
+    failures = ecs.describe_service_deployments(serviceDeploymentArns=[arn])["failures"]
+    check("describe-service-deployments of nothing", failures[0]["reason"] == "MISSING", failures)
+    refused("service deployments of a service that does not exist", "ServiceNotFoundException", ecs.list_service_deployments, cluster=CLUSTER, service="none")
+    refused("task definition to update to that does not exist", "ClientException", ecs.update_service,
+            cluster=CLUSTER, service=SERVICE, taskDefinition="none")
+    refused("task definition to run that does not exist", "ClientException", ecs.run_task, cluster=CLUSTER, taskDefinition="none")
+    refused("cluster to run in that does not exist", "ClusterNotFoundException", ecs.run_task, cluster="none", taskDefinition=REPOSITORY)
+    refused("task to stop that does not exist", "InvalidParameterException", ecs.stop_task, cluster=CLUSTER, task="0" * 32)
+    refused("task definition without containers", "ClientException", ecs.register_task_definition, family="judge", containerDefinitions=[])
     failures = ecs.describe_services(cluster=CLUSTER, services=["none"])["failures"]
     check("describe-services of nothing", failures[0]["reason"] == "MISSING", failures)
 
@@ -147,7 +160,7 @@ def judge_the_rest():
     check("describe-scalable-targets", targets[0]["MaxCapacity"] == 4, targets)
     check("get-caller-identity", client("sts").get_caller_identity()["Account"] == "123456789012")
     refused("service that is not modelled", "SandboxNotModelled", client("lambda").list_functions)
-    refused("bucket", "SandboxNotModelled", client("s3").list_buckets)
+    refused("bucket that does not exist", "NoSuchBucket", client("s3").list_objects_v2, Bucket="nowhere")
 
 
 judge_ecr()
