@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/org/connect2/v2/internal/catalog"
+	"github.com/org/connect2/v2/internal/catalog/all"
 	"github.com/org/connect2/v2/pkg/action"
 )
 
@@ -30,7 +31,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	actions := catalog.Scratch()
+	actions := all.Actions()
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage(actions))
 		return action.Invalid.ExitCode()

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/org/connect2/v2/internal/catalog"
+	"github.com/org/connect2/v2/internal/catalog/all"
 	"github.com/org/connect2/v2/pkg/action"
 )
 
@@ -23,7 +23,7 @@ func TestGeneratedFilesAreUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range catalog.Scratch() {
+	for _, a := range all.Actions() {
 		t.Run(a.Meta.Name, func(t *testing.T) {
 			files, err := render(root, a)
 			if err != nil {
@@ -47,7 +47,7 @@ var colors = []string{"white", "black", "yellow", "blue", "green", "orange", "re
 
 // TestActionsAreFitForTheMarketplace checks what GitHub checks on publishing, and what help texts need.
 func TestActionsAreFitForTheMarketplace(t *testing.T) {
-	for _, a := range catalog.Scratch() {
+	for _, a := range all.Actions() {
 		if n := len([]rune(a.Meta.Description)); n == 0 || n >= 125 {
 			t.Errorf("%s: the description has %d characters, want 1 to 124", a.Meta.Name, n)
 		}

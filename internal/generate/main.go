@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/org/connect2/v2/internal/catalog"
+	"github.com/org/connect2/v2/internal/catalog/all"
 )
 
 //go:generate go run .
@@ -24,7 +24,7 @@ func main() {
 
 // write brings every generated file up to date.
 func write(root string) error {
-	for _, a := range catalog.Scratch() {
+	for _, a := range all.Actions() {
 		files, err := render(root, a)
 		if err != nil {
 			return err

@@ -64,3 +64,14 @@ func readStatus(file string) (Status, error) {
 	}
 	return st, nil
 }
+
+// PostMain is Post as a container's entry point.
+func PostMain() int {
+	ctx, stop := action.WithSignals(context.Background())
+	defer stop()
+	env := &action.Env{
+		Getenv: os.Getenv,
+		Log:    action.NewLog(os.Stdout, action.LogOptions{GitHub: os.Getenv("GITHUB_ACTIONS") == "true", Start: time.Now()}),
+	}
+	return Post(ctx, env)
+}
