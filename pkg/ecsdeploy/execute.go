@@ -63,7 +63,7 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Target, disposable bool) (Outputs, error) {
 	narrator := narrate.New(d.env.Log, d.conn.Config, target)
 	end := d.env.Log.Group(fmt.Sprintf("Rollout of %s to %s", d.existing.Name(), d.in.Service))
-	result, err := narrator.Follow(ctx, d.client, rollout.Options{Timeout: d.in.Timeout, Speed: d.env.Speed()})
+	result, err := narrator.Follow(ctx, d.client, rollout.Options{Timeout: d.in.Timeout, Retreat: d.emptyAgain, Speed: d.env.Speed()})
 	end()
 	out.Outcome, out.DeploymentARN = result.Outcome, result.Target.ServiceDeployment
 	if err == nil {
@@ -72,6 +72,7 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 		d.env.Log.Summary(narrate.Summary("Deployed "+d.existing.Name(), result, narrator.Cause(ctx, rollout.Result{}), d.facts()...))
 		return out, nil
 	}
+	err = d.backToEmpty(err)
 	cause := narrator.Cause(ctx, result)
 	if cause.Known() {
 		out.Cause = cause.Code
@@ -132,7 +133,7 @@ func (d *Deployment) start(ctx context.Context, todo step) (rollout.Target, erro
 	if primary := d.before.Primary(); primary != nil && primary.State == "IN_PROGRESS" {
 		d.env.Log.Warnf("A deployment is superseded", "a deployment of %s is in progress; this one takes its place", taskdef.Name(primary.TaskDefinition))
 	}
-	target, err := rollout.Start(ctx, d.client, d.in.Cluster, d.in.Service, d.before, d.existing.ARN)
+	target, err := d.update(ctx)
 	if err != nil {
 		return rollout.Target{}, err
 	}

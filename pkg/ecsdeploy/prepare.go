@@ -34,6 +34,8 @@ type Deployment struct {
 	registries *image.Registries
 
 	service   types.Service
+	emptied   bool // the first release failed and its tasks were taken away again
+	first     int  // tasks that the first release of an empty service starts; 0: it is no first release
 	before    rollout.Snapshot
 	running   *taskdef.Revision // what the service is at; nil where it may not be described
 	base      taskdef.Document  // what is rendered
@@ -83,7 +85,7 @@ func (d *Deployment) readService(ctx context.Context) error {
 	}
 	d.service, d.before = service, rollout.SnapshotOf(service)
 	d.family = familyOf(taskdef.Family(d.before.TaskDefinition))
-	return nil
+	return d.readFirst(ctx)
 }
 
 // readBaseFile reads the base where the input names a file.

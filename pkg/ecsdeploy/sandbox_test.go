@@ -675,3 +675,47 @@ func TestInterruptDuringTheUpdate(t *testing.T) {
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+const newborn = "service: {unreleased: true, desiredCount: 3}"
+
+func TestTheFirstReleaseStartsTheTasks(t *testing.T) {
+	at(t, newborn, func(t *testing.T, s *site) {
+		s.push("v1", "")
+		in := inputs(s.repositoryURI() + ":v1")
+		out, err := s.deploy(in)
+		if err != nil || out.Outcome != action.Succeeded {
+			t.Fatalf("outputs %+v, error %v", out, err)
+		}
+		if name, running := s.primary(); name != family+":1" || running != 3 {
+			t.Errorf("%s runs with %d tasks", name, running)
+		}
+		s.sb.Inspect(func(e *engine.Engine) {
+			c, _ := e.Cluster(cluster)
+			for _, task := range c.Tasks {
+				if task.StopCode != "" {
+					t.Errorf("a task failed in between: %s %s", task.StopCode, task.StoppedReason)
+				}
+			}
+		})
+		if again, err := s.deploy(in); err != nil || again.Outcome != action.NoChange {
+			t.Errorf("again: outputs %+v, error %v", again, err)
+		}
+	})
+}
+
+func TestAFirstReleaseThatFailsLeavesTheServiceEmpty(t *testing.T) {
+	at(t, newborn, func(t *testing.T, s *site) {
+		s.push("v1", "{start: crash, after: 2s, exitCode: 1, logs: [boom]}")
+		out, err := s.deploy(inputs(s.repositoryURI() + ":v1"))
+		if action.OutcomeOf(err) != action.RolledBack || out.Cause == "" {
+			t.Fatalf("outputs %+v, error %v", out, err)
+		}
+		time.Sleep(10 * time.Minute)
+		if name, running := s.primary(); name != family+"-template:1" || running != 0 {
+			t.Errorf("%s runs with %d tasks", name, running)
+		}
+	})
+}
+
+// repositoryURI is the repository as the registry names it.
+func (s *site) repositoryURI() string { return sandbox.DefaultHost + "/" + repository }

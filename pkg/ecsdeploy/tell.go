@@ -55,7 +55,7 @@ func (d *Deployment) changes() []taskdef.Change {
 
 // tellUnverified warns that a service without tasks proves nothing.
 func (d *Deployment) tellUnverified() {
-	if d.before.Desired == 0 {
+	if d.before.Desired == 0 && d.first == 0 {
 		d.env.Log.Warnf("Not verified", "service %s wants 0 tasks, so nothing was started: whether this version runs is not verified", d.in.Service)
 	}
 }
@@ -72,7 +72,7 @@ func (d *Deployment) facts() [][2]report.Cell {
 	if sha := d.env.GitHub.SHA; sha != "" {
 		facts = append(facts, [2]report.Cell{"Commit", report.Link(sha[:min(len(sha), 12)], d.env.GitHub.CommitURL())})
 	}
-	if d.before.Desired == 0 {
+	if d.before.Desired == 0 && d.first == 0 {
 		facts = append(facts, [2]report.Cell{"Verified", report.Text("no: the service wants 0 tasks")})
 	}
 	return facts

@@ -182,6 +182,14 @@ func (f *follower) end(ctx context.Context, v Verdict) error {
 			Err: fmt.Errorf("while %s was being deployed to %s, a deployment of %s began",
 				deployedName(f.target.TaskDefinition), f.target.Service, deployedName(f.result.Serving)),
 		}
+	case Deleted:
+		return &action.Error{
+			Outcome: action.Stuck,
+			Title:   "The service was deleted during the deployment",
+			Advice:  "Nothing serves and nothing can be put back: find out who deleted it (CloudTrail, DeleteService), create it again, and deploy again.",
+			Err: fmt.Errorf("while %s was being deployed, service %s in cluster %s was deleted: %s",
+				deployedName(f.target.TaskDefinition), f.target.Service, f.target.Cluster, v.Reason),
+		}
 	case RolledBack:
 		return f.rolledBack(f.result.Serving, v.Reason)
 	default:
@@ -211,6 +219,7 @@ func (f *follower) putBack(ctx context.Context, v Verdict) error {
 		return f.stuck(v, ErrNoWayBack)
 	}
 	f.tell(KindWarning, fmt.Sprintf("ECS does not roll back by itself here: putting %s back", deployedName(f.target.Previous)))
+	f.retreat(ctx)
 	before := f.result.Last
 	target, err := Start(ctx, f.client, f.target.Cluster, f.target.Service, before, f.target.Previous)
 	if err != nil && ctx.Err() != nil {
@@ -287,6 +296,7 @@ func (f *follower) interrupted(ctx context.Context) error {
 
 // abandon asks for the rollback of a deployment that nobody will watch, and says what becomes of it.
 func (f *follower) abandon(ctx context.Context) string {
+	f.retreat(ctx)
 	if f.target.ServiceDeployment == "" && !f.ownOff {
 		f.target.ServiceDeployment, _ = f.finder.find(ctx, f.target) // cancelled before it was seen
 	}

@@ -25,7 +25,7 @@ type Target struct {
 // State is what a deployment is doing, or how it ended.
 type State string
 
-// The states. The last five are ends.
+// The states. The last six are ends.
 const (
 	Waiting        State = "waiting"         // accepted, but not seen yet
 	Rolling        State = "rolling"         // new tasks start, old ones are stopped
@@ -37,11 +37,12 @@ const (
 	Failed         State = "failed"          // failed, and nothing put the previous version back
 	RollbackFailed State = "rollback failed" // failed, and so did the way back
 	Superseded     State = "superseded"      // a newer deployment took over
+	Deleted        State = "deleted"         // the service itself is gone, or going
 )
 
 // Final reports whether the state is an end.
 func (s State) Final() bool {
-	return slices.Contains([]State{Succeeded, RolledBack, Failed, RollbackFailed, Superseded}, s)
+	return slices.Contains([]State{Succeeded, RolledBack, Failed, RollbackFailed, Superseded, Deleted}, s)
 }
 
 // Verdict is what a snapshot means for the deployment that is followed.
@@ -65,7 +66,7 @@ const rollbackGrace = 10 * time.Second
 // known, and from the list of deployments otherwise. That the service is stable decides nothing.
 func Evaluate(t Target, s Snapshot, seen Seen) Verdict {
 	if s.Status == "DRAINING" || s.Status == "INACTIVE" {
-		return Verdict{Failed, "the service is being deleted (" + s.Status + ")"}
+		return Verdict{Deleted, "the service is " + s.Status}
 	}
 	if s.Own != nil {
 		return evaluateOwn(t, s)

@@ -154,7 +154,7 @@ func TestEvaluateByList(t *testing.T) {
 		}, {
 			name:        "the service was deleted",
 			deployments: list(deployment(newID, "PRIMARY", "IN_PROGRESS")),
-			status:      "DRAINING", want: Failed, reason: "the service is being deleted (DRAINING)",
+			status:      "DRAINING", want: Deleted, reason: "the service is DRAINING",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

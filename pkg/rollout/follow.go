@@ -83,6 +83,7 @@ type follower struct {
 	watched   time.Time
 	certain   time.Time // since when the cause is certain
 	stopping  bool      // a rollback was asked for
+	retreated bool      // Options.Retreat was called
 }
 
 func (f *follower) run(ctx context.Context) error {
@@ -101,6 +102,9 @@ func (f *follower) run(ctx context.Context) error {
 			continue
 		}
 		verdict := f.take(snapshot)
+		if verdict.State == RollingBack || verdict.State == Failing || verdict.State == Failed || verdict.State == RollbackFailed {
+			f.retreat(ctx)
+		}
 		if verdict.State.Final() {
 			if verdict.State != Succeeded && verdict.State != Superseded {
 				f.watch(ctx, snapshot) // the last task may have failed since the last look
@@ -288,12 +292,21 @@ func stateText(t Target, before State, v Verdict) string {
 		RolledBack:     "rolled back: the previous version is in force again",
 		Failed:         "the deployment of " + name + " failed",
 		RollbackFailed: "the rollback failed",
+		Deleted:        "the service was deleted",
 		Superseded:     "a newer deployment took over",
 	}[v.State]
 	if v.Reason != "" && v.State != Rolling && v.State != Settling && v.State != Succeeded {
 		text += ": " + v.Reason
 	}
 	return text
+}
+
+// retreat tells the caller, once, that the deployment is being given up.
+func (f *follower) retreat(ctx context.Context) {
+	if f.options.Retreat != nil && !f.retreated {
+		f.retreated = true
+		f.options.Retreat(ctx)
+	}
 }
 
 // sleep waits for about d of the followed world's time; it reports false where the context ended first.

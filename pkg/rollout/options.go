@@ -18,6 +18,8 @@ type Options struct {
 	LostAfter time.Duration
 	// Judge is asked when tasks have failed, or when the scheduler reports that it cannot start any. Nil asks nobody.
 	Judge func(context.Context, Snapshot, []FailedTask) Judgement
+	// Retreat is called once when the deployment is being given up, before the way back is followed. Nil does nothing.
+	Retreat func(context.Context)
 	// Speed is how much faster than the wall clock the world runs that is followed; 0 is 1. A rehearsal is looked at that much
 	// more often.
 	Speed float64

@@ -16,15 +16,22 @@ import (
 // task definition, so that the desired count of an autoscaler and everything else stay as they are; a new deployment is
 // forced only where the service is at this very task definition already.
 func Start(ctx context.Context, client Client, cluster, service string, before Snapshot, taskDefinition string) (Target, error) {
+	return start(ctx, client, before, taskDefinition, &ecs.UpdateServiceInput{Cluster: aws.String(cluster), Service: aws.String(service)})
+}
+
+// StartFirst starts the first release of a service that has no tasks yet, with this many.
+func StartFirst(ctx context.Context, client Client, cluster, service string, before Snapshot, taskDefinition string, count int) (Target, error) {
+	return start(ctx, client, before, taskDefinition, &ecs.UpdateServiceInput{Cluster: aws.String(cluster), Service: aws.String(service),
+		DesiredCount: aws.Int32(int32(count))})
+}
+
+func start(ctx context.Context, client Client, before Snapshot, taskDefinition string, input *ecs.UpdateServiceInput) (Target, error) {
+	cluster, service := *input.Cluster, *input.Service
 	if ctx.Err() != nil {
 		return Target{}, fmt.Errorf("updating service %s: %w", service, context.Cause(ctx))
 	}
-	input := &ecs.UpdateServiceInput{
-		Cluster:            aws.String(cluster),
-		Service:            aws.String(service),
-		TaskDefinition:     aws.String(taskDefinition),
-		ForceNewDeployment: before.TaskDefinition == taskDefinition,
-	}
+	input.TaskDefinition = aws.String(taskDefinition)
+	input.ForceNewDeployment = before.TaskDefinition == taskDefinition
 	call, done := outliving(ctx)
 	defer done()
 	out, err := client.UpdateService(call, input)

@@ -63,6 +63,7 @@ type ServiceScenario struct {
 	HealthInterval   engine.Duration `yaml:"healthInterval"`   // between the load balancer's health checks; 30s
 	DeregisterAfter  engine.Duration `yaml:"deregisterAfter"`  // deregistration delay; 30s
 	Releases         []string        `yaml:"releases"`         // tags that were deployed one after another before the beginning; [v1]
+	Unreleased       bool            `yaml:"unreleased"`       // born as Terraform makes it: no image, no tasks, at FAMILY-template; instead of releases
 	Subnets          []string        `yaml:"subnets"`          // two made-up ones
 	SecurityGroups   []string        `yaml:"securityGroups"`   // a made-up one
 	CapacityProvider string          `yaml:"capacityProvider"` // FARGATE or FARGATE_SPOT in place of the launch type FARGATE
@@ -224,6 +225,8 @@ func (s *Scenario) check() error {
 	if _, err := s.Service.deployment(); err != nil {
 		problems = append(problems, fmt.Errorf("service.deployment: %w", err))
 	}
+	problem(s.Service.Unreleased && (len(s.Service.Releases) > 0 || s.Service.Template != nil && !*s.Service.Template),
+		"service.unreleased: it goes with neither releases nor template: false")
 	problem(s.Speed < 0, "speed: %v is negative", s.Speed)
 	problem(s.Scaling != nil && (s.Scaling.Min < 0 || s.Scaling.Max < s.Scaling.Min), "scaling: min and max must be 0 <= min <= max")
 	for name, u := range s.Users {
@@ -274,7 +277,7 @@ func (s Scenario) filled() Scenario {
 	orPointer(&v.MaximumPercent, 200)
 	orPointer(&v.CircuitBreaker, true)
 	orPointer(&v.Rollback, true)
-	if v.Releases == nil {
+	if v.Releases == nil && !v.Unreleased {
 		v.Releases = []string{"v1"}
 	}
 	if v.Subnets == nil {

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/sandbox/ecr"
@@ -22,7 +23,7 @@ const (
 
 // beginning is when the world's history starts: early enough for the releases before the sandbox's own start.
 func (s *Sandbox) beginning() time.Time {
-	return s.clock.start.UTC().Truncate(time.Millisecond).Add(-time.Duration(len(s.scenario.Service.Releases)) * releaseTime)
+	return s.clock.start.UTC().Truncate(time.Millisecond).Add(-time.Duration(max(1, len(s.scenario.Service.Releases))) * releaseTime)
 }
 
 // populate fills the world with what the scenario describes and lets its past happen.
@@ -174,6 +175,15 @@ func (s *Sandbox) release(balancers []object) error {
 		if _, err := s.register(v.Family+"-template", s.imageURI()+":latest", by); err != nil {
 			return err
 		}
+	}
+	if v.Unreleased {
+		newborn := s.firstDeployment(v.Family+"-template", balancers)
+		newborn.DesiredCount = new(int)
+		newborn.Tags = []engine.Tag{{Key: "connect2-first-count", Value: strconv.Itoa(*v.DesiredCount)}}
+		if _, err := s.engine.CreateService(cluster, v.Name, newborn, by); err != nil {
+			return err
+		}
+		s.engine.Advance(s.engine.Now().Add(releaseTime))
 	}
 	for i, version := range v.Releases {
 		found, missing := s.registry.Find(v.Repository + ":" + version)

@@ -17,6 +17,7 @@ type group struct {
 	failed bool        // gets no new tasks
 	held   bool        // gets no new tasks for the moment: just accepted, or backing off
 	worked bool        // completed once: worth keeping alive until it is replaced
+	empty  bool        // was replaced while it had no tasks: nothing of it is to be kept alive
 }
 
 // situation is all that a scheduling decision depends on.
@@ -159,7 +160,7 @@ func (p *planner) freeOld() {
 func (p *planner) keepOldAlive() {
 	for i := 1; i < len(p.groups); i++ {
 		g := p.groups[i]
-		if g.failed || g.held || !g.worked {
+		if g.failed || g.held || !g.worked || g.empty {
 			continue
 		}
 		need := min(p.lower-p.healthy-p.left(i, starting), p.desired-p.left(0, healthy)-p.left(i, healthy)-p.left(i, starting))

@@ -55,7 +55,7 @@ func (s *Service) situation(members [][]*Task) situation {
 		out.upper = 2 * s.Desired
 	}
 	for i, d := range s.Deployments {
-		g := group{failed: d.State == Failed, held: now.Before(d.notBefore), worked: d.worked}
+		g := group{failed: d.State == Failed, held: now.Before(d.notBefore), worked: d.worked, empty: d.Desired == 0}
 		for _, t := range members[i] {
 			c := s.condition(t)
 			if c == healthy {
