@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -28,6 +29,9 @@ type world struct {
 	dir  string
 	vars map[string]string // what a run's environment has
 	url  string
+
+	transport http.RoundTripper                             // takes what the action itself asks
+	intercept func(http.ResponseWriter, *http.Request) bool // true: it has answered
 }
 
 func newWorld(t *testing.T) *world {
@@ -36,12 +40,17 @@ func newWorld(t *testing.T) *world {
 		t.Skip("there is no terraform on the PATH")
 	}
 	sb := sandbox.New(sandbox.Options{})
-	server := httptest.NewServer(sb)
+	w := &world{t: t, sb: sb, root: t.TempDir()}
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.intercept == nil || !w.intercept(rw, r) {
+			sb.ServeHTTP(rw, r)
+		}
+	}))
 	t.Cleanup(server.Close)
 	if err := sb.S3().CreateBucket(bucket); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, sb: sb, root: t.TempDir(), url: server.URL}
+	w.url = server.URL
 	w.dir = filepath.Join(w.root, "terraform", "dev")
 	for name, value := range sb.Environ() {
 		t.Setenv(name, value)
@@ -95,7 +104,7 @@ func (w *world) run(in Inputs) (Outputs, *actiontest.Recorder, error) {
 
 func (w *world) env() (*action.Env, *actiontest.Recorder) {
 	env, recorder := actiontest.NewTestEnv(w.t, w.vars)
-	env.GitHub = action.GitHubOf(env.Getenv)
+	env.GitHub, env.Transport = action.GitHubOf(env.Getenv), w.transport
 	return env, recorder
 }
 
