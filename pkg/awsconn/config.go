@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -118,6 +119,18 @@ func (s serviceEndpoints) GetServiceBaseEndpoint(_ context.Context, sdkID string
 	}
 	endpoint := s.env.Var("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(sdkID, " ", "_")))
 	return endpoint, endpoint != "", nil
+}
+
+// checkEndpoint refuses an endpoint that is no URL. The SDK would say so at the first call, and without the variable's name.
+func checkEndpoint(env *action.Env) error {
+	endpoint := env.Var("AWS_ENDPOINT_URL")
+	if endpoint == "" {
+		return nil
+	}
+	if u, err := url.Parse(endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("AWS_ENDPOINT_URL: %q is no URL", endpoint)
+	}
+	return nil
 }
 
 // lateSTS is the STS client of a web identity provider that is made before the configuration is complete.

@@ -29,6 +29,13 @@ func Connect(ctx context.Context, env *action.Env, in Inputs) (*Conn, error) {
 		return nil, &action.Error{Outcome: action.Invalid, Title: "Invalid input", Err: errors.Join(problems...)}
 	}
 	maskCredentials(env.Log, aws.Credentials{SecretAccessKey: env.Var("AWS_SECRET_ACCESS_KEY"), SessionToken: env.Var("AWS_SESSION_TOKEN")})
+	transport, err := newTransport(env) // before the SDK reads the same file, whose error names no variable
+	if err != nil {
+		return nil, invalid("AWS_CA_BUNDLE is not usable", "It names a file of PEM certificates; inside a container action, one that is mounted there.", err)
+	}
+	if err := checkEndpoint(env); err != nil {
+		return nil, invalid("AWS_ENDPOINT_URL is not usable", "Write it as http://HOST:PORT or https://HOST, or unset it to use AWS itself.", err)
+	}
 	cfg, err := loadConfig(ctx, env, in)
 	if err != nil {
 		return nil, invalid("AWS configuration is not usable", "Check the AWS_ variables and the profile they name.",
@@ -37,10 +44,6 @@ func Connect(ctx context.Context, env *action.Env, in Inputs) (*Conn, error) {
 	if cfg.Region == "" {
 		return nil, invalid("No AWS region", "Set the input region, or AWS_REGION in the environment.",
 			errors.New("the AWS region is not set: neither by the input region nor by AWS_REGION, AWS_DEFAULT_REGION or the profile"))
-	}
-	transport, err := newTransport(env)
-	if err != nil {
-		return nil, invalid("AWS_CA_BUNDLE is not usable", "It names a file of PEM certificates; inside a container action, one that is mounted there.", err)
 	}
 	role := in.role(cfg.Region)
 	if role == "" {

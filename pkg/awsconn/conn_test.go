@@ -550,6 +550,20 @@ func TestCABundle(t *testing.T) {
 	}
 }
 
+// What cannot be used is named by its variable, before anything is asked of anybody.
+func TestConnectWithUnusableVariables(t *testing.T) {
+	for variable, value := range map[string]string{
+		"AWS_CA_BUNDLE": filepath.Join(t.TempDir(), "missing.pem"), "AWS_ENDPOINT_URL": "127.0.0.1:4566",
+	} {
+		env, _ := inEnv(newWorld(t), "AWS_REGION=us-west-2", "GITHUB_ACTIONS=true", variable+"="+value)
+		if variable == "AWS_CA_BUNDLE" {
+			env.Transport = nil // a test's transport needs no certificates
+		}
+		_, err := Connect(t.Context(), env, Inputs{})
+		wantFailure(t, err, action.Invalid, variable+" is not usable", variable+": ", value)
+	}
+}
+
 func TestEndpoints(t *testing.T) {
 	w := newWorld(t)
 	env, _ := inEnv(w, "AWS_REGION=us-west-2", "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY="+staticCanary,
