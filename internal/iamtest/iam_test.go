@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -51,13 +52,18 @@ func (p permissions) test(t *testing.T) {
 	}
 
 	t.Run("enough", func(t *testing.T) {
+		t.Parallel()
 		for _, st := range stories {
 			p.enough(t, st, policy)
 		}
 	})
+	if raceDetector && p.of == release.Action {
+		return // its parts are tried on their own, in the same code, and all of it takes a minute
+	}
 	for _, st := range p.statements {
 		for _, g := range st.actions {
 			t.Run(st.sid+"/"+g.action, func(t *testing.T) {
+				t.Parallel()
 				less, _ := document(without(p.statements, st.sid, g), seen)
 				if st.optional() {
 					p.dispensable(t, st, g, less, seen.users(stories, g))
@@ -154,7 +160,7 @@ func isChange(name string) bool {
 func (p permissions) dispensable(t *testing.T, statement statement, g grant, policy string, users []story) {
 	t.Helper()
 	most := 2
-	if p.of == release.Action { // its parts are tried on their own
+	if p.of == release.Action || raceDetector { // the parts of a release are tried on their own
 		most = 1
 	}
 	for _, st := range users[:min(most, len(users))] {
@@ -172,4 +178,11 @@ func (p permissions) dispensable(t *testing.T, statement statement, g grant, pol
 			t.Errorf("%s without %s: %d warnings name it, want 1: %q", st.name, g.action, warned, r.warnings)
 		}
 	}
+}
+
+// TestMain trades memory for time: the runs make much garbage, and live for milliseconds.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
 }

@@ -47,7 +47,7 @@ repository: {blobMounting: true}
 // worldService returns the scenario of the service with these settings added.
 func worldService(more string) string {
 	return world + `service: {cluster: ` + cluster + `, name: ` + service + `, family: ` + family + `, repository: ` + repository +
-		`, logGroup: ` + logGroup + `, container: app, healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s` + more + "}\n"
+		`, logGroup: ` + logGroup + `, container: app, healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s, desiredCount: 1` + more + "}\n"
 }
 
 // story is one run of an action.

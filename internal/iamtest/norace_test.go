@@ -1,0 +1,5 @@
+//go:build !race
+
+package iamtest
+
+const raceDetector = false
