@@ -31,7 +31,6 @@ import (
 
 	"github.com/org/connect2/v2/pkg/image/imagetest"
 	"github.com/org/connect2/v2/pkg/sandbox"
-	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
 
 // standIns are actions of others, as far as the workflows use them.
@@ -66,7 +65,16 @@ var tools = sync.OnceValues(func() (*kit, error) {
 	if err := command(root, "sh", "-c", `mkdir "$0" && git ls-files -z | xargs -0 tar c --ignore-failed-read | tar x -C "$0"`, k.repository); err != nil {
 		return nil, err
 	}
-	k.local = []string{"org/connect2@v2=" + k.repository}
+	// What a release does to its actions: all but one case run as released, and that one has act build the Dockerfile.
+	const image = "connect2-action:workflowtest"
+	if err := command(k.repository, "docker", "build", "--quiet", "--tag", image, "."); err != nil {
+		return nil, err
+	}
+	k.released = filepath.Join(dir, "released")
+	if err := command(dir, "sh", "-c", `cp -r "$0" "$1" && sed -i 's|^  image: .*Dockerfile$|  image: docker://'"$2"'|' "$1"/actions/*/action.yml`,
+		k.repository, k.released, image); err != nil {
+		return nil, err
+	}
 	for _, use := range thirdParty() {
 		name, ref, _ := strings.Cut(use, "@")
 		steps, ok := standIns[name]
@@ -74,7 +82,7 @@ var tools = sync.OnceValues(func() (*kit, error) {
 			continue // not in a workflow that is run here
 		}
 		folder := filepath.Join(dir, strings.ReplaceAll(name, "/", "-"))
-		text := "name: stand-in\ndescription: Stands in for " + name + ".\nruns:\n  using: composite\n  steps:" + steps + "\n"
+		text := "name: stand-in\ndescription: Stands in for " + name + ".\ninputs: {ref: {}, file: {}, outputs: {}}\nruns:\n  using: composite\n  steps:" + steps + "\n"
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return nil, err
 		}
@@ -87,8 +95,9 @@ var tools = sync.OnceValues(func() (*kit, error) {
 })
 
 type kit struct {
-	act, repository, cache, home string
-	local                        []string // --local-repository
+	act, cache, home     string
+	repository, released string   // this repository, as it is and with the image of its actions
+	local                []string // --local-repository, of actions of others
 }
 
 func TestMain(m *testing.M) {
@@ -107,6 +116,7 @@ type site struct {
 	host   string
 	sb     *sandbox.Sandbox
 	vars   map[string]string
+	branch bool // use the actions as a branch has them, with their Dockerfile
 }
 
 func newSite(t *testing.T, environment, scenario string) *site {
@@ -172,12 +182,21 @@ type result struct {
 	log     string
 }
 
-// act runs a workflow on a branch.
-func (s *site) act(event, branch, workflow string, args ...string) result {
+// act runs a workflow on a branch. inputs are NAME=VALUE.
+func (s *site) act(event, branch, workflow string, inputs ...string) result {
 	s.t.Helper()
 	s.git("checkout", "-q", branch)
 	payload := filepath.Join(s.t.TempDir(), "event.json")
-	if err := os.WriteFile(payload, fmt.Appendf(nil, `{"ref": "refs/heads/%s"}`, branch), 0o644); err != nil {
+	given := map[string]string{} // in the event: with one, act looks at no --input
+	for _, in := range inputs {
+		name, value, _ := strings.Cut(in, "=")
+		given[name] = value
+	}
+	content, err := json.Marshal(map[string]any{"ref": "refs/heads/" + branch, "after": s.git("rev-parse", "HEAD"), "inputs": given})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(payload, content, 0o644); err != nil {
 		s.t.Fatal(err)
 	}
 	image := filepath.Join(s.t.TempDir(), "image.tar")
@@ -196,21 +215,22 @@ func (s *site) act(event, branch, workflow string, args ...string) result {
 	for name, value := range s.vars {
 		flags = append(flags, "--var", name+"="+value)
 	}
-	for _, local := range s.kit.local {
+	own := s.kit.released
+	if s.branch {
+		own = s.kit.repository
+	}
+	for _, local := range append([]string{"org/connect2@v2=" + own}, s.kit.local...) {
 		flags = append(flags, "--local-repository", local)
 	}
 	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, s.kit.act, append(flags, args...)...)
+	cmd := exec.CommandContext(ctx, s.kit.act, flags...)
 	cmd.Dir = s.caller
 	// Nothing else: act hands its own environment to the steps, and this machine's credentials are none of theirs.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.kit.home, "DOCKER_HOST=" + os.Getenv("DOCKER_HOST")}
 	out, err := cmd.CombinedOutput()
 	r := read(out)
 	r.failed = err != nil
-	if s.t.Failed() || os.Getenv("CONNECT2_ACT_LOG") != "" {
-		s.t.Logf("%s", out)
-	}
 	s.t.Cleanup(func() {
 		if s.t.Failed() {
 			s.t.Logf("act %s on %s: %v\n%s", event, branch, err, r.log)
@@ -276,6 +296,21 @@ func (s *site) service() (ecstypes.Service, string) {
 	return found.Services[0], aws.ToString(definition.TaskDefinition.ContainerDefinitions[0].Image)
 }
 
+// notes returns the tags of the service, which is where actions keep what outlives a run.
+func (s *site) notes() map[string]string {
+	s.t.Helper()
+	running, _ := s.service()
+	found, err := ecs.NewFromConfig(s.config()).ListTagsForResource(s.t.Context(), &ecs.ListTagsForResourceInput{ResourceArn: running.ServiceArn})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	tags := map[string]string{}
+	for _, tag := range found.Tags {
+		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return tags
+}
+
 // tagged returns the digest behind a tag, empty where there is none.
 func (s *site) tagged(repository, tag string) string {
 	s.t.Helper()
@@ -299,8 +334,6 @@ func (s *site) did(name string) (n int) {
 	}
 	return n
 }
-
-type journalEntry = wire.Entry
 
 // write writes a file of the caller and commits it on development.
 func (s *site) write(path, text string) {
