@@ -41,7 +41,11 @@ func (p permissions) table(t *testing.T, to *strings.Builder) {
 	t.Helper()
 	name := p.of.Meta.Name
 	fmt.Fprintf(to, "### %s\n\n[%[1]s.json](%[1]s.json)\n\n| statement | permissions | on | what for |\n|---|---|---|---|\n", name)
-	for i, st := range read(t, name) {
+	for _, st := range read(t, name) {
+		i := slices.IndexFunc(p.statements, func(about statement) bool { return about.sid == st.Sid })
+		if i < 0 {
+			t.Fatalf("docs/iam/%s.json: nothing is known of the statement %s", name, st.Sid)
+		}
 		about := p.statements[i]
 		what := about.why
 		if about.only != "" {
