@@ -56,16 +56,17 @@ var layers = map[string]layer{
 
 	"pkg/sandbox": standIn,
 
-	"cmd":               entry,
-	"bench":             entry, // measures; shipped nowhere
-	"examples":          entry, // files that the demo builds an image of
-	"internal/catalog":  entry,
-	"internal/generate": entry,
-	"internal/publish":  entry,
-	"internal/tfdocs":   entry,
-	"internal/archtest": support,
-	"internal/deps":     support,
-	"internal/iamtest":  support,
+	"cmd":                  entry,
+	"bench":                entry, // measures; shipped nowhere
+	"examples":             entry, // files that the demo builds an image of
+	"internal/catalog":     entry,
+	"internal/generate":    entry,
+	"internal/publish":     entry,
+	"internal/tfdocs":      entry,
+	"internal/archtest":    support,
+	"internal/deps":        support,
+	"internal/iamtest":     support,
+	"internal/sandboxtest": support,
 
 	"internal/workflowtest": support,
 }

@@ -12,11 +12,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 
+	"github.com/org/connect2/v2/internal/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/action/actiontest"
 	"github.com/org/connect2/v2/pkg/ecrpush"
@@ -24,84 +24,50 @@ import (
 	"github.com/org/connect2/v2/pkg/sandbox"
 )
 
-const repository = "connect2-api-dev"
+const repository = sandboxtest.Repository
 
 // site is a sandbox with a runner in front of it.
-type site struct {
-	t   *testing.T
-	sb  *sandbox.Sandbox
-	env *action.Env
-	log *actiontest.Recorder
-}
+type site struct{ *sandboxtest.Site }
 
 // at runs a test in a bubble where the sandbox and the action share one clock.
 func at(t *testing.T, scenario string, test func(t *testing.T, s *site)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		parsed, err := sandbox.ParseScenario([]byte(scenario))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := &site{t: t, sb: sandbox.New(sandbox.Options{Scenario: parsed})}
-		s.fresh()
-		test(t, s)
-	})
+	sandboxtest.Run(t, scenario, func(t *testing.T, s *sandboxtest.Site) { test(t, &site{s}) })
 }
 
 // fresh gives the site a new runner and forgets the calls made so far.
 func (s *site) fresh() {
-	s.env, s.log = actiontest.NewTestEnv(s.t, s.sb.Environ())
-	s.env.Transport = s.sb.Transport()
-	s.sb.ResetJournal()
+	s.Fresh()
+	s.Sandbox.ResetJournal()
 }
 
 // saved writes an image as docker save would.
 func (s *site) saved(img imagetest.Image) string {
-	s.t.Helper()
-	name := filepath.Join(s.t.TempDir(), "image.tar")
+	s.T.Helper()
+	name := filepath.Join(s.T.TempDir(), "image.tar")
 	if err := imagetest.TarFile(name, imagetest.Saved(img)); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return name
 }
 
 func (s *site) push(ctx context.Context, in ecrpush.Inputs) (ecrpush.Outputs, error) {
-	return ecrpush.Run(ctx, s.env, in)
+	return ecrpush.Run(ctx, s.Env, in)
 }
 
 func (s *site) mustPush(in ecrpush.Inputs) ecrpush.Outputs {
-	s.t.Helper()
-	out, err := s.push(s.t.Context(), in)
+	s.T.Helper()
+	out, err := s.push(s.T.Context(), in)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return out
 }
 
-// mutations lists the calls that may have changed something.
-func (s *site) mutations() []string {
-	var names []string
-	for _, e := range s.sb.Journal() {
-		if e.Mutating && e.OK() {
-			names = append(names, e.Name())
-		}
-	}
-	return names
-}
-
-func (s *site) calls(name string) (n int) {
-	for _, e := range s.sb.Journal() {
-		if e.Name() == name {
-			n++
-		}
-	}
-	return n
-}
-
 // tag returns the digest behind a tag, asked by pushing nothing: a dry run of the tag's own image.
 func (s *site) tag(tag string) string {
-	s.t.Helper()
-	out, err := s.push(s.t.Context(), ecrpush.Inputs{Source: sandbox.DefaultHost + "/" + repository + ":" + tag, Repository: repository,
+	s.T.Helper()
+	out, err := s.push(s.T.Context(), ecrpush.Inputs{Source: sandbox.DefaultHost + "/" + repository + ":" + tag, Repository: repository,
 		Tags: []string{tag}, DryRun: true})
 	if err != nil {
 		return ""
@@ -127,7 +93,7 @@ func TestPush(t *testing.T) {
 		if again.Outcome != action.NoChange || again.Changed || again.Digest != out.Digest || again.Tags != "v2,latest" || again.BytesUploaded != 0 {
 			t.Errorf("the same again: %+v", again)
 		}
-		if did := s.mutations(); len(did) > 0 {
+		if did := s.Mutations(); len(did) > 0 {
 			t.Errorf("the same again did %q", did)
 		}
 
@@ -137,10 +103,10 @@ func TestPush(t *testing.T) {
 		if changed.LayersUploaded != 2 || changed.LayersReused != 2 || changed.Digest == out.Digest {
 			t.Errorf("one layer changed: %+v", changed)
 		}
-		if text := s.log.Text(); !strings.Contains(text, "reused") || !strings.Contains(text, "compressed") || !strings.Contains(text, "tag v3 points at") {
+		if text := s.Log.Text(); !strings.Contains(text, "reused") || !strings.Contains(text, "compressed") || !strings.Contains(text, "tag v3 points at") {
 			t.Errorf("the log does not tell what was done:\n%s", text)
 		}
-		summary := s.log.Of("summary")
+		summary := s.Log.Of("summary")
 		if len(summary) != 1 || !strings.Contains(summary[0].Text, changed.Digest) || !strings.Contains(summary[0].Text, "Tags moved") {
 			t.Errorf("summary: %+v", summary)
 		}
@@ -151,14 +117,14 @@ func TestPushDryRun(t *testing.T) {
 	at(t, "", func(t *testing.T, s *site) {
 		in := ecrpush.Inputs{Source: s.saved(imagetest.New(1, 30_000)), Repository: "new/repository", Tags: []string{"v1"}, CreateRepository: true, DryRun: true}
 		out := s.mustPush(in)
-		if out.Changed || out.Outcome != action.Succeeded || len(s.mutations()) > 0 {
-			t.Errorf("dry run: %+v, did %q", out, s.mutations())
+		if out.Changed || out.Outcome != action.Succeeded || len(s.Mutations()) > 0 {
+			t.Errorf("dry run: %+v, did %q", out, s.Mutations())
 		}
-		if text := s.log.Text(); !strings.Contains(text, "repository new/repository is created") || !strings.Contains(text, "tag v1 is new") {
+		if text := s.Log.Text(); !strings.Contains(text, "repository new/repository is created") || !strings.Contains(text, "tag v1 is new") {
 			t.Errorf("it does not say what it would do:\n%s", text)
 		}
 		in.DryRun = false
-		if out = s.mustPush(in); !strings.HasSuffix(out.Repository, "/new/repository") || s.calls("ecr:CreateRepository") != 1 {
+		if out = s.mustPush(in); !strings.HasSuffix(out.Repository, "/new/repository") || s.Calls("ecr:CreateRepository") != 1 {
 			t.Errorf("creating: %+v", out)
 		}
 	})
@@ -196,7 +162,7 @@ func TestPushInvalid(t *testing.T) {
 					t.Errorf("%v\n\tdoes not say %q", err, word)
 				}
 			}
-			if did := s.mutations(); len(did) > 0 {
+			if did := s.Mutations(); len(did) > 0 {
 				t.Errorf("%+v did %q", c.in, did)
 			}
 		}
@@ -234,8 +200,8 @@ func TestPushToImmutableRepository(t *testing.T) {
 		}
 		s.fresh()
 		_, err := s.push(t.Context(), ecrpush.Inputs{Source: s.saved(imagetest.New(2, 30_000)), Repository: repository, Tags: []string{"v2"}})
-		if action.OutcomeOf(err) != action.Invalid || !strings.Contains(err.Error(), first.Digest) || len(s.mutations()) > 0 {
-			t.Errorf("another image: %v; did %q", err, s.mutations())
+		if action.OutcomeOf(err) != action.Invalid || !strings.Contains(err.Error(), first.Digest) || len(s.Mutations()) > 0 {
+			t.Errorf("another image: %v; did %q", err, s.Mutations())
 		}
 	})
 }
@@ -250,17 +216,17 @@ func TestPushThroughFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			at(t, "", func(t *testing.T, s *site) {
-				if err := s.sb.Inject(faults...); err != nil {
+				if err := s.Sandbox.Inject(faults...); err != nil {
 					t.Fatal(err)
 				}
 				out := s.mustPush(ecrpush.Inputs{Source: s.saved(imagetest.New(1, 300_000, 20_000, 5_000)), Repository: repository, Tags: []string{"v2"}})
 				hit := 0
-				for _, e := range s.sb.Journal() {
+				for _, e := range s.Sandbox.Journal() {
 					if e.Fault != "" {
 						hit++
 					}
 				}
-				s.sb.ClearFaults()
+				s.Sandbox.ClearFaults()
 				if hit == 0 || s.tag("v2") != out.Digest {
 					t.Errorf("%d calls failed; v2 is %s, want %s", hit, s.tag("v2"), out.Digest)
 				}
@@ -278,7 +244,7 @@ func TestPushDenied(t *testing.T) {
 		t.Run(permission, func(t *testing.T) {
 			at(t, "", func(t *testing.T, s *site) {
 				before := s.tag("v1")
-				if err := s.sb.Inject(sandbox.Fault{Action: permission, Answer: sandbox.Deny}); err != nil {
+				if err := s.Sandbox.Inject(sandbox.Fault{Action: permission, Answer: sandbox.Deny}); err != nil {
 					t.Fatal(err)
 				}
 				s.fresh()
@@ -293,7 +259,7 @@ func TestPushDenied(t *testing.T) {
 				if !early && !strings.Contains(err.Error(), "no tag was moved") {
 					t.Errorf("it does not say that no tag was moved: %v", err)
 				}
-				s.sb.ClearFaults()
+				s.Sandbox.ClearFaults()
 				if got := s.tag("v1"); got != before {
 					t.Errorf("v1 moved from %s to %s", before, got)
 				}
@@ -306,13 +272,13 @@ func TestPushDenied(t *testing.T) {
 func TestPushWithLeastPermissions(t *testing.T) {
 	at(t, "", func(t *testing.T, s *site) {
 		for _, permission := range []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer", "ecr:ListImages"} {
-			if err := s.sb.Inject(sandbox.Fault{Action: permission, Answer: sandbox.Deny}); err != nil {
+			if err := s.Sandbox.Inject(sandbox.Fault{Action: permission, Answer: sandbox.Deny}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		in := ecrpush.Inputs{Source: s.saved(imagetest.New(1, 30_000)), Repository: sandbox.DefaultHost + "/" + repository, Tags: []string{"v2"}}
-		if out := s.mustPush(in); out.Outcome != action.Succeeded || len(s.log.Of("warning")) == 0 {
-			t.Errorf("%+v with warnings %+v", out, s.log.Of("warning"))
+		if out := s.mustPush(in); out.Outcome != action.Succeeded || len(s.Log.Of("warning")) == 0 {
+			t.Errorf("%+v with warnings %+v", out, s.Log.Of("warning"))
 		}
 		in.Repository = repository
 		if _, err := s.push(t.Context(), in); err == nil || !strings.Contains(err.Error(), "repository's URI") {
@@ -326,7 +292,7 @@ func TestPushCancelled(t *testing.T) {
 		before := s.tag("v1")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		uploads := 0
-		s.env.Transport = hook{s.sb.Transport(), func(r *http.Request) {
+		s.Env.Transport = hook{s.Sandbox.Transport(), func(r *http.Request) {
 			if r.Method == http.MethodPatch {
 				if uploads++; uploads == 2 {
 					cancel(errors.New("the runner was told to stop"))
@@ -357,17 +323,17 @@ func (h hook) RoundTrip(r *http.Request) (*http.Response, error) {
 // The registry's password is masked before anything could print it.
 func TestPushMasksToken(t *testing.T) {
 	at(t, "", func(t *testing.T, s *site) {
-		vars := s.sb.Environ()
+		vars := s.Sandbox.Environ()
 		vars["GITHUB_ACTIONS"] = "true"
-		s.env, s.log = actiontest.NewTestEnv(t, vars)
+		s.Env, s.Log = actiontest.NewTestEnv(t, vars)
 		var sent string
-		s.env.Transport = hook{s.sb.Transport(), func(r *http.Request) {
+		s.Env.Transport = hook{s.Sandbox.Transport(), func(r *http.Request) {
 			if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && scheme == "Basic" {
 				sent = token
 			}
 		}}
 		s.mustPush(ecrpush.Inputs{Source: s.saved(imagetest.New(1, 3_000)), Repository: repository, Tags: []string{"v2"}})
-		text := s.log.Text()
+		text := s.Log.Text()
 		if sent == "" || !strings.Contains(text, "::add-mask::"+sent) || strings.Count(text, sent) != 1 {
 			t.Errorf("the token appears %d times in the log, masked %v", strings.Count(text, sent), strings.Contains(text, "::add-mask::"+sent))
 		}
@@ -401,14 +367,14 @@ func TestPushElsewhere(t *testing.T) {
 func TestPushOutlivesToken(t *testing.T) {
 	at(t, "", func(t *testing.T, s *site) {
 		slept := false
-		s.env.Transport = hook{s.sb.Transport(), func(r *http.Request) {
+		s.Env.Transport = hook{s.Sandbox.Transport(), func(r *http.Request) {
 			if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/sha256:") && !slept {
 				slept = true
 				time.Sleep(13 * time.Hour)
 			}
 		}}
 		out := s.mustPush(ecrpush.Inputs{Source: s.saved(imagetest.New(1, 3_000)), Repository: repository, Tags: []string{"v2"}})
-		if n := s.calls("ecr:GetAuthorizationToken"); n < 2 || s.tag("v2") != out.Digest {
+		if n := s.Calls("ecr:GetAuthorizationToken"); n < 2 || s.tag("v2") != out.Digest {
 			t.Errorf("%d tokens were asked for", n)
 		}
 	})

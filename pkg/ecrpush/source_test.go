@@ -21,7 +21,7 @@ func TestPushFindsTheCommitsImage(t *testing.T) {
 		if out := s.mustPush(ask); out.Outcome != action.NoChange || out.Digest != built.Digest || out.Tags != "abc123" {
 			t.Errorf("after it is built: %+v, want digest %s", out, built.Digest)
 		}
-		if did := s.mutations(); len(did) > 0 {
+		if did := s.Mutations(); len(did) > 0 {
 			t.Errorf("asking did %q", did)
 		}
 	})
@@ -66,7 +66,7 @@ func TestPushAbsentSource(t *testing.T) {
 				if err != nil || out.Outcome != action.NoChange || out.Digest != "" {
 					t.Errorf("%+v: %+v, %v", c.in, out, err)
 				}
-				if text := s.log.Text(); !strings.Contains(text, "is not there") {
+				if text := s.Log.Text(); !strings.Contains(text, "is not there") {
 					t.Errorf("the log does not say why nothing is pushed:\n%s", text)
 				}
 				continue

@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/org/connect2/v2/internal/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/action/actiontest"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/sandbox"
@@ -22,61 +22,19 @@ import (
 )
 
 const (
-	cluster    = "connect2-api-cluster-dev"
-	service    = "connect2-api-service-dev"
-	family     = "connect2-api-dev"
-	repository = "connect2-api-dev"
-	container  = "connect2-api"
+	cluster   = sandboxtest.Cluster
+	service   = sandboxtest.Service
+	family    = sandboxtest.Family
+	container = sandboxtest.Container
 )
 
 // site is a sandbox with a runner in front of it.
-type site struct {
-	t   *testing.T
-	sb  *sandbox.Sandbox
-	env *action.Env
-	log *actiontest.Recorder
-}
+type site struct{ *sandboxtest.Site }
 
 // at runs a test in a bubble where the sandbox and the action share one clock.
 func at(t *testing.T, scenario string, test func(t *testing.T, s *site)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		parsed, err := sandbox.ParseScenario([]byte(scenario))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := &site{t: t, sb: sandbox.New(sandbox.Options{Scenario: parsed})}
-		s.fresh()
-		test(t, s)
-	})
-}
-
-// fresh gives the site a new runner.
-func (s *site) fresh() {
-	s.env, s.log = actiontest.NewTestEnv(s.t, s.sb.Environ())
-	s.env.Transport = s.sb.Transport()
-}
-
-// push puts an image with a behaviour (YAML; empty is healthy) into the repository and returns its digest.
-func (s *site) push(tag, behaviour string) string {
-	s.t.Helper()
-	var b *engine.Behaviour
-	if behaviour != "" {
-		parsed, err := engine.ParseBehaviour([]byte(behaviour))
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		b = &parsed
-	}
-	img, err := sandbox.NewImage(tag, b)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	digest, err := s.sb.Push(repository, tag, img)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return digest
+	sandboxtest.Run(t, scenario, func(t *testing.T, s *sandboxtest.Site) { test(t, &site{s}) })
 }
 
 func inputs(image string) ecsdeploy.Inputs {
@@ -84,52 +42,17 @@ func inputs(image string) ecsdeploy.Inputs {
 }
 
 func (s *site) deploy(in ecsdeploy.Inputs) (ecsdeploy.Outputs, error) {
-	return ecsdeploy.Run(s.t.Context(), s.env, in)
+	return ecsdeploy.Run(s.T.Context(), s.Env, in)
 }
 
 // mustDeploy deploys what has to succeed.
 func (s *site) mustDeploy(image string) ecsdeploy.Outputs {
-	s.t.Helper()
+	s.T.Helper()
 	out, err := s.deploy(inputs(image))
 	if err != nil {
-		s.t.Fatalf("deploying %s: %v", image, err)
+		s.T.Fatalf("deploying %s: %v", image, err)
 	}
 	return out
-}
-
-// primary returns the revision that the service is at, and its number of running tasks.
-func (s *site) primary() (name string, running int) {
-	s.sb.Inspect(func(e *engine.Engine) {
-		c, err := e.Cluster(cluster)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		found := c.Service(service)
-		running = found.Counts().Running
-		definition := found.Deployments[0].Revision.Spec.Definition.ARN
-		name = definition[strings.LastIndexByte(definition, '/')+1:]
-	})
-	return name, running
-}
-
-// mutations lists the calls that may have changed something, by name.
-func (s *site) mutations() []string {
-	var names []string
-	for _, entry := range s.sb.Journal() {
-		if entry.Mutating && entry.OK() {
-			names = append(names, entry.Name())
-		}
-	}
-	return names
-}
-
-func (s *site) calls(name string) (n int) {
-	for _, entry := range s.sb.Journal() {
-		if entry.Name() == name {
-			n++
-		}
-	}
-	return n
 }
 
 func wantOutcome(t *testing.T, got ecsdeploy.Outputs, err error, want action.Outcome) {
@@ -147,10 +70,10 @@ const fast = "service: {healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s
 
 func TestDeploySucceeds(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		digest := s.push("v2", "")
+		digest := s.Push("v2", "")
 		out := s.mustDeploy("v2")
 		wantOutcome(t, out, nil, action.Succeeded)
-		if name, running := s.primary(); name != family+":2" || running != 2 {
+		if name, running := s.Primary(); name != family+":2" || running != 2 {
 			t.Errorf("the service runs %d tasks of %s", running, name)
 		}
 		if out.Digest != digest || !strings.HasSuffix(out.Image, "@"+digest) || !out.Changed || out.DeploymentARN == "" ||
@@ -158,10 +81,10 @@ func TestDeploySucceeds(t *testing.T) {
 			t.Errorf("outputs %+v", out)
 		}
 		want := []string{"ecs:RegisterTaskDefinition", "ecs:UpdateService", "ecr:PutImage"}
-		if got := s.mutations(); !slices.Equal(got, want) {
+		if got := s.Mutations(); !slices.Equal(got, want) {
 			t.Errorf("changed by %v, want %v", got, want)
 		}
-		summary := s.log.Summary()
+		summary := s.Log.Summary()
 		for _, part := range []string{"✅", family + ":2", "```mermaid", digest} {
 			if !strings.Contains(summary, part) {
 				t.Errorf("the summary lacks %q:\n%s", part, summary)
@@ -173,59 +96,59 @@ func TestDeploySucceeds(t *testing.T) {
 // TestBreakerRollback holds the promise that a stable service is no success.
 func TestBreakerRollback(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		s.push("v2", "{start: unhealthy}") // no certain cause: the breaker decides
+		s.Push("v2", "{start: unhealthy}") // no certain cause: the breaker decides
 		out, err := s.deploy(inputs("v2"))
 		wantOutcome(t, out, err, action.RolledBack)
-		if name, running := s.primary(); name != family+":1" || running != 2 {
+		if name, running := s.Primary(); name != family+":1" || running != 2 {
 			t.Errorf("the service runs %d tasks of %s", running, name)
 		}
 		if out.Outcome.ExitCode() != 2 {
 			t.Errorf("exit code %d", out.Outcome.ExitCode())
 		}
-		if !slices.Contains(s.mutations(), "ecs:DeregisterTaskDefinition") {
-			t.Errorf("the failed revision is still registered: %v", s.mutations())
+		if !slices.Contains(s.Mutations(), "ecs:DeregisterTaskDefinition") {
+			t.Errorf("the failed revision is still registered: %v", s.Mutations())
 		}
 	})
 }
 
 func TestCrashIsExplained(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		s.push("v2", `{start: crash, after: 2s, exitCode: 3, logs: ["Traceback (most recent call last):", "ModuleNotFoundError: No module named 'payments'"]}`)
+		s.Push("v2", `{start: crash, after: 2s, exitCode: 3, logs: ["Traceback (most recent call last):", "ModuleNotFoundError: No module named 'payments'"]}`)
 		begun := time.Now()
 		out, err := s.deploy(inputs("v2"))
 		wantOutcome(t, out, err, action.RolledBack)
 		if out.Cause == "" || !strings.Contains(err.Error(), "payments") {
 			t.Errorf("cause %q, error %v", out.Cause, err)
 		}
-		if name, _ := s.primary(); name != family+":1" {
+		if name, _ := s.Primary(); name != family+":1" {
 			t.Errorf("the service is at %s", name)
 		}
-		if !strings.Contains(s.log.Summary(), "payments") {
-			t.Errorf("the summary does not show the log line:\n%s", s.log.Summary())
+		if !strings.Contains(s.Log.Summary(), "payments") {
+			t.Errorf("the summary does not show the log line:\n%s", s.Log.Summary())
 		}
-		t.Logf("explained and rolled back after %v; ended by %v", time.Since(begun).Round(time.Second), s.mutations())
+		t.Logf("explained and rolled back after %v; ended by %v", time.Since(begun).Round(time.Second), s.Mutations())
 	})
 }
 
 // TestRepeatedRunFollows holds that a re-run during the same rollout is not taken for no change.
 func TestRepeatedRunFollows(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		s.push("v2", "")
+		s.Push("v2", "")
 		impatient := inputs("v2")
 		impatient.Wait = false
 		if out, err := s.deploy(impatient); err != nil || !out.Changed {
 			t.Fatalf("got %+v, %v", out, err)
 		}
-		s.fresh()
+		s.Fresh()
 		out := s.mustDeploy("v2")
-		if out.Outcome != action.Succeeded || out.Changed || s.calls("ecs:UpdateService") != 1 {
-			t.Errorf("outcome %s, changed %v, %d updates", out.Outcome, out.Changed, s.calls("ecs:UpdateService"))
+		if out.Outcome != action.Succeeded || out.Changed || s.Calls("ecs:UpdateService") != 1 {
+			t.Errorf("outcome %s, changed %v, %d updates", out.Outcome, out.Changed, s.Calls("ecs:UpdateService"))
 		}
-		s.fresh()
+		s.Fresh()
 		if out = s.mustDeploy("v2"); out.Outcome != action.NoChange || out.Changed {
 			t.Errorf("a third run: outcome %s", out.Outcome)
 		}
-		if got := s.calls("ecs:RegisterTaskDefinition"); got != 1 {
+		if got := s.Calls("ecs:RegisterTaskDefinition"); got != 1 {
 			t.Errorf("registered %d times", got)
 		}
 	})
@@ -233,7 +156,7 @@ func TestRepeatedRunFollows(t *testing.T) {
 
 func TestNoTasksIsNotVerified(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		s.sb.Inspect(func(e *engine.Engine) {
+		s.Sandbox.Inspect(func(e *engine.Engine) {
 			c, _ := e.Cluster(cluster)
 			zero := 0
 			if err := e.UpdateService(c.Service(service), engine.ServiceChange{DesiredCount: &zero}); err != nil {
@@ -241,9 +164,9 @@ func TestNoTasksIsNotVerified(t *testing.T) {
 			}
 		})
 		time.Sleep(5 * time.Minute)
-		s.push("v2", "")
+		s.Push("v2", "")
 		s.mustDeploy("v2")
-		if warnings := strings.Join(s.log.Warnings(), "\n"); !strings.Contains(warnings, "not verified") {
+		if warnings := strings.Join(s.Log.Warnings(), "\n"); !strings.Contains(warnings, "not verified") {
 			t.Errorf("warnings: %s", warnings)
 		}
 	})
@@ -251,12 +174,11 @@ func TestNoTasksIsNotVerified(t *testing.T) {
 
 func TestSuperseded(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		s.push("v2", "")
-		s.push("v3", "")
+		s.Push("v2", "")
+		s.Push("v3", "")
 		go func() {
 			time.Sleep(20 * time.Second)
-			env, _ := actiontest.NewTestEnv(t, s.sb.Environ())
-			env.Transport = s.sb.Transport()
+			env, _ := s.Runner()
 			if _, err := ecsdeploy.Run(t.Context(), env, inputs("v3")); err != nil {
 				t.Errorf("the newer deployment: %v", err)
 			}
@@ -265,7 +187,7 @@ func TestSuperseded(t *testing.T) {
 		wantOutcome(t, out, err, action.Superseded)
 		synctest.Wait()
 		time.Sleep(10 * time.Minute)
-		if name, _ := s.primary(); name != family+":3" {
+		if name, _ := s.Primary(); name != family+":3" {
 			t.Errorf("the service is at %s", name)
 		}
 	})
@@ -273,20 +195,20 @@ func TestSuperseded(t *testing.T) {
 
 func TestInterruptRollsBack(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		s.push("v2", "")
+		s.Push("v2", "")
 		ctx, cancel := context.WithCancel(t.Context())
 		defer time.AfterFunc(25*time.Second, cancel).Stop()
 		begun := time.Now()
-		out, err := ecsdeploy.Run(ctx, s.env, inputs("v2"))
+		out, err := ecsdeploy.Run(ctx, s.Env, inputs("v2"))
 		if took := time.Since(begun); took > 25*time.Second+7*time.Second {
 			t.Errorf("it took %v: a runner kills before", took)
 		}
 		wantOutcome(t, out, err, action.Cancelled)
-		if !slices.Contains(s.mutations(), "ecs:StopServiceDeployment") {
-			t.Errorf("nothing asked for a rollback: %v", s.mutations())
+		if !slices.Contains(s.Mutations(), "ecs:StopServiceDeployment") {
+			t.Errorf("nothing asked for a rollback: %v", s.Mutations())
 		}
 		time.Sleep(10 * time.Minute)
-		if name, running := s.primary(); name != family+":1" || running != 2 {
+		if name, running := s.Primary(); name != family+":1" || running != 2 {
 			t.Errorf("the service runs %d tasks of %s", running, name)
 		}
 	})
@@ -294,9 +216,9 @@ func TestInterruptRollsBack(t *testing.T) {
 
 func TestThrottledEveryFifthCall(t *testing.T) {
 	at(t, fast+"faults: [{action: 'ecs:*', answer: throttle, every: 5}]\n", func(t *testing.T, s *site) {
-		s.push("v2", "")
+		s.Push("v2", "")
 		s.mustDeploy("v2")
-		if name, _ := s.primary(); name != family+":2" {
+		if name, _ := s.Primary(); name != family+":2" {
 			t.Errorf("the service is at %s", name)
 		}
 	})
@@ -314,7 +236,7 @@ func TestAWSOwnPolicySuffices(t *testing.T) {
 	for name, behaviour := range map[string]string{"good": "", "bad": "{start: unhealthy}"} {
 		t.Run(name, func(t *testing.T) {
 			at(t, fast, func(t *testing.T, s *site) {
-				s.push("v2", behaviour)
+				s.Push("v2", behaviour)
 				file := s.file("", "")
 				allow(t, s, awsPolicy)
 				in := inputs("v2")
@@ -325,7 +247,7 @@ func TestAWSOwnPolicySuffices(t *testing.T) {
 				} else {
 					wantOutcome(t, out, err, action.RolledBack)
 				}
-				warnings := s.log.Warnings()
+				warnings := s.Log.Warnings()
 				for i, w := range warnings {
 					title, _, _ := strings.Cut(w, ": ")
 					for _, other := range warnings[:i] {
@@ -346,29 +268,29 @@ func allow(t *testing.T, s *site, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.sb.SetPolicy("operator", &sandbox.Policy{Policy: parsed}); err != nil {
+	if err := s.Sandbox.SetPolicy("operator", &sandbox.Policy{Policy: parsed}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // file writes the running revision's definition to a file, with one text replaced.
 func (s *site) file(from, to string) string {
-	s.t.Helper()
+	s.T.Helper()
 	var document []byte
-	s.sb.Inspect(func(e *engine.Engine) {
+	s.Sandbox.Inspect(func(e *engine.Engine) {
 		td, err := e.TaskDefinition(family + ":1")
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		document, err = json.Marshal(td.Document)
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 	})
-	path := filepath.Join(s.t.TempDir(), "task.json")
+	path := filepath.Join(s.T.TempDir(), "task.json")
 	text := strings.Replace(string(document), from, to, 1)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return path
 }
@@ -377,13 +299,13 @@ func (s *site) file(from, to string) string {
 func TestUnknownFieldSurvives(t *testing.T) {
 	const unknown = `"connect2Unknown":{"a":[]}`
 	at(t, fast, func(t *testing.T, s *site) {
-		s.push("v2", "")
+		s.Push("v2", "")
 		in := inputs("v2")
 		in.TaskDefinition = s.file(`"name":"`+container+`"`, `"name":"`+container+`",`+unknown)
 		if _, err := s.deploy(in); err != nil {
 			t.Fatal(err)
 		}
-		s.sb.Inspect(func(e *engine.Engine) {
+		s.Sandbox.Inspect(func(e *engine.Engine) {
 			td, err := e.TaskDefinition(family)
 			if err != nil {
 				t.Fatal(err)
@@ -393,13 +315,13 @@ func TestUnknownFieldSurvives(t *testing.T) {
 				t.Errorf("registered without the field: %s", document)
 			}
 		})
-		s.push("v3", "")
-		s.fresh()
+		s.Push("v3", "")
+		s.Fresh()
 		in.Image, in.TaskDefinition = "v3", family+":2"
 		if _, err := s.deploy(in); err != nil {
 			t.Fatal(err)
 		}
-		s.sb.Inspect(func(e *engine.Engine) {
+		s.Sandbox.Inspect(func(e *engine.Engine) {
 			td, err := e.TaskDefinition(family + ":3")
 			if err != nil {
 				t.Fatal(err)
@@ -447,7 +369,7 @@ func TestWrongInputChangesNothing(t *testing.T) {
 						t.Errorf("the message lacks %q: %v", want, err)
 					}
 				}
-				if got := s.mutations(); len(got) != 0 {
+				if got := s.Mutations(); len(got) != 0 {
 					t.Errorf("changed by %v", got)
 				}
 			})
@@ -457,15 +379,15 @@ func TestWrongInputChangesNothing(t *testing.T) {
 
 func TestDryRunChangesNothing(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		s.push("v2", "")
+		s.Push("v2", "")
 		in := inputs("v2")
 		in.DryRun, in.Environment = true, map[string]string{"TOKEN": "hunter2-hunter2"}
 		out, err := s.deploy(in)
 		wantOutcome(t, out, err, action.Succeeded)
-		if out.Changed || len(s.mutations()) != 0 {
-			t.Errorf("changed by %v", s.mutations())
+		if out.Changed || len(s.Mutations()) != 0 {
+			t.Errorf("changed by %v", s.Mutations())
 		}
-		told := s.log.Text() + s.log.Summary()
+		told := s.Log.Text() + s.Log.Summary()
 		if !strings.Contains(told, "containerDefinitions["+container+"].image") || strings.Contains(told, "hunter2") {
 			t.Errorf("told:\n%s", told)
 		}
@@ -475,9 +397,9 @@ func TestDryRunChangesNothing(t *testing.T) {
 // TestTemplateChangeRollsOut deploys without an image after the template has changed.
 func TestTemplateChangeRollsOut(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		digest := s.push("v2", "")
+		digest := s.Push("v2", "")
 		s.mustDeploy("v2")
-		s.sb.Inspect(func(e *engine.Engine) {
+		s.Sandbox.Inspect(func(e *engine.Engine) {
 			td, err := e.TaskDefinition(family + "-template")
 			if err != nil {
 				t.Fatal(err)
@@ -488,12 +410,12 @@ func TestTemplateChangeRollsOut(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
-		s.fresh()
+		s.Fresh()
 		out := s.mustDeploy("")
 		if out.Digest != digest || out.Outcome != action.Succeeded {
 			t.Errorf("outputs %+v", out)
 		}
-		s.sb.Inspect(func(e *engine.Engine) {
+		s.Sandbox.Inspect(func(e *engine.Engine) {
 			td, _ := e.TaskDefinition(family)
 			if document, _ := json.Marshal(td.Document); !strings.Contains(string(document), `"memory":"1024"`) {
 				t.Errorf("deployed %s", document)
@@ -505,9 +427,9 @@ func TestTemplateChangeRollsOut(t *testing.T) {
 // TestLostAnswer cuts the connection after UpdateService took effect: the SDK repeats it, and one deployment is followed.
 func TestLostAnswer(t *testing.T) {
 	at(t, fast+"faults: [{action: 'ecs:UpdateService', answer: cut-after, times: 1}]\n", func(t *testing.T, s *site) {
-		s.push("v2", "")
+		s.Push("v2", "")
 		s.mustDeploy("v2")
-		if name, _ := s.primary(); name != family+":2" {
+		if name, _ := s.Primary(); name != family+":2" {
 			t.Errorf("the service is at %s", name)
 		}
 	})
@@ -515,13 +437,13 @@ func TestLostAnswer(t *testing.T) {
 
 func TestUpdateDenied(t *testing.T) {
 	at(t, fast+"faults: [{action: 'ecs:UpdateService', answer: deny}]\n", func(t *testing.T, s *site) {
-		s.push("v2", "")
+		s.Push("v2", "")
 		out, err := s.deploy(inputs("v2"))
 		wantOutcome(t, out, err, action.Failed)
 		if !strings.Contains(err.Error(), "ecs:UpdateService") {
 			t.Errorf("the permission is not named: %v", err)
 		}
-		if got := s.mutations(); !slices.Equal(got, []string{"ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition"}) {
+		if got := s.Mutations(); !slices.Equal(got, []string{"ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition"}) {
 			t.Errorf("changed by %v", got)
 		}
 	})
@@ -536,14 +458,14 @@ func TestPutBackWithoutBreakerAndAPI(t *testing.T) {
 faults: [{action: 'ecs:*Service*Deployment*', answer: deny}, {action: 'ecs:DescribeServiceRevisions', answer: deny}]
 `
 	at(t, scenario, func(t *testing.T, s *site) {
-		s.push("v2", broken)
+		s.Push("v2", broken)
 		out, err := s.deploy(inputs("v2"))
 		wantOutcome(t, out, err, action.RolledBack)
-		if name, running := s.primary(); name != family+":1" || running != 2 {
+		if name, running := s.Primary(); name != family+":1" || running != 2 {
 			t.Errorf("the service runs %d tasks of %s", running, name)
 		}
 		want := []string{"ecs:RegisterTaskDefinition", "ecs:UpdateService", "ecs:UpdateService", "ecs:DeregisterTaskDefinition"}
-		if got := s.mutations(); !slices.Equal(got, want) {
+		if got := s.Mutations(); !slices.Equal(got, want) {
 			t.Errorf("changed by %v, want %v", got, want)
 		}
 	})
@@ -552,10 +474,10 @@ faults: [{action: 'ecs:*Service*Deployment*', answer: deny}, {action: 'ecs:Descr
 // TestBreakerWithoutRollback is a breaker that stops a bad deployment and leaves it at that.
 func TestBreakerWithoutRollback(t *testing.T) {
 	at(t, "service: {healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s, rollback: false}\n", func(t *testing.T, s *site) {
-		s.push("v2", "{start: unhealthy}")
+		s.Push("v2", "{start: unhealthy}")
 		out, err := s.deploy(inputs("v2"))
 		wantOutcome(t, out, err, action.RolledBack)
-		if name, running := s.primary(); name != family+":1" || running != 2 {
+		if name, running := s.Primary(); name != family+":1" || running != 2 {
 			t.Errorf("the service runs %d tasks of %s", running, name)
 		}
 	})
@@ -563,8 +485,8 @@ func TestBreakerWithoutRollback(t *testing.T) {
 
 func TestExpiredCredentialsLeaveTheOutcomeUnknown(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		s.push("v2", "")
-		s.sb.ExpireCredentials(30 * time.Second)
+		s.Push("v2", "")
+		s.Sandbox.ExpireCredentials(30 * time.Second)
 		out, err := s.deploy(inputs("v2"))
 		wantOutcome(t, out, err, action.Unknown)
 		if out.Outcome.ExitCode() != 6 || !strings.Contains(err.Error(), "expired") {
@@ -575,12 +497,12 @@ func TestExpiredCredentialsLeaveTheOutcomeUnknown(t *testing.T) {
 
 func TestTimeoutRollsBack(t *testing.T) {
 	at(t, "service: {healthInterval: 5s, gracePeriod: 7200, deregisterAfter: 5s}\n", func(t *testing.T, s *site) {
-		s.push("v2", "{start: slow, healthyAfter: 1h}")
+		s.Push("v2", "{start: slow, healthyAfter: 1h}")
 		in := inputs("v2")
 		in.Timeout = 3 * time.Minute
 		out, err := s.deploy(in)
 		wantOutcome(t, out, err, action.TimedOut)
-		if name, running := s.primary(); name != family+":1" || running != 2 {
+		if name, running := s.Primary(); name != family+":1" || running != 2 {
 			t.Errorf("the service runs %d tasks of %s", running, name)
 		}
 	})
@@ -589,9 +511,9 @@ func TestTimeoutRollsBack(t *testing.T) {
 // TestNoTemplate renders the running revision where Terraform owns no template.
 func TestNoTemplate(t *testing.T) {
 	at(t, "service: {healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s, template: false}\n", func(t *testing.T, s *site) {
-		s.push("v2", "")
+		s.Push("v2", "")
 		s.mustDeploy("v2")
-		if name, _ := s.primary(); name != family+":2" {
+		if name, _ := s.Primary(); name != family+":2" {
 			t.Errorf("the service is at %s", name)
 		}
 	})
@@ -600,10 +522,10 @@ func TestNoTemplate(t *testing.T) {
 // TestTemplateThatCannotBeRead stops: going on with the running revision would deploy old settings without a word.
 func TestTemplateThatCannotBeRead(t *testing.T) {
 	at(t, fast+"faults: [{action: 'ecs:DescribeTaskDefinition', answer: unavailable, skip: 1}]\n", func(t *testing.T, s *site) {
-		s.push("v2", "")
+		s.Push("v2", "")
 		out, err := s.deploy(inputs("v2"))
 		wantOutcome(t, out, err, action.Invalid)
-		if got := s.mutations(); len(got) != 0 {
+		if got := s.Mutations(); len(got) != 0 {
 			t.Errorf("changed by %v", got)
 		}
 	})
@@ -612,18 +534,18 @@ func TestTemplateThatCannotBeRead(t *testing.T) {
 // TestImageKnownLater prepares before the image is pushed, as a release does.
 func TestImageKnownLater(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		conn, err := awsconn.Connect(t.Context(), s.env, awsconn.Inputs{})
+		conn, err := awsconn.Connect(t.Context(), s.Env, awsconn.Inputs{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := ecsdeploy.Prepare(t.Context(), s.env, conn, inputs(""))
+		d, err := ecsdeploy.Prepare(t.Context(), s.Env, conn, inputs(""))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := d.SetImage(t.Context(), "v2"); action.OutcomeOf(err) != action.Invalid {
 			t.Errorf("an image that is not there yet: %v", err)
 		}
-		digest := s.push("v2", "")
+		digest := s.Push("v2", "")
 		if err := d.SetImage(t.Context(), "@"+digest); err != nil {
 			t.Fatal(err)
 		}
@@ -637,15 +559,15 @@ func TestImageKnownLater(t *testing.T) {
 // TestRevisionAsItIs deploys a registered revision that is named, without registering another.
 func TestRevisionAsItIs(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		s.push("v2", "")
+		s.Push("v2", "")
 		s.mustDeploy("v2")
-		s.fresh()
+		s.Fresh()
 		in := inputs("")
 		in.TaskDefinition = family + ":1"
 		out, err := s.deploy(in)
 		wantOutcome(t, out, err, action.Succeeded)
-		if name, _ := s.primary(); name != family+":1" || s.calls("ecs:RegisterTaskDefinition") != 1 {
-			t.Errorf("the service is at %s after %v", name, s.mutations())
+		if name, _ := s.Primary(); name != family+":1" || s.Calls("ecs:RegisterTaskDefinition") != 1 {
+			t.Errorf("the service is at %s after %v", name, s.Mutations())
 		}
 	})
 }
@@ -654,19 +576,19 @@ func TestRevisionAsItIs(t *testing.T) {
 // which it began is stopped.
 func TestInterruptDuringTheUpdate(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		s.push("v2", "")
+		s.Push("v2", "")
 		ctx, cancel := context.WithCancel(t.Context())
-		next := s.env.Transport
-		s.env.Transport = transport(func(r *http.Request) (*http.Response, error) {
+		next := s.Env.Transport
+		s.Env.Transport = transport(func(r *http.Request) (*http.Response, error) {
 			if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".UpdateService") {
 				cancel()
 			}
 			return next.RoundTrip(r)
 		})
-		out, err := ecsdeploy.Run(ctx, s.env, inputs("v2"))
+		out, err := ecsdeploy.Run(ctx, s.Env, inputs("v2"))
 		wantOutcome(t, out, err, action.Cancelled)
 		time.Sleep(10 * time.Minute)
-		if name, running := s.primary(); name != family+":1" || running != 2 {
+		if name, running := s.Primary(); name != family+":1" || running != 2 {
 			t.Errorf("the service runs %d tasks of %s", running, name)
 		}
 	})
@@ -680,16 +602,16 @@ const newborn = "service: {unreleased: true, desiredCount: 3}"
 
 func TestTheFirstReleaseStartsTheTasks(t *testing.T) {
 	at(t, newborn, func(t *testing.T, s *site) {
-		s.push("v1", "")
+		s.Push("v1", "")
 		in := inputs(s.repositoryURI() + ":v1")
 		out, err := s.deploy(in)
 		if err != nil || out.Outcome != action.Succeeded {
 			t.Fatalf("outputs %+v, error %v", out, err)
 		}
-		if name, running := s.primary(); name != family+":1" || running != 3 {
+		if name, running := s.Primary(); name != family+":1" || running != 3 {
 			t.Errorf("%s runs with %d tasks", name, running)
 		}
-		s.sb.Inspect(func(e *engine.Engine) {
+		s.Sandbox.Inspect(func(e *engine.Engine) {
 			c, _ := e.Cluster(cluster)
 			for _, task := range c.Tasks {
 				if task.StopCode != "" {
@@ -705,17 +627,17 @@ func TestTheFirstReleaseStartsTheTasks(t *testing.T) {
 
 func TestAFirstReleaseThatFailsLeavesTheServiceEmpty(t *testing.T) {
 	at(t, newborn, func(t *testing.T, s *site) {
-		s.push("v1", "{start: crash, after: 2s, exitCode: 1, logs: [boom]}")
+		s.Push("v1", "{start: crash, after: 2s, exitCode: 1, logs: [boom]}")
 		out, err := s.deploy(inputs(s.repositoryURI() + ":v1"))
 		if action.OutcomeOf(err) != action.RolledBack || out.Cause == "" {
 			t.Fatalf("outputs %+v, error %v", out, err)
 		}
 		time.Sleep(10 * time.Minute)
-		if name, running := s.primary(); name != family+"-template:1" || running != 0 {
+		if name, running := s.Primary(); name != family+"-template:1" || running != 0 {
 			t.Errorf("%s runs with %d tasks", name, running)
 		}
 	})
 }
 
 // repositoryURI is the repository as the registry names it.
-func (s *site) repositoryURI() string { return sandbox.DefaultHost + "/" + repository }
+func (s *site) repositoryURI() string { return sandbox.DefaultHost + "/" + sandboxtest.Repository }

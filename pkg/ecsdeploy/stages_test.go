@@ -36,31 +36,31 @@ func TestStagedDeployments(t *testing.T) {
 	for name, strategy := range strategies {
 		t.Run(name, func(t *testing.T) {
 			at(t, staged(strategy), func(t *testing.T, s *site) {
-				s.push("v2", "")
-				s.push("v3", "{start: unhealthy}")
-				s.push("v4", "")
+				s.Push("v2", "")
+				s.Push("v3", "{start: unhealthy}")
+				s.Push("v4", "")
 				out := s.mustDeploy("v2")
-				if at, running := s.primary(); at != family+":2" || running != 2 || out.DeploymentARN == "" {
+				if at, running := s.Primary(); at != family+":2" || running != 2 || out.DeploymentARN == "" {
 					t.Errorf("the service runs %d tasks of %s: %+v", running, at, out)
 				}
-				if !strings.Contains(s.log.Text(), "stage ") {
-					t.Errorf("no stage is told:\n%s", s.log.Text())
+				if !strings.Contains(s.Log.Text(), "stage ") {
+					t.Errorf("no stage is told:\n%s", s.Log.Text())
 				}
 
-				s.fresh()
+				s.Fresh()
 				out, err := s.deploy(inputs("v3"))
 				wantOutcome(t, out, err, action.RolledBack)
-				if at, running := s.primary(); at != family+":2" || running != 2 || out.Cause == "" {
+				if at, running := s.Primary(); at != family+":2" || running != 2 || out.Cause == "" {
 					t.Errorf("after a failure the service runs %d tasks of %s, cause %q", running, at, out.Cause)
 				}
 
-				s.fresh()
+				s.Fresh()
 				ctx, cancel := context.WithCancel(t.Context())
 				defer time.AfterFunc(2*time.Minute, cancel).Stop() // old and new run side by side
-				out, err = ecsdeploy.Run(ctx, s.env, inputs("v4"))
+				out, err = ecsdeploy.Run(ctx, s.Env, inputs("v4"))
 				wantOutcome(t, out, err, action.Cancelled)
 				time.Sleep(20 * time.Minute)
-				if at, running := s.primary(); at != family+":2" || running != 2 {
+				if at, running := s.Primary(); at != family+":2" || running != 2 {
 					t.Errorf("after an interruption the service runs %d tasks of %s", running, at)
 				}
 			})
@@ -71,8 +71,8 @@ func TestStagedDeployments(t *testing.T) {
 // TestPause has a deployment wait for somebody, who reads what to type in the log and lets it go on.
 func TestPause(t *testing.T) {
 	at(t, staged("{strategy: BLUE_GREEN, "+pausing+"}"), func(t *testing.T, s *site) {
-		s.push("v2", "")
-		log := s.log
+		s.Push("v2", "")
+		log := s.Log
 		command := regexp.MustCompile("`aws ecs continue-service-deployment --service-deployment-arn ([^ ]+) --hook-id ([^ `]+)`")
 		defer time.AfterFunc(10*time.Minute, func() {
 			told := command.FindAllStringSubmatch(log.Text(), -1)
@@ -80,7 +80,7 @@ func TestPause(t *testing.T) {
 				t.Errorf("told %d times how to go on:\n%s", len(told), log.Text())
 				return
 			}
-			conn, err := awsconn.Connect(t.Context(), s.env, awsconn.Inputs{})
+			conn, err := awsconn.Connect(t.Context(), s.Env, awsconn.Inputs{})
 			if err != nil {
 				t.Error(err)
 				return
@@ -98,10 +98,10 @@ func TestPause(t *testing.T) {
 // TestPauseForTooLong ends by the action's own timeout, which rolls back.
 func TestPauseForTooLong(t *testing.T) {
 	at(t, staged("{strategy: CANARY, "+pausing+"}"), func(t *testing.T, s *site) {
-		s.push("v2", "")
+		s.Push("v2", "")
 		out, err := s.deploy(inputs("v2"))
 		wantOutcome(t, out, err, action.TimedOut)
-		if name, running := s.primary(); name != family+":1" || running != 2 {
+		if name, running := s.Primary(); name != family+":1" || running != 2 {
 			t.Errorf("the service runs %d tasks of %s", running, name)
 		}
 	})
@@ -124,9 +124,9 @@ func TestServicesOfOtherKinds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			at(t, fast, func(t *testing.T, s *site) {
-				s.push("v2", "")
-				next, rewritten := s.env.Transport, 0
-				s.env.Transport = transport(func(r *http.Request) (*http.Response, error) {
+				s.Push("v2", "")
+				next, rewritten := s.Env.Transport, 0
+				s.Env.Transport = transport(func(r *http.Request) (*http.Response, error) {
 					answer, err := next.RoundTrip(r)
 					if err != nil || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeServices") {
 						return answer, err
@@ -151,8 +151,8 @@ func TestServicesOfOtherKinds(t *testing.T) {
 					return
 				}
 				wantOutcome(t, out, err, action.Invalid)
-				if !strings.Contains(err.Error(), test.refusal) || !slices.Equal(s.mutations(), nil) {
-					t.Errorf("%v; changed by %v", err, s.mutations())
+				if !strings.Contains(err.Error(), test.refusal) || !slices.Equal(s.Mutations(), nil) {
+					t.Errorf("%v; changed by %v", err, s.Mutations())
 				}
 			})
 		})

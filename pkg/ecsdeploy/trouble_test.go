@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/action/actiontest"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
@@ -21,12 +20,11 @@ func TestTwoDeploymentsAtOnce(t *testing.T) {
 	for name, images := range map[string][2]string{"different images": {"v2", "v3"}, "the same image": {"v2", "v2"}} {
 		t.Run(name, func(t *testing.T) {
 			at(t, fast, func(t *testing.T, s *site) {
-				s.push("v2", "")
-				s.push("v3", "")
+				s.Push("v2", "")
+				s.Push("v3", "")
 				var outcomes [2]action.Outcome
 				for i, image := range images {
-					env, _ := actiontest.NewTestEnv(t, s.sb.Environ())
-					env.Transport = s.sb.Transport()
+					env, _ := s.Runner()
 					go func() {
 						out, err := ecsdeploy.Run(t.Context(), env, inputs(image))
 						if outcomes[i] = out.Outcome; err != nil {
@@ -41,8 +39,8 @@ func TestTwoDeploymentsAtOnce(t *testing.T) {
 				if both := slices.Equal(sorted, []action.Outcome{action.Succeeded, action.Succeeded}); !superseded && !(both && images[0] == images[1]) {
 					t.Errorf("outcomes %v", outcomes)
 				}
-				if _, running := s.primary(); running != 2 || slices.Contains(s.mutations(), "ecs:DeregisterTaskDefinition") {
-					t.Errorf("%d tasks run; changed by %v", running, s.mutations())
+				if _, running := s.Primary(); running != 2 || slices.Contains(s.Mutations(), "ecs:DeregisterTaskDefinition") {
+					t.Errorf("%d tasks run; changed by %v", running, s.Mutations())
 				}
 			})
 		})
@@ -52,10 +50,10 @@ func TestTwoDeploymentsAtOnce(t *testing.T) {
 // TestOperatorStopsTasks has somebody stop the new tasks once while they start: that says nothing against the release.
 func TestOperatorStopsTasks(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		s.push("v2", "")
+		s.Push("v2", "")
 		stopped := 0
 		defer time.AfterFunc(30*time.Second, func() {
-			s.sb.Inspect(func(e *engine.Engine) {
+			s.Sandbox.Inspect(func(e *engine.Engine) {
 				c, _ := e.Cluster(cluster)
 				for _, task := range c.Tasks {
 					if task.Deployment != nil && task.Deployment == c.Service(service).Deployments[0] && task.DesiredStatus == "RUNNING" {
@@ -66,7 +64,7 @@ func TestOperatorStopsTasks(t *testing.T) {
 			})
 		}).Stop()
 		s.mustDeploy("v2")
-		if name, running := s.primary(); stopped == 0 || name != family+":2" || running != 2 {
+		if name, running := s.Primary(); stopped == 0 || name != family+":2" || running != 2 {
 			t.Errorf("%d tasks were stopped; the service runs %d tasks of %s", stopped, running, name)
 		}
 	})
@@ -75,9 +73,9 @@ func TestOperatorStopsTasks(t *testing.T) {
 // TestServiceDeletedMeanwhile ends when there is nothing left to follow, and says so.
 func TestServiceDeletedMeanwhile(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		s.push("v2", "")
+		s.Push("v2", "")
 		defer time.AfterFunc(30*time.Second, func() {
-			s.sb.Inspect(func(e *engine.Engine) {
+			s.Sandbox.Inspect(func(e *engine.Engine) {
 				c, _ := e.Cluster(cluster)
 				if err := e.DeleteService(c.Service(service), true); err != nil {
 					t.Error(err)
@@ -87,8 +85,8 @@ func TestServiceDeletedMeanwhile(t *testing.T) {
 		begun := time.Now()
 		out, err := s.deploy(inputs("v2"))
 		wantOutcome(t, out, err, action.Stuck)
-		if !strings.Contains(err.Error(), "was deleted: the service is DRAINING") || time.Since(begun) > 2*time.Minute || s.calls("ecs:UpdateService") != 1 {
-			t.Errorf("after %v: %v; %v", time.Since(begun), err, s.mutations())
+		if !strings.Contains(err.Error(), "was deleted: the service is DRAINING") || time.Since(begun) > 2*time.Minute || s.Calls("ecs:UpdateService") != 1 {
+			t.Errorf("after %v: %v; %v", time.Since(begun), err, s.Mutations())
 		}
 	})
 }
@@ -106,9 +104,9 @@ func TestErrorPages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			at(t, fast, func(t *testing.T, s *site) {
-				s.push("v2", "")
-				next, begun := s.env.Transport, time.Now()
-				s.env.Transport = transport(func(r *http.Request) (*http.Response, error) {
+				s.Push("v2", "")
+				next, begun := s.Env.Transport, time.Now()
+				s.Env.Transport = transport(func(r *http.Request) (*http.Response, error) {
 					if since := time.Since(begun); since < test.from || since >= test.to {
 						return next.RoundTrip(r)
 					}

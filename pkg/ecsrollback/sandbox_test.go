@@ -7,50 +7,31 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/org/connect2/v2/internal/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/action/actiontest"
 	"github.com/org/connect2/v2/pkg/ecsrollback"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
 
 const (
-	cluster    = "connect2-api-cluster-dev"
-	service    = "connect2-api-service-dev"
-	family     = "connect2-api-dev"
-	repository = "connect2-api-dev"
+	cluster    = sandboxtest.Cluster
+	service    = sandboxtest.Service
+	family     = sandboxtest.Family
+	repository = sandboxtest.Repository
 
 	fast = "service: {healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s, releases: [v1, v2, v3]}\n"
 )
 
 // site is a sandbox with a terminal in front of it.
-type site struct {
-	t   *testing.T
-	sb  *sandbox.Sandbox
-	env *action.Env
-	log *actiontest.Recorder
-}
+type site struct{ *sandboxtest.Site }
 
 // at runs a test in a bubble where the sandbox and the action share one clock.
 func at(t *testing.T, scenario string, test func(t *testing.T, s *site)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		parsed, err := sandbox.ParseScenario([]byte(scenario))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := &site{t: t, sb: sandbox.New(sandbox.Options{Scenario: parsed})}
-		s.fresh()
-		test(t, s)
-	})
-}
-
-func (s *site) fresh() {
-	s.env, s.log = actiontest.NewTestEnv(s.t, s.sb.Environ())
-	s.env.Transport = s.sb.Transport()
+	sandboxtest.Run(t, scenario, func(t *testing.T, s *sandboxtest.Site) { test(t, &site{s}) })
 }
 
 func inputs(to string) ecsrollback.Inputs {
@@ -59,75 +40,50 @@ func inputs(to string) ecsrollback.Inputs {
 
 // rollback rolls back with a new terminal.
 func (s *site) rollback(in ecsrollback.Inputs) (ecsrollback.Outputs, error) {
-	s.fresh()
-	return ecsrollback.Run(s.t.Context(), s.env, in)
+	s.Fresh()
+	return ecsrollback.Run(s.T.Context(), s.Env, in)
 }
 
 // deploy updates the service to a new revision with the image of this tag, as somebody else would, and does not wait.
 func (s *site) deploy(tag string, behaviour *engine.Behaviour) {
-	s.t.Helper()
+	s.T.Helper()
 	img, err := sandbox.NewImage(tag, behaviour)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
-	digest, err := s.sb.Push(repository, tag, img)
+	digest, err := s.Sandbox.Push(repository, tag, img)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
-	s.sb.Inspect(func(e *engine.Engine) {
+	s.Sandbox.Inspect(func(e *engine.Engine) {
 		running, err := e.TaskDefinition(family)
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		text, err := json.Marshal(running.Document)
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		next := regexp.MustCompile(`@sha256:[0-9a-f]{64}`).ReplaceAll(text, []byte("@"+digest))
 		td, err := e.RegisterTaskDefinition(next, "somebody")
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		c, err := e.Cluster(cluster)
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		if err := e.UpdateService(c.Service(service), engine.ServiceChange{TaskDefinition: td.ARN}); err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 	})
-}
-
-// primary returns the revision that the service is at, and its number of running tasks.
-func (s *site) primary() (name string, running int) {
-	s.sb.Inspect(func(e *engine.Engine) {
-		c, err := e.Cluster(cluster)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		found := c.Service(service)
-		running = found.Counts().Running
-		definition := found.Deployments[0].Revision.Spec.Definition.ARN
-		name = definition[strings.LastIndexByte(definition, '/')+1:]
-	})
-	return name, running
 }
 
 func (s *site) wantAt(want string) {
-	s.t.Helper()
-	if name, running := s.primary(); name != family+":"+want || running != 2 {
-		s.t.Errorf("the service runs %d tasks of %s, want 2 of :%s", running, name, want)
+	s.T.Helper()
+	if name, running := s.Primary(); name != family+":"+want || running != 2 {
+		s.T.Errorf("the service runs %d tasks of %s, want 2 of :%s", running, name, want)
 	}
-}
-
-func (s *site) mutations() []string {
-	var names []string
-	for _, entry := range s.sb.Journal() {
-		if entry.Mutating && entry.OK() {
-			names = append(names, entry.Name())
-		}
-	}
-	return names
 }
 
 func wantOutcome(t *testing.T, got ecsrollback.Outputs, err error, want action.Outcome) {
@@ -149,11 +105,11 @@ func TestPrevious(t *testing.T) {
 		if !out.Changed || !strings.HasSuffix(out.TaskDefinitionARN, ":2") || !strings.HasSuffix(out.PreviousTaskDefinitionARN, ":3") || out.Digest == "" {
 			t.Errorf("outputs %+v", out)
 		}
-		if got := s.mutations(); !slices.Equal(got, []string{"ecs:UpdateService", "ecs:TagResource"}) {
+		if got := s.Mutations(); !slices.Equal(got, []string{"ecs:UpdateService", "ecs:TagResource"}) {
 			t.Errorf("changed by %v", got)
 		}
 		var tags string
-		s.sb.Inspect(func(e *engine.Engine) {
+		s.Sandbox.Inspect(func(e *engine.Engine) {
 			c, _ := e.Cluster(cluster)
 			text, _ := json.Marshal(c.Service(service).Tags)
 			tags = string(text)
@@ -162,8 +118,8 @@ func TestPrevious(t *testing.T) {
 			t.Errorf("the reason is not kept: %s", tags)
 		}
 		for _, part := range []string{"checkout fails", "runs now", "(the target)"} {
-			if !strings.Contains(s.log.Summary(), part) {
-				t.Errorf("the summary lacks %q:\n%s", part, s.log.Summary())
+			if !strings.Contains(s.Log.Summary(), part) {
+				t.Errorf("the summary lacks %q:\n%s", part, s.Log.Summary())
 			}
 		}
 	})
@@ -175,11 +131,11 @@ func TestTwoInARow(t *testing.T) {
 		if _, err := s.rollback(inputs("previous")); err != nil {
 			t.Fatal(err)
 		}
-		before := len(s.mutations())
+		before := len(s.Mutations())
 		out, err := s.rollback(inputs("previous"))
 		wantOutcome(t, out, err, action.Invalid)
-		if len(s.mutations()) != before {
-			t.Errorf("changed by %v", s.mutations()[before:])
+		if len(s.Mutations()) != before {
+			t.Errorf("changed by %v", s.Mutations()[before:])
 		}
 		s.wantAt("2")
 		failure := err.Error()
@@ -197,11 +153,11 @@ func TestAfterABreaker(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
 		s.deploy("v4", &engine.Behaviour{Start: engine.Unhealthy})
 		time.Sleep(30 * time.Minute)
-		before := len(s.mutations())
+		before := len(s.Mutations())
 		out, err := s.rollback(inputs(""))
 		wantOutcome(t, out, err, action.Invalid)
-		if len(s.mutations()) != before {
-			t.Errorf("changed by %v", s.mutations()[before:])
+		if len(s.Mutations()) != before {
+			t.Errorf("changed by %v", s.Mutations()[before:])
 		}
 		s.wantAt("3")
 	})
@@ -219,7 +175,7 @@ func TestStopsADeploymentInProgress(t *testing.T) {
 			out, err := s.rollback(inputs(""))
 			wantOutcome(t, out, err, action.Succeeded)
 			s.wantAt("3")
-			if stopped := slices.Contains(s.mutations(), "ecs:StopServiceDeployment"); stopped == denied {
+			if stopped := slices.Contains(s.Mutations(), "ecs:StopServiceDeployment"); stopped == denied {
 				t.Errorf("denied %v, yet stopped %v", denied, stopped)
 			}
 			if !out.Changed || !strings.HasSuffix(out.TaskDefinitionARN, ":3") {
@@ -233,7 +189,7 @@ func TestStopsADeploymentInProgress(t *testing.T) {
 // does not flip either.
 func TestInactiveRevision(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
-		s.sb.Inspect(func(e *engine.Engine) {
+		s.Sandbox.Inspect(func(e *engine.Engine) {
 			td, err := e.TaskDefinition(family + ":2")
 			if err != nil {
 				t.Fatal(err)
@@ -243,8 +199,8 @@ func TestInactiveRevision(t *testing.T) {
 		out, err := s.rollback(inputs(""))
 		wantOutcome(t, out, err, action.Succeeded)
 		s.wantAt("4")
-		if !slices.Contains(s.mutations(), "ecs:RegisterTaskDefinition") {
-			t.Errorf("changed by %v", s.mutations())
+		if !slices.Contains(s.Mutations(), "ecs:RegisterTaskDefinition") {
+			t.Errorf("changed by %v", s.Mutations())
 		}
 		out, err = s.rollback(inputs(""))
 		wantOutcome(t, out, err, action.Invalid)
@@ -258,10 +214,10 @@ func TestDryRun(t *testing.T) {
 		in.DryRun = true
 		out, err := s.rollback(in)
 		wantOutcome(t, out, err, action.Succeeded)
-		if len(s.mutations()) != 0 || out.Changed {
-			t.Errorf("changed by %v", s.mutations())
+		if len(s.Mutations()) != 0 || out.Changed {
+			t.Errorf("changed by %v", s.Mutations())
 		}
-		told := s.log.Text() + s.log.Summary()
+		told := s.Log.Text() + s.Log.Summary()
 		if !strings.Contains(told, family+":2 is the newest version that succeeded") {
 			t.Errorf("told\n%s", told)
 		}
@@ -286,8 +242,8 @@ func TestWrongInput(t *testing.T) {
 				test.change(&in)
 				out, err := s.rollback(in)
 				wantOutcome(t, out, err, action.Invalid)
-				if !strings.Contains(err.Error(), test.want) || len(s.mutations()) != 0 {
-					t.Errorf("got %v after %v", err, s.mutations())
+				if !strings.Contains(err.Error(), test.want) || len(s.Mutations()) != 0 {
+					t.Errorf("got %v after %v", err, s.Mutations())
 				}
 			})
 		})
@@ -299,8 +255,8 @@ func TestWithoutHistory(t *testing.T) {
 	at(t, fast+"faults: [{action: 'ecs:*Service*Deployments', answer: deny}]\n", func(t *testing.T, s *site) {
 		out, err := s.rollback(inputs(""))
 		wantOutcome(t, out, err, action.Invalid)
-		if len(s.mutations()) != 0 {
-			t.Errorf("changed by %v", s.mutations())
+		if len(s.Mutations()) != 0 {
+			t.Errorf("changed by %v", s.Mutations())
 		}
 		if !strings.Contains(err.Error(), "ecs:ListServiceDeployments") || strings.Contains(err.Error(), "lists no deployment") {
 			t.Errorf("the error does not tell that the history was denied: %v", err)
@@ -316,7 +272,7 @@ func TestInterruptLeavesTheRollback(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer time.AfterFunc(25*time.Second, cancel).Stop()
-		out, err := ecsrollback.Run(ctx, s.env, inputs(""))
+		out, err := ecsrollback.Run(ctx, s.Env, inputs(""))
 		wantOutcome(t, out, err, action.Cancelled)
 		time.Sleep(10 * time.Minute)
 		s.wantAt("2")
@@ -327,8 +283,8 @@ func TestAlreadyThere(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
 		out, err := s.rollback(inputs("3"))
 		wantOutcome(t, out, err, action.NoChange)
-		if len(s.mutations()) != 0 {
-			t.Errorf("changed by %v", s.mutations())
+		if len(s.Mutations()) != 0 {
+			t.Errorf("changed by %v", s.Mutations())
 		}
 	})
 }
@@ -347,7 +303,7 @@ func TestFollowsARollbackInProgress(t *testing.T) {
 				out, err := s.rollback(inputs(""))
 				wantOutcome(t, out, err, action.Succeeded)
 				s.wantAt("3")
-				if got := s.mutations(); len(got) != 0 || out.Changed {
+				if got := s.Mutations(); len(got) != 0 || out.Changed {
 					t.Errorf("changed by %v", got)
 				}
 			})
@@ -357,11 +313,11 @@ func TestFollowsARollbackInProgress(t *testing.T) {
 
 // untilRollback waits until the circuit breaker has tripped.
 func (s *site) untilRollback() {
-	s.t.Helper()
+	s.T.Helper()
 	for range 600 {
 		time.Sleep(time.Second)
 		tripped := false
-		s.sb.Inspect(func(e *engine.Engine) {
+		s.Sandbox.Inspect(func(e *engine.Engine) {
 			c, _ := e.Cluster(cluster)
 			tripped = strings.Contains(c.Service(service).Events[0].Message, "rolling back")
 		})
@@ -369,7 +325,7 @@ func (s *site) untilRollback() {
 			return
 		}
 	}
-	s.t.Fatal("the circuit breaker did not trip")
+	s.T.Fatal("the circuit breaker did not trip")
 }
 
 // TestNamedVersionInProgress follows a deployment of the very version that is asked for instead of forcing another.
@@ -380,8 +336,8 @@ func TestNamedVersionInProgress(t *testing.T) {
 		out, err := s.rollback(inputs("4"))
 		wantOutcome(t, out, err, action.Succeeded)
 		s.wantAt("4")
-		if slices.Contains(s.mutations(), "ecs:UpdateService") {
-			t.Errorf("changed by %v", s.mutations())
+		if slices.Contains(s.Mutations(), "ecs:UpdateService") {
+			t.Errorf("changed by %v", s.Mutations())
 		}
 	})
 }

@@ -23,7 +23,7 @@ func TestStagedRollbacks(t *testing.T) {
 				if err != nil || out.Outcome != action.Succeeded {
 					t.Fatalf("%+v, %v", out, err)
 				}
-				if at, running := s.primary(); at != family+":1" || running != 2 {
+				if at, running := s.Primary(); at != family+":1" || running != 2 {
 					t.Errorf("the service runs %d tasks of %s", running, at)
 				}
 				s.deploy("v3", nil)
@@ -32,7 +32,7 @@ func TestStagedRollbacks(t *testing.T) {
 				if err != nil || out.Outcome != action.Succeeded || !out.Changed {
 					t.Fatalf("while a deployment is in progress: %+v, %v", out, err)
 				}
-				if at, running := s.primary(); at != family+":1" || running != 2 {
+				if at, running := s.Primary(); at != family+":1" || running != 2 {
 					t.Errorf("after a deployment was stopped the service runs %d tasks of %s", running, at)
 				}
 			})
