@@ -568,3 +568,15 @@ func (r *Runner) PushState(ctx context.Context, file string) error {
 	}
 	return nil
 }
+
+// Unlock releases a lock. Terraform refuses where the lock that is held by then has another ID.
+func (r *Runner) Unlock(ctx context.Context, id string) error {
+	tf, err := r.exec()
+	if err != nil {
+		return err
+	}
+	if err := tf.ForceUnlock(ctx, id); err != nil {
+		return fmt.Errorf("releasing the lock %s: %w", id, err)
+	}
+	return nil
+}

@@ -41,12 +41,13 @@ const (
 	Apply   Mode = "apply"
 	Drift   Mode = "drift"
 	Destroy Mode = "destroy"
+	Unlock  Mode = "unlock"
 )
 
 // Inputs are what tf-apply can be told.
 type Inputs struct {
 	awsconn.Inputs
-	Mode             Mode              `input:"mode" default:"plan" enum:"plan,apply,drift,destroy" doc:"plan shows what would change, without a lock and without writing state. apply does it. drift says whether what runs differs from the configuration. destroy takes everything down."`
+	Mode             Mode              `input:"mode" default:"plan" enum:"plan,apply,drift,destroy,unlock" doc:"plan shows what would change, without a lock and without writing state. apply does it. drift says whether what runs differs from the configuration. destroy takes everything down. unlock releases the lock of a run that has ended."`
 	Directory        string            `input:"directory" default:"." alias:"working-directory" doc:"The folder of the root module."`
 	Environment      string            `input:"environment" doc:"Name of the environment. ENVIRONMENT.tfvars of the directory is used where it exists."`
 	VarFiles         []string          `input:"var-files" alias:"var-file" doc:"Further files of variables, relative to the directory; later ones win."`
@@ -69,7 +70,7 @@ type Inputs struct {
 	Confirm          string            `input:"confirm" doc:"For destroy: the name of the environment (where there is none, of the directory), typed out."`
 	Expose           []string          `input:"expose" doc:"Sensitive Terraform outputs to set all the same. They are masked, and refused below 8 characters."`
 	Comment          string            `input:"comment" default:"auto" enum:"auto,off" doc:"auto keeps one comment on the pull request, and one issue about drift, where there is a token."`
-	Token            string            `input:"token" secret:"true" doc:"GitHub token for the comment (pull-requests: write), for the issue about drift (issues: write) and for finding the reviewed plan of a merged pull request (pull-requests: read)."`
+	Token            string            `input:"token" secret:"true" doc:"GitHub token for the comment (pull-requests: write), for the issue about drift (issues: write) for finding the reviewed plan of a merged pull request (pull-requests: read), and for unlock (actions: read)."`
 	GitToken         string            `input:"git-token" secret:"true" doc:"Token for private modules that are fetched with git from this GitHub."`
 	SSHKey           string            `input:"ssh-key" secret:"true" doc:"Private key for modules that are fetched with git over SSH."`
 	RegistryTokens   map[string]string `input:"registry-tokens" secret:"true" doc:"Tokens of private module and provider registries, HOST=token lines."`
@@ -136,7 +137,7 @@ type Outputs struct {
 	Values     json.RawMessage `output:"outputs" doc:"The Terraform outputs that are not sensitive, as one JSON object. Each is an output of its own name as well, unless that is one of these."`
 }
 
-// Run plans, applies, looks for drift or destroys.
+// Run plans, applies, looks for drift, destroys or unlocks.
 func Run(ctx context.Context, env *action.Env, in Inputs) (out Outputs, err error) {
 	s, err := open(ctx, env, in)
 	if err != nil {
@@ -149,6 +150,8 @@ func Run(ctx context.Context, env *action.Env, in Inputs) (out Outputs, err erro
 	switch in.Mode {
 	case Plan:
 		return out, s.plan(ctx, &out)
+	case Unlock:
+		return out, s.unlock(ctx, &out)
 	case Drift:
 		return out, s.drift(ctx, &out)
 	default:

@@ -20,6 +20,7 @@ func (s *session) apply(ctx context.Context, out *Outputs) error {
 	if err != nil {
 		return err
 	}
+	defer s.leaveRecord(ctx)()
 	p, err := s.makePlan(ctx, out, true)
 	if err != nil {
 		return err
@@ -166,7 +167,7 @@ func (s *session) verdict(a terraform.Applied, err error) error {
 	}
 	var failure *terraform.Failure
 	if lock, ok := terraform.HeldLock(err); ok {
-		return &action.Error{Outcome: action.Invalid, Title: "The state is locked", Err: fmt.Errorf("%s: %w", tellLock(lock), err), Advice: "Nothing was applied. Repeat the run when that one has ended."}
+		return &action.Error{Outcome: action.Invalid, Title: "The state is locked", Err: fmt.Errorf("%s%s: %w", tellLock(lock), s.byRun(lock), err), Advice: "Nothing was applied. Repeat the run when that one has ended."}
 	}
 	title := "terraform apply failed"
 	if errors.As(err, &failure) {

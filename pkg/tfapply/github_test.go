@@ -19,7 +19,8 @@ type gitHub struct {
 	comments map[int][]note
 	issues   []note
 	closed   map[int]bool
-	commits  map[string]int // commit -> merged pull request
+	commits  map[string]int    // commit -> merged pull request
+	runs     map[string]string // RUN/attempts/N -> status
 	next     int64
 }
 
@@ -42,6 +43,13 @@ func (g *gitHub) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	in.User.Type, in.User.Login = "Bot", "github-actions[bot]"
 	switch {
+	case strings.HasPrefix(path, "/actions/runs/"):
+		status, ok := g.runs[strings.TrimPrefix(path, "/actions/runs/")]
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+			break
+		}
+		answer(map[string]string{"status": status})
 	case strings.HasPrefix(path, "/commits/"):
 		pull, ok := g.commits[strings.Split(path, "/")[2]]
 		if !ok {
@@ -168,4 +176,84 @@ func TestCommentFailureIsNoFailureOfThePlan(t *testing.T) {
 	if len(recorder.Warnings()) != 1 || !strings.Contains(recorder.Warnings()[0], "may lack a permission") {
 		t.Errorf("%q", recorder.Warnings())
 	}
+}
+
+// deadRun leaves a lock and its record as a run that was killed does.
+func (w *world) deadRun(lockedBy, recorded string) {
+	w.t.Helper()
+	w.lock(`{"ID":"11111111-2222-3333-4444-555555555555","Operation":"OperationTypeApply","Info":"","Who":"` + lockedBy + `","Version":"1.11.4","Created":"2026-01-02T03:04:05Z","Path":"` + bucket + `/terraform.tfstate"}`)
+	if recorded != "" {
+		w.object("PUT", "terraform.tfstate.tflock.run", `{"server":"https://github.com","repository":"org/service","run_id":"66","run_attempt":"2","actor":"mona","who":"`+recorded+`","since":"2026-01-02T03:04:04Z"}`)
+	}
+}
+
+func TestUnlockOnlyWhatIsKnownToBeDead(t *testing.T) {
+	w := newWorld(t)
+	g := w.gitHub()
+	w.onGitHub(map[string]string{"GITHUB_ACTOR": "hubot"})
+	unlock := Inputs{Mode: Unlock, Token: "gh-token"}
+	if out, _ := w.must(unlock); out.Outcome != action.NoChange {
+		t.Errorf("without a lock: %+v", out)
+	}
+	for _, test := range []struct {
+		name, recorded, status, token, want string
+	}{
+		{"no record", "", "completed", "gh-token", "no record beside the lock"},
+		{"another's record", "root@other", "completed", "gh-token", "the record beside the lock is of root@other"},
+		{"still at work", "root@dead", "in_progress", "gh-token", "is in_progress"},
+		{"GitHub does not know it", "root@dead", "", "gh-token", "404"},
+		{"no token", "root@dead", "completed", "", "no token"},
+		{"a token without the right", "root@dead", "completed", "other", "403"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w.object("DELETE", "terraform.tfstate.tflock.run", "")
+			w.deadRun("root@dead", test.recorded)
+			g.runs = map[string]string{}
+			if test.status != "" {
+				g.runs["66/attempts/2"] = test.status
+			}
+			w.refused(Inputs{Mode: Unlock, Token: test.token}, action.Invalid, test.want, "left alone")
+			if !w.locked() {
+				t.Error("the lock is gone")
+			}
+		})
+	}
+	w.deadRun("root@dead", "root@dead")
+	g.runs = map[string]string{"66/attempts/2": "in_progress"}
+	w.refused(Inputs{Mode: Apply, Approve: "auto", Token: "gh-token"}, action.Invalid, "root@dead holds the lock for apply since", "run 66 of org/service, started by mona", "/actions/runs/66/attempts/2")
+	if _, ok := w.sb.S3().Object(bucket, "terraform.tfstate.tflock.run"); !ok {
+		t.Error("the record of the dead run was taken away")
+	}
+	g.runs = map[string]string{"66/attempts/2": "completed"}
+	w.must(unlock)
+	if _, ok := w.sb.S3().Object(bucket, "terraform.tfstate.tflock.run"); ok || w.locked() {
+		t.Errorf("locked %v, record %v", w.locked(), ok)
+	}
+	w.must(Inputs{Mode: Apply, Approve: "auto"})
+	if _, ok := w.sb.S3().Object(bucket, "terraform.tfstate.tflock.run"); ok {
+		t.Error("the record of a run that has ended is still there")
+	}
+}
+
+// TestTheRecordNamesWhoTerraformNames looks at both while an apply is at work.
+func TestTheRecordNamesWhoTerraformNames(t *testing.T) {
+	w := newWorld(t)
+	w.onGitHub(map[string]string{"GITHUB_ACTOR": "hubot"})
+	w.write("main.tf", slow)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.run(Inputs{Mode: Apply, Approve: "auto"})
+	}()
+	var lock struct{ Who string }
+	var r record
+	eventually(t, "a lock", func() bool {
+		text, ok := w.sb.S3().Object(bucket, "terraform.tfstate.tflock")
+		return ok && json.Unmarshal(text, &lock) == nil && lock.Who != ""
+	})
+	text, _ := w.sb.S3().Object(bucket, "terraform.tfstate.tflock.run")
+	if err := json.Unmarshal(text, &r); err != nil || r.Who != lock.Who || r.RunID != "77" || r.Actor != "hubot" {
+		t.Errorf("the lock is of %q, the record %+v (%v)", lock.Who, r, err)
+	}
+	<-done
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
@@ -165,6 +166,9 @@ func (s *session) prepare(ctx context.Context) (err error) {
 		Engine: s.in.Engine, Version: s.in.TerraformVersion, Dir: s.dir, Root: s.root,
 		Path: s.env.Var("PATH"), Cache: filepath.Join(caches, "terraform"), Log: s.env.Log,
 	}.Find(ctx)
+	if ctx.Err() != nil {
+		return fmt.Errorf("looking for Terraform: %w", context.Cause(ctx))
+	}
 	if err != nil {
 		return &action.Error{Outcome: action.Invalid, Title: "There is no Terraform that will do", Err: err}
 	}
@@ -301,8 +305,8 @@ func (s *session) explain(ctx context.Context, title string, err error) error {
 	e := &action.Error{Outcome: action.Invalid, Title: title, Err: err}
 	if lock, ok := terraform.HeldLock(err); ok {
 		e.Title = "The state is locked"
-		e.Err = fmt.Errorf("%s: %w", tellLock(lock), err)
-		e.Advice = "Wait for that run, or raise lock-timeout. If it is known to have ended, `terraform force-unlock " + lock.ID + "` releases the lock."
+		e.Err = fmt.Errorf("%s%s: %w", tellLock(lock), s.byRun(lock), err)
+		e.Advice = "Wait for that run, or raise lock-timeout. `mode: unlock` releases the lock of a run that has ended; by hand, `terraform force-unlock " + lock.ID + "` does."
 		return e
 	}
 	var failure *terraform.Failure
@@ -322,6 +326,16 @@ func (s *session) explain(ctx context.Context, title string, err error) error {
 		}
 	}
 	return e
+}
+
+// byRun names the run that holds a lock, where that is known.
+func (s *session) byRun(lock terraform.Lock) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if run := s.holder(ctx, lock); run != "" {
+		return ": " + run
+	}
+	return ""
 }
 
 func tellLock(l terraform.Lock) string {

@@ -2,6 +2,7 @@ package tfapply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -61,6 +62,8 @@ func newWorld(t *testing.T) *world {
 	t.Setenv("TF_CLI_CONFIG_FILE", os.DevNull)
 	t.Setenv("AWS_CA_BUNDLE", "")
 	w.vars = map[string]string{"PATH": os.Getenv("PATH"), "RUNNER_TEMP": t.TempDir()}
+	maps.Copy(w.vars, sb.Environ())
+	w.vars["AWS_ENDPOINT_URL"] = server.URL
 	w.write("backend.tf", `terraform {
   required_version = ">= 1.10"
   backend "s3" {
@@ -104,7 +107,7 @@ func (w *world) run(in Inputs) (Outputs, *actiontest.Recorder, error) {
 
 func (w *world) env() (*action.Env, *actiontest.Recorder) {
 	env, recorder := actiontest.NewTestEnv(w.t, w.vars)
-	env.GitHub, env.Transport = action.GitHubOf(env.Getenv), w.transport
+	env.GitHub, env.Transport = action.GitHubOf(env.Getenv), route{w}
 	return env, recorder
 }
 
@@ -209,4 +212,17 @@ func (w *world) object(method, key, text string) {
 	if recorder.Code/100 != 2 {
 		w.t.Fatalf("%s %s: %d %s", method, key, recorder.Code, recorder.Body)
 	}
+}
+
+// route sends what the action itself asks to GitHub's stand-in or to AWS's.
+type route struct{ w *world }
+
+func (r route) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.URL.Host == "api.github.com" {
+		if r.w.transport == nil {
+			return nil, errors.New("GitHub is not there")
+		}
+		return r.w.transport.RoundTrip(request)
+	}
+	return r.w.sb.Transport().RoundTrip(request)
 }

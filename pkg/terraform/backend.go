@@ -1,0 +1,69 @@
+package terraform
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// S3State is where a state in S3 is.
+type S3State struct {
+	Bucket, Key, Region string
+	Locked              bool // use_lockfile: the lock is the object Key + ".tflock"
+}
+
+// LockKey is the object that is there while somebody holds the state.
+func (s S3State) LockKey() string { return s.Key + ".tflock" }
+
+// S3StateOf reads from the data folder, which init has written, where the state of a workspace is. ok is false where another
+// kind of backend holds it.
+func S3StateOf(dataDir, workspace string) (s S3State, ok bool, err error) {
+	text, err := os.ReadFile(filepath.Join(dataDir, "terraform.tfstate"))
+	if errors.Is(err, fs.ErrNotExist) { // no backend block: the state is a local file
+		return s, false, nil
+	} else if err != nil {
+		return s, false, err
+	}
+	var data struct {
+		Backend struct {
+			Type   string
+			Config struct {
+				Bucket, Key, Region string
+				Prefix              string `json:"workspace_key_prefix"`
+				UseLockfile         bool   `json:"use_lockfile"`
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &data); err != nil {
+		return s, false, fmt.Errorf("what init wrote about the backend: %w", err)
+	}
+	c := data.Backend.Config
+	if data.Backend.Type != "s3" || c.Bucket == "" {
+		return s, false, nil
+	}
+	s = S3State{Bucket: c.Bucket, Key: c.Key, Region: c.Region, Locked: c.UseLockfile}
+	if workspace != "" && workspace != "default" {
+		prefix := c.Prefix
+		if prefix == "" {
+			prefix = "env:"
+		}
+		s.Key = strings.TrimSuffix(prefix, "/") + "/" + workspace + "/" + strings.TrimPrefix(c.Key, "/")
+	}
+	return s, true, nil
+}
+
+// ParseLock reads the lock object itself.
+func ParseLock(text []byte) (Lock, error) {
+	var l Lock
+	if err := json.Unmarshal(text, &l); err != nil {
+		return l, fmt.Errorf("the lock is no JSON: %w", err)
+	}
+	if l.ID == "" {
+		return l, errors.New("the lock has no ID")
+	}
+	return l, nil
+}
