@@ -183,6 +183,15 @@ func rollbackStories() []story {
 		{name: "to a version that does not start any more", service: releases, before: func(s *site) {
 			s.sb.SetBehaviour(repository+":v2", *s.behaviour(crashing))
 		}, run: rollback("previous"), want: action.RolledBack},
+		{name: "while ECS rolls back", service: releases, before: func(s *site) {
+			rollingOut(unhealthy)(s)
+			for tripped := false; !tripped; time.Sleep(time.Second) {
+				s.engine(func(_ *engine.Engine, svc *engine.Service) error {
+					tripped = strings.Contains(svc.Events[0].Message, "rolling back")
+					return nil
+				})
+			}
+		}, run: rollback("previous"), want: action.Succeeded},
 		{name: "nothing to go back to", run: rollback("previous"), want: action.Invalid},
 	}
 }

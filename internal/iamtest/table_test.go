@@ -26,11 +26,6 @@ type grant struct{ action, on string }
 
 func (st statement) optional() bool { return strings.HasPrefix(st.sid, "Optional") }
 
-// holds says whether the statement is about this action on this resource.
-func (st statement) holds(action, resource string) bool {
-	return slices.ContainsFunc(st.actions, func(g grant) bool { return g.action == action && strings.Contains(resource, g.on) })
-}
-
 func grants(actions ...string) (all []grant) {
 	for _, name := range actions {
 		name, on, _ := strings.Cut(name, " ")
