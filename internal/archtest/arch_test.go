@@ -64,7 +64,6 @@ var layers = map[string]layer{
 	"internal/publish":     entry,
 	"internal/tfdocs":      entry,
 	"internal/archtest":    support,
-	"internal/deps":        support,
 	"internal/iamtest":     support,
 	"internal/sandboxtest": support,
 
@@ -242,7 +241,6 @@ var banned = []struct {
 	{path: "text/template", waysIn: []string{"html/template"}, because: "its executor finds methods by name, which keeps every method of every type in the binary"},
 	{path: "html/template", waysIn: []string{"github.com/sethvargo/go-githubactions"}, because: "it holds text/template; the one way in never executes a template (see TestLinkedBinary)"},
 	{path: module + "/pkg/sandbox", unless: []string{"cmd/connect2"}, because: "the stand-in has no place in what runs against AWS"},
-	{path: module + "/internal/deps", because: "it only keeps requirements in go.mod"},
 	{path: "github.com/johannesboyne/gofakes3", unless: []string{"cmd/connect2"}, because: "it is a part of the stand-in"},
 	{path: "github.com/hashicorp/terraform-exec/tfexec", unless: []string{"cmd/connect2", "cmd/tf-apply"}, because: "Terraform is not in the scratch image"},
 	{path: "net/http/pprof", because: "it opens the process to whoever can reach it"},
