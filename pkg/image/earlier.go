@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -101,6 +102,7 @@ func (e *earlier) layers(ctx context.Context, wanted map[v1.Hash]bool) (map[v1.H
 	configs := make([][]v1.Hash, len(images))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(lookups)
+	var told sync.Once // of a permission that is missing for all of them
 	for i, image := range images {
 		if !image.doc.Config.MediaType.IsConfig() {
 			continue
@@ -108,8 +110,10 @@ func (e *earlier) layers(ctx context.Context, wanted map[v1.Hash]bool) (map[v1.H
 		group.Go(func() error {
 			raw, err := e.repo.readBlob(groupCtx, *image.doc.Config)
 			if denied(err) {
-				e.repo.observe(Event{Kind: Remarked, Err: err,
-					Text: "layers of earlier images cannot be recognised before they are compressed: reading their configuration is denied"})
+				told.Do(func() {
+					e.repo.observe(Event{Kind: Remarked, Err: err,
+						Text: "layers of earlier images cannot be recognised before they are compressed: reading their configuration is denied"})
+				})
 				return nil
 			}
 			if err == nil && json.Valid(raw) {
