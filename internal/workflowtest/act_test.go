@@ -10,6 +10,7 @@ package workflowtest
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -66,13 +67,12 @@ var tools = sync.OnceValues(func() (*kit, error) {
 		return nil, err
 	}
 	// What a release does to its actions: all but one case run as released, and that one has act build the Dockerfile.
-	const image = "connect2-action:workflowtest"
-	if err := command(k.repository, "docker", "build", "--quiet", "--tag", image, "."); err != nil {
+	if err := command(k.repository, "docker", "build", "--quiet", "--tag", actionImage, "."); err != nil {
 		return nil, err
 	}
 	k.released = filepath.Join(dir, "released")
 	if err := command(dir, "sh", "-c", `cp -r "$0" "$1" && sed -i 's|^  image: .*Dockerfile$|  image: docker://'"$2"'|' "$1"/actions/*/action.yml`,
-		k.repository, k.released, image); err != nil {
+		k.repository, k.released, actionImage); err != nil {
 		return nil, err
 	}
 	for _, use := range thirdParty() {
@@ -93,6 +93,9 @@ var tools = sync.OnceValues(func() (*kit, error) {
 	}
 	return k, nil
 })
+
+// actionImage is the image of the Dockerfile.
+const actionImage = "connect2-action:workflowtest"
 
 type kit struct {
 	act, cache, home     string
@@ -134,7 +137,7 @@ func newSite(t *testing.T, environment, scenario string) *site {
 		t.Fatal(err)
 	}
 	s := &site{t: t, kit: k, host: listener.Addr().String(), caller: filepath.Join(t.TempDir(), "connect2-api")}
-	s.sb = sandbox.New(sandbox.Options{Scenario: parsed, Host: s.host, Speed: 50})
+	s.sb = sandbox.New(sandbox.Options{Scenario: parsed, Host: s.host, Speed: cmp.Or(parsed.Speed, 50)})
 	server := &http.Server{Handler: s.sb, ReadHeaderTimeout: time.Minute}
 	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })

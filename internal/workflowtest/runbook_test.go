@@ -1,0 +1,149 @@
+package workflowtest
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/image/imagetest"
+	"github.com/org/connect2/v2/pkg/sandbox"
+)
+
+// runbooks are read at night. Each of their shell blocks is marked: "sh run" is run here, in order, against a sandbox of the
+// document's own, and has to end with 0; "sh run=2" with 2; "sh account" needs a real account and is only parsed.
+var runbooks = []string{"docs/GITHUB_ACTIONS.md", "docs/DEPLOYMENT.md", "docs/ROLLBACK.md"}
+
+// block is a shell block of a document.
+type block struct {
+	line   int
+	mark   string // run, run=CODE, account
+	script string
+}
+
+// blocks reads the shell blocks of a document, and the scenario of its sandbox.
+func blocks(t *testing.T, path string) (found []block, scenario string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := regexp.MustCompile(`<!-- sandbox: (.*) -->`).FindStringSubmatch(string(text)); m != nil {
+		scenario = m[1]
+	}
+	scanner := bufio.NewScanner(strings.NewReader(string(text)))
+	var open *block
+	for n := 1; scanner.Scan(); n++ {
+		info, fence := strings.CutPrefix(strings.TrimSpace(scanner.Text()), "```")
+		switch {
+		case fence && open != nil:
+			found, open = append(found, *open), nil
+		case fence:
+			language, mark, _ := strings.Cut(info, " ")
+			if language == "" || language == "bash" || language == "console" || language == "sh" && mark == "" {
+				t.Errorf("%s:%d: mark the block: sh run, sh run=CODE or sh account", path, n)
+			}
+			open = &block{line: n, mark: mark}
+		case open != nil:
+			open.script += scanner.Text() + "\n"
+		}
+	}
+	return found, scenario
+}
+
+func TestRunbooks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("links connect2 and waits for real processes")
+	}
+	bin := t.TempDir()
+	build := exec.Command("go", "build", "-o", filepath.Join(bin, "connect2"), "./cmd/connect2")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	_, err := exec.LookPath("aws")
+	cli := err == nil
+	for _, path := range runbooks {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			t.Parallel()
+			found, scenario := blocks(t, path)
+			env := append(serve(t, scenario), "PATH="+bin+":"+os.Getenv("PATH"))
+			dir := t.TempDir()
+			if err := imagetest.TarFile(filepath.Join(dir, "image.tar"), imagetest.Saved(imagetest.New(5, 100_000))); err != nil {
+				t.Fatal(err)
+			}
+			ran, before := 0, ""
+			for _, b := range found {
+				mode, code, _ := strings.Cut(b.mark, "=")
+				if mode == "account" {
+					shell(t, path, b, dir, env, 0, "-n")
+					continue
+				}
+				want, err := strconv.Atoi(cmp.Or(code, "0"))
+				if mode != "run" || err != nil {
+					t.Fatalf("%s:%d: unknown mark %q", path, b.line, b.mark)
+				}
+				if !cli && strings.Contains(b.script, "aws ") {
+					t.Logf("%s:%d: not run: the AWS CLI is not installed", path, b.line)
+					continue
+				}
+				// What a reader's shell would still know: the variables.
+				for line := range strings.Lines(b.script) {
+					if regexp.MustCompile(`^[A-Z]+=\S+( [A-Z]+=\S+)*$`).MatchString(strings.TrimSpace(line)) {
+						before += line
+					}
+				}
+				b.script = before + b.script
+				shell(t, path, b, dir, env, want, "-euo", "pipefail")
+				ran++
+			}
+			if ran == 0 {
+				t.Errorf("%s: nothing was run", path)
+			}
+		})
+	}
+}
+
+// shell runs a block and compares its exit code.
+func shell(t *testing.T, path string, b block, dir string, env []string, want int, flags ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", append(flags, "-c", b.script)...)
+	cmd.Dir, cmd.Env = dir, env
+	out, _ := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != want {
+		t.Fatalf("%s:%d: exit code %d, want %d\n%s\n%s", path, b.line, code, want, b.script, out)
+	}
+}
+
+// serve starts a sandbox and returns the environment that points at it.
+func serve(t *testing.T, scenario string) []string {
+	t.Helper()
+	parsed, err := sandbox.ParseScenario([]byte(scenario))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sb := sandbox.New(sandbox.Options{Scenario: parsed, Host: listener.Addr().String(), Speed: 100})
+	server := &http.Server{Handler: sb, ReadHeaderTimeout: time.Minute}
+	go server.Serve(listener)
+	t.Cleanup(func() { server.Close() })
+	env := []string{"HOME=" + t.TempDir(), "AWS_PAGER="}
+	for name, value := range sb.Environ() {
+		env = append(env, name+"="+value)
+	}
+	return env
+}
