@@ -145,11 +145,12 @@ data "aws_iam_policy_document" "apply_services" {
     resources = concat(
       ["${local.arn}:ecr:${local.region}:${local.account}:repository/${var.names.repository}"],
       [for kind in ["cluster", "parametergroup", "replicationgroup", "snapshot", "subnetgroup"] : "${local.arn}:elasticache:${local.region}:${local.account}:${kind}:${local.own}"],
-      [for kind in ["db", "pg", "snapshot", "subgrp"] : "${local.arn}:rds:${local.region}:${local.account}:${kind}:${local.own}"],
+      [for kind in ["db", "es", "pg", "snapshot", "subgrp"] : "${local.arn}:rds:${local.region}:${local.account}:${kind}:${local.own}"],
       [for prefix in ["/ecs/${var.project}", "/vpc/${var.project}", "/aws/rds/instance/${var.project}", "/aws/lambda/${var.project}"] : "${local.arn}:logs:${local.region}:${local.account}:log-group:${prefix}-*${var.environment}*"],
       [
         "${local.arn}:cloudwatch:${local.region}:${local.account}:alarm:*",
         "${local.arn}:elasticache:${local.region}:${local.account}:parametergroup:default*",
+        "${local.arn}:rds:${local.region}:${local.account}:og:default*",
         "${local.arn}:events:${local.region}:${local.account}:rule/${local.own}",
         "${local.arn}:lambda:${local.region}:${local.account}:function:${local.own}",
         "${local.arn}:sns:${local.region}:${local.account}:${local.own}",
