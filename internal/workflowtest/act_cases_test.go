@@ -4,6 +4,7 @@ package workflowtest
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -214,5 +215,39 @@ jobs:
 	r.expect(t, map[string]string{"deploy.outcome": "succeeded", "after.said": "it succeeded", "deploy.digest": s.tagged("connect2-api-dev", "v1")})
 	if r.failed || s.did("ecs:UpdateService") != 1 {
 		t.Errorf("failed: %v, %d deployments", r.failed, s.did("ecs:UpdateService"))
+	}
+}
+
+// A pull request plans the environments whose files it touches: all of them for a module, none of the others for one alone.
+func TestEnvironmentsOfAPullRequest(t *testing.T) {
+	s := newSite(t, "dev", "")
+	path := filepath.Join(s.kit.repository, ".github/workflows/infrastructure.yml")
+	all := func(environments ...string) string {
+		branches := map[string]string{"dev": "development", "staging": "staging", "prod": "main"}
+		var entries []string
+		for _, e := range environments {
+			entries = append(entries, fmt.Sprintf(`{"environment":%q,"branch":%q}`, e, branches[e]))
+		}
+		return "[" + strings.Join(entries, ",") + "]"
+	}
+	for _, c := range []struct{ event, branch, file, want string }{
+		{"pull_request", "feature", "terraform/modules/rds/main.tf", all("dev", "staging", "prod")},
+		{"pull_request", "feature", "terraform/environments/staging/staging.tfvars", all("staging")},
+		{"pull_request", "feature", "terraform/environments/staging-old/main.tf", "[]"},
+		{"pull_request", "feature", "terraform/test/run", "[]"},
+		{"push", "main", "terraform/modules/rds/main.tf", all("prod")},
+		{"push", "main", "terraform/environments/dev/dev.tfvars", "[]"},
+		{"schedule", "main", "README.md", all("dev", "staging", "prod")},
+	} {
+		s.git("checkout", "-q", c.branch)
+		s.base = s.git("rev-parse", "HEAD")
+		if err := os.MkdirAll(filepath.Join(s.caller, filepath.Dir(c.file)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		s.change(c.branch, c.file, c.event+c.want)
+		r := s.actJob("environments", c.event, c.branch, path)
+		if got := r.outputs["choose.all"]; r.failed || got != c.want {
+			t.Errorf("%s with %s: %s, want %s (failed: %v)", c.event, c.file, got, c.want, r.failed)
+		}
 	}
 }

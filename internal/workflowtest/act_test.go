@@ -119,7 +119,8 @@ type site struct {
 	host   string
 	sb     *sandbox.Sandbox
 	vars   map[string]string
-	branch bool // use the actions as a branch has them, with their Dockerfile
+	base   string // the commit that a push or pull request is compared with
+	branch bool   // use the actions as a branch has them, with their Dockerfile
 }
 
 func newSite(t *testing.T, environment, scenario string) *site {
@@ -188,6 +189,12 @@ type result struct {
 // act runs a workflow on a branch. inputs are NAME=VALUE.
 func (s *site) act(event, branch, workflow string, inputs ...string) result {
 	s.t.Helper()
+	return s.actJob("", event, branch, workflow, inputs...)
+}
+
+// actJob runs one job of a workflow, with what it needs; all of them where job is empty.
+func (s *site) actJob(job, event, branch, workflow string, inputs ...string) result {
+	s.t.Helper()
 	s.git("checkout", "-q", branch)
 	payload := filepath.Join(s.t.TempDir(), "event.json")
 	given := map[string]string{} // in the event: with one, act looks at no --input
@@ -195,7 +202,10 @@ func (s *site) act(event, branch, workflow string, inputs ...string) result {
 		name, value, _ := strings.Cut(in, "=")
 		given[name] = value
 	}
-	content, err := json.Marshal(map[string]any{"ref": "refs/heads/" + branch, "after": s.git("rev-parse", "HEAD"), "inputs": given})
+	content, err := json.Marshal(map[string]any{
+		"ref": "refs/heads/" + branch, "before": s.base, "after": s.git("rev-parse", "HEAD"), "inputs": given,
+		"pull_request": map[string]any{"base": map[string]any{"sha": s.base, "ref": "main"}, "head": map[string]any{"ref": branch, "sha": s.git("rev-parse", "HEAD")}},
+	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -211,6 +221,9 @@ func (s *site) act(event, branch, workflow string, inputs ...string) result {
 		// Without this mount the steps pass while every output and summary is lost.
 		"--container-options", "-v " + s.kit.cache + ":" + s.kit.cache + " --network host",
 		"--env", "AWS_ENDPOINT_URL=http://" + s.host, "--env", "CONNECT2_SPEED=50", "--env", "CALLER=" + s.caller, "--env", "IMAGE=" + image,
+	}
+	if job != "" {
+		flags = append(flags, "--job", job)
 	}
 	for name, value := range s.sb.GitHubEnviron() {
 		flags = append(flags, "--env", name+"="+value)
@@ -341,7 +354,13 @@ func (s *site) did(name string) (n int) {
 // write writes a file of the caller and commits it on development.
 func (s *site) write(path, text string) {
 	s.t.Helper()
-	s.git("checkout", "-q", "development")
+	s.change("development", path, text)
+}
+
+// change writes a file of the caller and commits it on a branch.
+func (s *site) change(branch, path, text string) {
+	s.t.Helper()
+	s.git("checkout", "-q", branch)
 	if err := os.WriteFile(filepath.Join(s.caller, path), []byte(text), 0o644); err != nil {
 		s.t.Fatal(err)
 	}
