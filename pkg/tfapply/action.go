@@ -42,38 +42,44 @@ const (
 	Drift   Mode = "drift"
 	Destroy Mode = "destroy"
 	Unlock  Mode = "unlock"
+	// Bootstrap makes what must be there before the first run.
+	Bootstrap Mode = "bootstrap"
 )
 
 // Inputs are what tf-apply can be told.
 type Inputs struct {
 	awsconn.Inputs
-	Mode             Mode              `input:"mode" default:"plan" enum:"plan,apply,drift,destroy,unlock" doc:"plan shows what would change, without a lock and without writing state. apply does it. drift says whether what runs differs from the configuration. destroy takes everything down. unlock releases the lock of a run that has ended."`
-	Directory        string            `input:"directory" default:"." alias:"working-directory" doc:"The folder of the root module."`
-	Environment      string            `input:"environment" doc:"Name of the environment. ENVIRONMENT.tfvars of the directory is used where it exists."`
-	VarFiles         []string          `input:"var-files" alias:"var-file" doc:"Further files of variables, relative to the directory; later ones win."`
-	Variables        map[string]string `input:"variables" doc:"Variables, NAME=value lines; a value that is a JSON list or object is one. They reach Terraform through a private file, never a command line, and win over all files. TF_VAR_ variables of the environment work as well."`
-	BackendConfig    []string          `input:"backend-config" doc:"Settings of the backend, KEY=VALUE or a file, one per line. Secrets belong into the environment."`
-	Workspace        string            `input:"workspace" doc:"Terraform workspace. apply makes one that is missing."`
-	Targets          []string          `input:"targets" doc:"Addresses to plan alone. Terraform means this for emergencies."`
-	Replace          []string          `input:"replace" doc:"Addresses to replace."`
-	TerraformVersion string            `input:"terraform-version" doc:"Version or constraint. Empty: .terraform-version, required_version, else the newest that is installed. One that is missing is installed and its signature verified."`
-	Engine           terraform.Engine  `input:"engine" default:"terraform" enum:"terraform,tofu" doc:"Terraform, or OpenTofu where an earlier step installed it."`
-	Parallelism      int               `input:"parallelism" default:"10" min:"1" max:"256" doc:"How many resources are worked on at a time."`
-	LockTimeout      time.Duration     `input:"lock-timeout" default:"2m" min:"0s" max:"6h" doc:"How long to wait for a state that somebody else has locked."`
-	Lockfile         string            `input:"lockfile" default:"readonly" enum:"readonly,update" doc:"Whether init may change .terraform.lock.hcl. A missing one is made either way."`
-	PlanFile         string            `input:"plan-file" doc:"File of the sealed plan: plan writes it, apply compares with it. Needs plan-key."`
-	PlanKey          string            `input:"plan-key" secret:"true" doc:"What seals the plan file: a KMS key (ARN or alias/NAME), or a passphrase of at least 16 characters."`
-	PlanDigest       string            `input:"plan-digest" doc:"The output plan-digest of the plan that was reviewed."`
-	Approve          string            `input:"approve" default:"reviewed" enum:"reviewed,auto" doc:"reviewed applies only the plan of plan-digest, plan-file or the merged pull request's comment. auto applies whatever the plan says, within the guards."`
-	Protect          []string          `input:"protect" default:"stateful" doc:"Resource types and addresses that must not be destroyed or replaced; a trailing * matches the rest. stateful stands for everything that holds data: databases, buckets, keys, logs and the like."`
-	AllowDestroy     []string          `input:"allow-destroy" doc:"Exact addresses that may be destroyed although they are protected, one per line."`
-	Confirm          string            `input:"confirm" doc:"For destroy: the name of the environment (where there is none, of the directory), typed out."`
-	Expose           []string          `input:"expose" doc:"Sensitive Terraform outputs to set all the same. They are masked, and refused below 8 characters."`
-	Comment          string            `input:"comment" default:"auto" enum:"auto,off" doc:"auto keeps one comment on the pull request, and one issue about drift, where there is a token."`
-	Token            string            `input:"token" secret:"true" doc:"GitHub token for the comment (pull-requests: write), for the issue about drift (issues: write) for finding the reviewed plan of a merged pull request (pull-requests: read), and for unlock (actions: read)."`
-	GitToken         string            `input:"git-token" secret:"true" doc:"Token for private modules that are fetched with git from this GitHub."`
-	SSHKey           string            `input:"ssh-key" secret:"true" doc:"Private key for modules that are fetched with git over SSH."`
-	RegistryTokens   map[string]string `input:"registry-tokens" secret:"true" doc:"Tokens of private module and provider registries, HOST=token lines."`
+	Mode                Mode              `input:"mode" default:"plan" enum:"plan,apply,drift,destroy,unlock,bootstrap" doc:"plan shows what would change, without a lock and without writing state. apply does it. drift says whether what runs differs from the configuration. destroy takes everything down. unlock releases the lock of a run that has ended. bootstrap makes the bucket of the state, and the first role; it is run from a terminal."`
+	Directory           string            `input:"directory" default:"." alias:"working-directory" doc:"The folder of the root module."`
+	Environment         string            `input:"environment" doc:"Name of the environment. ENVIRONMENT.tfvars of the directory is used where it exists."`
+	VarFiles            []string          `input:"var-files" alias:"var-file" doc:"Further files of variables, relative to the directory; later ones win."`
+	Variables           map[string]string `input:"variables" doc:"Variables, NAME=value lines; a value that is a JSON list or object is one. They reach Terraform through a private file, never a command line, and win over all files. TF_VAR_ variables of the environment work as well."`
+	BackendConfig       []string          `input:"backend-config" doc:"Settings of the backend, KEY=VALUE or a file, one per line. Secrets belong into the environment."`
+	Workspace           string            `input:"workspace" doc:"Terraform workspace. apply makes one that is missing."`
+	Targets             []string          `input:"targets" doc:"Addresses to plan alone. Terraform means this for emergencies."`
+	Replace             []string          `input:"replace" doc:"Addresses to replace."`
+	TerraformVersion    string            `input:"terraform-version" doc:"Version or constraint. Empty: .terraform-version, required_version, else the newest that is installed. One that is missing is installed and its signature verified."`
+	Engine              terraform.Engine  `input:"engine" default:"terraform" enum:"terraform,tofu" doc:"Terraform, or OpenTofu where an earlier step installed it."`
+	Parallelism         int               `input:"parallelism" default:"10" min:"1" max:"256" doc:"How many resources are worked on at a time."`
+	LockTimeout         time.Duration     `input:"lock-timeout" default:"2m" min:"0s" max:"6h" doc:"How long to wait for a state that somebody else has locked."`
+	Lockfile            string            `input:"lockfile" default:"readonly" enum:"readonly,update" doc:"Whether init may change .terraform.lock.hcl. A missing one is made either way."`
+	PlanFile            string            `input:"plan-file" doc:"File of the sealed plan: plan writes it, apply compares with it. Needs plan-key."`
+	PlanKey             string            `input:"plan-key" secret:"true" doc:"What seals the plan file: a KMS key (ARN or alias/NAME), or a passphrase of at least 16 characters."`
+	PlanDigest          string            `input:"plan-digest" doc:"The output plan-digest of the plan that was reviewed."`
+	Approve             string            `input:"approve" default:"reviewed" enum:"reviewed,auto" doc:"reviewed applies only the plan of plan-digest, plan-file or the merged pull request's comment. auto applies whatever the plan says, within the guards."`
+	Protect             []string          `input:"protect" default:"stateful" doc:"Resource types and addresses that must not be destroyed or replaced; a trailing * matches the rest. stateful stands for everything that holds data: databases, buckets, keys, logs and the like."`
+	AllowDestroy        []string          `input:"allow-destroy" doc:"Exact addresses that may be destroyed although they are protected, one per line."`
+	Confirm             string            `input:"confirm" doc:"For destroy: the name of the environment (where there is none, of the directory), typed out."`
+	Expose              []string          `input:"expose" doc:"Sensitive Terraform outputs to set all the same. They are masked, and refused below 8 characters."`
+	Comment             string            `input:"comment" default:"auto" enum:"auto,off" doc:"auto keeps one comment on the pull request, and one issue about drift, where there is a token."`
+	Token               string            `input:"token" secret:"true" doc:"GitHub token for the comment (pull-requests: write), for the issue about drift (issues: write) for finding the reviewed plan of a merged pull request (pull-requests: read), and for unlock (actions: read)."`
+	GitToken            string            `input:"git-token" secret:"true" doc:"Token for private modules that are fetched with git from this GitHub."`
+	SSHKey              string            `input:"ssh-key" secret:"true" doc:"Private key for modules that are fetched with git over SSH."`
+	StateBucket         string            `input:"state-bucket" doc:"For bootstrap: the bucket. Empty: connect2-api-terraform-state-ENVIRONMENT."`
+	BootstrapRole       string            `input:"bootstrap-role" doc:"For bootstrap: a role to make for jobs of the environment, and with it the account's OIDC provider of GitHub. Empty: none."`
+	BootstrapPolicy     string            `input:"bootstrap-policy" doc:"For bootstrap: ARN of the policy that bootstrap-role gets."`
+	BootstrapRepository string            `input:"bootstrap-repository" doc:"For bootstrap: OWNER/NAME of the repository whose jobs may assume bootstrap-role."`
+	RegistryTokens      map[string]string `input:"registry-tokens" secret:"true" doc:"Tokens of private module and provider registries, HOST=token lines."`
 }
 
 // Validate returns what is wrong with the inputs by themselves.
@@ -90,6 +96,9 @@ func (in Inputs) Validate() []error {
 		if _, err := terraform.ParseDigest(in.PlanDigest); err != nil {
 			wrong("plan-digest: %w", err)
 		}
+	}
+	if in.Mode == Bootstrap {
+		problems = append(problems, in.validateBootstrap()...)
 	}
 	if want := in.confirmation(); in.Mode == Destroy && in.Confirm != want {
 		wrong("confirm: %q: destroy takes everything down: type %q to confirm", in.Confirm, want)
@@ -108,6 +117,32 @@ func (in Inputs) Validate() []error {
 		wrong("environment: %q is no name of an environment", in.Environment)
 	}
 	return problems
+}
+
+func (in Inputs) validateBootstrap() []error {
+	var problems []error
+	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if in.Environment == "" {
+		wrong("environment: bootstrap needs it: it names the bucket and who may assume the role")
+	}
+	if in.BootstrapRole == "" {
+		return problems
+	}
+	if !strings.HasPrefix(in.BootstrapPolicy, "arn:") {
+		wrong("bootstrap-policy: %q: bootstrap-role needs the ARN of a policy", in.BootstrapPolicy)
+	}
+	if owner, name, ok := strings.Cut(in.BootstrapRepository, "/"); !ok || owner == "" || name == "" || strings.ContainsAny(in.BootstrapRepository, "*? :") {
+		wrong("bootstrap-repository: %q: bootstrap-role needs OWNER/NAME of one repository", in.BootstrapRepository)
+	}
+	return problems
+}
+
+// stateBucket is the bucket of the environment's state.
+func (in Inputs) stateBucket() string {
+	if in.StateBucket != "" {
+		return in.StateBucket
+	}
+	return "connect2-api-terraform-state-" + in.Environment
 }
 
 var _ action.Validator = Inputs{}
@@ -137,8 +172,12 @@ type Outputs struct {
 	Values     json.RawMessage `output:"outputs" doc:"The Terraform outputs that are not sensitive, as one JSON object. Each is an output of its own name as well, unless that is one of these."`
 }
 
-// Run plans, applies, looks for drift, destroys or unlocks.
+// Run does what the mode says.
 func Run(ctx context.Context, env *action.Env, in Inputs) (out Outputs, err error) {
+	if in.Mode == Bootstrap {
+		err = bootstrap(ctx, env, in, &out)
+		return out, err
+	}
 	s, err := open(ctx, env, in)
 	if err != nil {
 		return out, err
@@ -149,12 +188,13 @@ func Run(ctx context.Context, env *action.Env, in Inputs) (out Outputs, err erro
 	}
 	switch in.Mode {
 	case Plan:
-		return out, s.plan(ctx, &out)
+		err = s.plan(ctx, &out)
 	case Unlock:
-		return out, s.unlock(ctx, &out)
+		err = s.unlock(ctx, &out)
 	case Drift:
-		return out, s.drift(ctx, &out)
+		err = s.drift(ctx, &out)
 	default:
-		return out, s.apply(ctx, &out)
+		err = s.apply(ctx, &out)
 	}
+	return out, err
 }
