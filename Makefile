@@ -57,3 +57,7 @@ terraform-docs: ## The tables of the modules' READMEs
 .PHONY: ci
 ci: ## What a change must pass
 	.ci/run
+
+.PHONY: tf-e2e
+tf-e2e: ## Cancel applies at fifty moments; the real AWS provider too, where CONNECT2_TERRAFORMRC names a CLI configuration
+	$(GO) test -tags e2e -run TestCancel -timeout 20m -v ./pkg/tfapply

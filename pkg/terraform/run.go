@@ -522,7 +522,7 @@ func (r *Runner) SelectWorkspace(ctx context.Context, name string, create bool) 
 			err = tf.WorkspaceSelect(ctx, name)
 		}
 	case !create:
-		return fmt.Errorf("there is no workspace %q: there are %s; an apply makes it", name, strings.Join(workspaces, ", "))
+		return fmt.Errorf("there is no workspace %q: there are %s; make it once with terraform workspace new, or with an apply that has approve: auto", name, strings.Join(workspaces, ", "))
 	default:
 		if tf, err = r.exec(); err == nil {
 			err = tf.WorkspaceNew(ctx, name)
