@@ -60,6 +60,25 @@ func blocks(t *testing.T, path string) (found []block, scenario string) {
 	return found, scenario
 }
 
+// Every block says whether it is run, and every link leads somewhere.
+func TestRunbooksAreWhole(t *testing.T) {
+	for _, path := range runbooks {
+		found, _ := blocks(t, path)
+		if len(found) == 0 {
+			t.Errorf("%s has no command", path)
+		}
+		text, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(path), m[1])); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+}
+
 func TestRunbooks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("links connect2 and waits for real processes")
