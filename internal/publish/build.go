@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -29,7 +30,7 @@ var released = []target{
 
 func (t target) file() string { return t.program + "_" + t.system + "_" + t.architecture }
 
-func (b build) run() error {
+func (b build) run(ctx context.Context) error {
 	if err := checkVersion(b.version); err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func (b build) run() error {
 	var platforms []platform
 	for _, t := range b.targets {
 		path := filepath.Join(b.out, t.file())
-		if err := b.compile(t, path); err != nil {
+		if err := b.compile(ctx, t, path); err != nil {
 			return err
 		}
 		if t.program == "action" {
@@ -65,12 +66,12 @@ func (b build) run() error {
 }
 
 // compile links a program without what differs from machine to machine: paths, the state of the checkout, a build id.
-func (b build) compile(t target, to string) error {
+func (b build) compile(ctx context.Context, t target, to string) error {
 	to, err := filepath.Abs(to)
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false",
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
 		"-ldflags=-s -w -buildid= -X github.com/org/connect2/v2/pkg/action.version="+b.version, "-o", to, "./cmd/"+t.program)
 	cmd.Dir = b.root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+t.system, "GOARCH="+t.architecture, "GOAMD64=v1", "GOARM64=v8.0")

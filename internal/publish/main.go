@@ -5,10 +5,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"regexp"
 	"strconv"
 	"time"
@@ -20,13 +22,16 @@ const usage = "usage: publish build|pin --version vX.Y.Z ..., with --help for th
 var versionForm = regexp.MustCompile(`^v2\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$`)
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "publish:", err)
+		stop()
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
+func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return errors.New(usage)
 	}
@@ -47,7 +52,7 @@ func run(args []string) error {
 		if b.created, err = sourceDate(os.Getenv("SOURCE_DATE_EPOCH")); err != nil {
 			return err
 		}
-		return b.run()
+		return b.run(ctx)
 	case "pin":
 		image := flags.String("image", "", "the image of Dockerfile, NAME@sha256:…")
 		terraform := flags.String("terraform-image", "", "the image of Dockerfile.terraform, NAME@sha256:…")

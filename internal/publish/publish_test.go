@@ -44,7 +44,7 @@ func TestTwoBuildsAreTheSame(t *testing.T) {
 	for i, from := range []string{root, elsewhere} {
 		out := filepath.Join(dir, fmt.Sprint("out", i))
 		b := build{root: from, out: out, version: "v2.3.4", revision: "abc", authorities: authorities, created: time.Unix(1_700_000_000, 0), targets: targets}
-		if err := b.run(); err != nil {
+		if err := b.run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		results = append(results, contents(t, out))

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -93,6 +94,23 @@ var tools = sync.OnceValues(func() (*kit, error) {
 	}
 	return k, nil
 })
+
+// thirdParty lists the actions of others that the workflows use.
+func thirdParty() []string {
+	var names []string
+	for _, pattern := range []string{".github/workflows/*.yml", "examples/*/.github/workflows/*.yml"} {
+		paths, _ := filepath.Glob(filepath.Join(root, pattern))
+		for _, path := range paths {
+			text, _ := os.ReadFile(path)
+			for _, m := range usesLine.FindAllStringSubmatch(string(text), -1) {
+				if hash.MatchString(m[1]) && !slices.Contains(names, m[1]) {
+					names = append(names, m[1])
+				}
+			}
+		}
+	}
+	return names
+}
 
 // actionImage is the image of the Dockerfile.
 const actionImage = "connect2-action:workflowtest"

@@ -170,23 +170,6 @@ var (
 	version  = regexp.MustCompile(`^ # v\d+\.\d+\.\d+$`)
 )
 
-// thirdParty lists the actions of others that the workflows use.
-func thirdParty() []string {
-	var names []string
-	for _, pattern := range []string{".github/workflows/*.yml", "examples/*/.github/workflows/*.yml"} {
-		paths, _ := filepath.Glob(filepath.Join(root, pattern))
-		for _, path := range paths {
-			text, _ := os.ReadFile(path)
-			for _, m := range usesLine.FindAllStringSubmatch(string(text), -1) {
-				if hash.MatchString(m[1]) && !slices.Contains(names, m[1]) {
-					names = append(names, m[1])
-				}
-			}
-		}
-	}
-	return names
-}
-
 // A tag of somebody else's repository can be moved to other code overnight. Ours are the one exception; the release writes its
 // own tag into them.
 func TestPins(t *testing.T) {
