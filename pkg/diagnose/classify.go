@@ -337,6 +337,23 @@ func unhealthyCause(e Evidence, t Task) candidate {
 	return candidate{}
 }
 
+// checkCommand returns a health check's command as it is typed in a shell. Its first word, CMD or CMD-SHELL, says whether a shell
+// runs it (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html).
+func checkCommand(command []string) string {
+	words := command[1:]
+	if command[0] == "CMD-SHELL" {
+		words = append([]string{"sh", "-c"}, words...)
+	}
+	typed := make([]string, len(words))
+	for i, word := range words {
+		typed[i] = word
+		if word == "" || strings.ContainsAny(word, " \t\n\"'`$\\;&|<>()*?[]{}~#!") {
+			typed[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(typed, " ")
+}
+
 // containerHealthCause explains a task whose container's own health check fails.
 func containerHealthCause(e Evidence, t Task, quote string) candidate {
 	c := mainContainer(t)
@@ -350,8 +367,8 @@ func containerHealthCause(e Evidence, t Task, quote string) candidate {
 	cause := Cause{Code: "container-health-failed", Container: c.Name, Blame: Release, Certain: true, TaskARN: t.ARN,
 		Title:    fmt.Sprintf("the container health check of %s fails", c.Name),
 		Evidence: append(quotes(quote), prefixed(c.Name, lastLines(lines, quotedLines))...),
-		Fix: []string{"run the check inside the image: `docker run --rm IMAGE sh -c '" + orElse(c.Check, "CHECK") +
-			"'`; slim images have no curl",
+		Fix: []string{"start the image and run the check beside it: `docker run -d --name app IMAGE`, then `docker exec app " + orElse(c.Check, "CHECK") +
+			"`; slim images have no curl",
 			"if the start takes long, raise `startPeriod` (up to 300 s) of the health check"},
 	}
 	if why, at := inLines(logRules, e.varsOf(t, c.Name), lines); at >= 0 {

@@ -396,3 +396,21 @@ func TestPlacementFailure(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckCommand(t *testing.T) {
+	const script = `import urllib.request as u; u.urlopen("http://localhost/health")`
+	for _, test := range []struct {
+		command []string
+		want    string
+	}{
+		{[]string{"CMD", "python", "-c", script}, "python -c '" + script + "'"},
+		{[]string{"CMD-SHELL", "curl -f http://localhost/ || exit 1"}, "sh -c 'curl -f http://localhost/ || exit 1'"},
+		{[]string{"CMD-SHELL", "echo 'ok'"}, `sh -c 'echo '\''ok'\'''`},
+		{[]string{"CMD", "/check", "--fast"}, "/check --fast"},
+		{[]string{"CMD"}, ""},
+	} {
+		if got := checkCommand(test.command); got != test.want {
+			t.Errorf("%q: %s, want %s", test.command, got, test.want)
+		}
+	}
+}

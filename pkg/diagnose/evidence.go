@@ -59,7 +59,7 @@ type Container struct {
 	Reason   string // the container's own reason, e.g. OutOfMemoryError
 	Health   string // HEALTHY, UNHEALTHY, UNKNOWN
 	Ports    []int  // container ports of the definition
-	Check    string // the definition's health check command, for display
+	Check    string // the definition's health check command, as it is typed in a shell
 	Memory   int    // MiB: its hard limit, or the task's where it has none; 0 if unknown
 	Arch     string // CPU architecture that the definition asks for: X86_64 (also when it names none) or ARM64
 	LogGroup string // CloudWatch log group and stream of its awslogs driver; empty for other drivers

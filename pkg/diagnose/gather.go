@@ -279,7 +279,7 @@ func (c *Container) settings(definition *types.TaskDefinition, taskID string) {
 		c.Ports = append(c.Ports, int(aws.ToInt32(p.ContainerPort)))
 	}
 	if d.HealthCheck != nil && len(d.HealthCheck.Command) > 0 {
-		c.Check = strings.Join(d.HealthCheck.Command[1:], " ") // the first word is CMD or CMD-SHELL
+		c.Check = checkCommand(d.HealthCheck.Command)
 	}
 	c.Memory = int(aws.ToInt32(d.Memory))
 	if c.Memory == 0 {
