@@ -15,8 +15,8 @@ import (
 // serveCredentials hands the run's AWS credentials to Terraform, its backend and its providers, as long as it lasts: an apply
 // may take longer than a role's session, and credentials that were put into the environment would end within it. All AWS
 // SDKs ask an address of this machine that AWS_CONTAINER_CREDENTIALS_FULL_URI names, with a token that only the child knows.
-func serveCredentials(conn *awsconn.Conn) (env map[string]string, stop func() error, err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func serveCredentials(ctx context.Context, conn *awsconn.Conn) (env map[string]string, stop func() error, err error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -204,7 +204,7 @@ func (s *session) restoreLockFile(ctx context.Context) error {
 	}
 	c, err := s.readSealed(ctx)
 	if err != nil || len(c.LockFile) == 0 {
-		return nil // unseal tells why
+		return nil //nolint:nilerr // unseal tells why
 	}
 	file := filepath.Join(s.dir, terraform.LockFile)
 	if err := os.WriteFile(file, c.LockFile, 0o644); err != nil {

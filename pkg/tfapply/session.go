@@ -152,7 +152,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 		env["AWS_REGION"], env["AWS_DEFAULT_REGION"] = s.conn.Region, s.conn.Region
 	}
 	if s.in.RoleToAssume != "" {
-		credentials, stop, err := serveCredentials(s.conn)
+		credentials, stop, err := serveCredentials(ctx, s.conn)
 		if err != nil {
 			return action.Invalidf("handing AWS credentials to Terraform: %w", err)
 		}
