@@ -2,8 +2,8 @@
 
 usage: differences.py PLAN.json LIST
 
-A line of LIST is `TYPE.ATTRIBUTE reason`, for every resource of the type. Exits 1 when the plan differs elsewhere, or when
-it creates, deletes or replaces anything.
+A line of LIST is `TYPE.ATTRIBUTE reason`, for every resource of the type. Exits 1 when the plan differs elsewhere, when it
+creates or deletes anything, or when it replaces anything for an attribute that is not in LIST.
 """
 
 import json
@@ -33,6 +33,10 @@ def main():
             continue
         before, after = change["change"]["before"], change["change"]["after"]
         if actions != ["update"]:
+            forcing = {f"{change['type']}.{path[0]}" for path in change["change"].get("replace_paths", [])}
+            if forcing and forcing <= known:
+                false |= forcing
+                continue
             print(f"{change['address']}: {'/'.join(actions)}, for {change['change'].get('replace_paths')}")
             bad += 1
             continue
