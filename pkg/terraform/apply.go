@@ -2,6 +2,8 @@ package terraform
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -42,14 +44,17 @@ type Applied struct {
 	Unsaved     string   // errored.tfstate: the state that could not be uploaded; "" is well
 }
 
+// ErrNotBegun is an apply whose run was cancelled before Terraform was started.
+var ErrNotBegun = errors.New("the apply had not begun")
+
 // Apply applies a plan. Once begun it is not interrupted when ctx ends: an interrupt makes providers abandon the call in
 // hand, whose object then exists and is in no state. It goes on; only after Grace, or when insist is received from, Terraform
 // gets one interrupt, and never a second one, which would end it at once.
 func (r *Runner) Apply(ctx context.Context, o ApplyOptions, insist <-chan struct{}) (Applied, error) {
 	var mu sync.Mutex
 	var t tracker
-	if err := ctx.Err(); err != nil {
-		return Applied{}, context.Cause(ctx)
+	if ctx.Err() != nil {
+		return Applied{}, fmt.Errorf("%w: %w", ErrNotBegun, context.Cause(ctx))
 	}
 	unsaved := filepath.Join(r.Dir, "errored.tfstate")
 	if _, err := os.Stat(unsaved); err == nil {

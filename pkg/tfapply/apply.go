@@ -109,6 +109,10 @@ func (s *session) execute(ctx context.Context, p *planned) (terraform.Applied, e
 	end := s.env.Log.Group("terraform apply")
 	applied, err := s.runner.Apply(ctx, terraform.ApplyOptions{Plan: p.file, LockTimeout: s.in.LockTimeout, Parallelism: s.in.Parallelism}, insist)
 	end()
+	if errors.Is(err, terraform.ErrNotBegun) {
+		status.end(action.Cancelled, err.Error())
+		return applied, err
+	}
 	if applied.Unsaved != "" {
 		var leftover *terraform.LeftoverError
 		if errors.As(err, &leftover) {

@@ -133,6 +133,31 @@ resource "terraform_data" "later" { depends_on = [terraform_data.slow] }
 	}
 }
 
+// TestCancelBetweenPlanAndApply is the moment at which everything was checked and nothing was begun.
+func TestCancelBetweenPlanAndApply(t *testing.T) {
+	w := newWorld(t)
+	env, _ := w.env()
+	s, err := open(t.Context(), env, Inputs{Mode: Apply, Approve: "auto", Directory: w.dir, Lockfile: "readonly", Engine: terraform.HashiCorp, Parallelism: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if err := s.initialise(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.makePlan(t.Context(), &Outputs{}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(action.ErrInterrupted)
+	_, err = s.execute(ctx, p)
+	var explained *action.Error
+	if !errors.Is(err, action.ErrInterrupted) || errors.As(err, &explained) || w.state() != "" {
+		t.Errorf("%v, state %q", err, w.state())
+	}
+}
+
 func TestDestroyWantsTheNameTyped(t *testing.T) {
 	for _, test := range []struct{ environment, confirm, want string }{
 		{"dev", "", `type "dev"`}, {"dev", "Dev", `type "dev"`}, {"dev", "dev", ""}, {"", "somewhere", ""}, {"", "dev", `type "somewhere"`},
