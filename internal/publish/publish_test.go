@@ -24,13 +24,13 @@ import (
 const root = "../.."
 
 // TestTwoBuildsAreTheSame builds a release of this commit in two places, the second time from a copy of the sources in another
-// folder, and compares every byte. The image and the program for this machine stand for the rest; with CONNECT2_E2E=1 all
-// that is released is built.
+// folder, and compares every byte. The image for one platform and the program for this machine stand for the rest; with
+// CONNECT2_E2E=1 all that is released is built.
 func TestTwoBuildsAreTheSame(t *testing.T) {
 	if testing.Short() {
-		t.Skip("links three programs twice")
+		t.Skip("links two programs twice")
 	}
-	targets := []target{{"action", "linux", "amd64"}, {"action", "linux", "arm64"}, {"connect2", runtime.GOOS, runtime.GOARCH}}
+	targets := []target{{"action", "linux", "amd64"}, {"connect2", runtime.GOOS, runtime.GOARCH}}
 	if os.Getenv("CONNECT2_E2E") != "" {
 		targets = released
 	}
@@ -40,6 +40,12 @@ func TestTwoBuildsAreTheSame(t *testing.T) {
 	elsewhere := filepath.Join(dir, "elsewhere")
 	sources(t, elsewhere)
 
+	var platforms []string
+	for _, target := range targets {
+		if target.program == "action" {
+			platforms = append(platforms, target.system+"/"+target.architecture)
+		}
+	}
 	var results []map[string]string
 	for i, from := range []string{root, elsewhere} {
 		out := filepath.Join(dir, fmt.Sprint("out", i))
@@ -60,10 +66,10 @@ func TestTwoBuildsAreTheSame(t *testing.T) {
 	}
 	check := exec.Command("sha256sum", "--check", "--strict", "SHA256SUMS")
 	check.Dir = out
-	if said, err := check.CombinedOutput(); err != nil || strings.Count(string(sums), "\n") != len(targets)-2 {
+	if said, err := check.CombinedOutput(); err != nil || strings.Count(string(sums), "\n") != len(targets)-len(platforms) {
 		t.Errorf("checksums of what is downloaded: %v\n%s\n%s", err, sums, said)
 	}
-	t.Run("image", func(t *testing.T) { checkImage(t, filepath.Join(out, "image")) })
+	t.Run("image", func(t *testing.T) { checkImage(t, filepath.Join(out, "image"), platforms) })
 	t.Run("version", func(t *testing.T) {
 		said, err := exec.Command(filepath.Join(out, "connect2_"+runtime.GOOS+"_"+runtime.GOARCH), "--version").CombinedOutput()
 		if err != nil || string(said) != "connect2 v2.3.4\n" {
@@ -72,8 +78,8 @@ func TestTwoBuildsAreTheSame(t *testing.T) {
 	})
 }
 
-// checkImage reads the released image back: valid, for both platforms, within the budget, and what the Dockerfile says.
-func checkImage(t *testing.T, path string) {
+// checkImage reads the released image back: valid, for its platforms, within the budget, and what the Dockerfile says.
+func checkImage(t *testing.T, path string, want []string) {
 	top, err := layout.ImageIndexFromPath(path)
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +108,7 @@ func checkImage(t *testing.T, path string) {
 		}
 		checkSingle(t, img, d.Platform.String())
 	}
-	if want := []string{"linux/amd64", "linux/arm64"}; !slices.Equal(platforms, want) {
+	if !slices.Equal(platforms, want) {
 		t.Errorf("platforms %v, want %v", platforms, want)
 	}
 }

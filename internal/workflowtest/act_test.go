@@ -60,6 +60,7 @@ var tools = sync.OnceValues(func() (*kit, error) {
 	if err != nil {
 		return nil, err
 	}
+	home = dir
 	k := &kit{act: filepath.Join(dir, "act"), repository: filepath.Join(dir, "connect2"), cache: filepath.Join(dir, "cache"), home: dir}
 	if err := command(root, "go", "build", "-modfile=tools/act/go.mod", "-o", k.act, "github.com/nektos/act"); err != nil {
 		return nil, err
@@ -115,6 +116,9 @@ func thirdParty() []string {
 // actionImage is the image of the Dockerfile.
 const actionImage = "connect2-action:workflowtest"
 
+// home is the folder that tools made, if it did.
+var home string
+
 type kit struct {
 	act, cache, home     string
 	repository, released string   // this repository, as it is and with the image of its actions
@@ -123,8 +127,8 @@ type kit struct {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if k, err := tools(); err == nil {
-		os.RemoveAll(k.home)
+	if home != "" {
+		os.RemoveAll(home)
 	}
 	os.Exit(code)
 }
