@@ -108,6 +108,8 @@ func openTar(file *os.File) (*tarball, error) {
 				return nil, fmt.Errorf("it holds no files (%d bytes)", t.size)
 			}
 			return t, nil
+		case errors.Is(err, io.ErrUnexpectedEOF) && t.size < 512:
+			return nil, fmt.Errorf("it is no tar archive: it has %d bytes, fewer than a tar header", t.size)
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			return nil, fmt.Errorf("%w: it has %d bytes and ends inside the header or the content that begins before byte %d", errCutShort, t.size, at)
 		case errors.Is(err, tar.ErrHeader) && len(t.entries) == 0:

@@ -159,6 +159,7 @@ func TestOpenRefuses(t *testing.T) {
 		{file("text.tar", []byte(strings.Repeat("this is no archive\n", 100))), "no tar header at its beginning"},
 		{file("zstd.tar", []byte("\x28\xb5\x2f\xfdxxxx")), "compressed with zstd"},
 		{file("cut.tar", whole.Bytes()[:20_000]), "cut short;begins at byte 512;ends at byte 20000"},
+		{file("note.tar", []byte("a note, no image\n")), "no tar archive;fewer than a tar header"},
 		{file("cutlate.tar", whole.Bytes()[:35_000]), "cut short"},
 		{file("cutend.tar", bytes.TrimRight(whole.Bytes(), "\x00")[:whole.Len()-2048]), "cut short"},
 		{file("cut.tar.gz", gz.Bytes()[:gz.Len()/2]), "cut short;gzip stream breaks off"},

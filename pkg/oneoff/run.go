@@ -89,7 +89,7 @@ func (r *run) run(ctx context.Context) error {
 	logs := r.follow(definition)
 	defer logs.abandon()
 
-	limited, cancel := context.WithTimeoutCause(ctx, r.spec.Timeout-time.Since(r.began), errTimeout)
+	limited, cancel := context.WithTimeoutCause(ctx, r.scaled(r.spec.Timeout)-time.Since(r.began), errTimeout)
 	defer cancel()
 	err := r.wait(limited)
 	if limited.Err() != nil && err != nil && !errors.Is(err, errLost) && !errors.Is(err, errBusy) {

@@ -48,7 +48,7 @@ type Spec struct {
 	Tags  map[string]string
 
 	// Speed is how much faster than the wall clock the world runs that the task is in; 0 is 1. A rehearsal is looked at that
-	// much more often.
+	// much more often, and its timeout is that much shorter.
 	Speed float64
 
 	// Exclusive refuses to run beside another task of the same family in the cluster.

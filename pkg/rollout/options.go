@@ -21,7 +21,7 @@ type Options struct {
 	// Retreat is called once when the deployment is being given up, before the way back is followed. Nil does nothing.
 	Retreat func(context.Context)
 	// Speed is how much faster than the wall clock the world runs that is followed; 0 is 1. A rehearsal is looked at that much
-	// more often.
+	// more often, and its timeouts are that much shorter.
 	Speed float64
 	// Log takes warnings about optional reads that are denied; nil discards.
 	Log *action.Log
