@@ -4,57 +4,46 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
+	"github.com/org/connect2/v2/internal/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/action/actiontest"
 	"github.com/org/connect2/v2/pkg/release"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
 
-// site is a sandbox with a runner in front of it.
-type site struct {
-	t   *testing.T
-	sb  *sandbox.Sandbox
-	env *action.Env
-	log *actiontest.Recorder
-}
-
-// at runs a test in a bubble where the sandbox and the action share one clock.
+// at runs a test in front of a sandbox of its own.
 func at(t *testing.T, test func(s *site)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		s := &site{t: t, sb: sandbox.New(sandbox.Options{})}
-		s.env, s.log = actiontest.NewTestEnv(t, s.sb.Environ())
-		s.env.Transport = s.sb.Transport()
-		test(s)
-	})
+	sandboxtest.Run(t, "", func(_ *testing.T, s *sandboxtest.Site) { test(&site{s}) })
 }
+
+// site is a sandbox with a runner in front of it.
+type site struct{ *sandboxtest.Site }
 
 // image writes an OCI layout of an image with a behaviour (YAML) and returns its folder.
 func (s *site) image(version, behaviour string) string {
-	s.t.Helper()
+	s.T.Helper()
 	var parsed *engine.Behaviour
 	if behaviour != "" {
 		b, err := engine.ParseBehaviour([]byte(behaviour))
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		parsed = &b
 	}
 	img, err := sandbox.NewImage(version, parsed)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
-	folder := s.t.TempDir()
+	folder := s.T.TempDir()
 	if _, err := layout.Write(folder, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: img})); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return folder
 }
@@ -70,7 +59,7 @@ func inputs(source string) release.Inputs {
 // calls lists the calls that changed something, by name, without repeats.
 func (s *site) calls() []string {
 	var names []string
-	for _, entry := range s.sb.Journal() {
+	for _, entry := range s.Sandbox.Journal() {
 		if entry.Mutating && entry.OK() && !slices.Contains(names, entry.Name()) {
 			names = append(names, entry.Name())
 		}
@@ -87,7 +76,7 @@ func (s *site) before(first, second string) bool {
 
 func TestRelease(t *testing.T) {
 	at(t, func(s *site) {
-		out, err := release.Run(s.t.Context(), s.env, inputs(s.image("v2", "")))
+		out, err := release.Run(s.T.Context(), s.Env, inputs(s.image("v2", "")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,11 +96,11 @@ func TestReleaseAgainChangesNothing(t *testing.T) {
 	at(t, func(s *site) {
 		in := inputs(s.image("v2", ""))
 		in.Migrate = false
-		if _, err := release.Run(s.t.Context(), s.env, in); err != nil {
+		if _, err := release.Run(s.T.Context(), s.Env, in); err != nil {
 			t.Fatal(err)
 		}
-		s.sb.ResetJournal()
-		out, err := release.Run(s.t.Context(), s.env, in)
+		s.Sandbox.ResetJournal()
+		out, err := release.Run(s.T.Context(), s.Env, in)
 		if err != nil || out.Outcome != action.NoChange || out.Changed {
 			t.Errorf("outputs %+v, error %v", out, err)
 		}
@@ -124,7 +113,7 @@ func TestReleaseAgainChangesNothing(t *testing.T) {
 func TestAFailedMigrationStopsTheRelease(t *testing.T) {
 	at(t, func(s *site) {
 		folder := s.image("v2", `{start: healthy, run: {"*": {after: 4s, exitCode: 3, logs: ["relation contacts exists"]}}}`)
-		out, err := release.Run(s.t.Context(), s.env, inputs(folder))
+		out, err := release.Run(s.T.Context(), s.Env, inputs(folder))
 		if action.OutcomeOf(err) != action.Failed || out.ExitCode == nil || *out.ExitCode != 3 {
 			t.Errorf("outputs %+v, error %v", out, err)
 		}
@@ -136,7 +125,7 @@ func TestAFailedMigrationStopsTheRelease(t *testing.T) {
 
 func TestAFailedDeploymentNamesTheSchemaAndTheCode(t *testing.T) {
 	at(t, func(s *site) {
-		out, err := release.Run(s.t.Context(), s.env, inputs(s.image("v2", `{start: crash, after: 2s, exitCode: 1, logs: ["boom"], run: {"*": {after: 2s}}}`)))
+		out, err := release.Run(s.T.Context(), s.Env, inputs(s.image("v2", `{start: crash, after: 2s, exitCode: 1, logs: ["boom"], run: {"*": {after: 2s}}}`)))
 		if action.OutcomeOf(err) != action.RolledBack {
 			t.Fatalf("outcome %s, error %v", action.OutcomeOf(err), err)
 		}
@@ -172,8 +161,8 @@ func TestEveryPartIsCheckedBeforeAnythingIsChanged(t *testing.T) {
 			at(t, func(s *site) {
 				in := inputs(s.image("v2", ""))
 				tt.change(s, &in)
-				s.sb.ResetJournal()
-				_, err := release.Run(s.t.Context(), s.env, in)
+				s.Sandbox.ResetJournal()
+				_, err := release.Run(s.T.Context(), s.Env, in)
 				if action.OutcomeOf(err) != action.Invalid {
 					t.Fatalf("outcome %s, error %v", action.OutcomeOf(err), err)
 				}
@@ -198,10 +187,10 @@ func TestDeniedAfterAChange(t *testing.T) {
 			at(t, func(s *site) {
 				in := inputs(s.image("v2", ""))
 				in.Migrate = migrating
-				if err := s.sb.Inject(sandbox.Fault{Action: denied, Answer: sandbox.Deny}); err != nil {
+				if err := s.Sandbox.Inject(sandbox.Fault{Action: denied, Answer: sandbox.Deny}); err != nil {
 					t.Fatal(err)
 				}
-				out, err := release.Run(s.t.Context(), s.env, in)
+				out, err := release.Run(s.T.Context(), s.Env, in)
 				if action.OutcomeOf(err) != action.Failed || !out.Changed || !strings.Contains(err.Error(), denied) {
 					t.Errorf("outcome %s, changed %v, error %v", action.OutcomeOf(err), out.Changed, err)
 				}
@@ -214,7 +203,7 @@ func TestARehearsalChangesNothing(t *testing.T) {
 	at(t, func(s *site) {
 		in := inputs(s.image("v2", ""))
 		in.DryRun = true
-		out, err := release.Run(s.t.Context(), s.env, in)
+		out, err := release.Run(s.T.Context(), s.Env, in)
 		if err != nil || out.Outcome != action.Succeeded || out.Changed {
 			t.Errorf("outputs %+v, error %v", out, err)
 		}
