@@ -22,6 +22,8 @@ import (
 
 // refuseState has the backend refuse writes of the state while refuse is true.
 func (w *world) refuseState(refuse *atomic.Bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.intercept = func(rw http.ResponseWriter, r *http.Request) bool {
 		if !refuse.Load() || r.Method != http.MethodPut || !strings.HasSuffix(r.URL.Path, "/terraform.tfstate") {
 			return false
@@ -66,12 +68,14 @@ func TestStateIsPushedOnceTheBackendTakesIt(t *testing.T) {
 	refuse.Store(true)
 	w.refuseState(&refuse)
 	inner := w.intercept
+	w.mu.Lock()
 	w.intercept = func(rw http.ResponseWriter, r *http.Request) bool {
 		if _, err := os.Stat(filepath.Join(w.dir, "errored.tfstate")); err == nil {
 			refuse.Store(false) // Terraform has given up; the backend comes back
 		}
 		return inner(rw, r)
 	}
+	w.mu.Unlock()
 	_, _, err := w.run(Inputs{Mode: Apply, Approve: "auto"})
 	if got := action.OutcomeOf(err); got != action.Failed {
 		t.Errorf("outcome %s: %v", got, err)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type world struct {
 	url  string
 
 	transport http.RoundTripper                             // takes what the action itself asks
+	mu        sync.Mutex                                    // guards intercept
 	intercept func(http.ResponseWriter, *http.Request) bool // true: it has answered
 }
 
@@ -43,7 +45,10 @@ func newWorld(t *testing.T) *world {
 	sb := sandbox.New(sandbox.Options{})
 	w := &world{t: t, sb: sb, root: t.TempDir()}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if w.intercept == nil || !w.intercept(rw, r) {
+		w.mu.Lock()
+		intercept := w.intercept
+		w.mu.Unlock()
+		if intercept == nil || !intercept(rw, r) {
 			sb.ServeHTTP(rw, r)
 		}
 	}))
