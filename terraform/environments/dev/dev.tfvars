@@ -31,6 +31,8 @@ github = {
 
   service_repositories = [
     { owner = "org", name = "connect2-api", branches = ["development"] },
+    # This repository rolls a changed template out after an apply.
+    { owner = "org", name = "connect2", branches = ["development"] },
   ]
 }
 

@@ -40,6 +40,8 @@ github = {
 
   service_repositories = [
     { owner = "org", name = "connect2-api", branches = ["main"] },
+    # This repository rolls a changed template out after an apply.
+    { owner = "org", name = "connect2", branches = ["main"] },
   ]
 }
 
