@@ -303,6 +303,8 @@ module "github_oidc" {
     log_group          = "/ecs/${local.name}"
     load_balancer_name = local.alb_name
     task_role_path     = "/${var.project}/${var.environment}/"
+    execution_role     = "${local.name}-execution"
+    task_role          = "${local.name}-task"
     promotion_sources  = local.promotion_sources
   }
 }

@@ -1,125 +1,66 @@
-# What the actions ecr-push, ecs-deploy, ecs-rollback and migrate call. No more: a role that can push cannot deploy.
+# What the roles push and deploy may do is what docs/iam says that the actions call, so that a permission which an action
+# comes to need, or no longer needs, has one place. The tests of the actions keep those files exact.
 locals {
   repository_arn = "arn:${local.partition}:ecr:${local.region}:${local.account}:repository/${var.names.repository}"
   service_arn    = "arn:${local.partition}:ecs:${local.region}:${local.account}:service/${var.names.cluster}/${var.names.service}"
   cluster_arn    = "arn:${local.partition}:ecs:${local.region}:${local.account}:cluster/${var.names.cluster}"
-}
 
-data "aws_iam_policy_document" "push" {
-  statement {
-    sid       = "Login"
-    actions   = ["ecr:GetAuthorizationToken"]
-    resources = ["*"]
+  # All of them as one text, since templatestring takes a text by its name alone; {word} becomes Terraform's ${word}.
+  delivery_template = replace(
+    jsonencode({
+      for action in ["ecr-push", "ecs-deploy", "ecs-rollback", "migrate"] :
+      action => jsondecode(file("${path.module}/../../../docs/iam/${action}.json")).Statement
+    }),
+    "/\\{([a-z-]+)\\}/", "$${$1}",
+  )
+
+  delivery = jsondecode(templatestring(local.delivery_template, {
+    partition         = local.partition
+    region            = local.region
+    account           = local.account
+    cluster           = var.names.cluster
+    service           = var.names.service
+    name              = local.name
+    repository        = var.names.repository
+    source-repository = "replaced-below"
+    log-group         = var.names.log_group
+    execution-role    = trimprefix("${var.names.task_role_path}${var.names.execution_role}", "/")
+    task-role         = trimprefix("${var.names.task_role_path}${var.names.task_role}", "/")
+  }))
+
+  # The repository is Terraform's to make. Sources are ARNs, since they may be in another account or region.
+  push_statements = concat(
+    [for s in local.delivery["ecr-push"] : s if !contains(["CreateRepository", "SourceRepository"], s.Sid)],
+    [
+      for s in local.delivery["ecr-push"] : merge(s, { Resource = var.names.promotion_sources })
+      if s.Sid == "SourceRepository" && length(var.names.promotion_sources) > 0
+    ],
+  )
+
+  # A role that can push cannot deploy. The other way round it can: the whole release is one action with one role, and
+  # promotion from another environment is part of it.
+  delivery_statements = {
+    push   = local.push_statements
+    deploy = concat(local.push_statements, local.delivery["ecs-deploy"], local.delivery["ecs-rollback"], local.delivery["migrate"])
   }
 
-  statement {
-    sid = "Push"
-    actions = [
-      "ecr:BatchCheckLayerAvailability",
-      "ecr:BatchGetImage",
-      "ecr:CompleteLayerUpload",
-      "ecr:DescribeImageScanFindings",
-      "ecr:DescribeImages",
-      "ecr:DescribeRepositories",
-      "ecr:GetDownloadUrlForLayer",
-      "ecr:InitiateLayerUpload",
-      "ecr:ListImages",
-      "ecr:PutImage",
-      "ecr:UploadLayerPart",
-    ]
-    resources = [local.repository_arn]
-  }
-
-  dynamic "statement" {
-    for_each = length(var.names.promotion_sources) > 0 ? [1] : []
-
-    content {
-      sid       = "Promote"
-      actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer"]
-      resources = var.names.promotion_sources
-    }
-  }
-}
-
-data "aws_iam_policy_document" "deploy" {
-  # Promotion from another environment is part of a deployment, and so is marking an image as serving.
-  source_policy_documents = [data.aws_iam_policy_document.push.json]
-
-  statement {
-    sid = "Read"
-    actions = [
-      "application-autoscaling:DescribeScalableTargets",
-      "ecs:DescribeTaskDefinition",
-      "ecs:ListTaskDefinitions",
-      "elasticloadbalancing:DescribeTargetGroups",
-      "elasticloadbalancing:DescribeTargetHealth",
-      "logs:DescribeLogGroups",
-    ]
-    resources = ["*"]
-  }
-
-  # RegisterTaskDefinition cannot be limited to a family by resource alone in every partition, PassRole below limits
-  # what a definition can be made to do.
-  statement {
-    sid       = "Register"
-    actions   = ["ecs:RegisterTaskDefinition"]
-    resources = ["*"]
-  }
-
-  statement {
-    sid       = "TagRevisions"
-    actions   = ["ecs:TagResource", "ecs:UntagResource", "ecs:ListTagsForResource"]
-    resources = ["arn:${local.partition}:ecs:${local.region}:${local.account}:task-definition/${local.name}*:*", local.service_arn]
-  }
-
-  statement {
-    sid       = "PassRoles"
-    actions   = ["iam:PassRole"]
-    resources = ["arn:${local.partition}:iam::${local.account}:role${var.names.task_role_path}*"]
-
-    condition {
-      test     = "StringEquals"
-      variable = "iam:PassedToService"
-      values   = ["ecs-tasks.amazonaws.com", "ecs.amazonaws.com"]
+  # The files say much of the same, and a managed policy has 6,144 characters: what is allowed on the same resources on the
+  # same condition becomes one statement. It has no Sid, which would have to be unique.
+  delivery_merged = {
+    for role, statements in local.delivery_statements : role => {
+      for s in statements : jsonencode([s.Effect, s.Resource, try(s.Condition, null)]) => s...
     }
   }
 
-  statement {
-    sid = "Deploy"
-    actions = [
-      "ecs:DescribeServiceDeployments",
-      "ecs:DescribeServiceRevisions",
-      "ecs:DescribeServices",
-      "ecs:ListServiceDeployments",
-      "ecs:StopServiceDeployment",
-      "ecs:UpdateService",
-    ]
-    resources = [
-      local.service_arn,
-      "arn:${local.partition}:ecs:${local.region}:${local.account}:service-deployment/${var.names.cluster}/${var.names.service}/*",
-      "arn:${local.partition}:ecs:${local.region}:${local.account}:service-revision/${var.names.cluster}/${var.names.service}/*",
-    ]
-  }
-
-  statement {
-    sid     = "RunAndLook"
-    actions = ["ecs:DescribeTasks", "ecs:ListTasks", "ecs:RunTask", "ecs:StopTask"]
-    resources = [
-      "arn:${local.partition}:ecs:${local.region}:${local.account}:task/${var.names.cluster}/*",
-      "arn:${local.partition}:ecs:${local.region}:${local.account}:task-definition/${local.name}*:*",
-      "arn:${local.partition}:ecs:${local.region}:${local.account}:container-instance/${var.names.cluster}/*",
-    ]
-
-    condition {
-      test     = "ArnEquals"
-      variable = "ecs:cluster"
-      values   = [local.cluster_arn]
-    }
-  }
-
-  statement {
-    sid       = "Logs"
-    actions   = ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"]
-    resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${var.names.log_group}:*"]
+  delivery_policies = {
+    for role, merged in local.delivery_merged : role => jsonencode({
+      Version = "2012-10-17"
+      Statement = [
+        for same in values(merged) : merge(
+          { for key, value in same[0] : key => value if key != "Sid" },
+          { Action = sort(distinct(flatten(same[*].Action))) },
+        )
+      ]
+    })
   }
 }

@@ -50,8 +50,8 @@ locals {
 
   policies = {
     plan   = [data.aws_iam_policy_document.plan.json]
-    push   = [data.aws_iam_policy_document.push.json]
-    deploy = [data.aws_iam_policy_document.deploy.json]
+    push   = [local.delivery_policies.push]
+    deploy = [local.delivery_policies.deploy]
     apply = [
       data.aws_iam_policy_document.plan.json,
       data.aws_iam_policy_document.apply_network.json,
@@ -122,6 +122,13 @@ resource "aws_iam_policy" "this" {
   name   = "${local.name}-github-${each.key}"
   path   = local.path
   policy = each.value.document
+
+  lifecycle {
+    precondition {
+      condition     = length(replace(each.value.document, "/\\s/", "")) <= 6144
+      error_message = "The policy ${each.key} is longer than the 6,144 characters, without white space, that IAM takes: shorten the names in var.names, or give the role's rights in more policies."
+    }
+  }
 }
 
 resource "aws_iam_role_policy_attachment" "this" {

@@ -62,7 +62,7 @@ variable "service_repositories" {
 }
 
 variable "names" {
-  description = "What the roles may touch: cluster, service, ECR repository, state bucket, log group and load balancer by name, the path of the roles that Terraform makes, and the ARNs of repositories that releases are promoted from."
+  description = "What the roles may touch: cluster, service, ECR repository, state bucket, log group, load balancer and the task definition's two roles by name, the path of the roles that Terraform makes, and the ARNs of repositories that releases are promoted from."
   type = object({
     cluster            = string
     service            = string
@@ -71,6 +71,8 @@ variable "names" {
     log_group          = string
     promotion_sources  = optional(list(string), [])
     task_role_path     = string
+    execution_role     = string
+    task_role          = string
     load_balancer_name = string
   })
 }

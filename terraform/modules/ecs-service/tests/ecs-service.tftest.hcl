@@ -238,6 +238,11 @@ run "roles_may_do_just_what_they_need" {
   command = plan
 
   assert {
+    condition     = aws_iam_role.execution.name == "connect2-api-dev-execution" && aws_iam_role.task.name == "connect2-api-dev-task"
+    error_message = "the names by which the environment lets the deploy role pass them"
+  }
+
+  assert {
     condition     = one([for s in data.aws_iam_policy_document.execution.statement : s.resources if s.sid == "Secrets"]) == toset(["arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/dev/rds-credentials-AbCdEf", "arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/dev/redis-credentials-GhIjKl"])
     error_message = "exactly these secrets, without the key behind the ARN"
   }

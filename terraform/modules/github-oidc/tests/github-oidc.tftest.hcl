@@ -22,6 +22,8 @@ variables {
     log_group          = "/ecs/connect2-api-staging"
     load_balancer_name = "connect2-api-alb-staging"
     task_role_path     = "/connect2-api/staging/"
+    execution_role     = "connect2-api-staging-execution"
+    task_role          = "connect2-api-staging-task"
   }
 }
 
@@ -110,9 +112,182 @@ run "who_pushes_cannot_deploy" {
   command = plan
 
   assert {
-    condition     = !contains(flatten([for s in data.aws_iam_policy_document.push.statement : tolist(s.actions)]), "ecs:UpdateService") && alltrue([for s in data.aws_iam_policy_document.push.statement : s.sid == "Login" || s.resources == toset([local.repository_arn])])
+    condition     = alltrue([for action in flatten(jsondecode(aws_iam_policy.this["push-1"].policy).Statement[*].Action) : startswith(action, "ecr:") && action != "ecr:CreateRepository"])
+    error_message = "push knows the registry alone, and makes no repository"
+  }
+
+  assert {
+    condition     = alltrue([for s in jsondecode(aws_iam_policy.this["push-1"].policy).Statement : jsonencode(s.Action) == jsonencode(["ecr:GetAuthorizationToken"]) ? jsonencode(s.Resource) == jsonencode(["*"]) : jsonencode(s.Resource) == jsonencode(["arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-staging"])])
     error_message = "push touches one repository"
   }
+
+  assert {
+    condition     = length([for s in jsondecode(aws_iam_policy.this["push-1"].policy).Statement : s if contains(s.Action, "ecr:PutImage")]) == 1
+    error_message = "and does push to it"
+  }
+}
+
+run "promotion_reads_its_sources" {
+  command = plan
+
+  variables {
+    names = {
+      cluster            = "connect2-api-cluster-staging"
+      service            = "connect2-api-service-staging"
+      repository         = "connect2-api-staging"
+      state_bucket       = "connect2-api-terraform-state-staging"
+      log_group          = "/ecs/connect2-api-staging"
+      load_balancer_name = "connect2-api-alb-staging"
+      task_role_path     = "/connect2-api/staging/"
+      execution_role     = "connect2-api-staging-execution"
+      task_role          = "connect2-api-staging-task"
+      promotion_sources  = ["arn:aws:ecr:us-east-1:210987654321:repository/connect2-api-dev"]
+    }
+  }
+
+  assert {
+    condition     = alltrue([for role in ["push-1", "deploy-1"] : jsonencode([for s in jsondecode(aws_iam_policy.this[role].policy).Statement : s.Action if contains(s.Resource, "arn:aws:ecr:us-east-1:210987654321:repository/connect2-api-dev")]) == jsonencode([["ecr:BatchGetImage", "ecr:DescribeRepositories", "ecr:GetDownloadUrlForLayer"]])])
+    error_message = "a source is read, by its ARN, and not written"
+  }
+}
+
+run "deploy_is_what_the_actions_call" {
+  command = plan
+
+  assert {
+    condition = toset(flatten(jsondecode(aws_iam_policy.this["deploy-1"].policy).Statement[*].Action)) == setsubtract(
+      toset(flatten([for name in ["ecr-push", "ecs-deploy", "ecs-rollback", "migrate"] : jsondecode(file("../../../docs/iam/${name}.json")).Statement[*].Action])),
+      ["ecr:CreateRepository"],
+    )
+    error_message = "the permissions in docs/iam, all of them and no other"
+  }
+
+  assert {
+    condition = length(setsubtract(
+      toset(flatten(jsondecode(file("../../../docs/iam/release.json")).Statement[*].Action)),
+      toset(concat(["ecr:CreateRepository"], flatten(jsondecode(aws_iam_policy.this["deploy-1"].policy).Statement[*].Action))),
+    )) == 0
+    error_message = "enough for the action that does the whole release with one role"
+  }
+
+  assert {
+    condition = toset(distinct(flatten([for s in jsondecode(aws_iam_policy.this["deploy-1"].policy).Statement : s.Resource]))) == toset([
+      "*",
+      "arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-staging",
+      "arn:aws:ecs:us-west-2:123456789012:service-deployment/connect2-api-cluster-staging/connect2-api-service-staging/*",
+      "arn:aws:ecs:us-west-2:123456789012:service-revision/connect2-api-cluster-staging/connect2-api-service-staging/*",
+      "arn:aws:ecs:us-west-2:123456789012:service/connect2-api-cluster-staging/connect2-api-service-staging",
+      "arn:aws:ecs:us-west-2:123456789012:task-definition/connect2-api-staging-migrate:*",
+      "arn:aws:ecs:us-west-2:123456789012:task-definition/connect2-api-staging:*",
+      "arn:aws:ecs:us-west-2:123456789012:task/connect2-api-cluster-staging/*",
+      "arn:aws:iam::123456789012:role/connect2-api/staging/connect2-api-staging-execution",
+      "arn:aws:iam::123456789012:role/connect2-api/staging/connect2-api-staging-task",
+      "arn:aws:logs:us-west-2:123456789012:log-group:/ecs/connect2-api-staging:log-stream:*",
+    ])
+    error_message = "every placeholder is filled in, with this environment's names"
+  }
+
+  assert {
+    condition = toset(flatten([for s in jsondecode(aws_iam_policy.this["deploy-1"].policy).Statement : s.Action if contains(s.Resource, "*")])) == toset([
+      "ecr:GetAuthorizationToken", "ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition", "ecs:ListTasks",
+      "ecs:RegisterTaskDefinition", "elasticloadbalancing:DescribeTargetHealth",
+    ])
+    error_message = "on everything only what AWS cannot narrow; a revision that failed can be deregistered"
+  }
+}
+
+run "deploy_updates_one_service" {
+  command = plan
+
+  assert {
+    condition     = jsonencode([for s in jsondecode(aws_iam_policy.this["deploy-1"].policy).Statement : s.Resource if contains(s.Action, "ecs:UpdateService")]) == jsonencode([["arn:aws:ecs:us-west-2:123456789012:service/connect2-api-cluster-staging/connect2-api-service-staging"]])
+    error_message = "this service and no other"
+  }
+
+  assert {
+    condition = jsonencode([for s in jsondecode(aws_iam_policy.this["deploy-1"].policy).Statement : [s.Action, s.Resource, s.Condition] if contains(s.Action, "iam:PassRole")]) == jsonencode([[
+      ["iam:PassRole"],
+      [
+        "arn:aws:iam::123456789012:role/connect2-api/staging/connect2-api-staging-execution",
+        "arn:aws:iam::123456789012:role/connect2-api/staging/connect2-api-staging-task",
+      ],
+      { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } },
+    ]])
+    error_message = "the service's two roles, to tasks alone"
+  }
+
+  assert {
+    condition = jsonencode([for s in jsondecode(aws_iam_policy.this["deploy-1"].policy).Statement : [s.Action, s.Resource, s.Condition] if contains(s.Action, "ecs:ListTasks")]) == jsonencode([[
+      ["ecs:ListTasks"], ["*"], { ArnEquals = { "ecs:cluster" = "arn:aws:ecs:us-west-2:123456789012:cluster/connect2-api-cluster-staging" } },
+    ]])
+    error_message = "tasks of this cluster are listed"
+  }
+
+  assert {
+    condition = jsonencode([for s in jsondecode(aws_iam_policy.this["deploy-1"].policy).Statement : [s.Action, s.Resource, s.Condition] if contains(s.Action, "ecs:RunTask")]) == jsonencode([[
+      ["ecs:RunTask"],
+      ["arn:aws:ecs:us-west-2:123456789012:task-definition/connect2-api-staging-migrate:*"],
+      { ArnEquals = { "ecs:cluster" = "arn:aws:ecs:us-west-2:123456789012:cluster/connect2-api-cluster-staging" } },
+    ]])
+    error_message = "the migration is run, in this cluster"
+  }
+
+  assert {
+    condition     = alltrue([for s in jsondecode(aws_iam_policy.this["deploy-1"].policy).Statement : s.Effect == "Allow" && !can(s.Sid) && length(s.Action) == length(distinct(s.Action))])
+    error_message = "merged statements allow, and have no Sid that could be there twice"
+  }
+}
+
+# Names near the limits of AWS's own: a load balancer's name has 32 characters, so a project can hardly be longer.
+run "long_names_fit" {
+  command = plan
+
+  variables {
+    project     = "connect2-billing-api"
+    environment = "performance"
+
+    names = {
+      cluster            = "connect2-billing-api-cluster-performance"
+      service            = "connect2-billing-api-service-performance"
+      repository         = "connect2-billing-api-performance"
+      state_bucket       = "connect2-billing-api-terraform-state-performance"
+      log_group          = "/ecs/connect2-billing-api-performance"
+      load_balancer_name = "connect2-billing-api-performance"
+      task_role_path     = "/connect2-billing-api/performance/"
+      execution_role     = "connect2-billing-api-performance-execution"
+      task_role          = "connect2-billing-api-performance-task"
+      promotion_sources = [
+        "arn:aws-us-gov:ecr:us-gov-west-1:210987654321:repository/connect2-billing-api-staging",
+        "arn:aws-us-gov:ecr:us-gov-west-1:210987654321:repository/connect2-billing-api-development",
+      ]
+    }
+  }
+
+  assert {
+    condition     = alltrue([for key in ["push-1", "deploy-1"] : length(aws_iam_policy.this[key].policy) > 200 && length(aws_iam_policy.this[key].policy) <= 6144])
+    error_message = "IAM takes 6,144 characters in a managed policy; deploy's has ${length(aws_iam_policy.this["deploy-1"].policy)}"
+  }
+}
+
+run "what_would_not_fit_is_refused" {
+  command = plan
+
+  variables {
+    names = {
+      cluster            = "connect2-api-cluster-staging"
+      service            = "connect2-api-service-staging"
+      repository         = "connect2-api-staging"
+      state_bucket       = "connect2-api-terraform-state-staging"
+      log_group          = "/ecs/connect2-api-staging"
+      load_balancer_name = "connect2-api-alb-staging"
+      task_role_path     = "/connect2-api/staging/"
+      execution_role     = "connect2-api-staging-execution"
+      task_role          = "connect2-api-staging-task"
+      promotion_sources  = [for i in range(100) : "arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-${i}"]
+    }
+  }
+
+  expect_failures = [aws_iam_policy.this]
 }
 
 run "plan_writes_nothing" {
@@ -152,12 +327,12 @@ run "security_controls" {
   command = plan
 
   assert {
-    condition     = alltrue([for d in [data.aws_iam_policy_document.apply_network, data.aws_iam_policy_document.apply_services, data.aws_iam_policy_document.apply_iam, data.aws_iam_policy_document.plan, data.aws_iam_policy_document.push, data.aws_iam_policy_document.deploy] : alltrue([for s in d.statement : !contains(s.actions, "*")])])
+    condition     = alltrue([for d in [data.aws_iam_policy_document.apply_network, data.aws_iam_policy_document.apply_services, data.aws_iam_policy_document.apply_iam, data.aws_iam_policy_document.plan] : alltrue([for s in d.statement : !contains(s.actions, "*")])]) && alltrue([for key in ["push-1", "deploy-1"] : length(regexall("\\*", join("", flatten(jsondecode(aws_iam_policy.this[key].policy).Statement[*].Action)))) == 0])
     error_message = "[IAM.1] no policy allows everything"
   }
 
   assert {
-    condition     = alltrue([for d in [data.aws_iam_policy_document.apply_network, data.aws_iam_policy_document.apply_services, data.aws_iam_policy_document.plan, data.aws_iam_policy_document.deploy] : alltrue([for s in d.statement : !contains(s.resources, "*") || !contains(flatten([tolist(s.actions)]), "kms:Decrypt")])])
+    condition     = alltrue([for d in [data.aws_iam_policy_document.apply_network, data.aws_iam_policy_document.apply_services, data.aws_iam_policy_document.plan] : alltrue([for s in d.statement : !contains(s.resources, "*") || !contains(flatten([tolist(s.actions)]), "kms:Decrypt")])]) && length(regexall("kms:", "${aws_iam_policy.this["push-1"].policy}${aws_iam_policy.this["deploy-1"].policy}")) == 0
     error_message = "[KMS.1] no policy decrypts with every key"
   }
 }
