@@ -11,8 +11,13 @@ run "old_versions_expire_and_new_ones_never" {
   command = plan
 
   assert {
-    condition     = one(aws_s3_bucket_lifecycle_configuration.this.rule).noncurrent_version_expiration[0].noncurrent_days == 90 && length(one(aws_s3_bucket_lifecycle_configuration.this.rule).expiration) == 0
-    error_message = "only what was overwritten expires"
+    condition     = one(aws_s3_bucket_lifecycle_configuration.this.rule).noncurrent_version_expiration[0].noncurrent_days == 90
+    error_message = "what was overwritten expires"
+  }
+
+  assert {
+    condition     = alltrue([for e in one(aws_s3_bucket_lifecycle_configuration.this.rule).expiration : e.expired_object_delete_marker && e.date == null])
+    error_message = "of what was not overwritten, nothing expires but delete markers"
   }
 
   assert {
