@@ -67,7 +67,8 @@ var layers = map[string]layer{
 	"internal/iamtest":     support,
 	"internal/sandboxtest": support,
 
-	"internal/workflowtest": support,
+	"internal/rehearsaltest": support,
+	"internal/workflowtest":  support,
 }
 
 // mayImport lists, for each layer, the layers that its packages may import. Packages of one layer may import each other,

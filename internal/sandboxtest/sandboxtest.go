@@ -33,12 +33,18 @@ type Site struct {
 // clock.
 func Run(t *testing.T, scenario string, test func(*testing.T, *Site)) {
 	t.Helper()
+	parsed, err := sandbox.ParseScenario([]byte(scenario))
+	if err != nil {
+		t.Fatal(err)
+	}
+	RunScenario(t, parsed, test)
+}
+
+// RunScenario is Run with a scenario that was read already.
+func RunScenario(t *testing.T, scenario *sandbox.Scenario, test func(*testing.T, *Site)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		parsed, err := sandbox.ParseScenario([]byte(scenario))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := &Site{T: t, Sandbox: sandbox.New(sandbox.Options{Scenario: parsed})}
+		s := &Site{T: t, Sandbox: sandbox.New(sandbox.Options{Scenario: scenario})}
 		s.Fresh()
 		test(t, s)
 	})

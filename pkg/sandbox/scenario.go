@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -52,6 +53,8 @@ type ServiceScenario struct {
 	LogGroup         string          `yaml:"logGroup"`         // /ecs/PROJECT-ENVIRONMENT
 	TargetGroup      string          `yaml:"targetGroup"`      // PROJECT-tg-ENVIRONMENT
 	LoadBalancer     string          `yaml:"loadBalancer"`     // PROJECT-alb-ENVIRONMENT
+	ExecutionRole    string          `yaml:"executionRole"`    // ARN; …:role/PROJECT-ENVIRONMENT-execution
+	TaskRole         string          `yaml:"taskRole"`         // ARN; …:role/PROJECT-ENVIRONMENT-task
 	DesiredCount     *int            `yaml:"desiredCount"`     // 2
 	CPU              int             `yaml:"cpu"`              // 256
 	Memory           int             `yaml:"memory"`           // 512
@@ -98,6 +101,7 @@ type UserScenario struct {
 
 // RoleScenario is a role.
 type RoleScenario struct {
+	Path       string          `yaml:"path"`       // /
 	Policy     *Policy         `yaml:"policy"`     // left out: everything is allowed
 	MaxSession engine.Duration `yaml:"maxSession"` // 1h
 	Trust      struct {
@@ -227,6 +231,12 @@ func (s *Scenario) check() error {
 	}
 	problem(s.Service.Unreleased && (len(s.Service.Releases) > 0 || s.Service.Template != nil && !*s.Service.Template),
 		"service.unreleased: it goes with neither releases nor template: false")
+	for name, arn := range map[string]string{"executionRole": s.Service.ExecutionRole, "taskRole": s.Service.TaskRole} {
+		problem(arn != "" && !strings.Contains(arn, ":role/"), "service.%s: %q is no ARN of a role", name, arn)
+	}
+	for name, r := range s.Roles {
+		problem(r.Path != "" && !(strings.HasPrefix(r.Path, "/") && strings.HasSuffix(r.Path, "/")), "roles: the path %q of %s does not begin and end with a slash", r.Path, name)
+	}
 	problem(s.Speed < 0, "speed: %v is negative", s.Speed)
 	problem(s.Scaling != nil && (s.Scaling.Min < 0 || s.Scaling.Max < s.Scaling.Min), "scaling: min and max must be 0 <= min <= max")
 	for name, u := range s.Users {
@@ -266,6 +276,8 @@ func (s Scenario) filled() Scenario {
 	or(&v.LogGroup, "/ecs/"+p+"-"+e)
 	or(&v.TargetGroup, p+"-tg-"+e)
 	or(&v.LoadBalancer, p+"-alb-"+e)
+	or(&v.ExecutionRole, "arn:aws:iam::"+s.Account+":role/"+p+"-"+e+"-execution")
+	or(&v.TaskRole, "arn:aws:iam::"+s.Account+":role/"+p+"-"+e+"-task")
 	or(&v.CPU, 256)
 	or(&v.Memory, 512)
 	or(&v.GracePeriod, 60)

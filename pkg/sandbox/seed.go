@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/sandbox/ecr"
@@ -48,6 +49,13 @@ func (s *Sandbox) roleARN(what string) string {
 	return fmt.Sprintf("arn:aws:iam::%s:role/%s", s.scenario.Account, s.roleName(what))
 }
 
+// splitRole takes the path, which begins and ends with a slash, and the name out of a role's ARN.
+func splitRole(arn string) (path, name string) {
+	_, local, _ := strings.Cut(arn, ":role/")
+	cut := strings.LastIndexByte(local, '/') + 1
+	return "/" + local[:cut], local[cut:]
+}
+
 func (s *Sandbox) addIdentities(at time.Time) {
 	var expires time.Time
 	if after := time.Duration(s.scenario.Credentials.ExpireAfter); after > 0 {
@@ -63,14 +71,16 @@ func (s *Sandbox) addIdentities(at time.Time) {
 		s.directory.AddUser(user)
 	}
 	tasks := iam.Trust{Services: []string{"ecs-tasks.amazonaws.com"}}
-	s.directory.AddRole(iam.Role{Name: s.roleName("execution"), Trust: tasks, CreatedAt: at})
-	s.directory.AddRole(iam.Role{Name: s.roleName("task"), Trust: tasks, CreatedAt: at})
+	for _, arn := range []string{s.scenario.Service.ExecutionRole, s.scenario.Service.TaskRole} {
+		path, name := splitRole(arn)
+		s.directory.AddRole(iam.Role{Name: name, Path: path, Trust: tasks, CreatedAt: at})
+	}
 	s.directory.AddRole(iam.Role{Name: s.roleName("deploy"), CreatedAt: at, Trust: iam.Trust{
 		Principals: []string{"arn:aws:iam::" + s.scenario.Account + ":user/*"},
 		Web:        []iam.WebTrust{{Provider: githubIssuer, Subjects: []string{"repo:" + s.scenario.GitHub.Repository + ":*"}, Audience: []string{githubAudience}}},
 	}})
 	for name, r := range s.scenario.Roles {
-		role := iam.Role{Name: name, MaxSession: time.Duration(r.MaxSession), CreatedAt: at}
+		role := iam.Role{Name: name, Path: r.Path, MaxSession: time.Duration(r.MaxSession), CreatedAt: at}
 		if r.Policy != nil {
 			role.Policy = r.Policy.Policy
 		}
@@ -242,7 +252,7 @@ func (s *Sandbox) taskDefinition(family, image string) object {
 	return object{
 		"family": family, "networkMode": "awsvpc", "requiresCompatibilities": []string{"FARGATE"},
 		"cpu": fmt.Sprint(v.CPU), "memory": fmt.Sprint(v.Memory),
-		"executionRoleArn": s.roleARN("execution"), "taskRoleArn": s.roleARN("task"),
+		"executionRoleArn": v.ExecutionRole, "taskRoleArn": v.TaskRole,
 		"containerDefinitions": []object{{
 			"name": v.Container, "image": image, "essential": true,
 			"portMappings": []object{{"containerPort": v.Port, "protocol": "tcp"}},

@@ -16,12 +16,15 @@ import (
 
 const serveUsage = `connect2 sandbox stands in for AWS on this machine: ECS, ECR with its registry, and what is around them.
 
-Usage: connect2 sandbox [--listen HOST:PORT] [--scenario FILE] [--speed N] [--seed N]
+Usage: connect2 sandbox [--listen HOST:PORT] [--scenario FILE] [--outputs FILE] [--speed N] [--seed N]
 
 It prints the lines that point a shell at it, answers until Ctrl-C, and forgets everything then.
 
   connect2 sandbox --speed 20                      in one terminal; then, with its lines pasted into another:
   aws ecs describe-services --cluster connect2-api-cluster-dev --services connect2-api-service-dev
+
+  terraform output -json >dev.json                 in terraform/environments/dev; then rehearse its first release:
+  connect2 sandbox --speed 20 --outputs dev.json
 
 Flags:
 `
@@ -34,6 +37,7 @@ func Serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	listen := flags.String("listen", DefaultHost, "`HOST:PORT` to listen on; anything but this machine's loopback lets others in, and nothing is checked")
 	file := flags.String("scenario", "", "YAML `FILE` that describes the world and its faults")
+	outputs := flags.String("outputs", "", "JSON `FILE` that terraform output -json wrote in an environment: the world is that environment; what the scenario says stands")
 	speed := flags.Float64("speed", 0, "run virtual time `N` times faster than real time")
 	seed := flags.Uint64("seed", 0, "`N` decides every identifier and every throw of the dice")
 	flags.Usage = func() { fmt.Fprint(stderr, serveUsage); flags.PrintDefaults() }
@@ -54,6 +58,13 @@ func Serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			return 1
 		}
 		options.Scenario = scenario
+	}
+	if *outputs != "" {
+		or(&options.Scenario, &Scenario{})
+		if err := options.Scenario.LoadOutputs(*outputs); err != nil {
+			fmt.Fprintf(stderr, "connect2 sandbox: %v\n", err)
+			return 1
+		}
 	}
 	if err := serve(ctx, *listen, options, stdout, stderr); err != nil {
 		fmt.Fprintf(stderr, "connect2 sandbox: %v\n", err)

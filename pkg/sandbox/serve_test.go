@@ -62,10 +62,13 @@ func TestServeRefusesBadArguments(t *testing.T) {
 		want string
 	}{
 		{[]string{"--help"}, 0, "Usage: connect2 sandbox"},
+		{[]string{"--help"}, 0, "--outputs FILE"},
 		{[]string{"--sped", "2"}, 1, "-sped"},
 		{[]string{"extra"}, 1, `unexpected argument "extra"`},
 		{[]string{"--scenario", "/none.yaml"}, 1, "no such file"},
 		{[]string{"--scenario", bad}, 1, "field servise not found"},
+		{[]string{"--outputs", "/none.json"}, 1, "outputs: open /none.json"},
+		{[]string{"--outputs", bad}, 1, "not what `terraform output -json` prints"},
 		{[]string{"--listen", "nowhere"}, 1, "choose another with --listen"},
 	} {
 		var out bytes.Buffer
