@@ -54,6 +54,18 @@ terraform-apply: ## A full apply of all environments to an emulator
 terraform-docs: ## The tables of the modules' READMEs
 	terraform/test/docs
 
+.PHONY: judges
+judges: ## Have the AWS CLI drive the sandbox in full
+	CONNECT2_E2E=1 $(GO) test -count=1 ./pkg/sandbox
+
+.PHONY: workflows
+workflows: ## The workflows by act, and the containers' ends; needs Docker
+	test/act/run
+
+.PHONY: bench
+bench: ## Pushes beside crane and skopeo
+	$(GO) run ./bench/push
+
 .PHONY: ci
 ci: ## What a change must pass
 	.ci/run
