@@ -236,6 +236,7 @@ func TestEnvironmentsOfAPullRequest(t *testing.T) {
 		{"pull_request", "feature", "terraform/environments/staging-old/main.tf", "[]"},
 		{"pull_request", "feature", "terraform/test/run", "[]"},
 		{"push", "main", "terraform/modules/rds/main.tf", all("prod")},
+		{"push", "main", "docs/iam/migrate.json", all("prod")},
 		{"push", "main", "terraform/environments/dev/dev.tfvars", "[]"},
 		{"schedule", "main", "README.md", all("dev", "staging", "prod")},
 	} {
