@@ -40,6 +40,7 @@ var layers = map[string]layer{
 	"pkg/taskdef":   noun,
 	"pkg/rollout":   noun,
 	"pkg/history":   noun,
+	"pkg/hold":      noun,
 	"pkg/diagnose":  noun,
 	"pkg/oneoff":    noun,
 	"pkg/image":     noun,

@@ -106,6 +106,8 @@ func deployStories() []story {
 	impatient.Wait = false
 	hurried := v2
 	hurried.Timeout = 2 * time.Minute
+	insisting := v2
+	insisting.OverrideHold = true
 	return []story{
 		{name: "success", before: image(""), run: deploy(v2), want: action.Succeeded},
 		{name: "crash, explained and rolled back", before: image(crashing), run: deploy(v2), want: action.RolledBack},
@@ -135,6 +137,13 @@ func deployStories() []story {
 		{name: "cancelled", before: image(""), cancel: 25 * time.Second, run: deploy(v2), want: action.Cancelled},
 		{name: "timeout", service: ", circuitBreaker: false", before: image(`{start: slow, healthyAfter: 1h}`), run: deploy(hurried), want: action.TimedOut},
 		{name: "image that does not exist", run: deploy(deployInputs("v9")), want: action.Invalid},
+		{name: "in spite of a hold", before: func(s *site) {
+			image("")(s)
+			_, err := deploy(v2)(s)
+			s.must(err)
+			_, err = rollback("previous")(s)
+			s.must(err)
+		}, run: deploy(insisting), want: action.Succeeded},
 	}
 }
 
@@ -300,6 +309,13 @@ func releaseStories() []story {
 		{name: "cancelled in the migration", cancel: time.Minute, run: of(`{run: {"*": {after: 10m}}}`), want: action.Cancelled},
 		{name: "image that is there", before: image(""), run: there(nil), want: action.Succeeded},
 		{name: "image that does not exist", run: there(func(in *release.Inputs) { in.Image = "v9" }), want: action.Invalid},
+		{name: "in spite of a hold", before: func(s *site) {
+			image("")(s)
+			_, err := there(nil)(s)
+			s.must(err)
+			_, err = rollback("previous")(s)
+			s.must(err)
+		}, run: there(func(in *release.Inputs) { in.OverrideHold = true }), want: action.Succeeded},
 		{name: "from another repository", before: elsewhere, run: func(s *site) (action.Outcome, error) {
 			return run(s, releaseInputs("ecr:"+otherSource+":v5"))
 		}, want: action.Succeeded},

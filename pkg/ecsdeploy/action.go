@@ -19,7 +19,7 @@ var Action = action.Define(action.Meta{
 	Description: "Deploys an image to an Amazon ECS service, follows it to the end, and says why if it fails.",
 	Doc: "The latest revision of the family NAME-template (or, where there is none, the revision that runs) is rendered with the image, " +
 		"pinned to its digest, into the family NAME; it is registered only where its content is new. Then the service is updated and its own " +
-		"deployment followed: exit 0 means that this very deployment succeeded. A deployment that fails is explained and rolled back, and an " +
+		"deployment followed: exit 0 means that this very deployment succeeded. What ecs-rollback has put on hold is refused. A deployment that fails is explained and rolled back, and an " +
 		"interrupted run asks ECS to roll back.",
 	Icon:  "upload-cloud",
 	Color: "orange",
@@ -39,6 +39,7 @@ type Inputs struct {
 	Container      string            `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`
 	TaskDefinition string            `input:"task-definition" alias:"task-definition-arn,task-definition-family" doc:"What to render instead of NAME-template: a JSON file, a family, FAMILY:REVISION or an ARN."`
 	Environment    map[string]string `input:"environment-variables" doc:"Environment variables to set in the container, KEY=value lines. Values are never printed; passwords belong into secrets all the same."`
+	OverrideHold   bool              `input:"override-hold" default:"false" doc:"Deploy even if the service was rolled back from this image, or is on hold, and lift that hold."`
 	Force          bool              `input:"force" default:"false" alias:"force-new-deployment" doc:"Deploy even if this very revision is in force already."`
 	Wait           bool              `input:"wait" default:"true" alias:"wait-for-service-stability" doc:"Follow the deployment to its end. Without, a failure is neither noticed nor explained."`
 	Timeout        time.Duration     `input:"timeout" default:"30m" min:"1m" max:"24h" alias:"wait-for-minutes(m)" doc:"How long the deployment may take. After that it is rolled back."`

@@ -37,3 +37,12 @@ func decide(s rollout.Snapshot, existing string, force bool) step {
 	}
 	return deploy
 }
+
+// todo is what this deployment has to do, as far as it is rendered.
+func (d *Deployment) todo() step {
+	existing := ""
+	if d.existing != nil {
+		existing = d.existing.ARN
+	}
+	return decide(d.before, existing, d.in.Force)
+}

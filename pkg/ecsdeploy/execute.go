@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"github.com/org/connect2/v2/pkg/action"
@@ -21,11 +22,7 @@ import (
 // in every case.
 func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 	out := d.outputs()
-	existing := ""
-	if d.existing != nil {
-		existing = d.existing.ARN
-	}
-	todo := decide(d.before, existing, d.in.Force)
+	todo := d.todo()
 	d.tellPlan(todo)
 	if d.in.DryRun {
 		out.Outcome = action.Succeeded
@@ -51,6 +48,7 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 	}
 	out.Changed = todo != follow
 	if !d.in.Wait {
+		d.liftHold(ctx)
 		d.env.Log.Noticef("Not followed", "the deployment of %s was started and is not waited for, so whether it succeeds is not known here", d.existing.Name())
 		out.Outcome = action.Succeeded
 		return out, nil
@@ -68,6 +66,7 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 	out.Outcome, out.DeploymentARN = result.Outcome, result.Target.ServiceDeployment
 	if err == nil {
 		d.tellUnverified()
+		d.liftHold(ctx)
 		d.keepImage(ctx)
 		d.env.Log.Summary(narrate.Summary("Deployed "+d.existing.Name(), result, narrator.Cause(ctx, rollout.Result{}), d.facts()...))
 		return out, nil
@@ -82,6 +81,21 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 	}
 	d.env.Log.Summary(narrate.Summary("Deployment of "+d.existing.Name(), result, cause, d.facts()...))
 	return out, narrate.Explained(err, cause)
+}
+
+// liftHold lets later runs deploy what this one was told to deploy in spite of a hold.
+func (d *Deployment) liftHold(ctx context.Context) {
+	if !d.in.OverrideHold || d.hold.Refuse(d.in.Service, d.image.Digest) == nil {
+		return
+	}
+	err := d.hold.Without(d.image.Digest).Lift(ctx, d.client, aws.ToString(d.service.ServiceArn))
+	switch {
+	case err == nil:
+		d.env.Log.Eventf("the hold on this release is lifted")
+	case awsconn.Optional(d.env.Log, "Lifting the hold (the next run needs override-hold as well)", err):
+	default:
+		d.env.Log.Warnf("Hold not lifted", "the next run needs override-hold as well: %v", awsconn.Explain(err))
+	}
 }
 
 func (d *Deployment) outputs() Outputs {

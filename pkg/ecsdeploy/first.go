@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
@@ -22,27 +21,17 @@ const firstCountTag = "connect2-first-count"
 
 // readFirst finds out whether this is the first release of a service that was born empty: it has no tasks, and is still at
 // its template.
-func (d *Deployment) readFirst(ctx context.Context) error {
+func (d *Deployment) readFirst() (err error) {
 	if d.before.Desired > 0 || !strings.HasSuffix(taskdef.Family(d.before.TaskDefinition), templateSuffix) {
 		return nil
 	}
-	out, err := d.client.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(d.in.Cluster),
-		Services: []string{d.in.Service}, Include: []types.ServiceField{types.ServiceFieldTags}})
-	if awsconn.Optional(d.env.Log, "How many tasks the first release starts", err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("reading the tags of service %s: %w", d.in.Service, err)
-	}
-	for _, service := range out.Services {
-		for _, tag := range service.Tags {
-			if aws.ToString(tag.Key) != firstCountTag {
-				continue
-			}
-			d.first, err = strconv.Atoi(aws.ToString(tag.Value))
-			if err != nil || d.first < 0 {
-				return fmt.Errorf("service: the tag %s of %s is %q, not a number of tasks", firstCountTag, d.in.Service, aws.ToString(tag.Value))
-			}
+	for _, tag := range d.service.Tags {
+		if aws.ToString(tag.Key) != firstCountTag {
+			continue
+		}
+		d.first, err = strconv.Atoi(aws.ToString(tag.Value))
+		if err != nil || d.first < 0 {
+			return fmt.Errorf("service: the tag %s of %s is %q, not a number of tasks", firstCountTag, d.in.Service, aws.ToString(tag.Value))
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/taskdef"
@@ -34,8 +35,9 @@ type Deployment struct {
 	registries *image.Registries
 
 	service   types.Service
-	emptied   bool // the first release failed and its tasks were taken away again
-	first     int  // tasks that the first release of an empty service starts; 0: it is no first release
+	hold      hold.Hold // what must not be deployed
+	emptied   bool      // the first release failed and its tasks were taken away again
+	first     int       // tasks that the first release of an empty service starts; 0: it is no first release
 	before    rollout.Snapshot
 	running   *taskdef.Revision // what the service is at; nil where it may not be described
 	base      taskdef.Document  // what is rendered
@@ -83,9 +85,9 @@ func (d *Deployment) readService(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.service, d.before = service, rollout.SnapshotOf(service)
+	d.service, d.before, d.hold = service, rollout.SnapshotOf(service), hold.Of(service)
 	d.family = familyOf(taskdef.Family(d.before.TaskDefinition))
-	return d.readFirst(ctx)
+	return d.readFirst()
 }
 
 // readBaseFile reads the base where the input names a file.
@@ -209,7 +211,19 @@ func (d *Deployment) render(ctx context.Context, ref string) []error {
 			problems = append(problems, err)
 		}
 	}
+	if err := d.refuseHeld(); len(problems) == 0 && err != nil {
+		problems = append(problems, err)
+	}
 	return problems
+}
+
+// refuseHeld refuses what the service was rolled back from, unless that is in force or being deployed all the same. Before
+// the image is known, only a hold of every release is refused.
+func (d *Deployment) refuseHeld() error {
+	if todo := d.todo(); d.in.OverrideHold || !d.in.ImageLater && (todo == nothing || todo == follow) {
+		return nil
+	}
+	return d.hold.Refuse(d.in.Service, d.image.Digest)
 }
 
 // findExisting looks for a registered revision with the rendered content: the one that runs, then the family's newest.

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/pkg/action"
@@ -55,7 +52,7 @@ func (r *Rollback) goBack(ctx context.Context, out Outputs) (Outputs, error) {
 		return out, &action.Error{Outcome: outcome, Title: "The service could not be updated", Err: awsconn.Explain(err)}
 	}
 	out.Changed = true
-	r.note(ctx)
+	r.note(ctx, r.revision.ARN)
 	narrator := narrate.New(r.env.Log, r.conn.Config, target)
 	end := r.env.Log.Group(fmt.Sprintf("Rollback of %s to %s", r.in.Service, r.revision.Name()))
 	result, err := narrator.Follow(ctx, r.client, rollout.Options{Timeout: r.in.Timeout, LeaveOnInterrupt: true, Speed: r.env.Speed()})
@@ -131,7 +128,7 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 		}
 		out.Changed = true
 		r.env.Log.Eventf("asked ECS to stop the deployment of %s and to roll back", taskdef.Name(target.TaskDefinition))
-		r.note(ctx)
+		r.note(ctx, r.before.Worked())
 	}
 	narrator := narrate.New(r.env.Log, r.conn.Config, target)
 	end := r.env.Log.Group("Rollback of " + r.in.Service)
@@ -191,25 +188,4 @@ func (r *Rollback) tooLate(ctx context.Context, out Outputs) (Outputs, error) {
 		return out, action.Failf(action.Failed, "the deployment of service %s arrived before it could be stopped, and another is in progress since", r.in.Service)
 	}
 	return again.Execute(ctx)
-}
-
-// note keeps in the service's tags why and by whom it was rolled back. It is optional.
-func (r *Rollback) note(ctx context.Context) {
-	values := map[string]string{
-		"connect2:rollback-reason": r.in.Reason,
-		"connect2:rollback-at":     time.Now().UTC().Format(time.RFC3339),
-		"connect2:rollback-from":   taskdef.Name(r.before.TaskDefinition),
-		"connect2:rollback-by":     r.env.GitHub.Actor,
-		"connect2:rollback-run":    r.env.GitHub.RunURL(),
-	}
-	var tags []types.Tag
-	for key, value := range values {
-		if value = taskdef.TagValue(value); value != "" {
-			tags = append(tags, types.Tag{Key: aws.String(key), Value: aws.String(value)})
-		}
-	}
-	_, err := r.client.TagResource(ctx, &ecs.TagResourceInput{ResourceArn: aws.String(r.serviceARN()), Tags: tags})
-	if err != nil && !awsconn.Optional(r.env.Log, "The reason of the rollback in the service's tags", err) {
-		r.env.Log.Warnf("Reason not kept", "the service could not be tagged with the reason of the rollback: %v", awsconn.Explain(err))
-	}
 }

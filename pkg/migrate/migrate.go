@@ -14,12 +14,13 @@ import (
 // Inputs are the inputs of the action.
 type Inputs struct {
 	awsconn.Inputs
-	Cluster   string        `input:"cluster" required:"true" doc:"ECS cluster of the service: its name or ARN."`
-	Service   string        `input:"service" required:"true" doc:"ECS service whose network, platform and capacity settings the task gets."`
-	Image     string        `input:"image" required:"true" doc:"Image with the migrations: a full reference, repository@sha256:…, a tag or a digest; what is left out is taken from the template's image."`
-	Container string        `input:"container" doc:"Container that runs the command. Not needed where the task definition has one container, or one essential one."`
-	Command   string        `input:"command" default:"alembic upgrade head" doc:"Command: words split as a shell would, without any expansion, or a JSON array of strings. For pipes and variables write: sh -c '…'."`
-	Timeout   time.Duration `input:"timeout" default:"15m" min:"10s" max:"24h" doc:"Longest time that the task may take; it is stopped then."`
+	Cluster      string        `input:"cluster" required:"true" doc:"ECS cluster of the service: its name or ARN."`
+	Service      string        `input:"service" required:"true" doc:"ECS service whose network, platform and capacity settings the task gets."`
+	Image        string        `input:"image" required:"true" doc:"Image with the migrations: a full reference, repository@sha256:…, a tag or a digest; what is left out is taken from the template's image."`
+	Container    string        `input:"container" doc:"Container that runs the command. Not needed where the task definition has one container, or one essential one."`
+	Command      string        `input:"command" default:"alembic upgrade head" doc:"Command: words split as a shell would, without any expansion, or a JSON array of strings. For pipes and variables write: sh -c '…'."`
+	OverrideHold bool          `input:"override-hold" default:"false" doc:"Run them even if the service was rolled back from this image, or is on hold. The hold itself stays; ecs-deploy lifts it."`
+	Timeout      time.Duration `input:"timeout" default:"15m" min:"10s" max:"24h" doc:"Longest time that the task may take; it is stopped then."`
 }
 
 // Validate returns what is wrong with the inputs by themselves.
@@ -47,7 +48,7 @@ var Action = action.Define(action.Meta{
 	Description: "Run a service's database migrations as a one-off ECS task with the new image",
 	Doc: `Runs a command (by default "alembic upgrade head") as a task of its own, with the settings of the service and the image of the
 release, shows its log to the last line, and passes its exit code on. One migration runs at a time. A task that is cancelled or takes too
-long is stopped. The service itself is not touched.`,
+long is stopped. What ecs-rollback has put on hold is refused. The service itself is not touched.`,
 	Icon: "database", Color: "blue",
 	Examples: []action.Example{
 		{Title: "Run the migrations of a tag", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3"},

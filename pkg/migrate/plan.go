@@ -16,6 +16,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/oneoff"
 	"github.com/org/connect2/v2/pkg/rollout"
@@ -48,7 +49,8 @@ type Plan struct {
 	command   []string
 	timeout   time.Duration
 	settings  oneoff.Settings
-	spot      bool // the service runs on Spot, and the migration will not
+	spot      bool      // the service runs on Spot, and the migration will not
+	hold      hold.Hold // what the service was rolled back from; zero where it is overridden
 
 	base     *taskdef.Revision // the template, or the service's revision where there is none
 	existing *taskdef.Revision // the newest revision of the migration's family; nil if there is none
@@ -76,6 +78,9 @@ func prepare(ctx context.Context, env *action.Env, c clients, in Inputs) (*Plan,
 	service, err := rollout.Find(ctx, c.ecs, in.Cluster, in.Service)
 	add(err)
 	if err == nil {
+		if !in.OverrideHold {
+			p.hold = hold.Of(service)
+		}
 		add(p.settle(service)...)
 		if err := p.findBase(ctx, aws.ToString(service.TaskDefinition)); err != nil {
 			add(err)
@@ -187,6 +192,9 @@ func (p *Plan) SetImage(ctx context.Context, written string) error {
 			strings.Join(resolved.Platforms, ", "), p.base.Name(), want)
 	}
 	p.image = resolved.Reference
+	if err := p.hold.Refuse(p.service, p.image.Digest); err != nil {
+		return err
+	}
 	_, err = p.document()
 	return err
 }

@@ -46,6 +46,7 @@ type Inputs struct {
 	Container        string            `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`
 	TaskDefinition   string            `input:"task-definition" alias:"task-definition-arn,task-definition-family" doc:"What to render instead of NAME-template: a JSON file, a family, FAMILY:REVISION or an ARN."`
 	Environment      map[string]string `input:"environment-variables" doc:"Environment variables to set in the container, KEY=value lines. Values are never printed."`
+	OverrideHold     bool              `input:"override-hold" default:"false" doc:"Release even if the service was rolled back from this image, or is on hold, and lift that hold."`
 	Wait             bool              `input:"wait" default:"true" alias:"wait-for-service-stability" doc:"Follow the deployment to its end."`
 	Timeout          time.Duration     `input:"timeout" default:"30m" min:"1m" max:"24h" alias:"wait-for-minutes(m)" doc:"How long the deployment may take. After that it is rolled back."`
 	DryRun           bool              `input:"dry-run" default:"false" doc:"Check everything and print what would change, but change nothing."`
@@ -87,12 +88,12 @@ func (in Inputs) push() ecrpush.Inputs {
 
 func (in Inputs) migration() migrate.Inputs {
 	return migrate.Inputs{Inputs: in.Inputs, Cluster: in.Cluster, Service: in.Service, Image: in.Image, Container: in.Container,
-		Command: in.Command, Timeout: in.MigrateTimeout}
+		Command: in.Command, Timeout: in.MigrateTimeout, OverrideHold: in.OverrideHold}
 }
 
 func (in Inputs) deploy() ecsdeploy.Inputs {
 	return ecsdeploy.Inputs{Inputs: in.Inputs, Cluster: in.Cluster, Service: in.Service, Image: in.Image, Container: in.Container,
-		TaskDefinition: in.TaskDefinition, Environment: in.Environment, Wait: in.Wait, Timeout: in.Timeout, DryRun: in.DryRun,
+		TaskDefinition: in.TaskDefinition, Environment: in.Environment, OverrideHold: in.OverrideHold, Wait: in.Wait, Timeout: in.Timeout, DryRun: in.DryRun,
 		ImageLater: in.Source != ""}
 }
 

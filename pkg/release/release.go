@@ -130,7 +130,12 @@ func (r *Release) pushImage(ctx context.Context, out *Outputs) error {
 
 // afterPush is the error of a check that could only be made once the image was pushed.
 func afterPush(image string, err error) error {
-	return &action.Error{Outcome: action.Failed, Advice: "The service was not touched.",
+	advice := "The service was not touched."
+	var refused *action.Error
+	if errors.As(err, &refused) && refused.Advice != "" {
+		advice += " " + refused.Advice
+	}
+	return &action.Error{Outcome: action.Failed, Advice: advice,
 		Err: fmt.Errorf("%s was pushed, and cannot be deployed: %w", image, err)}
 }
 

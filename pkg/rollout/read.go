@@ -15,18 +15,19 @@ var ErrNoService = errors.New("no such service")
 
 // Read reads a service as a Snapshot; Own is left nil.
 func Read(ctx context.Context, client Services, cluster, service string) (Snapshot, error) {
-	answer, err := Describe(ctx, client, cluster, service)
+	answer, err := describe(ctx, client, cluster, service)
 	if err != nil {
 		return Snapshot{}, err
 	}
 	return SnapshotOf(answer), nil
 }
 
-// Describe reads a service. Where there is none the error is ErrNoService.
-func Describe(ctx context.Context, client Services, cluster, service string) (types.Service, error) {
+// describe reads a service, with its tags where include says so. Where there is none the error is ErrNoService.
+func describe(ctx context.Context, client Services, cluster, service string, include ...types.ServiceField) (types.Service, error) {
 	out, err := client.DescribeServices(ctx, &ecs.DescribeServicesInput{
 		Cluster:  aws.String(cluster),
 		Services: []string{service},
+		Include:  include,
 	})
 	if err != nil {
 		return types.Service{}, fmt.Errorf("describing service %s in cluster %s: %w", service, cluster, err)

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Lookup reads a service that is to be deployed to. Where the cluster or the service does not exist, or cannot
+// Lookup reads a service that is to be deployed to, with its tags. Where the cluster or the service does not exist, or cannot
 // be served, the error names the input and says why. What the API serves in the same way as Fargate, such as services on EC2
 // or on managed instances, is not refused.
 func Lookup(ctx context.Context, client Services, cluster, service string) (types.Service, error) {
@@ -23,10 +23,10 @@ func Lookup(ctx context.Context, client Services, cluster, service string) (type
 	return found, nil
 }
 
-// Find reads a service whose settings are wanted, whoever deploys to it. Where the cluster or the service does not exist, or
+// Find reads a service whose settings are wanted, whoever deploys to it, with its tags. Where the cluster or the service does not exist, or
 // was deleted, the error names the input.
 func Find(ctx context.Context, client Services, cluster, service string) (types.Service, error) {
-	found, err := Describe(ctx, client, cluster, service)
+	found, err := describe(ctx, client, cluster, service, types.ServiceFieldTags)
 	var noCluster *types.ClusterNotFoundException
 	switch {
 	case errors.As(err, &noCluster):

@@ -1,0 +1,207 @@
+// Package hold keeps a service from being released again to what it was rolled back from. The next push to the branch, or a
+// re-run of the failed workflow, would otherwise undo the rollback while the one who made it sleeps.
+//
+// A hold stands in the service's own tags, beside the reason of the rollback: it needs no store of ours, is seen in the
+// console, and holds for every workflow and terminal alike.
+package hold
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/taskdef"
+)
+
+// The tags of a service that tell of its last rollback.
+const (
+	tagHold   = "connect2:hold"
+	tagReason = "connect2:rollback-reason"
+	tagAt     = "connect2:rollback-at"
+	tagFrom   = "connect2:rollback-from"
+	tagBy     = "connect2:rollback-by"
+	tagRun    = "connect2:rollback-run"
+)
+
+// everything is the word that holds back every release. nothing is what a tag says once its hold is lifted: lifting it
+// needs no permission beyond that of setting it.
+const (
+	everything = "all"
+	nothing    = "none"
+)
+
+// most is how many digests are held at once, the newest first: what fits into a tag's 256 characters.
+const most = 3
+
+// Hold is what a service must not be released to.
+type Hold struct {
+	All     bool     // no release at all
+	Digests []string // not these images, newest first; at most three
+	Last    Rollback // the newest rollback, which set the first of them
+}
+
+// Rollback is what the tags remember of one. Any of it may be empty.
+type Rollback struct {
+	From   string // the revision that was left, FAMILY:NUMBER
+	Reason string
+	By     string
+	Run    string // URL of the workflow's run
+	At     time.Time
+}
+
+// Of reads the hold of a service that was described with its tags.
+func Of(service types.Service) Hold {
+	tags := map[string]string{}
+	for _, tag := range service.Tags {
+		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	h := Hold{Last: Rollback{From: tags[tagFrom], Reason: tags[tagReason], By: tags[tagBy], Run: tags[tagRun]}}
+	h.Last.At, _ = time.Parse(time.RFC3339, tags[tagAt]) // without a time it is told without
+	for word := range strings.FieldsSeq(tags[tagHold]) {
+		switch {
+		case word == everything:
+			h.All = true
+		case strings.HasPrefix(word, "sha256:"):
+			h.Digests = append(h.Digests, word)
+		}
+	}
+	return h
+}
+
+// Refuse returns why an image must not be released to the service, with the outcome Invalid, or nil. digest is the image's,
+// or "" where it is not known yet, which only a hold of everything refuses.
+func (h Hold) Refuse(service, digest string) error {
+	i := -1
+	if digest != "" {
+		i = slices.Index(h.Digests, digest)
+	}
+	switch {
+	case h.All:
+		return refusal("Releases of this service are on hold",
+			fmt.Errorf("service: every release of %s is on hold since its rollback%s", service, h.Last))
+	case i == 0:
+		return refusal("This image was rolled back from", fmt.Errorf("image: %s is on hold for %s, which was rolled back from it%s", digest, service, h.Last))
+	case i > 0: // what the tags say is about a later rollback
+		return refusal("This image was rolled back from", fmt.Errorf("image: %s is on hold for %s, which was rolled back from it", digest, service))
+	}
+	return nil
+}
+
+func refusal(title string, err error) error {
+	return &action.Error{Outcome: action.Invalid, Title: title, Err: err,
+		Advice: "Release another image. To release this one all the same, and to lift the hold with it, set override-hold: true."}
+}
+
+// String tells of the rollback, to be put behind what it is about.
+func (r Rollback) String() string {
+	var text strings.Builder
+	if !r.At.IsZero() {
+		text.WriteString(" at " + r.At.UTC().Format("2006-01-02 15:04 MST"))
+	}
+	if r.By != "" {
+		text.WriteString(" by " + r.By)
+	}
+	if r.Reason != "" {
+		text.WriteString(": " + r.Reason)
+	}
+	if r.Run != "" {
+		text.WriteString(" (" + r.Run + ")")
+	}
+	return text.String()
+}
+
+// Without returns the hold once a release of this digest has been allowed.
+func (h Hold) Without(digest string) Hold {
+	h.All = false
+	h.Digests = slices.DeleteFunc(slices.Clone(h.Digests), func(d string) bool { return d == digest })
+	return h
+}
+
+// With returns the hold with these digests held as well, as the newest. What the service goes back to is not held: somebody
+// chose it.
+func (h Hold) With(left []string, back map[string]string) Hold {
+	var all []string
+	for _, digest := range slices.Concat(left, h.Digests) {
+		if !slices.Contains(all, digest) && !isValue(back, digest) {
+			all = append(all, digest)
+		}
+	}
+	h.Digests = all[:min(len(all), most)]
+	return h
+}
+
+// Left returns the digests, by container, that ran before and that what the service goes back to does not run: a sidecar that
+// both have is not to blame.
+func Left(before, back map[string]string) []string {
+	var left []string
+	for _, digest := range before {
+		if !isValue(back, digest) && !slices.Contains(left, digest) {
+			left = append(left, digest)
+		}
+	}
+	slices.Sort(left)
+	return left
+}
+
+func isValue(digests map[string]string, digest string) bool {
+	for _, d := range digests {
+		if d == digest {
+			return true
+		}
+	}
+	return false
+}
+
+// Client writes tags; *ecs.Client has it.
+type Client interface {
+	TagResource(context.Context, *ecs.TagResourceInput, ...func(*ecs.Options)) (*ecs.TagResourceOutput, error)
+}
+
+// Set writes a hold, and what is known of the rollback that it is for, into the tags of the service.
+func (h Hold) Set(ctx context.Context, client Client, serviceARN string) error {
+	return write(ctx, client, serviceARN, map[string]string{
+		tagHold:   h.value(),
+		tagFrom:   h.Last.From,
+		tagReason: h.Last.Reason,
+		tagAt:     h.Last.At.UTC().Format(time.RFC3339),
+		tagBy:     h.Last.By,
+		tagRun:    h.Last.Run,
+	})
+}
+
+// Lift writes what is left of a hold, and leaves alone what the tags tell of the rollback.
+func (h Hold) Lift(ctx context.Context, client Client, serviceARN string) error {
+	return write(ctx, client, serviceARN, map[string]string{tagHold: h.value()})
+}
+
+// value is the tag's text.
+func (h Hold) value() string {
+	var words []string
+	if h.All {
+		words = append(words, everything)
+	}
+	words = append(words, h.Digests...)
+	if len(words) == 0 {
+		return nothing
+	}
+	return strings.Join(words, " ")
+}
+
+func write(ctx context.Context, client Client, serviceARN string, values map[string]string) error {
+	var tags []types.Tag
+	for key, value := range values {
+		// An empty one too: it takes the place of what an earlier rollback wrote.
+		tags = append(tags, types.Tag{Key: aws.String(key), Value: aws.String(taskdef.TagValue(value))})
+	}
+	if _, err := client.TagResource(ctx, &ecs.TagResourceInput{ResourceArn: aws.String(serviceARN), Tags: tags}); err != nil {
+		return fmt.Errorf("tagging service %s: %w", serviceARN, err)
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package hold
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/pkg/action"
+)
+
+// tagged is a service, and the API that tags it.
+type tagged struct {
+	tags   map[string]string
+	denied error
+}
+
+func (s *tagged) TagResource(_ context.Context, in *ecs.TagResourceInput, _ ...func(*ecs.Options)) (*ecs.TagResourceOutput, error) {
+	for _, tag := range in.Tags {
+		s.tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return &ecs.TagResourceOutput{}, s.denied
+}
+
+func (s *tagged) hold() Hold {
+	var service types.Service
+	for key, value := range s.tags {
+		service.Tags = append(service.Tags, types.Tag{Key: aws.String(key), Value: aws.String(value)})
+	}
+	return Of(service)
+}
+
+// digest makes one of a letter, as long as real ones are.
+func digest(letter string) string { return "sha256:" + strings.Repeat(letter, 64) }
+
+func digests(letters string) []string {
+	var all []string
+	for _, letter := range letters {
+		all = append(all, digest(string(letter)))
+	}
+	return all
+}
+
+func TestHoldSurvivesInTags(t *testing.T) {
+	s := &tagged{tags: map[string]string{"Team": "api"}}
+	at := time.Date(2026, 3, 1, 2, 10, 0, 0, time.UTC)
+	h := Hold{Digests: digests("abc"), Last: Rollback{From: "api:3", Reason: "orders fail (see #12)", By: "octocat", Run: "https://github.com/o/r/actions/runs/1", At: at}}
+	if err := h.Set(t.Context(), s, "arn"); err != nil {
+		t.Fatal(err)
+	}
+	got := s.hold()
+	if got.All || !slices.Equal(got.Digests, h.Digests) || got.Last.From != "api:3" || got.Last.By != "octocat" || !got.Last.At.Equal(at) ||
+		got.Last.Reason != "orders fail _see _12_" || got.Last.Run != h.Last.Run {
+		t.Errorf("read back %+v", got)
+	}
+	if s.tags["Team"] != "api" {
+		t.Error("somebody else's tag is gone")
+	}
+	for key, value := range s.tags {
+		if len(value) > 256 {
+			t.Errorf("%s has %d characters", key, len(value))
+		}
+	}
+
+	// A later rollback without a reason does not keep the earlier one's.
+	if err := (Hold{All: true, Last: Rollback{At: at}}).Set(t.Context(), s, "arn"); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.hold(); !got.All || len(got.Digests) > 0 || got.Last.Reason != "" || got.Last.By != "" {
+		t.Errorf("read back %+v", got)
+	}
+	if err := s.hold().Without("").Lift(t.Context(), s, "arn"); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.hold(); got.Refuse("api", digest("a")) != nil || !got.Last.At.Equal(at) {
+		t.Errorf("lifted: %+v", got)
+	}
+	s.denied = errors.New("denied")
+	if err := h.Lift(t.Context(), s, "arn:service/api"); !errors.Is(err, s.denied) || !strings.Contains(err.Error(), "arn:service/api") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRefuse(t *testing.T) {
+	last := Rollback{Reason: "orders fail", By: "octocat", At: time.Date(2026, 3, 1, 2, 10, 0, 0, time.UTC)}
+	for _, test := range []struct {
+		name   string
+		hold   Hold
+		digest string
+		want   []string // parts of the message; none: not refused
+		not    string
+	}{
+		{name: "no hold", digest: digest("a")},
+		{name: "no hold, image unknown"},
+		{name: "another image", hold: Hold{Digests: digests("ab"), Last: last}, digest: digest("c")},
+		{name: "image unknown", hold: Hold{Digests: digests("ab"), Last: last}},
+		{name: "the image that was left", hold: Hold{Digests: digests("ab"), Last: last}, digest: digest("a"),
+			want: []string{digest("a"), "api", "2026-03-01 02:10 UTC", "octocat", "orders fail"}},
+		{name: "one that was left before", hold: Hold{Digests: digests("ab"), Last: last}, digest: digest("b"),
+			want: []string{digest("b"), "api"}, not: "orders fail"},
+		{name: "everything", hold: Hold{All: true, Last: last}, digest: digest("c"), want: []string{"every release of api", "orders fail"}},
+		{name: "everything, image unknown", hold: Hold{All: true, Last: last}, want: []string{"every release of api"}},
+		{name: "nothing known of it", hold: Hold{Digests: digests("a")}, digest: digest("a"), want: []string{"rolled back from it"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := test.hold.Refuse("api", test.digest)
+			if (err != nil) != (len(test.want) > 0) {
+				t.Fatalf("got %v", err)
+			}
+			if err == nil {
+				return
+			}
+			for _, part := range test.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q lacks %q", err, part)
+				}
+			}
+			if test.not != "" && strings.Contains(err.Error(), test.not) {
+				t.Errorf("%q tells of another rollback", err)
+			}
+			var failure *action.Error
+			if !errors.As(err, &failure) || failure.Outcome != action.Invalid || !strings.Contains(failure.Advice, "override-hold") || failure.Title == "" {
+				t.Errorf("got %+v", failure)
+			}
+		})
+	}
+}
+
+func TestWith(t *testing.T) {
+	for _, test := range []struct{ name, held, before, back, want string }{
+		{name: "the image that was left", before: "b", back: "a", want: "b"},
+		{name: "the same image", before: "a", back: "a", want: ""},
+		{name: "the same image, another still held", held: "c", before: "a", back: "a", want: "c"},
+		{name: "a sidecar that both have", before: "bs", back: "as", want: "b"},
+		{name: "two that changed", before: "cbs", back: "as", want: "bc"},
+		{name: "the newest first", held: "b", before: "c", back: "a", want: "cb"},
+		{name: "the oldest is forgotten", held: "dcb", before: "e", back: "a", want: "edc"},
+		{name: "back to what was held", held: "cb", before: "d", back: "c", want: "db"},
+		{name: "held already", held: "bc", before: "c", back: "a", want: "cb"},
+		{name: "not known what ran", held: "b", back: "a", want: "b"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			containers := func(letters string) map[string]string {
+				all := map[string]string{}
+				for _, letter := range letters {
+					all["container-"+string(letter)] = digest(string(letter))
+				}
+				return all
+			}
+			back := containers(test.back)
+			got := Hold{Digests: digests(test.held)}.With(Left(containers(test.before), back), back)
+			if !slices.Equal(got.Digests, digests(test.want)) {
+				t.Errorf("holds %v, want %s", got.Digests, test.want)
+			}
+		})
+	}
+}
+
+func TestWithoutLeavesTheRest(t *testing.T) {
+	h := Hold{All: true, Digests: digests("abc")}
+	if got := h.Without(digest("b")); got.All || !slices.Equal(got.Digests, digests("ac")) || !slices.Equal(h.Digests, digests("abc")) {
+		t.Errorf("got %+v, of %+v", got, h)
+	}
+}
