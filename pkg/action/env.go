@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/sethvargo/go-githubactions"
 )
@@ -31,14 +32,25 @@ func (e *Env) Var(name string) string {
 // The sandbox sets it; AWS itself runs at speed 1.
 const SpeedVariable = "CONNECT2_SPEED"
 
-// Speed returns how much faster than the wall clock the world runs that is acted on: what waits looks that much more often.
-// It is 1 unless a rehearsal says otherwise.
-func (e *Env) Speed() float64 {
+// Speed is how much faster than the wall clock the world runs that is acted on; 0 is 1. What waits for that world looks at it
+// that much more often, and its timeouts are that much shorter.
+type Speed float64
+
+// Wall returns how long d of that world takes by the wall clock.
+func (s Speed) Wall(d time.Duration) time.Duration {
+	if s > 1 {
+		return time.Duration(float64(d) / float64(s))
+	}
+	return d
+}
+
+// Speed returns the speed of the world that is acted on: 1, unless a rehearsal says otherwise.
+func (e *Env) Speed() Speed {
 	speed, err := strconv.ParseFloat(e.Var(SpeedVariable), 64)
 	if err != nil || !(speed > 1) || speed > 1e6 {
 		return 1
 	}
-	return speed
+	return Speed(speed)
 }
 
 // GitHub is the part of the workflow run's context that is worth telling or tagging. Every field is empty outside GitHub.

@@ -300,23 +300,5 @@ func (d *Deployment) defaultImage() string {
 	return d.running.Document.Image(d.container)
 }
 
-// CheckPlatforms refuses an image that has nothing for the task's platform: ECS could not pull it. Platforms are written
-// OS/ARCHITECTURE; an image that names none is not refused.
-func (d *Deployment) CheckPlatforms(platforms []string) error {
-	var platform struct {
-		Architecture string `json:"cpuArchitecture"`
-		System       string `json:"operatingSystemFamily"`
-	}
-	d.base.Field("runtimePlatform", &platform)
-	want := "linux/amd64"
-	if platform.Architecture == "ARM64" {
-		want = "linux/arm64"
-	}
-	if len(platforms) == 0 || platform.System != "" && platform.System != "LINUX" {
-		return nil
-	}
-	if !slices.ContainsFunc(platforms, func(p string) bool { return p == want || strings.HasPrefix(p, want+"/") }) {
-		return fmt.Errorf("there is no image for %s, which the task definition asks for; there is %s", want, strings.Join(platforms, ", "))
-	}
-	return nil
-}
+// CheckPlatforms refuses an image that has nothing for the tasks' platform, as far as its platforms are known.
+func (d *Deployment) CheckPlatforms(has []string) error { return d.base.CheckPlatforms(has) }

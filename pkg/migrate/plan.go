@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -186,10 +185,8 @@ func (p *Plan) SetImage(ctx context.Context, written string) error {
 	if err != nil {
 		return fmt.Errorf("image: %w", awsconn.Explain(err))
 	}
-	if want := p.platform(); len(resolved.Platforms) > 0 && !slices.ContainsFunc(resolved.Platforms,
-		func(has string) bool { return strings.HasPrefix(has, want) }) {
-		return fmt.Errorf("image: %s is built for %s, but the task definition %s asks for %s", resolved.Reference,
-			strings.Join(resolved.Platforms, ", "), p.base.Name(), want)
+	if err := p.base.Document.CheckPlatforms(resolved.Platforms); err != nil {
+		return fmt.Errorf("image: %s: %w", resolved.Reference, err)
 	}
 	p.image = resolved.Reference
 	if err := p.hold.Refuse(p.service, p.image.Digest); err != nil {
@@ -197,22 +194,6 @@ func (p *Plan) SetImage(ctx context.Context, written string) error {
 	}
 	_, err = p.document()
 	return err
-}
-
-// platform returns the platform that the task definition asks for, in the notation of images.
-func (p *Plan) platform() string {
-	var platform struct {
-		Arch string `json:"cpuArchitecture"`
-		OS   string `json:"operatingSystemFamily"`
-	}
-	p.base.Document.Field("runtimePlatform", &platform)
-	switch {
-	case strings.HasPrefix(platform.OS, "WINDOWS"):
-		return "windows/amd64"
-	case platform.Arch == "ARM64":
-		return "linux/arm64"
-	}
-	return "linux/amd64"
 }
 
 // document renders the task definition of the migration.

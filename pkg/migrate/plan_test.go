@@ -58,8 +58,8 @@ func TestContainerAndPlatform(t *testing.T) {
 		if (err == nil) != (tt.problem == "") || err != nil && !strings.Contains(err.Error(), tt.problem) {
 			t.Errorf("%q: problem %v, want %q", tt.wanted, err, tt.problem)
 		}
-		if p.container != tt.container || p.platform() != tt.platform {
-			t.Errorf("%q: container %q, platform %q", tt.wanted, p.container, p.platform())
+		if p.container != tt.container || p.base.Document.Platform() != tt.platform {
+			t.Errorf("%q: container %q, platform %q", tt.wanted, p.container, p.base.Document.Platform())
 		}
 	}
 }

@@ -96,7 +96,7 @@ func (f *follower) read(ctx context.Context, container, group, stream, region st
 			f.setProblem(firstLine(awsconn.Explain(err)))
 			return
 		}
-		if f.over(heard, err) || pause(ctx, f.run.scaled(logInterval)) != nil {
+		if f.over(heard, err) || pause(ctx, f.run.spec.Speed.Wall(logInterval)) != nil {
 			return
 		}
 	}
@@ -116,7 +116,7 @@ func (f *follower) over(heard time.Time, err error) bool {
 	switch {
 	case now.Before(quiet):
 		return false
-	case now.Sub(heard) >= f.run.scaled(logQuiet):
+	case now.Sub(heard) >= f.run.spec.Speed.Wall(logQuiet):
 		return true
 	case now.Before(f.most):
 		return false
@@ -151,12 +151,12 @@ func (f *follower) emit(container string, redactor *diagnose.Redactor, at time.T
 // drain waits until the logs are at their end, or until the context ends. While the task's network interface is still being
 // taken away it goes on looking: once ECS's own clock says that the last line has had its time, nothing more is waited for.
 func (f *follower) drain(ctx context.Context) {
-	f.most = time.Now().Add(f.run.scaled(logMost))
+	f.most = time.Now().Add(f.run.spec.Speed.Wall(logMost))
 	f.settle()
 	f.once.Do(func() { close(f.ended) })
 	done := make(chan struct{})
 	go func() { f.readers.Wait(); close(done) }()
-	look := time.NewTicker(f.run.scaled(time.Second))
+	look := time.NewTicker(f.run.spec.Speed.Wall(time.Second))
 	defer look.Stop()
 	for {
 		select {
@@ -177,12 +177,12 @@ func (f *follower) drain(ctx context.Context) {
 // settle decides from when on silence is the end of the log.
 func (f *follower) settle() {
 	t := f.run.last
-	quiet := f.run.exited.Add(f.run.scaled(logLag))
+	quiet := f.run.exited.Add(f.run.spec.Speed.Wall(logLag))
 	switch {
 	case t.StartedAt == nil && !slices.ContainsFunc(t.Containers, func(c types.Container) bool { return c.ExitCode != nil }):
 		quiet = time.Time{} // no container ran: there is no log to wait for
 	case f.run.exited.IsZero():
-		quiet = time.Now().Add(f.run.scaled(logLag))
+		quiet = time.Now().Add(f.run.spec.Speed.Wall(logLag))
 		if !f.quiet.IsZero() {
 			quiet = f.quiet
 		}

@@ -89,7 +89,7 @@ func (r *run) run(ctx context.Context) error {
 	logs := r.follow(definition)
 	defer logs.abandon()
 
-	limited, cancel := context.WithTimeoutCause(ctx, r.scaled(r.spec.Timeout)-time.Since(r.began), errTimeout)
+	limited, cancel := context.WithTimeoutCause(ctx, r.spec.Speed.Wall(r.spec.Timeout)-time.Since(r.began), errTimeout)
 	defer cancel()
 	err := r.wait(limited)
 	if limited.Err() != nil && err != nil && !errors.Is(err, errLost) && !errors.Is(err, errBusy) {
@@ -116,7 +116,7 @@ func (r *run) wait(ctx context.Context) error {
 	seen := time.Now() // when the API was last heard to know the task
 	known := false
 	for {
-		if err := pause(ctx, r.scaled(r.interval())); err != nil {
+		if err := pause(ctx, r.spec.Speed.Wall(r.interval())); err != nil {
 			return err
 		}
 		out, err := r.clients.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(r.spec.Cluster),
@@ -334,14 +334,6 @@ func (r *run) note(text string) {
 		defer r.mu.Unlock()
 		r.sink.Note(text)
 	}
-}
-
-// scaled returns how long d of the task's world takes by the wall clock.
-func (r *run) scaled(d time.Duration) time.Duration {
-	if r.spec.Speed > 1 {
-		return time.Duration(float64(d) / r.spec.Speed)
-	}
-	return d
 }
 
 // pause waits for d, or until the context ends: then it returns the context's cause.

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/diagnose"
 )
 
@@ -47,9 +48,8 @@ type Spec struct {
 	Token string
 	Tags  map[string]string
 
-	// Speed is how much faster than the wall clock the world runs that the task is in; 0 is 1. A rehearsal is looked at that
-	// much more often, and its timeout is that much shorter.
-	Speed float64
+	// Speed is that of the world that the task is in.
+	Speed action.Speed
 
 	// Exclusive refuses to run beside another task of the same family in the cluster.
 	Exclusive bool

@@ -42,7 +42,7 @@ func (f *follower) intervene(ctx context.Context, s Snapshot, v Verdict) error {
 // only prolongs the deadline.
 func (f *follower) overdue() error {
 	if !f.stopping {
-		f.stopping, f.deadline = true, time.Now().Add(f.scaled(f.options.RollbackTimeout))
+		f.stopping, f.deadline = true, time.Now().Add(f.options.Speed.Wall(f.options.RollbackTimeout))
 		return nil
 	}
 	outcome := action.Stuck
@@ -123,7 +123,7 @@ func (f *follower) stop(ctx context.Context) error {
 	err := f.requestRollback(ctx)
 	if err == nil {
 		f.stopping, f.changed = true, time.Now()
-		f.deadline = time.Now().Add(f.scaled(f.options.RollbackTimeout))
+		f.deadline = time.Now().Add(f.options.Speed.Wall(f.options.RollbackTimeout))
 		return nil
 	}
 	if ctx.Err() != nil {

@@ -44,7 +44,7 @@ func Follow(ctx context.Context, client Client, target Target, options Options, 
 	}
 	now := time.Now()
 	f.result.Started, f.changed, f.contact = now, now, now
-	f.deadline = now.Add(f.scaled(f.options.Timeout))
+	f.deadline = now.Add(f.options.Speed.Wall(f.options.Timeout))
 	err := f.run(ctx)
 	f.result.Target = f.target
 	f.result.Took = time.Since(f.result.Started)
@@ -301,11 +301,6 @@ func stateText(t Target, before State, v Verdict) string {
 	return text
 }
 
-// scaled returns how long d of the followed world takes by the wall clock.
-func (f *follower) scaled(d time.Duration) time.Duration {
-	return time.Duration(float64(d) / f.options.Speed)
-}
-
 // retreat tells the caller, once, that the deployment is being given up.
 func (f *follower) retreat(ctx context.Context) {
 	if f.options.Retreat != nil && !f.retreated {
@@ -316,7 +311,7 @@ func (f *follower) retreat(ctx context.Context) {
 
 // sleep waits for about d of the followed world's time; it reports false where the context ended first.
 func (f *follower) sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(f.scaled(jitter(d)))
+	timer := time.NewTimer(f.options.Speed.Wall(jitter(d)))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

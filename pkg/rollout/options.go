@@ -20,9 +20,8 @@ type Options struct {
 	Judge func(context.Context, Snapshot, []FailedTask) Judgement
 	// Retreat is called once when the deployment is being given up, before the way back is followed. Nil does nothing.
 	Retreat func(context.Context)
-	// Speed is how much faster than the wall clock the world runs that is followed; 0 is 1. A rehearsal is looked at that much
-	// more often, and its timeouts are that much shorter.
-	Speed float64
+	// Speed is that of the world that is followed.
+	Speed action.Speed
 	// Log takes warnings about optional reads that are denied; nil discards.
 	Log *action.Log
 	// Committed says that the deployment is itself a way back, or was stopped already: it is only followed, never stopped.
@@ -56,7 +55,6 @@ func (o Options) withDefaults() Options {
 	o.Timeout = cmp.Or(o.Timeout, 30*time.Minute)
 	o.RollbackTimeout = cmp.Or(o.RollbackTimeout, 15*time.Minute)
 	o.LostAfter = cmp.Or(o.LostAfter, 3*time.Minute)
-	o.Speed = cmp.Or(o.Speed, 1)
 	return o
 }
 

@@ -24,7 +24,7 @@ type Narrator struct {
 	clients diagnose.Clients
 	target  rollout.Target
 	cause   diagnose.Cause
-	speed   float64 // of the world that is followed; see rollout.Options
+	speed   action.Speed // of the world that is followed
 }
 
 // New returns a narrator for the target that reads with the clients of this configuration.
@@ -39,7 +39,7 @@ func New(log *action.Log, cfg aws.Config, target rollout.Target) *Narrator {
 // Follow follows the deployment and tells it in the log. Failures are explained as soon as they happen.
 func (n *Narrator) Follow(ctx context.Context, client rollout.Client, options rollout.Options) (rollout.Result, error) {
 	options.Judge, options.Log = n.judge, n.log
-	n.speed = max(options.Speed, 1)
+	n.speed = options.Speed
 	return rollout.Follow(ctx, client, n.target, options, n.notify)
 }
 
@@ -66,11 +66,6 @@ const (
 	judgePatience   = 6 * time.Second
 	explainPatience = 12 * time.Second
 )
-
-// scaled returns how long d of the followed world takes by the wall clock.
-func (n *Narrator) scaled(d time.Duration) time.Duration {
-	return time.Duration(float64(d) / max(n.speed, 1))
-}
 
 // judge explains the failures so far.
 func (n *Narrator) judge(ctx context.Context, s rollout.Snapshot, _ []rollout.FailedTask) rollout.Judgement {
@@ -100,8 +95,8 @@ func (n *Narrator) gather(ctx context.Context, s rollout.Snapshot, patience time
 		Deployment:     n.target.ID,
 		TaskDefinition: n.target.TaskDefinition,
 		Since:          n.target.Created,
-		Patience:       n.scaled(patience),
-		Interval:       n.scaled(time.Second),
+		Patience:       n.speed.Wall(patience),
+		Interval:       n.speed.Wall(time.Second),
 	}
 	if s.Own != nil {
 		query.StatusReason = s.Own.Reason
