@@ -96,7 +96,7 @@ func (h Hold) Refuse(service, digest string) error {
 
 func refusal(title string, err error) error {
 	return &action.Error{Outcome: action.Invalid, Title: title, Err: err,
-		Advice: "Release another image. To release this one all the same, and to lift the hold with it, set override-hold: true."}
+		Advice: "Choose another image; or go on in spite of the hold with override-hold: true."}
 }
 
 // String tells of the rollback, to be put behind what it is about.
