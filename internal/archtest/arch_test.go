@@ -54,6 +54,7 @@ var layers = map[string]layer{
 	"pkg/migrate":     verb,
 	"pkg/tfapply":     verb,
 	"pkg/release":     verb,
+	"pkg/status":      verb,
 
 	"pkg/sandbox": standIn,
 

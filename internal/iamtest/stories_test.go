@@ -19,6 +19,7 @@ import (
 	"github.com/org/connect2/v2/pkg/migrate"
 	"github.com/org/connect2/v2/pkg/release"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
+	"github.com/org/connect2/v2/pkg/status"
 )
 
 // What images do that are no good.
@@ -202,6 +203,30 @@ func rollbackStories() []story {
 			}
 		}, run: rollback("previous"), want: action.Succeeded},
 		{name: "nothing to go back to", run: rollback("previous"), want: action.Invalid},
+	}
+}
+
+func statusStories() []story {
+	run := func(s *site) (action.Outcome, error) {
+		out, err := status.Run(s.ctx, s.env, status.Inputs{Cluster: cluster, Service: service})
+		return out.Outcome, err
+	}
+	return []story{
+		{name: "steady", run: run, want: action.Succeeded},
+		{name: "tasks fail", before: func(s *site) {
+			s.sb.SetBehaviour(repository+":v1", *s.behaviour(crashing))
+			s.engine(func(e *engine.Engine, _ *engine.Service) error {
+				c, err := e.Cluster(cluster)
+				s.must(err)
+				e.StopTask(c.Tasks[0], "somebody's wish")
+				return nil
+			})
+			time.Sleep(5 * time.Minute)
+		}, run: run, want: action.Succeeded},
+		{name: "while a deployment runs", before: func(s *site) {
+			rollingOut("")(s)
+			time.Sleep(15 * time.Second)
+		}, run: run, want: action.Succeeded},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/org/connect2/v2/pkg/ecsrollback"
 	"github.com/org/connect2/v2/pkg/migrate"
 	"github.com/org/connect2/v2/pkg/release"
+	"github.com/org/connect2/v2/pkg/status"
 )
 
 // statement says what some permissions are for. Their resources and conditions are those that the runs asked for.
@@ -48,6 +49,7 @@ func all() []permissions {
 		{migrate.Action, migrateStories, migration},
 		{ecsdeploy.Action, deployStories, deployment},
 		{ecsrollback.Action, rollbackStories, rollbackStatements()},
+		{status.Action, statusStories, statusStatements()},
 		{release.Action, releaseStories, merged(push, migration, deployment)},
 	}
 }
@@ -94,6 +96,15 @@ func deployStatements() []statement {
 			"ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions")},
 		{sid: "OptionalStop", why: "a deployment is taken back by an update, not by stopping it", actions: grants("ecs:StopServiceDeployment")},
 		tagRevisions, suggestions,
+	}, diagnosis...)
+}
+
+func statusStatements() []statement {
+	return append([]statement{
+		{sid: "Service", why: "read the service", actions: grants("ecs:DescribeServices")},
+		{sid: "OptionalTaskDefinitions", why: "neither the image nor the commit is told, and no logs are read", actions: grants("ecs:DescribeTaskDefinition")},
+		{sid: "OptionalHistory", why: "neither earlier deployments nor the target of a rollback are told", actions: grants("ecs:ListServiceDeployments",
+			"ecs:DescribeServiceRevisions")},
 	}, diagnosis...)
 }
 

@@ -22,7 +22,7 @@ func (a *Action) tell(log *Log, summaries int, outcome Outcome, outputs []output
 	}
 	title, message, advice := failureTexts(a.Meta.Name, outcome, err)
 	if outcome == Invalid && isInputProblem(err) {
-		advice = fmt.Sprintf("`connect2 %s --help` and actions/%s/README.md list the inputs. Nothing was changed.", a.Meta.Name, a.Meta.Name)
+		advice = fmt.Sprintf("`connect2 %s --help` lists the inputs. Nothing was changed.", a.Meta.Name)
 	}
 	text := message
 	if advice != "" {

@@ -6,6 +6,7 @@
 package hold
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -73,6 +74,15 @@ func Of(service types.Service) Hold {
 		}
 	}
 	return h
+}
+
+// String says what is on hold: "all", digests, or "" for nothing.
+func (h Hold) String() string {
+	words := h.Digests
+	if h.All {
+		words = slices.Concat([]string{everything}, words)
+	}
+	return strings.Join(words, " ")
 }
 
 // Refuse returns why an image must not be released to the service, with the outcome Invalid, or nil. digest is the image's,
@@ -182,17 +192,7 @@ func (h Hold) Lift(ctx context.Context, client Client, serviceARN string) error 
 }
 
 // value is the tag's text.
-func (h Hold) value() string {
-	var words []string
-	if h.All {
-		words = append(words, everything)
-	}
-	words = append(words, h.Digests...)
-	if len(words) == 0 {
-		return nothing
-	}
-	return strings.Join(words, " ")
-}
+func (h Hold) value() string { return cmp.Or(h.String(), nothing) }
 
 func write(ctx context.Context, client Client, serviceARN string, values map[string]string) error {
 	var tags []types.Tag

@@ -1,0 +1,17 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/org/connect2/v2/pkg/status"
+)
+
+func init() {
+	commands = append(commands, command{
+		name: status.Action.Meta.Name, summary: status.Action.Meta.Description,
+		run: func(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+			return status.Action.Command(ctx, args, stdout, stderr, nil)
+		},
+	})
+}

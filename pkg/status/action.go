@@ -1,0 +1,64 @@
+// Package status tells what a service runs and how it is doing: the first look of whoever is woken up at night. It reads and
+// changes nothing.
+package status
+
+import (
+	"context"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+)
+
+// Action is `connect2 status`. It is a command for a terminal or a step of a workflow, and has no action.yml.
+var Action = action.Define(action.Meta{
+	Name:        "status",
+	Description: "Tell what a service runs, how it is doing, why its tasks fail, and where a rollback would go",
+	Doc: "One look at an ECS service: the revision, image and commit that run, a deployment or rollback that is under way, a hold, the last " +
+		"deployments, and what a rollback would go back to. Where tasks have failed within the last hour, or are unhealthy, the cause is told " +
+		"with its evidence and its fix. It changes nothing, and ends with 0 whatever it finds: the output state is for scripts.",
+	Examples: []action.Example{
+		{Title: "How is it doing?", Args: "--cluster connect2-api-cluster-prod --service connect2-api-service-prod"},
+		{Title: "The same for a script", Args: "--cluster connect2-api-cluster-prod --service connect2-api-service-prod --json"},
+	},
+}, Run)
+
+// Inputs are what status can be told.
+type Inputs struct {
+	awsconn.Inputs
+	Cluster string `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
+	Service string `input:"service" required:"true" doc:"The ECS service: name or ARN."`
+}
+
+// Outputs are what was found.
+type Outputs struct {
+	action.Outputs
+	State             State  `output:"state" doc:"steady, deploying, rolling-back, degraded or empty."`
+	TaskDefinitionARN string `output:"task-definition-arn" doc:"The revision that the service is at."`
+	Image             string `output:"image" doc:"The image of its main container."`
+	Commit            string `output:"commit" doc:"The commit that it was released from, where a release says so."`
+	Running           int    `output:"running" doc:"How many tasks run, of all deployments."`
+	Desired           int    `output:"desired" doc:"How many are to run."`
+	FailedTasks       int    `output:"failed-tasks" doc:"How many tasks of the current deployment failed within the last hour."`
+	Cause             string `output:"cause" doc:"Why they failed, as a stable word; empty where none did, or it is not known."`
+	DeploymentARN     string `output:"deployment-arn" doc:"The service deployment that is under way; empty where none is."`
+	Hold              string `output:"hold" doc:"What is on hold since a rollback: all, or digests; empty where nothing is."`
+	RollbackTarget    string `output:"rollback-target" doc:"The revision that a rollback to previous would choose; empty where it would ask. That its image is still there is not checked."`
+}
+
+// window is how far back failed tasks are of interest. ECS itself forgets stopped tasks after about an hour.
+const window = time.Hour
+
+// Run looks and tells.
+func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
+	conn, err := awsconn.Connect(ctx, env, in.Inputs)
+	if err != nil {
+		return Outputs{}, err
+	}
+	found, err := look(ctx, env.Log, conn, in)
+	if err != nil {
+		return Outputs{}, awsconn.Refuse(ctx, "The service could not be read", err)
+	}
+	found.tell(env.Log)
+	return found.outputs(), nil
+}

@@ -1,0 +1,112 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/history"
+	"github.com/org/connect2/v2/pkg/hold"
+	"github.com/org/connect2/v2/pkg/rollout"
+	"github.com/org/connect2/v2/pkg/taskdef"
+)
+
+// view is what one look at a service found.
+type view struct {
+	in          Inputs
+	at          time.Time
+	service     rollout.Snapshot
+	hold        hold.Hold
+	revision    *taskdef.Revision    // that the service is at; nil where it may not be described
+	deployments []history.Deployment // newest first; empty where they cannot be read
+	running     *history.Deployment  // of these, the one that is under way
+	evidence    diagnose.Evidence
+	state       State
+	failed      []diagnose.Task
+	cause       diagnose.Cause // why they failed, or are unhealthy
+	back        history.Choice // where a rollback to previous would go
+}
+
+// look reads the service. Only what says nothing without it is an error: all else is optional, and what is denied is told once.
+func look(ctx context.Context, log *action.Log, conn *awsconn.Conn, in Inputs) (*view, error) {
+	client := ecs.NewFromConfig(conn.Config)
+	service, err := rollout.Find(ctx, client, in.Cluster, in.Service)
+	if err != nil {
+		return nil, err
+	}
+	v := &view{in: in, at: time.Now(), service: rollout.SnapshotOf(service), hold: hold.Of(service)}
+	if v.revision, err = taskdef.Describe(ctx, client, v.service.TaskDefinition); unless(log, "The image and the commit that run", err) {
+		return nil, err
+	}
+	if v.deployments, err = history.Read(ctx, client, in.Cluster, in.Service); unless(log, "The history of deployments", err) {
+		return nil, err
+	}
+	if i := slices.IndexFunc(v.deployments, history.Deployment.Running); i >= 0 {
+		v.running = &v.deployments[i]
+	}
+	v.back = history.Choose(v.deployments, v.service.TaskDefinition, nil)
+	v.evidence, err = diagnose.Gather(ctx, log, diagnose.Clients{ECS: client, Logs: cloudwatchlogs.NewFromConfig(conn.Config),
+		ELB: elb.NewFromConfig(conn.Config)}, v.query())
+	if err != nil {
+		return nil, err
+	}
+	v.state, v.failed = judge(v.service, v.running, v.evidence), failed(v.evidence)
+	if len(v.failed) > 0 || v.state == Degraded || v.state == RollingBack {
+		v.cause = diagnose.Classify(v.evidence)
+	}
+	return v, nil
+}
+
+// unless reports whether an error is one that the look cannot do without: not a denial, nor an API that the account has not.
+func unless(log *action.Log, what string, err error) bool {
+	return err != nil && !awsconn.IsUnsupported(err) && !errors.Is(err, taskdef.ErrNotFound) && !awsconn.Optional(log, what, err)
+}
+
+// query asks for the tasks of the current deployment.
+func (v *view) query() diagnose.Query {
+	q := diagnose.Query{Cluster: v.in.Cluster, Service: v.in.Service[strings.LastIndexByte(v.in.Service, '/')+1:], Since: v.at.Add(-window)}
+	if primary := v.service.Primary(); primary != nil {
+		q.Deployment, q.TaskDefinition = primary.ID, primary.TaskDefinition
+	}
+	if v.running != nil {
+		q.StatusReason = v.running.Reason
+	}
+	return q
+}
+
+func (v *view) outputs() Outputs {
+	out := Outputs{State: v.state, TaskDefinitionARN: v.service.TaskDefinition, Running: v.service.Running, Desired: v.service.Desired,
+		FailedTasks: len(v.failed), Hold: v.hold.String()}
+	out.Outcome = action.Succeeded
+	if v.revision != nil {
+		out.Commit, out.Image = v.revision.Tags["connect2:commit"], v.image()
+	}
+	if v.cause.Known() {
+		out.Cause = v.cause.Code
+	}
+	if v.running != nil {
+		out.DeploymentARN = v.running.ARN
+	}
+	if v.back.Refusal == history.Chosen {
+		out.RollbackTarget = v.back.Target.TaskDefinition
+	}
+	return out
+}
+
+// image returns that of the main container, or of the first where none is the main one.
+func (v *view) image() string {
+	container, err := v.revision.Document.Container("")
+	if err != nil {
+		container = v.revision.Document.Containers()[0]
+	}
+	return v.revision.Document.Image(container)
+}

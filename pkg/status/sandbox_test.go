@@ -1,0 +1,118 @@
+package status_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/connect2/v2/internal/sandboxtest"
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/ecsdeploy"
+	"github.com/org/connect2/v2/pkg/ecsrollback"
+	"github.com/org/connect2/v2/pkg/sandbox/engine"
+	"github.com/org/connect2/v2/pkg/status"
+)
+
+const fast = "service: {healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s, releases: [v1, v2, v3]}\n"
+
+// look looks with a new terminal, and holds that a look changes nothing.
+func look(t *testing.T, s *sandboxtest.Site) (status.Outputs, string) {
+	t.Helper()
+	s.Fresh()
+	before := len(s.Mutations())
+	out, err := status.Run(t.Context(), s.Env, status.Inputs{Cluster: sandboxtest.Cluster, Service: sandboxtest.Service})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Outcome != action.Succeeded || len(s.Mutations()) != before {
+		t.Errorf("outcome %s, changed by %v", out.Outcome, s.Mutations()[before:])
+	}
+	return out, s.Log.Summary()
+}
+
+func want(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is not told:\n%s", part, text)
+		}
+	}
+}
+
+func TestSteady(t *testing.T) {
+	sandboxtest.Run(t, fast, func(t *testing.T, s *sandboxtest.Site) {
+		out, told := look(t, s)
+		if out.State != status.Steady || out.Running != 2 || out.Desired != 2 || out.FailedTasks != 0 || out.Cause != "" || out.Hold != "" ||
+			!strings.HasSuffix(out.TaskDefinitionARN, ":3") || !strings.HasSuffix(out.RollbackTarget, ":2") || !strings.Contains(out.Image, "@sha256:") {
+			t.Errorf("outputs %+v", out)
+		}
+		want(t, told, "is steady at connect2-api-dev:3", "2 of 2 tasks run", "would go to connect2-api-dev:2")
+	})
+}
+
+func TestHold(t *testing.T) {
+	sandboxtest.Run(t, fast, func(t *testing.T, s *sandboxtest.Site) {
+		if _, err := ecsrollback.Run(t.Context(), s.Env, ecsrollback.Inputs{Cluster: sandboxtest.Cluster, Service: sandboxtest.Service,
+			Reason: "orders fail", Timeout: 30 * time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+		out, told := look(t, s)
+		if !strings.HasPrefix(out.Hold, "sha256:") || out.RollbackTarget != "" {
+			t.Errorf("outputs %+v", out)
+		}
+		want(t, told, out.Hold, "orders fail", "would ask where to go")
+	})
+}
+
+// TestFailingTasks looks at a service whose tasks begin to fail long after it was deployed: there is no deployment to blame, and
+// no run that explains it.
+func TestFailingTasks(t *testing.T) {
+	sandboxtest.Run(t, fast, func(t *testing.T, s *sandboxtest.Site) {
+		crash, err := engine.ParseBehaviour([]byte(`{start: crash, after: 2s, exitCode: 3, logs: ["KeyError: 'DATABASE_URL'"]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Sandbox.SetBehaviour(sandboxtest.Repository+":v3", crash)
+		s.Sandbox.Inspect(func(e *engine.Engine) {
+			c, err := e.Cluster(sandboxtest.Cluster)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, task := range slices.Clone(c.Tasks) {
+				e.StopTask(task, "somebody's wish")
+			}
+		})
+		time.Sleep(5 * time.Minute)
+		out, told := look(t, s)
+		if out.State != status.Degraded || out.Running == 2 || out.FailedTasks == 0 || out.Cause == "" {
+			t.Errorf("outputs %+v", out)
+		}
+		want(t, told, "is degraded", "failed within the last hour", "DATABASE_URL", "What ECS said last")
+	})
+}
+
+func TestDeploying(t *testing.T) {
+	sandboxtest.Run(t, fast, func(t *testing.T, s *sandboxtest.Site) {
+		s.Push("v4", "{start: slow, healthyAfter: 10m}")
+		if _, err := ecsdeploy.Run(t.Context(), s.Env, ecsdeploy.Inputs{Cluster: sandboxtest.Cluster, Service: sandboxtest.Service, Image: "v4",
+			Timeout: 30 * time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Second)
+		out, told := look(t, s)
+		if out.State != status.Deploying || out.DeploymentARN == "" || !strings.HasSuffix(out.TaskDefinitionARN, ":4") {
+			t.Errorf("outputs %+v", out)
+		}
+		want(t, told, "connect2-api-dev:4 is being deployed", "would stop that deployment", "in progress")
+	})
+}
+
+func TestMisspelt(t *testing.T) {
+	sandboxtest.Run(t, fast, func(t *testing.T, s *sandboxtest.Site) {
+		_, err := status.Run(t.Context(), s.Env, status.Inputs{Cluster: sandboxtest.Cluster, Service: "connect2-api-servce-dev"})
+		if action.OutcomeOf(err) != action.Invalid || !strings.Contains(err.Error(), `no service "connect2-api-servce-dev"`) {
+			t.Errorf("got %v", err)
+		}
+	})
+}

@@ -1,0 +1,153 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/history"
+	"github.com/org/connect2/v2/pkg/report"
+	"github.com/org/connect2/v2/pkg/taskdef"
+)
+
+// shownDeployments is how many of the history are told.
+const shownDeployments = 5
+
+// shownEvents is how many of the scheduler's lines are told where something is not as it should be.
+const shownEvents = 5
+
+// tell tells what was found, worst last: that is what stands at a terminal's prompt.
+func (v *view) tell(log *action.Log) {
+	facts := v.facts()
+	var text strings.Builder
+	text.WriteString(v.headline())
+	for _, fact := range facts {
+		fmt.Fprintf(&text, "\n%-11s %s", fact[0], fact[1])
+	}
+	log.Eventf("%s", text.String())
+	pieces := []string{report.Heading(v.headline()), report.Facts(cells(facts)...)}
+	if lines := v.history(); len(lines) > 0 {
+		log.Eventf("deployments, newest first\n%s", strings.Join(lines, "\n"))
+		pieces = append(pieces, report.Details("Deployments, newest first", report.Fence("text", strings.Join(lines, "\n"))))
+	}
+	if lines := v.events(); len(lines) > 0 {
+		log.Eventf("what ECS said last\n%s", strings.Join(lines, "\n"))
+		pieces = append(pieces, report.Details("What ECS said last", report.Fence("text", strings.Join(lines, "\n"))))
+	}
+	if len(v.failed) > 0 {
+		text := fmt.Sprintf("%s of the current deployment failed within the last hour, the newest %s ago", count(len(v.failed), "task"), v.ago(v.failed[0].StoppedAt))
+		log.Eventf("%s", text)
+		pieces = append(pieces, report.Text(text)+"\n\n")
+	}
+	if v.cause.Known() {
+		log.Eventf("%s", strings.TrimSpace(report.CardText(v.cause)))
+		pieces = append(pieces, report.Card(v.cause))
+	}
+	log.Summary(report.Join(0, pieces...))
+}
+
+// headline is the whole of it in one line.
+func (v *view) headline() string {
+	s := v.service
+	name := v.in.Service[strings.LastIndexByte(v.in.Service, '/')+1:]
+	revision := taskdef.Name(s.TaskDefinition)
+	tasks := fmt.Sprintf("%d of %d tasks run", s.Running, s.Desired)
+	if s.Desired == 1 {
+		tasks = fmt.Sprintf("%d of 1 task runs", s.Running)
+	}
+	switch v.state {
+	case Deploying:
+		return fmt.Sprintf("%s is being deployed to %s: %s", revision, name, tasks)
+	case RollingBack:
+		return fmt.Sprintf("%s is being rolled back to %s: %s", name, taskdef.Name(s.Worked()), tasks)
+	case Empty:
+		return fmt.Sprintf("%s is at %s, and is to have no tasks", name, revision)
+	case Degraded:
+		if n := len(unhealthy(v.evidence)); n > 0 {
+			tasks += fmt.Sprintf(", %d unhealthy", n)
+		}
+		return fmt.Sprintf("%s is degraded at %s: %s", name, revision, tasks)
+	}
+	return fmt.Sprintf("%s is steady at %s: %s", name, revision, tasks)
+}
+
+// facts are the lines below the headline, those alone that there is something to say in.
+func (v *view) facts() [][2]string {
+	var facts [][2]string
+	add := func(name, text string) {
+		if text != "" {
+			facts = append(facts, [2]string{name, text})
+		}
+	}
+	if v.revision != nil {
+		add("image", v.image())
+		add("commit", v.revision.Tags["connect2:commit"])
+		add("released by", v.revision.Tags["connect2:run"])
+	}
+	if primary := v.service.Primary(); primary != nil {
+		add("since", primary.Created.UTC().Format("2006-01-02 15:04 MST")+", "+v.ago(primary.Created)+" ago")
+		if v.state == Deploying || v.state == RollingBack {
+			add("ECS says", primary.Reason)
+		}
+	}
+	if v.running != nil {
+		add("under way", v.running.Name()+" "+strings.ToLower(strings.ReplaceAll(string(v.running.Status), "_", " "))+", "+v.running.ARN)
+	}
+	if held := v.hold.String(); held != "" {
+		add("on hold", held+", since the rollback"+v.hold.Last.String())
+	}
+	switch {
+	case v.running != nil && v.state == Deploying:
+		add("a rollback", "would stop that deployment, and ECS would go back")
+	case v.back.Refusal == history.Chosen:
+		add("a rollback", "would go to "+v.back.Target.Name()+": "+v.back.Why)
+	case len(v.deployments) > 0:
+		add("a rollback", "would ask where to go: "+v.back.Why)
+	}
+	return facts
+}
+
+// history are the newest deployments, one line each.
+func (v *view) history() []string {
+	var lines []string
+	for _, d := range v.deployments[:min(len(v.deployments), shownDeployments)] {
+		line := fmt.Sprintf("%s  %-24s %s", d.Created.UTC().Format("01-02 15:04"), d.Name(), strings.ToLower(strings.ReplaceAll(string(d.Status), "_", " ")))
+		if !d.Succeeded() && d.Reason != "" {
+			line += ": " + diagnose.Printable(diagnose.Redact(d.Reason))
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// events are the scheduler's newest lines of the last hour, where there is something to explain.
+func (v *view) events() []string {
+	if v.state == Steady && len(v.failed) == 0 {
+		return nil
+	}
+	var lines []string
+	for _, e := range v.evidence.Events[:min(len(v.evidence.Events), shownEvents)] {
+		lines = append(lines, e.At.UTC().Format(time.TimeOnly)+"  "+diagnose.Printable(diagnose.Redact(e.Message)))
+	}
+	return lines
+}
+
+func (v *view) ago(at time.Time) string { return report.Clock(max(v.at.Sub(at), 0)) }
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// cells are the facts as a table's.
+func cells(facts [][2]string) [][2]report.Cell {
+	all := make([][2]report.Cell, 0, len(facts))
+	for _, fact := range facts {
+		all = append(all, [2]report.Cell{report.Text(fact[0]), report.Text(fact[1])})
+	}
+	return all
+}
