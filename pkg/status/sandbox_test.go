@@ -8,8 +8,6 @@ import (
 
 	"github.com/org/connect2/v2/internal/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/ecsdeploy"
-	"github.com/org/connect2/v2/pkg/ecsrollback"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 	"github.com/org/connect2/v2/pkg/status"
 )
@@ -29,6 +27,20 @@ func look(t *testing.T, s *sandboxtest.Site) (status.Outputs, string) {
 		t.Errorf("outcome %s, changed by %v", out.Outcome, s.Mutations()[before:])
 	}
 	return out, s.Log.Summary()
+}
+
+// inEngine does what somebody else does to the service.
+func inEngine(t *testing.T, s *sandboxtest.Site, do func(*engine.Engine, *engine.Service) error) {
+	t.Helper()
+	s.Sandbox.Inspect(func(e *engine.Engine) {
+		c, err := e.Cluster(sandboxtest.Cluster)
+		if err == nil {
+			err = do(e, c.Service(sandboxtest.Service))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 func want(t *testing.T, text string, parts ...string) {
@@ -53,15 +65,15 @@ func TestSteady(t *testing.T) {
 
 func TestHold(t *testing.T) {
 	sandboxtest.Run(t, fast, func(t *testing.T, s *sandboxtest.Site) {
-		if _, err := ecsrollback.Run(t.Context(), s.Env, ecsrollback.Inputs{Cluster: sandboxtest.Cluster, Service: sandboxtest.Service,
-			Reason: "orders fail", Timeout: 30 * time.Minute}); err != nil {
-			t.Fatal(err)
-		}
+		inEngine(t, s, func(_ *engine.Engine, service *engine.Service) error {
+			service.Tags = []engine.Tag{{Key: "connect2:hold", Value: "sha256:" + strings.Repeat("a", 64)}, {Key: "connect2:rollback-reason", Value: "orders fail"}}
+			return nil
+		})
 		out, told := look(t, s)
-		if !strings.HasPrefix(out.Hold, "sha256:") || out.RollbackTarget != "" {
+		if !strings.HasPrefix(out.Hold, "sha256:aa") {
 			t.Errorf("outputs %+v", out)
 		}
-		want(t, told, out.Hold, "orders fail", "would ask where to go")
+		want(t, told, out.Hold, "orders fail")
 	})
 }
 
@@ -74,14 +86,15 @@ func TestFailingTasks(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.Sandbox.SetBehaviour(sandboxtest.Repository+":v3", crash)
-		s.Sandbox.Inspect(func(e *engine.Engine) {
+		inEngine(t, s, func(e *engine.Engine, _ *engine.Service) error {
 			c, err := e.Cluster(sandboxtest.Cluster)
 			if err != nil {
-				t.Fatal(err)
+				return err
 			}
 			for _, task := range slices.Clone(c.Tasks) {
 				e.StopTask(task, "somebody's wish")
 			}
+			return nil
 		})
 		time.Sleep(5 * time.Minute)
 		out, told := look(t, s)
@@ -94,17 +107,20 @@ func TestFailingTasks(t *testing.T) {
 
 func TestDeploying(t *testing.T) {
 	sandboxtest.Run(t, fast, func(t *testing.T, s *sandboxtest.Site) {
-		s.Push("v4", "{start: slow, healthyAfter: 10m}")
-		if _, err := ecsdeploy.Run(t.Context(), s.Env, ecsdeploy.Inputs{Cluster: sandboxtest.Cluster, Service: sandboxtest.Service, Image: "v4",
-			Timeout: 30 * time.Minute}); err != nil {
+		slow, err := engine.ParseBehaviour([]byte(`{start: slow, healthyAfter: 10m}`))
+		if err != nil {
 			t.Fatal(err)
 		}
+		s.Sandbox.SetBehaviour(sandboxtest.Repository+":v1", slow)
+		inEngine(t, s, func(e *engine.Engine, service *engine.Service) error {
+			return e.UpdateService(service, engine.ServiceChange{TaskDefinition: sandboxtest.Family + ":1"})
+		})
 		time.Sleep(30 * time.Second)
 		out, told := look(t, s)
-		if out.State != status.Deploying || out.DeploymentARN == "" || !strings.HasSuffix(out.TaskDefinitionARN, ":4") {
+		if out.State != status.Deploying || out.DeploymentARN == "" || !strings.HasSuffix(out.TaskDefinitionARN, ":1") {
 			t.Errorf("outputs %+v", out)
 		}
-		want(t, told, "connect2-api-dev:4 is being deployed", "would stop that deployment", "in progress")
+		want(t, told, "connect2-api-dev:1 is being deployed", "would stop that deployment", "in progress")
 	})
 }
 
