@@ -4,16 +4,16 @@ package action
 func Nearest(written string, candidates []string) string {
 	best, distance := "", len(written)/3+2 // two edits in a short word, more in a long one
 	for _, candidate := range candidates {
-		if d := edits(written, candidate); d < distance {
+		if d := Edits(written, candidate); d < distance {
 			best, distance = candidate, d
 		}
 	}
 	return best
 }
 
-// edits counts the insertions, deletions, replacements and swaps of neighbours that turn a into b (optimal string
+// Edits counts the insertions, deletions, replacements and swaps of neighbours that turn a into b (optimal string
 // alignment). Upper and lower case, and "_" and "-", are the same letter: mixing them up is no misspelling of the word.
-func edits(a, b string) int {
+func Edits(a, b string) int {
 	x, y := []byte(a), []byte(b)
 	for _, s := range [][]byte{x, y} {
 		for i, c := range s {

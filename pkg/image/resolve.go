@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"github.com/org/connect2/v2/pkg/action"
 )
 
 // Descriptor is what a reference resolved to.
@@ -138,7 +140,7 @@ func Nearest(written string, candidates []string, n int) []string {
 	}
 	var found []scored
 	for _, c := range candidates {
-		distance := editDistance(strings.ToLower(written), strings.ToLower(c))
+		distance := action.Edits(written, c)
 		if c != "" && (strings.HasPrefix(c, written) || strings.HasPrefix(written, c) || strings.HasSuffix(c, written)) {
 			distance = min(distance, 1)
 		}
@@ -156,25 +158,4 @@ func Nearest(written string, candidates []string, n int) []string {
 		}
 	}
 	return out
-}
-
-// editDistance is Levenshtein's, in bytes.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -30,9 +30,9 @@ func Find(ctx context.Context, client Services, cluster, service string) (types.
 	var noCluster *types.ClusterNotFoundException
 	switch {
 	case errors.As(err, &noCluster):
-		return found, fmt.Errorf("cluster: there is no cluster %q in this account and region", cluster)
+		return found, fmt.Errorf("cluster: there is no cluster %q in this account and region%s", cluster, others(cluster, clusters(ctx, client)))
 	case errors.Is(err, ErrNoService):
-		return found, fmt.Errorf("service: there is no service %q in cluster %s", service, cluster)
+		return found, fmt.Errorf("service: there is no service %q in cluster %s%s", service, cluster, others(service, services(ctx, client, cluster)))
 	case err != nil:
 		return found, err
 	case aws.ToString(found.Status) != "ACTIVE":
