@@ -73,3 +73,7 @@ ci: ## What a change must pass
 .PHONY: tf-e2e
 tf-e2e: ## Cancel applies at fifty moments; the real AWS provider too, where CONNECT2_TERRAFORMRC names a CLI configuration
 	$(GO) test -tags e2e -run TestCancel -timeout 20m -v ./pkg/tfapply
+
+.PHONY: tofu
+tofu: ## The tests of tf-apply with OpenTofu; its first build takes minutes
+	test/tofu/run

@@ -24,14 +24,15 @@ type CutOff struct {
 }
 
 // Repair returns the command that puts it right.
-func (c CutOff) Repair() string {
+func (c CutOff) Repair(engine Engine) string {
+	name := engine.String()
 	switch c.Action {
 	case "create":
-		return "terraform import '" + c.Address + "' ID   # if it exists; where the plan wants to replace it: terraform untaint '" + c.Address + "'"
+		return name + " import '" + c.Address + "' ID   # if it exists; where the plan wants to replace it: " + name + " untaint '" + c.Address + "'"
 	case "delete":
-		return "terraform state rm '" + c.Address + "'   # if it is gone; otherwise the next apply destroys it"
+		return name + " state rm '" + c.Address + "'   # if it is gone; otherwise the next apply destroys it"
 	default:
-		return "terraform untaint '" + c.Address + "'   # if the next plan wants to replace it"
+		return name + " untaint '" + c.Address + "'   # if the next plan wants to replace it"
 	}
 }
 

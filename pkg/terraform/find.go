@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,12 +28,15 @@ const (
 	OpenTofu  Engine = "tofu"
 )
 
+// String returns the program's name, as it is typed.
+func (e Engine) String() string { return cmp.Or(string(e), string(HashiCorp)) }
+
 // Finder finds the executable.
 type Finder struct {
 	Engine  Engine
 	Version string // what was asked for: a version or a constraint; "" looks at the configuration
 	Dir     string // the configuration
-	Root    string // of the repository: .terraform-version is looked for up to here
+	Root    string // of the repository: .terraform-version, or .opentofu-version, is looked for up to here
 	Path    string // PATH, and folders of installed versions before it
 	Cache   string // where versions are installed: CACHE/VERSION/terraform
 	Log     *action.Log
@@ -47,26 +51,21 @@ type Executable struct {
 
 var requiredVersion = lazyregexp.New(`(?m)^\s*required_version\s*=\s*"([^"]+)"`)
 
-// wanted returns the constraint and where it is from: the input, .terraform-version, required_version; "" wants nothing.
+// wanted returns the constraint and where it is from: the input, the version file, required_version; "" wants nothing.
 func (f Finder) wanted() (text, from string, err error) {
 	if f.Version != "" {
 		return f.Version, "the input terraform-version", nil
 	}
-	for dir := f.Dir; ; dir = filepath.Dir(dir) {
-		file := filepath.Join(dir, ".terraform-version")
-		if b, err := os.ReadFile(file); err == nil {
-			if text := strings.TrimSpace(string(b)); text != "" && !strings.HasPrefix(text, "latest") {
-				return text, file, nil
-			}
-			break
-		}
-		if dir == f.Root || dir == filepath.Dir(dir) {
-			break
-		}
+	if text, file := f.pinned(); text != "" {
+		return text, file, nil
 	}
-	files, err := filepath.Glob(filepath.Join(f.Dir, "*.tf"))
-	if err != nil {
-		return "", "", err
+	var files []string
+	for _, pattern := range f.sources() {
+		found, err := filepath.Glob(filepath.Join(f.Dir, pattern))
+		if err != nil {
+			return "", "", err
+		}
+		files = append(files, found...)
 	}
 	var all []string
 	for _, file := range files {
@@ -79,6 +78,37 @@ func (f Finder) wanted() (text, from string, err error) {
 		}
 	}
 	return strings.Join(all, ", "), from, nil
+}
+
+// pinned reads the version file that version managers read as well: that of the nearest folder up to the root.
+func (f Finder) pinned() (text, file string) {
+	for dir := f.Dir; ; dir = filepath.Dir(dir) {
+		file = filepath.Join(dir, f.versionFile())
+		if b, err := os.ReadFile(file); err == nil {
+			if text = strings.TrimSpace(string(b)); strings.HasPrefix(text, "latest") {
+				text = ""
+			}
+			return text, file
+		}
+		if dir == f.Root || dir == filepath.Dir(dir) {
+			return "", ""
+		}
+	}
+}
+
+func (f Finder) versionFile() string {
+	if f.Engine == OpenTofu {
+		return ".opentofu-version" // .terraform-version counts another product's versions
+	}
+	return ".terraform-version"
+}
+
+// sources are the files that a configuration is written in; a .tofu file takes the place of the .tf file of the same name.
+func (f Finder) sources() []string {
+	if f.Engine == OpenTofu {
+		return []string{"*.tofu", "*.tf"}
+	}
+	return []string{"*.tf"}
 }
 
 // Find returns the newest installed executable that will do. Where none does, the version is installed with hc-install, which

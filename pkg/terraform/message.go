@@ -33,7 +33,7 @@ func parseMessage(line string) (m message, ok bool) {
 		return m, false
 	}
 	err := json.Unmarshal([]byte(line), &m)
-	return m, err == nil && m.Message != ""
+	return m, err == nil && m.Level != ""
 }
 
 // tracker follows an apply, to know at any time what is under way.

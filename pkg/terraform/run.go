@@ -28,6 +28,7 @@ import (
 // children do not (it asks the kernel to kill them, and its pipes break).
 type Runner struct {
 	Path     string            // the executable
+	Engine   Engine            // which program that is, for messages; "" is Terraform
 	Dir      string            // the configuration, absolute
 	Work     string            // a private folder for plans, variables and streams, absolute and outside the workspace
 	Env      map[string]string // variables beyond those of the process; an empty value takes one away
@@ -114,6 +115,7 @@ func (o ApplyOptions) args() []string {
 
 // Failure is a command that failed, with what Terraform said.
 type Failure struct {
+	Engine      Engine // "" is Terraform
 	Command     string // init, plan, apply
 	Code        int    // the exit code; -1 after a signal
 	Diagnostics []tfjson.Diagnostic
@@ -122,9 +124,9 @@ type Failure struct {
 
 // Error returns the errors' summaries with the first one's detail.
 func (f *Failure) Error() string {
-	text := fmt.Sprintf("terraform %s failed with exit code %d", f.Command, f.Code)
+	text := fmt.Sprintf("%s %s failed with exit code %d", f.Engine, f.Command, f.Code)
 	if f.Code < 0 {
-		text = fmt.Sprintf("terraform %s was ended by a signal", f.Command)
+		text = fmt.Sprintf("%s %s was ended by a signal", f.Engine, f.Command)
 	}
 	for i, d := range f.Diagnostics {
 		text += ": " + strings.Join(strings.Fields(d.Summary), " ")
@@ -190,7 +192,7 @@ func (r *Runner) patiently(ctx context.Context, name string, run func() error) e
 		if err == nil || attempt == attempts || !isPassing(err) {
 			return err
 		}
-		r.Log.Warnf("", "terraform %s is tried again in %s: %v", name, pause, err)
+		r.Log.Warnf("", "%s %s is tried again in %s: %v", r.Engine, name, pause, err)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -246,7 +248,7 @@ func (r *Runner) interruptible(ctx context.Context, name string, args []string) 
 	select {
 	case <-p.ended:
 	case <-ctx.Done():
-		r.Log.Eventf("interrupting terraform %s", name)
+		r.Log.Eventf("interrupting %s %s", r.Engine, name)
 		p.signal(syscall.SIGINT)
 		select {
 		case <-p.ended:
@@ -257,7 +259,7 @@ func (r *Runner) interruptible(ctx context.Context, name string, args []string) 
 	}
 	err = p.result()
 	if ctx.Err() != nil && err != nil {
-		return fmt.Errorf("terraform %s: %w", name, context.Cause(ctx))
+		return fmt.Errorf("%s %s: %w", r.Engine, name, context.Cause(ctx))
 	}
 	return err
 }
@@ -266,6 +268,7 @@ func (r *Runner) interruptible(ctx context.Context, name string, args []string) 
 // if this process died.
 type process struct {
 	name   string
+	engine Engine
 	cmd    *exec.Cmd
 	file   *os.File
 	errors *os.File
@@ -277,14 +280,14 @@ type process struct {
 func (r *Runner) start(name string, args []string, see func(message)) (*process, error) {
 	file, err := os.CreateTemp(r.Work, name+"-*.jsonl")
 	if err != nil {
-		return nil, fmt.Errorf("a file for the output of terraform %s: %w", name, err)
+		return nil, fmt.Errorf("a file for the output of %s %s: %w", r.Engine, name, err)
 	}
 	stderr, err := os.CreateTemp(r.Work, name+"-*.err")
 	if err != nil {
 		file.Close()
-		return nil, fmt.Errorf("a file for the output of terraform %s: %w", name, err)
+		return nil, fmt.Errorf("a file for the output of %s %s: %w", r.Engine, name, err)
 	}
-	p := &process{name: name, cmd: r.command(args), file: file, errors: stderr, ended: make(chan struct{})}
+	p := &process{name: name, engine: r.Engine, cmd: r.command(args), file: file, errors: stderr, ended: make(chan struct{})}
 	p.teller = &teller{log: r.Log, dir: r.Dir, root: r.Root, see: see}
 	p.cmd.Stdout, p.cmd.Stderr = file, stderr
 	r.Log.Debugf("%s %s", r.Path, strings.Join(args, " "))
@@ -323,7 +326,7 @@ func (p *process) result() error {
 		return fmt.Errorf("running terraform %s: %w", p.name, p.exit)
 	}
 	text, _ := os.ReadFile(p.errors.Name())
-	failure := &Failure{Command: p.name, Code: exit.ExitCode(), Diagnostics: p.teller.errors}
+	failure := &Failure{Engine: p.engine, Command: p.name, Code: exit.ExitCode(), Diagnostics: p.teller.errors}
 	failure.Text = lastText(string(text) + "\n" + strings.Join(p.teller.plain, "\n"))
 	return failure
 }
@@ -395,6 +398,10 @@ func (t *teller) line(line string) {
 	if t.see != nil {
 		t.see(m)
 	}
+	m.Message = strings.TrimSpace(m.Message) // OpenTofu sends blank lines, and texts between them
+	if m.Message == "" {
+		return
+	}
 	switch m.Type {
 	case "version", "outputs", "change_summary":
 		t.log.Debugf("%s", m.Message)
@@ -463,7 +470,7 @@ func (r *Runner) ShowPlan(ctx context.Context, plan string) (*Plan, error) {
 	var stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = f, &stderr
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("terraform show: %w: %s", err, lastText(stderr.String()))
+		return nil, fmt.Errorf("%s show: %w: %s", r.Engine, err, lastText(stderr.String()))
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
@@ -494,7 +501,7 @@ func (r *Runner) Version(ctx context.Context) (string, map[string]string, error)
 	}
 	v, providers, err := tf.Version(ctx, true)
 	if err != nil {
-		return "", nil, fmt.Errorf("terraform version: %w", err)
+		return "", nil, fmt.Errorf("%s version: %w", r.Engine, err)
 	}
 	selected := map[string]string{}
 	for name, version := range providers {
@@ -522,7 +529,7 @@ func (r *Runner) SelectWorkspace(ctx context.Context, name string, create bool) 
 			err = tf.WorkspaceSelect(ctx, name)
 		}
 	case !create:
-		return fmt.Errorf("there is no workspace %q: there are %s; make it once with terraform workspace new, or with an apply that has approve: auto", name, strings.Join(workspaces, ", "))
+		return fmt.Errorf("there is no workspace %q: there are %s; make it once with %s workspace new, or with an apply that has approve: auto", name, strings.Join(workspaces, ", "), r.Engine)
 	default:
 		if tf, err = r.exec(); err == nil {
 			err = tf.WorkspaceNew(ctx, name)

@@ -91,6 +91,7 @@ func TestFind(t *testing.T) {
 		cached    []string
 		asked     string
 		file      string // .terraform-version
+		tofuFile  string // .opentofu-version
 		required  string
 		engine    Engine
 		want      string // version; "" is an error
@@ -107,6 +108,9 @@ func TestFind(t *testing.T) {
 		{name: "a download", installed: []string{"1.11.4"}, asked: "1.13.0", want: "1.13.0", downloads: "1.13.0"},
 		{name: "a download of a constraint", asked: ">= 1.13", want: "1.13.9", downloads: ">= 1.13"},
 		{name: "OpenTofu is not downloaded", engine: OpenTofu, says: "opentofu/setup-opentofu"},
+		{name: "OpenTofu by its own file", engine: OpenTofu, installed: []string{"1.10.5", "1.11.4"}, tofuFile: "1.10.5", want: "1.10.5"},
+		{name: "not by Terraform's", engine: OpenTofu, installed: []string{"1.10.5", "1.11.4"}, file: "1.10.5", want: "1.11.4"},
+		{name: "and the other way round", installed: []string{"1.10.5", "1.11.4"}, tofuFile: "1.10.5", want: "1.11.4"},
 		{name: "nonsense", asked: "newest", says: "neither a version nor a constraint"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -118,7 +122,7 @@ func TestFind(t *testing.T) {
 			var path []string
 			for _, v := range test.installed {
 				folder := filepath.Join(root, "bin", v)
-				install(t, folder, "terraform", v)
+				install(t, folder, test.engine.String(), v)
 				path = append(path, folder)
 			}
 			cache := filepath.Join(root, "cache")
@@ -127,6 +131,9 @@ func TestFind(t *testing.T) {
 			}
 			if test.file != "" {
 				os.WriteFile(filepath.Join(root, ".terraform-version"), []byte(test.file), 0o644)
+			}
+			if test.tofuFile != "" {
+				os.WriteFile(filepath.Join(root, ".opentofu-version"), []byte(test.tofuFile), 0o644)
 			}
 			os.WriteFile(filepath.Join(dir, "versions.tf"), []byte("terraform {\n  required_version = \""+test.required+"\"\n}\n"), 0o644)
 			engine := test.engine

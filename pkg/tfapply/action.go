@@ -58,7 +58,7 @@ type Inputs struct {
 	Workspace           string            `input:"workspace" doc:"Terraform workspace. apply makes one that is missing."`
 	Targets             []string          `input:"targets" doc:"Addresses to plan alone. Terraform means this for emergencies."`
 	Replace             []string          `input:"replace" doc:"Addresses to replace."`
-	TerraformVersion    string            `input:"terraform-version" doc:"Version or constraint. Empty: .terraform-version, required_version, else the newest that is installed. One that is missing is installed and its signature verified."`
+	TerraformVersion    string            `input:"terraform-version" doc:"Version or constraint. Empty: .terraform-version (.opentofu-version), required_version, else the newest that is installed. A Terraform that is missing is installed and its signature verified."`
 	Engine              terraform.Engine  `input:"engine" default:"terraform" enum:"terraform,tofu" doc:"Terraform, or OpenTofu where an earlier step installed it."`
 	Parallelism         int               `input:"parallelism" default:"10" min:"1" max:"256" doc:"How many resources are worked on at a time."`
 	LockTimeout         time.Duration     `input:"lock-timeout" default:"2m" min:"0s" max:"6h" doc:"How long to wait for a state that somebody else has locked."`

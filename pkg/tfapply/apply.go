@@ -106,7 +106,7 @@ func (s *session) execute(ctx context.Context, p *planned) (terraform.Applied, e
 	insist, release := action.HoldSignals()
 	defer release()
 	status := s.beginStatus(p)
-	end := s.env.Log.Group("terraform apply")
+	end := s.env.Log.Group(s.in.Engine.String() + " apply")
 	applied, err := s.runner.Apply(ctx, terraform.ApplyOptions{Plan: p.file, LockTimeout: s.in.LockTimeout, Parallelism: s.in.Parallelism}, insist)
 	end()
 	if errors.Is(err, terraform.ErrNotBegun) {
@@ -155,13 +155,13 @@ func (s *session) verdict(a terraform.Applied, err error) error {
 	case a.Unsaved != "":
 		return &action.Error{
 			Outcome: action.Stuck, Title: "The state was not saved: act now",
-			Advice: "What was made stands only in " + a.Unsaved + ". Keep the file (it holds secrets), find out why the backend refuses it, then run `terraform state push errored.tfstate` in " + s.place() + ". Do not apply again before.",
+			Advice: "What was made stands only in " + a.Unsaved + ". Keep the file (it holds secrets), find out why the backend refuses it, then run `" + s.in.Engine.String() + " state push errored.tfstate` in " + s.place() + ". Do not apply again before.",
 			Err:    orText(err, "the state could not be uploaded"),
 		}
 	case a.Interrupted:
 		return &action.Error{
-			Outcome: action.Cancelled, Title: "Terraform was interrupted; its state is saved", Advice: repairs(a),
-			Err: orText(err, "terraform apply was interrupted"),
+			Outcome: action.Cancelled, Title: "Terraform was interrupted; its state is saved", Advice: s.repairs(a),
+			Err: orText(err, s.in.Engine.String()+" apply was interrupted"),
 		}
 	case err == nil && a.Cancelled:
 		s.env.Log.Warnf("The apply is complete", "the run was cancelled while Terraform was applying; it was left to finish, and did")
@@ -173,13 +173,13 @@ func (s *session) verdict(a terraform.Applied, err error) error {
 	if lock, ok := terraform.HeldLock(err); ok {
 		return &action.Error{Outcome: action.Invalid, Title: "The state is locked", Err: fmt.Errorf("%s%s: %w", tellLock(lock), s.byRun(lock), err), Advice: "Nothing was applied. Repeat the run when that one has ended."}
 	}
-	title := "terraform apply failed"
+	title := s.in.Engine.String() + " apply failed"
 	if errors.As(err, &failure) {
 		switch {
 		case failure.Says("saved plan is stale"):
 			return &action.Error{Outcome: action.Invalid, Title: "Somebody else changed the state meanwhile", Err: err, Advice: "Nothing was applied. Plan and review again."}
 		case failure.Code < 0:
-			return &action.Error{Outcome: action.Unknown, Title: "Terraform was killed", Err: err, Advice: "What it was changing may be missing from the state: " + repairs(a)}
+			return &action.Error{Outcome: action.Unknown, Title: "Terraform was killed", Err: err, Advice: "What it was changing may be missing from the state: " + s.repairs(a)}
 		case len(failure.Diagnostics) > 0:
 			title = strings.Join(strings.Fields(failure.Diagnostics[0].Summary), " ")
 		}
@@ -198,13 +198,13 @@ func orText(err error, text string) error {
 }
 
 // repairs names what was cut off, with the line that repairs it.
-func repairs(a terraform.Applied) string {
+func (s *session) repairs(a terraform.Applied) string {
 	if len(a.CutOff) == 0 {
 		return "Nothing was under way."
 	}
 	text := "These were under way; look at each:"
 	for _, c := range a.CutOff {
-		text += "\n" + c.Address + " (" + c.Action + "): " + c.Repair()
+		text += "\n" + c.Address + " (" + c.Action + "): " + c.Repair(s.in.Engine)
 	}
 	return text
 }
@@ -222,7 +222,7 @@ func (s *session) cutOffTable(a terraform.Applied) string {
 	var rows [][]report.Cell
 	if a.Interrupted || a.Unsaved != "" {
 		for _, c := range a.CutOff {
-			rows = append(rows, []report.Cell{report.Code(c.Address), report.Text(c.Action), report.Code(c.Repair())})
+			rows = append(rows, []report.Cell{report.Code(c.Address), report.Text(c.Action), report.Code(c.Repair(s.in.Engine))})
 		}
 	}
 	return report.Table([]report.Cell{"Cut off", "While", "Repair"}, rows...)

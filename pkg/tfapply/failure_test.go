@@ -48,7 +48,7 @@ func TestStateThatCannotBeUploadedIsKept(t *testing.T) {
 	var refuse atomic.Bool
 	refuse.Store(true)
 	w.refuseState(&refuse)
-	w.refused(Inputs{Mode: Apply, Approve: "auto"}, action.Stuck, "The state was not saved: act now", "terraform state push errored.tfstate")
+	w.refused(Inputs{Mode: Apply, Approve: "auto"}, action.Stuck, "The state was not saved: act now", engine.String()+" state push errored.tfstate")
 	left := filepath.Join(w.dir, "errored.tfstate")
 	text, err := os.ReadFile(left)
 	if err != nil || !strings.Contains(string(text), `"a0"`) {

@@ -23,7 +23,7 @@ type planned struct {
 // makePlan plans, tells the review, and fills the outputs that a plan has. Without lock it needs no right to write.
 func (s *session) makePlan(ctx context.Context, out *Outputs, lock bool) (*planned, error) {
 	p := &planned{file: filepath.Join(s.work, "plan")}
-	end := s.env.Log.Group("terraform plan")
+	end := s.env.Log.Group(s.in.Engine.String() + " plan")
 	var err error
 	p.changes, err = s.runner.Plan(ctx, terraform.PlanOptions{
 		Out: p.file, VarFiles: s.varFiles, Targets: s.in.Targets, Replace: s.in.Replace, Destroy: s.in.Mode == Destroy,
@@ -31,12 +31,13 @@ func (s *session) makePlan(ctx context.Context, out *Outputs, lock bool) (*plann
 	})
 	end()
 	if err != nil {
-		return nil, s.explain(ctx, "terraform plan failed", err)
+		return nil, s.explain(ctx, s.in.Engine.String()+" plan failed", err)
 	}
 	if p.plan, err = s.runner.ShowPlan(ctx, p.file); err != nil {
 		return nil, s.explain(ctx, "The plan cannot be read", err)
 	}
 	p.review = terraform.NewReview(p.plan)
+	p.review.Partial = p.review.Partial || len(s.in.Targets) > 0 // OpenTofu does not say so
 	p.digest = p.plan.Digest(s.binding)
 	t := p.review.Totals
 	out.Changes, out.Add, out.Change, out.Destroy, out.Replace = p.changes, t.Add, t.Change, t.Destroy, t.Replace

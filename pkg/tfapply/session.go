@@ -170,10 +170,10 @@ func (s *session) prepare(ctx context.Context) (err error) {
 		return fmt.Errorf("looking for Terraform: %w", context.Cause(ctx))
 	}
 	if err != nil {
-		return &action.Error{Outcome: action.Invalid, Title: "There is no Terraform that will do", Err: err}
+		return &action.Error{Outcome: action.Invalid, Title: "There is no " + string(s.in.Engine) + " that will do", Err: err}
 	}
 	s.binding.Versions = string(s.in.Engine) + " " + found.Version
-	s.runner = &terraform.Runner{Path: found.Path, Dir: s.dir, Work: s.work, Env: env, Log: s.env.Log, Root: s.root}
+	s.runner = &terraform.Runner{Path: found.Path, Engine: s.in.Engine, Dir: s.dir, Work: s.work, Env: env, Log: s.env.Log, Root: s.root}
 	return nil
 }
 
@@ -228,7 +228,7 @@ func (s *session) writeVariables() error {
 // initialise runs init, chooses the workspace, and notes what the plan depends on.
 func (s *session) initialise(ctx context.Context) error {
 	log := s.env.Log
-	end := log.Group("terraform init")
+	end := log.Group(s.in.Engine.String() + " init")
 	defer end()
 	if err := s.restoreLockFile(ctx); err != nil {
 		return err
@@ -238,14 +238,14 @@ func (s *session) initialise(ctx context.Context) error {
 	})
 	s.giveBack(terraform.LockFile)
 	if err != nil {
-		return s.explain(ctx, "terraform init failed", err)
+		return s.explain(ctx, s.in.Engine.String()+" init failed", err)
 	}
 	if err := s.runner.SelectWorkspace(ctx, s.in.Workspace, s.in.Mode == Apply); err != nil {
 		return s.explain(ctx, "The workspace cannot be used", err)
 	}
 	version, providers, err := s.runner.Version(ctx)
 	if err != nil {
-		return s.explain(ctx, "terraform version failed", err)
+		return s.explain(ctx, s.in.Engine.String()+" version failed", err)
 	}
 	s.binding.Versions = string(s.in.Engine) + " " + version
 	for _, name := range slices.Sorted(maps.Keys(providers)) {

@@ -1,6 +1,7 @@
 package tfapply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,9 @@ import (
 
 const bucket = "connect2-api-terraform-state-dev"
 
+// engine is the program that the tests run: Terraform, or with CONNECT2_ENGINE=tofu OpenTofu, for the same cases (make tofu).
+var engine = terraform.Engine(cmp.Or(os.Getenv("CONNECT2_ENGINE"), string(terraform.HashiCorp)))
+
 // world is a repository with one configuration, whose state is in the sandbox's S3, and the real Terraform.
 type world struct {
 	t    *testing.T
@@ -39,8 +43,8 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	if _, err := exec.LookPath("terraform"); err != nil {
-		t.Skip("there is no terraform on the PATH")
+	if _, err := exec.LookPath(string(engine)); err != nil {
+		t.Skipf("there is no %s on the PATH", engine)
 	}
 	sb := sandbox.New(sandbox.Options{})
 	w := &world{t: t, sb: sb, root: t.TempDir()}
@@ -128,7 +132,7 @@ func (w *world) runCtx(ctx context.Context, in Inputs) (Outputs, *actiontest.Rec
 		}
 	}
 	if in.Engine == "" {
-		in.Engine = terraform.HashiCorp
+		in.Engine = engine
 	}
 	if in.Parallelism == 0 {
 		in.Parallelism = 10
