@@ -63,8 +63,10 @@ workflows: ## The workflows by act, and the containers' ends; needs Docker
 	test/act/run
 
 .PHONY: bench
-bench: ## Pushes beside crane and skopeo
+bench: ## Pushes beside crane and skopeo; tf-apply beside bare Terraform (minutes)
 	$(GO) run ./bench/push
+	bench/terraform/run
+	bench/terraform/memory
 
 .PHONY: ci
 ci: ## What a change must pass

@@ -36,6 +36,7 @@ type world struct {
 	vars map[string]string // what a run's environment has
 	url  string
 
+	gate      http.RoundTripper                             // sees first what the action itself asks of AWS; a nil answer lets it through
 	transport http.RoundTripper                             // takes what the action itself asks
 	mu        sync.Mutex                                    // guards intercept
 	intercept func(http.ResponseWriter, *http.Request) bool // true: it has answered
@@ -232,6 +233,11 @@ func (r route) RoundTrip(request *http.Request) (*http.Response, error) {
 			return nil, errors.New("GitHub is not there")
 		}
 		return r.w.transport.RoundTrip(request)
+	}
+	if r.w.gate != nil {
+		if answer, err := r.w.gate.RoundTrip(request); answer != nil || err != nil {
+			return answer, err
+		}
 	}
 	return r.w.sb.Transport().RoundTrip(request)
 }
