@@ -23,7 +23,10 @@ func (i images) Resolve(ref string) (engine.Image, error) {
 	found, missing := i.registry.Find(withoutHost(ref))
 	switch {
 	case missing == "":
-		return engine.Image{Digest: found.Digest, Tags: found.Tags, Index: found.Index, Platforms: found.Platforms, Labels: found.Labels}, nil
+		return engine.Image{
+			Digest: found.Digest, Tags: found.Tags, Index: found.Index, Platforms: found.Platforms, Labels: found.Labels,
+			Save: i.registry.Save(withoutHost(ref)),
+		}, nil
 	case isForeign(ref, i.foreign):
 		sum := sha256.Sum256([]byte(ref))
 		return engine.Image{Digest: "sha256:" + hex.EncodeToString(sum[:])}, nil
@@ -55,12 +58,11 @@ type secrets struct {
 	parameters *ssm.Service
 }
 
-func (s secrets) Check(valueFrom string) error {
+func (s secrets) Read(valueFrom string) (string, error) {
 	if strings.HasPrefix(valueFrom, "arn:") && strings.Contains(valueFrom, ":secretsmanager:") {
-		_, err := s.manager.Read(valueFrom)
-		return err
+		return s.manager.Read(valueFrom)
 	}
-	return s.parameters.Check(valueFrom)
+	return s.parameters.Read(valueFrom)
 }
 
 // targets lets the engine register its tasks at the load balancer.

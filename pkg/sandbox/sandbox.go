@@ -47,6 +47,7 @@ type Options struct {
 	AccountID string           // "": the scenario's, else 123456789012
 	Region    string           // "": the scenario's, else us-west-2
 	BlobDir   string           // folder for image layers; "" keeps them in memory
+	Runner    engine.Runner    // really runs the containers of one-off tasks; nil: they do what the scenario says
 }
 
 // Sandbox is one AWS account in one region. It is an http.Handler and safe for concurrent use.
@@ -106,7 +107,7 @@ func Open(o Options) (*Sandbox, error) {
 		names: newIDs(scenario.Seed, worldIDs), requests: newIDs(scenario.Seed, requestIDs),
 		faults: &injector{dice: newIDs(scenario.Seed, faultDice)},
 	}
-	s.build(o.BlobDir)
+	s.build(o.BlobDir, o.Runner)
 	if err := s.populate(); err != nil {
 		return nil, fmt.Errorf("sandbox: building the world of the scenario: %w", err)
 	}
@@ -122,7 +123,7 @@ func override[T comparable](field *T, value T) {
 }
 
 // build makes the services and joins them to each other.
-func (s *Sandbox) build(blobDir string) {
+func (s *Sandbox) build(blobDir string, runner engine.Runner) {
 	account, region := s.scenario.Account, s.scenario.Region
 	s.server = &wire.Server{
 		Account: account, Region: region, Now: s.clock.Now, NewID: s.requests.UUID,
@@ -143,7 +144,7 @@ func (s *Sandbox) build(blobDir string) {
 	s.params = ssm.New(ssm.Options{Account: account, Region: region})
 	s.engine = engine.New(engine.Options{
 		Account: account, Region: region, Seed: s.scenario.Seed, Start: s.beginning(),
-		Images: images{s.registry, s.scenario.Images}, Logs: s.logs, Secrets: secrets{s.secrets, s.params}, Targets: targets{s.balancing},
+		Images: images{s.registry, s.scenario.Images}, Logs: s.logs, Secrets: secrets{s.secrets, s.params}, Targets: targets{s.balancing}, Runner: runner,
 		Behaviours: s.scenario.Images, Lag: s.engineLag(),
 	})
 	s.scaling = &autoscaling.Service{Account: account, Region: region, Services: services{s.engine}, NewID: s.names.UUID}

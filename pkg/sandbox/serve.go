@@ -12,11 +12,14 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/org/connect2/v2/pkg/sandbox/docker"
 )
 
 const serveUsage = `connect2 sandbox stands in for AWS on this machine: ECS, ECR with its registry, and what is around them.
 
 Usage: connect2 sandbox [--listen HOST:PORT] [--scenario FILE] [--outputs FILE] [--speed N] [--seed N]
+                        [--run-tasks docker [--task-network NAME]]
 
 It prints the lines that point a shell at it, answers until Ctrl-C, and forgets everything then.
 
@@ -25,6 +28,8 @@ It prints the lines that point a shell at it, answers until Ctrl-C, and forgets 
 
   terraform output -json >dev.json                 in terraform/environments/dev; then rehearse its first release:
   connect2 sandbox --speed 20 --outputs dev.json
+
+  connect2 sandbox --run-tasks docker              migrations and other one-off tasks really run, in Docker
 
 Flags:
 `
@@ -40,6 +45,8 @@ func Serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	outputs := flags.String("outputs", "", "JSON `FILE` that terraform output -json wrote in an environment: the world is that environment; what the scenario says stands")
 	speed := flags.Float64("speed", 0, "run virtual time `N` times faster than real time")
 	seed := flags.Uint64("seed", 0, "`N` decides every identifier and every throw of the dice")
+	runTasks := flags.String("run-tasks", "", "`docker`: the Docker engine of DOCKER_HOST, or this machine's, really runs the containers of one-off tasks")
+	network := flags.String("task-network", "host", "`NAME` of the Docker network that they join; host lets them reach what listens on this machine")
 	flags.Usage = func() { fmt.Fprint(stderr, serveUsage); flags.PrintDefaults() }
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -65,6 +72,23 @@ func Serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			fmt.Fprintf(stderr, "connect2 sandbox: %v\n", err)
 			return 1
 		}
+	}
+	if *runTasks != "" && *runTasks != "docker" {
+		fmt.Fprintf(stderr, "connect2 sandbox: --run-tasks %q: only docker can run tasks\n", *runTasks)
+		return 1
+	}
+	if *runTasks != "" {
+		runner, err := docker.Connect(ctx, os.Getenv("DOCKER_HOST"), *network)
+		if err != nil {
+			fmt.Fprintf(stderr, "connect2 sandbox: --run-tasks docker: %v\n", err)
+			return 1
+		}
+		defer func() {
+			if err := runner.Close(); err != nil {
+				fmt.Fprintf(stderr, "connect2 sandbox: %v\n", err)
+			}
+		}()
+		options.Runner = runner
 	}
 	if err := serve(ctx, *listen, options, stdout, stderr); err != nil {
 		fmt.Fprintf(stderr, "connect2 sandbox: %v\n", err)

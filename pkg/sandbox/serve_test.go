@@ -70,6 +70,7 @@ func TestServeRefusesBadArguments(t *testing.T) {
 		{[]string{"--outputs", "/none.json"}, 1, "outputs: open /none.json"},
 		{[]string{"--outputs", bad}, 1, "not what `terraform output -json` prints"},
 		{[]string{"--listen", "nowhere"}, 1, "choose another with --listen"},
+		{[]string{"--run-tasks", "podman"}, 1, "only docker can run tasks"},
 	} {
 		var out bytes.Buffer
 		if exit := sandbox.Serve(t.Context(), tt.args, &out, &out); exit != tt.exit || !strings.Contains(out.String(), tt.want) {

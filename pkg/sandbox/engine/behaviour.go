@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -128,6 +129,9 @@ func known(node *yaml.Node, names ...string) error {
 	}
 	return nil
 }
+
+// described says whether anything was said about the image.
+func (b Behaviour) described() bool { return !reflect.ValueOf(b).IsZero() }
 
 // Validate reports everything in b that no container could do.
 func (b Behaviour) Validate() error {

@@ -20,6 +20,7 @@ func (t *Task) stop(code, reason string) {
 		s.wake(timing.React)
 	}
 	if !ran {
+		t.discard()
 		t.become(Deprovisioning)
 		for _, c := range t.Containers {
 			c.LastStatus = Stopped
@@ -92,6 +93,10 @@ func (s *Service) deregisterDue() {
 // signal sends SIGTERM to all containers, and SIGKILL to those that outlive their stop timeout.
 func (t *Task) signal() {
 	t.become(Stopping)
+	if t.stage == working {
+		t.stopAll(t.halted)
+		return
+	}
 	t.then(t.terminate(nil), t.halted)
 }
 
@@ -106,10 +111,7 @@ func (t *Task) terminate(except *Container) time.Duration {
 		if wait == 0 {
 			wait = t.engine.options.Timing.StopAfter
 		}
-		limit := c.definition.stopTimeout()
-		if t.StopCode == SpotInterruption {
-			limit = min(limit, t.engine.options.Timing.SpotWarning)
-		}
+		limit := c.graceOf(t.StopCode, t.engine.options.Timing)
 		if wait > limit {
 			wait, code = limit, 137
 		}
@@ -120,6 +122,14 @@ func (t *Task) terminate(except *Container) time.Duration {
 		})
 	}
 	return last
+}
+
+// graceOf is the time between SIGTERM and SIGKILL.
+func (c *Container) graceOf(stopCode string, timing Timing) time.Duration {
+	if stopCode == SpotInterruption {
+		return min(c.definition.stopTimeout(), timing.SpotWarning)
+	}
+	return c.definition.stopTimeout()
 }
 
 // halted is the moment after the last container's end.
@@ -140,17 +150,28 @@ func (t *Task) exit(c *Container, code int, reason string) {
 	t.epoch++
 	t.DesiredStatus, t.StopCode, t.StoppedReason = Stopped, EssentialContainerExited, essentialExited
 	t.become(Stopping)
+	if t.stage == working {
+		t.stopAll(func() {
+			t.ExecutionStoppedAt = e.now
+			t.then(timing.Exited, t.leave)
+		})
+		return
+	}
 	t.then(t.terminate(c), func() { t.ExecutionStoppedAt = e.now })
-	t.then(max(timing.Exited, t.terminateTime(c)), func() {
-		t.StoppingAt = e.now
-		t.become(Deprovisioning)
-		if s := t.Service; s != nil {
-			s.steady = false
-			t.deregister(0)
-			s.wake(timing.React)
-		}
-		t.then(timing.Deprovision, t.end)
-	})
+	t.then(max(timing.Exited, t.terminateTime(c)), t.leave)
+}
+
+// leave is the moment at which ECS notices that a task has ended by itself.
+func (t *Task) leave() {
+	timing := t.engine.options.Timing
+	t.StoppingAt = t.engine.now
+	t.become(Deprovisioning)
+	if s := t.Service; s != nil {
+		s.steady = false
+		t.deregister(0)
+		s.wake(timing.React)
+	}
+	t.then(timing.Deprovision, t.end)
 }
 
 // terminateTime is how long the siblings of a container take to stop.
@@ -168,6 +189,7 @@ func (t *Task) terminateTime(except *Container) time.Duration {
 // end is the task's arrival at STOPPED.
 func (t *Task) end() {
 	e := t.engine
+	t.discard()
 	t.StoppedAt = e.now
 	t.Interface.Status = "DELETED"
 	t.become(Stopped)

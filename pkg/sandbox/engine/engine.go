@@ -19,6 +19,7 @@ type Options struct {
 	Logs    Logs    // nil: every group exists, and what is written is lost
 	Secrets Secrets // nil: every secret can be read
 	Targets Targets // nil: every target group exists, with Elastic Load Balancing's defaults
+	Runner  Runner  // nil: no container is really run, each does what its Behaviour says
 
 	// Behaviours by image: a whole reference, the same without its host, "REPOSITORY:TAG", a tag, a digest, or "*". They
 	// stand above the images' own label.
@@ -45,7 +46,8 @@ type Engine struct {
 	acted      map[string]int // how often a behaviour with Times was followed, by its key
 	clusters   []*Cluster
 	families   []*Family
-	addresses  int // private addresses given out
+	addresses  int     // private addresses given out
+	running    []*Task // those whose containers the runner has
 }
 
 // New makes an empty world at Options.Start.
@@ -88,8 +90,17 @@ func (o *Options) fill() {
 // Now is the virtual time up to which the world has moved.
 func (e *Engine) Now() time.Time { return e.now }
 
-// Advance runs every transition that is due at or before now, in order. A time in the past changes nothing.
+// Advance runs every transition that is due at or before now, in order, and takes in what really running containers did
+// meanwhile. A time in the past changes nothing.
 func (e *Engine) Advance(now time.Time) {
+	e.runDue(now)
+	if len(e.running) > 0 {
+		e.look()
+		e.runDue(now)
+	}
+}
+
+func (e *Engine) runDue(now time.Time) {
 	for len(e.queue) > 0 && !e.queue[0].at.After(now) {
 		due := heap.Pop(&e.queue).(planned)
 		e.now = due.at

@@ -155,10 +155,9 @@ func (t *Task) prepare() {
 }
 
 func (t *Task) secretFailure(c *Container) string {
-	const frame = "ResourceInitializationError: unable to pull secrets or registry auth: "
 	switch c.behaviour.Start {
 	case MissingSecret:
-		return c.reasonOr(frame + missingSecret(c))
+		return c.reasonOr(secretFrame + missingSecret(c))
 	case NoNetwork:
 		return c.reasonOr(noRoute(t.engine.options.Region))
 	}
@@ -172,11 +171,8 @@ func (t *Task) secretFailure(c *Container) string {
 		}
 	}
 	for _, valueFrom := range values {
-		if err := t.engine.options.Secrets.Check(valueFrom); err != nil {
-			if strings.HasPrefix(err.Error(), "ResourceInitializationError") {
-				return err.Error()
-			}
-			return frame + "execution resource retrieval failed: " + err.Error()
+		if _, err := t.engine.options.Secrets.Read(valueFrom); err != nil {
+			return unreadableSecret(err)
 		}
 	}
 	return ""
@@ -207,16 +203,24 @@ func (t *Task) pull() {
 			longest = max(longest, time.Duration(c.behaviour.PullTime))
 		}
 	}
-	t.then(longest, func() {
-		t.PullStoppedAt = e.now
-		for _, c := range t.Containers {
-			c.ImageDigest = c.resolved.Digest
-			if t.Deployment != nil && c.definition.Consistency != "disabled" {
-				t.Deployment.Revision.pin(c.Name, c.ImageDigest)
-			}
+	if t.forReal() {
+		t.fetch()
+		return
+	}
+	t.then(longest, t.pulled)
+}
+
+// pulled is the moment at which all images are there.
+func (t *Task) pulled() {
+	timing := t.engine.options.Timing
+	t.PullStoppedAt = t.engine.now
+	for _, c := range t.Containers {
+		c.ImageDigest = c.resolved.Digest
+		if t.Deployment != nil && c.definition.Consistency != "disabled" {
+			t.Deployment.Revision.pin(c.Name, c.ImageDigest)
 		}
-		t.create(max(0, timing.Run-timing.PullStart-timing.Pull))
-	})
+	}
+	t.create(max(0, timing.Run-timing.PullStart-timing.Pull))
 }
 
 // refresh resolves an image again at the time of the pull, in case that it came or went since the launch.
@@ -290,6 +294,10 @@ func (t *Task) create(wait time.Duration) {
 			return
 		}
 	}
+	if t.stage == fetched {
+		t.then(wait, t.begin)
+		return
+	}
 	t.then(wait, t.run)
 }
 
@@ -297,6 +305,7 @@ func (t *Task) create(wait time.Duration) {
 func (t *Task) failStart(culprit *Container, reason string) {
 	e, timing := t.engine, t.engine.options.Timing
 	t.epoch++
+	t.discard()
 	t.DesiredStatus, t.StopCode, t.StoppedReason = Stopped, TaskFailedToStart, reason
 	t.Version++
 	culprit.Reason = reason[:min(len(reason), 1024)] // documented limit

@@ -8,6 +8,9 @@ import (
 
 // live plans what a container does from its start on: lines that it logs, its health, its end.
 func (t *Task) live(c *Container) {
+	if c.process != nil {
+		return
+	}
 	b := c.behaviour
 	if run, ok := t.job(c); ok {
 		t.runJob(c, run)

@@ -25,7 +25,7 @@ func (anyImage) Resolve(ref string) (Image, error) {
 
 func (noLogs) GroupExists(string) bool                      { return true }
 func (noLogs) Append(string, string, time.Time, string)     {}
-func (anySecret) Check(string) error                        { return nil }
+func (anySecret) Read(string) (string, error)               { return "", nil }
 func (anyTarget) Exists(string) bool                        { return true }
 func (anyTarget) Settings(string) TargetSettings            { return TargetSettings{} }
 func (anyTarget) Register(string, string, int, time.Time)   {}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"io"
 	"time"
 )
 
@@ -12,6 +13,10 @@ type Image struct {
 	Platforms []string          // "linux/amd64", "linux/arm64"; empty: any
 	Index     bool              // whether the reference names an index; an image of one platform starts anywhere and fails there
 	Labels    map[string]string // of the config that Fargate would run
+
+	// Save writes the image of a platform as an archive that `docker load` reads, under a name. nil: the registry does not
+	// keep the content. It is called at any time, from any goroutine.
+	Save func(w io.Writer, name, platform string) error
 }
 
 // Errors of Images.Resolve. Any other error is taken as a registry that cannot be reached.
@@ -36,10 +41,10 @@ type Logs interface {
 
 // Secrets is asked before a task's containers are pulled.
 type Secrets interface {
-	// Check returns nil if the secret or parameter that valueFrom names can be read. Otherwise the error's text becomes
-	// the task's stopped reason: as it is if it begins with "ResourceInitializationError", else after ECS's own words
-	// ("… execution resource retrieval failed: ").
-	Check(valueFrom string) error
+	// Read returns the value of the secret or parameter that valueFrom names. If it cannot be read, the error's text
+	// becomes the task's stopped reason: as it is if it begins with "ResourceInitializationError", else after ECS's own
+	// words ("… execution resource retrieval failed: ").
+	Read(valueFrom string) (string, error)
 }
 
 // Health is the state of a target, in the words of DescribeTargetHealth.

@@ -19,6 +19,11 @@ const (
 	logGroupMissing = "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: " +
 		"failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist."
 
+	secretFrame = "ResourceInitializationError: unable to pull secrets or registry auth: "
+
+	shimFailure  = "failed to create shim task: "
+	startFailure = "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: " + shimFailure
+
 	pullRetried = "CannotPullContainerError: pull image manifest has been retried 7 time(s): "
 )
 
@@ -70,14 +75,21 @@ func missingSecret(c *Container) string {
 		"find the specified secret.", name)
 }
 
+// unreadableSecret puts ECS's words around the reason why a secret cannot be read.
+func unreadableSecret(err error) string {
+	if strings.HasPrefix(err.Error(), "ResourceInitializationError") {
+		return err.Error()
+	}
+	return secretFrame + "execution resource retrieval failed: " + err.Error()
+}
+
 // commandMissing has an unconfirmed tail, from `exec:` on.
 func commandMissing(command []string) string {
 	name := "entrypoint"
 	if len(command) > 0 {
 		name = command[0]
 	}
-	return fmt.Sprintf("CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: "+
-		"failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "+
+	return fmt.Sprintf(startFailure+"OCI runtime create failed: runc create failed: unable to start container process: "+
 		"exec: %q: executable file not found in $PATH", name)
 }
 

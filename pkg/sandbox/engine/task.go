@@ -71,6 +71,8 @@ type Task struct {
 	replaced      bool      // a replacement for this unhealthy task was started
 	unhealthyStop bool      // stopped for its health
 	visibleAt     time.Time // when DescribeTasks begins to know it
+	stage         stage     // of a task that is really run
+	afterwards    func()    // what follows the end of the last container that is really run
 }
 
 // Interface is the task's elastic network interface.
@@ -94,7 +96,8 @@ type Container struct {
 	definition ContainerDefinition
 	behaviour  Behaviour
 	resolved   Image
-	failure    error // of the resolution, kept for the pull
+	failure    error   // of the resolution, kept for the pull
+	process    Process // nil unless it is really run
 }
 
 // Overrides are RunTask's overrides as far as the engine acts on them.
@@ -104,8 +107,10 @@ type Overrides struct {
 	TaskRole      string `json:"taskRoleArn"`
 	ExecutionRole string `json:"executionRoleArn"`
 	Containers    []struct {
-		Name    string   `json:"name"`
-		Command []string `json:"command"`
+		Name        string     `json:"name"`
+		Command     []string   `json:"command"`
+		Environment []Variable `json:"environment"`
+		Memory      *int       `json:"memory"`
 	} `json:"containerOverrides"`
 }
 

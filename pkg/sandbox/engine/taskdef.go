@@ -69,10 +69,28 @@ type ContainerDefinition struct {
 	PortMappings []struct {
 		ContainerPort int `json:"containerPort"`
 	} `json:"portMappings"`
-	Secrets []struct {
+	Environment []Variable `json:"environment"`
+	Secrets     []struct {
 		Name      string `json:"name"`
 		ValueFrom string `json:"valueFrom"`
 	} `json:"secrets"`
+	User             string `json:"user"`
+	WorkingDirectory string `json:"workingDirectory"`
+	ReadOnlyRoot     bool   `json:"readonlyRootFilesystem"`
+	Privileged       bool   `json:"privileged"`
+	MountPoints      []any  `json:"mountPoints"`
+	Linux            struct {
+		Init         bool `json:"initProcessEnabled"`
+		Capabilities struct {
+			Add  []string `json:"add"`
+			Drop []string `json:"drop"`
+		} `json:"capabilities"`
+		Tmpfs []struct {
+			ContainerPath string   `json:"containerPath"`
+			Size          int      `json:"size"` // MiB
+			MountOptions  []string `json:"mountOptions"`
+		} `json:"tmpfs"`
+	} `json:"linuxParameters"`
 	HealthCheck *struct {
 		Command     []string `json:"command"`
 		Interval    *int     `json:"interval"`
@@ -87,6 +105,12 @@ type ContainerDefinition struct {
 			ValueFrom string `json:"valueFrom"`
 		} `json:"secretOptions"`
 	} `json:"logConfiguration"`
+}
+
+// Variable is one of a container's environment.
+type Variable struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 func (c ContainerDefinition) essential() bool { return c.Essential == nil || *c.Essential }

@@ -49,7 +49,9 @@ func (p *ports) GroupExists(group string) bool { return p.groups == nil || p.gro
 func (p *ports) Append(group, stream string, at time.Time, message string) {
 	p.lines = append(p.lines, fmt.Sprintf("%s %s %s", group, stream[:strings.LastIndexByte(stream, '/')], message))
 }
-func (p *ports) Check(valueFrom string) error   { return p.secrets[valueFrom] }
+func (p *ports) Read(valueFrom string) (string, error) {
+	return "value of " + valueFrom, p.secrets[valueFrom]
+}
 func (p *ports) Exists(arn string) bool         { return arn == targetGroup || p.others[arn] }
 func (p *ports) Settings(string) TargetSettings { return p.settings }
 func (p *ports) Register(_, ip string, port int, _ time.Time) {

@@ -94,13 +94,14 @@ func (s *Service) find(id string) (p *parameter, number int, err error) {
 	return nil, 0, errNotFound()
 }
 
-// Check says whether an ECS valueFrom (name, ARN, with a version or not) can be read. The error is worded as ECS words
-// what keeps a task from starting.
-func (s *Service) Check(valueFrom string) error {
-	if _, _, err := s.find(valueFrom); err != nil {
-		return fmt.Errorf("unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid ssm parameters: %s", valueFrom)
+// Read resolves an ECS valueFrom (name, ARN, with a version or not). The error is worded as ECS words what keeps a task
+// from starting.
+func (s *Service) Read(valueFrom string) (string, error) {
+	p, number, err := s.find(valueFrom)
+	if err != nil {
+		return "", fmt.Errorf("unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid ssm parameters: %s", valueFrom)
 	}
-	return nil
+	return p.versions[number-1].value, nil
 }
 
 func (s *Service) authorize(r *wire.Request, id string) error {
