@@ -185,7 +185,7 @@ variable "alert_subscriptions" {
 }
 
 variable "promotion" {
-  description = "Environments whose releases may pull this environment's images, and those that this environment's releases come from: by name in this account, by ARN of the deploy role or the repository in others."
+  description = "Environments whose releases may pull this environment's images, and those that this environment's releases come from: by name in this account, by ARN of the push and deploy roles or of the repository in others."
   type = object({
     to_environments      = optional(list(string), [])
     to_role_arns         = optional(list(string), [])

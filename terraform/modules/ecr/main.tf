@@ -49,6 +49,7 @@ resource "aws_ecr_lifecycle_policy" "this" {
   })
 }
 
+# What a promotion calls on the repository that it reads: SourceRepository in docs/iam/ecr-push.json, which a test compares.
 # By account and condition: a role named as the principal must exist, and prod's may be made later than staging.
 data "aws_iam_policy_document" "pull" {
   count = length(var.pull_role_arns) > 0 ? 1 : 0
@@ -58,7 +59,7 @@ data "aws_iam_policy_document" "pull" {
     actions = [
       "ecr:BatchCheckLayerAvailability",
       "ecr:BatchGetImage",
-      "ecr:DescribeImages",
+      "ecr:DescribeRepositories",
       "ecr:GetDownloadUrlForLayer",
     ]
 

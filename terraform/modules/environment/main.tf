@@ -22,11 +22,14 @@ locals {
     permissions_boundary = one(module.github_oidc[*].permissions_boundary)
   }
 
-  # What others may pull, and what this environment may pull from others.
-  promotion_roles = concat(var.promotion.to_role_arns, [
-    for environment in var.promotion.to_environments :
-    "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.project}-github/${environment}/${var.project}-${environment}-github-deploy"
-  ])
+  # What others may pull, and what this environment may pull from others. A workflow promotes with the push role, before
+  # anybody approves; the whole release in one step does it with the deploy role.
+  promotion_roles = concat(var.promotion.to_role_arns, flatten([
+    for environment in var.promotion.to_environments : [
+      for role in ["push", "deploy"] :
+      "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.project}-github/${environment}/${var.project}-${environment}-github-${role}"
+    ]
+  ]))
   promotion_sources = concat(var.promotion.from_repository_arns, [
     for environment in var.promotion.from_environments :
     "arn:${data.aws_partition.current.partition}:ecr:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:repository/${var.project}-${environment}"

@@ -67,11 +67,14 @@ run "a_key_when_given" {
   }
 }
 
-run "another_environments_deploy_role_may_pull_and_nothing_else" {
+run "another_environments_roles_may_pull_and_nothing_else" {
   command = plan
 
   variables {
-    pull_role_arns = ["arn:aws:iam::999999999999:role/connect2-api-github/prod/connect2-api-prod-github-deploy"]
+    pull_role_arns = [
+      "arn:aws:iam::999999999999:role/connect2-api-github/prod/connect2-api-prod-github-push",
+      "arn:aws:iam::999999999999:role/connect2-api-github/prod/connect2-api-prod-github-deploy",
+    ]
   }
 
   assert {
@@ -81,12 +84,15 @@ run "another_environments_deploy_role_may_pull_and_nothing_else" {
 
   assert {
     condition     = one(one(data.aws_iam_policy_document.pull[0].statement).condition).values == tolist(var.pull_role_arns) && one(one(data.aws_iam_policy_document.pull[0].statement).condition).variable == "aws:PrincipalArn"
-    error_message = "and the role is the condition"
+    error_message = "and the roles are the condition"
   }
 
   assert {
-    condition     = !contains(one(data.aws_iam_policy_document.pull[0].statement).actions, "ecr:PutImage")
-    error_message = "it cannot push"
+    condition = toset(one(data.aws_iam_policy_document.pull[0].statement).actions) == toset(concat(
+      ["ecr:BatchCheckLayerAvailability"],
+      one([for s in jsondecode(file("../../../docs/iam/ecr-push.json")).Statement : s.Action if s.Sid == "SourceRepository"]),
+    ))
+    error_message = "they can do what a promotion calls on the repository that it reads, and cannot push"
   }
 }
 

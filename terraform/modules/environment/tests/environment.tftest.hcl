@@ -88,7 +88,7 @@ run "zone_rotation_bastion_and_strategy_are_choices" {
   }
 }
 
-run "promotion_is_between_deploy_roles_and_repositories_of_one_account" {
+run "promotion_is_between_roles_and_repositories_of_one_account" {
   command = plan
 
   variables {
@@ -96,13 +96,32 @@ run "promotion_is_between_deploy_roles_and_repositories_of_one_account" {
   }
 
   assert {
-    condition     = jsonencode(local.promotion_roles) == jsonencode(["arn:aws:iam::123456789012:role/connect2-api-github/prod/connect2-api-prod-github-deploy"])
-    error_message = "prod's deploy role may pull, by the name that the module github-oidc gives it"
+    condition = jsonencode(local.promotion_roles) == jsonencode([
+      "arn:aws:iam::123456789012:role/connect2-api-github/prod/connect2-api-prod-github-push",
+      "arn:aws:iam::123456789012:role/connect2-api-github/prod/connect2-api-prod-github-deploy",
+    ])
+    error_message = "the roles that may promote to prod, by the names that the module github-oidc gives them"
   }
 
   assert {
     condition     = jsonencode(local.promotion_sources) == jsonencode(["arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-staging"])
     error_message = "releases come from staging's repository"
+  }
+}
+
+run "promotion_across_accounts_is_by_arn" {
+  command = plan
+
+  variables {
+    promotion = {
+      to_role_arns         = ["arn:aws:iam::999999999999:role/connect2-api-github/prod/connect2-api-prod-github-push"]
+      from_repository_arns = ["arn:aws:ecr:eu-west-1:888888888888:repository/connect2-api-staging"]
+    }
+  }
+
+  assert {
+    condition     = jsonencode(local.promotion_roles) == jsonencode(var.promotion.to_role_arns) && jsonencode(local.promotion_sources) == jsonencode(var.promotion.from_repository_arns)
+    error_message = "what is in other accounts is taken as it is named"
   }
 }
 
