@@ -47,8 +47,9 @@ terraform-scan: ## trivy's configuration checks; its first build takes minutes
 	terraform/test/scan
 
 .PHONY: terraform-apply
-terraform-apply: ## A full apply of all environments to an emulator
+terraform-apply: ## A full apply of all environments to both emulators, as far as they are there (MINISTACK names its program)
 	terraform/test/apply moto
+	terraform/test/apply ministack
 
 .PHONY: terraform-docs
 terraform-docs: ## The tables of the modules' READMEs
