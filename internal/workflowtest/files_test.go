@@ -511,6 +511,52 @@ func TestActionsShareTheirImage(t *testing.T) {
 	}
 }
 
+// What a user looks for in an action's README stands in each of them, under the same words.
+func TestReadmesAreWhole(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join(root, "actions/*/README.md"))
+	if err != nil || len(paths) != 5 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, name := string(raw), filepath.Base(filepath.Dir(path))
+		about, _, _ := strings.Cut(text, "\n## ")
+		if lines := strings.Count(strings.TrimSpace(about), "\n") - 1; lines < 2 || lines > 3 {
+			t.Errorf("%s: %d lines say what it does, want two or three", name, lines)
+		}
+		for _, heading := range []string{"In a workflow", "In a terminal", "When it fails", "Permissions", "Inputs", "Outputs", "How it ends", "Where it runs"} {
+			if strings.Count(text, "\n## "+heading+"\n") != 1 {
+				t.Errorf("%s: no section %q", name, heading)
+			}
+		}
+		_, use, _ := strings.Cut(text, "\n## In a workflow\n")
+		use, _, _ = strings.Cut(use, "\n## ")
+		if strings.Count(use, "```yaml\n") < 2 || !strings.Contains(use, "id-token: write") {
+			t.Errorf("%s: wants a minimal and a full example, with the permissions of the job", name)
+		}
+		_, permissions, _ := strings.Cut(text, "\n## Permissions\n")
+		permissions, _, _ = strings.Cut(permissions, "\n## ")
+		links := regexp.MustCompile(`\]\((\.\./\.\./docs/iam/[^)]+\.json)\)`).FindAllStringSubmatch(permissions, -1)
+		if len(links) == 0 {
+			t.Errorf("%s: links to no policy", name)
+		}
+		for _, link := range links {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), link[1])); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		_, where, _ := strings.Cut(text, "\n## Where it runs\n")
+		for _, word := range []string{"Docker", "Kubernetes", "`connect2 " + name + "`"} {
+			if !strings.Contains(where, word) {
+				t.Errorf("%s: %q is not in what says where it runs", name, word)
+			}
+		}
+	}
+}
+
 func TestDockerfiles(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join(root, "Dockerfile*"))
 	if err != nil || len(paths) == 0 {
