@@ -24,11 +24,12 @@ race: ## The same under the race detector
 	$(GO) test -race ./...
 
 .PHONY: lint
-lint: ## gofmt, vet, golangci-lint, actionlint
+lint: ## gofmt, vet, golangci-lint, actionlint, and zizmor where it is installed
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) tool -modfile=tools/golangci-lint/go.mod golangci-lint run
 	$(GO) tool -modfile=tools/actionlint/go.mod actionlint
+	@! command -v zizmor >/dev/null || zizmor --offline --quiet --no-progress .
 
 .PHONY: generate
 generate: ## Write action.yml files, README tables and IAM policies anew
