@@ -1,5 +1,5 @@
 // Command tfdocs writes the table of security controls in docs/SECURITY.md: what the tests of the Terraform modules assert,
-// and the exceptions of terraform/test/exceptions.yaml with their reasons.
+// the exceptions of terraform/test/exceptions.yaml with their reasons, and what terraform/test/controls.yaml says of the rest.
 package main
 
 import (
@@ -54,6 +54,19 @@ type exception struct {
 	Why   string `yaml:"why"`
 }
 
+// catalog is controls.yaml: what the standard asks of the services that are used.
+type catalog struct {
+	Standard map[string][]int `yaml:"standard"`
+	Beyond   []string         `yaml:"beyond"`
+	Absent   []absence        `yaml:"absent"`
+}
+
+// absence is a kind of thing that the modules do not make, with the controls that are about it.
+type absence struct {
+	What string   `yaml:"what"`
+	IDs  []string `yaml:"ids"`
+}
+
 var (
 	marked  = regexp.MustCompile(`error_message\s*=\s*"\[([A-Za-z0-9]+\.[0-9]+)\] ([^"]*)"`)
 	control = regexp.MustCompile(`^([A-Z][A-Za-z0-9]*)\.([0-9]+)$`)
@@ -79,19 +92,59 @@ func assertions(root string) ([]assertion, error) {
 	return all, nil
 }
 
-func exceptions(root string) ([]exception, error) {
-	path := filepath.Join(root, "terraform", "test", "exceptions.yaml")
+// load reads a file of terraform/test.
+func load(root, name string, into any) error {
+	path := filepath.Join(root, "terraform", "test", name)
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var all []exception
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(&all); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	return all, nil
+	return nil
+}
+
+// gaps says which controls of the standard nobody has dealt with, and which the lists name that are none of it.
+func gaps(c catalog, asserted []assertion, excepted []exception) []string {
+	dealt := map[string]string{}
+	for _, a := range asserted {
+		dealt[a.id] = "asserted"
+	}
+	for _, e := range excepted {
+		dealt[e.ID] = "an exception"
+	}
+	var out []string
+	for _, a := range c.Absent {
+		for _, id := range a.IDs {
+			if how, ok := dealt[id]; ok {
+				out = append(out, fmt.Sprintf("%s: it is about %s, which are not here, and also %s", id, a.What, how))
+			}
+			dealt[id] = "about " + a.What
+		}
+	}
+	known := map[string]bool{}
+	for _, id := range c.Beyond {
+		known[id] = true
+	}
+	for service, numbers := range c.Standard {
+		for _, n := range numbers {
+			id := fmt.Sprintf("%s.%d", service, n)
+			known[id] = true
+			if dealt[id] == "" {
+				out = append(out, id+": neither asserted by a test, nor an exception, nor about what is not here")
+			}
+		}
+	}
+	for id, how := range dealt {
+		if !known[id] {
+			out = append(out, fmt.Sprintf("%s: %s, but no control that controls.yaml knows", id, how))
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // problems says what is wrong with the two lists taken together.
@@ -123,11 +176,15 @@ func controlTable(root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	excepted, err := exceptions(root)
-	if err != nil {
+	var excepted []exception
+	if err := load(root, "exceptions.yaml", &excepted); err != nil {
 		return "", err
 	}
-	if found := problems(asserted, excepted); len(found) > 0 {
+	var known catalog
+	if err := load(root, "controls.yaml", &known); err != nil {
+		return "", err
+	}
+	if found := append(problems(asserted, excepted), gaps(known, asserted, excepted)...); len(found) > 0 {
 		return "", fmt.Errorf("%s", strings.Join(found, "\n"))
 	}
 	met, not := map[string][]string{}, map[string]exception{}
@@ -153,6 +210,10 @@ func controlTable(root string) (string, error) {
 			}
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", id, strings.Join(met[id], "; "), reason)
+	}
+	fmt.Fprintf(&b, "\nBeyond the standard: %s. Not here, and so without a row:\n\n", strings.Join(known.Beyond, ", "))
+	for _, a := range known.Absent {
+		fmt.Fprintf(&b, "- %s (%s)\n", a.What, strings.Join(a.IDs, ", "))
 	}
 	return b.String(), nil
 }

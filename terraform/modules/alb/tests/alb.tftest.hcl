@@ -134,6 +134,16 @@ run "waf_is_a_choice" {
     condition     = length([for r in aws_wafv2_web_acl.this[0].rule : r if r.name == "rate-limit"]) == 1 && length(aws_wafv2_web_acl.this[0].rule) == 3
     error_message = "it has AWS's two rule sets and the limit"
   }
+
+  assert {
+    condition     = length(aws_wafv2_web_acl.this[0].rule) > 0
+    error_message = "[WAF.10] the web ACL has rules, where there is one"
+  }
+
+  assert {
+    condition     = alltrue([for r in aws_wafv2_web_acl.this[0].rule : alltrue([for v in r.visibility_config : v.cloudwatch_metrics_enabled])])
+    error_message = "[WAF.12] every rule has metrics, where there is a web ACL"
+  }
 }
 
 run "logs_can_be_deleted_where_the_environment_can" {
@@ -151,6 +161,11 @@ run "logs_can_be_deleted_where_the_environment_can" {
 
 run "security_controls" {
   command = plan
+
+  assert {
+    condition     = alltrue([for s in data.aws_iam_policy_document.logs.statement : s.effect == "Deny" || alltrue([for p in s.principals : p.type == "Service"])])
+    error_message = "[S3.6] the log bucket gives no other account anything"
+  }
 
   assert {
     condition     = aws_lb_listener.http.default_action[0].type == "redirect"

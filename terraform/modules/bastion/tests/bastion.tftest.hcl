@@ -54,6 +54,16 @@ run "security_controls" {
   command = plan
 
   assert {
+    condition     = startswith(aws_instance.this.instance_type, "t4g.")
+    error_message = "[EC2.24] no paravirtual instance type"
+  }
+
+  assert {
+    condition     = aws_instance.this.source_dest_check != false
+    error_message = "[EC2.180] source and destination are checked"
+  }
+
+  assert {
     condition     = aws_instance.this.root_block_device[0].encrypted
     error_message = "[EC2.3] the disk is encrypted"
   }

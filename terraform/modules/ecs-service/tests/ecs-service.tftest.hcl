@@ -349,6 +349,16 @@ run "security_controls" {
   command = plan
 
   assert {
+    condition     = aws_ecs_task_definition.template.network_mode == "awsvpc"
+    error_message = "[ECS.1] the network is the task's own"
+  }
+
+  assert {
+    condition     = alltrue([for s in data.aws_iam_policy_document.execution.statement : !contains(s.resources, "*") || alltrue([for a in s.actions : !startswith(a, "kms:")])])
+    error_message = "[KMS.2] the execution role decrypts with the secrets' key alone"
+  }
+
+  assert {
     condition     = one(aws_ecs_service.this.network_configuration).assign_public_ip == false
     error_message = "[ECS.2] tasks have no public address"
   }

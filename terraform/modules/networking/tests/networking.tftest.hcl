@@ -97,6 +97,21 @@ run "endpoints_instead_of_nat" {
   }
 
   assert {
+    condition     = contains(keys(aws_vpc_endpoint.interface), "ecr.api")
+    error_message = "[EC2.55] an interface endpoint for ECR, where asked for"
+  }
+
+  assert {
+    condition     = contains(keys(aws_vpc_endpoint.interface), "ecr.dkr")
+    error_message = "[EC2.56] an interface endpoint for the Docker registry, where asked for"
+  }
+
+  assert {
+    condition     = contains(keys(aws_vpc_endpoint.interface), "ssm")
+    error_message = "[EC2.57] an interface endpoint for Systems Manager, where asked for"
+  }
+
+  assert {
     condition     = aws_vpc_security_group_ingress_rule.endpoints[0].cidr_ipv4 == "10.1.0.0/16" && aws_vpc_security_group_ingress_rule.endpoints[0].from_port == 443
     error_message = "only the VPC reaches the endpoints"
   }
@@ -104,6 +119,11 @@ run "endpoints_instead_of_nat" {
 
 run "security_controls" {
   command = plan
+
+  assert {
+    condition     = alltrue([for a in aws_route_table_association.data : a.route_table_id == aws_route_table.data.id]) && aws_route.internet.route_table_id != aws_route_table.data.id && alltrue([for r in aws_route.nat : r.route_table_id != aws_route_table.data.id])
+    error_message = "[RDS.46] the data subnets have no route out"
+  }
 
   assert {
     condition     = length(aws_default_security_group.this.ingress) == 0 && length(aws_default_security_group.this.egress) == 0

@@ -43,6 +43,11 @@ run "security_controls" {
   command = plan
 
   assert {
+    condition     = alltrue([for s in data.aws_iam_policy_document.this.statement : s.effect == "Deny"])
+    error_message = "[S3.6] no other account may do anything"
+  }
+
+  assert {
     condition     = aws_s3_bucket_public_access_block.this.block_public_acls && aws_s3_bucket_public_access_block.this.ignore_public_acls
     error_message = "[S3.2] no public reading"
   }
