@@ -63,6 +63,25 @@ run "plan_and_apply_are_for_this_repositorys_environments" {
   }
 }
 
+run "without_ids_there_are_names_alone" {
+  command = plan
+
+  variables {
+    repository           = { owner = "org", name = "connect2" }
+    service_repositories = [{ owner = "org", name = "connect2-api", branches = ["staging"] }]
+  }
+
+  assert {
+    condition = jsonencode(output.subjects) == jsonencode({
+      apply  = ["repo:org/connect2:environment:staging-apply"]
+      deploy = ["repo:org/connect2-api:environment:staging", "repo:org/connect2-api:environment:staging-rollback"]
+      plan   = ["repo:org/connect2:environment:staging-plan"]
+      push   = ["repo:org/connect2-api:ref:refs/heads/staging"]
+    })
+    error_message = "no subject with an empty or made-up id"
+  }
+}
+
 run "push_is_by_branch" {
   command = plan
 
