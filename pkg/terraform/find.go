@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,6 +43,13 @@ type Finder struct {
 	Cache   string // where versions are installed: CACHE/VERSION/terraform
 	Log     *action.Log
 	Install func(ctx context.Context, wanted version.Constraints, exact *version.Version, dir string) (string, error) // nil: hc-install
+}
+
+// releaseSite is where versions are installed from, and whose signature counts; the zero value is releases.hashicorp.com.
+type releaseSite struct {
+	url    string
+	key    string // armoured
+	client *http.Client
 }
 
 // Executable is a Terraform that was found.
@@ -158,11 +167,11 @@ func (f Finder) Find(ctx context.Context) (Executable, error) {
 	f.Log.Eventf("installing Terraform: %s, %s", asked, have)
 	install := f.Install
 	if install == nil {
-		install = download
+		install = releaseSite{}.download
 	}
 	path, err := install(ctx, constraint, exact, f.Cache)
 	if err != nil {
-		return Executable{}, fmt.Errorf("terraform: %s, %s, and it could not be installed from releases.hashicorp.com: %w", asked, have, err)
+		return Executable{}, fmt.Errorf("terraform: %s, %s, and it could not be installed from releases.hashicorp.com: %w; ask for a version that is installed, or let this machine reach that host", asked, have, err)
 	}
 	found, ok := ask(ctx, path)
 	if !ok {
@@ -211,21 +220,46 @@ func ask(ctx context.Context, path string) (Executable, bool) {
 	return Executable{path, answer.Version}, true
 }
 
-// download installs a version into CACHE/VERSION.
-func download(ctx context.Context, wanted version.Constraints, exact *version.Version, cache string) (string, error) {
+// download installs a version into CACHE/VERSION. It is unpacked in a folder of its own: hc-install 0.10 loses the error of a wrong
+// checksum, and in a folder that holds an earlier version it would hand that one out as the one that was asked for.
+func (site releaseSite) download(ctx context.Context, wanted version.Constraints, exact *version.Version, cache string) (string, error) {
 	if cache == "" {
 		return "", errors.New("there is no folder to install it into")
 	}
-	if exact != nil {
-		dir := filepath.Join(cache, exact.String())
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return "", err
-		}
-		return (&releases.ExactVersion{Product: product.Terraform, Version: exact, InstallDir: dir}).Install(ctx)
-	}
-	dir := filepath.Join(cache, "newest")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	parts := filepath.Join(cache, ".parts") // deeper than where installed versions are looked for
+	if err := os.MkdirAll(parts, 0o755); err != nil {
 		return "", err
 	}
-	return (&releases.LatestVersion{Product: product.Terraform, Constraints: wanted, InstallDir: dir}).Install(ctx)
+	part, err := os.MkdirTemp(parts, "")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(part) }() // what is left there is never used
+	path, err := site.unpack(ctx, wanted, exact, part)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("the archive was refused: its checksum is not the signed one, or there is no terraform in it (%w)", err)
+	}
+	if err != nil {
+		return "", err
+	}
+	unpacked, ok := ask(ctx, path)
+	if !ok {
+		return "", errors.New("what was downloaded does not tell its version: it cannot run here, or the disk is full")
+	}
+	final := filepath.Join(cache, unpacked.Version, "terraform")
+	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
+		return "", err
+	}
+	return final, os.Rename(path, final)
+}
+
+func (site releaseSite) unpack(ctx context.Context, wanted version.Constraints, exact *version.Version, dir string) (string, error) {
+	if exact != nil {
+		return (&releases.ExactVersion{
+			Product: product.Terraform, Version: exact, InstallDir: dir, ApiBaseURL: site.url, ArmoredPublicKey: site.key, HTTPClient: site.client,
+		}).Install(ctx)
+	}
+	return (&releases.LatestVersion{
+		Product: product.Terraform, Constraints: wanted, InstallDir: dir, ApiBaseURL: site.url, ArmoredPublicKey: site.key, HTTPClient: site.client,
+	}).Install(ctx)
 }
