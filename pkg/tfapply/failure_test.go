@@ -96,7 +96,7 @@ resource "terraform_data" "slow" {
 resource "terraform_data" "later" { depends_on = [terraform_data.slow] }
 `)
 	env, recorder := w.env()
-	in := Inputs{Mode: Apply, Approve: "auto", Directory: w.dir, Lockfile: "readonly", Engine: terraform.HashiCorp, Parallelism: 10}
+	in := Inputs{Mode: Apply, Approve: "auto", Directory: w.dir, Lockfile: "readonly", Engine: engine, Parallelism: 10}
 	s, err := open(t.Context(), env, in)
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ resource "terraform_data" "later" { depends_on = [terraform_data.slow] }
 	if action.OutcomeOf(failure) != action.Cancelled {
 		t.Errorf("%v", failure)
 	}
-	if strings.Contains(w.state(), "tainted") && !strings.Contains(wholeError(failure), "terraform untaint 'terraform_data.slow'") {
+	if strings.Contains(w.state(), "tainted") && !strings.Contains(wholeError(failure), engine.String()+" untaint 'terraform_data.slow'") {
 		t.Errorf("slow is tainted, and no repair is named: %s", wholeError(failure))
 	}
 }
@@ -141,7 +141,7 @@ resource "terraform_data" "later" { depends_on = [terraform_data.slow] }
 func TestCancelBetweenPlanAndApply(t *testing.T) {
 	w := newWorld(t)
 	env, _ := w.env()
-	s, err := open(t.Context(), env, Inputs{Mode: Apply, Approve: "auto", Directory: w.dir, Lockfile: "readonly", Engine: terraform.HashiCorp, Parallelism: 10})
+	s, err := open(t.Context(), env, Inputs{Mode: Apply, Approve: "auto", Directory: w.dir, Lockfile: "readonly", Engine: engine, Parallelism: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
