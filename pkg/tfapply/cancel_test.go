@@ -83,8 +83,8 @@ func stateNames(t *testing.T, text []byte) (names []string, tainted bool) {
 
 // TestCancelAtManyMoments cancels applies of three resources that take three seconds each.
 func TestCancelAtManyMoments(t *testing.T) {
+	binary := buildBinary(t) // before the world, whose HOME has no build cache
 	w := newWorld(t)
-	binary := buildBinary(t)
 	environ := os.Environ()
 	var applied, untouched int
 	var mu sync.Mutex
@@ -154,9 +154,9 @@ func TestCancelTheRealProvider(t *testing.T) {
 	if rc == "" {
 		t.Skip("CONNECT2_TERRAFORMRC names no Terraform CLI configuration with the AWS provider")
 	}
+	binary := buildBinary(t)
 	w := newWorld(t)
 	t.Setenv("TF_CLI_CONFIG_FILE", rc)
-	binary := buildBinary(t)
 	logs := &slowLogs{groups: map[string]bool{}}
 	server := httptest.NewServer(logs)
 	t.Cleanup(server.Close)
