@@ -149,6 +149,7 @@ func (s *Sandbox) build(blobDir string, runner engine.Runner) {
 	})
 	s.scaling = &autoscaling.Service{Account: account, Region: region, Services: services{s.engine}, NewID: s.names.UUID}
 	s.storage = s3.New(s.clock.Now)
+	s.storage.Owner(account)
 	token := &sts.Service{Directory: s.directory}
 	s.server.JSON = []*wire.JSONService{
 		ecs.New(s.engine).API(), s.registry.API(), s.logs.API(), s.secrets.API(), s.params.API(), s.scaling.API(),

@@ -3,6 +3,7 @@ package iam
 import (
 	"encoding/json"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/sandbox/policy"
@@ -14,8 +15,15 @@ func (d *Directory) API() *wire.QueryService {
 	return &wire.QueryService{
 		Name: "iam", Version: "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
 		Operations: map[string]wire.Operation{
-			"GetRole":                 d.getRole,
-			"SimulatePrincipalPolicy": d.simulatePrincipalPolicy,
+			"AttachRolePolicy":            d.attachRolePolicy,
+			"CreateOpenIDConnectProvider": d.createProvider,
+			"CreateRole":                  d.createRole,
+			"DeleteOpenIDConnectProvider": d.deleteProvider,
+			"GetOpenIDConnectProvider":    d.getProvider,
+			"GetRole":                     d.getRole,
+			"ListAttachedRolePolicies":    d.listAttachedRolePolicies,
+			"ListOpenIDConnectProviders":  d.listProviders,
+			"SimulatePrincipalPolicy":     d.simulatePrincipalPolicy,
 		},
 	}
 }
@@ -43,14 +51,23 @@ func (d *Directory) getRole(r *wire.Request) (any, error) {
 	if role == nil {
 		return nil, wire.Errorf("NoSuchEntity", "The role with name %s cannot be found.", in.RoleName).WithStatus(404)
 	}
-	document, err := json.Marshal(trustDocument(d.Account, role.Trust))
-	if err != nil {
-		return nil, err
+	result, err := d.result(role)
+	return struct{ Role roleResult }{result}, err
+}
+
+// result is a role as IAM answers it.
+func (d *Directory) result(role *Role) (roleResult, error) {
+	document := []byte(role.document)
+	if role.document == "" {
+		var err error
+		if document, err = json.Marshal(trustDocument(d.Account, role.Trust)); err != nil {
+			return roleResult{}, err
+		}
 	}
-	return struct{ Role roleResult }{roleResult{
-		Path: role.Path, RoleName: role.Name, RoleId: uniqueID("AROA", role.Name), Arn: arn, CreateDate: wire.Time(role.CreatedAt),
-		AssumeRolePolicyDocument: url.QueryEscape(string(document)), MaxSessionDuration: int(role.MaxSession / time.Second),
-	}}, nil
+	return roleResult{
+		Path: role.Path, RoleName: role.Name, RoleId: uniqueID("AROA", role.Name), Arn: d.ARN(role), CreateDate: wire.Time(role.CreatedAt),
+		AssumeRolePolicyDocument: strings.ReplaceAll(url.QueryEscape(string(document)), "+", "%20"), MaxSessionDuration: int(role.MaxSession / time.Second),
+	}, nil
 }
 
 // trustDocument writes a trust as the policy document that IAM would hold.

@@ -31,6 +31,9 @@ type Role struct {
 	Policy     *policy.Policy // nil: everything is allowed
 	Trust      Trust
 	CreatedAt  time.Time
+
+	document string   // the trust policy as CreateRole got it; "" where Trust was set directly
+	attached []string // ARNs of managed policies
 }
 
 // Trust says who may assume a role. Patterns know * and ?.

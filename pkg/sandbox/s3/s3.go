@@ -1,5 +1,6 @@
 // Package s3 is the sandbox's S3: as much of it as a Terraform state needs, conditional writes included. Objects are kept in
-// memory by an S3 fake (gofakes3); this package puts before it what that lacks: the chunked uploads of today's SDKs.
+// memory by an S3 fake (gofakes3); this package puts before it what that lacks: the chunked
+// uploads of today's SDKs, buckets' owners and their settings.
 package s3
 
 import (
@@ -21,6 +22,8 @@ import (
 type Service struct {
 	backend gofakes3.Backend
 	handler http.Handler
+	account string // "": requests that expect an owner are taken
+	buckets buckets
 }
 
 // New makes an empty S3; now is the virtual time.
@@ -29,6 +32,9 @@ func New(now func() time.Time) *Service {
 	fake := gofakes3.New(backend, gofakes3.WithTimeSource(source(now)), gofakes3.WithTimeSkewLimit(0))
 	return &Service{backend: backend, handler: fake.Server()}
 }
+
+// Owner names the account that the buckets belong to: requests that expect another owner are refused from then on.
+func (s *Service) Owner(account string) { s.account = account }
 
 // source gives the fake the sandbox's time.
 type source func() time.Time
@@ -75,6 +81,9 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
 		r.Header.Del("X-Amz-Decoded-Content-Length")
 		r.Header.Del("Content-Encoding")
+	}
+	if s.serveBucket(w, r) {
+		return
 	}
 	if r.Header.Get("Content-Length") == "" && r.ContentLength >= 0 { // a client in the same process sends no such line
 		r = r.Clone(r.Context())
