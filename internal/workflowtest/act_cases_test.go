@@ -48,7 +48,7 @@ func TestDeployByBranch(t *testing.T) {
 				t.Errorf("%s runs %d times in %d deployments, want digest %s twice in one", image, running.RunningCount, len(running.Deployments), digest)
 			}
 			if s.did("ecs:RunTask") != 1 || s.did("ecs:UpdateService") != 1 {
-				t.Errorf("%d migrations and %d deployments, want one each", s.did("ecs:RunTask"), s.did("ecs:UpdateService"))
+				t.Errorf("%d migrations and %d deployments, want one each%s%s", s.did("ecs:RunTask"), s.did("ecs:UpdateService"), s.calls("ecs:RunTask"), s.calls("ecs:UpdateService"))
 			}
 			for _, e := range s.sb.Journal() {
 				if e.Mutating && !strings.Contains(e.Caller, "assumed-role/"+repository+"-deploy/") && e.Service != "sts" {

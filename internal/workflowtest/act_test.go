@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,6 +62,9 @@ var tools = sync.OnceValues(func() (*kit, error) {
 		return nil, err
 	}
 	home = dir
+	if engineLock, err = alone(); err != nil {
+		return nil, err
+	}
 	k := &kit{act: filepath.Join(dir, "act"), repository: filepath.Join(dir, "connect2"), cache: filepath.Join(dir, "cache"), home: dir}
 	if err := command(root, "go", "build", "-modfile=tools/act/go.mod", "-o", k.act, "github.com/nektos/act"); err != nil {
 		return nil, err
@@ -118,6 +122,22 @@ const actionImage = "connect2-action:workflowtest"
 
 // home is the folder that tools made, if it did.
 var home string
+
+// engineLock is held until the process ends.
+var engineLock *os.File
+
+// alone waits until no other run of these tests uses this machine's engine. act names a container by workflow, job and step
+// alone, takes one of that name for its own, and removes it: of two runs, one would start or kill the other's actions.
+func alone() (*os.File, error) {
+	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "connect2-workflowtest.lock"), os.O_CREATE|os.O_RDWR, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, fmt.Errorf("waiting for the other runs on this engine: %w", err)
+	}
+	return lock, nil
+}
 
 type kit struct {
 	act, cache, home     string
@@ -371,6 +391,17 @@ func (s *site) did(name string) (n int) {
 		}
 	}
 	return n
+}
+
+// calls tells every call of a name: of two where one was expected, when each came, from whom, and how it was answered.
+func (s *site) calls(name string) string {
+	var told strings.Builder
+	for _, e := range s.sb.Journal() {
+		if e.Name() == name {
+			fmt.Fprintf(&told, "\n%s by %s: %d %s %s", e.Time.Format(time.StampMilli), e.Caller, e.Status, e.Code, e.Fault)
+		}
+	}
+	return told.String()
 }
 
 // write writes a file of the caller and commits it on development.
