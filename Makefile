@@ -64,6 +64,10 @@ judges: ## Have the AWS CLI drive the sandbox in full
 workflows: ## The workflows by act, and the containers' ends; needs Docker
 	test/act/run
 
+.PHONY: example-e2e
+example-e2e: ## The example's image, its migrations and its release on a real database; needs Docker, PostgreSQL and Redis
+	$(GO) test -count=1 -tags e2e -timeout 15m ./internal/exampletest
+
 .PHONY: bench
 bench: ## Pushes beside crane and skopeo; tf-apply beside bare Terraform (minutes)
 	$(GO) run ./bench/push

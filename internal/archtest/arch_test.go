@@ -71,6 +71,7 @@ var layers = map[string]layer{
 
 	"internal/rehearsaltest": support,
 	"internal/workflowtest":  support,
+	"internal/exampletest":   support,
 }
 
 // mayImport lists, for each layer, the layers that its packages may import. Packages of one layer may import each other,
