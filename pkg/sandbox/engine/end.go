@@ -37,6 +37,8 @@ func (t *Task) stop(code, reason string) {
 	case registered:
 		t.deregister(timing.Deregister)
 		t.then(timing.Deregister+delay+timing.Drained, t.signal)
+	case t.stage == working: // really run: whoever stops it may never look again, and it must end all the same
+		t.signal()
 	default:
 		t.then(timing.Signal, t.signal)
 	}

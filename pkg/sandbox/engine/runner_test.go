@@ -131,7 +131,7 @@ func TestRealTasksEndEarly(t *testing.T) {
 			w.StopTask(task, "by hand")
 			c.now = Progress{Phase: Exited}
 			w.pass(0)
-		}}, UserInitiated, "by hand; 0; start remove"},
+		}}, UserInitiated, "by hand; 0; start stop 5s remove"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w, h, task := realWorld(t, realJob, nil)
