@@ -316,7 +316,8 @@ func (s *stage) startDatabase(t *testing.T) {
 	data := filepath.Join(folder, "data")
 	run(t, "su", "postgres", "-c", fmt.Sprintf("%s/initdb -A scram-sha-256 -U postgres --pwfile %s/password -D %s", bin, folder, data))
 	cleanup(t, "su", "postgres", "-c", fmt.Sprintf("%s/pg_ctl -D %s -m immediate stop", bin, data))
-	run(t, "su", "postgres", "-c", fmt.Sprintf("%s/pg_ctl -D %s -l %s/log -o '-h 127.0.0.1 -p %s -k %s' -w start", bin, data, folder, port, folder))
+	// Without the check the server goes on with the statement of a container that was stopped, and holds its lock.
+	run(t, "su", "postgres", "-c", fmt.Sprintf("%s/pg_ctl -D %s -l %s/log -o '-h 127.0.0.1 -p %s -k %s -c client_connection_check_interval=1s' -w start", bin, data, folder, port, folder))
 	s.database = fmt.Sprintf("postgresql://postgres:%s@127.0.0.1:%s/postgres", password, port)
 }
 
