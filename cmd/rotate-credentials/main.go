@@ -1,4 +1,5 @@
-// Command rotate-credentials is the Lambda function that rotates the service's database password; see pkg/rotation.
+// Command rotate-credentials is the Lambda function that rotates the service's database password and, where it is told
+// of one, the auth token of its cache; see pkg/rotation.
 // Its settings are environment variables, which terraform/modules/secret-rotation sets.
 package main
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/elasticache"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/org/connect2/v2/pkg/rotation"
@@ -44,6 +46,10 @@ func run(ctx context.Context) error {
 		SSLMode:     setting("SSL_MODE"),
 		Logf:        log.Printf,
 	}
+	cacheSecret, group := os.Getenv("REDIS_SECRET"), os.Getenv("REDIS_GROUP")
+	if (cacheSecret == "") != (group == "") {
+		problems = append(problems, errors.New("REDIS_SECRET and REDIS_GROUP belong together: one of them is not set"))
+	}
 	if len(problems) > 0 {
 		return errors.Join(problems...)
 	}
@@ -53,5 +59,15 @@ func run(ctx context.Context) error {
 	}
 	rotator.Secrets = rotation.SecretsManager{Client: secretsmanager.NewFromConfig(configuration)}
 	rotator.Service = rotation.ECSService{Client: ecs.NewFromConfig(configuration), Cluster: cluster, Name: service}
-	return rotation.Serve(ctx, http.DefaultClient, runtime, rotator.Handle)
+	cache := rotation.RedisRotator{
+		Rotator: rotation.Rotator{Secrets: rotator.Secrets, Service: rotator.Service, Logf: log.Printf},
+		Cache:   rotation.ReplicationGroup{Client: elasticache.NewFromConfig(configuration), ID: group},
+		Login:   func(ctx context.Context, url string) error { return rotation.LoginRedis(ctx, url, nil) },
+	}
+	return rotation.Serve(ctx, http.DefaultClient, runtime, func(ctx context.Context, event rotation.Event) error {
+		if cacheSecret != "" && event.SecretID == cacheSecret {
+			return cache.Handle(ctx, event)
+		}
+		return rotator.Handle(ctx, event)
+	})
 }

@@ -94,6 +94,15 @@ type Credentials struct {
 
 // Handle does one step.
 func (r *Rotator) Handle(ctx context.Context, event Event) error {
+	return r.handle(ctx, event, work{create: r.create, set: r.set, test: r.test})
+}
+
+// work is the steps that differ by what holds the password.
+type work struct {
+	create, set, test func(context.Context, Event) error
+}
+
+func (r *Rotator) handle(ctx context.Context, event Event, own work) error {
 	labels, rotates, err := r.Secrets.Labels(ctx, event.SecretID)
 	if err != nil {
 		return fmt.Errorf("describe secret %s: %w", event.SecretID, err)
@@ -101,26 +110,26 @@ func (r *Rotator) Handle(ctx context.Context, event Event) error {
 	if !rotates {
 		return fmt.Errorf("rotation is not switched on for secret %s", event.SecretID)
 	}
-	own, ok := labels[event.ClientRequestToken]
+	stages, ok := labels[event.ClientRequestToken]
 	if !ok {
 		return fmt.Errorf("secret %s has no version %s: the call does not come from its rotation", event.SecretID, event.ClientRequestToken)
 	}
-	if has(own, current) && event.Step != "finishSecret" {
+	if has(stages, current) && event.Step != "finishSecret" {
 		r.logf("%s: version %s is current already", event.Step, event.ClientRequestToken)
 		return nil
 	}
-	if !has(own, pending) && !has(own, current) {
-		return fmt.Errorf("version %s of secret %s is not the one being rotated to: it has the labels %v", event.ClientRequestToken, event.SecretID, own)
+	if !has(stages, pending) && !has(stages, current) {
+		return fmt.Errorf("version %s of secret %s is not the one being rotated to: it has the labels %v", event.ClientRequestToken, event.SecretID, stages)
 	}
 
 	var step func(context.Context, Event) error
 	switch event.Step {
 	case "createSecret":
-		step = r.create
+		step = own.create
 	case "setSecret":
-		step = r.set
+		step = own.set
 	case "testSecret":
-		step = r.test
+		step = own.test
 	case "finishSecret":
 		step = func(ctx context.Context, event Event) error { return r.finish(ctx, event, labels) }
 	default:

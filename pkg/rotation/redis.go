@@ -1,0 +1,268 @@
+package rotation
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// RedisRotator rotates the auth token of an ElastiCache replication group.
+//
+// A group accepts at most two tokens: the newest, and the one before it. So the token that running tasks have read plays
+// the part that the other user plays in a database: it works until the next rotation.
+type RedisRotator struct {
+	Rotator // Secrets, Service, Poll and Logf alone
+	Cache   Cache
+	// Login authenticates with the token of the URL. It returns ErrWrongToken when the server refuses the token.
+	Login func(ctx context.Context, url string) error
+}
+
+// Cache is the replication group.
+type Cache interface {
+	// Available tells whether the group takes a change: it takes one at a time.
+	Available(ctx context.Context) (bool, error)
+	// AddToken makes token valid beside the newest one; an older one stops to be.
+	AddToken(ctx context.Context, token string) error
+	// OnlyToken makes token the only valid one.
+	OnlyToken(ctx context.Context, token string) error
+}
+
+var (
+	// ErrWrongToken is returned by a login whose token the server refuses.
+	ErrWrongToken = errors.New("the server refuses the token")
+	// ErrCacheBusy is returned by a Cache that is being changed by somebody else just now.
+	ErrCacheBusy = errors.New("the replication group is being changed")
+)
+
+// RedisCredentials are the keys of the secret.
+type RedisCredentials struct {
+	URL      string `json:"url"`
+	Host     string `json:"host"`
+	Port     int    `json:"port"`
+	Password string `json:"password"`
+}
+
+// Handle does one step.
+func (r *RedisRotator) Handle(ctx context.Context, event Event) error {
+	return r.handle(ctx, event, work{create: r.create, set: r.set, test: r.test})
+}
+
+func (r *RedisRotator) create(ctx context.Context, event Event) error {
+	_, err := r.Secrets.Get(ctx, event.SecretID, event.ClientRequestToken, pending)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, ErrNoVersion) {
+		return fmt.Errorf("read the pending version: %w", err)
+	}
+	now, err := r.read(ctx, event.SecretID, "", current)
+	if err != nil {
+		return err
+	}
+	if now.Password, err = newPassword(); err != nil {
+		return fmt.Errorf("make a token: %w", err)
+	}
+	// A token goes over TLS only: ElastiCache has none without it.
+	u := url.URL{Scheme: "rediss", User: url.UserPassword("", now.Password), Host: net.JoinHostPort(now.Host, strconv.Itoa(now.Port))}
+	now.URL = u.String()
+	value, err := json.Marshal(now)
+	if err != nil {
+		return err
+	}
+	if err := r.Secrets.Put(ctx, event.SecretID, event.ClientRequestToken, string(value)); err != nil {
+		return fmt.Errorf("write the pending version: %w", err)
+	}
+	return nil
+}
+
+// set makes the pending token valid beside the current one. Only the newest token survives an addition, and after a
+// rotation that was given up or taken back the current one is not the newest: it is made so first.
+func (r *RedisRotator) set(ctx context.Context, event Event) error {
+	now, next, err := r.both(ctx, event)
+	if err != nil {
+		return err
+	}
+	if err := r.wait(ctx); err != nil {
+		return err
+	}
+	switch err := r.Login(ctx, next.URL); {
+	case err == nil:
+		return r.current(ctx, now) // a repeated call
+	case !errors.Is(err, ErrWrongToken):
+		return fmt.Errorf("log in to %s:%d with the pending token: %w", next.Host, next.Port, err)
+	}
+	// A current token that is refused means that somebody has changed it by hand. Setting it would lock out whoever has theirs.
+	if err := r.current(ctx, now); err != nil {
+		return err
+	}
+	if err := r.change(ctx, r.Cache.OnlyToken, now.Password); err != nil {
+		return fmt.Errorf("make the current token the newest: %w", err)
+	}
+	if err := r.change(ctx, r.Cache.AddToken, next.Password); err != nil {
+		return fmt.Errorf("add the pending token: %w", err)
+	}
+	return nil
+}
+
+// test logs in with both tokens: the pending one is for the tasks to come, the current one for those that run.
+func (r *RedisRotator) test(ctx context.Context, event Event) error {
+	now, next, err := r.both(ctx, event)
+	if err != nil {
+		return err
+	}
+	if err := r.Login(ctx, next.URL); err != nil {
+		return fmt.Errorf("log in to %s:%d with the pending token: %w", next.Host, next.Port, err)
+	}
+	return r.current(ctx, now)
+}
+
+func (r *RedisRotator) current(ctx context.Context, now RedisCredentials) error {
+	if err := r.Login(ctx, now.URL); err != nil {
+		return fmt.Errorf("log in to %s:%d with the current token, which running tasks use: %w", now.Host, now.Port, err)
+	}
+	return nil
+}
+
+// both reads the current and the pending version. The pending one must not lead a token to another host.
+func (r *RedisRotator) both(ctx context.Context, event Event) (now, next RedisCredentials, err error) {
+	if now, err = r.read(ctx, event.SecretID, "", current); err != nil {
+		return now, next, err
+	}
+	if next, err = r.read(ctx, event.SecretID, event.ClientRequestToken, pending); err != nil {
+		return now, next, err
+	}
+	if next.Host != now.Host || next.Port != now.Port {
+		return now, next, fmt.Errorf("the pending version leads to another server than the current one: %s:%d", next.Host, next.Port)
+	}
+	return now, next, nil
+}
+
+// change waits for the group before and after a change, and asks again when somebody else's came in between.
+func (r *RedisRotator) change(ctx context.Context, change func(context.Context, string) error, token string) error {
+	for {
+		if err := r.wait(ctx); err != nil {
+			return err
+		}
+		err := change(ctx, token)
+		if err == nil {
+			return r.wait(ctx)
+		}
+		if !errors.Is(err, ErrCacheBusy) {
+			return err
+		}
+		if err := r.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *RedisRotator) wait(ctx context.Context) error {
+	for {
+		available, err := r.Cache.Available(ctx)
+		if err != nil {
+			return fmt.Errorf("look at the replication group: %w", err)
+		}
+		if available {
+			return nil
+		}
+		r.logf("the replication group is being changed: waiting")
+		if err := r.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *RedisRotator) pause(ctx context.Context) error {
+	poll := r.Poll
+	if poll == 0 {
+		poll = 15 * time.Second
+	}
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("the replication group was still being changed when the time was over; the current token works, and a repeated call goes on from here: %w", ctx.Err())
+	case <-time.After(poll):
+		return nil
+	}
+}
+
+func (r *RedisRotator) read(ctx context.Context, secret, token, label string) (RedisCredentials, error) {
+	value, err := r.Secrets.Get(ctx, secret, token, label)
+	if err != nil {
+		return RedisCredentials{}, fmt.Errorf("read %s of %s: %w", label, secret, err)
+	}
+	var c RedisCredentials
+	if err := json.Unmarshal([]byte(value), &c); err != nil {
+		return RedisCredentials{}, fmt.Errorf("%s of %s is not the JSON of a connection", label, secret) // without the error: it may quote the value
+	}
+	if c.Host == "" || c.Port == 0 || c.Password == "" {
+		return RedisCredentials{}, fmt.Errorf("%s of %s lacks host, port or password: only a cache with TLS has a token to rotate", label, secret)
+	}
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Scheme != "rediss" || u.Host != net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) {
+		return RedisCredentials{}, fmt.Errorf("the url in %s of %s is not that of its host and port under rediss", label, secret) // without the url: it has the token
+	}
+	return c, nil
+}
+
+// LoginRedis authenticates over TLS with the password of the URL and asks for a sign of life. trust is nil for the
+// system's certificates.
+func LoginRedis(ctx context.Context, address string, trust *tls.Config) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return errors.New("the url cannot be read") // without the error: it quotes the URL
+	}
+	password, _ := u.User.Password()
+	conn, err := (&tls.Dialer{Config: trust}).DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	deadline := time.Now().Add(10 * time.Second)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
+	}
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	lines := bufio.NewReader(conn)
+	if answer, err := ask(conn, lines, "AUTH", password); err != nil {
+		return err
+	} else if strings.HasPrefix(answer, "-WRONGPASS") || strings.HasPrefix(answer, "-ERR invalid password") {
+		return ErrWrongToken
+	} else if answer != "+OK" {
+		return fmt.Errorf("AUTH was answered by %q", answer)
+	}
+	answer, err := ask(conn, lines, "PING")
+	if err != nil {
+		return err
+	}
+	if answer != "+PONG" {
+		return fmt.Errorf("PING was answered by %q", answer)
+	}
+	return nil
+}
+
+// ask sends one command in Redis's protocol and returns the line that comes back.
+func ask(conn net.Conn, lines *bufio.Reader, words ...string) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "*%d\r\n", len(words))
+	for _, word := range words {
+		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(word), word)
+	}
+	if _, err := conn.Write([]byte(b.String())); err != nil {
+		return "", fmt.Errorf("send %s: %w", words[0], err)
+	}
+	line, err := lines.ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("read the answer to %s: %w", words[0], err)
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}

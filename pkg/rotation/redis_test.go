@@ -1,0 +1,316 @@
+package rotation
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// redisGroup is ElastiCache's part in front of a real server: at most two tokens, the newest and the one before it.
+type redisGroup struct {
+	t        *testing.T
+	socket   string
+	tokens   []string // oldest first
+	busy     int      // so many changes are refused
+	fail     string   // the change that fails once
+	failLate bool     // after it was made
+	changes  int
+}
+
+func (g *redisGroup) Available(context.Context) (bool, error) { return true, nil }
+
+func (g *redisGroup) AddToken(_ context.Context, token string) error {
+	return g.change("add", append(g.tokens[len(g.tokens)-1:], token))
+}
+
+func (g *redisGroup) OnlyToken(_ context.Context, token string) error {
+	return g.change("only", []string{token})
+}
+
+func (g *redisGroup) change(name string, tokens []string) error {
+	if g.busy > 0 {
+		g.busy--
+		return ErrCacheBusy
+	}
+	failing := g.fail == name
+	if failing {
+		g.fail = ""
+		if !g.failLate {
+			return errors.New("cut off")
+		}
+	}
+	g.changes++
+	g.apply(tokens)
+	if failing {
+		return errors.New("cut off")
+	}
+	return nil
+}
+
+// apply tells the server, over a connection that the old tokens open.
+func (g *redisGroup) apply(tokens []string) {
+	g.t.Helper()
+	conn, err := net.Dial("unix", g.socket)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer conn.Close()
+	lines := bufio.NewReader(conn)
+	words := []string{"ACL", "SETUSER", "default", "on", "resetpass"}
+	for _, token := range tokens {
+		words = append(words, ">"+token)
+	}
+	if len(g.tokens) > 0 {
+		if answer, err := ask(conn, lines, "AUTH", g.tokens[len(g.tokens)-1]); err != nil || answer != "+OK" {
+			g.t.Fatalf("AUTH: %q, %v", answer, err)
+		}
+	}
+	if answer, err := ask(conn, lines, words...); err != nil || answer != "+OK" {
+		g.t.Fatalf("ACL SETUSER: %q, %v", answer, err)
+	}
+	g.tokens = tokens
+}
+
+// startRedis runs a server of its own with TLS. It skips the test where none is installed.
+func startRedis(t *testing.T) (group *redisGroup, port int, trust *tls.Config) {
+	t.Helper()
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("no Redis server is installed (Debian: redis-server)")
+	}
+	folder, err := os.MkdirTemp("", "redis")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+
+	// The certificate that net/http's test server has is for 127.0.0.1.
+	web := httptest.NewTLSServer(nil)
+	web.Close()
+	certificate := web.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{
+		"cert": {Type: "CERTIFICATE", Bytes: certificate.Certificate[0]},
+		"key":  {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(web.Certificate())
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port = listener.Addr().(*net.TCPAddr).Port
+	listener.Close()
+	group = &redisGroup{t: t, socket: filepath.Join(folder, "socket")}
+	server := exec.Command(binary, "--port", "0", "--tls-port", strconv.Itoa(port), "--bind", "127.0.0.1", "--unixsocket", group.socket,
+		"--tls-cert-file", filepath.Join(folder, "cert"), "--tls-key-file", filepath.Join(folder, "key"), "--tls-auth-clients", "no",
+		"--save", "", "--dir", folder)
+	out, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+	said := bufio.NewScanner(out)
+	for ready := false; !ready; {
+		if !said.Scan() {
+			t.Fatal("redis-server ended before it was ready")
+		}
+		ready = strings.Contains(said.Text(), "connections at "+group.socket) || strings.Contains(said.Text(), "connections at unix")
+	}
+	go func() {
+		for said.Scan() {
+		}
+	}()
+	group.apply([]string{"the-first-token-of-all"})
+	return group, port, &tls.Config{RootCAs: pool}
+}
+
+type cacheWorld struct {
+	*RedisRotator
+	vault *vault
+	group *redisGroup
+	tasks *quietService
+	said  strings.Builder
+}
+
+type quietService struct{ started int }
+
+func (*quietService) State(context.Context) (running, deploying bool, err error) {
+	return true, false, nil
+}
+func (s *quietService) Redeploy(context.Context) error { s.started++; return nil }
+
+func redisValue(port int, token string) string {
+	out, _ := json.Marshal(RedisCredentials{
+		URL: fmt.Sprintf("rediss://:%s@127.0.0.1:%d", token, port), Host: "127.0.0.1", Port: port, Password: token,
+	})
+	return string(out)
+}
+
+func newCacheWorld(t *testing.T) *cacheWorld {
+	group, port, trust := startRedis(t)
+	w := &cacheWorld{vault: newVault(), group: group, tasks: &quietService{}}
+	w.vault.values["rds"]["v1"] = redisValue(port, group.tokens[0])
+	w.RedisRotator = &RedisRotator{
+		Rotator: Rotator{Secrets: w.vault, Service: w.tasks, Poll: time.Millisecond,
+			Logf: func(format string, args ...any) { fmt.Fprintf(&w.said, format+"\n", args...) }},
+		Cache: group,
+		Login: func(ctx context.Context, url string) error { return LoginRedis(ctx, url, trust) },
+	}
+	return w
+}
+
+// rotate repeats a step that fails, as Secrets Manager does, and does every step twice.
+func (w *cacheWorld) rotate(t *testing.T, token string) (failures int) {
+	t.Helper()
+	event := w.vault.begin(token)
+	for _, step := range []string{"createSecret", "setSecret", "testSecret", "finishSecret"} {
+		event.Step = step
+		for done := 0; done < 2; {
+			if err := w.Handle(t.Context(), event); err != nil {
+				if failures++; failures > 3 {
+					t.Fatal(err)
+				}
+				continue
+			}
+			done++
+		}
+	}
+	return failures
+}
+
+func (w *cacheWorld) url(t *testing.T, version string) string {
+	t.Helper()
+	var c RedisCredentials
+	if err := json.Unmarshal([]byte(w.vault.values["rds"][version]), &c); err != nil {
+		t.Fatal(err)
+	}
+	return c.URL
+}
+
+func (w *cacheWorld) expect(t *testing.T, version string, want error) {
+	t.Helper()
+	if err := w.Login(t.Context(), w.url(t, version)); !errors.Is(err, want) {
+		t.Errorf("login with version %s: %v, want %v", version, err, want)
+	}
+}
+
+func TestRedisTokenOfRunningTasksWorksUntilTheNextRotation(t *testing.T) {
+	w := newCacheWorld(t)
+	w.group.busy = 2
+	w.rotate(t, "v2")
+	w.expect(t, "v1", nil)
+	w.expect(t, "v2", nil)
+	w.rotate(t, "v3")
+	w.expect(t, "v1", ErrWrongToken)
+	w.expect(t, "v2", nil)
+	w.expect(t, "v3", nil)
+	if w.tasks.started == 0 {
+		t.Error("no deployment was started")
+	}
+	for _, token := range w.group.tokens {
+		if strings.Contains(w.said.String(), token) {
+			t.Errorf("the log has a token:\n%s", w.said.String())
+		}
+	}
+}
+
+func TestRedisRotationThatIsCutOffGoesOn(t *testing.T) {
+	for _, change := range []string{"only", "add"} {
+		for _, late := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/late=%v", change, late), func(t *testing.T) {
+				w := newCacheWorld(t)
+				w.group.fail, w.group.failLate = change, late
+				if failures := w.rotate(t, "v2"); failures != 1 {
+					t.Errorf("%d failures, want the one", failures)
+				}
+				w.expect(t, "v1", nil)
+				w.expect(t, "v2", nil)
+			})
+		}
+	}
+}
+
+func TestRedisRotationAfterOneThatWasTakenBackKeepsTheTokenInUse(t *testing.T) {
+	w := newCacheWorld(t)
+	w.rotate(t, "v2")
+	// The operator makes the previous version current again: the token in use is now the older of the two.
+	w.vault.labels["rds"]["v1"], w.vault.labels["rds"]["v2"] = []string{current}, []string{"AWSPREVIOUS"}
+	w.rotate(t, "v3")
+	w.expect(t, "v1", nil)
+	w.expect(t, "v2", ErrWrongToken)
+	w.expect(t, "v3", nil)
+}
+
+func TestRedisTokenChangedByHandIsLeftAlone(t *testing.T) {
+	w := newCacheWorld(t)
+	w.group.apply([]string{"somebody-changed-it"})
+	event := w.vault.begin("v2")
+	event.Step = "createSecret"
+	if err := w.Handle(t.Context(), event); err != nil {
+		t.Fatal(err)
+	}
+	event.Step = "setSecret"
+	if err := w.Handle(t.Context(), event); !errors.Is(err, ErrWrongToken) || w.group.changes != 0 {
+		t.Errorf("%v after %d changes; want a refusal and no change", err, w.group.changes)
+	}
+}
+
+func TestRedisPendingVersionForAnotherHostIsRefused(t *testing.T) {
+	v := newVault()
+	v.values["rds"] = map[string]string{
+		"v1": redisValue(6379, "current-token"),
+		"v2": strings.ReplaceAll(redisValue(6379, "pending-token"), "127.0.0.1", "evil.example"),
+	}
+	r := RedisRotator{Rotator: Rotator{Secrets: v}, Login: func(context.Context, string) error {
+		t.Error("a token was sent")
+		return nil
+	}}
+	event := v.begin("v2")
+	for _, event.Step = range []string{"setSecret", "testSecret"} {
+		if err := r.Handle(t.Context(), event); err == nil || !strings.Contains(err.Error(), "another server") {
+			t.Errorf("%s: %v", event.Step, err)
+		}
+	}
+}
+
+type alwaysChanging struct{ Cache }
+
+func (alwaysChanging) Available(context.Context) (bool, error) { return false, nil }
+
+func TestRedisGroupThatKeepsChangingEndsWithTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+		defer cancel()
+		r := RedisRotator{Cache: alwaysChanging{}}
+		if err := r.wait(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "the current token works") {
+			t.Error(err)
+		}
+	})
+}
