@@ -218,10 +218,11 @@ variable "github" {
 }
 
 variable "rotation" {
-  description = "Rotate the database password every so many days by a function of our own, whose zip file terraform/modules/secret-rotation/build makes. Null: no rotation."
+  description = "Rotate the database password, and with redis the cache's auth token, every so many days by a function of our own, whose zip file terraform/modules/secret-rotation/build makes. Null: no rotation."
   type = object({
-    zip  = string
-    days = optional(number, 30)
+    zip   = string
+    days  = optional(number, 30)
+    redis = optional(bool, false)
   })
   default = null
 }

@@ -32,3 +32,13 @@ output "shape" {
     tls      = aws_elasticache_replication_group.this.transit_encryption_enabled
   }
 }
+
+output "arn" {
+  description = "ARN of the replication group."
+  value       = aws_elasticache_replication_group.this.arn
+}
+
+output "replication_group_id" {
+  description = "Identifier of the replication group."
+  value       = aws_elasticache_replication_group.this.id
+}

@@ -322,6 +322,12 @@ module "secret_rotation" {
   secret_arn = module.rds.secret_arn
   admin      = { secret_arn = module.rds.password_secret_arn }
 
+  redis = !var.rotation.redis ? null : {
+    replication_group_id = module.elasticache.replication_group_id
+    arn                  = module.elasticache.arn
+    secret_arn           = module.elasticache.secret_arn
+  }
+
   service = {
     arn          = local.service_arn
     cluster_name = local.cluster_name

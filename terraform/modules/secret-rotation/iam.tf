@@ -24,7 +24,17 @@ data "aws_iam_policy_document" "this" {
       "secretsmanager:PutSecretValue",
       "secretsmanager:UpdateSecretVersionStage",
     ]
-    resources = [var.secret_arn]
+    resources = concat([var.secret_arn], var.redis[*].secret_arn)
+  }
+
+  dynamic "statement" {
+    for_each = var.redis[*]
+
+    content {
+      sid       = "RotateToken"
+      actions   = ["elasticache:DescribeReplicationGroups", "elasticache:ModifyReplicationGroup"]
+      resources = [statement.value.arn]
+    }
   }
 
   statement {

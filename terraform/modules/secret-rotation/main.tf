@@ -29,7 +29,7 @@ resource "aws_lambda_function" "this" {
   }
 
   environment {
-    variables = {
+    variables = merge({
       ECS_CLUSTER  = var.service.cluster_name
       ECS_SERVICE  = var.service.name
       ADMIN_SECRET = var.admin.secret_arn
@@ -38,7 +38,10 @@ resource "aws_lambda_function" "this" {
       USER_B       = var.users.b
       OWNER        = var.users.owner
       SSL_MODE     = "require"
-    }
+      }, var.redis == null ? {} : {
+      REDIS_SECRET = var.redis.secret_arn
+      REDIS_GROUP  = var.redis.replication_group_id
+    })
   }
 
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.this]
@@ -67,9 +70,24 @@ resource "aws_secretsmanager_secret_rotation" "this" {
   depends_on = [aws_lambda_permission.this]
 }
 
+resource "aws_secretsmanager_secret_rotation" "redis" {
+  count = var.redis == null ? 0 : 1
+
+  secret_id           = var.redis.secret_arn
+  rotation_lambda_arn = aws_lambda_function.this.arn
+  rotate_immediately  = false
+
+  rotation_rules {
+    automatically_after_days = var.days
+    duration                 = "3h"
+  }
+
+  depends_on = [aws_lambda_permission.this]
+}
+
 resource "aws_cloudwatch_metric_alarm" "errors" {
   alarm_name          = "${var.name}-errors"
-  alarm_description   = "A rotation of the database password failed; the password in use still works"
+  alarm_description   = "A rotation failed; the password in use still works"
   namespace           = "AWS/Lambda"
   metric_name         = "Errors"
   dimensions          = { FunctionName = aws_lambda_function.this.function_name }
@@ -110,4 +128,15 @@ resource "aws_vpc_security_group_egress_rule" "database" {
   ip_protocol       = "tcp"
   from_port         = 5432
   to_port           = 5432
+}
+
+resource "aws_vpc_security_group_egress_rule" "redis" {
+  count = var.redis == null ? 0 : 1
+
+  security_group_id = aws_security_group.this.id
+  description       = "Redis"
+  cidr_ipv4         = var.network.vpc_cidr
+  ip_protocol       = "tcp"
+  from_port         = 6379
+  to_port           = 6379
 }

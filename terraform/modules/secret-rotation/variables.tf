@@ -47,6 +47,16 @@ variable "users" {
   }
 }
 
+variable "redis" {
+  description = "The replication group whose auth token is rotated too, and the secret with its url. Null: the database alone."
+  type = object({
+    replication_group_id = string
+    arn                  = string
+    secret_arn           = string
+  })
+  default = null
+}
+
 variable "service" {
   description = "The service whose tasks read the secret when they start."
   type = object({

@@ -188,3 +188,14 @@ run "a_name_too_long_for_a_load_balancer_is_refused" {
 
   expect_failures = [var.environment]
 }
+
+run "the_redis_token_is_rotated_only_where_there_is_one" {
+  command = plan
+
+  variables {
+    rotation  = { zip = "versions.tf", redis = true }
+    redis_tls = false
+  }
+
+  expect_failures = [var.rotation]
+}

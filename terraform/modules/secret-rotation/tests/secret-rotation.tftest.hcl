@@ -113,3 +113,39 @@ run "one_user_for_both_turns_is_refused" {
 
   expect_failures = [var.users]
 }
+
+run "without_redis_nothing_of_it" {
+  command = plan
+
+  assert {
+    condition     = length(aws_secretsmanager_secret_rotation.redis) == 0 && length(aws_vpc_security_group_egress_rule.redis) == 0 && !contains(keys(aws_lambda_function.this.environment[0].variables), "REDIS_SECRET") && !contains(data.aws_iam_policy_document.this.statement[*].sid, "RotateToken")
+    error_message = "the token's rotation is off unless asked for"
+  }
+}
+
+run "the_token_of_one_group" {
+  command = plan
+
+  variables {
+    redis = {
+      replication_group_id = "connect2-api-redis-prod"
+      arn                  = "arn:aws:elasticache:us-west-2:123456789012:replicationgroup:connect2-api-redis-prod"
+      secret_arn           = "arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/prod/redis-credentials-AbCdEf"
+    }
+  }
+
+  assert {
+    condition     = one([for s in data.aws_iam_policy_document.this.statement : s.resources if s.sid == "RotateToken"]) == toset([var.redis.arn]) && one([for s in data.aws_iam_policy_document.this.statement : s.resources if s.sid == "Rotate"]) == toset([var.secret_arn, var.redis.secret_arn])
+    error_message = "it changes this group's token and writes these two secrets"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.redis[0].secret_id == var.redis.secret_arn && aws_secretsmanager_secret_rotation.redis[0].rotate_immediately == false && aws_lambda_function.this.environment[0].variables["REDIS_GROUP"] == var.redis.replication_group_id
+    error_message = "the function is told of the group, and the apply changes no token"
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_egress_rule.redis[0].from_port == 6379 && aws_vpc_security_group_egress_rule.redis[0].cidr_ipv4 == var.network.vpc_cidr
+    error_message = "it reaches Redis"
+  }
+}
