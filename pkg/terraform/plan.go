@@ -61,7 +61,12 @@ type Change struct {
 	Attributes []Attribute // what differs, by path
 	Hidden     int         // differences beyond those listed
 
-	before, after map[string]any // top-level values that the risk rules look at; nil where there is no object
+	findings []Finding // what can go wrong
+	family   string    // of a task definition
+
+	// before and after are top-level values that the rules look at, nil where there is no object. Large plans would fill the
+	// memory with them, so they are given up as soon as the rules have looked.
+	before, after map[string]any
 }
 
 // Moved says whether only the address changes hands.
@@ -260,7 +265,19 @@ func (d *planDecoder) change(raw *rawChange) (Change, bool, error) {
 		differences = differences[:maxAttributes]
 	}
 	c.Attributes = differences
+	c.judge()
 	return c, true, nil
+}
+
+// judge has the rules look at the change, and gives up the values that only they look at.
+func (c *Change) judge() {
+	c.findings = findings(*c)
+	for _, values := range []map[string]any{c.after, c.before} {
+		if family, _ := values["family"].(string); family != "" && c.family == "" {
+			c.family = strings.Clone(family)
+		}
+	}
+	c.before, c.after = nil, nil
 }
 
 // maxAttributes is the most differences that are kept of one resource.

@@ -48,7 +48,7 @@ func NewReview(p *Plan) Review {
 	r := Review{Outputs: p.Outputs, Drift: p.Drift, Unchanged: p.Unchanged, Partial: p.Incomplete}
 	for _, c := range p.Changes {
 		r.Totals.count(c)
-		r.Findings = append(r.Findings, findings(c)...)
+		r.Findings = append(r.Findings, c.findings...)
 		if c.Moved() {
 			r.Moves = append(r.Moves, c)
 		}
@@ -125,11 +125,7 @@ func services(changes []Change) []Finding {
 		case c.Type == "aws_ecs_service" && c.Action.Destroys():
 			add(c, "its tasks are stopped")
 		case c.Type == "aws_ecs_task_definition" && (c.Action == Update || c.Action.Replaces()):
-			family, _ := c.after["family"].(string)
-			if family == "" {
-				family, _ = c.before["family"].(string)
-			}
-			if strings.HasSuffix(family, templateSuffix) {
+			if strings.HasSuffix(c.family, templateSuffix) {
 				add(c, "a new revision of the template: nothing restarts, the next deploy renders it")
 			} else {
 				add(c, "a new revision: it runs where a service or a schedule takes it up")
