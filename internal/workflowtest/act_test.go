@@ -44,7 +44,7 @@ var standIns = map[string]string{
       run: |
         find . -mindepth 1 -delete
         git clone --quiet "$CALLER" .
-        git checkout --quiet --detach "$REF"`,
+        git checkout --quiet --detach "origin/$REF" 2>/dev/null || git checkout --quiet --detach "$REF"`,
 	"docker/setup-buildx-action": `
     - {shell: bash, run: "true"}`,
 	"docker/build-push-action": `
@@ -162,6 +162,7 @@ type site struct {
 	sb     *sandbox.Sandbox
 	vars   map[string]string
 	base   string // the commit that a push or pull request is compared with
+	hub    *hub   // GitHub's API; nil where a run needs none
 	branch bool   // use the actions as a branch has them, with their Dockerfile
 }
 
@@ -246,7 +247,10 @@ func (s *site) actJob(job, event, branch, workflow string, inputs ...string) res
 	}
 	content, err := json.Marshal(map[string]any{
 		"ref": "refs/heads/" + branch, "before": s.base, "after": s.git("rev-parse", "HEAD"), "inputs": given,
-		"pull_request": map[string]any{"base": map[string]any{"sha": s.base, "ref": "main"}, "head": map[string]any{"ref": branch, "sha": s.git("rev-parse", "HEAD")}},
+		"number": 7, "pull_request": map[string]any{
+			"number": 7, "base": map[string]any{"sha": s.base, "ref": "main"},
+			"head": map[string]any{"ref": branch, "sha": s.git("rev-parse", "HEAD"), "repo": map[string]any{"full_name": "org/connect2-api"}},
+		},
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -263,6 +267,9 @@ func (s *site) actJob(job, event, branch, workflow string, inputs ...string) res
 		// Without this mount the steps pass while every output and summary is lost.
 		"--container-options", "-v " + s.kit.cache + ":" + s.kit.cache + " --network host",
 		"--env", "AWS_ENDPOINT_URL=http://" + s.host, "--env", "CONNECT2_SPEED=50", "--env", "CALLER=" + s.caller, "--env", "IMAGE=" + image,
+	}
+	if s.hub != nil {
+		flags = append(flags, "--env", "GITHUB_API_URL="+s.hub.URL, "--secret", "GITHUB_TOKEN=stand-in")
 	}
 	if job != "" {
 		flags = append(flags, "--job", job)

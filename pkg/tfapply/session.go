@@ -288,7 +288,33 @@ func (s *session) giveBack(name string) {
 	}
 }
 
+// giveBackAll does so with all that the run left in the directory: a state beside the configuration, files that resources write.
+func (s *session) giveBackAll() {
+	info, err := os.Stat(s.dir)
+	if err != nil || os.Geteuid() != 0 {
+		return
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || owner.Uid == 0 {
+		return
+	}
+	_ = filepath.WalkDir(s.dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // what cannot be read is left as it is
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return nil //nolint:nilerr // it is gone
+		}
+		if file, ok := info.Sys().(*syscall.Stat_t); ok && file.Uid == 0 {
+			_ = os.Lchown(path, int(owner.Uid), int(owner.Gid))
+		}
+		return nil
+	})
+}
+
 func (s *session) close() error {
+	s.giveBackAll()
 	var problems []error
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		problems = append(problems, s.closers[i]())
