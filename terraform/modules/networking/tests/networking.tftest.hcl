@@ -120,6 +120,25 @@ run "endpoints_instead_of_nat" {
 run "security_controls" {
   command = plan
 
+  # Which table a subnet has can be told apart before there are any.
+  override_resource {
+    target          = aws_route_table.data
+    values          = { id = "rtb-data" }
+    override_during = plan
+  }
+
+  override_resource {
+    target          = aws_route_table.public
+    values          = { id = "rtb-public" }
+    override_during = plan
+  }
+
+  override_resource {
+    target          = aws_route_table.private
+    values          = { id = "rtb-private" }
+    override_during = plan
+  }
+
   assert {
     condition     = alltrue([for a in aws_route_table_association.data : a.route_table_id == aws_route_table.data.id]) && aws_route.internet.route_table_id != aws_route_table.data.id && alltrue([for r in aws_route.nat : r.route_table_id != aws_route_table.data.id])
     error_message = "[RDS.46] the data subnets have no route out"
