@@ -45,6 +45,7 @@ type stage struct {
 	environ  []string
 	sandbox  *exec.Cmd
 	told     *bytes.Buffer // by the sandbox, on standard error
+	images   string        // that sandboxes had given the engine before this one
 }
 
 // TestExample is one test because its parts share the image, which takes minutes to build.
@@ -225,9 +226,14 @@ func (s *stage) leavesNothing(t *testing.T) {
 	if left := run(t, "docker", "ps", "--all", "--quiet", "--filter", "label=connect2.sandbox"); left != "" {
 		t.Errorf("containers are left: %s", left)
 	}
-	if left := run(t, "docker", "images", "--format", "{{.Repository}}"); strings.Contains(left, "connect2-sandbox-") {
-		t.Errorf("images are left: %s", left)
+	if left := handedOver(t); left != s.images {
+		t.Errorf("images are left: %q, before it there were %q", left, s.images)
 	}
+}
+
+// handedOver lists the images that sandboxes gave the engine; one that was killed leaves its own behind.
+func handedOver(t *testing.T) string {
+	return run(t, "docker", "images", "--filter", "reference=connect2-sandbox-*", "--format", "{{.Repository}}:{{.Tag}}")
 }
 
 // buildImage builds the example's production stage. A base that was imported may have a root folder that only root may
@@ -334,6 +340,7 @@ func (s *stage) startCache(t *testing.T) {
 
 // startSandbox runs the command with the database's URL in its Secrets Manager, and takes its lines as an environment.
 func (s *stage) startSandbox(t *testing.T) {
+	s.images = handedOver(t)
 	scenario := filepath.Join(s.folder, "scenario.yaml")
 	write(t, scenario, fmt.Sprintf("secrets:\n  connect2-api/dev/rds-credentials: {url: %q}\n  connect2-api/dev/redis-credentials: {url: %q}\n", s.database, s.cache))
 	s.sandbox = exec.Command(s.binary, // not of the test's context: killed, it could not clean up

@@ -74,9 +74,10 @@ func (r *Runner) Close() error {
 	return nil
 }
 
-// Run begins to fetch the job's image and to make its container.
+// Run begins to fetch the job's image and to make its container. Its name holds the runner's own: two sandboxes with one seed give
+// their tasks the same ids.
 func (r *Runner) Run(job engine.Job) engine.Process {
-	p := &process{runner: r, job: job, name: "connect2-" + job.Task + "-" + job.Container, start: make(chan struct{})}
+	p := &process{runner: r, job: job, name: "connect2-" + r.id + "-" + job.Task + "-" + job.Container, start: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancel(r.ctx)
 	r.work.Go(p.live)
 	return p

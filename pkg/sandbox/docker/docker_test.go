@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -35,6 +36,9 @@ type dockerd struct {
 	image []byte
 }
 
+// named is the name of a container: the runner's own, the task's id, the container's.
+var named = regexp.MustCompile(`connect2-[a-z0-9]{8}-t1-app`)
+
 func newDockerd(t *testing.T) *dockerd {
 	d := &dockerd{refuse: map[string]string{}, hold: make(chan struct{})}
 	d.Server = httptest.NewServer(d)
@@ -44,7 +48,7 @@ func newDockerd(t *testing.T) *dockerd {
 
 func (d *dockerd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	call := r.Method + " " + strings.ReplaceAll(r.URL.Path, "connect2-t1-app", "NAME")
+	call := r.Method + " " + named.ReplaceAllString(r.URL.Path, "NAME")
 	if at := strings.Index(call, "/images/connect2-sandbox-"); at >= 0 {
 		call = call[:at] + "/images/IMAGE"
 	}
