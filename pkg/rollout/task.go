@@ -81,13 +81,18 @@ func (w *watcher) look(ctx context.Context, t Target) ([]FailedTask, error) {
 	return failed, nil
 }
 
-// failure reports whether the task stopped by its own fault or that of its environment, not because it was not wanted.
 func failure(task types.Task) bool {
-	switch task.StopCode {
+	return StoppedByFailure(task.StopCode, aws.ToString(task.StoppedReason))
+}
+
+// StoppedByFailure reports whether a task with this stop code and stoppedReason ended by its own fault or that of its
+// environment, not because it was not wanted.
+func StoppedByFailure(code types.TaskStopCode, reason string) bool {
+	switch code {
 	case types.TaskStopCodeTaskFailedToStart, types.TaskStopCodeEssentialContainerExited:
 		return true
 	case types.TaskStopCodeServiceSchedulerInitiated:
-		return strings.Contains(aws.ToString(task.StoppedReason), "health checks")
+		return strings.Contains(reason, "health checks")
 	default:
 		return false
 	}

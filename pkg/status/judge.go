@@ -44,11 +44,7 @@ func judge(s rollout.Snapshot, running *history.Deployment, evidence diagnose.Ev
 // was not wanted any more is none.
 func failed(evidence diagnose.Evidence) []diagnose.Task {
 	return slices.DeleteFunc(slices.Clone(evidence.Tasks), func(t diagnose.Task) bool {
-		switch t.StopCode {
-		case "TaskFailedToStart", "EssentialContainerExited":
-			return false
-		}
-		return t.StopCode != "ServiceSchedulerInitiated" || !strings.Contains(t.Reason, "health checks")
+		return !rollout.StoppedByFailure(types.TaskStopCode(t.StopCode), t.Reason)
 	})
 }
 
