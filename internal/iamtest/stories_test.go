@@ -52,6 +52,7 @@ func three(last uint64) imagetest.Image {
 func pushStories() []story {
 	archive := func(last uint64, in ecrpush.Inputs) func(*site) (action.Outcome, error) {
 		return func(s *site) (action.Outcome, error) {
+			in := in // a story is played by several tests at once
 			in.Source = s.saved(three(last))
 			return pushed(s, in)
 		}
