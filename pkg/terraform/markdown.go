@@ -151,8 +151,44 @@ func body(c Change) string {
 	if c.Reason != "" {
 		b.WriteString(report.Text(strings.ToUpper(c.Reason[:1])+c.Reason[1:]) + ".\n\n")
 	}
-	b.WriteString(report.Fence("diff", strings.Join(c.Lines(), "\n")))
+	b.WriteString(report.Fence("diff", strings.Join(c.Folded(), "\n")))
 	return b.String()
+}
+
+// foldWidth is the most characters of a line that names several attributes.
+const foldWidth = 120
+
+// Folded is Lines for people: what a new object will be told by AWS alone (its ARN, its ID and the like) are names on the
+// last lines instead of a line each.
+func (c Change) Folded() []string {
+	open, computed := c, []string{}
+	open.Attributes = nil
+	for _, a := range c.Attributes {
+		if a.Before == "" && a.After == UnknownText && !a.Forces && a.Path != "" {
+			computed = append(computed, a.Path)
+		} else {
+			open.Attributes = append(open.Attributes, a)
+		}
+	}
+	if len(computed) < 2 {
+		return c.Lines()
+	}
+	var lines []string
+	if len(open.Attributes) > 0 || open.Hidden > 0 {
+		lines = open.Lines()
+	}
+	line := "+ " + UnknownText + ":"
+	for i, name := range computed {
+		if i < len(computed)-1 {
+			name += ","
+		}
+		if len(line)+1+len(name) > foldWidth {
+			lines = append(lines, line)
+			line = "+  "
+		}
+		line += " " + name
+	}
+	return append(lines, line)
 }
 
 // Lines returns the differences as lines of a diff, one for each attribute: added, removed or changed.

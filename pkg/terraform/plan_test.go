@@ -137,6 +137,54 @@ func TestReviewFindings(t *testing.T) {
 	}
 }
 
+// Within a risk, what is destroyed stands above what lives on; among equals the address decides.
+func TestReviewOrder(t *testing.T) {
+	logs := func(name string) object {
+		return change("aws_cloudwatch_log_group."+name, update, object{"retention_in_days": 30}, object{"retention_in_days": 7})
+	}
+	r := NewReview(read(t, planOf(t, []object{
+		change("aws_vpc_security_group_ingress_rule.a", create, nil, object{"cidr_ipv4": "0.0.0.0/0", "from_port": 22, "to_port": 22}),
+		logs("a"), logs("b"),
+		change("aws_db_instance.c", replace, object{"id": "c"}, object{}),
+		change("aws_s3_bucket.d", remove, object{"id": "d"}, nil),
+	}, nil)))
+	var got []string
+	for _, f := range r.Findings {
+		got = append(got, f.Address)
+	}
+	want := []string{"aws_db_instance.c", "aws_s3_bucket.d", "aws_cloudwatch_log_group.a", "aws_cloudwatch_log_group.b", "aws_vpc_security_group_ingress_rule.a"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+}
+
+func TestFolded(t *testing.T) {
+	made := func(known object, unknown ...string) Change {
+		marks := object{}
+		for _, name := range unknown {
+			marks[name] = true
+		}
+		return read(t, planOf(t, []object{change("aws_x.a", create, nil, known, object{"after_unknown": marks})}, nil)).Changes[0]
+	}
+	for _, test := range []struct {
+		name   string
+		change Change
+		want   []string
+	}{
+		{"several in one line", made(object{"name": "a"}, "arn", "id", "tags_all"), []string{`+ name = "a"`, "+ (known after apply): arn, id, tags_all"}},
+		{"one as it is", made(object{"name": "a"}, "id"), []string{"+ id = (known after apply)", `+ name = "a"`}},
+		{"nothing else", made(object{}, "arn", "id"), []string{"+ (known after apply): arn, id"}},
+		{"long ones are broken", made(object{}, strings.Repeat("a", 60), strings.Repeat("b", 60)),
+			[]string{"+ (known after apply): " + strings.Repeat("a", 60) + ",", "+   " + strings.Repeat("b", 60)}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := test.change.Folded(); !slices.Equal(got, test.want) {
+				t.Errorf("got %q\nwant %q", got, test.want)
+			}
+		})
+	}
+}
+
 func TestReviewServices(t *testing.T) {
 	r := NewReview(read(t, planOf(t, []object{
 		change("aws_ecs_service.a", update, object{"task_definition": "a:1"}, object{"task_definition": "a:2"}),

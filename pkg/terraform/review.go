@@ -60,7 +60,7 @@ func NewReview(p *Plan) Review {
 		}
 	}
 	r.Services = services(p.Changes)
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return int(a.Risk - b.Risk) })
+	slices.SortStableFunc(r.Findings, worse)
 	return r
 }
 

@@ -28,6 +28,21 @@ type Finding struct {
 	Risk    Risk
 	Address string
 	Text    string // what happens, in one clause
+
+	destroys bool // the object ceases to exist; what else is lost of it stays until then
+}
+
+// worse orders findings: by risk, then what is destroyed before what stays.
+func worse(a, b Finding) int {
+	switch {
+	case a.Risk != b.Risk:
+		return int(a.Risk - b.Risk)
+	case a.destroys == b.destroys:
+		return 0
+	case a.destroys:
+		return -1
+	}
+	return 1
 }
 
 // stateful are the types whose objects hold what nothing can make anew. Their destruction is guarded by default.
@@ -74,7 +89,7 @@ var serving = map[string]string{
 func findings(c Change) []Finding {
 	var found []Finding
 	add := func(r Risk, format string, args ...any) {
-		found = append(found, Finding{r, c.Address, fmt.Sprintf(format, args...)})
+		found = append(found, Finding{r, c.Address, fmt.Sprintf(format, args...), c.Action.Destroys()})
 	}
 	if c.Data || c.Action == None || c.Action == Read {
 		return nil

@@ -54,7 +54,7 @@ func (s *session) tellReview(p *planned) {
 	end()
 	for _, c := range p.review.Resources {
 		end := s.env.Log.Group(string(c.Action) + " " + c.Address)
-		s.env.Log.Eventf("%s", strings.Join(c.Lines(), "\n"))
+		s.env.Log.Eventf("%s", strings.Join(c.Folded(), "\n"))
 		end()
 	}
 }
