@@ -73,7 +73,7 @@ func (r *Rollback) goBack(ctx context.Context, out Outputs) (Outputs, error) {
 // start begins the deployment of the revision, or takes up the one that is under way.
 func (r *Rollback) start(ctx context.Context) (rollout.Target, error) {
 	primary := r.before.Primary()
-	if primary != nil && primary.State == string(types.DeploymentRolloutStateInProgress) {
+	if primary.InProgress() {
 		if target, ok := rollout.Attach(r.in.Cluster, r.in.Service, r.before, r.revision.ARN); ok {
 			r.env.Log.Eventf("%s is being deployed already: following that deployment", r.revision.Name())
 			return target, nil

@@ -89,10 +89,9 @@ func (r *Rollback) prepare(ctx context.Context) error {
 // decidePrevious goes by what happens now, and by history where nothing does.
 func (r *Rollback) decidePrevious(ctx context.Context) error {
 	primary := r.before.Primary()
-	inProgress := primary != nil && primary.State == string(types.DeploymentRolloutStateInProgress)
 	running := slices.IndexFunc(r.deployments, history.Deployment.Running)
 	switch {
-	case running >= 0 && strings.HasPrefix(string(r.deployments[running].Status), "ROLLBACK_"):
+	case running >= 0 && r.deployments[running].RolledBack():
 		r.plan, r.stop = awaitOther, r.deployments[running].ARN
 		r.why = fmt.Sprintf("The deployment of %s is being rolled back already.", r.deployments[running].Name())
 		return nil
@@ -100,10 +99,10 @@ func (r *Rollback) decidePrevious(ctx context.Context) error {
 		r.plan, r.stop = stopRunning, r.deployments[running].ARN
 		r.why = fmt.Sprintf("A deployment of %s is in progress: it is stopped with a rollback.", r.deployments[running].Name())
 		return nil
-	case inProgress && strings.Contains(primary.Reason, "rolling back"):
+	case primary.InProgress() && primary.TakesBack():
 		r.plan, r.why = awaitOther, "A rollback is in progress already."
 		return nil
-	case inProgress && r.before.Worked() != primary.TaskDefinition:
+	case primary.InProgress() && r.before.Worked() != primary.TaskDefinition:
 		r.why = fmt.Sprintf("A deployment of %s is in progress, and what it replaces is complete.", taskdef.Name(primary.TaskDefinition))
 		return r.goTo(ctx, r.before.Worked(), nil)
 	}

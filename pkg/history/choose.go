@@ -46,7 +46,7 @@ func Choose(deployments []Deployment, current string, unusable map[string]string
 	if len(deployments) == 0 {
 		return Choice{Refusal: NoHistory, Why: "ECS lists no deployment of the service; it keeps them for 90 days."}
 	}
-	if newest := deployments[len(deployments)-1]; newest.rolledBack() && newest.TaskDefinition != current {
+	if newest := deployments[len(deployments)-1]; newest.RolledBack() && newest.TaskDefinition != current {
 		return Choice{Refusal: CameBack, Why: fmt.Sprintf("The newest deployment, of %s at %s, was rolled back already: %s is what ran before it.",
 			newest.Name(), clock(newest.Created), name(current))}
 	}

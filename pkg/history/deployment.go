@@ -49,8 +49,8 @@ func (d Deployment) Running() bool {
 	return false
 }
 
-// rolledBack reports whether the deployment ended, or is about to end, with its predecessor in force again.
-func (d Deployment) rolledBack() bool { return strings.HasPrefix(string(d.Status), "ROLLBACK_") }
+// RolledBack reports whether the deployment ended, or is about to end, with its predecessor in force again.
+func (d Deployment) RolledBack() bool { return strings.HasPrefix(string(d.Status), "ROLLBACK_") }
 
 // Name shortens the task definition to FAMILY:NUMBER.
 func (d Deployment) Name() string { return name(d.TaskDefinition) }

@@ -195,7 +195,7 @@ func newer(t Target, s Snapshot) bool {
 	if primary == nil || primary.ID == t.ID || slices.Contains(t.Known, primary.ID) || primary.Created.Before(t.Created) {
 		return false
 	}
-	if strings.Contains(primary.Reason, "rolling back") {
+	if primary.TakesBack() {
 		return false
 	}
 	return !slices.ContainsFunc(s.Events, func(e ServiceEvent) bool {

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -64,6 +65,15 @@ type ServiceEvent struct {
 	Seen time.Time // when Follow read it, by our clock; zero in a Snapshot
 	Text string
 }
+
+// InProgress reports whether ECS is still putting the deployment in place; a nil one is not.
+func (d *Deployment) InProgress() bool {
+	return d != nil && d.State == string(types.DeploymentRolloutStateInProgress)
+}
+
+// TakesBack reports whether the deployment puts a previous revision back after a failed one. ECS says it in the reason
+// alone: "ECS deployment circuit breaker: rolling back to deploymentId …".
+func (d *Deployment) TakesBack() bool { return d != nil && strings.Contains(d.Reason, "rolling back") }
 
 // Primary returns the deployment that the service is to be at, or nil.
 func (s Snapshot) Primary() *Deployment {

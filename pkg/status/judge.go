@@ -2,7 +2,6 @@ package status
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
@@ -26,11 +25,10 @@ const (
 // judge says how a service is doing. running is the service deployment that is under way, or nil.
 func judge(s rollout.Snapshot, running *history.Deployment, evidence diagnose.Evidence) State {
 	primary := s.Primary()
-	inProgress := primary != nil && primary.State == string(types.DeploymentRolloutStateInProgress)
 	switch {
-	case running != nil && strings.HasPrefix(string(running.Status), "ROLLBACK_"), inProgress && strings.Contains(primary.Reason, "rolling back"):
+	case running != nil && running.RolledBack(), primary.InProgress() && primary.TakesBack():
 		return RollingBack
-	case running != nil || inProgress:
+	case running != nil || primary.InProgress():
 		return Deploying
 	case s.Desired == 0 && s.Running == 0:
 		return Empty
