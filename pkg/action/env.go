@@ -15,6 +15,7 @@ import (
 type Env struct {
 	Log       *Log                // nil discards
 	Getenv    func(string) string // nil: os.Getenv
+	Environ   func() []string     // what a child process inherits, as NAME=VALUE; nil: os.Environ
 	Stdout    io.Writer           // where text that is a result belongs (a document, a plan); nil discards
 	Transport http.RoundTripper   // nil: the network; otherwise it takes every call, AWS's and a registry's alike
 	GitHub    GitHub              // the workflow run that this is part of; zero outside GitHub
@@ -26,6 +27,14 @@ func (e *Env) Var(name string) string {
 		return os.Getenv(name)
 	}
 	return e.Getenv(name)
+}
+
+// Inherited returns the environment that a child process gets, as NAME=VALUE.
+func (e *Env) Inherited() []string {
+	if e == nil || e.Environ == nil {
+		return os.Environ()
+	}
+	return e.Environ()
 }
 
 // SpeedVariable names the environment variable that tells how much faster than the wall clock the world of a rehearsal runs.

@@ -31,7 +31,8 @@ type Runner struct {
 	Engine   Engine            // which program that is, for messages; "" is Terraform
 	Dir      string            // the configuration, absolute
 	Work     string            // a private folder for plans, variables and streams, absolute and outside the workspace
-	Env      map[string]string // variables beyond those of the process; an empty value takes one away
+	Environ  []string          // what it inherits, as NAME=VALUE; nil: the process's environment
+	Env      map[string]string // variables beyond those; an empty value takes one away
 	Log      *action.Log
 	Root     string        // of the repository: annotations name files relative to it; "" leaves them as they are
 	Patience time.Duration // how long an interrupted init or plan may take to end; 0: a minute
@@ -202,10 +203,13 @@ func (r *Runner) patiently(ctx context.Context, name string, run func() error) e
 	}
 }
 
-// environment is the child's: the process's, less the action's own inputs, plus what was set.
+// environment is the child's: what it inherits, less the action's own inputs, plus what was set.
 func (r *Runner) environment() []string {
-	var env []string
-	for _, entry := range os.Environ() {
+	inherited, env := r.Environ, []string(nil)
+	if inherited == nil {
+		inherited = os.Environ()
+	}
+	for _, entry := range inherited {
 		name, _, _ := strings.Cut(entry, "=")
 		if strings.HasPrefix(name, "INPUT_") || strings.HasPrefix(name, "TF_CLI_ARGS") || name == "TF_WORKSPACE" {
 			continue

@@ -87,7 +87,7 @@ func stateNames(t *testing.T, text []byte) (names []string, tainted bool) {
 func TestCancelAtManyMoments(t *testing.T) {
 	binary := buildBinary(t) // before the world, whose HOME has no build cache
 	w := newWorld(t)
-	environ := os.Environ()
+	environ := append(w.environ(), "GITHUB_ACTIONS=true")
 	var applied, untouched int
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -121,7 +121,7 @@ resource "terraform_data" "c" {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			out, code := cancelled(t, binary, dir, append(environ, "GITHUB_ACTIONS=true"), time.Duration(i)*10*time.Second/moments)
+			out, code := cancelled(t, binary, dir, environ, time.Duration(i)*10*time.Second/moments)
 			text, _ := w.sb.S3().Object(bucket, key)
 			names, tainted := stateNames(t, text)
 			made, _ := filepath.Glob(filepath.Join(dir, "made-*"))
@@ -158,11 +158,11 @@ func TestCancelTheRealProvider(t *testing.T) {
 	}
 	binary := buildBinary(t)
 	w := newWorld(t)
-	t.Setenv("TF_CLI_CONFIG_FILE", rc)
+	w.vars["TF_CLI_CONFIG_FILE"] = rc
 	logs := &slowLogs{groups: map[string]bool{}}
 	server := httptest.NewServer(logs)
 	t.Cleanup(server.Close)
-	environ := append(os.Environ(), "GITHUB_ACTIONS=true", "AWS_ENDPOINT_URL_LOGS="+server.URL, "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS="+server.URL)
+	environ := append(w.environ(), "GITHUB_ACTIONS=true", "AWS_ENDPOINT_URL_LOGS="+server.URL, "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS="+server.URL)
 	runs := moments
 	if text := os.Getenv("CONNECT2_PROVIDER_MOMENTS"); text != "" {
 		var err error

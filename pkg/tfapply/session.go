@@ -112,6 +112,18 @@ func repositoryOf(dir string) string {
 	}
 }
 
+// caches is the folder of what one run leaves for the next: providers and Terraform's versions.
+func (s *session) caches() string {
+	folder := s.env.Var("XDG_CACHE_HOME")
+	if !filepath.IsAbs(folder) {
+		var err error
+		if folder, err = os.UserCacheDir(); err != nil {
+			folder = s.work
+		}
+	}
+	return filepath.Join(folder, "connect2")
+}
+
 // prepare makes the private folder and everything in it, and finds Terraform.
 func (s *session) prepare(ctx context.Context) (err error) {
 	if s.work, err = os.MkdirTemp("", "connect2-tf-apply-"); err != nil {
@@ -120,11 +132,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	s.closers = append(s.closers, func() error { return os.RemoveAll(s.work) })
 	s.data = filepath.Join(s.work, "data")
 	env := map[string]string{"TF_DATA_DIR": s.data}
-	caches, err := os.UserCacheDir()
-	if err != nil {
-		caches = s.work
-	}
-	caches = filepath.Join(caches, "connect2")
+	caches := s.caches()
 	_, err = os.Stat(filepath.Join(s.dir, terraform.LockFile))
 	s.had = err == nil
 	if s.env.Var("TF_PLUGIN_CACHE_DIR") == "" {
@@ -173,7 +181,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 		return &action.Error{Outcome: action.Invalid, Title: "There is no " + string(s.in.Engine) + " that will do", Err: err}
 	}
 	s.binding.Versions = string(s.in.Engine) + " " + found.Version
-	s.runner = &terraform.Runner{Path: found.Path, Engine: s.in.Engine, Dir: s.dir, Work: s.work, Env: env, Log: s.env.Log, Root: s.root}
+	s.runner = &terraform.Runner{Path: found.Path, Engine: s.in.Engine, Dir: s.dir, Work: s.work, Environ: s.env.Inherited(), Env: env, Log: s.env.Log, Root: s.root}
 	return nil
 }
 

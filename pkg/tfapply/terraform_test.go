@@ -204,7 +204,7 @@ func TestEnvironmentConventionAndDiagnostics(t *testing.T) {
 	if out, _ := w.must(Inputs{Environment: "dev", Variables: map[string]string{"size": "4"}}); out.Add != 4 {
 		t.Errorf("%+v", out)
 	}
-	t.Setenv("TF_VAR_size", "3")
+	w.vars["TF_VAR_size"] = "3"
 	if out, _ := w.must(Inputs{}); out.Add != 3 {
 		t.Errorf("%+v", out)
 	}

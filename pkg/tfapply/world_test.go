@@ -44,6 +44,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	t.Parallel()
 	if _, err := exec.LookPath(string(engine)); err != nil {
 		t.Skipf("there is no %s on the PATH", engine)
 	}
@@ -63,15 +64,10 @@ func newWorld(t *testing.T) *world {
 	}
 	w.url = server.URL
 	w.dir = filepath.Join(w.root, "terraform", "dev")
-	for name, value := range sb.Environ() {
-		t.Setenv(name, value)
+	home := t.TempDir()
+	w.vars = map[string]string{
+		"PATH": os.Getenv("PATH"), "RUNNER_TEMP": t.TempDir(), "HOME": home, "XDG_CACHE_HOME": filepath.Join(home, ".cache"), "TF_CLI_CONFIG_FILE": os.DevNull,
 	}
-	t.Setenv("AWS_ENDPOINT_URL", server.URL)
-	t.Setenv("HOME", t.TempDir())
-	t.Setenv("XDG_CACHE_HOME", "")
-	t.Setenv("TF_CLI_CONFIG_FILE", os.DevNull)
-	t.Setenv("AWS_CA_BUNDLE", "")
-	w.vars = map[string]string{"PATH": os.Getenv("PATH"), "RUNNER_TEMP": t.TempDir()}
 	maps.Copy(w.vars, sb.Environ())
 	w.vars["AWS_ENDPOINT_URL"] = server.URL
 	w.write("backend.tf", `terraform {
@@ -117,8 +113,17 @@ func (w *world) run(in Inputs) (Outputs, *actiontest.Recorder, error) {
 
 func (w *world) env() (*action.Env, *actiontest.Recorder) {
 	env, recorder := actiontest.NewTestEnv(w.t, w.vars)
-	env.GitHub, env.Transport = action.GitHubOf(env.Getenv), route{w}
+	env.GitHub, env.Environ, env.Transport = action.GitHubOf(env.Getenv), w.environ, route{w}
 	return env, recorder
+}
+
+// environ is what a process of this world inherits, and nothing of the tests' own: worlds stand beside each other.
+func (w *world) environ() []string {
+	var list []string
+	for name, value := range w.vars {
+		list = append(list, name+"="+value)
+	}
+	return list
 }
 
 func (w *world) runCtx(ctx context.Context, in Inputs) (Outputs, *actiontest.Recorder, error) {
