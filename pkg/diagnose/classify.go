@@ -211,7 +211,11 @@ func exitCause(e Evidence, t Task) candidate {
 		base.Fix = []string{"raise `memory` of the task definition, or start fewer workers"}
 		return candidate{Cause: base, rank: rankExitSaid}
 	}
-	found, at := inLines(logRules, v, lines)
+	rules := logRules
+	if e.Service == "" {
+		rules = taskLogRules()
+	}
+	found, at := inLines(rules, v, lines)
 	if at >= 0 && believable(found, code) {
 		if tail := lastLines(lines, quotedLines); !slices.Contains(tail, lines[at]) {
 			base.Evidence = append(base.Evidence, c.Name+" | "+lines[at])

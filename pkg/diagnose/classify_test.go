@@ -18,6 +18,17 @@ func exited(n int, logs ...string) Task {
 			{Name: "proxy", ExitCode: code(137)}}}
 }
 
+// In a one-off task a missing relation is the migration's own failure, not a migration that nobody ran.
+func TestSchemaInAOneOffTask(t *testing.T) {
+	task := exited(1, `psycopg2.errors.UndefinedTable: relation "users" does not exist`)
+	for service, want := range map[string]string{"api": "schema-not-migrated", "": "schema-unexpected"} {
+		c := Classify(Evidence{Service: service, Cluster: "prod", Tasks: []Task{task}})
+		if c.Code != want || c.Blame != Release || !c.Certain || !strings.Contains(c.Title, `relation "users" does not exist`) {
+			t.Errorf("service %q: got %s %q (%s, certain %v), want %s", service, c.Code, c.Title, c.Blame, c.Certain, want)
+		}
+	}
+}
+
 // alone is a task of one container that ended with this code.
 func alone(n int, logs ...string) Task {
 	t := exited(n, logs...)

@@ -1,10 +1,34 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
 )
+
+// taskWords say otherwise, by code, what a log means in a one-off task: that is most often the migration itself, and nobody should be
+// told to run the migration that has just failed.
+var taskWords = map[string]rule{
+	"schema-not-migrated": {
+		code:  "schema-unexpected",
+		title: "what ${container} does, does not fit the database's schema: ${what}",
+		fix: []string{"if this is a migration: correct it; an earlier one may be missing from the image (compare `alembic history` with `alembic current`)",
+			"if it is another command: run the migrations of this image first (action `migrate`)"},
+	},
+}
+
+// taskLogRules are logRules in the words for one-off tasks.
+var taskLogRules = sync.OnceValue(func() []rule {
+	rules := slices.Clone(logRules)
+	for i, r := range rules {
+		if other, ok := taskWords[r.code]; ok {
+			rules[i].code, rules[i].title, rules[i].fix = other.code, other.title, other.fix
+		}
+	}
+	return rules
+})
 
 // logRules recognise, in a container's last lines, why a program gave up. They are tried in this order, each from the last
 // line back: what can only be a fault of the image comes before what a dependency may have caused.
