@@ -1,9 +1,8 @@
 # What the roles push and deploy may do is what docs/iam says that the actions call, so that a permission which an action
 # comes to need, or no longer needs, has one place. The tests of the actions keep those files exact.
 locals {
-  repository_arn = "arn:${local.partition}:ecr:${local.region}:${local.account}:repository/${var.names.repository}"
-  service_arn    = "arn:${local.partition}:ecs:${local.region}:${local.account}:service/${var.names.cluster}/${var.names.service}"
-  cluster_arn    = "arn:${local.partition}:ecs:${local.region}:${local.account}:cluster/${var.names.cluster}"
+  service_arn = "arn:${local.partition}:ecs:${local.region}:${local.account}:service/${var.names.cluster}/${var.names.service}"
+  cluster_arn = "arn:${local.partition}:ecs:${local.region}:${local.account}:cluster/${var.names.cluster}"
 
   # All of them as one text, since templatestring takes a text by its name alone; {word} becomes Terraform's ${word}.
   delivery_template = replace(
