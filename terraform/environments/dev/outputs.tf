@@ -114,3 +114,8 @@ output "differences" {
   description = "The lines in which environments differ, as the resources have them."
   value       = module.environment.differences
 }
+
+output "alike" {
+  description = "What every environment has alike, as the resources have it."
+  value       = module.environment.alike
+}

@@ -49,14 +49,17 @@ output "released" {
 }
 
 output "shape" {
-  description = "What the service is: task size, count, capacity providers, names of the autoscaling policies, log retention."
+  description = "What the service is: task size, count, bounds of the scalable target, capacity providers, what autoscaling aims at by policy, log retention, a read-only root or not, and secrets by the variable that they fill."
   value = {
-    cpu                = tonumber(aws_ecs_task_definition.template.cpu)
-    memory             = tonumber(aws_ecs_task_definition.template.memory)
-    min_tasks          = tonumber(aws_ecs_service.this.tags["connect2-first-count"])
-    max_tasks          = aws_appautoscaling_target.this.max_capacity
-    capacity_providers = sort([for strategy in aws_ecs_service.this.capacity_provider_strategy : strategy.capacity_provider if strategy.weight > 0 || strategy.base > 0])
-    policies           = sort(keys(aws_appautoscaling_policy.this))
-    log_retention_days = aws_cloudwatch_log_group.this.retention_in_days
+    cpu                      = tonumber(aws_ecs_task_definition.template.cpu)
+    memory                   = tonumber(aws_ecs_task_definition.template.memory)
+    min_tasks                = tonumber(aws_ecs_service.this.tags["connect2-first-count"])
+    max_tasks                = aws_appautoscaling_target.this.max_capacity
+    scalable_target          = "${aws_appautoscaling_target.this.min_capacity}-${aws_appautoscaling_target.this.max_capacity}"
+    capacity_providers       = sort([for strategy in aws_ecs_service.this.capacity_provider_strategy : strategy.capacity_provider if strategy.weight > 0 || strategy.base > 0])
+    policies                 = { for name, policy in aws_appautoscaling_policy.this : name => policy.target_tracking_scaling_policy_configuration[0].target_value }
+    log_retention_days       = aws_cloudwatch_log_group.this.retention_in_days
+    readonly_root_filesystem = jsondecode(aws_ecs_task_definition.template.container_definitions)[0].readonlyRootFilesystem
+    secrets                  = { for secret in jsondecode(aws_ecs_task_definition.template.container_definitions)[0].secrets : secret.name => secret.valueFrom }
   }
 }

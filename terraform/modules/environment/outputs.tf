@@ -113,17 +113,31 @@ output "released" {
 output "differences" {
   description = "The lines in which environments differ, as the resources have them."
   value = {
-    fargate_tasks       = join("-", distinct([module.ecs_service.shape.min_tasks, module.ecs_service.shape.max_tasks]))
-    cpu_memory          = "${module.ecs_service.shape.cpu}/${module.ecs_service.shape.memory}"
-    spot                = contains(module.ecs_service.shape.capacity_providers, "FARGATE_SPOT")
-    autoscaling         = length(module.ecs_service.shape.policies) > 0
-    https               = lookup(module.alb.shape.listeners, "443", "") == "serve"
-    rds_instance        = module.rds.shape.instance_class
-    rds_multi_az        = module.rds.shape.multi_az
-    redis_nodes         = module.elasticache.shape.nodes
-    redis_tls           = module.elasticache.shape.tls
-    log_retention_days  = module.ecs_service.shape.log_retention_days
-    deletion_protection = module.rds.shape.deletion_protection && module.alb.shape.deletion_protection
+    fargate_tasks      = join("-", distinct([module.ecs_service.shape.min_tasks, module.ecs_service.shape.max_tasks]))
+    scalable_target    = module.ecs_service.shape.scalable_target
+    cpu_memory         = "${module.ecs_service.shape.cpu}/${module.ecs_service.shape.memory}"
+    spot               = contains(module.ecs_service.shape.capacity_providers, "FARGATE_SPOT")
+    autoscaling        = length(module.ecs_service.shape.policies) > 0
+    scales_at          = join(", ", [for name, target in module.ecs_service.shape.policies : "${name} ${target} %"])
+    https              = lookup(module.alb.shape.listeners, "443", "") == "serve"
+    http               = lookup(module.alb.shape.listeners, "80", "")
+    rds_instance       = module.rds.shape.instance_class
+    rds_multi_az       = module.rds.shape.multi_az
+    redis_nodes        = module.elasticache.shape.nodes
+    redis_tls          = module.elasticache.shape.tls
+    redis_failover     = module.elasticache.shape.failover
+    log_retention_days = module.ecs_service.shape.log_retention_days
+    # Null where the two do not agree.
+    deletion_protection = module.rds.shape.deletion_protection == module.alb.shape.deletion_protection ? module.rds.shape.deletion_protection : null
+    final_snapshot      = module.rds.shape.final_snapshot
     bastion             = length(module.bastion) > 0
+  }
+}
+
+output "alike" {
+  description = "What every environment has alike, as the resources have it, so that one finds out what another would refuse."
+  value = {
+    readonly_root_filesystem = module.ecs_service.shape.readonly_root_filesystem
+    secrets                  = keys(module.ecs_service.shape.secrets)
   }
 }

@@ -37,10 +37,11 @@ output "password_secret_arn" {
 }
 
 output "shape" {
-  description = "What the database is: class, standby, deletion protection."
+  description = "What the database is: class, standby, deletion protection, whether deleting it leaves a snapshot."
   value = {
     instance_class      = aws_db_instance.this.instance_class
     multi_az            = aws_db_instance.this.multi_az
     deletion_protection = aws_db_instance.this.deletion_protection
+    final_snapshot      = !aws_db_instance.this.skip_final_snapshot
   }
 }

@@ -23,64 +23,101 @@ variables {
 run "dev_is_what_the_table_says_with_the_names_that_deploys_use" {
   command = plan
 
+  # What the service points at after a release: a revision of connect2-api-dev.
+  override_resource {
+    target          = module.environment.module.ecs_service.aws_ecs_task_definition.template
+    values          = { arn = "arn:aws:ecs:us-west-2:123456789012:task-definition/connect2-api-dev:7" }
+    override_during = plan
+  }
+
   assert {
     condition     = output.differences.fargate_tasks == "2"
-    error_message = "Fargate tasks of dev must be 2, not ${output.differences.fargate_tasks}"
+    error_message = "Fargate tasks of dev must be 2, not ${jsonencode(output.differences.fargate_tasks)}"
+  }
+
+  assert {
+    condition     = output.differences.scalable_target == "2-2"
+    error_message = "the bounds of the scalable target of dev must be 2-2, not ${jsonencode(output.differences.scalable_target)}"
   }
 
   assert {
     condition     = output.differences.cpu_memory == "256/512"
-    error_message = "CPU and memory of dev must be 256/512, not ${output.differences.cpu_memory}"
+    error_message = "CPU and memory of dev must be 256/512, not ${jsonencode(output.differences.cpu_memory)}"
   }
 
   assert {
     condition     = output.differences.spot == true
-    error_message = "Spot of dev must be true, not ${output.differences.spot}"
+    error_message = "Spot of dev must be true, not ${jsonencode(output.differences.spot)}"
   }
 
   assert {
     condition     = output.differences.autoscaling == false
-    error_message = "autoscaling of dev must be false, not ${output.differences.autoscaling}"
+    error_message = "autoscaling of dev must be false, not ${jsonencode(output.differences.autoscaling)}"
+  }
+
+  assert {
+    condition     = output.differences.scales_at == ""
+    error_message = "what autoscaling aims at of dev must be nothing, not ${jsonencode(output.differences.scales_at)}"
   }
 
   assert {
     condition     = output.differences.https == false
-    error_message = "HTTPS of dev must be false, not ${output.differences.https}"
+    error_message = "HTTPS of dev must be false, not ${jsonencode(output.differences.https)}"
+  }
+
+  assert {
+    condition     = output.differences.http == "serve"
+    error_message = "what port 80 does of dev must be serve, not ${jsonencode(output.differences.http)}"
   }
 
   assert {
     condition     = output.differences.rds_instance == "db.t3.micro"
-    error_message = "RDS instance of dev must be db.t3.micro, not ${output.differences.rds_instance}"
+    error_message = "RDS instance of dev must be db.t3.micro, not ${jsonencode(output.differences.rds_instance)}"
   }
 
   assert {
     condition     = output.differences.rds_multi_az == false
-    error_message = "RDS Multi-AZ of dev must be false, not ${output.differences.rds_multi_az}"
+    error_message = "RDS Multi-AZ of dev must be false, not ${jsonencode(output.differences.rds_multi_az)}"
   }
 
   assert {
     condition     = output.differences.redis_nodes == 1
-    error_message = "Redis nodes of dev must be 1, not ${output.differences.redis_nodes}"
+    error_message = "Redis nodes of dev must be 1, not ${jsonencode(output.differences.redis_nodes)}"
+  }
+
+  assert {
+    condition     = output.differences.redis_failover == false
+    error_message = "Redis failover of dev must be false, not ${jsonencode(output.differences.redis_failover)}"
   }
 
   assert {
     condition     = output.differences.redis_tls == false
-    error_message = "Redis TLS of dev must be false, not ${output.differences.redis_tls}"
+    error_message = "Redis TLS of dev must be false, not ${jsonencode(output.differences.redis_tls)}"
   }
 
   assert {
     condition     = output.differences.log_retention_days == 7
-    error_message = "log retention of dev must be 7, not ${output.differences.log_retention_days}"
+    error_message = "log retention of dev must be 7, not ${jsonencode(output.differences.log_retention_days)}"
   }
 
   assert {
     condition     = output.differences.deletion_protection == false
-    error_message = "deletion protection of dev must be false, not ${output.differences.deletion_protection}"
+    error_message = "deletion protection of dev must be false, not ${jsonencode(output.differences.deletion_protection)}"
+  }
+
+  assert {
+    condition     = output.differences.final_snapshot == false
+    error_message = "a last snapshot of dev must be false, not ${jsonencode(output.differences.final_snapshot)}"
   }
 
   assert {
     condition     = output.differences.bastion == false
-    error_message = "bastion of dev must be false, not ${output.differences.bastion}"
+    error_message = "bastion of dev must be false, not ${jsonencode(output.differences.bastion)}"
+  }
+
+  assert {
+    condition     = var.region == "us-west-2"
+    error_message = "the region is ${var.region}"
   }
 
   assert {
@@ -121,5 +158,40 @@ run "dev_is_what_the_table_says_with_the_names_that_deploys_use" {
   assert {
     condition     = alltrue([for arn in [output.plan_role_arn, output.push_role_arn, output.apply_role_arn, output.deploy_role_arn] : arn != null])
     error_message = "a role for GitHub is missing"
+  }
+
+  assert {
+    condition     = alltrue([for r in var.github.service_repositories : jsonencode(r.branches) == jsonencode(["development"])])
+    error_message = "images of dev are built from development"
+  }
+
+  assert {
+    condition     = jsonencode(var.promotion.to_environments) == jsonencode([]) && jsonencode(var.promotion.from_environments) == jsonencode([])
+    error_message = "nothing is promoted to or from dev"
+  }
+
+  assert {
+    condition     = output.alike.readonly_root_filesystem == true
+    error_message = "the root filesystem is read-only, as in every environment"
+  }
+
+  assert {
+    condition     = jsonencode(output.alike.secrets) == jsonencode(["DATABASE_URL", "REDIS_URL"])
+    error_message = "the tasks get both connections as secrets, as in every environment"
+  }
+}
+
+run "dev_is_born_without_a_task" {
+  command = plan
+
+  override_resource {
+    target          = module.environment.module.ecs_service.aws_ecs_task_definition.template
+    values          = { arn = "arn:aws:ecs:us-west-2:123456789012:task-definition/connect2-api-dev-template:1" }
+    override_during = plan
+  }
+
+  assert {
+    condition     = output.released == false && output.differences.scalable_target == "0-2"
+    error_message = "the first apply starts nothing: there is no image, and a scalable target that waits for the first release"
   }
 }

@@ -23,64 +23,101 @@ variables {
 run "staging_is_what_the_table_says_with_the_names_that_deploys_use" {
   command = plan
 
+  # What the service points at after a release: a revision of connect2-api-staging.
+  override_resource {
+    target          = module.environment.module.ecs_service.aws_ecs_task_definition.template
+    values          = { arn = "arn:aws:ecs:us-west-2:123456789012:task-definition/connect2-api-staging:7" }
+    override_during = plan
+  }
+
   assert {
     condition     = output.differences.fargate_tasks == "2-6"
-    error_message = "Fargate tasks of staging must be 2-6, not ${output.differences.fargate_tasks}"
+    error_message = "Fargate tasks of staging must be 2-6, not ${jsonencode(output.differences.fargate_tasks)}"
+  }
+
+  assert {
+    condition     = output.differences.scalable_target == "2-6"
+    error_message = "the bounds of the scalable target of staging must be 2-6, not ${jsonencode(output.differences.scalable_target)}"
   }
 
   assert {
     condition     = output.differences.cpu_memory == "256/512"
-    error_message = "CPU and memory of staging must be 256/512, not ${output.differences.cpu_memory}"
+    error_message = "CPU and memory of staging must be 256/512, not ${jsonencode(output.differences.cpu_memory)}"
   }
 
   assert {
     condition     = output.differences.spot == true
-    error_message = "Spot of staging must be true, not ${output.differences.spot}"
+    error_message = "Spot of staging must be true, not ${jsonencode(output.differences.spot)}"
   }
 
   assert {
     condition     = output.differences.autoscaling == true
-    error_message = "autoscaling of staging must be true, not ${output.differences.autoscaling}"
+    error_message = "autoscaling of staging must be true, not ${jsonencode(output.differences.autoscaling)}"
+  }
+
+  assert {
+    condition     = output.differences.scales_at == "cpu 60 %, memory 70 %"
+    error_message = "what autoscaling aims at of staging must be cpu 60 %, memory 70 %, not ${jsonencode(output.differences.scales_at)}"
   }
 
   assert {
     condition     = output.differences.https == true
-    error_message = "HTTPS of staging must be true, not ${output.differences.https}"
+    error_message = "HTTPS of staging must be true, not ${jsonencode(output.differences.https)}"
+  }
+
+  assert {
+    condition     = output.differences.http == "redirect"
+    error_message = "what port 80 does of staging must be redirect, not ${jsonencode(output.differences.http)}"
   }
 
   assert {
     condition     = output.differences.rds_instance == "db.t3.small"
-    error_message = "RDS instance of staging must be db.t3.small, not ${output.differences.rds_instance}"
+    error_message = "RDS instance of staging must be db.t3.small, not ${jsonencode(output.differences.rds_instance)}"
   }
 
   assert {
     condition     = output.differences.rds_multi_az == false
-    error_message = "RDS Multi-AZ of staging must be false, not ${output.differences.rds_multi_az}"
+    error_message = "RDS Multi-AZ of staging must be false, not ${jsonencode(output.differences.rds_multi_az)}"
   }
 
   assert {
     condition     = output.differences.redis_nodes == 2
-    error_message = "Redis nodes of staging must be 2, not ${output.differences.redis_nodes}"
+    error_message = "Redis nodes of staging must be 2, not ${jsonencode(output.differences.redis_nodes)}"
+  }
+
+  assert {
+    condition     = output.differences.redis_failover == true
+    error_message = "Redis failover of staging must be true, not ${jsonencode(output.differences.redis_failover)}"
   }
 
   assert {
     condition     = output.differences.redis_tls == false
-    error_message = "Redis TLS of staging must be false, not ${output.differences.redis_tls}"
+    error_message = "Redis TLS of staging must be false, not ${jsonencode(output.differences.redis_tls)}"
   }
 
   assert {
     condition     = output.differences.log_retention_days == 14
-    error_message = "log retention of staging must be 14, not ${output.differences.log_retention_days}"
+    error_message = "log retention of staging must be 14, not ${jsonencode(output.differences.log_retention_days)}"
   }
 
   assert {
     condition     = output.differences.deletion_protection == false
-    error_message = "deletion protection of staging must be false, not ${output.differences.deletion_protection}"
+    error_message = "deletion protection of staging must be false, not ${jsonencode(output.differences.deletion_protection)}"
+  }
+
+  assert {
+    condition     = output.differences.final_snapshot == false
+    error_message = "a last snapshot of staging must be false, not ${jsonencode(output.differences.final_snapshot)}"
   }
 
   assert {
     condition     = output.differences.bastion == false
-    error_message = "bastion of staging must be false, not ${output.differences.bastion}"
+    error_message = "bastion of staging must be false, not ${jsonencode(output.differences.bastion)}"
+  }
+
+  assert {
+    condition     = var.region == "us-west-2"
+    error_message = "the region is ${var.region}"
   }
 
   assert {
@@ -121,5 +158,40 @@ run "staging_is_what_the_table_says_with_the_names_that_deploys_use" {
   assert {
     condition     = alltrue([for arn in [output.plan_role_arn, output.push_role_arn, output.apply_role_arn, output.deploy_role_arn] : arn != null])
     error_message = "a role for GitHub is missing"
+  }
+
+  assert {
+    condition     = alltrue([for r in var.github.service_repositories : jsonencode(r.branches) == jsonencode(["staging"])])
+    error_message = "images of staging are built from staging"
+  }
+
+  assert {
+    condition     = jsonencode(var.promotion.to_environments) == jsonencode(["prod"]) && jsonencode(var.promotion.from_environments) == jsonencode([])
+    error_message = "prod may pull what staging has tried"
+  }
+
+  assert {
+    condition     = output.alike.readonly_root_filesystem == true
+    error_message = "the root filesystem is read-only, as in every environment"
+  }
+
+  assert {
+    condition     = jsonencode(output.alike.secrets) == jsonencode(["DATABASE_URL", "REDIS_URL"])
+    error_message = "the tasks get both connections as secrets, as in every environment"
+  }
+}
+
+run "staging_is_born_without_a_task" {
+  command = plan
+
+  override_resource {
+    target          = module.environment.module.ecs_service.aws_ecs_task_definition.template
+    values          = { arn = "arn:aws:ecs:us-west-2:123456789012:task-definition/connect2-api-staging-template:1" }
+    override_during = plan
+  }
+
+  assert {
+    condition     = output.released == false && output.differences.scalable_target == "0-6"
+    error_message = "the first apply starts nothing: there is no image, and a scalable target that waits for the first release"
   }
 }

@@ -20,6 +20,34 @@ run "the_zone_proves_the_name" {
     condition     = aws_route53_record.validation["api.connect.com"].name == "_x.api.connect.com" && aws_route53_record.validation["api.connect.com"].zone_id == "Z0123456789LOOKEDUP"
     error_message = "the record is ACM's, in our zone"
   }
+
+  assert {
+    condition     = aws_acm_certificate.this.domain_name == "api.connect.com" && aws_route53_record.validation["api.connect.com"].type == "CNAME" && aws_route53_record.validation["api.connect.com"].records == toset(["_y.acm-validations.aws."])
+    error_message = "it proves this name"
+  }
+
+  assert {
+    condition     = aws_acm_certificate_validation.this.certificate_arn == aws_acm_certificate.this.arn && output.certificate_arn == aws_acm_certificate_validation.this.certificate_arn
+    error_message = "whoever uses the certificate waits until it is issued"
+  }
+}
+
+run "the_alarm_tells_somebody" {
+  command = plan
+
+  variables {
+    expiry = { days = 20, topic_arns = ["arn:aws:sns:us-west-2:123456789012:alerts"] }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.expiry.threshold == 20 && aws_cloudwatch_metric_alarm.expiry.comparison_operator == "LessThanThreshold" && aws_cloudwatch_metric_alarm.expiry.namespace == "AWS/CertificateManager"
+    error_message = "it rings when fewer days are left"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.expiry.dimensions["CertificateArn"] == aws_acm_certificate.this.arn && aws_cloudwatch_metric_alarm.expiry.alarm_actions == toset(["arn:aws:sns:us-west-2:123456789012:alerts"])
+    error_message = "of this certificate, to the topic"
+  }
 }
 
 run "security_controls" {

@@ -18,14 +18,20 @@ variables {
 run "https_is_the_default_and_http_leads_there" {
   command = plan
 
+  override_resource {
+    target          = aws_lb_listener.https
+    values          = { arn = "arn:aws:elasticloadbalancing:us-west-2:123456789012:listener/app/mock/0123456789abcdef/443" }
+    override_during = plan
+  }
+
   assert {
     condition     = aws_lb_listener.https[0].port == 443 && aws_lb_listener.https[0].protocol == "HTTPS"
     error_message = "HTTPS is served"
   }
 
   assert {
-    condition     = aws_lb_listener.http.default_action[0].type == "redirect" && aws_lb_listener.http.default_action[0].redirect[0].protocol == "HTTPS" && aws_lb_listener.http.default_action[0].redirect[0].status_code == "HTTP_301"
-    error_message = "HTTP redirects for good"
+    condition     = aws_lb_listener.http.default_action[0].type == "redirect" && aws_lb_listener.http.default_action[0].redirect[0].protocol == "HTTPS" && aws_lb_listener.http.default_action[0].redirect[0].status_code == "HTTP_301" && aws_lb_listener.http.default_action[0].redirect[0].port == "443" && aws_lb_listener.http.port == 80 && aws_lb_listener.http.protocol == "HTTP"
+    error_message = "HTTP redirects for good, from 80 to 443"
   }
 
   assert {
@@ -34,8 +40,23 @@ run "https_is_the_default_and_http_leads_there" {
   }
 
   assert {
-    condition     = aws_lb_listener_rule.production.listener_arn == aws_lb_listener.https[0].arn
+    condition     = aws_lb_listener_rule.production.listener_arn == "arn:aws:elasticloadbalancing:us-west-2:123456789012:listener/app/mock/0123456789abcdef/443"
     error_message = "traffic is taken from the HTTPS listener"
+  }
+
+  assert {
+    condition     = aws_lb_listener.https[0].certificate_arn == var.https.certificate_arn
+    error_message = "with the certificate that was given"
+  }
+
+  assert {
+    condition     = aws_lb.this.internal == false && aws_lb.this.load_balancer_type == "application" && aws_lb.this.subnets == toset(var.network.subnet_ids) && aws_lb.this.security_groups == toset([aws_security_group.this.id])
+    error_message = "the load balancer stands in the public subnets, behind its security group"
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_egress_rule.targets.cidr_ipv4 == "10.1.0.0/16" && aws_vpc_security_group_egress_rule.targets.from_port == 8000 && aws_vpc_security_group_egress_rule.targets.to_port == 8000
+    error_message = "it reaches the targets' port inside the VPC, and nothing else"
   }
 }
 
@@ -52,6 +73,11 @@ run "plain_http_when_asked" {
   }
 
   assert {
+    condition     = aws_lb_listener_rule.production.listener_arn == aws_lb_listener.http.arn && output.shape.listeners == { "80" = "serve" }
+    error_message = "traffic is taken from the HTTP listener"
+  }
+
+  assert {
     condition     = toset(keys(aws_vpc_security_group_ingress_rule.this)) == toset(["80 from 0.0.0.0/0"])
     error_message = "only port 80 is open"
   }
@@ -61,8 +87,8 @@ run "targets_are_checked_and_leave_quickly" {
   command = plan
 
   assert {
-    condition     = aws_lb_target_group.this["blue"].health_check[0].path == "/health" && aws_lb_target_group.this["blue"].health_check[0].interval == 30
-    error_message = "GET /health every 30 s"
+    condition     = aws_lb_target_group.this["blue"].health_check[0].path == "/health" && aws_lb_target_group.this["blue"].health_check[0].interval == 30 && aws_lb_target_group.this["blue"].health_check[0].matcher == "200" && aws_lb_target_group.this["blue"].health_check[0].protocol == "HTTP"
+    error_message = "GET /health every 30 s, and 200 is healthy"
   }
 
   assert {
@@ -85,6 +111,16 @@ run "rolling_needs_one_group" {
   }
 
   assert {
+    condition     = one(one(aws_lb_listener_rule.production.action).forward[0].target_group).arn == aws_lb_target_group.this["blue"].arn && output.alternate_target_group_arn == null && output.test_listener_rule == null
+    error_message = "the rule leads to the one group"
+  }
+
+  assert {
+    condition     = one(one(aws_lb_listener_rule.production.condition).path_pattern).values == toset(["/*"])
+    error_message = "every request matches the rule: the listener's own answer is 404"
+  }
+
+  assert {
     condition     = aws_lb_listener_rule.production.priority == 100
     error_message = "the rule has its place"
   }
@@ -95,6 +131,12 @@ run "shifting_traffic_needs_two_groups_and_a_test_rule" {
 
   variables {
     shifts_traffic = true
+  }
+
+  override_resource {
+    target          = aws_lb_target_group.this["green"]
+    values          = { arn = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/green/0123456789abcdef" }
+    override_during = plan
   }
 
   assert {
@@ -113,8 +155,27 @@ run "shifting_traffic_needs_two_groups_and_a_test_rule" {
   }
 
   assert {
-    condition     = toset([for g in aws_lb_listener_rule.production.action[0].forward[0].target_group : g.weight]) == toset([100, 0])
-    error_message = "all traffic starts on blue"
+    condition     = alltrue([for rule in [aws_lb_listener_rule.production, aws_lb_listener_rule.test[0]] : one([for g in rule.action[0].forward[0].target_group : g.weight if g.arn == aws_lb_target_group.this["blue"].arn]) == 100 && one([for g in rule.action[0].forward[0].target_group : g.weight if g.arn == aws_lb_target_group.this["green"].arn]) == 0])
+    error_message = "all traffic starts on blue, by both rules"
+  }
+
+  assert {
+    condition     = one(one(aws_lb_listener_rule.test[0].condition).http_header).http_header_name == "X-Connect2-Test" && one(one(aws_lb_listener_rule.test[0].condition).http_header).values == toset(["next"])
+    error_message = "the test rule is for requests with the header"
+  }
+
+  assert {
+    condition     = output.alternate_target_group_arn == aws_lb_target_group.this["green"].arn && output.production_listener_rule == aws_lb_listener_rule.production.arn && output.test_listener_rule == aws_lb_listener_rule.test[0].arn
+    error_message = "the service is told of group and rules"
+  }
+}
+
+run "no_waf_unless_asked" {
+  command = plan
+
+  assert {
+    condition     = length(aws_wafv2_web_acl.this) == 0 && length(aws_wafv2_web_acl_association.this) == 0
+    error_message = "a web ACL costs by the month"
   }
 }
 
@@ -126,7 +187,7 @@ run "waf_is_a_choice" {
   }
 
   assert {
-    condition     = length(aws_wafv2_web_acl_association.this) == 1
+    condition     = aws_wafv2_web_acl_association.this[0].resource_arn == aws_lb.this.arn && aws_wafv2_web_acl_association.this[0].web_acl_arn == aws_wafv2_web_acl.this[0].arn
     error_message = "the web ACL is in front of the load balancer"
   }
 
@@ -178,7 +239,7 @@ run "security_controls" {
   }
 
   assert {
-    condition     = aws_lb.this.access_logs[0].enabled
+    condition     = aws_lb.this.access_logs[0].enabled && aws_lb.this.access_logs[0].bucket == aws_s3_bucket.logs.bucket
     error_message = "[ELB.5] access is logged"
   }
 
@@ -198,7 +259,7 @@ run "security_controls" {
   }
 
   assert {
-    condition     = startswith(aws_lb_listener.https[0].ssl_policy, "ELBSecurityPolicy-TLS13-1-2-")
+    condition     = startswith(aws_lb_listener.https[0].ssl_policy, "ELBSecurityPolicy-TLS13-1-2-") && !strcontains(aws_lb_listener.https[0].ssl_policy, "Ext")
     error_message = "[ELB.17] TLS 1.2 and 1.3 alone"
   }
 

@@ -40,6 +40,19 @@ run "what_served_is_kept_first" {
   }
 }
 
+run "so_many_images_are_kept" {
+  command = plan
+
+  variables {
+    keep = { live = 5, others = 6, untagged_days = 2 }
+  }
+
+  assert {
+    condition     = jsonencode([for r in jsondecode(aws_ecr_lifecycle_policy.this.policy).rules : [r.selection.countType, r.selection.countNumber, r.action.type]]) == jsonencode([["imageCountMoreThan", 5, "expire"], ["sinceImagePushed", 2, "expire"], ["imageCountMoreThan", 6, "expire"]])
+    error_message = "the newest of those that served, of any, and days for those without a tag"
+  }
+}
+
 run "s3_encryption_or_a_key" {
   command = plan
 
@@ -62,7 +75,7 @@ run "a_key_when_given" {
   }
 
   assert {
-    condition     = aws_ecr_repository.this.encryption_configuration[0].encryption_type == "KMS"
+    condition     = aws_ecr_repository.this.encryption_configuration[0].encryption_type == "KMS" && aws_ecr_repository.this.encryption_configuration[0].kms_key == var.kms_key_arn
     error_message = "the key encrypts"
   }
 }
@@ -93,6 +106,11 @@ run "another_environments_roles_may_pull_and_nothing_else" {
       one([for s in jsondecode(file("../../../docs/iam/ecr-push.json")).Statement : s.Action if s.Sid == "SourceRepository"]),
     ))
     error_message = "they can do what a promotion calls on the repository that it reads, and cannot push"
+  }
+
+  assert {
+    condition     = aws_ecr_repository_policy.pull[0].repository == "connect2-api-staging" && output.pulled_by == tolist(var.pull_role_arns)
+    error_message = "the policy is this repository's"
   }
 }
 

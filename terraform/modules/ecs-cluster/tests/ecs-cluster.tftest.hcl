@@ -34,6 +34,16 @@ run "exec_sessions_are_encrypted_and_recorded" {
     condition     = aws_cloudwatch_log_group.exec.kms_key_id == var.kms_key_arn
     error_message = "the log group has the key"
   }
+
+  assert {
+    condition     = aws_ecs_cluster.this.configuration[0].execute_command_configuration[0].logging == "OVERRIDE" && aws_ecs_cluster.this.configuration[0].execute_command_configuration[0].log_configuration[0].cloud_watch_log_group_name == aws_cloudwatch_log_group.exec.name
+    error_message = "sessions are recorded in that log group"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.exec.name == "/ecs/connect2-api-cluster-dev/exec" && aws_cloudwatch_log_group.exec.retention_in_days == 14
+    error_message = "for two weeks unless said otherwise"
+  }
 }
 
 run "security_controls" {

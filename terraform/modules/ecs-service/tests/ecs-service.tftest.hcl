@@ -66,6 +66,16 @@ run "a_service_is_born_empty" {
     condition     = output.released == false
     error_message = "the template is no release"
   }
+
+  assert {
+    condition     = aws_ecs_service.this.task_definition == aws_ecs_task_definition.template.arn && endswith(jsondecode(aws_ecs_task_definition.template.container_definitions)[0].image, ":unreleased")
+    error_message = "it points at the template, whose image nobody pushes"
+  }
+
+  assert {
+    condition     = aws_ecs_task_definition.template.skip_destroy
+    error_message = "a service that was never released points at an older revision of the template: that must stay"
+  }
 }
 
 run "a_released_service_has_its_bounds" {
@@ -95,6 +105,30 @@ run "a_released_service_has_its_bounds" {
   assert {
     condition     = aws_appautoscaling_target.this.suspended_state[0].dynamic_scaling_in_suspended == false
     error_message = "after a release the service may scale in"
+  }
+}
+
+run "a_changed_count_takes_effect_without_autoscaling" {
+  command = plan
+
+  variables {
+    capacity = { min = 2, max = 2, autoscaling = false }
+  }
+
+  override_resource {
+    target          = aws_ecs_task_definition.template
+    override_during = plan
+    values          = { arn = "arn:aws:ecs:us-west-2:123456789012:task-definition/connect2-api-dev:5" }
+  }
+
+  assert {
+    condition     = output.shape.scalable_target == "2-2" && length(aws_appautoscaling_policy.this) == 0
+    error_message = "2-2 and no policy: registering the bounds moves the count into them"
+  }
+
+  assert {
+    condition     = aws_appautoscaling_target.this.resource_id == "service/connect2-api-cluster-dev/connect2-api-service-dev" && aws_appautoscaling_target.this.scalable_dimension == "ecs:service:DesiredCount"
+    error_message = "the bounds are those of this service's count"
   }
 }
 
@@ -137,13 +171,38 @@ run "the_template_is_what_deploys_start_from" {
   }
 
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.template.container_definitions)[0].linuxParameters.tmpfs[0].containerPath == "/tmp"
+    condition     = strcontains(jsondecode(aws_ecs_task_definition.template.container_definitions)[0].healthCheck.command[3], "http://127.0.0.1:8000/health") && jsondecode(aws_ecs_task_definition.template.container_definitions)[0].healthCheck.command[0] == "CMD"
+    error_message = "it asks the application's own port and path, without a shell"
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.template.container_definitions)[0].linuxParameters.tmpfs[0].containerPath == "/tmp" && jsondecode(aws_ecs_task_definition.template.container_definitions)[0].linuxParameters.tmpfs[0].size == 64
     error_message = "/tmp is a tmpfs"
+  }
+
+  assert {
+    condition     = contains(jsondecode(aws_ecs_task_definition.template.container_definitions)[0].linuxParameters.tmpfs[0].mountOptions, "mode=1777")
+    error_message = "a user other than root can write there"
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.template.container_definitions)[0].linuxParameters.initProcessEnabled && jsondecode(aws_ecs_task_definition.template.container_definitions)[0].linuxParameters.capabilities.drop == ["ALL"]
+    error_message = "an init process, and no Linux capability"
   }
 
   assert {
     condition     = aws_cloudwatch_log_group.this.name == "/ecs/connect2-api-dev" && jsondecode(aws_ecs_task_definition.template.container_definitions)[0].logConfiguration.options["awslogs-group"] == "/ecs/connect2-api-dev"
     error_message = "the log group is the one of the runbooks"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.retention_in_days == 90
+    error_message = "it is kept for as long as said"
+  }
+
+  assert {
+    condition     = aws_ecs_task_definition.template.execution_role_arn == aws_iam_role.execution.arn && aws_ecs_task_definition.template.task_role_arn == aws_iam_role.task.arn && contains(aws_ecs_task_definition.template.requires_compatibilities, "FARGATE")
+    error_message = "it runs on Fargate, with its two roles"
   }
 }
 
@@ -163,6 +222,11 @@ run "a_failed_release_is_undone" {
   assert {
     condition     = aws_ecs_service.this.deployment_configuration[0].strategy == "ROLLING" && length(aws_iam_role.infrastructure) == 0
     error_message = "rolling is the default and needs no further role"
+  }
+
+  assert {
+    condition     = length(aws_ecs_service.this.alarms) == 0
+    error_message = "without names there is no block: the API wants names in one"
   }
 }
 
@@ -229,8 +293,13 @@ run "cpu_and_memory_are_tracked" {
   }
 
   assert {
-    condition     = aws_appautoscaling_policy.this["memory"].target_tracking_scaling_policy_configuration[0].target_value == 70
+    condition     = aws_appautoscaling_policy.this["memory"].target_tracking_scaling_policy_configuration[0].target_value == 70 && aws_appautoscaling_policy.this["memory"].target_tracking_scaling_policy_configuration[0].predefined_metric_specification[0].predefined_metric_type == "ECSServiceAverageMemoryUtilization"
     error_message = "memory aims at 70 %"
+  }
+
+  assert {
+    condition     = alltrue([for p in aws_appautoscaling_policy.this : p.policy_type == "TargetTrackingScaling" && p.resource_id == aws_appautoscaling_target.this.resource_id]) && output.shape.policies == { cpu = 60, memory = 70 }
+    error_message = "both track this service's target"
   }
 }
 
@@ -245,6 +314,21 @@ run "roles_may_do_just_what_they_need" {
   assert {
     condition     = one([for s in data.aws_iam_policy_document.execution.statement : s.resources if s.sid == "Secrets"]) == toset(["arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/dev/rds-credentials-AbCdEf", "arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/dev/redis-credentials-GhIjKl"])
     error_message = "exactly these secrets, without the key behind the ARN"
+  }
+
+  assert {
+    condition = jsonencode({ for s in data.aws_iam_policy_document.execution.statement : s.sid => sort(s.actions) }) == jsonencode({
+      Login   = ["ecr:GetAuthorizationToken"]
+      Pull    = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+      Log     = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      Secrets = ["secretsmanager:GetSecretValue"]
+    })
+    error_message = "the execution role pulls, logs and reads secrets, and does nothing else"
+  }
+
+  assert {
+    condition     = one([for s in data.aws_iam_policy_document.execution.statement : s.resources if s.sid == "Log"]) == toset(["${aws_cloudwatch_log_group.this.arn}:*"])
+    error_message = "it writes to this service's log alone"
   }
 
   assert {
@@ -263,12 +347,72 @@ run "roles_may_do_just_what_they_need" {
   }
 }
 
+run "the_application_may_do_what_is_said" {
+  command = plan
+
+  variables {
+    task_policy_json    = jsonencode({ Version = "2012-10-17", Statement = [] })
+    secrets_kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/11111111-2222-3333-4444-555555555555"
+    iam                 = { path = "/connect2-api/dev/", permissions_boundary = "arn:aws:iam::123456789012:policy/boundary" }
+  }
+
+  assert {
+    condition     = aws_iam_role_policy.task[0].policy == var.task_policy_json && aws_iam_role_policy.task[0].role == aws_iam_role.task.id
+    error_message = "the policy is the task role's"
+  }
+
+  assert {
+    condition     = one([for s in data.aws_iam_policy_document.execution.statement : s.resources if s.sid == "DecryptSecrets"]) == toset([var.secrets_kms_key_arn])
+    error_message = "the execution role can open the secrets' key"
+  }
+
+  assert {
+    condition     = alltrue([for r in [aws_iam_role.execution, aws_iam_role.task] : r.path == "/connect2-api/dev/" && r.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"])
+    error_message = "both roles lie under the environment's path and boundary, or the apply role could not make them"
+  }
+}
+
+run "without_secrets_none_can_be_read" {
+  command = plan
+
+  variables {
+    secrets = {}
+  }
+
+  assert {
+    condition     = !contains(data.aws_iam_policy_document.execution.statement[*].sid, "Secrets")
+    error_message = "no statement about secrets"
+  }
+}
+
 run "only_the_load_balancer_comes_in" {
   command = plan
 
   assert {
     condition     = aws_vpc_security_group_ingress_rule.alb.referenced_security_group_id == "sg-0123456789abcdef1" && aws_vpc_security_group_ingress_rule.alb.from_port == 8000 && aws_vpc_security_group_ingress_rule.alb.to_port == 8000
     error_message = "one rule, one group, one port"
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.alb.cidr_ipv4 == null && aws_vpc_security_group_ingress_rule.alb.cidr_ipv6 == null && aws_vpc_security_group_ingress_rule.alb.prefix_list_id == null
+    error_message = "no address range comes in"
+  }
+
+  assert {
+    condition     = one(aws_ecs_service.this.network_configuration).security_groups == toset([aws_security_group.this.id]) && one(aws_ecs_service.this.network_configuration).subnets == toset(var.network.subnet_ids)
+    error_message = "the tasks have this security group and no other, in the private subnets"
+  }
+
+  assert {
+    condition = jsonencode(merge(
+      { https = [aws_vpc_security_group_egress_rule.https.cidr_ipv4, aws_vpc_security_group_egress_rule.https.from_port, aws_vpc_security_group_egress_rule.https.to_port] },
+      { for name, r in aws_vpc_security_group_egress_rule.vpc : name => [r.cidr_ipv4, r.from_port, r.to_port] },
+      )) == jsonencode({
+      https      = ["0.0.0.0/0", 443, 443]
+      postgresql = ["10.1.0.0/16", 5432, 5432]
+      redis      = ["10.1.0.0/16", 6379, 6379]
+    })
+    error_message = "they go out by HTTPS, and to database and cache inside the VPC"
   }
 }
 
@@ -278,6 +422,7 @@ run "blue_green" {
   variables {
     deployment = { strategy = "blue_green", bake_minutes = 7 }
     load_balancer = {
+      test_listener_rule         = "arn:aws:elasticloadbalancing:us-west-2:123456789012:listener-rule/app/a/0123456789abcdef/0123456789abcdef/fedcba9876543210"
       target_group_arn           = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/blue/0123456789abcdef"
       alternate_target_group_arn = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/green/0123456789abcdef"
       production_listener_rule   = "arn:aws:elasticloadbalancing:us-west-2:123456789012:listener-rule/app/a/0123456789abcdef/0123456789abcdef/0123456789abcdef"
@@ -292,6 +437,21 @@ run "blue_green" {
   assert {
     condition     = length(aws_iam_role.infrastructure) == 1 && one(aws_ecs_service.this.load_balancer).advanced_configuration[0].production_listener_rule == var.load_balancer.production_listener_rule
     error_message = "ECS gets the rule and a role to change it"
+  }
+
+  assert {
+    condition     = one(aws_ecs_service.this.load_balancer).target_group_arn == var.load_balancer.target_group_arn && one(aws_ecs_service.this.load_balancer).advanced_configuration[0].alternate_target_group_arn == var.load_balancer.alternate_target_group_arn && one(aws_ecs_service.this.load_balancer).advanced_configuration[0].test_listener_rule == var.load_balancer.test_listener_rule
+    error_message = "it knows both target groups and the test rule"
+  }
+
+  assert {
+    condition     = one(aws_ecs_service.this.load_balancer).advanced_configuration[0].role_arn == aws_iam_role.infrastructure[0].arn && aws_iam_role_policy_attachment.infrastructure[0].policy_arn == "arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers" && aws_iam_role_policy_attachment.infrastructure[0].role == aws_iam_role.infrastructure[0].name
+    error_message = "the role has AWS's policy for it"
+  }
+
+  assert {
+    condition     = one(one(data.aws_iam_policy_document.infrastructure_assume.statement).principals).identifiers == toset(["ecs.amazonaws.com"])
+    error_message = "ECS alone takes that role"
   }
 }
 
@@ -308,8 +468,8 @@ run "canary" {
   }
 
   assert {
-    condition     = aws_ecs_service.this.deployment_configuration[0].canary_configuration[0].canary_percent == 5 && length(aws_ecs_service.this.deployment_configuration[0].linear_configuration) == 0
-    error_message = "the first step has its percentage"
+    condition     = aws_ecs_service.this.deployment_configuration[0].strategy == "CANARY" && aws_ecs_service.this.deployment_configuration[0].canary_configuration[0].canary_percent == 5 && aws_ecs_service.this.deployment_configuration[0].canary_configuration[0].canary_bake_time_in_minutes == "3" && length(aws_ecs_service.this.deployment_configuration[0].linear_configuration) == 0
+    error_message = "the first step has its percentage and its minutes"
   }
 }
 
@@ -326,8 +486,8 @@ run "linear" {
   }
 
   assert {
-    condition     = aws_ecs_service.this.deployment_configuration[0].linear_configuration[0].step_percent == 20
-    error_message = "every step has its percentage"
+    condition     = aws_ecs_service.this.deployment_configuration[0].strategy == "LINEAR" && aws_ecs_service.this.deployment_configuration[0].linear_configuration[0].step_percent == 20 && aws_ecs_service.this.deployment_configuration[0].linear_configuration[0].step_bake_time_in_minutes == "5" && length(aws_ecs_service.this.deployment_configuration[0].canary_configuration) == 0
+    error_message = "every step has its percentage and its minutes"
   }
 }
 

@@ -35,7 +35,7 @@ run "more_than_one_node_fails_over" {
   }
 
   assert {
-    condition     = aws_elasticache_replication_group.this.automatic_failover_enabled && aws_elasticache_replication_group.this.multi_az_enabled
+    condition     = aws_elasticache_replication_group.this.num_cache_clusters == 3 && aws_elasticache_replication_group.this.automatic_failover_enabled && aws_elasticache_replication_group.this.multi_az_enabled
     error_message = "replicas stand by in other zones"
   }
 
@@ -53,7 +53,7 @@ run "one_node_does_not" {
   }
 
   assert {
-    condition     = aws_elasticache_replication_group.this.automatic_failover_enabled == false && aws_elasticache_replication_group.this.multi_az_enabled == false
+    condition     = aws_elasticache_replication_group.this.num_cache_clusters == 1 && aws_elasticache_replication_group.this.automatic_failover_enabled == false && aws_elasticache_replication_group.this.multi_az_enabled == false
     error_message = "there is nothing to fail over to"
   }
 
@@ -84,14 +84,24 @@ run "alarms_ring_at_75_and_80_percent" {
     condition     = alltrue([for a in aws_cloudwatch_metric_alarm.this : a.alarm_actions == toset(["arn:aws:sns:us-west-2:123456789012:alerts"])])
     error_message = "every alarm tells somebody"
   }
+
+  assert {
+    condition     = alltrue([for a in aws_cloudwatch_metric_alarm.this : a.comparison_operator == "GreaterThanThreshold" && a.namespace == "AWS/ElastiCache"]) && { for name, a in aws_cloudwatch_metric_alarm.this : name => a.dimensions["CacheClusterId"] } == { for name in keys(aws_cloudwatch_metric_alarm.this) : name => trimsuffix(trimsuffix(name, "-cpu"), "-memory") }
+    error_message = "each looks at the node that it is named after, and rings above its threshold"
+  }
 }
 
 run "tls_shows_in_the_url" {
   command = plan
 
   assert {
-    condition     = startswith(jsondecode(aws_secretsmanager_secret_version.credentials.secret_string).url, "rediss://")
-    error_message = "with TLS the scheme is rediss"
+    condition     = nonsensitive(aws_secretsmanager_secret_version.credentials.secret_string) == jsonencode({ host = "mock.abcdef.ng.0001.usw2.cache.amazonaws.com", port = 6379, url = "rediss://mock.abcdef.ng.0001.usw2.cache.amazonaws.com:6379" })
+    error_message = "the secret has url, host and port, and with TLS the scheme is rediss"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret.credentials.kms_key_id == var.kms_key_arn && aws_secretsmanager_secret.token[0].kms_key_id == var.kms_key_arn && aws_secretsmanager_secret.token[0].name == "connect2-api/prod/redis-token"
+    error_message = "both secrets are encrypted with the key"
   }
 
   assert {
@@ -113,8 +123,13 @@ run "without_tls_there_is_neither_token_nor_rediss" {
   }
 
   assert {
-    condition     = startswith(jsondecode(aws_secretsmanager_secret_version.credentials.secret_string).url, "redis://") && length(aws_secretsmanager_secret.token) == 0
+    condition     = jsondecode(aws_secretsmanager_secret_version.credentials.secret_string).url == "redis://mock.abcdef.ng.0001.usw2.cache.amazonaws.com:6379" && length(aws_secretsmanager_secret.token) == 0
     error_message = "ElastiCache refuses a token without TLS"
+  }
+
+  assert {
+    condition     = aws_elasticache_replication_group.this.transit_encryption_enabled == false
+    error_message = "TLS is off"
   }
 
   assert {
@@ -127,8 +142,18 @@ run "only_named_groups_come_in" {
   command = plan
 
   assert {
-    condition     = aws_vpc_security_group_ingress_rule.this["tasks"].from_port == 6379 && aws_vpc_security_group_ingress_rule.this["tasks"].cidr_ipv4 == null
+    condition     = keys(aws_vpc_security_group_ingress_rule.this) == ["tasks"] && aws_vpc_security_group_ingress_rule.this["tasks"].referenced_security_group_id == "sg-0123456789abcdef1"
+    error_message = "the tasks' group comes in"
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.this["tasks"].from_port == 6379 && aws_vpc_security_group_ingress_rule.this["tasks"].to_port == 6379 && aws_vpc_security_group_ingress_rule.this["tasks"].cidr_ipv4 == null
     error_message = "one port, no address range"
+  }
+
+  assert {
+    condition     = aws_elasticache_replication_group.this.security_group_ids == toset([aws_security_group.this.id]) && aws_elasticache_replication_group.this.port == 6379 && aws_elasticache_subnet_group.this.subnet_ids == toset(var.network.subnet_ids)
+    error_message = "the nodes stand behind this security group alone, in the data subnets"
   }
 }
 

@@ -55,9 +55,82 @@ run "without_domain_and_github_it_still_stands" {
 run "tasks_get_both_connections_as_secrets" {
   command = plan
 
+  override_resource {
+    target          = module.rds.aws_secretsmanager_secret.credentials
+    values          = { arn = "arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/test/rds-credentials-AbCdEf" }
+    override_during = plan
+  }
+
+  override_resource {
+    target          = module.elasticache.aws_secretsmanager_secret.credentials
+    values          = { arn = "arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/test/redis-credentials-GhIjKl" }
+    override_during = plan
+  }
+
+  variables {
+    service = { secrets = { PARTNER_KEY = "arn:aws:secretsmanager:us-west-2:123456789012:secret:partner-MnOpQr:key::" } }
+  }
+
   assert {
-    condition     = output.database_secret_arn != null && output.redis_secret_arn != null
-    error_message = "both secrets are there"
+    condition = module.ecs_service.shape.secrets == {
+      DATABASE_URL = "arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/test/rds-credentials-AbCdEf:url::"
+      PARTNER_KEY  = "arn:aws:secretsmanager:us-west-2:123456789012:secret:partner-MnOpQr:key::"
+      REDIS_URL    = "arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/test/redis-credentials-GhIjKl:url::"
+    }
+    error_message = "each variable is the key url of its secret, and further ones are added"
+  }
+}
+
+run "by_default_nothing_is_there_that_was_not_asked_for" {
+  command = plan
+
+  override_resource {
+    target          = module.ecs_service.aws_security_group.this
+    values          = { id = "sg-tasks" }
+    override_during = plan
+  }
+
+  assert {
+    condition     = local.clients == { tasks = "sg-tasks" }
+    error_message = "database and cache let the tasks in and nobody else"
+  }
+
+  assert {
+    condition     = length(module.secret_rotation) == 0 && length(module.bastion) == 0 && length(module.github_oidc) == 0 && length(module.acm) == 0 && length(module.dns_record) == 0
+    error_message = "no rotation, no bastion, no roles for GitHub, no certificate, no record"
+  }
+
+  assert {
+    condition     = output.differences.deletion_protection == false && output.differences.final_snapshot == false
+    error_message = "deleting leaves nothing"
+  }
+}
+
+run "protection_is_that_of_all_that_holds_data" {
+  command = plan
+
+  variables {
+    deletion_protection = true
+  }
+
+  assert {
+    condition     = output.differences.deletion_protection == true && output.differences.final_snapshot == true && aws_kms_key.this.deletion_window_in_days == 30 && local.secret_recovery_days == 30
+    error_message = "load balancer, database with a last snapshot, key and secrets"
+  }
+}
+
+run "a_released_service_has_the_bounds_of_the_table" {
+  command = plan
+
+  override_resource {
+    target          = module.ecs_service.aws_ecs_task_definition.template
+    values          = { arn = "arn:aws:ecs:us-west-2:123456789012:task-definition/connect2-api-test:3" }
+    override_during = plan
+  }
+
+  assert {
+    condition     = output.released && output.differences.scalable_target == "2-4"
+    error_message = "min_tasks and max_tasks are the scalable target's"
   }
 }
 
@@ -78,7 +151,7 @@ run "zone_rotation_bastion_and_strategy_are_choices" {
   }
 
   assert {
-    condition     = length(module.secret_rotation) == 1 && length(keys(local.clients)) == 3
+    condition     = length(module.secret_rotation) == 1 && toset(keys(local.clients)) == toset(["tasks", "bastion", "rotation"])
     error_message = "tasks, bastion and rotation may connect to the database, and nobody else"
   }
 
@@ -106,6 +179,11 @@ run "promotion_is_between_roles_and_repositories_of_one_account" {
   assert {
     condition     = jsonencode(local.promotion_sources) == jsonencode(["arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-staging"])
     error_message = "releases come from staging's repository"
+  }
+
+  assert {
+    condition     = jsonencode(module.ecr.pulled_by) == jsonencode(local.promotion_roles)
+    error_message = "the repository lets them pull"
   }
 }
 

@@ -112,6 +112,21 @@ run "no_subject_has_a_wildcard" {
     condition     = alltrue([for d in data.aws_iam_policy_document.trust : alltrue([for c in one(d.statement).condition : c.test == "StringEquals"])])
     error_message = "and is compared as a whole"
   }
+
+  assert {
+    condition = { for role, d in data.aws_iam_policy_document.trust : role => jsonencode([one(d.statement).actions, one(one(d.statement).principals).type, one(one(d.statement).principals).identifiers, { for c in one(d.statement).condition : c.variable => sort(c.values) }]) } == {
+      for role, subjects in output.subjects : role => jsonencode([["sts:AssumeRoleWithWebIdentity"], "Federated", [output.provider_arn], {
+        "token.actions.githubusercontent.com:aud" = ["sts.amazonaws.com"]
+        "token.actions.githubusercontent.com:sub" = sort(subjects)
+      }])
+    }
+    error_message = "each role is taken by GitHub's tokens for AWS alone, with its own subjects"
+  }
+
+  assert {
+    condition     = toset(keys(aws_iam_role.this)) == toset(["plan", "push", "apply", "deploy"]) && alltrue([for key, r in aws_iam_role.this : r.name == "connect2-api-staging-github-${key}"])
+    error_message = "four roles, with the environment in their names, so that three environments have room in one account"
+  }
 }
 
 run "no_service_repository_no_role" {
@@ -322,8 +337,23 @@ run "apply_makes_roles_only_within_the_boundary" {
   command = plan
 
   assert {
-    condition     = one(one([for s in data.aws_iam_policy_document.apply_iam.statement : s.condition if s.sid == "RolesWithinTheBoundary"])).variable == "iam:PermissionsBoundary"
+    condition     = one(one([for s in data.aws_iam_policy_document.apply_iam.statement : s.condition if s.sid == "RolesWithinTheBoundary"])).variable == "iam:PermissionsBoundary" && one(one([for s in data.aws_iam_policy_document.apply_iam.statement : s.condition if s.sid == "RolesWithinTheBoundary"])).values == tolist(["arn:aws:iam::123456789012:policy/connect2-api-github/staging/connect2-api-staging-boundary"])
     error_message = "roles are made with the boundary"
+  }
+
+  assert {
+    condition     = aws_iam_policy.boundary.name == "connect2-api-staging-boundary" && aws_iam_policy.boundary.path == "/connect2-api-github/staging/"
+    error_message = "that boundary is this one"
+  }
+
+  assert {
+    condition     = alltrue([for s in data.aws_iam_policy_document.apply_iam.statement : s.sid == "RolesWithinTheBoundary" || length(setintersection(s.actions, ["iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"])) == 0]) && length(flatten([for d in [data.aws_iam_policy_document.plan, data.aws_iam_policy_document.apply_network, data.aws_iam_policy_document.apply_services] : [for s in d.statement : [for a in s.actions : a if startswith(a, "iam:") && !can(regex(":(Get|List)", a))]]])) == 0
+    error_message = "no other statement gives a role anything, and no other document writes IAM"
+  }
+
+  assert {
+    condition     = length(flatten([for s in data.aws_iam_policy_document.boundary.statement : [for a in s.actions : a if startswith(a, "iam:") || startswith(a, "sts:") || a == "*"] if s.effect == "Allow" || s.effect == null])) == 0 && contains([for s in data.aws_iam_policy_document.boundary.statement : s.sid if s.effect == "Deny"], "NotTheState")
+    error_message = "within the boundary nobody makes roles, takes others or reads the state"
   }
 
   assert {
@@ -384,6 +414,26 @@ run "half_of_the_ids_is_refused" {
   }
 
   expect_failures = [var.repository]
+}
+
+run "half_of_a_service_repositorys_ids_is_refused" {
+  command = plan
+
+  variables {
+    service_repositories = [{ owner = "org", owner_id = 1001, name = "connect2-api", branches = ["staging"] }]
+  }
+
+  expect_failures = [var.service_repositories]
+}
+
+run "a_wildcard_service_repository_is_refused" {
+  command = plan
+
+  variables {
+    service_repositories = [{ owner = "org", name = "connect2-*", branches = ["staging"] }]
+  }
+
+  expect_failures = [var.service_repositories]
 }
 
 run "a_repository_without_branches_is_refused" {

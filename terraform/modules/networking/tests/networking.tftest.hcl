@@ -41,6 +41,144 @@ run "the_default_is_two_zones_behind_one_nat_gateway" {
   }
 }
 
+run "each_tier_has_a_zone_of_its_own_and_its_own_way_out" {
+  command = plan
+
+  variables {
+    az_count = 3
+    nat      = "per_zone"
+  }
+
+  # In a plan the real ids are not known yet.
+  override_resource {
+    target          = aws_internet_gateway.this
+    values          = { id = "igw-0" }
+    override_during = plan
+  }
+
+  override_resource {
+    target          = aws_subnet.public
+    values          = { id = "subnet-public" }
+    override_during = plan
+  }
+
+  override_resource {
+    target          = aws_route_table.public
+    values          = { id = "rtb-public" }
+    override_during = plan
+  }
+
+  override_resource {
+    target          = aws_route_table.private["us-west-2a"]
+    values          = { id = "rtb-private-a" }
+    override_during = plan
+  }
+
+  override_resource {
+    target          = aws_route_table.private["us-west-2b"]
+    values          = { id = "rtb-private-b" }
+    override_during = plan
+  }
+
+  override_resource {
+    target          = aws_route_table.private["us-west-2c"]
+    values          = { id = "rtb-private-c" }
+    override_during = plan
+  }
+
+  override_resource {
+    target          = aws_nat_gateway.this["us-west-2a"]
+    values          = { id = "nat-a" }
+    override_during = plan
+  }
+
+  override_resource {
+    target          = aws_nat_gateway.this["us-west-2b"]
+    values          = { id = "nat-b" }
+    override_during = plan
+  }
+
+  override_resource {
+    target          = aws_nat_gateway.this["us-west-2c"]
+    values          = { id = "nat-c" }
+    override_during = plan
+  }
+
+  assert {
+    condition     = alltrue([for tier in [aws_subnet.public, aws_subnet.private, aws_subnet.data] : toset([for s in tier : s.availability_zone]) == toset(["us-west-2a", "us-west-2b", "us-west-2c"])])
+    error_message = "the subnets of a tier lie in three zones"
+  }
+
+  assert {
+    condition     = aws_route.internet.gateway_id == "igw-0" && aws_route.internet.destination_cidr_block == "0.0.0.0/0" && aws_route.internet.route_table_id == "rtb-public"
+    error_message = "the public table leads to the internet gateway"
+  }
+
+  assert {
+    condition     = length(aws_route_table_association.public) == 3 && alltrue([for a in aws_route_table_association.public : a.route_table_id == "rtb-public" && a.subnet_id == "subnet-public"])
+    error_message = "all public subnets have the public table"
+  }
+
+  assert {
+    condition     = alltrue([for n in aws_nat_gateway.this : n.subnet_id == "subnet-public"])
+    error_message = "a NAT gateway stands in a public subnet, or it reaches nothing"
+  }
+
+  assert {
+    condition = { for zone, r in aws_route.nat : zone => [r.route_table_id, r.nat_gateway_id, r.destination_cidr_block] } == {
+      us-west-2a = ["rtb-private-a", "nat-a", "0.0.0.0/0"]
+      us-west-2b = ["rtb-private-b", "nat-b", "0.0.0.0/0"]
+      us-west-2c = ["rtb-private-c", "nat-c", "0.0.0.0/0"]
+    }
+    error_message = "every zone goes out by its own gateway, so that another zone's failure does not cut it off"
+  }
+
+  assert {
+    condition     = { for zone, a in aws_route_table_association.private : zone => a.route_table_id } == { us-west-2a = "rtb-private-a", us-west-2b = "rtb-private-b", us-west-2c = "rtb-private-c" }
+    error_message = "every private subnet has its zone's table"
+  }
+
+  assert {
+    condition     = toset(aws_vpc_endpoint.s3.route_table_ids) == toset(["rtb-private-a", "rtb-private-b", "rtb-private-c"]) && aws_vpc_endpoint.s3.service_name == "com.amazonaws.us-west-2.s3"
+    error_message = "image layers come by the S3 endpoint in every private subnet"
+  }
+}
+
+run "one_gateway_serves_all_zones" {
+  command = plan
+
+  override_resource {
+    target          = aws_nat_gateway.this
+    values          = { id = "nat-a" }
+    override_during = plan
+  }
+
+  assert {
+    condition     = keys(aws_nat_gateway.this) == ["us-west-2a"] && alltrue([for r in aws_route.nat : r.nat_gateway_id == "nat-a"])
+    error_message = "both zones go out by the first zone's gateway"
+  }
+}
+
+run "flow_logs_are_kept_as_long_as_asked" {
+  command = plan
+
+  variables {
+    flow_log_retention_days = 7
+    kms_key_arn             = "arn:aws:kms:us-west-2:123456789012:key/11111111-2222-3333-4444-555555555555"
+    iam                     = { path = "/connect2-api/dev/", permissions_boundary = "arn:aws:iam::123456789012:policy/boundary" }
+  }
+
+  assert {
+    condition     = aws_flow_log.this.log_destination == aws_cloudwatch_log_group.flow.arn && aws_cloudwatch_log_group.flow.retention_in_days == 7 && aws_cloudwatch_log_group.flow.kms_key_id == var.kms_key_arn
+    error_message = "they go to a log group of their own, encrypted and for a time"
+  }
+
+  assert {
+    condition     = aws_iam_role.flow.path == "/connect2-api/dev/" && aws_iam_role.flow.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "their role lies under the environment's path and boundary, or the apply role could not make it"
+  }
+}
+
 run "a_third_zone_renumbers_nothing" {
   command = plan
 
@@ -94,6 +232,18 @@ run "endpoints_instead_of_nat" {
   assert {
     condition     = length(aws_vpc_endpoint.interface) == 7 && alltrue([for e in aws_vpc_endpoint.interface : e.private_dns_enabled])
     error_message = "all seven services answer inside the VPC under their usual names"
+  }
+
+  assert {
+    condition = { for name, e in aws_vpc_endpoint.interface : name => [e.service_name, e.vpc_endpoint_type] } == {
+      for name in var.interface_endpoints : name => ["com.amazonaws.us-west-2.${name}", "Interface"]
+    }
+    error_message = "each endpoint is the one that was asked for"
+  }
+
+  assert {
+    condition     = alltrue([for e in aws_vpc_endpoint.interface : toset(e.subnet_ids) == toset([for s in aws_subnet.private : s.id]) && toset(e.security_group_ids) == toset([aws_security_group.endpoints[0].id])])
+    error_message = "they stand in the private subnets, behind their security group"
   }
 
   assert {
@@ -199,6 +349,26 @@ run "a_range_larger_than_aws_has_is_refused" {
   }
 
   expect_failures = [var.vpc_cidr]
+}
+
+run "four_zones_are_refused" {
+  command = plan
+
+  variables {
+    az_count = 4
+  }
+
+  expect_failures = [var.az_count]
+}
+
+run "an_unknown_kind_of_nat_is_refused" {
+  command = plan
+
+  variables {
+    nat = "one"
+  }
+
+  expect_failures = [var.nat]
 }
 
 run "one_zone_is_refused" {

@@ -66,6 +66,16 @@ run "storage_grows_by_itself" {
     condition     = aws_db_instance.this.storage_type == "gp3" && aws_db_instance.this.allocated_storage == 20 && aws_db_instance.this.max_allocated_storage == 100
     error_message = "gp3 from 20 to 100 GiB"
   }
+
+  assert {
+    condition     = aws_db_instance.this.performance_insights_enabled && aws_db_instance.this.performance_insights_kms_key_id == var.kms_key_arn && aws_db_instance.this.performance_insights_retention_period == 7
+    error_message = "Performance Insights, for the seven days that cost nothing"
+  }
+
+  assert {
+    condition     = toset(keys(aws_cloudwatch_log_group.this)) == aws_db_instance.this.enabled_cloudwatch_logs_exports && alltrue([for g in aws_cloudwatch_log_group.this : g.retention_in_days == 90 && g.kms_key_id == var.kms_key_arn && startswith(g.name, "/aws/rds/instance/connect2-api-db-prod/")])
+    error_message = "the logs that are exported have a group with a retention before RDS would make one without"
+  }
 }
 
 run "secrets_have_the_names_that_tasks_look_for" {
@@ -85,6 +95,30 @@ run "secrets_have_the_names_that_tasks_look_for" {
     condition     = output.secret_name == "connect2-api/prod/rds-credentials"
     error_message = "the output says it"
   }
+
+  assert {
+    condition     = alltrue([for s in [aws_secretsmanager_secret.credentials, aws_secretsmanager_secret.password] : s.kms_key_id == var.kms_key_arn && s.recovery_window_in_days == 30])
+    error_message = "both are encrypted with the key, and can be had back for a month"
+  }
+}
+
+run "the_connection_is_what_the_secret_tells" {
+  command = plan
+
+  assert {
+    condition     = jsonencode(local.connection) == jsonencode({ database = "connect2", host = "mock.abcdefghijkl.us-west-2.rds.amazonaws.com", port = 5432, username = "postgres" })
+    error_message = "with password and url these are the six keys"
+  }
+
+  assert {
+    condition     = aws_db_instance.this.username == local.connection.username && aws_db_instance.this.db_name == local.connection.database && aws_db_instance.this.port == local.connection.port
+    error_message = "and the database is made with them"
+  }
+
+  assert {
+    condition     = nonsensitive(aws_db_instance.this.password) == null && aws_db_instance.this.manage_master_user_password == null
+    error_message = "the password is not an argument that the state keeps, and no secret that lacks the url"
+  }
 }
 
 run "only_named_groups_come_in" {
@@ -99,6 +133,11 @@ run "only_named_groups_come_in" {
     condition     = alltrue([for r in aws_vpc_security_group_ingress_rule.this : r.from_port == 5432 && r.to_port == 5432 && r.cidr_ipv4 == null])
     error_message = "one port, no address range"
   }
+
+  assert {
+    condition     = aws_db_instance.this.vpc_security_group_ids == toset([aws_security_group.this.id]) && aws_db_instance.this.db_subnet_group_name == aws_db_subnet_group.this.name && aws_db_subnet_group.this.subnet_ids == toset(var.network.subnet_ids)
+    error_message = "the database stands behind this security group alone, in the data subnets"
+  }
 }
 
 run "nothing_is_left_where_protection_is_off" {
@@ -109,7 +148,7 @@ run "nothing_is_left_where_protection_is_off" {
   }
 
   assert {
-    condition     = aws_db_instance.this.skip_final_snapshot && aws_db_instance.this.delete_automated_backups && aws_secretsmanager_secret.credentials.recovery_window_in_days == 0
+    condition     = aws_db_instance.this.skip_final_snapshot && aws_db_instance.this.delete_automated_backups && aws_db_instance.this.deletion_protection == false && alltrue([for s in [aws_secretsmanager_secret.credentials, aws_secretsmanager_secret.password] : s.recovery_window_in_days == 0])
     error_message = "destroy leaves nothing, and the secrets' names are free at once"
   }
 }
@@ -121,10 +160,42 @@ run "protection_keeps_a_last_snapshot" {
     condition     = aws_db_instance.this.skip_final_snapshot == false && startswith(aws_db_instance.this.final_snapshot_identifier, "connect2-api-db-prod-final-")
     error_message = "deletion leaves a snapshot"
   }
+
+  assert {
+    condition     = aws_db_instance.this.delete_automated_backups == false && aws_db_instance.this.backup_retention_period == 14
+    error_message = "and the backups of two weeks"
+  }
+}
+
+run "a_database_of_one_zone" {
+  command = plan
+
+  variables {
+    multi_az       = false
+    instance_class = "db.t3.small"
+    iam            = { path = "/connect2-api/dev/", permissions_boundary = "arn:aws:iam::123456789012:policy/boundary" }
+  }
+
+  assert {
+    condition     = aws_db_instance.this.multi_az == false && aws_db_instance.this.instance_class == "db.t3.small"
+    error_message = "size and standby arrive"
+  }
+
+  assert {
+    condition     = aws_iam_role.monitoring.path == "/connect2-api/dev/" && aws_iam_role.monitoring.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "the role lies under the environment's path and boundary, or the apply role could not make it"
+  }
 }
 
 run "security_controls" {
   command = plan
+
+  # Its name ends with what AWS appends, which a plan does not know.
+  override_resource {
+    target          = aws_db_parameter_group.this
+    values          = { name = "connect2-api-db-prod-pg16-1" }
+    override_during = plan
+  }
 
   assert {
     condition     = aws_db_instance.this.publicly_accessible == false
@@ -187,7 +258,7 @@ run "security_controls" {
   }
 
   assert {
-    condition     = contains([for p in aws_db_parameter_group.this.parameter : p.value if p.name == "rds.force_ssl"], "1")
+    condition     = contains([for p in aws_db_parameter_group.this.parameter : p.value if p.name == "rds.force_ssl"], "1") && aws_db_instance.this.parameter_group_name == "connect2-api-db-prod-pg16-1"
     error_message = "[RDS.38] connections without TLS are refused"
   }
 }

@@ -44,7 +44,7 @@ run "a_subzone_is_delegated" {
   }
 
   assert {
-    condition     = aws_route53_record.delegation[0].type == "NS" && aws_route53_record.delegation[0].zone_id == "Z0123456789PARENT00"
+    condition     = aws_route53_record.delegation[0].type == "NS" && aws_route53_record.delegation[0].zone_id == "Z0123456789PARENT00" && aws_route53_record.delegation[0].name == "dev.connect.com" && aws_route53_record.delegation[0].records == toset(["ns-1.example.org", "ns-2.example.org"])
     error_message = "the domain above points here"
   }
 }

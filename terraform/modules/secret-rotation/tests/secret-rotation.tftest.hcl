@@ -44,6 +44,36 @@ run "the_function_knows_its_users_and_its_service" {
     condition     = aws_lambda_function.this.environment[0].variables["ECS_SERVICE"] == "connect2-api-service-prod"
     error_message = "the service is the one whose tasks read the secret"
   }
+
+  # cmd/rotate-credentials reads exactly these: its test compares the names.
+  assert {
+    condition = jsonencode(aws_lambda_function.this.environment[0].variables) == jsonencode({
+      ADMIN_SECRET = var.admin.secret_arn
+      ADMIN_USER   = "postgres"
+      ECS_CLUSTER  = "connect2-api-cluster-prod"
+      ECS_SERVICE  = "connect2-api-service-prod"
+      OWNER        = "connect2_owner"
+      SSL_MODE     = "require"
+      USER_A       = "connect2_a"
+      USER_B       = "connect2_b"
+    })
+    error_message = "everything that the function must be told"
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.filename == "versions.tf" && aws_lambda_function.this.source_code_hash == filebase64sha256("versions.tf") && aws_lambda_function.this.handler == "bootstrap"
+    error_message = "its code is the zip that was given, and a changed zip is a changed function"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this.secret_id == var.secret_arn && aws_secretsmanager_secret_rotation.this.rotation_lambda_arn == aws_lambda_function.this.arn
+    error_message = "it rotates the secret with the six keys"
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_egress_rule.database.from_port == 5432 && aws_vpc_security_group_egress_rule.database.cidr_ipv4 == "10.1.0.0/16" && aws_lambda_function.this.vpc_config[0].security_group_ids == toset([aws_security_group.this.id])
+    error_message = "it reaches the database"
+  }
 }
 
 run "it_may_touch_two_secrets_and_one_service" {
@@ -102,6 +132,35 @@ run "a_rotation_every_year_is_refused" {
   }
 
   expect_failures = [var.days]
+}
+
+run "an_unknown_retention_is_refused" {
+  command = plan
+
+  variables {
+    log_retention_days = 100
+  }
+
+  expect_failures = [var.log_retention_days]
+}
+
+run "its_role_lies_within_the_environments_boundary" {
+  command = plan
+
+  variables {
+    alarm_topic_arns = ["arn:aws:sns:us-west-2:123456789012:alerts"]
+    iam              = { path = "/connect2-api/prod/", permissions_boundary = "arn:aws:iam::123456789012:policy/boundary" }
+  }
+
+  assert {
+    condition     = aws_iam_role.this.path == "/connect2-api/prod/" && aws_iam_role.this.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "or the apply role could not make it"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.errors.alarm_actions == toset(["arn:aws:sns:us-west-2:123456789012:alerts"]) && aws_cloudwatch_metric_alarm.errors.threshold == 0 && aws_cloudwatch_metric_alarm.errors.dimensions["FunctionName"] == "connect2-api-rotate-prod"
+    error_message = "one failure is told"
+  }
 }
 
 run "one_user_for_both_turns_is_refused" {

@@ -35,8 +35,21 @@ run "failed_deployments_and_impaired_starts_are_told" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_event_target.this) == 2
+    condition     = length(aws_cloudwatch_event_target.this) == 2 && alltrue([for key, t in aws_cloudwatch_event_target.this : t.arn == aws_sns_topic.this.arn && t.rule == aws_cloudwatch_event_rule.this[key].name])
     error_message = "both lead to the topic"
+  }
+
+  assert {
+    condition = jsonencode({ for key, r in aws_cloudwatch_event_rule.this : key => [jsondecode(r.event_pattern).source, jsondecode(r.event_pattern).detail-type] }) == jsonencode({
+      deployment-failed  = [["aws.ecs"], ["ECS Deployment State Change"]]
+      tasks-not-starting = [["aws.ecs"], ["ECS Service Action"]]
+    })
+    error_message = "the kinds of event that ECS sends these names with"
+  }
+
+  assert {
+    condition     = one([for s in data.aws_iam_policy_document.this.statement : one(s.principals).identifiers if s.sid == "Events"]) == toset(["events.amazonaws.com"])
+    error_message = "EventBridge may publish"
   }
 }
 
@@ -67,6 +80,28 @@ run "alarms_have_these_names_and_thresholds" {
     condition     = toset(output.deployment_alarm_names) == toset(["connect2-api-alerts-prod-blue-5xx", "connect2-api-alerts-prod-green-5xx"])
     error_message = "the 5xx alarms undo a release"
   }
+
+  assert {
+    condition = jsonencode({ for key, a in merge(aws_cloudwatch_metric_alarm.target, aws_cloudwatch_metric_alarm.database) : key => [a.alarm_name, a.namespace, a.metric_name, a.comparison_operator, a.threshold] }) == jsonencode({
+      blue-5xx         = ["connect2-api-alerts-prod-blue-5xx", "AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "GreaterThanOrEqualToThreshold", 10]
+      blue-unhealthy   = ["connect2-api-alerts-prod-blue-unhealthy", "AWS/ApplicationELB", "UnHealthyHostCount", "GreaterThanOrEqualToThreshold", 1]
+      green-5xx        = ["connect2-api-alerts-prod-green-5xx", "AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "GreaterThanOrEqualToThreshold", 10]
+      green-unhealthy  = ["connect2-api-alerts-prod-green-unhealthy", "AWS/ApplicationELB", "UnHealthyHostCount", "GreaterThanOrEqualToThreshold", 1]
+      database-cpu     = ["connect2-api-alerts-prod-database-cpu", "AWS/RDS", "CPUUtilization", "GreaterThanThreshold", 80]
+      database-storage = ["connect2-api-alerts-prod-database-storage", "AWS/RDS", "FreeStorageSpace", "LessThanThreshold", 4294967296]
+    })
+    error_message = "each alarm with its metric and threshold"
+  }
+
+  assert {
+    condition     = alltrue([for a in merge(aws_cloudwatch_metric_alarm.target, aws_cloudwatch_metric_alarm.database) : a.alarm_actions == toset([aws_sns_topic.this.arn]) && a.ok_actions == toset([aws_sns_topic.this.arn])])
+    error_message = "each tells the topic, of the end too"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.target["green-5xx"].dimensions == tomap({ LoadBalancer = "app/mock/0123456789abcdef", TargetGroup = "targetgroup/green/0123456789abcdef" }) && alltrue([for a in aws_cloudwatch_metric_alarm.database : a.dimensions == tomap({ DBInstanceIdentifier = "connect2-api-db-prod" })])
+    error_message = "of this load balancer, target group and database"
+  }
 }
 
 run "subscriptions_are_made" {
@@ -77,7 +112,7 @@ run "subscriptions_are_made" {
   }
 
   assert {
-    condition     = aws_sns_topic_subscription.this["on-call"].endpoint == "on-call@example.com"
+    condition     = aws_sns_topic_subscription.this["on-call"].endpoint == "on-call@example.com" && aws_sns_topic_subscription.this["on-call"].protocol == "email" && aws_sns_topic_subscription.this["on-call"].topic_arn == aws_sns_topic.this.arn
     error_message = "by name"
   }
 }
@@ -111,7 +146,7 @@ run "security_controls" {
   }
 
   assert {
-    condition     = contains([for s in data.aws_iam_policy_document.this.statement : s.effect if s.sid == "TLSOnly"], "Deny")
+    condition     = contains([for s in data.aws_iam_policy_document.this.statement : s.effect if s.sid == "TLSOnly" && one(s.condition).variable == "aws:SecureTransport" && one(s.condition).values == tolist(["false"])], "Deny")
     error_message = "publishing without TLS is refused"
   }
 
