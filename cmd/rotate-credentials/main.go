@@ -64,6 +64,7 @@ func run(ctx context.Context) error {
 		Cache:   rotation.ReplicationGroup{Client: elasticache.NewFromConfig(configuration), ID: group},
 		Login:   func(ctx context.Context, url string) error { return rotation.LoginRedis(ctx, url, nil) },
 	}
+	// Secrets Manager names a secret by its ARN, and so does REDIS_SECRET; whatever is not the cache's is the database's.
 	return rotation.Serve(ctx, http.DefaultClient, runtime, func(ctx context.Context, event rotation.Event) error {
 		if cacheSecret != "" && event.SecretID == cacheSecret {
 			return cache.Handle(ctx, event)

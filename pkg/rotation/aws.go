@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -17,6 +18,23 @@ type SecretsManager struct{ Client *secretsmanager.Client }
 
 // Get implements Secrets.
 func (s SecretsManager) Get(ctx context.Context, secret, token, label string) (string, error) {
+	out, err := s.version(ctx, secret, token, label)
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.SecretString), nil
+}
+
+// Written implements Secrets.
+func (s SecretsManager) Written(ctx context.Context, secret, label string) (time.Time, error) {
+	out, err := s.version(ctx, secret, "", label)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return aws.ToTime(out.CreatedDate), nil
+}
+
+func (s SecretsManager) version(ctx context.Context, secret, token, label string) (*secretsmanager.GetSecretValueOutput, error) {
 	in := &secretsmanager.GetSecretValueInput{SecretId: &secret, VersionStage: &label}
 	if token != "" {
 		in.VersionId = &token
@@ -24,12 +42,9 @@ func (s SecretsManager) Get(ctx context.Context, secret, token, label string) (s
 	out, err := s.Client.GetSecretValue(ctx, in)
 	var missing *smtypes.ResourceNotFoundException
 	if errors.As(err, &missing) {
-		return "", fmt.Errorf("%w: %w", ErrNoVersion, err)
+		return nil, fmt.Errorf("%w: %w", ErrNoVersion, err)
 	}
-	if err != nil {
-		return "", err
-	}
-	return aws.ToString(out.SecretString), nil
+	return out, err
 }
 
 // Put implements Secrets.

@@ -132,8 +132,11 @@ func credentialsFor(key string) aws.CredentialsProvider {
 }
 
 func TestSecretsManagerIsAskedForExactlyTheVersions(t *testing.T) {
+	missing := func() *http.Response {
+		return answer(http.StatusBadRequest, `{"__type":"ResourceNotFoundException","Message":"Secrets Manager can't find the specified secret value for staging label: AWSPENDING"}`)
+	}
 	f := &fakeAWS{asked: map[string]map[string]any{}, answers: map[string]*http.Response{
-		"GetSecretValue": answer(http.StatusBadRequest, `{"__type":"ResourceNotFoundException","Message":"Secrets Manager can't find the specified secret value for staging label: AWSPENDING"}`),
+		"GetSecretValue": missing(),
 		"DescribeSecret": answer(http.StatusOK, `{"RotationEnabled":true,"VersionIdsToStages":{"v1":["AWSCURRENT"],"v2":["AWSPENDING"]}}`),
 	}}
 	s := SecretsManager{secretsmanager.NewFromConfig(f.config())}
@@ -143,6 +146,17 @@ func TestSecretsManagerIsAskedForExactlyTheVersions(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]any{"SecretId": "rds", "VersionId": "v2", "VersionStage": "AWSPENDING"}, f.asked["GetSecretValue"]); diff != "" {
 		t.Error(diff)
+	}
+	f.answers["GetSecretValue"] = missing()
+	if _, err := s.Written(t.Context(), "rds", previous); !errors.Is(err, ErrNoVersion) {
+		t.Errorf("when a missing version was written reads as %v", err)
+	}
+	if diff := cmp.Diff(map[string]any{"SecretId": "rds", "VersionStage": "AWSPREVIOUS"}, f.asked["GetSecretValue"]); diff != "" {
+		t.Error(diff)
+	}
+	f.answers["GetSecretValue"] = answer(http.StatusOK, `{"SecretString":"value","CreatedDate":1700000000}`)
+	if written, err := s.Written(t.Context(), "rds", current); err != nil || !written.Equal(time.Unix(1700000000, 0)) {
+		t.Errorf("written %v, %v", written, err)
 	}
 	labels, rotates, err := s.Labels(t.Context(), "rds")
 	if err != nil || !rotates || !has(labels["v2"], pending) {

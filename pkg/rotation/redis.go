@@ -16,8 +16,8 @@ import (
 
 // RedisRotator rotates the auth token of an ElastiCache replication group.
 //
-// A group accepts at most two tokens: the newest, and the one before it. So the token that running tasks have read plays
-// the part that the other user plays in a database: it works until the next rotation.
+// A group accepts at most two tokens: the newest, and the one before it (see ReplicationGroup). So the token that running
+// tasks have read plays the part that the other user plays in a database: it works until the next rotation.
 type RedisRotator struct {
 	Rotator // Secrets, Service, Poll and Logf alone
 	Cache   Cache
@@ -29,10 +29,8 @@ type RedisRotator struct {
 type Cache interface {
 	// Available tells whether the group takes a change: it takes one at a time.
 	Available(ctx context.Context) (bool, error)
-	// AddToken makes token valid beside the newest one; an older one stops to be.
+	// AddToken makes token the newest, valid beside the one that was the newest before. Any older one stops to be.
 	AddToken(ctx context.Context, token string) error
-	// OnlyToken makes token the only valid one.
-	OnlyToken(ctx context.Context, token string) error
 }
 
 var (
@@ -52,39 +50,25 @@ type RedisCredentials struct {
 
 // Handle does one step.
 func (r *RedisRotator) Handle(ctx context.Context, event Event) error {
-	return r.handle(ctx, event, work{create: r.create, set: r.set, test: r.test})
+	return r.handle(ctx, event, work{next: r.nextCredentials, set: r.set, test: r.test})
 }
 
-func (r *RedisRotator) create(ctx context.Context, event Event) error {
-	_, err := r.Secrets.Get(ctx, event.SecretID, event.ClientRequestToken, pending)
-	if err == nil {
-		return nil
-	}
-	if !errors.Is(err, ErrNoVersion) {
-		return fmt.Errorf("read the pending version: %w", err)
-	}
-	now, err := r.read(ctx, event.SecretID, "", current)
+// nextCredentials are the current ones with a new token.
+func (r *RedisRotator) nextCredentials(ctx context.Context, event Event) (any, error) {
+	next, err := r.read(ctx, event.SecretID, "", current)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if now.Password, err = newPassword(); err != nil {
-		return fmt.Errorf("make a token: %w", err)
+	if next.Password, err = newPassword(); err != nil {
+		return nil, fmt.Errorf("make a token: %w", err)
 	}
 	// A token goes over TLS only: ElastiCache has none without it.
-	u := url.URL{Scheme: "rediss", User: url.UserPassword("", now.Password), Host: net.JoinHostPort(now.Host, strconv.Itoa(now.Port))}
-	now.URL = u.String()
-	value, err := json.Marshal(now)
-	if err != nil {
-		return err
-	}
-	if err := r.Secrets.Put(ctx, event.SecretID, event.ClientRequestToken, string(value)); err != nil {
-		return fmt.Errorf("write the pending version: %w", err)
-	}
-	return nil
+	u := url.URL{Scheme: "rediss", User: url.UserPassword("", next.Password), Host: net.JoinHostPort(next.Host, strconv.Itoa(next.Port))}
+	next.URL = u.String()
+	return next, nil
 }
 
-// set makes the pending token valid beside the current one. Only the newest token survives an addition, and after a
-// rotation that was given up or taken back the current one is not the newest: it is made so first.
+// set makes the pending token valid beside the current one.
 func (r *RedisRotator) set(ctx context.Context, event Event) error {
 	now, next, err := r.both(ctx, event)
 	if err != nil {
@@ -95,7 +79,7 @@ func (r *RedisRotator) set(ctx context.Context, event Event) error {
 	}
 	switch err := r.Login(ctx, next.URL); {
 	case err == nil:
-		return r.current(ctx, now) // a repeated call
+		return r.keep(ctx, now) // a repeated call
 	case !errors.Is(err, ErrWrongToken):
 		return fmt.Errorf("log in to %s:%d with the pending token: %w", next.Host, next.Port, err)
 	}
@@ -103,13 +87,51 @@ func (r *RedisRotator) set(ctx context.Context, event Event) error {
 	if err := r.current(ctx, now); err != nil {
 		return err
 	}
-	if err := r.change(ctx, r.Cache.OnlyToken, now.Password); err != nil {
-		return fmt.Errorf("make the current token the newest: %w", err)
+	// Of the two tokens that are valid the addition ends the older one. That is the current one where the last rotation was
+	// taken back: it is made the newest first.
+	back, err := r.takenBack(ctx, event)
+	if err != nil {
+		return err
 	}
-	if err := r.change(ctx, r.Cache.AddToken, next.Password); err != nil {
+	if back {
+		if err := r.change(ctx, now.Password); err != nil {
+			return fmt.Errorf("make the current token the newest, since the last rotation was taken back: %w", err)
+		}
+	}
+	if err := r.change(ctx, next.Password); err != nil {
 		return fmt.Errorf("add the pending token: %w", err)
 	}
-	return nil
+	return r.keep(ctx, now)
+}
+
+// takenBack tells whether the version before the current one is the younger of the two.
+func (r *RedisRotator) takenBack(ctx context.Context, event Event) (bool, error) {
+	before, err := r.Secrets.Written(ctx, event.SecretID, previous)
+	if errors.Is(err, ErrNoVersion) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read when %s of %s was written: %w", previous, event.SecretID, err)
+	}
+	now, err := r.Secrets.Written(ctx, event.SecretID, current)
+	if err != nil {
+		return false, fmt.Errorf("read when %s of %s was written: %w", current, event.SecretID, err)
+	}
+	return before.After(now), nil
+}
+
+// keep is called when the pending token is valid. If the current one is not, it was the older of two without the secret
+// showing it, as after a rotation whose pending version somebody threw away: it is added again, beside the pending one.
+func (r *RedisRotator) keep(ctx context.Context, now RedisCredentials) error {
+	err := r.current(ctx, now)
+	if !errors.Is(err, ErrWrongToken) {
+		return err
+	}
+	r.logf("the current token was the older of two: adding it again")
+	if err := r.change(ctx, now.Password); err != nil {
+		return fmt.Errorf("add the current token again: %w", err)
+	}
+	return r.current(ctx, now)
 }
 
 // test logs in with both tokens: the pending one is for the tasks to come, the current one for those that run.
@@ -145,13 +167,13 @@ func (r *RedisRotator) both(ctx context.Context, event Event) (now, next RedisCr
 	return now, next, nil
 }
 
-// change waits for the group before and after a change, and asks again when somebody else's came in between.
-func (r *RedisRotator) change(ctx context.Context, change func(context.Context, string) error, token string) error {
+// change adds a token. It waits for the group before and after that, and asks again when somebody else's change came in between.
+func (r *RedisRotator) change(ctx context.Context, token string) error {
 	for {
 		if err := r.wait(ctx); err != nil {
 			return err
 		}
-		err := change(ctx, token)
+		err := r.Cache.AddToken(ctx, token)
 		if err == nil {
 			return r.wait(ctx)
 		}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,7 +28,7 @@ type redisGroup struct {
 	socket   string
 	tokens   []string // oldest first
 	busy     int      // so many changes are refused
-	fail     string   // the change that fails once
+	fail     int      // the change that fails, once, counted from 1
 	failLate bool     // after it was made
 	changes  int
 }
@@ -35,31 +36,29 @@ type redisGroup struct {
 func (g *redisGroup) Available(context.Context) (bool, error) { return true, nil }
 
 func (g *redisGroup) AddToken(_ context.Context, token string) error {
-	return g.change("add", append(g.tokens[len(g.tokens)-1:], token))
-}
-
-func (g *redisGroup) OnlyToken(_ context.Context, token string) error {
-	return g.change("only", []string{token})
-}
-
-func (g *redisGroup) change(name string, tokens []string) error {
 	if g.busy > 0 {
 		g.busy--
 		return ErrCacheBusy
 	}
-	failing := g.fail == name
+	failing := g.fail == g.changes+1
 	if failing {
-		g.fail = ""
+		g.fail = 0
 		if !g.failLate {
 			return errors.New("cut off")
 		}
 	}
 	g.changes++
-	g.apply(tokens)
+	g.apply(rotated(g.tokens, token))
 	if failing {
 		return errors.New("cut off")
 	}
 	return nil
+}
+
+// rotated is what ROTATE makes of a group's tokens, oldest first: the newest of the others and the one that is added.
+func rotated(tokens []string, token string) []string {
+	others := slices.DeleteFunc(slices.Clone(tokens), func(t string) bool { return t == token })
+	return append(others[max(0, len(others)-1):], token)
 }
 
 // apply tells the server, over a connection that the old tokens open.
@@ -242,30 +241,70 @@ func TestRedisTokenOfRunningTasksWorksUntilTheNextRotation(t *testing.T) {
 }
 
 func TestRedisRotationThatIsCutOffGoesOn(t *testing.T) {
-	for _, change := range []string{"only", "add"} {
+	for _, late := range []bool{false, true} {
+		t.Run(fmt.Sprintf("late=%v", late), func(t *testing.T) {
+			w := newCacheWorld(t)
+			w.group.fail, w.group.failLate = 1, late
+			if failures := w.rotate(t, "v2"); failures != 1 {
+				t.Errorf("%d failures, want the one", failures)
+			}
+			w.expect(t, "v1", nil)
+			w.expect(t, "v2", nil)
+			if w.group.changes != 1 {
+				t.Errorf("%d changes of the group, want one", w.group.changes)
+			}
+		})
+	}
+}
+
+func TestRedisRotationAfterOneThatWasTakenBackKeepsTheTokenInUse(t *testing.T) {
+	for _, cut := range []int{0, 2, 3} { // the changes after the first rotation's
 		for _, late := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/late=%v", change, late), func(t *testing.T) {
+			t.Run(fmt.Sprintf("cut=%d/late=%v", cut, late), func(t *testing.T) {
 				w := newCacheWorld(t)
-				w.group.fail, w.group.failLate = change, late
-				if failures := w.rotate(t, "v2"); failures != 1 {
-					t.Errorf("%d failures, want the one", failures)
+				w.rotate(t, "v2")
+				// The operator makes the previous version current again: the token in use is now the older of the two.
+				w.vault.labels["rds"]["v1"], w.vault.labels["rds"]["v2"] = []string{current}, []string{previous}
+				login := w.Login
+				w.Login = func(ctx context.Context, url string) error {
+					err := login(ctx, url)
+					if url == w.url(t, "v1") && err != nil {
+						t.Errorf("the token in use was refused: %v", err)
+					}
+					return err
 				}
+				w.group.fail, w.group.failLate = cut, late
+				w.rotate(t, "v3")
+				w.Login = login
 				w.expect(t, "v1", nil)
-				w.expect(t, "v2", nil)
+				w.expect(t, "v2", ErrWrongToken)
+				w.expect(t, "v3", nil)
+				w.rotate(t, "v4")
+				w.expect(t, "v1", ErrWrongToken)
+				w.expect(t, "v3", nil)
+				w.expect(t, "v4", nil)
 			})
 		}
 	}
 }
 
-func TestRedisRotationAfterOneThatWasTakenBackKeepsTheTokenInUse(t *testing.T) {
-	w := newCacheWorld(t)
-	w.rotate(t, "v2")
-	// The operator makes the previous version current again: the token in use is now the older of the two.
-	w.vault.labels["rds"]["v1"], w.vault.labels["rds"]["v2"] = []string{current}, []string{"AWSPREVIOUS"}
-	w.rotate(t, "v3")
-	w.expect(t, "v1", nil)
-	w.expect(t, "v2", ErrWrongToken)
-	w.expect(t, "v3", nil)
+func TestRedisRotationAfterOneThatWasThrownAwayKeepsTheTokenInUse(t *testing.T) {
+	for _, cut := range []int{0, 1, 2} {
+		for _, late := range []bool{false, true} {
+			t.Run(fmt.Sprintf("cut=%d/late=%v", cut, late), func(t *testing.T) {
+				w := newCacheWorld(t)
+				w.group.apply([]string{w.group.tokens[0], "a-pending-token-without-a-version"})
+				w.group.fail, w.group.failLate = cut, late
+				w.rotate(t, "v2")
+				w.expect(t, "v1", nil)
+				w.expect(t, "v2", nil)
+				w.rotate(t, "v3")
+				w.expect(t, "v1", ErrWrongToken)
+				w.expect(t, "v2", nil)
+				w.expect(t, "v3", nil)
+			})
+		}
+	}
 }
 
 func TestRedisTokenChangedByHandIsLeftAlone(t *testing.T) {

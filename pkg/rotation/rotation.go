@@ -23,8 +23,9 @@ import (
 
 // The staging labels of Secrets Manager.
 const (
-	current = "AWSCURRENT"
-	pending = "AWSPENDING"
+	current  = "AWSCURRENT"
+	pending  = "AWSPENDING"
+	previous = "AWSPREVIOUS"
 )
 
 // ErrNoVersion is returned by Secrets.Get when the secret has no version with that label or token.
@@ -38,6 +39,8 @@ type Secrets interface {
 	Put(ctx context.Context, secret, token, value string) error
 	// Labels returns the labels of every version, by token, and whether rotation is switched on for the secret.
 	Labels(ctx context.Context, secret string) (labels map[string][]string, rotates bool, err error)
+	// Written returns when the version that has the label was written, or ErrNoVersion.
+	Written(ctx context.Context, secret, label string) (time.Time, error)
 	// MakeCurrent moves the label current to the version token; the version that had it becomes the previous one.
 	MakeCurrent(ctx context.Context, secret, token, from string) error
 }
@@ -94,12 +97,13 @@ type Credentials struct {
 
 // Handle does one step.
 func (r *Rotator) Handle(ctx context.Context, event Event) error {
-	return r.handle(ctx, event, work{create: r.create, set: r.set, test: r.test})
+	return r.handle(ctx, event, work{next: r.nextCredentials, set: r.set, test: r.test})
 }
 
-// work is the steps that differ by what holds the password.
+// work is what differs by what holds the password.
 type work struct {
-	create, set, test func(context.Context, Event) error
+	next      func(context.Context, Event) (any, error) // what the pending version is to be, from the current one
+	set, test func(context.Context, Event) error
 }
 
 func (r *Rotator) handle(ctx context.Context, event Event, own work) error {
@@ -125,7 +129,7 @@ func (r *Rotator) handle(ctx context.Context, event Event, own work) error {
 	var step func(context.Context, Event) error
 	switch event.Step {
 	case "createSecret":
-		step = own.create
+		step = func(ctx context.Context, event Event) error { return r.create(ctx, event, own.next) }
 	case "setSecret":
 		step = own.set
 	case "testSecret":
@@ -142,8 +146,8 @@ func (r *Rotator) handle(ctx context.Context, event Event, own work) error {
 	return nil
 }
 
-// create writes the next user's credentials as the pending version. A repeated call finds them there.
-func (r *Rotator) create(ctx context.Context, event Event) error {
+// create writes what next makes as the pending version. A repeated call finds one there and leaves it.
+func (r *Rotator) create(ctx context.Context, event Event, next func(context.Context, Event) (any, error)) error {
 	_, err := r.Secrets.Get(ctx, event.SecretID, event.ClientRequestToken, pending)
 	if err == nil {
 		return nil
@@ -151,15 +155,11 @@ func (r *Rotator) create(ctx context.Context, event Event) error {
 	if !errors.Is(err, ErrNoVersion) {
 		return fmt.Errorf("read the pending version: %w", err)
 	}
-	now, err := r.read(ctx, event.SecretID, "", current)
+	credentials, err := next(ctx, event)
 	if err != nil {
 		return err
 	}
-	password, err := newPassword()
-	if err != nil {
-		return fmt.Errorf("make a password: %w", err)
-	}
-	value, err := json.Marshal(now.with(r.next(now.Username), password))
+	value, err := json.Marshal(credentials)
 	if err != nil {
 		return err
 	}
@@ -167,6 +167,19 @@ func (r *Rotator) create(ctx context.Context, event Event) error {
 		return fmt.Errorf("write the pending version: %w", err)
 	}
 	return nil
+}
+
+// nextCredentials are those of the user whose turn it is, with a new password.
+func (r *Rotator) nextCredentials(ctx context.Context, event Event) (any, error) {
+	now, err := r.read(ctx, event.SecretID, "", current)
+	if err != nil {
+		return nil, err
+	}
+	password, err := newPassword()
+	if err != nil {
+		return nil, fmt.Errorf("make a password: %w", err)
+	}
+	return now.with(r.next(now.Username), password), nil
 }
 
 // set gives the pending user the pending password. The user that tasks work with is left alone.

@@ -18,6 +18,7 @@ import (
 type vault struct {
 	values map[string]map[string]string // secret -> token -> value
 	labels map[string]map[string][]string
+	order  []string // tokens, as they were written
 	fail   func(call string) error
 }
 
@@ -63,7 +64,18 @@ func (v *vault) Put(_ context.Context, secret, token, value string) error {
 		return err
 	}
 	v.values[secret][token] = value
+	v.order = append(v.order, token)
 	return nil
+}
+
+// Written counts in seconds from the version that was there first.
+func (v *vault) Written(_ context.Context, secret, label string) (time.Time, error) {
+	for token, labels := range v.labels[secret] {
+		if slices.Contains(labels, label) {
+			return time.Unix(int64(slices.Index(v.order, token)+1), 0), nil
+		}
+	}
+	return time.Time{}, ErrNoVersion
 }
 
 func (v *vault) Labels(_ context.Context, secret string) (map[string][]string, bool, error) {
@@ -74,7 +86,10 @@ func (v *vault) MakeCurrent(_ context.Context, secret, token, from string) error
 	if err := v.check("make current"); err != nil {
 		return err
 	}
-	v.labels[secret][from] = []string{"AWSPREVIOUS"}
+	for t, labels := range v.labels[secret] {
+		v.labels[secret][t] = slices.DeleteFunc(labels, func(l string) bool { return l == previous })
+	}
+	v.labels[secret][from] = []string{previous}
 	v.labels[secret][token] = []string{current}
 	return nil
 }
