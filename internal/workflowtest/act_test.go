@@ -14,6 +14,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -31,29 +32,97 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/org/connect2/v2/pkg/image/imagetest"
 	"github.com/org/connect2/v2/pkg/sandbox"
 )
 
-// standIns are actions of others, as far as the workflows use them.
+// standIns are actions of others, as far as the workflows use them. Their inputs are all that a workflow gives them.
 var standIns = map[string]string{
 	"actions/checkout": `
     - shell: bash
-      env: {REF: "${{ inputs.ref }}"}
+      env: {REF: "${{ inputs.ref }}", DEPTH: "${{ inputs.fetch-depth }}"}
       run: |
         find . -mindepth 1 -delete
-        git clone --quiet "$CALLER" .
-        git checkout --quiet --detach "origin/$REF" 2>/dev/null || git checkout --quiet --detach "$REF"`,
+        git init --quiet .
+        git remote add origin "file://$CALLER"
+        if [[ $DEPTH == 0 ]]; then
+          git fetch --quiet --tags origin '+refs/heads/*:refs/remotes/origin/*'
+          git checkout --quiet --detach "origin/$REF" 2>/dev/null || git checkout --quiet --detach "${REF:-$GITHUB_SHA}"
+        else
+          git fetch --quiet --no-tags --depth 1 origin "${REF:-$GITHUB_SHA}"
+          git checkout --quiet --detach FETCH_HEAD
+        fi`,
+	// The Python of the job's image.
+	"actions/setup-python": `
+    - shell: bash
+      env: {WANTED: "${{ inputs.python-version }}"}
+      run: test -n "$WANTED" && python --version`,
+	"actions/upload-artifact": `
+    - shell: bash
+      env: {NAME: "${{ inputs.name }}", FILES: "${{ inputs.path }}"}
+      run: |
+        mkdir -p "$ARTIFACTS/$NAME"
+        while read -r pattern; do
+          [[ -z $pattern ]] || cp $pattern "$ARTIFACTS/$NAME/"
+        done <<<"$FILES"
+        chmod -R a-x,a+X "$ARTIFACTS/$NAME" # an artifact keeps no modes`,
+	"actions/download-artifact": `
+    - shell: bash
+      env: {NAME: "${{ inputs.name }}", TO: "${{ inputs.path }}"}
+      run: mkdir -p "$TO" && cp "$ARTIFACTS/$NAME"/* "$TO"`,
 	"docker/setup-buildx-action": `
     - {shell: bash, run: "true"}`,
+	// Where a tar is asked for, the image is made beforehand. Otherwise Docker builds it, for this machine's platform alone.
 	"docker/build-push-action": `
-    - shell: bash
-      env: {FILE: "${{ inputs.file }}", OUTPUTS: "${{ inputs.outputs }}"}
+    - id: build
+      shell: bash
+      env: {CONTEXT: "${{ inputs.context }}", FILE: "${{ inputs.file }}", TARGET: "${{ inputs.target }}", OUTPUTS: "${{ inputs.outputs }}", PUSH: "${{ inputs.push }}", TAG: "${{ inputs.tags }}"}
       run: |
         test -f "$FILE"
-        cp "$IMAGE" "${OUTPUTS#*dest=}"`,
+        if [[ -n $OUTPUTS ]]; then
+          cp "$IMAGE" "${OUTPUTS#*dest=}"
+          exit
+        fi
+        imageid=$(docker build --quiet --file "$FILE" ${TARGET:+--target "$TARGET"} ${TAG:+--tag "$TAG"} "$CONTEXT")
+        echo "imageid=$imageid" >>"$GITHUB_OUTPUT"
+        if [[ $PUSH == true ]]; then
+          docker push --quiet "$TAG"
+          digest=$(docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$TAG" | sed -n "s|^${TAG%:*}@||p")
+          docker image rm --no-prune "$TAG" "${TAG%:*}@$digest" >/dev/null
+          echo "digest=$digest" >>"$GITHUB_OUTPUT"
+        fi`,
+	"anchore/sbom-action": recorded + `
+    - shell: bash
+      env: {FILE: "${{ inputs.output-file }}", SUBJECT: "${{ inputs.image }}"}
+      run: printf '{"spdxVersion":"SPDX-2.3","name":"%s"}' "$SUBJECT" >"$FILE"`,
+	"actions/attest": recorded + `
+    - shell: bash
+      env: {FILE: "${{ inputs.sbom-path }}", SUBJECT: "${{ inputs.subject-name }}@${{ inputs.subject-digest }}"}
+      run: grep -F "$SUBJECT" "$FILE"`,
+	"actions/attest-build-provenance": recorded + `
+    - shell: bash
+      env: {FILE: "${{ inputs.subject-checksums }}"}
+      run: test -z "$FILE" || test -s "$FILE"`,
+	"sigstore/cosign-installer": recorded + programs,
+	"hashicorp/setup-terraform": recorded + programs,
+	"actions/setup-go":          recorded,
+	"docker/login-action":       recorded,
+	"docker/setup-qemu-action":  recorded,
 }
+
+const (
+	// recorded notes down what ACTION, the action's name, was given: a line of JSON each time.
+	recorded = `
+    - shell: bash
+      env: {WITH: "${{ toJSON(inputs) }}"}
+      run: jq --null-input --compact-output --arg uses ACTION --argjson with "$WITH" '{$uses, $with}' >>"$RECORD/uses"`
+	// programs puts the programs of that name that a test wrote on the PATH, from this step on.
+	programs = `
+    - shell: bash
+      run: echo "$RECORD/$(basename ACTION)" >>"$GITHUB_PATH"`
+)
 
 // tools makes what all tests share: act itself, this repository's files as GitHub would hold them, and the stand-ins.
 var tools = sync.OnceValues(func() (*kit, error) {
@@ -81,14 +150,22 @@ var tools = sync.OnceValues(func() (*kit, error) {
 		k.repository, k.released, actionImage); err != nil {
 		return nil, err
 	}
-	for _, use := range thirdParty() {
+	used, err := thirdParty()
+	if err != nil {
+		return nil, err
+	}
+	for use, inputs := range used {
 		name, ref, _ := strings.Cut(use, "@")
 		steps, ok := standIns[name]
 		if !ok {
-			continue // not in a workflow that is run here
+			return nil, fmt.Errorf("a workflow uses %s, and nothing here stands in for it", name)
 		}
 		folder := filepath.Join(dir, strings.ReplaceAll(name, "/", "-"))
-		text := "name: stand-in\ndescription: Stands in for " + name + ".\ninputs: {ref: {}, file: {}, outputs: {}}\nruns:\n  using: composite\n  steps:" + steps + "\n"
+		text := "name: stand-in\ndescription: Stands in for " + name + ".\ninputs: {" + strings.Join(inputs, ": {}, ")
+		if len(inputs) > 0 {
+			text += ": {}"
+		}
+		text += "}\noutputs:\n  digest: {value: \"${{ steps.build.outputs.digest }}\"}\nruns:\n  using: composite\n  steps:" + strings.ReplaceAll(steps, "ACTION", name) + "\n"
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return nil, err
 		}
@@ -100,21 +177,38 @@ var tools = sync.OnceValues(func() (*kit, error) {
 	return k, nil
 })
 
-// thirdParty lists the actions of others that the workflows use.
-func thirdParty() []string {
-	var names []string
+// thirdParty returns the actions of others that the workflows use, with the inputs that they are given anywhere.
+func thirdParty() (map[string][]string, error) {
+	used := map[string][]string{}
 	for _, pattern := range []string{".github/workflows/*.yml", "examples/*/.github/workflows/*.yml"} {
-		paths, _ := filepath.Glob(filepath.Join(root, pattern))
+		paths, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			return nil, err
+		}
 		for _, path := range paths {
-			text, _ := os.ReadFile(path)
-			for _, m := range usesLine.FindAllStringSubmatch(string(text), -1) {
-				if hash.MatchString(m[1]) && !slices.Contains(names, m[1]) {
-					names = append(names, m[1])
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return nil, err
+			}
+			var f file
+			if err := yaml.Unmarshal(text, &f); err != nil {
+				return nil, fmt.Errorf("%s: %w", path, err)
+			}
+			for _, j := range f.Jobs {
+				for _, s := range j.Steps {
+					if !hash.MatchString(s.Uses) {
+						continue
+					}
+					used[s.Uses] = append(used[s.Uses], slices.Collect(maps.Keys(s.With))...)
 				}
 			}
 		}
 	}
-	return names
+	for use, inputs := range used {
+		slices.Sort(inputs)
+		used[use] = slices.Compact(inputs)
+	}
+	return used, nil
 }
 
 // actionImage is the image of the Dockerfile.
@@ -158,12 +252,17 @@ type site struct {
 	t      *testing.T
 	kit    *kit
 	caller string
+	origin string // a bare repository that the caller was cloned from, if any
 	host   string
 	sb     *sandbox.Sandbox
 	vars   map[string]string
 	base   string // the commit that a push or pull request is compared with
 	hub    *hub   // GitHub's API; nil where a run needs none
 	branch bool   // use the actions as a branch has them, with their Dockerfile
+	runner string // the image that jobs run in; empty for this machine, where act starts no services
+	path   string // a folder of programs that come before this machine's
+	mounts []string
+	flags  []string // more of act's
 }
 
 func newSite(t *testing.T, environment, scenario string) *site {
@@ -207,6 +306,33 @@ func newSite(t *testing.T, environment, scenario string) *site {
 		s.git("commit", "-q", "--allow-empty", "-m", "Onto "+branch)
 	}
 	return s
+}
+
+// newToolkit is this repository, as a throw-away clone with a bare origin that checkouts come from and pushes go to.
+func newToolkit(t *testing.T) *site {
+	t.Helper()
+	k, err := tools()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	s := &site{t: t, kit: k, caller: filepath.Join(dir, "connect2"), origin: filepath.Join(dir, "origin.git")}
+	if err := command(dir, "cp", "-r", k.repository, s.caller); err != nil {
+		t.Fatal(err)
+	}
+	s.git("init", "-q", "-b", "main")
+	s.git("add", "-A")
+	s.git("commit", "-q", "-m", "The toolkit")
+	s.git("remote", "add", "origin", "https://github.com/org/connect2.git")
+	s.git("init", "-q", "--bare", s.origin)
+	s.publish()
+	return s
+}
+
+// publish pushes the clone's branches and tags to its origin, as a developer would.
+func (s *site) publish() {
+	s.t.Helper()
+	s.git("push", "-q", "--mirror", "--force", s.origin)
 }
 
 func (s *site) git(args ...string) string {
@@ -263,19 +389,22 @@ func (s *site) actJob(job, event, branch, workflow string, inputs ...string) res
 		s.t.Fatal(err)
 	}
 	flags := []string{event, "--json", "--eventpath", payload, "-W", workflow,
-		"-P", "ubuntu-latest=-self-hosted", "--pull=false", "--action-offline-mode", "--action-cache-path", s.kit.cache,
+		"-P", "ubuntu-latest=" + cmp.Or(s.runner, "-self-hosted"), "--pull=false", "--action-offline-mode", "--action-cache-path", s.kit.cache,
 		// Without this mount the steps pass while every output and summary is lost.
-		"--container-options", "-v " + s.kit.cache + ":" + s.kit.cache + " --network host",
-		"--env", "AWS_ENDPOINT_URL=http://" + s.host, "--env", "CONNECT2_SPEED=50", "--env", "CALLER=" + s.caller, "--env", "IMAGE=" + image,
+		"--container-options", "-v " + strings.Join(append([]string{s.kit.cache + ":" + s.kit.cache}, s.mounts...), " -v ") + " --network host",
 	}
+	flags = append(flags, s.flags...)
 	if s.hub != nil {
 		flags = append(flags, "--env", "GITHUB_API_URL="+s.hub.URL, "--secret", "GITHUB_TOKEN=stand-in")
 	}
 	if job != "" {
 		flags = append(flags, "--job", job)
 	}
-	for name, value := range s.sb.GitHubEnviron() {
-		flags = append(flags, "--env", name+"="+value)
+	if s.sb != nil {
+		flags = append(flags, "--env", "AWS_ENDPOINT_URL=http://"+s.host, "--env", "CONNECT2_SPEED=50", "--env", "CALLER="+s.caller, "--env", "IMAGE="+image)
+		for name, value := range s.sb.GitHubEnviron() {
+			flags = append(flags, "--env", name+"="+value)
+		}
 	}
 	for name, value := range s.vars {
 		flags = append(flags, "--var", name+"="+value)
@@ -292,7 +421,7 @@ func (s *site) actJob(job, event, branch, workflow string, inputs ...string) res
 	cmd := exec.CommandContext(ctx, s.kit.act, flags...)
 	cmd.Dir = s.caller
 	// Nothing else: act hands its own environment to the steps, and this machine's credentials are none of theirs.
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.kit.home, "DOCKER_HOST=" + os.Getenv("DOCKER_HOST")}
+	cmd.Env = []string{"PATH=" + strings.TrimPrefix(s.path+":"+os.Getenv("PATH"), ":"), "HOME=" + s.kit.home, "DOCKER_HOST=" + os.Getenv("DOCKER_HOST")}
 	out, err := cmd.CombinedOutput()
 	r := read(out)
 	r.failed = err != nil
