@@ -388,7 +388,7 @@ func (s *site) actJob(job, event, branch, workflow string, inputs ...string) res
 	if err := imagetest.TarFile(image, imagetest.Saved(imagetest.New(7, 200_000, 20_000))); err != nil {
 		s.t.Fatal(err)
 	}
-	flags := []string{event, "--json", "--eventpath", payload, "-W", workflow,
+	flags := []string{event, "--json", "--rm", "--eventpath", payload, "-W", workflow,
 		"-P", "ubuntu-latest=" + cmp.Or(s.runner, "-self-hosted"), "--pull=false", "--action-offline-mode", "--action-cache-path", s.kit.cache,
 		// Without this mount the steps pass while every output and summary is lost.
 		"--container-options", "-v " + strings.Join(append([]string{s.kit.cache + ":" + s.kit.cache}, s.mounts...), " -v ") + " --network host",
