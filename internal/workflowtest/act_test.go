@@ -416,7 +416,7 @@ func (s *site) actJob(job, event, branch, workflow string, inputs ...string) res
 	for _, local := range append([]string{"org/connect2@v2=" + own}, s.kit.local...) {
 		flags = append(flags, "--local-repository", local)
 	}
-	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 25*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.kit.act, flags...)
 	cmd.Dir = s.caller
