@@ -90,7 +90,8 @@ var standIns = map[string]string{
         if [[ $PUSH == true ]]; then
           docker push --quiet "$TAG"
           digest=$(docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$TAG" | sed -n "s|^${TAG%:*}@||p")
-          docker image rm --no-prune "$TAG" "${TAG%:*}@$digest" >/dev/null
+          docker image rm --no-prune "$TAG" >/dev/null # and with its last name the digest's, on some engines
+          docker image rm --no-prune "${TAG%:*}@$digest" >/dev/null 2>&1 || true
           echo "digest=$digest" >>"$GITHUB_OUTPUT"
         fi`,
 	"anchore/sbom-action": recorded + `
