@@ -69,6 +69,7 @@ var layers = map[string]layer{
 	"internal/iamtest":     support,
 	"internal/sandboxtest": support,
 
+	"internal/registrytest":  support,
 	"internal/rehearsaltest": support,
 	"internal/workflowtest":  support,
 	"internal/exampletest":   support,

@@ -3,7 +3,6 @@
 package workflowtest
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,6 +20,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"github.com/org/connect2/v2/internal/registrytest"
 )
 
 const releaseWorkflow = ".github/workflows/release.yml"
@@ -102,39 +103,12 @@ func (s *site) releases() (record, host string) {
 // startRegistry starts Debian's docker-registry where it is installed, or go-containerregistry's.
 func startRegistry(t *testing.T) string {
 	t.Helper()
-	program, err := exec.LookPath("docker-registry")
-	if err != nil {
-		server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-		t.Cleanup(server.Close)
-		return strings.TrimPrefix(server.URL, "http://")
+	if host, installed := registrytest.Docker(t); installed {
+		return host
 	}
-	dir := t.TempDir()
-	config := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: '127.0.0.1:0'}\n", filepath.Join(dir, "data"))
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, "serve", config)
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	lines := bufio.NewScanner(stderr)
-	for lines.Scan() {
-		if _, rest, ok := strings.Cut(lines.Text(), "listening on "); ok {
-			go io.Copy(io.Discard, stderr) // the pipe must not fill up
-			return strings.Trim(strings.Fields(rest)[0], `"`)
-		}
-	}
-	t.Fatal("docker-registry ended before it listened")
-	return ""
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
 }
 
 // refs returns the origin's branches and tags with their commits.

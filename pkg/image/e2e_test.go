@@ -1,7 +1,6 @@
 package image_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"github.com/org/connect2/v2/internal/registrytest"
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/image/imagetest"
 )
@@ -21,40 +21,11 @@ import (
 // dockerRegistry starts the reference implementation of the protocol, where it is installed, and returns its address.
 func dockerRegistry(t testing.TB) string {
 	t.Helper()
-	program, err := exec.LookPath("docker-registry")
-	if err != nil {
+	host, installed := registrytest.Docker(t)
+	if !installed {
 		t.Skip("docker-registry is not installed")
 	}
-	dir := t.TempDir()
-	config := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: '127.0.0.1:0'}\n", filepath.Join(dir, "data"))
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, "serve", config)
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	lines := bufio.NewScanner(stderr)
-	for lines.Scan() {
-		if _, rest, ok := strings.Cut(lines.Text(), "listening on "); ok {
-			go func() { // the pipe must not fill up
-				for lines.Scan() {
-				}
-			}()
-			return strings.Trim(strings.Fields(rest)[0], `"`)
-		}
-	}
-	t.Fatal("docker-registry ended before it listened")
-	return ""
+	return host
 }
 
 func pushTo(t testing.TB, source, repository string, tags ...string) image.Result {
