@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"archive/tar"
@@ -44,9 +44,9 @@ logs:
 `
 )
 
-// writeDemoImage builds an image of the example service and writes it as an OCI layout. The migrations are a layer of their
+// writeImage builds an image of the example service and writes it as an OCI layout. The migrations are a layer of their
 // own that all versions share.
-func writeDemoImage(folder, version, behaviour string) error {
+func writeImage(folder, version, behaviour string) error {
 	migrations, err := layer("api/alembic.ini", "api/migrations")
 	if err != nil {
 		return err
