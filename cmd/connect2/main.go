@@ -11,6 +11,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/catalog"
 	"github.com/org/connect2/v2/internal/catalog/all"
+	"github.com/org/connect2/v2/internal/nearest"
 	"github.com/org/connect2/v2/pkg/action"
 )
 
@@ -82,7 +83,7 @@ func unknown(name string, actions []*action.Action) string {
 	for _, c := range commands {
 		names = append(names, c.name)
 	}
-	if near := action.Nearest(name, names); near != "" {
+	if near := nearest.One(name, names); near != "" {
 		return fmt.Sprintf("connect2: unknown command %q: did you mean %s?", name, near)
 	}
 	if strings.HasPrefix(name, "-") {

@@ -22,6 +22,7 @@ const module = "github.com/org/connect2/v2"
 type layer string
 
 const (
+	base    layer = "base"    // small packages that know nothing of the module, for everybody
 	ground  layer = "ground"  // what everything stands on
 	noun    layer = "noun"    // one mechanism of the field each
 	verb    layer = "verb"    // one action each
@@ -35,7 +36,10 @@ var layers = map[string]layer{
 	"pkg/action":            ground,
 	"pkg/action/actiontest": support,
 	"pkg/awsconn":           ground,
-	"internal/lazyregexp":   ground,
+
+	"internal/arn":        base,
+	"internal/lazyregexp": base,
+	"internal/nearest":    base,
 
 	"pkg/taskdef":   noun,
 	"pkg/rollout":   noun,
@@ -79,12 +83,13 @@ var layers = map[string]layer{
 // mayImport lists, for each layer, the layers that its packages may import. Packages of one layer may import each other,
 // except verbs.
 var mayImport = map[layer][]layer{
-	ground:  {ground},
-	noun:    {ground, noun},
-	verb:    {ground, noun},
-	entry:   {ground, noun, verb, entry},
-	standIn: {standIn},
-	support: {ground, noun, verb, entry, standIn, support},
+	base:    {base},
+	ground:  {base, ground},
+	noun:    {base, ground, noun},
+	verb:    {base, ground, noun},
+	entry:   {base, ground, noun, verb, entry},
+	standIn: {base, standIn},
+	support: {base, ground, noun, verb, entry, standIn, support},
 }
 
 // exceptions are imports beyond the table, each for a reason.
@@ -216,6 +221,10 @@ func TestRules(t *testing.T) {
 	}{
 		{"pkg/action", "pkg/awsconn", true},
 		{"pkg/awsconn", "pkg/taskdef", false},
+		{"pkg/awsconn", "internal/arn", true},
+		{"pkg/taskdef", "internal/arn", true},
+		{"internal/arn", "pkg/awsconn", false},
+		{"internal/arn", "pkg/sandbox", false},
 		{"pkg/taskdef", "pkg/awsconn", true},
 		{"pkg/rollout", "pkg/diagnose", true},
 		{"pkg/rollout", "pkg/ecsdeploy", false},
@@ -225,6 +234,8 @@ func TestRules(t *testing.T) {
 		{"pkg/ecsdeploy", "pkg/sandbox", false},
 		{"pkg/sandbox/ecs", "pkg/sandbox/engine", true},
 		{"pkg/sandbox/ecs", "pkg/taskdef", false},
+		{"pkg/sandbox/ecs", "pkg/awsconn", false},
+		{"pkg/sandbox/ecs", "internal/arn", true},
 		{"cmd/connect2", "pkg/sandbox/wire", true},
 		{"cmd/action", "pkg/sandbox", false},
 		{"pkg/action", "pkg/action/internal/x", true},

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/internal/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
@@ -160,7 +161,7 @@ func (r *rehearsal) primary() (name string, running int) {
 	r.T.Helper()
 	r.service(func(_ *engine.Cluster, s *engine.Service) {
 		definition := s.Deployments[0].Revision.Spec.Definition.ARN
-		name, running = definition[strings.LastIndexByte(definition, '/')+1:], s.Counts().Running
+		name, running = arn.Last(definition), s.Counts().Running
 	})
 	return name, running
 }

@@ -2,10 +2,10 @@
 package sandboxtest
 
 import (
-	"strings"
 	"testing"
 	"testing/synctest"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/action/actiontest"
 	"github.com/org/connect2/v2/pkg/sandbox"
@@ -92,7 +92,7 @@ func (s *Site) Primary() (name string, running int) {
 		service := c.Service(Service)
 		running = service.Counts().Running
 		definition := service.Deployments[0].Revision.Spec.Definition.ARN
-		name = definition[strings.LastIndexByte(definition, '/')+1:]
+		name = arn.Last(definition)
 	})
 	return name, running
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/internal/arn"
 )
 
 // terraformActionImage is the image of Dockerfile.terraform.
@@ -200,8 +202,7 @@ func (s *site) growTemplate() {
 	s.t.Helper()
 	client := ecs.NewFromConfig(s.config())
 	running, _ := s.service()
-	family := strings.Split(aws.ToString(running.TaskDefinition), "/")[1]
-	family = strings.Split(family, ":")[0] + "-template"
+	family := arn.Family(aws.ToString(running.TaskDefinition)) + "-template"
 	found, err := client.DescribeTaskDefinition(s.t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(family)})
 	if err != nil {
 		s.t.Fatal(err)

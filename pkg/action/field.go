@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
+	"github.com/org/connect2/v2/internal/nearest"
 )
 
 // Kind is the form of an input's or output's value.
@@ -235,7 +236,7 @@ func (f Field) decode(text string) (any, error) {
 
 func (f Field) enumText(got string) string {
 	text := "want one of " + strings.Join(f.Enum, ", ")
-	if near := Nearest(got, f.Enum); near != "" && !f.Secret {
+	if near := nearest.One(got, f.Enum); near != "" && !f.Secret {
 		text += " (did you mean " + near + "?)"
 	}
 	return text

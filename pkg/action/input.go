@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/nearest"
 )
 
 // given is one value of an input, before it is decoded.
@@ -86,7 +88,7 @@ func (s *source) unknown(written string, fields []Field) {
 	if s.dashes != "" {
 		kind = "flag"
 	}
-	near := Nearest(written, names)
+	near := nearest.One(written, names)
 	if near == "" {
 		s.problems = append(s.problems, fmt.Errorf("unknown %s %s%s: there are %s", kind, s.dashes, written, strings.Join(all, ", ")))
 		return

@@ -263,18 +263,6 @@ func TestWrongTagsPanic(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	names := []string{"cluster", "service", "image", "task-definition", "to", "wait", "wait-for-minutes"}
-	for written, want := range map[string]string{
-		"clutser": "cluster", "CLUSTER": "cluster", "task_definition": "task-definition", "taskdefinition": "task-definition",
-		"imgae": "image", "services": "service", "t": "to", "zebra": "", "wait-for-minute": "wait-for-minutes", "": "",
-	} {
-		if got := Nearest(written, names); got != want {
-			t.Errorf("Nearest(%q) = %q, want %q", written, got, want)
-		}
-	}
-}
-
 func texts(errs []error) []string {
 	var all []string
 	for _, err := range errs {

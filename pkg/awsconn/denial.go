@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
@@ -176,10 +177,10 @@ func (d Denial) String() string {
 func (d Denial) isPassRole() bool { return strings.EqualFold(d.Action, "iam:PassRole") }
 
 // describePrincipal names a caller the way people do: "role deploy", "user anna".
-func describePrincipal(arn string) string {
-	_, path, found := cutARN(arn)
+func describePrincipal(principal string) string {
+	_, path, found := cutARN(principal)
 	if !found {
-		return orElse(arn, "the caller")
+		return orElse(principal, "the caller")
 	}
 	kind, name, _ := strings.Cut(path, "/")
 	switch kind {
@@ -187,11 +188,11 @@ func describePrincipal(arn string) string {
 		role, _, _ := strings.Cut(name, "/")
 		return "role " + role
 	case "role", "user":
-		return kind + " " + name[strings.LastIndex(name, "/")+1:]
+		return kind + " " + arn.Last(name)
 	case "root":
 		return "the account's root user"
 	default:
-		return arn
+		return principal
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
@@ -480,8 +481,7 @@ func (e Evidence) varsOf(t Task, container string) vars {
 			c = other
 		}
 	}
-	family, _, _ := strings.Cut(lastPart(e.TaskDefinition), ":")
-	v := vars{"cluster": lastPart(e.Cluster), "service": e.Service, "family": family, "container": c.Name,
+	v := vars{"cluster": arn.Last(e.Cluster), "service": e.Service, "family": arn.Family(e.TaskDefinition), "container": c.Name,
 		"image":     c.Image,
 		"log_group": c.LogGroup, "memory": "limit not known", "arch": orElse(c.Arch,
 			"X86_64"), "platform_arch": "amd64", "capacity": "Fargate"}

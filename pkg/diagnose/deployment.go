@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
@@ -220,14 +221,14 @@ func nothing(e Evidence) Cause {
 			return Cause{
 				Code: codeBreaker, Title: "tasks of the new revision keep failing, and what AWS still shows does not say why", Blame: Unclear,
 				Evidence: quotes(text),
-				Fix: []string{"stopped tasks stay visible for about an hour: `aws ecs list-tasks --cluster " + orElse(lastPart(e.Cluster), "CLUSTER") +
+				Fix: []string{"stopped tasks stay visible for about an hour: `aws ecs list-tasks --cluster " + orElse(arn.Last(e.Cluster), "CLUSTER") +
 					" --service-name " + orElse(e.Service, "SERVICE") + " --desired-status STOPPED`", "read the containers' logs of that time"},
 			}
 		}
 	}
 	return Cause{
 		Code: codeUnknown, Title: "no failed task, event or reason was found that explains it", Blame: Unclear,
-		Fix: []string{"see the service's events: `aws ecs describe-services --cluster " + orElse(lastPart(e.Cluster), "CLUSTER") + " --services " +
+		Fix: []string{"see the service's events: `aws ecs describe-services --cluster " + orElse(arn.Last(e.Cluster), "CLUSTER") + " --services " +
 			orElse(e.Service, "SERVICE") + " --query 'services[].events[:20]'`"},
 	}
 }

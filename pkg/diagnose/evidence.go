@@ -7,8 +7,9 @@
 package diagnose
 
 import (
-	"strings"
 	"time"
+
+	"github.com/org/connect2/v2/internal/arn"
 )
 
 // Evidence is what was found out about a failing revision. Everything in it is optional: Classify works with what is there.
@@ -45,7 +46,7 @@ type Task struct {
 }
 
 // ID returns the last part of the task's ARN.
-func (t Task) ID() string { return lastPart(t.ARN) }
+func (t Task) ID() string { return arn.Last(t.ARN) }
 
 // Stopped reports whether the task has ended or is ending: ECS sets the stop code as soon as it decides to stop one.
 func (t Task) Stopped() bool { return t.LastStatus == "STOPPED" || t.StopCode != "" }
@@ -116,5 +117,3 @@ func (c Cause) String() string { return c.Title }
 
 // Known reports whether the cause is more than "something failed".
 func (c Cause) Known() bool { return c.Code != "" && c.Code != codeUnknown && c.Code != codeBreaker }
-
-func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/rollout"
@@ -145,7 +146,7 @@ func (d *Deployment) start(ctx context.Context, todo step) (rollout.Target, erro
 		}
 	}
 	if primary := d.before.Primary(); primary != nil && primary.State == "IN_PROGRESS" {
-		d.env.Log.Warnf("A deployment is superseded", "a deployment of %s is in progress; this one takes its place", taskdef.Name(primary.TaskDefinition))
+		d.env.Log.Warnf("A deployment is superseded", "a deployment of %s is in progress; this one takes its place", arn.Revision(primary.TaskDefinition))
 	}
 	target, err := d.update(ctx)
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/rollout"
-	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
 // firstCountTag is the service's tag that says how many tasks its first release starts. Terraform makes a service without
@@ -22,7 +22,7 @@ const firstCountTag = "connect2-first-count"
 // readFirst finds out whether this is the first release of a service that was born empty: it has no tasks, and is still at
 // its template.
 func (d *Deployment) readFirst() (err error) {
-	if d.before.Desired > 0 || !strings.HasSuffix(taskdef.Family(d.before.TaskDefinition), templateSuffix) {
+	if d.before.Desired > 0 || !strings.HasSuffix(arn.Family(d.before.TaskDefinition), templateSuffix) {
 		return nil
 	}
 	for _, tag := range d.service.Tags {

@@ -3,13 +3,13 @@ package ecsdeploy
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/image"
 )
@@ -49,7 +49,7 @@ func registryID(ref image.Reference) *string {
 
 // liveTag names a service and a second. Tags hold letters, digits, "_", "." and "-", 128 characters at most.
 func liveTag(service string, at time.Time) string {
-	name := service[strings.LastIndexByte(service, '/')+1:]
+	name := arn.Last(service)
 	stamp := at.UTC().Format("20060102T150405Z")
 	return "live-" + name[:min(len(name), 100)] + "-" + stamp
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/hold"
@@ -86,7 +87,7 @@ func (d *Deployment) readService(ctx context.Context) error {
 		return err
 	}
 	d.service, d.before, d.hold = service, rollout.SnapshotOf(service), hold.Of(service)
-	d.family = familyOf(taskdef.Family(d.before.TaskDefinition))
+	d.family = familyOf(arn.Family(d.before.TaskDefinition))
 	return d.readFirst()
 }
 

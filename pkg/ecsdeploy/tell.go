@@ -3,6 +3,7 @@ package ecsdeploy
 import (
 	"fmt"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/report"
 	"github.com/org/connect2/v2/pkg/taskdef"
@@ -21,7 +22,7 @@ func (d *Deployment) tellPlan(todo step) {
 	if d.existing != nil {
 		name = d.existing.Name()
 	}
-	log.Eventf("service %s runs %s (%d of %d tasks)", d.in.Service, taskdef.Name(d.before.TaskDefinition), d.before.Running, d.before.Desired)
+	log.Eventf("service %s runs %s (%d of %d tasks)", d.in.Service, arn.Revision(d.before.TaskDefinition), d.before.Running, d.before.Desired)
 	if d.image.Repository != "" {
 		log.Eventf("image of container %s: %s", d.container, d.image)
 	}
@@ -63,7 +64,7 @@ func (d *Deployment) tellUnverified() {
 // facts are the summary's lines about this deployment.
 func (d *Deployment) facts() [][2]report.Cell {
 	facts := [][2]report.Cell{
-		{"Previous", report.Code(taskdef.Name(d.before.TaskDefinition))},
+		{"Previous", report.Code(arn.Revision(d.before.TaskDefinition))},
 		{"Rendered from", report.Code(d.baseName)},
 	}
 	if d.image.Repository != "" {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/rollout"
@@ -127,7 +128,7 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 			return out, &action.Error{Outcome: awsconn.OutcomeAfterChange(err), Title: "The deployment could not be stopped", Err: awsconn.Explain(err)}
 		}
 		out.Changed = true
-		r.env.Log.Eventf("asked ECS to stop the deployment of %s and to roll back", taskdef.Name(target.TaskDefinition))
+		r.env.Log.Eventf("asked ECS to stop the deployment of %s and to roll back", arn.Revision(target.TaskDefinition))
 		r.note(ctx, r.before.Worked())
 	}
 	narrator := narrate.New(r.env.Log, r.conn.Config, target)
@@ -142,7 +143,7 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 	case rollout.RolledBack:
 		out.Outcome, out.TaskDefinitionARN = action.Succeeded, result.Serving
 		result.Outcome = action.Succeeded
-		r.env.Log.Summary(narrate.Summary("Stopped and rolled back to "+taskdef.Name(result.Serving), result, narrator.Cause(ctx, rollout.Result{}), r.facts()...))
+		r.env.Log.Summary(narrate.Summary("Stopped and rolled back to "+arn.Revision(result.Serving), result, narrator.Cause(ctx, rollout.Result{}), r.facts()...))
 		return out, nil
 	case rollout.Succeeded:
 		return r.tooLate(ctx, out)

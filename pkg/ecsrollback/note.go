@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/taskdef"
@@ -21,7 +22,7 @@ const (
 func (r *Rollback) note(ctx context.Context, back string) {
 	next := r.nextHold(ctx, back)
 	next.Last = hold.Rollback{
-		From:   taskdef.Name(r.before.TaskDefinition),
+		From:   arn.Revision(r.before.TaskDefinition),
 		Reason: r.in.Reason,
 		By:     r.env.GitHub.Actor,
 		Run:    r.env.GitHub.RunURL(),
@@ -78,7 +79,7 @@ func (r *Rollback) ran(ctx context.Context, taskDefinition string) map[string]st
 	}
 	revision, err := taskdef.Describe(ctx, r.client, taskDefinition)
 	if err != nil {
-		r.env.Log.Debugf("the images of %s are not known: %v", taskdef.Name(taskDefinition), err)
+		r.env.Log.Debugf("the images of %s are not known: %v", arn.Revision(taskDefinition), err)
 		return digests
 	}
 	for _, container := range revision.Document.Containers() {

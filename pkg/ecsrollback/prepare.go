@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/history"
@@ -103,7 +104,7 @@ func (r *Rollback) decidePrevious(ctx context.Context) error {
 		r.plan, r.why = awaitOther, "A rollback is in progress already."
 		return nil
 	case primary.InProgress() && r.before.Worked() != primary.TaskDefinition:
-		r.why = fmt.Sprintf("A deployment of %s is in progress, and what it replaces is complete.", taskdef.Name(primary.TaskDefinition))
+		r.why = fmt.Sprintf("A deployment of %s is in progress, and what it replaces is complete.", arn.Revision(primary.TaskDefinition))
 		return r.goTo(ctx, r.before.Worked(), nil)
 	}
 	return r.chooseByHistory(ctx)
@@ -221,7 +222,7 @@ func (r *Rollback) decideNamed(ctx context.Context) error {
 func (r *Rollback) goTo(ctx context.Context, taskDefinition string, ran *history.Deployment) error {
 	revision, err := taskdef.Describe(ctx, r.client, taskDefinition)
 	if errors.Is(err, taskdef.ErrNotFound) {
-		return fmt.Errorf("to: there is no task definition %s", taskdef.Name(taskDefinition))
+		return fmt.Errorf("to: there is no task definition %s", arn.Revision(taskDefinition))
 	}
 	if err != nil {
 		return err

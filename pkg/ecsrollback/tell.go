@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/report"
-	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
 // tellPlan says what will be done and why, and in a dry run what would be.
@@ -18,7 +18,7 @@ func (r *Rollback) tellPlan() {
 		stay:        "nothing",
 		update:      "update the service to " + r.targetName(),
 	}[r.plan]
-	log.Eventf("service %s runs %s (%d of %d tasks)", r.in.Service, taskdef.Name(r.before.TaskDefinition), r.before.Running, r.before.Desired)
+	log.Eventf("service %s runs %s (%d of %d tasks)", r.in.Service, arn.Revision(r.before.TaskDefinition), r.before.Running, r.before.Desired)
 	log.Eventf("to do: %s. %s", what, r.why)
 	for _, rejected := range r.rejected {
 		log.Eventf("  passed over %s: %s", rejected.Deployment.Name(), rejected.Why)
@@ -46,7 +46,7 @@ func (r *Rollback) targetName() string {
 // facts are the summary's lines about this rollback, with the deployments that were looked at.
 func (r *Rollback) facts() [][2]report.Cell {
 	facts := [][2]report.Cell{
-		{"From", report.Code(taskdef.Name(r.before.TaskDefinition))},
+		{"From", report.Code(arn.Revision(r.before.TaskDefinition))},
 		{"Why this one", report.Text(r.why)},
 	}
 	if r.in.Reason != "" {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/org/connect2/v2/internal/arn"
 )
 
 // Refusal says why there is nothing to go back to without being told where to.
@@ -48,23 +50,23 @@ func Choose(deployments []Deployment, current string, unusable map[string]string
 	}
 	if newest := deployments[len(deployments)-1]; newest.RolledBack() && newest.TaskDefinition != current {
 		return Choice{Refusal: CameBack, Why: fmt.Sprintf("The newest deployment, of %s at %s, was rolled back already: %s is what ran before it.",
-			newest.Name(), clock(newest.Created), name(current))}
+			newest.Name(), clock(newest.Created), arn.Revision(current))}
 	}
 	first, found := firstOf(deployments, current)
 	if !found {
 		return Choice{Refusal: NoHistory, Why: fmt.Sprintf("None of the %d deployments that ECS lists deployed %s, which runs now.",
-			len(deployments), name(current))}
+			len(deployments), arn.Revision(current))}
 	}
 	if left, back := leftFor(deployments, current); back {
 		return Choice{Refusal: CameBack, Why: fmt.Sprintf("%s came back by a rollback from %s at %s, so how far to go beyond it is not for this program to decide.",
-			name(current), left.from.Name(), clock(left.at))}
+			arn.Revision(current), left.from.Name(), clock(left.at))}
 	}
 	return pickFrom(deployments, current, first, unusable)
 }
 
 func pickFrom(deployments []Deployment, current string, first time.Time, unusable map[string]string) Choice {
 	choice := Choice{Refusal: NoneBefore, Why: fmt.Sprintf("%s, first deployed at %s, is the oldest version that ECS knows to have succeeded.",
-		name(current), clock(first))}
+		arn.Revision(current), clock(first))}
 	abandoned := abandonedIn(deployments)
 	seen := map[string]bool{current: true, "": true}
 	for _, d := range slices.Backward(deployments) {
@@ -82,12 +84,12 @@ func pickFrom(deployments []Deployment, current string, first time.Time, unusabl
 		}
 		choice.Target, choice.Refusal = d, Chosen
 		choice.Why = fmt.Sprintf("%s is the newest version that succeeded (deployed at %s) before %s was first deployed at %s.",
-			d.Name(), clock(d.Created), name(current), clock(first))
+			d.Name(), clock(d.Created), arn.Revision(current), clock(first))
 		return choice
 	}
 	if len(choice.Rejected) > 0 {
 		choice.Refusal = NoneUsable
-		choice.Why = fmt.Sprintf("None of the versions that succeeded before %s can be gone back to.", name(current))
+		choice.Why = fmt.Sprintf("None of the versions that succeeded before %s can be gone back to.", arn.Revision(current))
 	}
 	return choice
 }

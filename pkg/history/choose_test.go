@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/internal/arn"
 )
 
 const prefix = "arn:aws:ecs:us-west-2:123456789012:task-definition/api:"
@@ -89,7 +91,7 @@ func TestChoose(t *testing.T) {
 				want = td(test.want)
 			}
 			if got.Target.TaskDefinition != want || got.Refusal != test.refusal || got.Why == "" {
-				t.Errorf("got %q, %q: %s; want %q, %q", got.Target.Name(), got.Refusal, got.Why, name(want), test.refusal)
+				t.Errorf("got %q, %q: %s; want %q, %q", got.Target.Name(), got.Refusal, got.Why, arn.Revision(want), test.refusal)
 			}
 		})
 	}

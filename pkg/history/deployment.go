@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/internal/arn"
 )
 
 // Client is the part of the ECS API that history needs; *ecs.Client has it.
@@ -53,7 +55,7 @@ func (d Deployment) Running() bool {
 func (d Deployment) RolledBack() bool { return strings.HasPrefix(string(d.Status), "ROLLBACK_") }
 
 // Name shortens the task definition to FAMILY:NUMBER.
-func (d Deployment) Name() string { return name(d.TaskDefinition) }
+func (d Deployment) Name() string { return arn.Revision(d.TaskDefinition) }
 
 // Digests returns the digests that ran, by container.
 func (d Deployment) Digests() map[string]string {
@@ -64,13 +66,6 @@ func (d Deployment) Digests() map[string]string {
 		}
 	}
 	return digests
-}
-
-func name(taskDefinition string) string {
-	if _, short, found := strings.Cut(taskDefinition, ":task-definition/"); found {
-		return short
-	}
-	return taskDefinition
 }
 
 // images identifies what the deployment ran by its digests; where one is missing, by the task definition.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/arn"
 )
 
 // Found is what a person meant by naming a version.
@@ -18,7 +20,7 @@ type Found struct {
 // that runs now, whose family a bare number belongs to.
 func Find(deployments []Deployment, to, current string) (Found, error) {
 	to = strings.TrimSpace(to)
-	family, _, _ := strings.Cut(name(current), ":")
+	family := arn.Family(current)
 	switch {
 	case strings.Contains(to, ":service-deployment/"):
 		i := slices.IndexFunc(deployments, func(d Deployment) bool { return d.ARN == to })
@@ -42,22 +44,13 @@ func Find(deployments []Deployment, to, current string) (Found, error) {
 	if n, err := strconv.Atoi(number); err != nil || n < 1 {
 		return Found{}, fmt.Errorf("%q is no revision number, FAMILY:NUMBER, ARN or digest", to)
 	}
-	return found(deployments, sibling(current, family+":"+number)), nil
-}
-
-// sibling returns the ARN of another task definition in the same account and region.
-func sibling(arn, shortName string) string {
-	prefix, _, ok := strings.Cut(arn, ":task-definition/")
-	if !ok {
-		return shortName
-	}
-	return prefix + ":task-definition/" + shortName
+	return found(deployments, arn.Sibling(current, family+":"+number)), nil
 }
 
 func found(deployments []Deployment, taskDefinition string) Found {
 	f := Found{TaskDefinition: taskDefinition}
 	for i, d := range deployments { // newest first
-		if d.Succeeded() && name(d.TaskDefinition) == name(taskDefinition) {
+		if d.Succeeded() && arn.Revision(d.TaskDefinition) == arn.Revision(taskDefinition) {
 			f.Deployment = &deployments[i]
 			break
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/org/connect2/v2/internal/nearest"
 	"github.com/org/connect2/v2/pkg/awsconn"
 )
 
@@ -203,5 +204,5 @@ func (d *Destination) Near(ctx context.Context) []string {
 	for _, r := range out.Repositories {
 		names = append(names, aws.ToString(r.RepositoryName))
 	}
-	return Nearest(d.Name, names, 3)
+	return nearest.Some(d.Name, names, 3)
 }

@@ -4,14 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
-	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/internal/nearest"
 )
 
 // Descriptor is what a reference resolved to.
@@ -128,34 +127,5 @@ func closeTags(ctx context.Context, client ECR, registryID *string, ref Referenc
 	for _, id := range out.ImageIds {
 		tags = append(tags, aws.ToString(id.ImageTag))
 	}
-	return Nearest(ref.Tag, tags, 5)
-}
-
-// Nearest returns up to n of the candidates that are closest to what was written, best first: those that share its beginning
-// or its end, or differ in few letters. Candidates with nothing in common are left out.
-func Nearest(written string, candidates []string, n int) []string {
-	type scored struct {
-		tag      string
-		distance int
-	}
-	var found []scored
-	for _, c := range candidates {
-		distance := action.Edits(written, c)
-		if c != "" && (strings.HasPrefix(c, written) || strings.HasPrefix(written, c) || strings.HasSuffix(c, written)) {
-			distance = min(distance, 1)
-		}
-		if c != "" && distance <= max(2, len(written)/3) {
-			found = append(found, scored{c, distance})
-		}
-	}
-	slices.SortFunc(found, func(a, b scored) int {
-		return cmp.Or(cmp.Compare(a.distance, b.distance), strings.Compare(a.tag, b.tag))
-	})
-	var out []string
-	for _, s := range found {
-		if len(out) < n && !slices.Contains(out, s.tag) {
-			out = append(out, s.tag)
-		}
-	}
-	return out
+	return nearest.Some(ref.Tag, tags, 5)
 }

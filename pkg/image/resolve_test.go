@@ -94,18 +94,3 @@ func TestResolveAtAnotherRegistry(t *testing.T) {
 		t.Errorf("a missing tag answered %v; want a NotFoundError", err)
 	}
 }
-
-func TestNearest(t *testing.T) {
-	tags := []string{"v1.0.0", "v1.0.1", "main-1234567", "latest", "1234567"}
-	for written, want := range map[string][]string{
-		"v1.0.2":  {"v1.0.0", "v1.0.1"},
-		"lates":   {"latest"},
-		"V1.0.0":  {"v1.0.0", "v1.0.1"},
-		"1234567": {"1234567", "main-1234567"},
-		"zzz":     nil,
-	} {
-		if got := Nearest(written, tags, 5); !slices.Equal(got, want) {
-			t.Errorf("Nearest(%q) = %q, want %q", written, got, want)
-		}
-	}
-}

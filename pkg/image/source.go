@@ -14,6 +14,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/org/connect2/v2/internal/nearest"
 )
 
 // Kind says what a source is, in words for messages.
@@ -207,7 +209,7 @@ func besides(name string) string {
 			candidates = append(candidates, e.Name())
 		}
 	}
-	if near := Nearest(filepath.Base(name), candidates, 3); len(near) > 0 {
+	if near := nearest.Some(filepath.Base(name), candidates, 3); len(near) > 0 {
 		return fmt.Sprintf(" (%s has %s)", abs, strings.Join(near, ", "))
 	}
 	return fmt.Sprintf(" (looked in %s)", abs)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/diagnose"
@@ -118,7 +119,7 @@ func (p *Plan) summarise(env *action.Env, out Outputs, result oneoff.Result, err
 			[2]report.Cell{"Command", report.Code(p.commandLine())},
 			[2]report.Cell{"Exit code", report.Code(exit)},
 			[2]report.Cell{"Image", report.Code(out.Image)},
-			[2]report.Cell{"Task definition", report.Code(taskdef.Name(out.TaskDefinitionARN))},
+			[2]report.Cell{"Task definition", report.Code(arn.Revision(out.TaskDefinitionARN))},
 			[2]report.Cell{"Task", report.Code(result.TaskARN)},
 			[2]report.Cell{"Duration", report.Text(report.Clock(result.Duration))},
 			[2]report.Cell{"Log", report.Text(unread(result))},

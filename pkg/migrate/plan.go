@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/diagnose"
@@ -108,7 +109,7 @@ func (p *Plan) settle(service types.Service) (problems []error) {
 // findBase finds the task definition that the migration is rendered from: the newest revision of NAME-template, where NAME is
 // the family of the service's revision; where there is no template, that revision itself.
 func (p *Plan) findBase(ctx context.Context, current string) error {
-	name := strings.TrimSuffix(taskdef.Family(current), "-template")
+	name := strings.TrimSuffix(arn.Family(current), "-template")
 	p.family = name + "-migrate"
 	base, err := taskdef.Describe(ctx, p.clients.ecs, name+"-template")
 	if errors.Is(err, taskdef.ErrNotFound) {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/diagnose"
 )
@@ -47,7 +48,7 @@ func (r *run) follow(definition *types.TaskDefinition) *follower {
 		f.problem = "its place could not be read from the task definition"
 		return f
 	}
-	id := r.result.TaskARN[strings.LastIndexByte(r.result.TaskARN, '/')+1:]
+	id := arn.Last(r.result.TaskARN)
 	found := false
 	for _, c := range definition.ContainerDefinitions {
 		group, stream, region := diagnose.LogStream(c, id)

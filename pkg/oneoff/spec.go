@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/diagnose"
 )
@@ -124,11 +125,7 @@ func (s Spec) input(attempt int) *ecs.RunTaskInput {
 }
 
 // family returns the family of the task definition.
-func (s Spec) family() string {
-	name := s.TaskDefinition[strings.LastIndexByte(s.TaskDefinition, '/')+1:]
-	name, _, _ = strings.Cut(name, ":")
-	return name
-}
+func (s Spec) family() string { return arn.Family(s.TaskDefinition) }
 
 func sortedKeys(m map[string]string) []string {
 	keys := make([]string, 0, len(m))

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/ecrpush"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/migrate"
 	"github.com/org/connect2/v2/pkg/report"
-	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
 // Release is a release whose parts were checked and not begun. Close frees what its source holds.
@@ -178,7 +178,7 @@ func (r *Release) deployImage(ctx context.Context, out *Outputs) error {
 	if deployed.Image != "" {
 		out.Image, out.Digest = deployed.Image, deployed.Digest
 	}
-	r.note("Deploy", deployed.Outcome, err, taskdef.Name(deployed.TaskDefinitionARN))
+	r.note("Deploy", deployed.Outcome, err, arn.Revision(deployed.TaskDefinitionARN))
 	if err != nil && r.migration != nil {
 		return afterMigration(err, deployed)
 	}
@@ -203,7 +203,7 @@ func afterMigration(err error, deployed ecsdeploy.Outputs) error {
 	serving := "what serves is not known"
 	switch action.OutcomeOf(err) {
 	case action.RolledBack, action.Failed:
-		serving = "serving on it is the code of " + taskdef.Name(deployed.PreviousTaskDefinitionARN)
+		serving = "serving on it is the code of " + arn.Revision(deployed.PreviousTaskDefinitionARN)
 	case action.Superseded:
 		serving = "serving on it is what took over"
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/diagnose"
 )
 
@@ -13,7 +14,7 @@ func Card(c diagnose.Cause) string {
 	// An alert block cannot hold a fence safely when foreign text is in it, so only the title stands in it.
 	fmt.Fprintf(&b, "> [!CAUTION]\n> **%s**\n\n", Prose(firstUpper(c.Title)))
 	facts := [][2]Cell{{"Cause", Code(c.Code)}, {"Lies with", blames[c.Blame]}, {"Container", Code(c.Container)},
-		{"Task", Code(lastPart(c.TaskARN))}}
+		{"Task", Code(arn.Last(c.TaskARN))}}
 	b.WriteString(Facts(facts...))
 	if len(c.Evidence) > 0 {
 		b.WriteString(Fence("text", strings.Join(c.Evidence, "\n")))
@@ -60,5 +61,3 @@ func firstUpper(s string) string {
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
 }
-
-func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 )
@@ -54,7 +55,7 @@ func (f *follower) overdue() error {
 		Title:   "The rollback is not done yet",
 		Advice:  fmt.Sprintf("Look at service %s: ECS goes on with the rollback by itself, but it takes longer than it should.", f.target.Service),
 		Err: fmt.Errorf("the deployment of %s failed, and its rollback is not done after %s: %s",
-			deployedName(f.target.TaskDefinition), action.Took(f.options.RollbackTimeout), f.result.Verdict.Reason),
+			arn.Revision(f.target.TaskDefinition), action.Took(f.options.RollbackTimeout), f.result.Verdict.Reason),
 	}
 }
 
@@ -180,7 +181,7 @@ func (f *follower) end(ctx context.Context, v Verdict) error {
 			Title:   "A newer deployment took over",
 			Advice:  "Nothing to do here: the newer deployment has the service now. Give deployments of one service a common concurrency group to avoid this.",
 			Err: fmt.Errorf("while %s was being deployed to %s, a deployment of %s began",
-				deployedName(f.target.TaskDefinition), f.target.Service, deployedName(f.result.Serving)),
+				arn.Revision(f.target.TaskDefinition), f.target.Service, arn.Revision(f.result.Serving)),
 		}
 	case Deleted:
 		return &action.Error{
@@ -188,7 +189,7 @@ func (f *follower) end(ctx context.Context, v Verdict) error {
 			Title:   "The service was deleted during the deployment",
 			Advice:  "Nothing serves and nothing can be put back: find out who deleted it (CloudTrail, DeleteService), create it again, and deploy again.",
 			Err: fmt.Errorf("while %s was being deployed, service %s in cluster %s was deleted: %s",
-				deployedName(f.target.TaskDefinition), f.target.Service, f.target.Cluster, v.Reason),
+				arn.Revision(f.target.TaskDefinition), f.target.Service, f.target.Cluster, v.Reason),
 		}
 	case RolledBack:
 		return f.rolledBack(f.result.Serving, v.Reason)
@@ -208,7 +209,7 @@ func (f *follower) rolledBack(serving, reason string) error {
 		Outcome: outcome,
 		Title:   title,
 		Err: fmt.Errorf("the deployment of %s did not succeed; %s serves again: %s",
-			deployedName(f.target.TaskDefinition), deployedName(serving), reasonOr(reason, f.result)),
+			arn.Revision(f.target.TaskDefinition), arn.Revision(serving), reasonOr(reason, f.result)),
 	}
 }
 
@@ -218,7 +219,7 @@ func (f *follower) putBack(ctx context.Context, v Verdict) error {
 	if f.target.Previous == "" {
 		return f.stuck(v, ErrNoWayBack)
 	}
-	f.tell(KindWarning, fmt.Sprintf("ECS does not roll back by itself here: putting %s back", deployedName(f.target.Previous)))
+	f.tell(KindWarning, fmt.Sprintf("ECS does not roll back by itself here: putting %s back", arn.Revision(f.target.Previous)))
 	f.retreat(ctx)
 	before := f.result.Last
 	target, err := Start(ctx, f.client, f.target.Cluster, f.target.Service, before, f.target.Previous)
@@ -259,7 +260,7 @@ func (f *follower) stuck(v Verdict, err error) error {
 		Advice: fmt.Sprintf("Act now: look at service %s, and deploy a version that is known to work (ecs-rollback with `to`).",
 			f.target.Service),
 		Err: fmt.Errorf("the deployment of %s failed (%s), and the service could not be put back: %w",
-			deployedName(f.target.TaskDefinition), reasonOr(v.Reason, f.result), err),
+			arn.Revision(f.target.TaskDefinition), reasonOr(v.Reason, f.result), err),
 	}
 }
 
@@ -290,7 +291,7 @@ func (f *follower) interrupted(ctx context.Context) error {
 		Title:   "Interrupted during the deployment",
 		Advice:  fmt.Sprintf("Look at service %s: nobody waits for how that ends.", f.target.Service),
 		Err: fmt.Errorf("the run was interrupted while %s was being deployed; %s: %w",
-			deployedName(f.target.TaskDefinition), fate, cause),
+			arn.Revision(f.target.TaskDefinition), fate, cause),
 	}
 }
 
@@ -306,7 +307,7 @@ func (f *follower) abandon(ctx context.Context) string {
 	}
 	if f.target.Previous != "" {
 		if _, err = Start(ctx, f.client, f.target.Cluster, f.target.Service, f.result.Last, f.target.Previous); err == nil {
-			return "the service was told to run " + deployedName(f.target.Previous) + " again"
+			return "the service was told to run " + arn.Revision(f.target.Previous) + " again"
 		}
 	}
 	return fmt.Sprintf("the deployment goes on without this run, since it could not be stopped (%v)", err)

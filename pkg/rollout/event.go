@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/org/connect2/v2/internal/arn"
 )
 
 // Kind sorts what Follow tells.
@@ -53,7 +55,7 @@ func news(told map[string]bool, since time.Time, events []ServiceEvent) []Servic
 
 // shorten leaves out of a service event what every line repeats.
 func shorten(service, text string) string {
-	name := service[strings.LastIndexByte(service, '/')+1:]
+	name := arn.Last(service)
 	text = strings.TrimPrefix(text, "(service "+name+") ")
 	return strings.TrimSuffix(groupNames(text), ".")
 }
@@ -105,12 +107,4 @@ func counts(t Target, s Snapshot) string {
 		parts = append(parts, fmt.Sprintf("%g%% of the traffic", s.Own.Weight))
 	}
 	return strings.Join(parts, ", ")
-}
-
-// deployedName shortens a task definition's ARN to FAMILY:NUMBER.
-func deployedName(arn string) string {
-	if _, name, found := strings.Cut(arn, ":task-definition/"); found {
-		return name
-	}
-	return arn
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 )
@@ -243,7 +244,7 @@ func (f *follower) lost(err error) error {
 		Outcome: action.Unknown,
 		Title:   "Contact lost: how the deployment went is not known",
 		Advice: fmt.Sprintf("Look at service %s before doing anything else: the deployment of %s goes on without this run.",
-			f.target.Service, deployedName(f.target.TaskDefinition)),
+			f.target.Service, arn.Revision(f.target.TaskDefinition)),
 		Err: fmt.Errorf("nothing could be read for %s, while the deployment was %s: %w",
 			action.Took(silent), stateOr(f.result.Verdict.State), awsconn.Explain(err)),
 	}
@@ -278,7 +279,7 @@ func stateOr(s State) State {
 
 // stateText tells a change of the deployment's state.
 func stateText(t Target, before State, v Verdict) string {
-	name := deployedName(t.TaskDefinition)
+	name := arn.Revision(t.TaskDefinition)
 	if before == Settling && v.State == Rolling {
 		return "new tasks are being replaced"
 	}

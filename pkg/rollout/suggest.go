@@ -8,7 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
-	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/nearest"
 )
 
 // lister lists what there is, for the message on a name that is misspelt. A client that cannot, or may not, costs nothing but
@@ -48,8 +49,8 @@ func clusters(ctx context.Context, client Services) []string {
 // names are the last parts of ARNs, in their order.
 func names(arns []string) []string {
 	all := make([]string, 0, len(arns))
-	for _, arn := range arns {
-		all = append(all, arn[strings.LastIndexByte(arn, '/')+1:])
+	for _, one := range arns {
+		all = append(all, arn.Last(one))
 	}
 	slices.Sort(all)
 	return all
@@ -61,8 +62,8 @@ const shownNames = 5
 // others says what there is instead of a name: the one that was meant, or the few that there are. It is empty where nothing
 // is known.
 func others(written string, there []string) string {
-	written = written[strings.LastIndexByte(written, '/')+1:]
-	switch near := action.Nearest(written, there); {
+	written = arn.Last(written)
+	switch near := nearest.One(written, there); {
 	case near != "":
 		return ": did you mean " + near + "?"
 	case len(there) > shownNames:

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/internal/arn"
 )
 
 // FailedTask is a task of the deployment that failed. One that was stopped because it was not needed any more is none.
@@ -23,7 +25,7 @@ type FailedTask struct {
 }
 
 // ID returns the last part of the ARN.
-func (t FailedTask) ID() string { return t.ARN[strings.LastIndexByte(t.ARN, '/')+1:] }
+func (t FailedTask) ID() string { return arn.Last(t.ARN) }
 
 // String tells the failure in one line.
 func (t FailedTask) String() string {
@@ -47,7 +49,7 @@ type watcher struct {
 func (w *watcher) look(ctx context.Context, t Target) ([]FailedTask, error) {
 	out, err := w.client.ListTasks(ctx, &ecs.ListTasksInput{
 		Cluster:       aws.String(t.Cluster),
-		ServiceName:   aws.String(t.Service[strings.LastIndexByte(t.Service, '/')+1:]),
+		ServiceName:   aws.String(arn.Last(t.Service)),
 		DesiredStatus: types.DesiredStatusStopped,
 		MaxResults:    aws.Int32(100),
 	})

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/org/connect2/v2/internal/arn"
 )
 
 // world is a service whose story is written down: at a time after the update, a step changes what the API answers.
@@ -162,7 +164,7 @@ func (w *world) UpdateService(_ context.Context, in *ecs.UpdateServiceInput, _ .
 	if err := w.enter("UpdateService"); err != nil {
 		return nil, err
 	}
-	w.log = append(w.log, fmt.Sprintf("update %s force=%v desired=%v", deployedName(*in.TaskDefinition), in.ForceNewDeployment, in.DesiredCount))
+	w.log = append(w.log, fmt.Sprintf("update %s force=%v desired=%v", arn.Revision(*in.TaskDefinition), in.ForceNewDeployment, in.DesiredCount))
 	switch {
 	case w.onUpdate != nil && !w.begun.IsZero():
 		w.onUpdate(w, *in.TaskDefinition)

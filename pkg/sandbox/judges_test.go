@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/crane"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
@@ -157,7 +158,7 @@ func everyCommand(t *testing.T, l listening) []cliTest {
 	task := l.text(t, "ecs run-task --launch-type FARGATE --task-definition connect2-api-dev --query tasks[0].taskArn"+on+
 		"--network-configuration awsvpcConfiguration={subnets=[subnet-0a1b2c3d4e5f60001]} "+
 		`--overrides {"containerOverrides":[{"name":"connect2-api","command":["alembic"]}]}`)
-	stream := "ecs/connect2-api/" + task[strings.LastIndexByte(task, '/')+1:]
+	stream := "ecs/connect2-api/" + arn.Last(task)
 	newest := l.text(t, "ecs list-service-deployments --query serviceDeployments[0].serviceDeploymentArn"+on+service)
 	return []cliTest{
 		{"ecs wait tasks-stopped --tasks " + task + on, false, "", true},

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/diagnose"
@@ -73,7 +73,7 @@ func unless(log *action.Log, what string, err error) bool {
 
 // query asks for the tasks of the current deployment.
 func (v *view) query() diagnose.Query {
-	q := diagnose.Query{Cluster: v.in.Cluster, Service: v.in.Service[strings.LastIndexByte(v.in.Service, '/')+1:], Since: v.at.Add(-window)}
+	q := diagnose.Query{Cluster: v.in.Cluster, Service: arn.Last(v.in.Service), Since: v.at.Add(-window)}
 	if primary := v.service.Primary(); primary != nil {
 		q.Deployment, q.TaskDefinition = primary.ID, primary.TaskDefinition
 	}

@@ -5,11 +5,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/report"
-	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
 // shownDeployments is how many of the history are told.
@@ -51,8 +51,8 @@ func (v *view) tell(log *action.Log) {
 // headline is the whole of it in one line.
 func (v *view) headline() string {
 	s := v.service
-	name := v.in.Service[strings.LastIndexByte(v.in.Service, '/')+1:]
-	revision := taskdef.Name(s.TaskDefinition)
+	name := arn.Last(v.in.Service)
+	revision := arn.Revision(s.TaskDefinition)
 	tasks := fmt.Sprintf("%d of %d tasks run", s.Running, s.Desired)
 	if s.Desired == 1 {
 		tasks = fmt.Sprintf("%d of 1 task runs", s.Running)
@@ -61,7 +61,7 @@ func (v *view) headline() string {
 	case Deploying:
 		return fmt.Sprintf("%s is being deployed to %s: %s", revision, name, tasks)
 	case RollingBack:
-		return fmt.Sprintf("%s is being rolled back to %s: %s", name, taskdef.Name(s.Worked()), tasks)
+		return fmt.Sprintf("%s is being rolled back to %s: %s", name, arn.Revision(s.Worked()), tasks)
 	case Empty:
 		return fmt.Sprintf("%s is at %s, and is to have no tasks", name, revision)
 	case Degraded:

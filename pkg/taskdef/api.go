@@ -154,17 +154,3 @@ func code(err error) string {
 	}
 	return ""
 }
-
-// Name shortens the ARN of a task definition to FAMILY:NUMBER; anything else is returned as it is.
-func Name(arn string) string {
-	if _, name, found := strings.Cut(arn, ":task-definition/"); found {
-		return name
-	}
-	return arn
-}
-
-// Family returns the family of an ARN, of FAMILY:NUMBER or of FAMILY.
-func Family(ref string) string {
-	name, _, _ := strings.Cut(Name(ref), ":")
-	return name
-}

@@ -152,10 +152,3 @@ func TestRegisterNeedsAFamily(t *testing.T) {
 		t.Error("a document without a family is sent")
 	}
 }
-
-func TestNames(t *testing.T) {
-	arn := "arn:aws:ecs:us-west-2:123456789012:task-definition/api-dev:12"
-	if Name(arn) != "api-dev:12" || Name("api-dev") != "api-dev" || Family(arn) != "api-dev" || Family("api-dev:3") != "api-dev" {
-		t.Errorf("got %s, %s, %s, %s", Name(arn), Name("api-dev"), Family(arn), Family("api-dev:3"))
-	}
-}

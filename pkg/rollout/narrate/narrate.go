@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/rollout"
@@ -91,7 +92,7 @@ func (n *Narrator) judge(ctx context.Context, s rollout.Snapshot, _ []rollout.Fa
 func (n *Narrator) gather(ctx context.Context, s rollout.Snapshot, patience time.Duration) (diagnose.Evidence, error) {
 	query := diagnose.Query{
 		Cluster:        n.target.Cluster,
-		Service:        n.target.Service[strings.LastIndexByte(n.target.Service, '/')+1:],
+		Service:        arn.Last(n.target.Service),
 		Deployment:     n.target.ID,
 		TaskDefinition: n.target.TaskDefinition,
 		Since:          n.target.Created,

@@ -5,11 +5,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/report"
 	"github.com/org/connect2/v2/pkg/rollout"
-	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
 func cardText(cause diagnose.Cause) string { return report.CardText(cause) }
@@ -20,15 +20,15 @@ func Summary(title string, result rollout.Result, cause diagnose.Cause, facts ..
 	all := append([][2]report.Cell{
 		{"Outcome", report.Code(string(result.Outcome))},
 		{"Service", report.Text(result.Target.Cluster + " / " + result.Target.Service)},
-		{"Deployed", report.Code(taskdef.Name(result.Target.TaskDefinition))},
-		{"Serving now", report.Code(taskdef.Name(result.Serving))},
+		{"Deployed", report.Code(arn.Revision(result.Target.TaskDefinition))},
+		{"Serving now", report.Code(arn.Revision(result.Serving))},
 		{"Took", report.Text(report.Clock(result.Took))},
 	}, facts...)
 	pieces := []string{report.Heading(mark(result.Outcome) + " " + title), report.Facts(all...)}
 	if cause.Known() && result.Outcome.ExitCode() != 0 {
 		pieces = append(pieces, report.Card(cause))
 	}
-	pieces = append(pieces, report.Timeline("Rollout of "+taskdef.Name(result.Target.TaskDefinition), result.Started, spans(result)))
+	pieces = append(pieces, report.Timeline("Rollout of "+arn.Revision(result.Target.TaskDefinition), result.Started, spans(result)))
 	if len(result.Events) > 0 {
 		pieces = append(pieces, report.Details(fmt.Sprintf("%d service events", len(result.Events)), report.Fence("text", eventLines(result))))
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
@@ -61,7 +62,7 @@ func (s *Service) deleteCluster(r *wire.Request) (any, error) {
 // cluster finds a cluster by name or ARN, after asking for a permission on it.
 func (s *Service) cluster(r *wire.Request, action, name string) (*engine.Cluster, error) {
 	c, err := s.engine.Cluster(name)
-	arn := s.engine.ARN("ecs", "cluster/"+last(name))
+	arn := s.engine.ARN("ecs", "cluster/"+arn.Last(name))
 	if err == nil {
 		arn = c.ARN
 	}
@@ -88,7 +89,7 @@ func (s *Service) describeClusters(r *wire.Request) (any, error) {
 	found, failures := []object{}, []engine.Failure{}
 	for _, name := range in.Clusters {
 		c, err := s.engine.Cluster(name)
-		arn := s.engine.ARN("ecs", "cluster/"+last(name))
+		arn := s.engine.ARN("ecs", "cluster/"+arn.Last(name))
 		if err := r.Authorize("ecs:DescribeClusters", arn); err != nil {
 			return nil, err
 		}
@@ -194,15 +195,16 @@ func (s *Service) describeCapacityProviders(r *wire.Request) (any, error) {
 	}
 	found, failures := []object{}, []engine.Failure{}
 	for _, name := range in.CapacityProviders {
-		arn := s.engine.ARN("ecs", "capacity-provider/"+last(name))
-		if err := r.Authorize("ecs:DescribeCapacityProviders", arn); err != nil {
+		short := arn.Last(name)
+		provider := s.engine.ARN("ecs", "capacity-provider/"+short)
+		if err := r.Authorize("ecs:DescribeCapacityProviders", provider); err != nil {
 			return nil, err
 		}
-		if !slices.Contains(fargateProviders, last(name)) {
-			failures = append(failures, failure(arn, "MISSING"))
+		if !slices.Contains(fargateProviders, short) {
+			failures = append(failures, failure(provider, "MISSING"))
 			continue
 		}
-		found = append(found, object{"capacityProviderArn": arn, "name": last(name), "status": "ACTIVE", "tags": []engine.Tag{}})
+		found = append(found, object{"capacityProviderArn": provider, "name": short, "status": "ACTIVE", "tags": []engine.Tag{}})
 	}
 	return object{"capacityProviders": found, "failures": failures}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
@@ -79,7 +80,7 @@ func (s *Service) service(r *wire.Request, action, cluster, name string) (*engin
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Authorize(action, s.engine.ARN("ecs", "service/"+c.Name+"/"+last(name)), onCluster(c)); err != nil {
+	if err := r.Authorize(action, s.engine.ARN("ecs", "service/"+c.Name+"/"+arn.Last(name)), onCluster(c)); err != nil {
 		return nil, err
 	}
 	service := c.Service(name)
@@ -137,7 +138,7 @@ func (s *Service) describeServices(r *wire.Request) (any, error) {
 	}
 	found, failures := []object{}, []engine.Failure{}
 	for _, name := range in.Services {
-		arn := s.engine.ARN("ecs", "service/"+c.Name+"/"+last(name))
+		arn := s.engine.ARN("ecs", "service/"+c.Name+"/"+arn.Last(name))
 		if err := r.Authorize("ecs:DescribeServices", arn, onCluster(c)); err != nil {
 			return nil, err
 		}

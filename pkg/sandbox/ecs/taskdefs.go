@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
@@ -85,7 +86,7 @@ func (s *Service) deregisterTaskDefinition(r *wire.Request) (any, error) {
 	if err := r.Authorize("ecs:DeregisterTaskDefinition", "*"); err != nil {
 		return nil, err
 	}
-	if !strings.Contains(last(in.TaskDefinition), ":") {
+	if !strings.Contains(arn.Last(in.TaskDefinition), ":") {
 		return nil, client("Revision is missing.") // unconfirmed
 	}
 	td, err := s.engine.TaskDefinition(in.TaskDefinition)
@@ -108,7 +109,7 @@ func (s *Service) deleteTaskDefinitions(r *wire.Request) (any, error) {
 	}
 	deleted, failures := []object{}, []engine.Failure{}
 	for _, name := range in.TaskDefinitions {
-		arn := s.engine.ARN("ecs", "task-definition/"+last(name))
+		arn := s.engine.ARN("ecs", "task-definition/"+arn.Last(name))
 		if err := r.Authorize("ecs:DeleteTaskDefinitions", arn); err != nil {
 			return nil, err
 		}
@@ -190,4 +191,3 @@ func (s *Service) listTaskDefinitionFamilies(r *wire.Request) (any, error) {
 }
 
 // last is the part of an ARN behind its last slash, or a name as it is.
-func last(arnOrName string) string { return arnOrName[strings.LastIndexByte(arnOrName, '/')+1:] }

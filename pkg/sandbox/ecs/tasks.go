@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
@@ -23,7 +24,7 @@ func (s *Service) runTask(r *wire.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	arn := s.engine.ARN("ecs", "task-definition/"+last(in.TaskDefinition))
+	arn := s.engine.ARN("ecs", "task-definition/"+arn.Last(in.TaskDefinition))
 	if td, err := s.engine.TaskDefinition(in.TaskDefinition); err == nil {
 		arn = td.ARN
 	}
@@ -55,7 +56,7 @@ func (s *Service) task(r *wire.Request, action, cluster, id string) (*engine.Tas
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Authorize(action, s.engine.ARN("ecs", "task/"+c.Name+"/"+last(id)), onCluster(c)); err != nil {
+	if err := r.Authorize(action, s.engine.ARN("ecs", "task/"+c.Name+"/"+arn.Last(id)), onCluster(c)); err != nil {
 		return nil, err
 	}
 	t := c.Task(id)
@@ -104,7 +105,7 @@ func (s *Service) describeTasks(r *wire.Request) (any, error) {
 	var found []*engine.Task
 	failures := []engine.Failure{}
 	for _, id := range in.Tasks {
-		arn := s.engine.ARN("ecs", "task/"+c.Name+"/"+last(id))
+		arn := s.engine.ARN("ecs", "task/"+c.Name+"/"+arn.Last(id))
 		if err := r.Authorize("ecs:DescribeTasks", arn, onCluster(c)); err != nil {
 			return nil, err
 		}

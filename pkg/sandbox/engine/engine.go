@@ -3,7 +3,6 @@ package engine
 import (
 	"container/heap"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -185,9 +184,4 @@ next:
 		out = append(out, tag)
 	}
 	return out
-}
-
-// lastPart is the last part of an ARN's resource, or the text itself if it is no ARN.
-func lastPart(arnOrName string) string {
-	return arnOrName[strings.LastIndexByte(arnOrName, '/')+1:]
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/org/connect2/v2/internal/arn"
 )
 
 // Family is the line of revisions of a task definition. Its name and its numbering survive the revisions' deletion.
@@ -389,7 +391,7 @@ func (e *Engine) Families() []*Family { return e.families }
 // ClientException.
 func (e *Engine) TaskDefinition(name string) (*TaskDefinition, error) {
 	missing := refuse("ClientException", "Unable to describe task definition.")
-	family, number, numbered := strings.Cut(lastPart(name), ":")
+	family, number, numbered := strings.Cut(arn.Last(name), ":")
 	f := e.family(family)
 	if strings.HasPrefix(name, "arn:") && !numbered || f == nil {
 		return nil, missing

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/sandbox/policy"
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
@@ -213,8 +214,8 @@ func (d *Directory) listAttachedRolePolicies(r *wire.Request) (any, error) {
 		return nil, err
 	}
 	list := wire.List[attachedPolicy]{}
-	for _, arn := range role.attached {
-		list = append(list, attachedPolicy{arn[strings.LastIndexByte(arn, '/')+1:], arn})
+	for _, policy := range role.attached {
+		list = append(list, attachedPolicy{arn.Last(policy), policy})
 	}
 	return struct {
 		AttachedPolicies wire.List[attachedPolicy]
