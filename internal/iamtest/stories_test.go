@@ -298,8 +298,10 @@ type transport func(*http.Request) (*http.Response, error)
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func releaseInputs(source string) release.Inputs {
-	return release.Inputs{Cluster: cluster, Service: service, Source: source, Repository: repository, Tags: []string{"v2"}, Migrate: true,
-		Command: "alembic upgrade head", MigrateTimeout: 15 * time.Minute, Wait: true, Timeout: 30 * time.Minute}
+	return release.Inputs{Cluster: cluster, Service: service, Source: source, Repository: repository,
+		Push: ecrpush.Inputs{Tags: []string{"v2"}}, Migrate: true,
+		Migration: migrate.Inputs{Command: "alembic upgrade head", Timeout: 15 * time.Minute},
+		Deploy:    ecsdeploy.Inputs{Wait: true, Timeout: 30 * time.Minute}}
 }
 
 func releaseStories() []story {
@@ -316,7 +318,7 @@ func releaseStories() []story {
 	there := func(change func(*release.Inputs)) func(*site) (action.Outcome, error) {
 		return func(s *site) (action.Outcome, error) {
 			in := releaseInputs("")
-			in.Repository, in.Tags, in.Image = "", nil, "v2"
+			in.Repository, in.Push.Tags, in.Image = "", nil, "v2"
 			if change != nil {
 				change(&in)
 			}
@@ -341,13 +343,13 @@ func releaseStories() []story {
 			s.must(err)
 			_, err = rollback("previous")(s)
 			s.must(err)
-		}, run: there(func(in *release.Inputs) { in.OverrideHold = true }), want: action.Succeeded},
+		}, run: there(func(in *release.Inputs) { in.Deploy.OverrideHold = true }), want: action.Succeeded},
 		{name: "from another repository", before: elsewhere, run: func(s *site) (action.Outcome, error) {
 			return run(s, releaseInputs("ecr:"+otherSource+":v5"))
 		}, want: action.Succeeded},
 		{name: "create-repository", repository: newRepository, run: func(s *site) (action.Outcome, error) {
 			in := releaseInputs(s.layout("v2", ""))
-			in.Repository, in.CreateRepository, in.Migrate = newRepository, true, false
+			in.Repository, in.Push.CreateRepository, in.Migrate = newRepository, true, false
 			return run(s, in)
 		}, want: action.Succeeded},
 		{name: "two migrations at the same moment", before: image(`{run: {"*": {after: 10m}}}`), run: func(s *site) (action.Outcome, error) {

@@ -41,6 +41,14 @@ const (
 //
 // Fields of embedded structs are taken as if they stood there themselves. A pointer to one of the types is for outputs
 // that may be unknown: nil is written as nothing.
+//
+// Inputs can be composed of the inputs of parts, which are fields of a struct type:
+//
+//	part:"true"           its inputs are inputs of the whole, but for those that the whole declares itself: these the part shares
+//	rename:"name=other"   other names for them in the whole, separated by commas
+//	takes:"name,other"    those whose value is that of another part's input of this name
+//
+// Share brings what is shared to the parts. What the whole does not want of them, it excludes by name (Excluder).
 type Field struct {
 	Name     string
 	Kind     Kind
@@ -70,33 +78,70 @@ var (
 func fieldsOf(t reflect.Type, tag string) []Field {
 	var fields []Field
 	taken := map[string]bool{}
-	for _, f := range reflect.VisibleFields(t) {
-		name, ok := f.Tag.Lookup(tag)
-		if !ok {
-			continue
-		}
-		field := Field{
-			Name:     name,
-			Kind:     kindOf(f.Type),
-			Doc:      f.Tag.Get("doc"),
-			Required: f.Tag.Get("required") == "true",
-			Default:  f.Tag.Get("default"),
-			Min:      f.Tag.Get("min"),
-			Max:      f.Tag.Get("max"),
-			Secret:   f.Tag.Get("secret") == "true",
-			Aliases:  aliasesOf(f.Tag.Get("alias")),
-			index:    f.Index,
-		}
-		if enum := f.Tag.Get("enum"); enum != "" {
-			field.Enum = strings.Split(enum, ",")
-		}
-		if !f.IsExported() {
-			panic(fmt.Sprintf("%s: the field tagged %q is not exported", t, name))
-		}
+	add := func(field Field) {
 		field.check(t, taken)
 		fields = append(fields, field)
 	}
+	visible := reflect.VisibleFields(t)
+	types := map[string]reflect.Type{} // of the whole's own, by name
+	for _, f := range visible {
+		if name, ok := f.Tag.Lookup(tag); ok {
+			types[name] = f.Type
+		}
+	}
+	taking := map[string]reflect.Type{}
+	for _, f := range visible {
+		if name, ok := f.Tag.Lookup(tag); ok {
+			add(fieldOf(t, f, name))
+			continue
+		}
+		p, ok := partOf(t, f)
+		if !ok {
+			continue
+		}
+		for _, at := range p.places(excludedBy(t)) {
+			own, declared := types[at.Name]
+			switch {
+			case declared && own != at.typ:
+				panic(fmt.Sprintf("%s: the input %s is a %s, and a %s in %s", t, at.Name, own, at.typ, at.from))
+			case declared:
+			case at.takes:
+				taking[at.Name] = at.typ
+			default:
+				add(at.Field)
+			}
+		}
+	}
+	for name, typ := range taking {
+		i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == name })
+		if i < 0 || t.FieldByIndex(fields[i].index).Type != typ {
+			panic(fmt.Sprintf("%s: no part has an input %s of the type %s to take", t, name, typ))
+		}
+	}
 	return fields
+}
+
+// fieldOf reads the tags of one field.
+func fieldOf(t reflect.Type, f reflect.StructField, name string) Field {
+	field := Field{
+		Name:     name,
+		Kind:     kindOf(f.Type),
+		Doc:      f.Tag.Get("doc"),
+		Required: f.Tag.Get("required") == "true",
+		Default:  f.Tag.Get("default"),
+		Min:      f.Tag.Get("min"),
+		Max:      f.Tag.Get("max"),
+		Secret:   f.Tag.Get("secret") == "true",
+		Aliases:  aliasesOf(f.Tag.Get("alias")),
+		index:    f.Index,
+	}
+	if enum := f.Tag.Get("enum"); enum != "" {
+		field.Enum = strings.Split(enum, ",")
+	}
+	if !f.IsExported() {
+		panic(fmt.Sprintf("%s: the field tagged %q is not exported", t, name))
+	}
+	return field
 }
 
 // check panics where a field's tags contradict themselves or each other.

@@ -5,7 +5,6 @@ package release
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
@@ -30,31 +29,34 @@ var Action = action.Define(action.Meta{
 	},
 }, Run)
 
-// Inputs are those of the three parts.
+// Inputs are those of the three parts, and what decides between them. What is declared here is shared with the parts that have
+// an input of the same name.
 type Inputs struct {
 	awsconn.Inputs
-	Cluster          string            `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
-	Service          string            `input:"service" required:"true" doc:"The ECS service: name or ARN."`
-	Source           string            `input:"source" doc:"The image to push, as ecr-push takes it: a folder or tar with an OCI layout, what docker save wrote, docker://NAME, or a registry reference."`
-	Repository       string            `input:"repository" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN. Needed with source."`
-	Tags             []string          `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image."`
-	CreateRepository bool              `input:"create-repository" default:"false" doc:"Create the ECR repository if it does not exist."`
-	Image            string            `input:"image" doc:"Instead of source: the image to deploy, as ecs-deploy takes it (full reference, REPOSITORY@sha256:…, tag or digest)."`
-	Migrate          bool              `input:"migrate" default:"false" doc:"Run the migrations before the deployment."`
-	Command          string            `input:"command" default:"alembic upgrade head" doc:"The command of the migration, as migrate takes it."`
-	MigrateTimeout   time.Duration     `input:"migrate-timeout" default:"15m" min:"10s" max:"24h" doc:"Longest time that the migration may take."`
-	Container        string            `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`
-	TaskDefinition   string            `input:"task-definition" alias:"task-definition-arn,task-definition-family" doc:"What to render instead of NAME-template: a JSON file, a family, FAMILY:REVISION or an ARN."`
-	Environment      map[string]string `input:"environment-variables" doc:"Environment variables to set in the container, KEY=value lines. Values are never printed."`
-	OverrideHold     bool              `input:"override-hold" default:"false" doc:"Release even if the service was rolled back from this image, or is on hold, and lift that hold."`
-	Wait             bool              `input:"wait" default:"true" alias:"wait-for-service-stability" doc:"Follow the deployment to its end."`
-	Timeout          time.Duration     `input:"timeout" default:"30m" min:"1m" max:"24h" alias:"wait-for-minutes(m)" doc:"How long the deployment may take. After that it is rolled back."`
-	DryRun           bool              `input:"dry-run" default:"false" doc:"Check everything and print what would change, but change nothing."`
+	Cluster    string           `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
+	Service    string           `input:"service" required:"true" doc:"The ECS service: name or ARN."`
+	Source     string           `input:"source" doc:"The image to push, as ecr-push takes it: a folder or tar with an OCI layout, what docker save wrote, docker://NAME, or a registry reference."`
+	Repository string           `input:"repository" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN. Needed with source."`
+	Push       ecrpush.Inputs   `part:"true"`
+	Image      string           `input:"image" doc:"Instead of source: the image to deploy, as ecs-deploy takes it (full reference, REPOSITORY@sha256:…, tag or digest)."`
+	Migrate    bool             `input:"migrate" default:"false" doc:"Run the migrations before the deployment."`
+	Migration  migrate.Inputs   `part:"true" rename:"timeout=migrate-timeout" takes:"override-hold"`
+	Container  string           `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`
+	Deploy     ecsdeploy.Inputs `part:"true"`
+	DryRun     bool             `input:"dry-run" default:"false" doc:"Check everything and print what would change, but change nothing."`
+}
+
+// Excluded names the inputs of the parts that a release does not have, with the reason of each.
+func (Inputs) Excluded() map[string]string {
+	return map[string]string{
+		"Push.if-absent": "a source that is not there leaves a release nothing to deploy: it is a failure",
+	}
 }
 
 // Validate returns what is wrong with the inputs by themselves.
 func (in Inputs) Validate() []error {
 	var problems []error
+	pushes := in.Repository != "" || len(in.Push.Tags) > 0 || in.Push.CreateRepository || in.Push.Platform != "" || in.Push.MountFrom != ""
 	switch {
 	case in.Source == "" && in.Image == "":
 		problems = append(problems, errors.New("source: neither source nor image is given: one of them says what is released"))
@@ -62,8 +64,8 @@ func (in Inputs) Validate() []error {
 		problems = append(problems, errors.New("image: given together with source: source is pushed and deployed, image was pushed before"))
 	case in.Source != "" && in.Repository == "":
 		problems = append(problems, errors.New("repository: source needs a repository to be pushed to"))
-	case in.Source == "" && (in.Repository != "" || len(in.Tags) > 0 || in.CreateRepository):
-		problems = append(problems, errors.New("repository, tags, create-repository: they belong to source, which is not given"))
+	case in.Source == "" && pushes:
+		problems = append(problems, errors.New("repository, tags, platform, create-repository, mount-from: they belong to source, which is not given"))
 	}
 	if in.Source != "" {
 		problems = append(problems, in.push().Validate()...) // holds those of the connection too
@@ -82,19 +84,19 @@ func (in Inputs) Validate() []error {
 }
 
 func (in Inputs) push() ecrpush.Inputs {
-	return ecrpush.Inputs{Inputs: in.Inputs, Source: in.Source, Repository: in.Repository, Tags: in.Tags,
-		CreateRepository: in.CreateRepository, DryRun: in.DryRun}
+	action.Share(&in)
+	return in.Push
 }
 
 func (in Inputs) migration() migrate.Inputs {
-	return migrate.Inputs{Inputs: in.Inputs, Cluster: in.Cluster, Service: in.Service, Image: in.Image, Container: in.Container,
-		Command: in.Command, Timeout: in.MigrateTimeout, OverrideHold: in.OverrideHold}
+	action.Share(&in)
+	return in.Migration
 }
 
 func (in Inputs) deploy() ecsdeploy.Inputs {
-	return ecsdeploy.Inputs{Inputs: in.Inputs, Cluster: in.Cluster, Service: in.Service, Image: in.Image, Container: in.Container,
-		TaskDefinition: in.TaskDefinition, Environment: in.Environment, OverrideHold: in.OverrideHold, Wait: in.Wait, Timeout: in.Timeout, DryRun: in.DryRun,
-		ImageLater: in.Source != ""}
+	action.Share(&in)
+	in.Deploy.ImageLater = in.Source != ""
+	return in.Deploy
 }
 
 // Outputs are what is known at the end, also of a run that failed.

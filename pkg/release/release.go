@@ -141,7 +141,7 @@ func afterPush(image string, err error) error {
 
 func (r *Release) migrate(ctx context.Context, out *Outputs) error {
 	if r.in.DryRun {
-		r.env.Log.Eventf("the migration `%s` would run here; a rehearsal runs none", r.in.Command)
+		r.env.Log.Eventf("the migration `%s` would run here; a rehearsal runs none", r.in.Migration.Command)
 		r.done = append(r.done, part{"Migrate", action.NoChange, "not run in a rehearsal"})
 		return nil
 	}
@@ -153,7 +153,7 @@ func (r *Release) migrate(ctx context.Context, out *Outputs) error {
 		outcome = action.OutcomeOf(err)
 	}
 	out.Outcome = outcome
-	r.note("Migrate", outcome, err, r.in.Command)
+	r.note("Migrate", outcome, err, r.in.Migration.Command)
 	if err == nil {
 		out.Changed = true
 	}

@@ -12,6 +12,9 @@ import (
 
 	"github.com/org/connect2/v2/internal/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/ecrpush"
+	"github.com/org/connect2/v2/pkg/ecsdeploy"
+	"github.com/org/connect2/v2/pkg/migrate"
 	"github.com/org/connect2/v2/pkg/release"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
@@ -51,8 +54,9 @@ func (s *site) image(version, behaviour string) string {
 func inputs(source string) release.Inputs {
 	return release.Inputs{
 		Cluster: "connect2-api-cluster-dev", Service: "connect2-api-service-dev",
-		Source: source, Repository: "connect2-api-dev", Tags: []string{"v2"},
-		Migrate: true, Command: "alembic upgrade head", MigrateTimeout: 15 * time.Minute, Wait: true, Timeout: 30 * time.Minute,
+		Source: source, Repository: "connect2-api-dev", Push: ecrpush.Inputs{Tags: []string{"v2"}},
+		Migrate: true, Migration: migrate.Inputs{Command: "alembic upgrade head", Timeout: 15 * time.Minute},
+		Deploy: ecsdeploy.Inputs{Wait: true, Timeout: 30 * time.Minute},
 	}
 }
 
@@ -220,14 +224,17 @@ func TestValidate(t *testing.T) {
 		want   string // part of a problem; empty for none
 	}{
 		{"a source", func(*release.Inputs) {}, ""},
-		{"an image", func(in *release.Inputs) { in.Source, in.Repository, in.Tags, in.Image = "", "", nil, "v1" }, ""},
+		{"an image", func(in *release.Inputs) { in.Source, in.Repository, in.Push.Tags, in.Image = "", "", nil, "v1" }, ""},
 		{"neither", func(in *release.Inputs) { in.Source = "" }, "neither source nor image"},
 		{"both", func(in *release.Inputs) { in.Image = "v1" }, "together with source"},
 		{"no repository", func(in *release.Inputs) { in.Repository = "" }, "needs a repository"},
 		{"tags without a source", func(in *release.Inputs) { in.Source, in.Image = "", "v1" }, "belong to source"},
-		{"a bad tag", func(in *release.Inputs) { in.Tags = []string{"v 1"} }, "tags:"},
-		{"a command for a shell", func(in *release.Inputs) { in.Command = "a && b" }, "command:"},
-		{"the same without a migration", func(in *release.Inputs) { in.Command, in.Migrate = "a && b", false }, ""},
+		{"a platform without a source", func(in *release.Inputs) {
+			in.Source, in.Repository, in.Push, in.Image = "", "", ecrpush.Inputs{Platform: "linux/arm64"}, "v1"
+		}, "belong to source"},
+		{"a bad tag", func(in *release.Inputs) { in.Push.Tags = []string{"v 1"} }, "tags:"},
+		{"a command for a shell", func(in *release.Inputs) { in.Migration.Command = "a && b" }, "command:"},
+		{"the same without a migration", func(in *release.Inputs) { in.Migration.Command, in.Migrate = "a && b", false }, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,0 +1,138 @@
+package release
+
+import (
+	"context"
+	"io"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/ecrpush"
+	"github.com/org/connect2/v2/pkg/ecsdeploy"
+	"github.com/org/connect2/v2/pkg/migrate"
+)
+
+// TestNoInputOfAPartIsForgotten holds that the release has each input of its parts, under its name and aliases or a new name, or
+// excludes it.
+func TestNoInputOfAPartIsForgotten(t *testing.T) {
+	have := map[string]action.Field{}
+	for _, f := range Action.Inputs() {
+		have[f.Name] = f
+	}
+	renamed := map[string]string{"Migration.timeout": "migrate-timeout"}
+	excluded := Inputs{}.Excluded()
+	for part, inputs := range map[string][]action.Field{
+		"Push": ecrpush.Action.Inputs(), "Migration": migrate.Action.Inputs(), "Deploy": ecsdeploy.Action.Inputs(),
+	} {
+		for _, f := range inputs {
+			from, name := part+"."+f.Name, f.Name
+			if other, ok := renamed[from]; ok {
+				name = other
+			}
+			got, ok := have[name]
+			if _, out := excluded[from]; out == ok {
+				t.Errorf("%s: in the release: %v; excluded: %v", from, ok, out)
+			}
+			for _, alias := range f.Aliases {
+				if ok && !reflect.DeepEqual(aliasNamed(got, alias.Name), alias) {
+					t.Errorf("%s: its alias %s is missing or another in the release: %+v", from, alias.Name, got.Aliases)
+				}
+			}
+			if ok && got.Kind != f.Kind {
+				t.Errorf("%s is a %s, and a %s in the release", from, f.Kind, got.Kind)
+			}
+		}
+	}
+}
+
+func aliasNamed(f action.Field, name string) action.Alias {
+	for _, alias := range f.Aliases {
+		if alias.Name == name {
+			return alias
+		}
+	}
+	return action.Alias{}
+}
+
+// The inputs without what checks them, so that all of them can be given at once.
+type (
+	unchecked          Inputs
+	uncheckedPush      ecrpush.Inputs
+	uncheckedMigration migrate.Inputs
+	uncheckedDeploy    ecsdeploy.Inputs
+)
+
+func (unchecked) Excluded() map[string]string { return Inputs{}.Excluded() }
+
+// TestEveryInputReachesItsParts gives the release a value for each input, and holds that each part gets what it would have got
+// from the same flags.
+func TestEveryInputReachesItsParts(t *testing.T) {
+	in := Inputs(decoded[unchecked](t, Action.Inputs(), nil))
+	push, migration, deploy := in.push(), in.migration(), in.deploy()
+	if push.IfAbsent != "" {
+		t.Errorf("if-absent is excluded, and %q in the push", push.IfAbsent)
+	}
+	push.IfAbsent = "skip" // what the flag says to the part alone
+	if !deploy.ImageLater {
+		t.Error("a source is given, and the deployment does not wait for its image")
+	}
+	deploy.ImageLater = false
+	for name, both := range map[string][2]any{
+		"Push":      {push, ecrpush.Inputs(decoded[uncheckedPush](t, ecrpush.Action.Inputs(), nil))},
+		"Migration": {migration, migrate.Inputs(decoded[uncheckedMigration](t, migrate.Action.Inputs(), map[string]string{"timeout": "migrate-timeout"}))},
+		"Deploy":    {deploy, ecsdeploy.Inputs(decoded[uncheckedDeploy](t, ecsdeploy.Action.Inputs(), nil))},
+	} {
+		if diff := cmp.Diff(both[1], both[0]); diff != "" {
+			t.Errorf("%s (-by itself +in the release):\n%s", name, diff)
+		}
+	}
+}
+
+// decoded returns what flags for all inputs are decoded to. The value of a flag follows from the input's name, or from its name
+// in the release.
+func decoded[In any](t *testing.T, inputs []action.Field, renamed map[string]string) In {
+	t.Helper()
+	var got In
+	called := false
+	probe := action.Define(action.Meta{Name: "probe"}, func(_ context.Context, _ *action.Env, in In) (action.Outputs, error) {
+		got, called = in, true
+		return action.Outputs{}, nil
+	})
+	var args []string
+	for _, f := range inputs {
+		name := f.Name
+		if other, ok := renamed[name]; ok {
+			name = other
+		}
+		args = append(args, "--"+f.Name+"="+valueOf(f, name))
+	}
+	var problems strings.Builder
+	probe.Command(t.Context(), args, io.Discard, &problems, &action.Env{Getenv: func(string) string { return "" }})
+	if !called {
+		t.Fatalf("%v: %s", args, &problems)
+	}
+	return got
+}
+
+// valueOf returns a value that is not the input's default.
+func valueOf(f action.Field, name string) string {
+	switch {
+	case name == "region":
+		return "eu-central-1"
+	case name == "account-id":
+		return "123456789012"
+	case len(f.Enum) > 0:
+		return f.Enum[len(f.Enum)-1]
+	case f.Kind == action.Bool:
+		return strconv.FormatBool(f.Default != "true")
+	case f.Kind == action.Duration:
+		return strconv.Itoa(60+len(name)) + "s"
+	case f.Kind == action.Map:
+		return "KEY=" + name
+	}
+	return "a-" + name
+}
