@@ -1,0 +1,103 @@
+package clock_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/clock"
+)
+
+func TestSystemSleeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := clock.System.Now()
+		if err := clock.System.Sleep(t.Context(), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if d := clock.Since(clock.System, start); d != time.Minute {
+			t.Errorf("slept %s, want a minute", d)
+		}
+	})
+}
+
+func TestFasterRunsAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, wall := clock.Faster(60), time.Now()
+		start := c.Now()
+		if !start.Equal(wall) {
+			t.Errorf("begins at %s, want the wall clock's %s", start, wall)
+		}
+		if err := c.Sleep(t.Context(), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(wall); d != time.Second {
+			t.Errorf("a minute took %s of the wall clock, want 1s", d)
+		}
+		if d := clock.Since(c, start); d != time.Minute {
+			t.Errorf("the clock went on by %s, want a minute", d)
+		}
+	})
+}
+
+func TestSpeedsThatAreNone(t *testing.T) {
+	for _, speed := range []float64{-1, 0, 0.5, 1} {
+		if clock.Faster(speed) != clock.System {
+			t.Errorf("speed %g is not the wall clock", speed)
+		}
+	}
+	if clock.Or(nil) != clock.System {
+		t.Error("no clock is not the wall clock")
+	}
+	if c := clock.Faster(2); clock.Or(c) != c {
+		t.Error("Or replaces a clock that is given")
+	}
+}
+
+func TestSleepEndsWithItsContext(t *testing.T) {
+	cause := errors.New("enough")
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []clock.Clock{clock.System, clock.Faster(10)} {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cancel(cause)
+			if err := c.Sleep(ctx, time.Hour); !errors.Is(err, cause) {
+				t.Errorf("got %v, want the context's cause", err)
+			}
+		}
+	})
+}
+
+// other is a clock that this package does not know.
+type other struct{ clock.Clock }
+
+func TestTimeoutByTheClock(t *testing.T) {
+	cause := errors.New("time is over")
+	synctest.Test(t, func(t *testing.T) {
+		for name, test := range map[string]struct {
+			clock clock.Clock
+			want  time.Duration
+		}{
+			"system": {clock.System, time.Minute},
+			"faster": {clock.Faster(60), time.Second},
+			"other":  {other{clock.Faster(30)}, 2 * time.Second},
+		} {
+			wall := time.Now()
+			ctx, cancel := clock.WithTimeoutCause(t.Context(), test.clock, time.Minute, cause)
+			<-ctx.Done()
+			if d := time.Since(wall); d != test.want {
+				t.Errorf("%s: ended after %s, want %s", name, d, test.want)
+			}
+			if !errors.Is(context.Cause(ctx), cause) {
+				t.Errorf("%s: cause %v", name, context.Cause(ctx))
+			}
+			cancel()
+		}
+		ctx, cancel := clock.WithTimeoutCause(t.Context(), other{clock.System}, time.Minute, cause)
+		cancel()
+		<-ctx.Done()
+		if errors.Is(context.Cause(ctx), cause) {
+			t.Error("a context that was cancelled says its time was over")
+		}
+	})
+}
