@@ -36,6 +36,10 @@ var layers = map[string]layer{
 	"pkg/action":            ground,
 	"pkg/action/actiontest": support,
 	"pkg/awsconn":           ground,
+	"pkg/awserr":            ground,
+	"pkg/awserr/awserrtest": support,
+	"pkg/clock":             ground,
+	"pkg/record":            ground,
 
 	"internal/arn":        base,
 	"internal/lazyregexp": base,

@@ -36,6 +36,8 @@ type Log struct {
 	resume  string // the token that ends a stop-commands in force
 	live    string // the line shown by Progressf
 	summary summary
+	once    map[string]bool // names of events that are told once
+	opened  openGroups
 }
 
 // LogOptions say where a Log writes and how.

@@ -276,7 +276,7 @@ func (a *Action) settle(ctx context.Context, out reflect.Value, err error, took 
 	case err != nil:
 		common.Outcome = OutcomeOf(err)
 		// Clients word a cancelled call in their own ways.
-		if common.Outcome == Failed && errors.Is(context.Cause(ctx), ErrInterrupted) && !isExplained(err) {
+		if common.Outcome == Failed && errors.Is(context.Cause(ctx), ErrInterrupted) && decided(err) == "" {
 			common.Outcome = Cancelled
 		}
 	case common.Outcome == "":
@@ -286,18 +286,6 @@ func (a *Action) settle(ctx context.Context, out reflect.Value, err error, took 
 		common.Duration = took
 	}
 	return common.Outcome
-}
-
-// isExplained says whether somebody decided on the outcome of err, rather than passing on what came back.
-func isExplained(err error) bool {
-	var failure *Error
-	for errors.As(err, &failure) {
-		if failure.Outcome != "" {
-			return true
-		}
-		err = failure.Err
-	}
-	return false
 }
 
 // redacted is a writer without secrets.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/org/connect2/v2/pkg/awserr"
 )
 
 // Outcome says how a run ended. It is the output `outcome` of every action and decides the exit code.
@@ -76,16 +78,14 @@ func Failf(o Outcome, format string, args ...any) error {
 func Invalidf(format string, args ...any) error { return Failf(Invalid, format, args...) }
 
 // OutcomeOf returns the outcome that err stands for: Succeeded for nil, that of the outermost Error in the chain that has
-// one, Cancelled for a cancelled context, TimedOut for a deadline, and Failed for everything else.
+// one, what an explained error of AWS means before anything was changed, Cancelled for a cancelled context, TimedOut for a deadline,
+// and Failed for everything else.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return Succeeded
 	}
-	var failure *Error
-	for e := err; errors.As(e, &failure); e = failure.Err {
-		if failure.Outcome != "" {
-			return failure.Outcome
-		}
+	if outcome := decided(err); outcome != "" {
+		return outcome
 	}
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrInterrupted):
@@ -95,4 +95,18 @@ func OutcomeOf(err error) Outcome {
 	default:
 		return Failed
 	}
+}
+
+// decided returns the outcome that somebody decided on, rather than passing on what came back, or "".
+func decided(err error) (outcome Outcome) {
+	walk(err, func(e error) bool {
+		switch e := e.(type) { //nolint:errorlint // walk unwraps
+		case *Error:
+			outcome = e.Outcome
+		case *awserr.Problem:
+			outcome = OutcomeBeforeChange(e.Err)
+		}
+		return outcome != ""
+	})
+	return outcome
 }

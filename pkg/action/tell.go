@@ -1,11 +1,15 @@
 package action
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // tell closes the story: one error with the root cause as its title where the run failed, one line where it did not. The job
@@ -43,19 +47,17 @@ func isInputProblem(err error) bool {
 // failureTexts returns what a failure is told with. The title is the root cause where somebody found it, otherwise what the
 // outcome means.
 func failureTexts(name string, outcome Outcome, err error) (title, message, advice string) {
-	for e := err; e != nil; {
-		var failure *Error
-		if !errors.As(e, &failure) {
-			break
+	walk(err, func(e error) bool {
+		switch e := e.(type) { //nolint:errorlint // walk unwraps
+		case *Error:
+			title, advice = cmp.Or(title, e.Title), cmp.Or(advice, e.Advice)
+		case *record.Failure:
+			title, advice = cmp.Or(title, e.Title), cmp.Or(advice, e.Advice)
+		case *awserr.Problem:
+			title = cmp.Or(title, e.Title) // its advice is in the message
 		}
-		if title == "" {
-			title = failure.Title
-		}
-		if advice == "" {
-			advice = failure.Advice
-		}
-		e = failure.Err
-	}
+		return false
+	})
 	if title == "" {
 		title = name + " " + outcomeTitles[outcome]
 	}

@@ -2,6 +2,7 @@ package awsconn
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -59,7 +60,7 @@ func loadConfig(ctx context.Context, env *action.Env, in Inputs) (aws.Config, er
 		cfg.HTTPClient = &http.Client{Transport: env.Transport}
 	}
 	cfg.HTTPClient = wholeBodies{cfg.HTTPClient}
-	cfg.AppID = orElse(cfg.AppID, "connect2") // ends up in CloudTrail's userAgent
+	cfg.AppID = cmp.Or(cfg.AppID, "connect2") // ends up in CloudTrail's userAgent
 	cfg.ConfigSources = append([]any{serviceEndpoints{env}}, cfg.ConfigSources...)
 	webIdentity.client = sts.NewFromConfig(cfg)
 	return cfg, nil

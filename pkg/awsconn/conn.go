@@ -8,9 +8,11 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awserr"
 )
 
 // Conn is a connection to one account and region, checked and ready for service clients: ecs.NewFromConfig(conn.Config).
@@ -91,24 +93,18 @@ func (c *Conn) identify(ctx context.Context, role string) error {
 
 // callerARN turns the ARN of a session, arn:aws:sts::A:assumed-role/ROLE/SESSION, into that of its role. STS leaves the role's path
 // out, so where the role that was assumed is known, its ARN is taken as it is.
-func callerARN(arn, assumed string) string {
-	fields, resource, ok := cutARN(arn)
-	path, isRole := strings.CutPrefix(resource, "assumed-role/")
-	if !ok || !isRole {
-		return arn
+func callerARN(caller, assumed string) string {
+	session, err := arn.Parse(caller)
+	path, isRole := strings.CutPrefix(session.Resource, "assumed-role/")
+	if err != nil || !isRole {
+		return caller
 	}
 	name, _, _ := strings.Cut(path, "/")
-	if assumedFields, _, ok := cutARN(assumed); ok && assumedFields[4] == fields[4] && strings.HasSuffix(assumed, "/"+name) {
+	if role, err := arn.Parse(assumed); err == nil && role.AccountID == session.AccountID && strings.HasSuffix(assumed, "/"+name) {
 		return assumed
 	}
-	return fmt.Sprintf("arn:%s:iam::%s:role/%s", fields[1], fields[4], name)
+	return fmt.Sprintf("arn:%s:iam::%s:role/%s", session.Partition, session.AccountID, name)
 }
-
-// errNoCredentials is in the chain of errors of a run that found no credentials at all.
-var errNoCredentials = errors.New("no AWS credentials were found")
-
-const missingCredentialsAdvice = "In a workflow, give the job `permissions: id-token: write` and the action the input role-to-assume. " +
-	"Elsewhere set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN for temporary keys)."
 
 // noCredentials explains why there are none.
 func noCredentials(ctx context.Context, env *action.Env, role string, err error) error {
@@ -127,15 +123,15 @@ func noCredentials(ctx context.Context, env *action.Env, role string, err error)
 		return invalidUnlessEnded(ctx, fmt.Errorf("get AWS credentials: %w", err))
 	case (env.Var("AWS_ACCESS_KEY_ID") == "") != (env.Var("AWS_SECRET_ACCESS_KEY") == ""):
 		return invalid("Incomplete AWS credentials", "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; a secret that is not "+
-			"defined for this environment or fork is empty.", fmt.Errorf("%w: only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set", errNoCredentials))
+			"defined for this environment or fork is empty.", fmt.Errorf("%w: only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set", awserr.ErrNoCredentials))
 	case role != "" && env.Var("GITHUB_ACTIONS") == "true":
 		return invalid("No permission to ask for an OIDC token", "Add `permissions: id-token: write` to the job (pull requests from forks never "+
 			"get it), or provide AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY that may assume the role.",
-			fmt.Errorf("%w to assume %s with (input role-to-assume), and the job may not ask GitHub for an OIDC token", errNoCredentials, role))
+			fmt.Errorf("%w to assume %s with (input role-to-assume), and the job may not ask GitHub for an OIDC token", awserr.ErrNoCredentials, role))
 	case role != "":
-		return invalid("No AWS credentials", missingCredentialsAdvice, fmt.Errorf("%w to assume %s with (input role-to-assume)", errNoCredentials, role))
+		return invalid("No AWS credentials", awserr.MissingCredentialsAdvice, fmt.Errorf("%w to assume %s with (input role-to-assume)", awserr.ErrNoCredentials, role))
 	default:
-		return invalid("No AWS credentials", missingCredentialsAdvice, errNoCredentials)
+		return invalid("No AWS credentials", awserr.MissingCredentialsAdvice, awserr.ErrNoCredentials)
 	}
 }
 
@@ -157,9 +153,9 @@ func invalidUnlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	explained := Explain(err)
+	explained := awserr.Explain(err)
 	title := "Cannot connect to AWS"
-	var problem *Problem
+	var problem *awserr.Problem
 	if errors.As(explained, &problem) {
 		title = problem.Title
 	}

@@ -22,6 +22,8 @@ import (
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/action/actiontest"
+	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/awserr/awserrtest"
 )
 
 func asFailure(err error, target **action.Error) bool { return errors.As(err, target) }
@@ -272,7 +274,7 @@ func TestTrustPolicy(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			refused := newRefusedError("arn:aws-us-gov:iam::123456789012:role/x", token(tt.claims), api("AccessDenied", "no"))
+			refused := newRefusedError("arn:aws-us-gov:iam::123456789012:role/x", token(tt.claims), awserrtest.API("AccessDenied", "no"))
 			var policy struct {
 				Statement []struct {
 					Effect, Action string
@@ -415,7 +417,7 @@ func TestConnectCancelled(t *testing.T) {
 		if took := time.Since(start); err == nil || took > 400*time.Millisecond {
 			t.Errorf("ended %s after the start: %v", took, err)
 		}
-		if got := Outcome(err); got != action.TimedOut {
+		if got := action.OutcomeBeforeChange(err); got != action.TimedOut {
 			t.Errorf("outcome %q: %v", got, err)
 		}
 	})
@@ -489,19 +491,19 @@ func TestRenewalFails(t *testing.T) {
 		client := ecs.NewFromConfig(mustConnect(t, env).Config)
 		time.Sleep(61 * time.Minute)
 		_, err := client.DescribeServices(t.Context(), &ecs.DescribeServicesInput{Services: []string{"x"}})
-		if err == nil || IsDenied(err) || !IsCredentials(err) || Optional(env.Log, "Services", err) {
-			t.Fatalf("kind %q: %v", KindOf(err), err)
+		if err == nil || awserr.IsDenied(err) || !awserr.IsCredentials(err) || awserr.Optional(env.Log.Sink(), "Services", err) {
+			t.Fatalf("kind %q: %v", awserr.KindOf(err), err)
 		}
-		text := Explain(err).Error()
+		text := awserr.Explain(err).Error()
 		for _, part := range []string{"ECS DescribeServices got no credentials", roleToAssume, "repo:acme/shop:environment:prod"} {
 			if !strings.Contains(text, part) {
 				t.Errorf("lacks %q: %s", part, text)
 			}
 		}
-		if got := OutcomeAfterChange(err); got != action.Unknown {
+		if got := action.OutcomeAfterChange(err); got != action.Unknown {
 			t.Errorf("outcome %q", got)
 		}
-		noCanary(t, recorder.Text(), err, Explain(err))
+		noCanary(t, recorder.Text(), err, awserr.Explain(err))
 	})
 }
 
@@ -735,7 +737,7 @@ func TestNothingFoundByTheSDK(t *testing.T) {
 	env.Transport = nil
 	_, err := Connect(t.Context(), env, Inputs{})
 	wantFailure(t, err, action.Invalid, "permissions: id-token: write")
-	if !errors.Is(err, errNoCredentials) {
+	if !errors.Is(err, awserr.ErrNoCredentials) {
 		t.Errorf("not recognised as missing credentials: %v", err)
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/awserr/awserrtest"
 )
 
 // deployActionPolicy is what the README of aws-actions/amazon-ecs-deploy-task-definition documents as the minimum for running
@@ -53,7 +55,7 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 		permission = map[string]string{"2015-12-01": "elasticloadbalancing", "2010-05-08": "iam"}[r.Form.Get("Version")] + ":" + r.Form.Get("Action")
 	}
 	denial := fmt.Sprintf("User: %s is not authorized to perform: %s on resource: * because no identity-based policy allows the %[2]s action",
-		sessionARN, permission)
+		awserrtest.SessionARN, permission)
 	switch allowed := slices.Contains(g.allowed, permission); {
 	case allowed:
 		return response(200, "{}"), nil
@@ -120,7 +122,7 @@ func TestOptionalWithThePolicyOfTheDeployAction(t *testing.T) {
 	}
 	for _, r := range reads {
 		for range 3 { // a poll repeats it
-			if err := r.read(ctx); !Optional(env.Log, "What "+path.Base(r.permission)+" shows", err) {
+			if err := r.read(ctx); !awserr.Optional(env.Log.Sink(), "What "+path.Base(r.permission)+" shows", err) {
 				t.Errorf("%s: not taken for a denied optional read: %v", r.permission, err)
 			}
 		}
@@ -140,23 +142,23 @@ func TestOptionalIsForDenialsAlone(t *testing.T) {
 	_, env, warnings := gatedConn(t)
 	for _, err := range []error{
 		nil, errors.New("x"), context.Canceled,
-		answered("ECS", "ListTasks", 400, api("ThrottlingException", "Rate exceeded")),
-		answered("ECS", "ListTasks", 400, api("ExpiredTokenException", expiredText)),
-		answered("ECS", "ListTasks", 400, api("ClusterNotFoundException", "Cluster not found.")),
+		awserrtest.Answered("ECS", "ListTasks", 400, awserrtest.API("ThrottlingException", "Rate exceeded")),
+		awserrtest.Answered("ECS", "ListTasks", 400, awserrtest.API("ExpiredTokenException", awserrtest.ExpiredText)),
+		awserrtest.Answered("ECS", "ListTasks", 400, awserrtest.API("ClusterNotFoundException", "Cluster not found.")),
 	} {
-		if Optional(env.Log, "Tasks", err) {
+		if awserr.Optional(env.Log.Sink(), "Tasks", err) {
 			t.Errorf("went on without, after: %v", err)
 		}
 	}
 	if told := warnings(); len(told) > 0 {
 		t.Errorf("warned: %v", told)
 	}
-	denied := answered("ECS", "ListTasks", 400, api("AccessDeniedException", "no reason given"))
-	if !Optional(nil, "Tasks", denied) {
+	denied := awserrtest.Answered("ECS", "ListTasks", 400, awserrtest.API("AccessDeniedException", "no reason given"))
+	if !awserr.Optional(nil, "Tasks", denied) {
 		t.Error("a nil log must only be silent")
 	}
 	_, other, otherWarnings := gatedConn(t)
-	if !Optional(env.Log, "Tasks", denied) || !Optional(other.Log, "Tasks", Explain(denied)) {
+	if !awserr.Optional(env.Log.Sink(), "Tasks", denied) || !awserr.Optional(other.Log.Sink(), "Tasks", awserr.Explain(denied)) {
 		t.Error("a denial without a reason is one too")
 	}
 	if len(warnings()) != 1 || len(otherWarnings()) != 1 || !strings.Contains(warnings()[0], "ecs:ListTasks") {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awserr"
 )
 
 // Refuse joins what the checks before the first change found into one error with the outcome Invalid: nothing was changed,
@@ -16,7 +17,7 @@ func Refuse(ctx context.Context, title string, problems ...error) error {
 	var all []error
 	for _, err := range problems {
 		if err != nil {
-			all = append(all, Explain(err))
+			all = append(all, awserr.Explain(err))
 		}
 	}
 	switch {
@@ -25,10 +26,11 @@ func Refuse(ctx context.Context, title string, problems ...error) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("checking before anything is changed: %w", context.Cause(ctx))
 	case len(all) == 1:
-		if failure := failureIn(all[0]); failure != nil {
+		var failure *action.Error
+		if errors.As(all[0], &failure) {
 			return all[0]
 		}
-		var problem *Problem
+		var problem *awserr.Problem
 		if errors.As(all[0], &problem) {
 			title = problem.Title
 		}

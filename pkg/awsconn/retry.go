@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
+	"github.com/org/connect2/v2/pkg/awserr"
 )
 
 // How often one call is sent, the first time included. Throttling is waited out for longer than anything else: the buckets
@@ -52,7 +53,7 @@ func isThrottle(err error) bool {
 
 func quotaIsFinal(err error) aws.Ternary {
 	var api smithy.APIError
-	if errors.As(err, &api) && quotaCodes[api.ErrorCode()] && !strings.Contains(api.ErrorMessage(), "Rate exceeded") {
+	if errors.As(err, &api) && awserr.IsQuotaCode(api.ErrorCode()) && !strings.Contains(api.ErrorMessage(), "Rate exceeded") {
 		return aws.FalseTernary
 	}
 	return aws.UnknownTernary

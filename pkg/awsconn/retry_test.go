@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"github.com/org/connect2/v2/pkg/action/actiontest"
+	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/awserr/awserrtest"
 )
 
 type answerer func(n int) (*http.Response, error)
@@ -50,20 +52,20 @@ func TestRetries(t *testing.T) {
 		name     string
 		answer   answerer
 		attempts int
-		kind     Kind
+		kind     awserr.Kind
 		atLeast  time.Duration
 		atMost   time.Duration
 	}{
 		{"throttling is waited out", after(8, throttled), 9, "", time.Second, 60 * time.Second},
-		{"throttling without end", throttled, throttleAttempts, KindThrottled, time.Second, 66 * time.Second},
+		{"throttling without end", throttled, throttleAttempts, awserr.KindThrottled, time.Second, 66 * time.Second},
 		{"the service says when", after(1, retryAfter), 2, "", 4 * time.Second, 7 * time.Second},
 		{"failures pass", after(3, internal), 4, "", 0, 2 * time.Second},
-		{"failures without end", internal, transientAttempts, KindLost, 0, 8 * time.Second},
+		{"failures without end", internal, transientAttempts, awserr.KindLost, 0, 8 * time.Second},
 		{"connections reset", after(3, reset), 4, "", 0, 2 * time.Second},
-		{"connections reset without end", reset, transientAttempts, KindLost, 0, 8 * time.Second},
+		{"connections reset without end", reset, transientAttempts, awserr.KindLost, 0, 8 * time.Second},
 		{"429 without a code", after(1, func(int) (*http.Response, error) { return response(429, "{}"), nil }), 2, "", 0, 2 * time.Second},
-		{"a quota is final", jsonError(400, "LimitExceededException", "The quota is exceeded."), 1, KindQuota, 0, 0},
-		{"a denial is final", jsonError(400, "AccessDeniedException", sentence), 1, KindDenied, 0, 0},
+		{"a quota is final", jsonError(400, "LimitExceededException", "The quota is exceeded."), 1, awserr.KindQuota, 0, 0},
+		{"a denial is final", jsonError(400, "AccessDeniedException", awserrtest.Denied), 1, awserr.KindDenied, 0, 0},
 		{"bad input is final", jsonError(400, "InvalidParameterException", "x"), 1, "", 0, 0},
 	}
 	for _, tt := range tests {
@@ -83,7 +85,7 @@ func TestRetries(t *testing.T) {
 				if transport.n != tt.attempts {
 					t.Errorf("%d attempts, want %d: %v", transport.n, tt.attempts, err)
 				}
-				if got := KindOf(err); got != tt.kind {
+				if got := awserr.KindOf(err); got != tt.kind {
 					t.Errorf("kind %q, want %q: %v", got, tt.kind, err)
 				}
 				if took < tt.atLeast || took > tt.atMost {

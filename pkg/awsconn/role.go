@@ -1,6 +1,7 @@
 package awsconn
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,12 +11,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awserr"
 )
 
 const (
@@ -164,8 +167,8 @@ func identityIsTransient(err error) bool {
 			return !identityIsFinal(err)
 		}
 	}
-	kind := KindOf(err)
-	return kind == KindLost || kind == KindThrottled
+	kind := awserr.KindOf(err)
+	return kind == awserr.KindLost || kind == awserr.KindThrottled
 }
 
 // RefusedError is a role that could not be assumed with the job's OIDC token: what the token said, and what would have
@@ -187,17 +190,20 @@ func newRefusedError(role, token string, err error) *RefusedError {
 
 // Error names the role, the token's claims, and what STS answered. It never holds the token.
 func (e *RefusedError) Error() string {
-	answer := strings.TrimPrefix(factsOf(e.Err).said(), ": ")
-	return fmt.Sprintf("assume role %s with the job's OIDC token (sub %q, aud %q): %s", e.Role, orElse(e.Subject, "unknown"),
-		orElse(strings.Join(e.Audience, " "), "unknown"), strings.ReplaceAll(orElse(answer, e.Err.Error()), e.token, "***"))
+	answer := awserr.Said(e.Err)
+	return fmt.Sprintf("assume role %s with the job's OIDC token (sub %q, aud %q): %s", e.Role, cmp.Or(e.Subject, "unknown"),
+		cmp.Or(strings.Join(e.Audience, " "), "unknown"), strings.ReplaceAll(cmp.Or(answer, e.Err.Error()), e.token, "***"))
 }
+
+// Is makes it one of the errors of a run without credentials.
+func (e *RefusedError) Is(target error) bool { return target == awserr.ErrNoCredentials }
 
 // Unwrap returns the answer of STS.
 func (e *RefusedError) Unwrap() error { return e.Err }
 
 // Title returns the root cause in one line.
 func (e *RefusedError) Title() string {
-	name := describePrincipal(e.Role)
+	name := awserr.Principal(e.Role)
 	switch {
 	case e.is("No OpenIDConnect provider"):
 		return "The account has no OIDC provider for GitHub"
@@ -261,29 +267,32 @@ func (e *RefusedError) TrustPolicy() string {
 }
 
 func (e *RefusedError) issuer() string {
-	return orElse(strings.TrimPrefix(e.claims.Issuer, "https://"), "token.actions.githubusercontent.com")
+	return cmp.Or(strings.TrimPrefix(e.claims.Issuer, "https://"), "token.actions.githubusercontent.com")
 }
 
 func (e *RefusedError) account() string {
-	fields, _, _ := cutARN(e.Role)
-	if fields == nil {
-		return ""
-	}
-	return fields[4]
+	role, _ := arn.Parse(e.Role) // of what is no ARN nothing is known
+	return role.AccountID
 }
 
 func (e *RefusedError) provider() string {
-	fields, _, _ := cutARN(e.Role)
-	if fields == nil {
+	role, err := arn.Parse(e.Role)
+	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("arn:%s:iam::%s:oidc-provider/%s", fields[1], fields[4], e.issuer())
+	return fmt.Sprintf("arn:%s:iam::%s:oidc-provider/%s", role.Partition, role.AccountID, e.issuer())
 }
 
 // byTrustPolicy reports the refusal that STS words alike for a trust policy that does not match and a role that is not there.
-func (e *RefusedError) byTrustPolicy() bool { return factsOf(e.Err).code == "AccessDenied" }
+func (e *RefusedError) byTrustPolicy() bool {
+	code, _ := awserr.Answer(e.Err)
+	return code == "AccessDenied"
+}
 
-func (e *RefusedError) is(text string) bool { return strings.Contains(factsOf(e.Err).message, text) }
+func (e *RefusedError) is(text string) bool {
+	_, message := awserr.Answer(e.Err)
+	return strings.Contains(message, text)
+}
 
 var notSessionName = lazyregexp.New(`[^\w+=,.@-]+`)
 
@@ -294,9 +303,9 @@ func sessionName(env *action.Env) string {
 		return fitSessionName(name, "")
 	}
 	if env.GitHub.Repository == "" {
-		return fitSessionName("connect2-"+orElse(env.Var("USER"), "cli"), "")
+		return fitSessionName("connect2-"+cmp.Or(env.Var("USER"), "cli"), "")
 	}
-	return fitSessionName(env.GitHub.Repository, "@"+env.GitHub.RunID+"-"+orElse(env.GitHub.RunAttempt, "1"))
+	return fitSessionName(env.GitHub.Repository, "@"+env.GitHub.RunID+"-"+cmp.Or(env.GitHub.RunAttempt, "1"))
 }
 
 func fitSessionName(name, end string) string {

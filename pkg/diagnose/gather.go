@@ -16,7 +16,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 )
 
 // ECS is the part of the ECS API that Gather reads.
@@ -111,8 +111,8 @@ func (g *gathering) failed(what string, err error) bool {
 	if g.ctx.Err() != nil {
 		return true
 	}
-	awsconn.Optional(g.log, what, err)
-	note := fmt.Sprintf("%s: %v", what, awsconn.Explain(err))
+	awserr.Optional(g.log.Sink(), what, err)
+	note := fmt.Sprintf("%s: %v", what, awserr.Explain(err))
 	if !slices.Contains(g.Missing, note) {
 		g.Missing = append(g.Missing, note)
 		g.log.Debugf("diagnosis: not read: %s", note)
@@ -374,7 +374,7 @@ func (g *gathering) lastLines(c *Container) {
 		Limit: aws.Int32(logLines)}
 	for range 3 { // a page may be empty while more follow
 		out, err := g.clients.Logs.GetLogEvents(g.ctx, in, InRegion(c.LogRegion))
-		if awsconn.IsNotFound(err) {
+		if awserr.IsNotFound(err) {
 			return // nothing was written, or not yet
 		}
 		if g.failed("the containers' logs", err) {

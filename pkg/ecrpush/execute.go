@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/image"
 )
 
@@ -90,7 +90,7 @@ func (p *Push) dryRun() Outputs {
 
 // failure says how a push ended that did not come to its end: the outcome is decided by whether a tag moved.
 func (p *Push) failure(ctx context.Context, r image.Result, err error) error {
-	f := &action.Error{Outcome: action.Failed, Title: titleOf(err), Advice: adviceOf(err), Err: awsconn.Explain(err)}
+	f := &action.Error{Outcome: action.Failed, Title: titleOf(err), Advice: adviceOf(err), Err: awserr.Explain(err)}
 	if ctx.Err() != nil {
 		f.Outcome, f.Title = action.OutcomeOf(ctx.Err()), "The push was stopped"
 	}

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/image"
 )
 
@@ -16,7 +16,7 @@ func titleOf(err error) string {
 	var missing *missingRepository
 	var absent *image.NotFoundError
 	var refusal *image.RegistryError
-	var aws *awsconn.Problem
+	var aws *awserr.Problem
 	switch {
 	case errors.As(err, &immutable):
 		return fmt.Sprintf("Tag %s is immutable and belongs to another image", immutable.Tag)
@@ -32,7 +32,7 @@ func titleOf(err error) string {
 		return "The registry is throttling"
 	case errors.As(err, &refusal):
 		return fmt.Sprintf("The registry answered %d", refusal.Status)
-	case errors.As(awsconn.Explain(err), &aws) && aws.Title != "":
+	case errors.As(awserr.Explain(err), &aws) && aws.Title != "":
 		return aws.Title
 	case strings.HasPrefix(err.Error(), "source "):
 		return "The source is not usable"

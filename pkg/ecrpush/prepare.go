@@ -8,6 +8,7 @@ import (
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/image"
 )
 
@@ -128,6 +129,6 @@ func problems(ctx context.Context, all ...error) error {
 	case ctx.Err() != nil:
 		return &action.Error{Outcome: action.OutcomeOf(ctx.Err()), Title: "Stopped before anything was sent", Err: context.Cause(ctx)}
 	}
-	failure := &action.Error{Outcome: action.Invalid, Title: titleOf(err), Advice: adviceOf(err), Err: awsconn.Explain(err)}
+	failure := &action.Error{Outcome: action.Invalid, Title: titleOf(err), Advice: adviceOf(err), Err: awserr.Explain(err)}
 	return failure
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/rollout/narrate"
 	"github.com/org/connect2/v2/pkg/taskdef"
@@ -38,7 +38,7 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 	if fresh {
 		revision, err := d.register(ctx)
 		if err != nil {
-			return out, awsconn.Explain(err)
+			return out, awserr.Explain(err)
 		}
 		d.existing = revision
 		out.TaskDefinitionARN = revision.ARN
@@ -93,9 +93,9 @@ func (d *Deployment) liftHold(ctx context.Context) {
 	switch {
 	case err == nil:
 		d.env.Log.Eventf("the hold on this release is lifted")
-	case awsconn.Optional(d.env.Log, "Lifting the hold (the next run needs override-hold as well)", err):
+	case awserr.Optional(d.env.Log.Sink(), "Lifting the hold (the next run needs override-hold as well)", err):
 	default:
-		d.env.Log.Warnf("Hold not lifted", "the next run needs override-hold as well: %v", awsconn.Explain(err))
+		d.env.Log.Warnf("Hold not lifted", "the next run needs override-hold as well: %v", awserr.Explain(err))
 	}
 }
 
@@ -132,7 +132,7 @@ func (d *Deployment) register(ctx context.Context) (*taskdef.Revision, error) {
 	if err != nil {
 		return nil, err
 	}
-	awsconn.Optional(d.env.Log, "The tags of the new revision", revision.Untagged)
+	awserr.Optional(d.env.Log.Sink(), "The tags of the new revision", revision.Untagged)
 	d.env.Log.Eventf("registered %s from %s", revision.Name(), d.baseName)
 	return revision, nil
 }
@@ -159,15 +159,15 @@ func (d *Deployment) start(ctx context.Context, todo step) (rollout.Target, erro
 // notStarted is the error of an update that was refused, or whose answer was lost. A revision that was registered for it is
 // taken away again, unless the service got it after all.
 func (d *Deployment) notStarted(ctx context.Context, fresh bool, err error) error {
-	explained := awsconn.Explain(err)
-	outcome := awsconn.OutcomeAfterChange(err)
-	if awsconn.IsDenied(err) {
+	explained := awserr.Explain(err)
+	outcome := action.OutcomeAfterChange(err)
+	if awserr.IsDenied(err) {
 		outcome = action.Failed // the service is as it was
 	}
 	if fresh && outcome == action.Failed {
 		d.discard(ctx)
 	}
-	var problem *awsconn.Problem
+	var problem *awserr.Problem
 	title := "The service could not be updated"
 	if errors.As(explained, &problem) {
 		title = problem.Title
@@ -195,9 +195,9 @@ func (d *Deployment) discard(ctx context.Context) {
 	switch {
 	case err == nil:
 		d.env.Log.Eventf("deregistered %s, which failed", d.existing.Name())
-	case awsconn.Optional(d.env.Log, "Deregistering the revision that failed", err):
+	case awserr.Optional(d.env.Log.Sink(), "Deregistering the revision that failed", err):
 	default:
-		d.env.Log.Warnf("Failed revision left", "%s failed and is still ACTIVE: %v", d.existing.Name(), awsconn.Explain(err))
+		d.env.Log.Warnf("Failed revision left", "%s failed and is still ACTIVE: %v", d.existing.Name(), awserr.Explain(err))
 	}
 }
 

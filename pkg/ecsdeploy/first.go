@@ -11,7 +11,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/rollout"
 )
 
@@ -57,7 +57,7 @@ func (d *Deployment) emptyAgain(ctx context.Context) {
 	_, err := d.client.UpdateService(cleanup, &ecs.UpdateServiceInput{Cluster: aws.String(d.in.Cluster),
 		Service: aws.String(d.in.Service), DesiredCount: aws.Int32(0)})
 	if err != nil {
-		d.env.Log.Warnf("The service has tasks that cannot start", "the first release failed, and the desired count could not be set back to 0: %v", awsconn.Explain(err))
+		d.env.Log.Warnf("The service has tasks that cannot start", "the first release failed, and the desired count could not be set back to 0: %v", awserr.Explain(err))
 		return
 	}
 	d.emptied = true

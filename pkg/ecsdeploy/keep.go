@@ -10,7 +10,7 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"github.com/org/connect2/v2/internal/arn"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/image"
 )
 
@@ -25,9 +25,9 @@ func (d *Deployment) keepImage(ctx context.Context) {
 	switch {
 	case err == nil:
 		d.env.Log.Eventf("tagged the image %s, so that it is kept for rollbacks", tag)
-	case awsconn.Optional(d.env.Log, "Tagging the image that is live, so that lifecycle rules keep it", err):
+	case awserr.Optional(d.env.Log.Sink(), "Tagging the image that is live, so that lifecycle rules keep it", err):
 	default:
-		d.env.Log.Warnf("Live image not tagged", "a lifecycle rule may delete the image that is live: %v", awsconn.Explain(err))
+		d.env.Log.Warnf("Live image not tagged", "a lifecycle rule may delete the image that is live: %v", awserr.Explain(err))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/rollout"
@@ -123,7 +124,7 @@ func (d *Deployment) readBase(ctx context.Context) error {
 	switch {
 	case err == nil:
 		d.running = running
-	case d.base.IsZero() || !awsconn.Optional(d.env.Log, "What is registered already", err):
+	case d.base.IsZero() || !awserr.Optional(d.env.Log.Sink(), "What is registered already", err):
 		return err // with a file, nothing else has to be read
 	}
 	switch {
@@ -242,7 +243,7 @@ func (d *Deployment) findExisting(ctx context.Context) error {
 	switch {
 	case err == nil && newest.Active && newest.Holds(d.rendered):
 		d.existing = newest
-	case err == nil, errors.Is(err, taskdef.ErrNotFound), awsconn.Optional(d.env.Log, "What is registered already", err):
+	case err == nil, errors.Is(err, taskdef.ErrNotFound), awserr.Optional(d.env.Log.Sink(), "What is registered already", err):
 	default:
 		return err
 	}
@@ -281,7 +282,7 @@ func (d *Deployment) pin(ctx context.Context, ref string) (string, error) {
 		return d.image.String(), nil
 	case errors.As(err, &missing):
 		return "", err
-	case awsconn.Optional(d.env.Log, "The digest of the image (it is deployed as it is written)", err):
+	case awserr.Optional(d.env.Log.Sink(), "The digest of the image (it is deployed as it is written)", err):
 		return reference.String(), nil
 	case !d.registries.IsECR(reference.Registry) && ctx.Err() == nil: // only ECS may be able to read a private registry elsewhere
 		d.env.Log.Warnf("Image not pinned", "%s could not be resolved to a digest, so it is deployed as it is written: %v", reference, err)

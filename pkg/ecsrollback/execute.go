@@ -9,7 +9,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/rollout/narrate"
 	"github.com/org/connect2/v2/pkg/taskdef"
@@ -40,17 +40,17 @@ func (r *Rollback) Execute(ctx context.Context) (Outputs, error) {
 func (r *Rollback) goBack(ctx context.Context, out Outputs) (Outputs, error) {
 	if r.needsCopy() {
 		if err := r.registerCopy(ctx); err != nil {
-			return out, awsconn.Explain(err)
+			return out, awserr.Explain(err)
 		}
 	}
 	out.TaskDefinitionARN, out.Digest = r.revision.ARN, r.digest
 	target, err := r.start(ctx)
 	if err != nil {
-		outcome := awsconn.OutcomeAfterChange(err)
-		if awsconn.IsDenied(err) {
+		outcome := action.OutcomeAfterChange(err)
+		if awserr.IsDenied(err) {
 			outcome = action.Failed // the service is as it was
 		}
-		return out, &action.Error{Outcome: outcome, Title: "The service could not be updated", Err: awsconn.Explain(err)}
+		return out, &action.Error{Outcome: outcome, Title: "The service could not be updated", Err: awserr.Explain(err)}
 	}
 	out.Changed = true
 	r.note(ctx, r.revision.ARN)
@@ -97,7 +97,7 @@ func (r *Rollback) registerCopy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	awsconn.Optional(r.env.Log, "The tags of the new revision", copied.Untagged)
+	awserr.Optional(r.env.Log.Sink(), "The tags of the new revision", copied.Untagged)
 	why := "which is INACTIVE"
 	if r.revision.Active {
 		why = "pinned to the digests that it ran"
@@ -116,16 +116,16 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 	out.DeploymentARN = r.stop
 	if r.plan == stopRunning {
 		err := rollout.Stop(ctx, r.client, r.stop)
-		if before := r.before.Worked(); (awsconn.IsDenied(err) || awsconn.IsUnsupported(err)) && before != target.TaskDefinition {
-			awsconn.Optional(r.env.Log, "Stopping the deployment in progress (it is replaced by an update instead)", err)
+		if before := r.before.Worked(); (awserr.IsDenied(err) || awserr.IsUnsupported(err)) && before != target.TaskDefinition {
+			awserr.Optional(r.env.Log.Sink(), "Stopping the deployment in progress (it is replaced by an update instead)", err)
 			if err := r.goTo(ctx, before, nil); err != nil {
-				return out, awsconn.Explain(err)
+				return out, awserr.Explain(err)
 			}
 			return r.goBack(ctx, out)
 		}
 		var over *types.ConflictException // it has ended meanwhile: following it tells how
 		if err != nil && !errors.As(err, &over) {
-			return out, &action.Error{Outcome: awsconn.OutcomeAfterChange(err), Title: "The deployment could not be stopped", Err: awsconn.Explain(err)}
+			return out, &action.Error{Outcome: action.OutcomeAfterChange(err), Title: "The deployment could not be stopped", Err: awserr.Explain(err)}
 		}
 		out.Changed = true
 		r.env.Log.Eventf("asked ECS to stop the deployment of %s and to roll back", arn.Revision(target.TaskDefinition))

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/internal/arn"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
@@ -32,9 +32,9 @@ func (r *Rollback) note(ctx context.Context, back string) {
 	switch {
 	case err == nil:
 		r.tellHold(next)
-	case awsconn.Optional(r.env.Log, "The reason of the rollback in the service's tags, and the hold on what was left", err):
+	case awserr.Optional(r.env.Log.Sink(), "The reason of the rollback in the service's tags, and the hold on what was left", err):
 	default:
-		r.env.Log.Warnf("Hold not set", "the service could not be tagged with the reason of the rollback and a hold: the next run may deploy again what was left: %v", awsconn.Explain(err))
+		r.env.Log.Warnf("Hold not set", "the service could not be tagged with the reason of the rollback and a hold: the next run may deploy again what was left: %v", awserr.Explain(err))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/rollout"
@@ -77,7 +78,7 @@ func (r *Rollback) prepare(ctx context.Context) error {
 	}
 	r.before = rollout.SnapshotOf(r.service)
 	r.deployments, err = history.Read(ctx, r.client, r.in.Cluster, r.in.Service)
-	if err != nil && !awsconn.IsUnsupported(err) && !awsconn.Optional(r.env.Log, "The history of deployments", err) {
+	if err != nil && !awserr.IsUnsupported(err) && !awserr.Optional(r.env.Log.Sink(), "The history of deployments", err) {
 		return err
 	}
 	r.unread = err
@@ -146,7 +147,7 @@ func (r *Rollback) refused(choice history.Choice) error {
 	}
 	err := fmt.Errorf("rolling back service %s to the previous version: %s", r.in.Service, text)
 	if r.unread != nil { // then it is not that there are no deployments
-		err = fmt.Errorf("rolling back service %s to the previous version, which its history would tell: %w", r.in.Service, awsconn.Explain(r.unread))
+		err = fmt.Errorf("rolling back service %s to the previous version, which its history would tell: %w", r.in.Service, awserr.Explain(r.unread))
 	}
 	return &action.Error{
 		Outcome: action.Invalid,
@@ -197,9 +198,9 @@ func (r *Rollback) missingImage(ctx context.Context, doc taskdef.Document, diges
 		case err == nil:
 		case errors.As(err, &missing):
 			return "its image is gone: " + missing.Error(), nil
-		case awsconn.IsNotFound(err):
+		case awserr.IsNotFound(err):
 			return "the repository of its image is gone", nil
-		case awsconn.Optional(r.env.Log, "Whether the image is still there", err):
+		case awserr.Optional(r.env.Log.Sink(), "Whether the image is still there", err):
 		default:
 			return "", err
 		}

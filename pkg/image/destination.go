@@ -12,7 +12,7 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"github.com/org/connect2/v2/internal/nearest"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 )
 
 // RepositoryName is what a person wrote for a repository, taken apart.
@@ -129,17 +129,17 @@ func (rs *Registries) Destination(ctx context.Context, name string) (*Destinatio
 	case errors.As(err, &missing):
 		d.Missing = true
 		return d, nil
-	case awsconn.IsDenied(err) && at.Host != "":
+	case awserr.IsDenied(err) && at.Host != "":
 		// AWS documents a push policy without this permission. The URI is all that is needed; what is lost is the early look
 		// at the rules on tags.
-		rs.remark("whether tags may move is not known before the push (%v)", awsconn.Explain(err))
+		rs.remark("whether tags may move is not known before the push (%v)", awserr.Explain(err))
 		d.URI = at.Host + "/" + at.Name
 		d.Repository, err = rs.Repository(Reference{Registry: at.Host, Repository: at.Name})
 		return d, err
-	case awsconn.IsDenied(err):
-		return nil, fmt.Errorf("looking up the repository %s: %w; without that permission give the repository's URI", name, awsconn.Explain(err))
+	case awserr.IsDenied(err):
+		return nil, fmt.Errorf("looking up the repository %s: %w; without that permission give the repository's URI", name, awserr.Explain(err))
 	case err != nil:
-		return nil, fmt.Errorf("looking up the repository %s: %w", name, awsconn.Explain(err))
+		return nil, fmt.Errorf("looking up the repository %s: %w", name, awserr.Explain(err))
 	case len(out.Repositories) == 0:
 		return nil, fmt.Errorf("looking up the repository %s: ECR answered neither a repository nor an error", name)
 	}
@@ -154,14 +154,14 @@ func (d *Destination) Create(ctx context.Context) error {
 	case errors.As(err, &exists):
 		there, err := d.client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{RegistryId: d.registryID, RepositoryNames: []string{d.Name}})
 		if err != nil {
-			return fmt.Errorf("looking up the repository %s: %w", d.Name, awsconn.Explain(err))
+			return fmt.Errorf("looking up the repository %s: %w", d.Name, awserr.Explain(err))
 		}
 		if len(there.Repositories) == 0 {
 			return fmt.Errorf("ECR says that the repository %s exists, and does not list it", d.Name)
 		}
 		return d.take(there.Repositories[0])
 	case err != nil:
-		return fmt.Errorf("creating the repository %s: %w", d.Name, awsconn.Explain(err))
+		return fmt.Errorf("creating the repository %s: %w", d.Name, awserr.Explain(err))
 	case out.Repository == nil:
 		return fmt.Errorf("creating the repository %s: ECR answered without it", d.Name)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/oneoff"
 	"github.com/org/connect2/v2/pkg/report"
@@ -42,7 +42,7 @@ func (p *Plan) Execute(ctx context.Context, env *action.Env) (Outputs, error) {
 	}, t.sink())
 	t.close()
 	out.ExitCode, out.TaskARN, out.Cause = result.ExitCode, result.TaskARN, result.Cause.Code
-	if awsconn.IsDenied(err) && action.OutcomeOf(err) == action.Invalid && revision != before {
+	if awserr.IsDenied(err) && action.OutcomeOf(err) == action.Invalid && revision != before {
 		err = action.Failf(action.Failed, "%s was registered and not run: %w", revision.Name(), err)
 	}
 	err = p.judge(result, err)
@@ -63,10 +63,10 @@ func (p *Plan) register(ctx context.Context, env *action.Env) (*taskdef.Revision
 	revision, err := taskdef.Register(ctx, p.clients.ecs, document,
 		map[string]string{taskdef.ContentTag: document.ContentHash()})
 	if err != nil {
-		return nil, &action.Error{Outcome: awsconn.Outcome(err),
-			Title: "The migration's task definition could not be registered", Err: awsconn.Explain(err)}
+		return nil, &action.Error{Outcome: action.OutcomeBeforeChange(err),
+			Title: "The migration's task definition could not be registered", Err: awserr.Explain(err)}
 	}
-	awsconn.Optional(env.Log, "Tags on the migration's task definition", revision.Untagged)
+	awserr.Optional(env.Log.Sink(), "Tags on the migration's task definition", revision.Untagged)
 	env.Log.Eventf("registered task definition %s with image %s", revision.Name(), p.image)
 	p.existing = revision
 	return revision, nil

@@ -15,6 +15,7 @@ import (
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/image"
@@ -116,7 +117,7 @@ func (p *Plan) findBase(ctx context.Context, current string) error {
 		base, err = taskdef.Describe(ctx, p.clients.ecs, current)
 	}
 	if err != nil {
-		return awsconn.Explain(err)
+		return awserr.Explain(err)
 	}
 	p.base = base
 	return nil
@@ -149,7 +150,7 @@ func (p *Plan) findExisting(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		return awsconn.Explain(err)
+		return awserr.Explain(err)
 	}
 	p.existing = existing
 	return nil
@@ -160,10 +161,10 @@ func (p *Plan) findExisting(ctx context.Context) error {
 func (p *Plan) refuseIfBusy(ctx context.Context, env *action.Env) error {
 	running, err := oneoff.Running(ctx, p.clients.ecs, p.cluster, p.family)
 	switch {
-	case awsconn.Optional(env.Log, "Whether another migration is running", err):
+	case awserr.Optional(env.Log.Sink(), "Whether another migration is running", err):
 		return nil
 	case err != nil:
-		return awsconn.Explain(err)
+		return awserr.Explain(err)
 	case len(running) > 0:
 		return busyError(p.cluster, p.service, running[0])
 	}
@@ -184,7 +185,7 @@ func (p *Plan) SetImage(ctx context.Context, written string) error {
 	}
 	resolved, err := p.clients.registry.Resolve(ctx, ref)
 	if err != nil {
-		return fmt.Errorf("image: %w", awsconn.Explain(err))
+		return fmt.Errorf("image: %w", awserr.Explain(err))
 	}
 	if err := p.base.Document.CheckPlatforms(resolved.Platforms); err != nil {
 		return fmt.Errorf("image: %s: %w", resolved.Reference, err)

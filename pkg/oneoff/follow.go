@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/internal/arn"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
 )
 
@@ -88,13 +88,13 @@ func (f *follower) read(ctx context.Context, container, group, stream, region st
 				in.NextToken = out.NextForwardToken
 				continue
 			}
-		case awsconn.IsNotFound(err):
+		case awserr.IsNotFound(err):
 			// Nothing was written yet.
-		case awsconn.IsLost(err), awsconn.IsThrottled(err):
+		case awserr.IsLost(err), awserr.IsThrottled(err):
 			heard = time.Now() // not heard is not silent
 		default:
-			awsconn.Optional(f.run.log, "The task's logs", err)
-			f.setProblem(firstLine(awsconn.Explain(err)))
+			awserr.Optional(f.run.log.Sink(), "The task's logs", err)
+			f.setProblem(firstLine(awserr.Explain(err)))
 			return
 		}
 		if f.over(heard, err) || pause(ctx, f.run.spec.Speed.Wall(logInterval)) != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
 )
 
@@ -124,7 +124,7 @@ func (r *run) wait(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err != nil && !(awsconn.IsLost(err) || awsconn.IsThrottled(err)):
+		case err != nil && !(awserr.IsLost(err) || awserr.IsThrottled(err)):
 			return r.lost(err)
 		case err != nil && time.Since(seen) > lostPatience:
 			return r.lost(err)
@@ -256,14 +256,14 @@ func (r *run) stopTask(ctx context.Context, why string) error {
 func (r *run) lost(err error) error {
 	return &action.Error{Outcome: action.Unknown, Title: "Contact with the task was lost: it may still be running",
 		Advice: r.lookAdvice(),
-		Err:    fmt.Errorf("%w: task %s: %w", errLost, r.result.TaskARN, awsconn.Explain(err))}
+		Err:    fmt.Errorf("%w: task %s: %w", errLost, r.result.TaskARN, awserr.Explain(err))}
 }
 
 // leftRunning says that the task could not be stopped.
 func (r *run) leftRunning(err error) error {
 	return &action.Error{Outcome: action.Unknown, Title: "The task could not be stopped: it may still be running",
 		Advice: r.lookAdvice(),
-		Err:    fmt.Errorf("%w: stopping task %s: %w", errLost, r.result.TaskARN, awsconn.Explain(err))}
+		Err:    fmt.Errorf("%w: stopping task %s: %w", errLost, r.result.TaskARN, awserr.Explain(err))}
 }
 
 func (r *run) lookAdvice() string {
@@ -276,7 +276,7 @@ func (r *run) definition(ctx context.Context) *types.TaskDefinition {
 	out, err := r.clients.ECS.DescribeTaskDefinition(ctx,
 		&ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(r.spec.TaskDefinition)})
 	if err != nil {
-		if !awsconn.Optional(r.log, "The task's logs", err) && ctx.Err() == nil {
+		if !awserr.Optional(r.log.Sink(), "The task's logs", err) && ctx.Err() == nil {
 			r.note("the task's logs are not shown: " + firstLine(err))
 		}
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
 )
 
@@ -62,9 +62,9 @@ const (
 func judge(out *ecs.RunTaskOutput, err error) (retry, diagnose.Cause) {
 	if err != nil {
 		switch {
-		case awsconn.IsLost(err):
+		case awserr.IsLost(err):
 			return unheard, diagnose.Cause{Title: "ECS did not answer"}
-		case awsconn.IsThrottled(err):
+		case awserr.IsThrottled(err):
 			return uncalled, diagnose.Cause{Title: "ECS throttles the account's calls"}
 		}
 		c, _ := diagnose.CallFailure(message(err))
@@ -92,12 +92,12 @@ func (r *run) notStarted(c diagnose.Cause, err error) error {
 			Err: fmt.Errorf("running %s in cluster %s: ECS started no task: %s", r.spec.TaskDefinition, r.spec.Cluster,
 				strings.Join(c.Evidence, "; "))}
 	}
-	failure := &action.Error{Outcome: awsconn.Outcome(err), Err: fmt.Errorf("running %s in cluster %s: %w",
-		r.spec.TaskDefinition, r.spec.Cluster, awsconn.Explain(err))}
+	failure := &action.Error{Outcome: action.OutcomeBeforeChange(err), Err: fmt.Errorf("running %s in cluster %s: %w",
+		r.spec.TaskDefinition, r.spec.Cluster, awserr.Explain(err))}
 	if c.Code != "" {
 		failure.Title, failure.Advice = c.Title, firstOf(c.Fix)
 	}
-	if awsconn.IsLost(err) {
+	if awserr.IsLost(err) {
 		failure.Outcome = action.Unknown
 		failure.Title = "ECS did not answer: the task may have been started"
 		failure.Advice = fmt.Sprintf("Look before running it again: `aws ecs list-tasks --cluster %s --family %s`.",
@@ -136,10 +136,10 @@ func outliving(ctx context.Context, by time.Duration) (context.Context, context.
 func (r *run) refuseIfBusy(ctx context.Context) error {
 	others, err := Running(ctx, r.clients.ECS, r.spec.Cluster, r.spec.family())
 	if err != nil {
-		if awsconn.Optional(r.log, "Whether another task of the family is running", err) {
+		if awserr.Optional(r.log.Sink(), "Whether another task of the family is running", err) {
 			return nil
 		}
-		return &action.Error{Outcome: awsconn.Outcome(err), Err: awsconn.Explain(err)}
+		return &action.Error{Outcome: action.OutcomeBeforeChange(err), Err: awserr.Explain(err)}
 	}
 	if len(others) > 0 {
 		return busy(others[0])

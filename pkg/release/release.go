@@ -188,13 +188,10 @@ func (r *Release) deployImage(ctx context.Context, out *Outputs) error {
 // afterChange is the error of a part that was refused: that nothing was changed is not true of the release where an earlier
 // part did change something.
 func afterChange(err error, changed bool) error {
-	var refused *action.Error
-	if !changed || action.OutcomeOf(err) != action.Invalid || !errors.As(err, &refused) {
+	if !changed || action.OutcomeOf(err) != action.Invalid {
 		return err
 	}
-	failed := *refused
-	failed.Outcome, failed.Err = action.Failed, err
-	return &failed
+	return &action.Error{Outcome: action.Failed, Err: err}
 }
 
 // afterMigration says what a failed deployment leaves behind once the migrations have run: the schema of the new release, under

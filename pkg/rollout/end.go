@@ -13,7 +13,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 )
 
 // intervene looks at failed tasks, gives a deployment up that cannot succeed, and keeps the time.
@@ -70,7 +70,7 @@ func (f *follower) watch(ctx context.Context, s Snapshot) {
 	var failed []FailedTask
 	if !f.watchOff {
 		var err error
-		if failed, err = f.watcher.look(ctx, f.target); awsconn.Optional(f.options.Log, "Why tasks failed", err) {
+		if failed, err = f.watcher.look(ctx, f.target); awserr.Optional(f.options.Log.Sink(), "Why tasks failed", err) {
 			f.watchOff = true
 		} else if err != nil {
 			return // the next look may work; the rollout itself is followed without
@@ -150,7 +150,7 @@ func (f *follower) requestRollback(ctx context.Context) error {
 	if errors.As(err, &conflict) {
 		return nil
 	}
-	awsconn.Optional(f.options.Log, "Stopping the deployment with a rollback (the service is updated to the version before instead)", err)
+	awserr.Optional(f.options.Log.Sink(), "Stopping the deployment with a rollback (the service is updated to the version before instead)", err)
 	return err
 }
 
@@ -227,7 +227,7 @@ func (f *follower) putBack(ctx context.Context, v Verdict) error {
 		return f.interrupted(ctx)
 	}
 	if err != nil {
-		return f.stuck(v, awsconn.Explain(err))
+		return f.stuck(v, awserr.Explain(err))
 	}
 	target.Previous = "" // there is no way back from the way back
 	f.openStep(RollingBack)

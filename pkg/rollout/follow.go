@@ -11,7 +11,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 )
 
 // Follow follows a deployment to its end and tells on the way what happens. It returns nil as the error for Succeeded alone;
@@ -136,11 +136,11 @@ func (f *follower) read(ctx context.Context) (Snapshot, error) {
 	switch {
 	case err == nil:
 		f.ownFailed = 0
-	case awsconn.IsUnsupported(err) || awsconn.Optional(f.options.Log, "The state of the service deployment", err):
+	case awserr.IsUnsupported(err) || awserr.Optional(f.options.Log.Sink(), "The state of the service deployment", err):
 		f.ownOff = true
 	default:
 		f.ownFailed++
-		if ctx.Err() == nil && f.ownFailed > 5 && !awsconn.IsThrottled(err) {
+		if ctx.Err() == nil && f.ownFailed > 5 && !awserr.IsThrottled(err) {
 			f.ownOff = true
 			f.tell(KindWarning, "the service-deployments API keeps failing, going on with DescribeServices alone: "+err.Error())
 			return snapshot, nil
@@ -230,7 +230,7 @@ func (f *follower) noteFailedPrimary(s Snapshot) {
 
 // lost counts a read that failed; it returns an error once that has gone on for too long.
 func (f *follower) lost(err error) error {
-	if awsconn.IsThrottled(err) {
+	if awserr.IsThrottled(err) {
 		f.throttled++
 	} else {
 		f.throttled = max(f.throttled, 1) // hurry helps a service in trouble as little as one that throttles
@@ -246,7 +246,7 @@ func (f *follower) lost(err error) error {
 		Advice: fmt.Sprintf("Look at service %s before doing anything else: the deployment of %s goes on without this run.",
 			f.target.Service, arn.Revision(f.target.TaskDefinition)),
 		Err: fmt.Errorf("nothing could be read for %s, while the deployment was %s: %w",
-			action.Took(silent), stateOr(f.result.Verdict.State), awsconn.Explain(err)),
+			action.Took(silent), stateOr(f.result.Verdict.State), awserr.Explain(err)),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/hold"
@@ -68,7 +69,7 @@ func look(ctx context.Context, log *action.Log, conn *awsconn.Conn, in Inputs) (
 
 // unless reports whether an error is one that the look cannot do without: not a denial, nor an API that the account has not.
 func unless(log *action.Log, what string, err error) bool {
-	return err != nil && !awsconn.IsUnsupported(err) && !errors.Is(err, taskdef.ErrNotFound) && !awsconn.Optional(log, what, err)
+	return err != nil && !awserr.IsUnsupported(err) && !errors.Is(err, taskdef.ErrNotFound) && !awserr.Optional(log.Sink(), what, err)
 }
 
 // query asks for the tasks of the current deployment.

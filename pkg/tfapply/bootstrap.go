@@ -16,6 +16,7 @@ import (
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/report"
 )
 
@@ -92,7 +93,7 @@ func bootstrap(ctx context.Context, env *action.Env, in Inputs, out *Outputs) er
 		if len(f.done) > 0 {
 			outcome = action.Failed // it can be repeated: what is there is kept
 		}
-		return &action.Error{Outcome: outcome, Title: "Bootstrap is not complete", Err: awsconn.Explain(err), Advice: "Mend the cause and repeat it: what is there already is kept."}
+		return &action.Error{Outcome: outcome, Title: "Bootstrap is not complete", Err: awserr.Explain(err), Advice: "Mend the cause and repeat it: what is there already is kept."}
 	}
 	out.Changes = len(f.done) > 0
 	if !out.Changes {
@@ -150,7 +151,7 @@ func (f *foundation) makeBucket(ctx context.Context) error {
 		return nil
 	case code(err) == "Forbidden" || code(err) == "AccessDenied":
 		return fmt.Errorf("bucket %s: it belongs to another account, or this role may not look at it (s3:ListBucket): %w", f.bucket, err)
-	case !awsconn.IsNotFound(err) && code(err) != "NotFound":
+	case !awserr.IsNotFound(err) && code(err) != "NotFound":
 		return fmt.Errorf("bucket %s: %w", f.bucket, err)
 	}
 	create := &s3.CreateBucketInput{Bucket: &f.bucket}
@@ -367,7 +368,7 @@ func (f *foundation) role(ctx context.Context, in Inputs) error {
 	switch {
 	case err == nil:
 		f.note(false, "role %s is there; its trust policy was left alone", name)
-	case awsconn.IsNotFound(err) || code(err) == "NoSuchEntity":
+	case awserr.IsNotFound(err) || code(err) == "NoSuchEntity":
 		trust, err := f.trust(in.BootstrapRepository, in.Environment)
 		if err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/terraform"
 )
 
@@ -107,7 +108,7 @@ func (s *session) leaveRecord(ctx context.Context) (remove func()) {
 			Bucket: &l.state.Bucket, Key: aws.String(l.state.LockKey() + recordSuffix), Body: bytes.NewReader(text), ContentType: aws.String("application/json"),
 		})
 	}
-	if awsconn.Optional(s.env.Log, "The record of which run locks the state", err) {
+	if awserr.Optional(s.env.Log.Sink(), "The record of which run locks the state", err) {
 		return func() {}
 	}
 	if err != nil {
@@ -136,7 +137,7 @@ func (l *locker) forget(ctx context.Context) error {
 // read returns an object; ok is false where there is none.
 func (l *locker) read(ctx context.Context, key string) (text []byte, ok bool, err error) {
 	object, err := l.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &l.state.Bucket, Key: &key})
-	if awsconn.IsNotFound(err) {
+	if awserr.IsNotFound(err) {
 		return nil, false, nil
 	} else if err != nil {
 		return nil, false, err

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/terraform"
 )
 
@@ -79,7 +79,7 @@ func (v vault) seal(ctx context.Context, text []byte) ([]byte, error) {
 			KeyId: aws.String(v.key), KeySpec: types.DataKeySpecAes256, EncryptionContext: v.context,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("a data key of %s: %w", v.key, awsconn.Explain(err))
+			return nil, fmt.Errorf("a data key of %s: %w", v.key, awserr.Explain(err))
 		}
 		f.Key, key = made.CiphertextBlob, made.Plaintext
 	}
@@ -111,7 +111,7 @@ func (v vault) open(ctx context.Context, file []byte) ([]byte, error) {
 		// The key is named, so that a file of somebody else's key is refused rather than opened.
 		opened, err := v.kms.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: f.Key, KeyId: aws.String(v.key), EncryptionContext: v.context})
 		if err != nil {
-			return nil, fmt.Errorf("the data key of %s: %w", v.key, awsconn.Explain(err))
+			return nil, fmt.Errorf("the data key of %s: %w", v.key, awserr.Explain(err))
 		}
 		key = opened.Plaintext
 	}

@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/terraform"
 )
 
@@ -27,7 +27,7 @@ func (s *session) unlock(ctx context.Context, out *Outputs) error {
 	}
 	text, held, err := l.read(ctx, l.state.LockKey())
 	if err != nil {
-		return awsconn.Explain(fmt.Errorf("reading the lock s3://%s/%s: %w", l.state.Bucket, l.state.LockKey(), err))
+		return awserr.Explain(fmt.Errorf("reading the lock s3://%s/%s: %w", l.state.Bucket, l.state.LockKey(), err))
 	}
 	if !held {
 		s.env.Log.Eventf("nobody holds the lock")

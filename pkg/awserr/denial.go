@@ -1,4 +1,4 @@
-package awsconn
+package awserr
 
 import (
 	"encoding/json"
@@ -129,7 +129,7 @@ func (d Denial) Statement() string {
 
 // Advice tells in one or two sentences what would lift the denial.
 func (d Denial) Advice() string {
-	who := describePrincipal(d.Principal)
+	who := Principal(d.Principal)
 	switch {
 	case d.Action == "sts:AssumeRole":
 		return fmt.Sprintf("Two policies must agree: that of %s must allow sts:AssumeRole on the role, and the role's trust policy "+
@@ -164,7 +164,7 @@ func (d Denial) Advice() string {
 
 // String tells the denial in a sentence: "role deploy lacks the permission ecs:UpdateService on arn:…, because no … allows it".
 func (d Denial) String() string {
-	text := describePrincipal(d.Principal) + " lacks the permission " + d.Action
+	text := Principal(d.Principal) + " lacks the permission " + d.Action
 	if d.Resource != "" {
 		text += " on " + d.Resource
 	}
@@ -176,8 +176,8 @@ func (d Denial) String() string {
 
 func (d Denial) isPassRole() bool { return strings.EqualFold(d.Action, "iam:PassRole") }
 
-// describePrincipal names a caller the way people do: "role deploy", "user anna".
-func describePrincipal(principal string) string {
+// Principal names a caller the way people do: "role deploy", "user anna".
+func Principal(principal string) string {
 	_, path, found := cutARN(principal)
 	if !found {
 		return orElse(principal, "the caller")

@@ -1,4 +1,4 @@
-package awsconn
+package awserr
 
 import (
 	"context"
@@ -31,6 +31,9 @@ const (
 	KindLost        Kind = "lost"                // no answer, or one that a proxy or a failing service made
 )
 
+// ErrNoCredentials is in the chain of errors of a run that has no credentials: none were found, or the role refuses.
+var ErrNoCredentials = errors.New("no AWS credentials were found")
+
 // facts are what an error says, whether it is typed (an SDK call) or only text (a log line, another program's output).
 type facts struct {
 	service, operation string // "ECS", "UpdateService"
@@ -61,8 +64,7 @@ func factsOf(err error) facts {
 	if errors.As(err, &operation) {
 		f.service, f.operation = operation.Service(), operation.Operation()
 	}
-	var refused *RefusedError
-	f.noCredentials = errors.As(err, &refused) || errors.Is(err, errNoCredentials) ||
+	f.noCredentials = errors.Is(err, ErrNoCredentials) ||
 		strings.Contains(f.text, "get credentials: ") || strings.Contains(f.text, "failed to refresh cached credentials")
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -111,15 +113,15 @@ func (f *facts) readText() {
 
 // KindOf sorts an error. Nil, a cancelled call, and what needs no explanation are the empty Kind.
 func KindOf(err error) Kind {
-	if err == nil || cancelled(err) {
+	if err == nil || Cancelled(err) {
 		return ""
 	}
 	return factsOf(err).kind()
 }
 
-// cancelled reports whether the caller's own context ended the call. A connection that timed out by itself is no such
+// Cancelled reports whether the caller's own context ended the call. A connection that timed out by itself is no such
 // case, although it matches context.DeadlineExceeded too: the SDK wraps the caller's alone in a CanceledError.
-func cancelled(err error) bool {
+func Cancelled(err error) bool {
 	var canceled interface{ CanceledError() bool }
 	if errors.As(err, &canceled) && canceled.CanceledError() {
 		return true
@@ -266,3 +268,15 @@ func set(names ...string) map[string]bool {
 	}
 	return m
 }
+
+// Answer returns the code and the message of AWS in an error; both are empty where it gave none.
+func Answer(err error) (code, message string) {
+	f := factsOf(err)
+	return f.code, f.message
+}
+
+// Said returns what AWS answered, or that nothing came back, as Explain quotes it.
+func Said(err error) string { return strings.TrimPrefix(factsOf(err).said(), ": ") }
+
+// IsQuotaCode reports whether an error code means that a limit of the account is reached, unless the message says "Rate exceeded".
+func IsQuotaCode(code string) bool { return quotaCodes[code] }

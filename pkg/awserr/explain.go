@@ -1,4 +1,4 @@
-package awsconn
+package awserr
 
 import (
 	"errors"
@@ -8,11 +8,9 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
-	"github.com/org/connect2/v2/pkg/action"
 )
 
-// Problem is an error of AWS with its meaning. errors.Is and errors.As still reach the error that it explains, and
-// errors.As finds an [action.Error] in it, so that its outcome and title are told without another wrapper.
+// Problem is an error of AWS with its meaning. errors.Is and errors.As still reach the error that it explains.
 type Problem struct {
 	Kind      Kind
 	Title     string  // the root cause in one short line
@@ -38,21 +36,6 @@ func (p *Problem) Error() string {
 // Unwrap returns the error that is explained.
 func (p *Problem) Unwrap() error { return p.Err }
 
-// As lends the problem's outcome and title to whoever asks for an action.Error. There is no advice in it: the message holds
-// it already.
-func (p *Problem) As(target any) bool {
-	e, ok := target.(**action.Error)
-	if !ok {
-		return false
-	}
-	if *e = failureIn(p.Err); *e != nil {
-		return true
-	}
-	// What it wraps is the original: were it the problem, whoever walks down the chain would come by here for ever.
-	*e = &action.Error{Outcome: Outcome(p.Err), Title: p.Title, Err: p.Err}
-	return true
-}
-
 // Explain wraps an error of an AWS call so that its message names the missing permission and the statement that would
 // grant it, expired or invalid credentials, clock skew, a wrong region, a lost connection and so on, with what to do next.
 // What the caller wrote before the SDK's own text is kept. It returns err itself where there is nothing to add: nil, an
@@ -61,7 +44,7 @@ func (p *Problem) As(target any) bool {
 // Explain is pure. It reads typed errors of the SDK, and text that other programs made of them.
 func Explain(err error) error {
 	var known *Problem
-	if err == nil || errors.As(err, &known) || cancelled(err) {
+	if err == nil || errors.As(err, &known) || Cancelled(err) {
 		return err
 	}
 	f := factsOf(err)
@@ -73,6 +56,17 @@ func Explain(err error) error {
 	p.What = f.prefix(err) + p.What
 	return p
 }
+
+// Advised is an error without credentials that knows its root cause and what to do about it, such as a role that refuses.
+type Advised interface {
+	error
+	Title() string
+	Advice() string
+}
+
+// MissingCredentialsAdvice says how to give a run credentials.
+const MissingCredentialsAdvice = "In a workflow, give the job `permissions: id-token: write` and the action the input role-to-assume. " +
+	"Elsewhere set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN for temporary keys)."
 
 // describe fills in title, what and advice, one case for each kind.
 func (f facts) describe(p *Problem) {
@@ -94,7 +88,7 @@ func (f facts) describe(p *Problem) {
 		p.Advice = "With the input role-to-assume and `permissions: id-token: write`, they are renewed for as long as the run lasts; " +
 			"credentials that an earlier step exported are not, so ask for a longer session there (role-duration-seconds) or use role-to-assume here."
 	case KindCredentials:
-		var refused *RefusedError
+		var refused Advised
 		if errors.As(p.Err, &refused) {
 			p.Title, p.What, p.Advice = refused.Title(), call+" got no credentials: "+refused.Error(), refused.Advice()
 			return
@@ -173,7 +167,7 @@ func credentialsAdvice(f facts) string {
 	case f.noCredentials && denied:
 		return denial.Advice()
 	case strings.Contains(f.text, "no EC2 IMDS role found") || strings.Contains(f.text, "static credentials are empty"):
-		return missingCredentialsAdvice
+		return MissingCredentialsAdvice
 	case strings.Contains(f.message, "signature we calculated does not match"):
 		return "The secret key does not belong to the access key: check AWS_SECRET_ACCESS_KEY for a cut or a stray blank or line end."
 	case f.noCredentials:

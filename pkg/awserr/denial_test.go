@@ -1,16 +1,18 @@
-package awsconn
+package awserr
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/connect2/v2/pkg/awserr/awserrtest"
 )
 
 const (
-	sessionARN = "arn:aws:sts::123456789012:assumed-role/deploy/run-1"
-	serviceARN = "arn:aws:ecs:us-west-2:123456789012:service/connect2-api-cluster-dev/connect2-api-service-dev"
-	sentence   = "User: " + sessionARN + " is not authorized to perform: ecs:UpdateService on resource: " + serviceARN
+	sessionARN = awserrtest.SessionARN
+	serviceARN = awserrtest.ServiceARN
+	sentence   = awserrtest.Denied
 	scpARN     = "arn:aws:organizations::999999999999:policy/o-abc/service_control_policy/p-xyz"
 )
 
