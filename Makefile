@@ -66,7 +66,7 @@ workflows: ## The workflows by act, and the containers' ends; needs Docker
 
 .PHONY: example-e2e
 example-e2e: ## The example's image, its migrations and its release on a real database; needs Docker, PostgreSQL and Redis
-	$(GO) test -count=1 -tags e2e -timeout 15m ./internal/exampletest
+	$(GO) test -count=1 -tags e2e -timeout 15m ./internal/test/exampletest
 
 .PHONY: bench
 bench: ## Pushes beside crane and skopeo; tf-apply beside bare Terraform (minutes)

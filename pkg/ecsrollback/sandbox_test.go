@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/org/connect2/v2/internal/sandboxtest"
+	"github.com/org/connect2/v2/internal/test/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/ecsrollback"
 	"github.com/org/connect2/v2/pkg/sandbox"

@@ -9,7 +9,7 @@ import (
 	"github.com/org/connect2/v2/pkg/sandbox"
 )
 
-const devOutputs = "../../internal/rehearsaltest/testdata/dev.json"
+const devOutputs = "../../internal/test/rehearsaltest/testdata/dev.json"
 
 func TestOutputsDescribeTheirEnvironment(t *testing.T) {
 	var s sandbox.Scenario

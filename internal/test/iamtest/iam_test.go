@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write docs/iam from the runs")
 
-const folder = "../../docs/iam"
+const folder = "../../../docs/iam"
 
 // TestPolicies plays each action's runs and holds its policy to them: it says what they asked for, it is enough, each of its
 // required permissions is required, and each optional one optional.

@@ -21,7 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
-	"github.com/org/connect2/v2/internal/registrytest"
+	"github.com/org/connect2/v2/internal/test/registrytest"
 )
 
 const releaseWorkflow = ".github/workflows/release.yml"

@@ -21,7 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-const root = "../.."
+const root = "../../.."
 
 // TestTwoBuildsAreTheSame builds a release of this commit in two places, the second time from a copy of the sources in another
 // folder, and compares every byte. The image for one platform and the program for this machine stand for the rest; with

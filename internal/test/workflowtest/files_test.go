@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const root = "../.."
+const root = "../../.."
 
 // file is a workflow or an action, as far as the tests look at it.
 type file struct {

@@ -1,7 +1,7 @@
 // Command publish makes what a release consists of, and writes its image into the actions. The workflow release.yml runs it.
 //
-//	go run ./internal/publish build --version v2.1.0 --out dist    binaries, their checksums, and the actions' image
-//	go run ./internal/publish pin --version v2.1.0 --image ghcr.io/org/connect2@sha256:…
+//	go run ./internal/gen/publish build --version v2.1.0 --out dist    binaries, their checksums, and the actions' image
+//	go run ./internal/gen/publish pin --version v2.1.0 --image ghcr.io/org/connect2@sha256:…
 package main
 
 import (

@@ -52,7 +52,7 @@ type stage struct {
 func TestExample(t *testing.T) {
 	s := &stage{folder: t.TempDir()}
 	s.binary = filepath.Join(s.folder, "connect2")
-	run(t, "go", "build", "-o", s.binary, "../../cmd/connect2")
+	run(t, "go", "build", "-o", s.binary, "../../../cmd/connect2")
 	s.startDatabase(t)
 	s.startCache(t)
 	s.buildImage(t)
@@ -244,8 +244,8 @@ func (s *stage) buildImage(t *testing.T) {
 		base = s.opened(t, base)
 	}
 	s.image = s.named(t, "api")
-	run(t, "docker", "build", "--quiet", "--file", "../../examples/api/docker/Dockerfile", "--target", "production",
-		"--build-arg", "PYTHON_IMAGE="+base, "--tag", s.image, "../../examples/api")
+	run(t, "docker", "build", "--quiet", "--file", "../../../examples/api/docker/Dockerfile", "--target", "production",
+		"--build-arg", "PYTHON_IMAGE="+base, "--tag", s.image, "../../../examples/api")
 }
 
 func (s *stage) opened(t *testing.T, base string) string {

@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-//go:generate go run . ../..
+//go:generate go run . ../../..
 
 func main() {
 	log.SetFlags(0)

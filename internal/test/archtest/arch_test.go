@@ -29,6 +29,8 @@ const (
 	entry   layer = "entry"   // programs, and what they share
 	standIn layer = "sandbox" // the AWS stand-in
 	support layer = "support" // for tests alone
+
+	generator layer = "generator" // programs that write files of this repository, or a release
 )
 
 // layers names the layer of each folder; the longest prefix counts. A new package gets its line here.
@@ -66,22 +68,14 @@ var layers = map[string]layer{
 
 	"pkg/sandbox": standIn,
 
-	"cmd":                  entry,
-	"bench":                entry, // measures; shipped nowhere
-	"examples":             entry, // files that the demo builds an image of
-	"internal/catalog":     entry,
-	"internal/demo":        entry,
-	"internal/generate":    entry,
-	"internal/publish":     entry,
-	"internal/tfdocs":      entry,
-	"internal/archtest":    support,
-	"internal/iamtest":     support,
-	"internal/sandboxtest": support,
+	"cmd":              entry,
+	"bench":            entry, // measures; shipped nowhere
+	"examples":         entry, // files that the demo builds an image of
+	"internal/catalog": entry,
+	"internal/demo":    entry,
 
-	"internal/registrytest":  support,
-	"internal/rehearsaltest": support,
-	"internal/workflowtest":  support,
-	"internal/exampletest":   support,
+	"internal/gen":  generator,
+	"internal/test": support,
 }
 
 // mayImport lists, for each layer, the layers that its packages may import. Packages of one layer may import each other,
@@ -94,6 +88,8 @@ var mayImport = map[layer][]layer{
 	entry:   {base, ground, noun, verb, entry},
 	standIn: {base, standIn},
 	support: {base, ground, noun, verb, entry, standIn, support},
+
+	generator: {base, ground, noun, verb, entry},
 }
 
 // exceptions are imports beyond the table, each for a reason.
@@ -101,6 +97,35 @@ var exceptions = map[string][]string{
 	"pkg/release":   {"pkg/ecrpush", "pkg/migrate", "pkg/ecsdeploy"}, // it is these three in one process
 	"cmd/connect2":  {"pkg/sandbox"},                                 // it offers the stand-in to people
 	"internal/demo": {"pkg/sandbox"},                                 // it releases to the stand-in
+}
+
+// TestInternalIsInOrder holds that internal/gen has the generators, internal/test what only tests need, and the rest of internal
+// what a program under cmd is linked with.
+func TestInternalIsInOrder(t *testing.T) {
+	all := packages(t)
+	shipped := map[string]bool{}
+	for _, p := range all {
+		if folder, _ := folderOf(p.ImportPath); strings.HasPrefix(folder, "cmd/") {
+			for _, path := range p.Deps {
+				shipped[path] = true
+			}
+		}
+	}
+	for _, p := range all {
+		folder, _ := folderOf(p.ImportPath)
+		l := layerOf(folder)
+		switch {
+		case l == support || l == generator:
+			if shipped[p.ImportPath] {
+				t.Errorf("%s (%s) is linked into a program under cmd", folder, l)
+			}
+			if l == generator && p.Name != "main" {
+				t.Errorf("%s is not a program: what generates is one, and what it shares with the product stands elsewhere", folder)
+			}
+		case strings.HasPrefix(folder, "internal/") && !shipped[p.ImportPath]:
+			t.Errorf("%s is linked into no program under cmd: internal/test is for what only tests need, internal/gen for generators", folder)
+		}
+	}
 }
 
 type listed struct {
@@ -138,7 +163,7 @@ var list = sync.OnceValues(func() ([]listed, error) {
 // openSources opens every source file of the module, because go test may answer from its cache: it knows of the files that the
 // test itself opened, and not of those that `go list` looked at.
 func openSources() error {
-	return filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+	return filepath.WalkDir("../../..", func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
 	"github.com/org/connect2/v2/internal/arn"
-	"github.com/org/connect2/v2/internal/sandboxtest"
+	"github.com/org/connect2/v2/internal/test/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/ecrpush"
@@ -224,7 +224,7 @@ func variables(t *testing.T, environment string) map[string]string {
 // table is the table of docs/INFRASTRUCTURE.md: output to variable.
 func table(t *testing.T) map[string]string {
 	t.Helper()
-	_, rest, found := strings.Cut(read(t, "../../docs/INFRASTRUCTURE.md"), "\n| output | variable |\n|---|---|\n")
+	_, rest, found := strings.Cut(read(t, "../../../docs/INFRASTRUCTURE.md"), "\n| output | variable |\n|---|---|\n")
 	if !found {
 		t.Fatal("docs/INFRASTRUCTURE.md has no table of outputs and variables")
 	}
@@ -265,9 +265,9 @@ func declared(t *testing.T, path string) map[string]bool {
 
 // TestTheFixturesHaveTheOutputsOfAnEnvironment: all that are declared and no others. Terraform leaves out the ones that are null.
 func TestTheFixturesHaveTheOutputsOfAnEnvironment(t *testing.T) {
-	want := declared(t, "../../terraform/modules/environment/outputs.tf")
+	want := declared(t, "../../../terraform/modules/environment/outputs.tf")
 	for _, environment := range environments(t) {
-		if got := declared(t, "../../terraform/environments/"+environment+"/outputs.tf"); !maps.Equal(got, want) {
+		if got := declared(t, "../../../terraform/environments/"+environment+"/outputs.tf"); !maps.Equal(got, want) {
 			t.Errorf("%s declares the outputs\n%v, the module\n%v", environment, got, want)
 		}
 		got := outputs(t, environment)
@@ -289,7 +289,7 @@ func TestTheDocumentedVariablesAreOutputs(t *testing.T) {
 	if len(rows) < 2 {
 		t.Fatalf("the table has %d rows", len(rows))
 	}
-	names := declared(t, "../../terraform/modules/environment/outputs.tf")
+	names := declared(t, "../../../terraform/modules/environment/outputs.tf")
 	for output, variable := range rows {
 		if _, ok := names[output]; !ok {
 			t.Errorf("%s comes from %s, which is no output", variable, output)
