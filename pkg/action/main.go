@@ -19,15 +19,9 @@ import (
 // the job is cancelled.
 var ErrInterrupted = errors.New("interrupted")
 
-// cleanupTime is what a run has for putting things in order after it was cancelled. The runner sends SIGINT, 7.5 s later
+// CleanupTime is what a run has for putting things in order after it was cancelled. The runner sends SIGINT, 7.5 s later
 // SIGTERM, and kills 2.5 s after that.
-const cleanupTime = 8 * time.Second
-
-// Cleanup returns a context for what has to happen although ctx is cancelled, such as stopping a task that was started. It
-// lasts as long as GitHub's runner waits after it cancelled a job.
-func Cleanup(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-}
+const CleanupTime = 8 * time.Second
 
 // Main runs the action as the entry point of a container, with the inputs of the environment, and returns the exit code.
 func (a *Action) Main() int {

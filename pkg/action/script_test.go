@@ -16,6 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/action"
 )
 
@@ -62,7 +63,7 @@ func runProbe(ctx context.Context, env *action.Env, in probeInputs) (probeOutput
 	case "wait":
 		env.Log.Eventf("waiting")
 		<-ctx.Done()
-		cleanup, cancel := action.Cleanup(ctx)
+		cleanup, cancel := outlive.Cleanup(ctx, action.CleanupTime)
 		defer cancel()
 		env.Log.Eventf("cleaning up, cause %q, error %v", context.Cause(ctx), cleanup.Err())
 		if in.Quiet { // a cleanup that takes longer than anybody wants to wait

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
+
+	"github.com/org/connect2/v2/internal/backoff"
 	"github.com/org/connect2/v2/pkg/awserr"
 )
 
@@ -67,20 +68,19 @@ func identityIsFinal(err error) bool {
 		!strings.Contains(api.ErrorMessage(), "Couldn't retrieve verification key")
 }
 
+// transientWaits are those between the tries of what the SDK's clients do not retry.
+var transientWaits = backoff.Policy{First: baseRetryDelay, Most: maxRetryDelay}
+
 // transient runs try until it succeeds, fails for good, or has failed transientAttempts times. It waits 250 ms, 500 ms, 1 s … in
-// between, half of it random.
+// between, less up to half at random.
 func transient(ctx context.Context, try func() (again bool, err error)) error {
 	for attempt := 1; ; attempt++ {
 		again, err := try()
 		if err == nil || !again || attempt == transientAttempts || ctx.Err() != nil {
 			return err
 		}
-		delay := baseRetryDelay << (attempt - 1)
-		delay = delay/2 + rand.N(delay/2)
-		select {
-		case <-ctx.Done():
+		if backoff.Pause(ctx, transientWaits.Wait(attempt)) != nil {
 			return &aws.RequestCanceledError{Err: fmt.Errorf("%w, while retrying after: %w", ctx.Err(), err)}
-		case <-time.After(delay):
 		}
 	}
 }

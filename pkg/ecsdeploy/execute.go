@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/rollout"
@@ -182,7 +183,7 @@ const clearUpLimit = 3 * time.Second
 // more whether the service uses it: one that is in use is never deregistered. Failing to do so is worth a warning.
 func (d *Deployment) discard(ctx context.Context) {
 	if ctx.Err() != nil {
-		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), clearUpLimit)
+		limited, cancel := outlive.Cleanup(ctx, clearUpLimit)
 		defer cancel()
 		ctx = limited
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/rollout"
@@ -52,7 +53,7 @@ func (d *Deployment) emptyAgain(ctx context.Context) {
 	if d.first == 0 {
 		return
 	}
-	cleanup, done := action.Cleanup(ctx)
+	cleanup, done := outlive.Cleanup(ctx, action.CleanupTime)
 	defer done()
 	_, err := d.client.UpdateService(cleanup, &ecs.UpdateServiceInput{Cluster: aws.String(d.in.Cluster),
 		Service: aws.String(d.in.Service), DesiredCount: aws.Int32(0)})

@@ -10,6 +10,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/org/connect2/v2/internal/outlive"
 )
 
 // Result is what a push did, also one that failed.
@@ -258,7 +260,7 @@ func (e *TagsError) Unwrap() error { return e.Err }
 
 // moveTags points the tags at the image, in the order in which they were given.
 func (p *Plan) moveTags(ctx context.Context, r *Result) error {
-	ctx, cancel := outlive(ctx, tagGrace)
+	ctx, cancel := outlive.Answer(ctx, tagGrace)
 	defer cancel()
 	root := p.Source.root
 	m := &manifest{Digest: root.desc.Digest, MediaType: root.desc.MediaType, Raw: root.raw}
@@ -301,25 +303,4 @@ func (p *Plan) moveTags(ctx context.Context, r *Result) error {
 func refusedTag(err error) bool {
 	var refusal *RegistryError
 	return errors.As(err, &refusal) && (refusal.Code == "TAG_INVALID" || refusal.Status == 409)
-}
-
-// outlive returns a context that ends a while after its parent does.
-func outlive(parent context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
-	var mu sync.Mutex
-	var timer *time.Timer
-	stop := context.AfterFunc(parent, func() {
-		mu.Lock()
-		defer mu.Unlock()
-		timer = time.AfterFunc(grace, func() { cancel(context.Cause(parent)) })
-	})
-	return ctx, func() {
-		stop()
-		mu.Lock()
-		if timer != nil {
-			timer.Stop()
-		}
-		mu.Unlock()
-		cancel(nil)
-	}
 }

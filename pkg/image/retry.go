@@ -6,22 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/org/connect2/v2/internal/backoff"
 )
 
-// How often a registry request is tried, and the first and longest wait between two tries; each wait is twice the one before,
-// less up to half at random.
-const (
-	maxAttempts = 7
-	firstWait   = 500 * time.Millisecond
-	longestWait = 20 * time.Second
-)
+// How often a registry request is tried, and the waits between two tries.
+const maxAttempts = 7
+
+var waits = backoff.Policy{First: 500 * time.Millisecond, Most: 20 * time.Second}
 
 // RegistryError is a registry's refusal.
 type RegistryError struct {
@@ -146,7 +144,6 @@ func fatalf(format string, args ...any) error { return fatal{fmt.Errorf(format, 
 // retry calls try until it succeeds, fails for good, or has failed maxAttempts times. A refusal that may be about the token is
 // answered with a new one at once.
 func (r *Repository) retry(ctx context.Context, what string, try func() error) error {
-	wait := firstWait
 	for attempt := 1; ; attempt++ {
 		err := try()
 		if err == nil {
@@ -160,7 +157,7 @@ func (r *Repository) retry(ctx context.Context, what string, try func() error) e
 			r.observe(Event{Kind: Retried, Text: what + " with a new token", Err: err})
 			continue
 		}
-		pause, again := after(err, attempt, wait)
+		pause, again := after(err, attempt)
 		if !again {
 			var stop fatal
 			if errors.As(err, &stop) {
@@ -172,20 +169,15 @@ func (r *Repository) retry(ctx context.Context, what string, try func() error) e
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		r.observe(Event{Kind: Retried, Text: what, Err: err, Took: pause})
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+		if err := backoff.Pause(ctx, pause); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
 		}
-		wait = min(2*wait, longestWait)
 	}
 }
 
 // after decides whether a request that failed is tried again, and when.
-func after(err error, attempt int, wait time.Duration) (pause time.Duration, again bool) {
-	jittered := wait - rand.N(wait/2)
+func after(err error, attempt int) (pause time.Duration, again bool) {
+	wait := waits.Wait(attempt)
 	var stop fatal
 	var refusal *RegistryError
 	var dns *net.DNSError
@@ -194,12 +186,12 @@ func after(err error, attempt int, wait time.Duration) (pause time.Duration, aga
 	case errors.As(err, &stop), attempt >= maxAttempts:
 		return 0, false
 	case errors.As(err, &refusal) && refusal.expired():
-		return jittered, true
+		return wait, true
 	case errors.As(err, &refusal):
 		switch refusal.Status {
 		case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,
 			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-			return max(jittered, refusal.wait), true
+			return max(wait, refusal.wait), true
 		}
 		return 0, false
 	case errors.As(err, &dns) && dns.IsNotFound:
@@ -207,6 +199,6 @@ func after(err error, attempt int, wait time.Duration) (pause time.Duration, aga
 	case errors.As(err, &dial) && dial.Op == "dial" && attempt >= 3: // nobody listens: a wrong host is more likely than a bad moment
 		return 0, false
 	default:
-		return jittered, true
+		return wait, true
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/org/connect2/v2/internal/outlive"
 )
 
 type postgres struct{ conn *pgx.Conn }
@@ -121,7 +123,11 @@ func (p postgres) Try(ctx context.Context, owner string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	defer func() {
+		ctx, cancel := outlive.Cleanup(ctx, closing)
+		defer cancel()
+		_ = tx.Rollback(ctx)
+	}()
 	var who string
 	if err := tx.QueryRow(ctx, "select current_user").Scan(&who); err != nil {
 		return err

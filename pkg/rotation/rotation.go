@@ -19,6 +19,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/org/connect2/v2/internal/outlive"
 )
 
 // The staging labels of Secrets Manager.
@@ -208,7 +210,7 @@ func (r *Rotator) set(ctx context.Context, event Event) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close(context.WithoutCancel(ctx))
+	defer hangUp(ctx, db)
 	if err := db.Prepare(ctx, r.Owner, next.Username, next.Password); err != nil {
 		return fmt.Errorf("set the password of %s: %w", next.Username, err)
 	}
@@ -225,11 +227,20 @@ func (r *Rotator) test(ctx context.Context, event Event) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close(context.WithoutCancel(ctx))
+	defer hangUp(ctx, db)
 	if err := db.Try(ctx, r.Owner); err != nil {
 		return fmt.Errorf("work as %s: %w", next.Username, err)
 	}
 	return nil
+}
+
+// closing is what taking back a transaction, and ending a connection, may each last when the time is over.
+const closing = time.Second
+
+func hangUp(ctx context.Context, db Database) {
+	ctx, cancel := outlive.Cleanup(ctx, closing)
+	defer cancel()
+	_ = db.Close(ctx)
 }
 
 // finish makes the pending version current and starts the tasks anew. Repeated after the first half it does the second.

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/sandbox/docker"
 )
 
@@ -129,7 +130,7 @@ func serve(ctx context.Context, address string, options Options, stdout, stderr 
 	case <-ctx.Done():
 	}
 	stop() // a second Ctrl-C ends the process at once
-	grace, cancel := context.WithTimeout(context.Background(), time.Second)
+	grace, cancel := outlive.Cleanup(ctx, time.Second)
 	defer cancel()
 	if err := server.Shutdown(grace); err != nil {
 		server.Close()

@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-exec/tfexec"
 	tfjson "github.com/hashicorp/terraform-json"
 
+	"github.com/org/connect2/v2/internal/backoff"
 	"github.com/org/connect2/v2/pkg/action"
 )
 
@@ -183,23 +184,22 @@ func isPassing(err error) bool {
 	return slices.ContainsFunc(passing, failure.Says) && !failure.Says("no available releases match") && !failure.Says("does not have a provider named")
 }
 
-// attempts and pause: a command is tried three times, 5 and 15 s apart.
+// A command is tried three times, 5 and 15 s apart.
 const attempts = 3
 
+var waits = backoff.Policy{First: 5 * time.Second, Most: 15 * time.Second, Factor: 3, Steady: true}
+
 func (r *Runner) patiently(ctx context.Context, name string, run func() error) error {
-	pause := 5 * time.Second
 	for attempt := 1; ; attempt++ {
 		err := run()
 		if err == nil || attempt == attempts || !isPassing(err) {
 			return err
 		}
+		pause := waits.Wait(attempt)
 		r.Log.Warnf("", "%s %s is tried again in %s: %v", r.Engine, name, pause, err)
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(pause):
+		if err := backoff.Pause(ctx, pause); err != nil {
+			return err
 		}
-		pause *= 3
 	}
 }
 

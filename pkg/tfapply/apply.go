@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/connect2/v2/internal/backoff"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/report"
 	"github.com/org/connect2/v2/pkg/terraform"
@@ -98,8 +99,10 @@ func (s *session) compare(reviewed *yardstick, p *planned) error {
 	}
 }
 
-// pushPauses are the waits before state that could not be uploaded is pushed again.
-var pushPauses = []time.Duration{2 * time.Second, 10 * time.Second, 30 * time.Second}
+// State that could not be uploaded is pushed again so many times, after these waits: 2, 10 and 30 s.
+const pushTries = 3
+
+var pushWaits = backoff.Policy{First: 2 * time.Second, Most: 30 * time.Second, Factor: 5, Steady: true}
 
 // execute applies the plan and owns up to how it ended.
 func (s *session) execute(ctx context.Context, p *planned) (terraform.Applied, error) {
@@ -135,8 +138,8 @@ func (s *session) execute(ctx context.Context, p *planned) (terraform.Applied, e
 func (s *session) saveState(ctx context.Context, applied *terraform.Applied) {
 	ctx = context.WithoutCancel(ctx)
 	var err error
-	for _, pause := range pushPauses {
-		time.Sleep(pause)
+	for n := range pushTries {
+		time.Sleep(pushWaits.Wait(n + 1))
 		if err = s.runner.PushState(ctx, applied.Unsaved); err == nil {
 			s.env.Log.Eventf("the state that could not be uploaded was pushed now")
 			if os.Remove(applied.Unsaved) == nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
+	"github.com/org/connect2/v2/internal/backoff"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/action/actiontest"
 	"github.com/org/connect2/v2/pkg/terraform"
@@ -37,9 +38,9 @@ func (w *world) refuseState(refuse *atomic.Bool) {
 }
 
 func shortPauses(t *testing.T) {
-	old := pushPauses
-	pushPauses = []time.Duration{time.Millisecond, time.Millisecond}
-	t.Cleanup(func() { pushPauses = old })
+	old := pushWaits
+	pushWaits = backoff.Policy{First: time.Millisecond, Most: time.Millisecond}
+	t.Cleanup(func() { pushWaits = old })
 }
 
 func TestStateThatCannotBeUploadedIsKept(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/awserr"
@@ -115,7 +116,7 @@ func (s *session) leaveRecord(ctx context.Context) (remove func()) {
 		s.env.Log.Debugf("no record beside the lock: %v", err)
 	}
 	return func() {
-		ctx, cancel := action.Cleanup(ctx)
+		ctx, cancel := outlive.Cleanup(ctx, action.CleanupTime)
 		defer cancel()
 		if now, ok := l.record(ctx); !ok || now != mine { // somebody else's by now
 			return

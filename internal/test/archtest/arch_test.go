@@ -44,8 +44,10 @@ var layers = map[string]layer{
 	"pkg/record":            ground,
 
 	"internal/arn":        base,
+	"internal/backoff":    base,
 	"internal/lazyregexp": base,
 	"internal/nearest":    base,
+	"internal/outlive":    base,
 
 	"pkg/taskdef":   noun,
 	"pkg/rollout":   noun,

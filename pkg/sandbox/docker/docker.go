@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
 
@@ -64,7 +65,7 @@ func (r *Runner) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name := range r.images {
-		ctx, cancel := context.WithTimeout(context.Background(), cleanup)
+		ctx, cancel := outlive.Cleanup(r.ctx, cleanup)
 		err := r.client.removeImage(ctx, name)
 		cancel()
 		if err != nil {

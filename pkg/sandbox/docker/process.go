@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
 
@@ -76,7 +77,7 @@ func (p *process) live() {
 		return
 	}
 	defer func() {
-		ctx, cancel := context.WithTimeout(whole, cleanup)
+		ctx, cancel := outlive.Cleanup(p.ctx, cleanup)
 		defer cancel()
 		_ = client.removeContainer(ctx, p.name) // whatever is left has the label, which docs/SANDBOX.md tells how to find
 	}()
