@@ -1,4 +1,3 @@
-// Package archtest holds the rules of the module's structure, as tests.
 package archtest
 
 import (
@@ -21,15 +20,18 @@ const module = "github.com/org/connect2/v2"
 // layer is a rank in the order of imports.
 type layer string
 
+// The floors of the module, from bottom to top, and what stands beside them.
 const (
-	base    layer = "base"    // small packages that know nothing of the module, for everybody
-	ground  layer = "ground"  // what everything stands on
-	noun    layer = "noun"    // one mechanism of the field each
-	verb    layer = "verb"    // one action each
-	entry   layer = "entry"   // programs, and what they share
-	standIn layer = "sandbox" // the AWS stand-in
-	support layer = "support" // for tests alone
+	base   layer = "base"   // small packages that know nothing of the module, for everybody
+	ground layer = "ground" // what everything stands on: the record, inputs and outputs, the connection to AWS
+	view   layer = "view"   // what reads AWS for several nouns
+	noun   layer = "noun"   // one mechanism of the field each
+	edge   layer = "edge"   // what renders a run for people and machines
+	verb   layer = "verb"   // one action each
+	entry  layer = "entry"  // programs, and what they share
 
+	standIn   layer = "sandbox"   // the AWS stand-in
+	support   layer = "support"   // for tests alone
 	generator layer = "generator" // programs that write files of this repository, or a release
 )
 
@@ -57,8 +59,10 @@ var layers = map[string]layer{
 	"pkg/oneoff":    noun,
 	"pkg/image":     noun,
 	"pkg/terraform": noun,
-	"pkg/report":    noun,
 	"pkg/rotation":  noun,
+
+	"pkg/report":          edge,
+	"pkg/rollout/narrate": edge,
 
 	"pkg/ecrpush":     verb,
 	"pkg/ecsdeploy":   verb,
@@ -83,15 +87,17 @@ var layers = map[string]layer{
 // mayImport lists, for each layer, the layers that its packages may import. Packages of one layer may import each other,
 // except verbs.
 var mayImport = map[layer][]layer{
-	base:    {base},
-	ground:  {base, ground},
-	noun:    {base, ground, noun},
-	verb:    {base, ground, noun},
-	entry:   {base, ground, noun, verb, entry},
-	standIn: {base, standIn},
-	support: {base, ground, noun, verb, entry, standIn, support},
+	base:   {base},
+	ground: {base, ground},
+	view:   {base, ground, view},
+	noun:   {base, ground, view, noun},
+	edge:   {base, ground, view, noun, edge},
+	verb:   {base, ground, view, noun, edge},
+	entry:  {base, ground, view, noun, edge, verb, entry},
 
-	generator: {base, ground, noun, verb, entry},
+	standIn:   {base, standIn},
+	generator: {base, ground, view, noun, edge, verb, entry},
+	support:   {base, ground, view, noun, edge, verb, entry, standIn, support},
 }
 
 // exceptions are imports beyond the table, each for a reason.
@@ -99,6 +105,11 @@ var exceptions = map[string][]string{
 	"pkg/release":   {"pkg/ecrpush", "pkg/migrate", "pkg/ecsdeploy"}, // it is these three in one process
 	"cmd/connect2":  {"pkg/sandbox"},                                 // it offers the stand-in to people
 	"internal/demo": {"pkg/sandbox"},                                 // it releases to the stand-in
+}
+
+// open are imports against the table that are still to go. One that is gone must go here too.
+var open = map[string][]string{
+	"pkg/terraform": {"pkg/report"},
 }
 
 // TestInternalIsInOrder holds that internal/gen has the generators, internal/test what only tests need, and the rest of internal
@@ -207,21 +218,35 @@ func layerOf(folder string) layer {
 
 // allowed says whether the package in one folder may import the one in another.
 func allowed(from, to string) bool {
+	if slices.Contains(open[from], to) {
+		return true
+	}
 	for _, exception := range exceptions[from] {
 		if to == exception || strings.HasPrefix(to, exception+"/") {
 			return true
 		}
 	}
-	if from == to || strings.HasPrefix(to, from+"/") || strings.HasPrefix(from, to+"/") {
-		return true // a package and the folders below it are one thing
+	family := strings.HasPrefix(to, from+"/") || strings.HasPrefix(from, to+"/")
+	if from == to || family && layerOf(to) != edge && layerOf(from) != edge {
+		return true // a package and the folders below it are one thing, but for what renders it
 	}
 	return slices.Contains(mayImport[layerOf(from)], layerOf(to))
 }
 
 func folderOf(path string) (string, bool) { return strings.CutPrefix(path, module+"/") }
 
-// TestImportsFollowTheLayers holds the picture true: entry, verbs, nouns, ground, and the stand-in apart.
+// TestImportsFollowTheLayers holds the picture true: entry, verbs, edge, nouns, view, ground, and the stand-in apart.
 func TestImportsFollowTheLayers(t *testing.T) {
+	used := map[string]bool{}
+	defer func() {
+		for from, list := range open {
+			for _, to := range list {
+				if !used[from+" "+to] {
+					t.Errorf("%s imports %s no more: take it out of open", from, to)
+				}
+			}
+		}
+	}()
 	for _, p := range packages(t) {
 		from, ok := folderOf(p.ImportPath)
 		if !ok {
@@ -232,7 +257,9 @@ func TestImportsFollowTheLayers(t *testing.T) {
 			continue
 		}
 		for _, path := range p.Imports {
-			if to, ok := folderOf(path); ok && !allowed(from, to) {
+			to, ok := folderOf(path)
+			used[from+" "+to] = true
+			if ok && !allowed(from, to) {
 				t.Errorf("%s (%s) imports %s (%s)", from, layerOf(from), to, layerOf(to))
 			}
 		}
@@ -267,6 +294,11 @@ func TestRules(t *testing.T) {
 		{"pkg/sandbox/ecs", "pkg/taskdef", false},
 		{"pkg/sandbox/ecs", "pkg/awsconn", false},
 		{"pkg/sandbox/ecs", "internal/arn", true},
+		{"pkg/rollout/narrate", "pkg/report", true},
+		{"pkg/rollout", "pkg/report", false},
+		{"pkg/rollout", "pkg/rollout/narrate", false},
+		{"pkg/report", "pkg/diagnose", true},
+		{"pkg/report", "pkg/ecsdeploy", false},
 		{"cmd/connect2", "pkg/sandbox/wire", true},
 		{"cmd/action", "pkg/sandbox", false},
 		{"pkg/action", "pkg/action/internal/x", true},
