@@ -8,12 +8,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/internal/lazyregexp"
-)
-
-// Codes that other code of this package asks for.
-const (
-	codeUnknown = "unknown"
-	codeBreaker = "circuit-breaker"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // quotedLines is how many of a container's last lines a cause quotes: a Python traceback of three frames and what led to it.
@@ -35,14 +30,16 @@ const (
 
 // candidate is one possible cause.
 type candidate struct {
-	Cause
+	record.Finding
 	rank int
 }
 
 // Classify names the one cause that explains the evidence best. It is a pure function: the same evidence gives the same
-// cause. Without usable evidence the code is "unknown", or "circuit-breaker" where that is all ECS says; Cause.Known tells.
-func Classify(e Evidence) Cause {
-	best := candidate{Cause: nothing(e)}
+// cause. Its evidence is redacted: the service's words first, then log lines written as "container | line". It is certain where
+// the same revision will fail the same way until somebody changes something, and the evidence for that is explicit. Without
+// usable evidence the code is "unknown", or "circuit-breaker" where that is all ECS says; Finding.Known tells.
+func Classify(e Evidence) record.Finding {
+	best := candidate{Finding: nothing(e)}
 	consider := func(c candidate) {
 		if c.rank > best.rank {
 			best = c
@@ -58,14 +55,14 @@ func Classify(e Evidence) Cause {
 	if best.rank < rankExitSaid {
 		best.Fix = append(best.Fix, missingAdvice(e)...)
 	}
-	return best.Cause
+	return best.Finding
 }
 
 // Streak returns the cause that the newest failed tasks of the revision share, and how many of them in a row show it.
 // Only certain causes count; tasks that AWS or a person stopped are passed over; a healthy task ends the row. A rollout
 // may be stopped early when the row is long enough.
-func Streak(e Evidence) (Cause, int) {
-	var shared Cause
+func Streak(e Evidence) (record.Finding, int) {
+	var shared record.Finding
 	n := 0
 	for _, t := range e.Tasks {
 		if !t.Stopped() {
@@ -82,7 +79,7 @@ func Streak(e Evidence) (Cause, int) {
 			break
 		}
 		if n == 0 {
-			shared = c.Cause
+			shared = c.Finding
 		}
 		n++
 	}
@@ -113,8 +110,8 @@ func taskCause(e Evidence, t Task) candidate {
 	default:
 		c = stoppedCause(e, t)
 	}
-	if c.rank > rankNothing && c.TaskARN == "" {
-		c.TaskARN = t.ARN
+	if c.rank > rankNothing && c.Task == "" {
+		c.Task = t.ARN
 	}
 	return c
 }
@@ -127,20 +124,20 @@ func stoppedCause(e Evidence, t Task) candidate {
 	switch {
 	case t.StopCode == "SpotInterruption", t.StopCode == "TerminationNotice", strings.Contains(t.Reason,
 		"Spot Task was interrupted"):
-		return candidate{rank: rankPlatform, Cause: Cause{
-			Code: "spot-interrupted", Title: "AWS took back the Spot capacity of the task", Blame: Platform,
+		return candidate{rank: rankPlatform, Finding: record.Finding{
+			Code: "spot-interrupted", Title: "AWS took back the Spot capacity of the task", Fault: record.FaultPlatform,
 			Evidence: quotes(t.Reason),
 			Fix:      []string{"ECS starts another one by itself; give the service a FARGATE base beside FARGATE_SPOT if that is too unsteady"},
 		}}
 	case strings.Contains(t.Reason, "ECS is performing maintenance"):
-		return candidate{rank: rankPlatform, Cause: Cause{
-			Code: "maintenance", Title: "AWS retired the host of the task", Blame: Platform, Evidence: quotes(t.Reason),
+		return candidate{rank: rankPlatform, Finding: record.Finding{
+			Code: "maintenance", Title: "AWS retired the host of the task", Fault: record.FaultPlatform, Evidence: quotes(t.Reason),
 			Fix: []string{"ECS starts another one by itself; nothing in the release is at fault"},
 		}}
 	case t.StopCode == "UserInitiated":
-		return candidate{rank: rankPlatform, Cause: Cause{
+		return candidate{rank: rankPlatform, Finding: record.Finding{
 			Code: "stopped-by-user", Title: "the task was stopped on request: " + Redact(orElse(Printable(t.Reason),
-				"no reason given")), Blame: Unclear,
+				"no reason given")), Fault: record.FaultUnclear,
 			Evidence: quotes(t.Reason),
 			Fix:      []string{"CloudTrail's event StopTask says who did it"},
 		}}
@@ -162,10 +159,10 @@ func startCause(e Evidence, t Task) (candidate, bool) {
 		v := e.varsOf(t, in.container)
 		if c, ok := first(startRules, v, in.text); ok {
 			c.Container = in.container
-			return candidate{Cause: c, rank: rankStart}, true
+			return candidate{Finding: c, rank: rankStart}, true
 		}
 		if c, ok := first(placementRules, v, in.text); ok && t.StopCode != "EssentialContainerExited" {
-			return candidate{Cause: c, rank: rankPlacement}, true
+			return candidate{Finding: c, rank: rankPlacement}, true
 		}
 	}
 	if t.StopCode != "TaskFailedToStart" {
@@ -177,9 +174,9 @@ func startCause(e Evidence, t Task) (candidate, bool) {
 			reason = c.Reason
 		}
 	}
-	return candidate{rank: rankStart, Cause: Cause{
+	return candidate{rank: rankStart, Finding: record.Finding{
 		Code: "task-start-failed", Title: "the task could not start: " + brief(orElse(reason,
-			"ECS gives no reason")), Blame: Unclear,
+			"ECS gives no reason")), Fault: record.FaultUnclear,
 		Evidence: quotes(reason), Fix: []string{"read the quoted reason; `aws ecs describe-tasks` shows all of the task for about an hour"},
 	}}, true
 }
@@ -191,26 +188,26 @@ func exitCause(e Evidence, t Task) candidate {
 		if t.Reason == "" && t.StopCode == "" {
 			return candidate{}
 		}
-		return candidate{rank: rankGeneric, Cause: Cause{
+		return candidate{rank: rankGeneric, Finding: record.Finding{
 			Code: "task-stopped", Title: "the task stopped, and no container has an exit code: " + brief(orElse(t.Reason,
-				t.StopCode)), Blame: Unclear,
+				t.StopCode)), Fault: record.FaultUnclear,
 			Evidence: quotes(t.Reason), Fix: []string{"`aws ecs describe-tasks` shows all of the task for about an hour"},
 		}}
 	}
 	v := e.varsOf(t, c.Name)
 	lines := RedactLines(c.Logs)
-	base := Cause{Container: c.Name, Blame: Release, Evidence: exitQuotes(t, c, lines)}
+	base := record.Finding{Container: c.Name, Fault: record.FaultRelease, Evidence: exitQuotes(t, c, lines)}
 	// finish gives the findings that every exit shares to a cause that a rule has made.
-	finish := func(found Cause, rank int) candidate {
+	finish := func(found record.Finding, rank int) candidate {
 		found.Container, found.Evidence = base.Container, base.Evidence
-		return candidate{Cause: found, rank: rank}
+		return candidate{Finding: found, rank: rank}
 	}
 	code := exitCode(c)
 	if strings.HasPrefix(c.Reason, "OutOfMemory") {
 		base.Code, base.Certain = "out-of-memory", true
 		base.Title = fmt.Sprintf("%s ran out of memory (%s)", c.Name, v["memory"])
 		base.Fix = []string{"raise `memory` of the task definition, or start fewer workers"}
-		return candidate{Cause: base, rank: rankExitSaid}
+		return candidate{Finding: base, rank: rankExitSaid}
 	}
 	rules := logRules
 	if e.Service == "" {
@@ -230,45 +227,45 @@ func exitCause(e Evidence, t Task) candidate {
 			c.Name)
 		base.Fix = []string{"run the server in the foreground as the container's command",
 			"if this container is meant to end, set `essential: false` in the task definition"}
-		return candidate{Cause: base, rank: rankExit}
+		return candidate{Finding: base, rank: rankExit}
 	case 137:
-		base.Code, base.Blame = "killed", Unclear
+		base.Code, base.Fault = "killed", record.FaultUnclear
 		base.Title = fmt.Sprintf("%s was killed (exit code 137, SIGKILL)", c.Name)
 		base.Fix = []string{"most often it used more memory than the task has (" + v["memory"] +
 			"): see MemoryUtilization in Container Insights",
 			"or it ignored SIGTERM for longer than `stopTimeout` (30 s by default)"}
-		return candidate{Cause: base, rank: rankExit}
+		return candidate{Finding: base, rank: rankExit}
 	case 139:
 		base.Code, base.Certain = "segmentation-fault", true
 		base.Title = fmt.Sprintf("%s crashed with a segmentation fault (exit code 139)", c.Name)
 		base.Fix = []string{"a native library is at fault: compare the versions of libraries and of the base image with the last release that worked"}
-		return candidate{Cause: base, rank: rankExitSaid}
+		return candidate{Finding: base, rank: rankExitSaid}
 	case 143:
-		base.Code, base.Blame = "terminated", Unclear
+		base.Code, base.Fault = "terminated", record.FaultUnclear
 		base.Title = fmt.Sprintf("%s was asked to stop and did (exit code 143, SIGTERM)", c.Name)
 		base.Fix = []string{"it did not fail by itself: see in the service events who stopped the task"}
-		return candidate{Cause: base, rank: rankExit}
+		return candidate{Finding: base, rank: rankExit}
 	}
 	words := lastWords(lines)
 	base.Code = "app-exit"
 	base.Title = fmt.Sprintf("%s exited with code %d", c.Name, code)
 	base.Fix = []string{"try the image with the task's settings: `docker run --rm IMAGE`"}
 	if words == "" {
-		base.Blame = Unclear
+		base.Fault = record.FaultUnclear
 		if c.LogGroup != "" {
 			base.Fix = []string{fmt.Sprintf("read its log: `aws logs tail %s --log-stream-names %s`", c.LogGroup,
 				c.Stream)}
 		}
-		return candidate{Cause: base, rank: rankExit}
+		return candidate{Finding: base, rank: rankExit}
 	}
 	base.Title += ": " + brief(words)
 	base.Certain = true
-	return candidate{Cause: base, rank: rankExitSaid}
+	return candidate{Finding: base, rank: rankExitSaid}
 }
 
 // believable reports whether what a log line says can be why a container ended with this code. A container that was ended
 // from outside may have logged any error before; one that was killed may have run out of memory.
-func believable(found Cause, code int) bool {
+func believable(found record.Finding, code int) bool {
 	switch code {
 	case 137:
 		return found.Code == "out-of-memory"
@@ -369,7 +366,7 @@ func containerHealthCause(e Evidence, t Task, quote string) candidate {
 		}
 	}
 	lines := RedactLines(c.Logs)
-	cause := Cause{Code: "container-health-failed", Container: c.Name, Blame: Release, Certain: true, TaskARN: t.ARN,
+	cause := record.Finding{Code: "container-health-failed", Container: c.Name, Fault: record.FaultRelease, Certain: true, Task: t.ARN,
 		Title:    fmt.Sprintf("the container health check of %s fails", c.Name),
 		Evidence: append(quotes(quote), prefixed(c.Name, lastLines(lines, quotedLines))...),
 		Fix: []string{"start the image and run the check beside it: `docker run -d --name app IMAGE`, then `docker exec app " + orElse(c.Check, "CHECK") +
@@ -379,9 +376,9 @@ func containerHealthCause(e Evidence, t Task, quote string) candidate {
 	if why, at := inLines(logRules, e.varsOf(t, c.Name), lines); at >= 0 {
 		cause.Title += ": " + why.Title
 		cause.Fix = append(why.Fix, cause.Fix...)
-		cause.Certain, cause.Blame = why.Certain, why.Blame
+		cause.Certain, cause.Fault = why.Certain, why.Fault
 	}
-	return candidate{Cause: cause, rank: rankUnhealthy}
+	return candidate{Finding: cause, rank: rankUnhealthy}
 }
 
 // unhealthyEvent is what ECS says of a target that a load balancer finds unhealthy; before 2025 without the task.
@@ -435,23 +432,23 @@ func targetCause(e Evidence, t Task, quote string) candidate {
 				}
 			}
 			cause.Evidence = append(cause.Evidence, words...)
-			cause.TaskARN = t.ARN
-			return candidate{Cause: cause, rank: rankUnhealthy}
+			cause.Task = t.ARN
+			return candidate{Finding: cause, rank: rankUnhealthy}
 		}
 	}
 	cause, ok := first(healthRules, v, why)
 	if !ok {
-		cause = Cause{Code: "elb-health-failed", Title: "the load balancer finds " + c.Name + " unhealthy",
-			Blame: Unclear,
+		cause = record.Finding{Code: "elb-health-failed", Title: "the load balancer finds " + c.Name + " unhealthy",
+			Fault: record.FaultUnclear,
 			Fix:   []string{"see why: `aws elbv2 describe-target-health --target-group-arn " + v.expand("${group}") + "`"}}
 	}
 	if said, at := inLines(logRules, v, lines); at >= 0 && !cause.Certain {
 		cause.Title += "; its log: " + said.Title
 		cause.Fix = append(said.Fix, cause.Fix...)
-		cause.Blame = said.Blame
+		cause.Fault = said.Fault
 	}
-	cause.Container, cause.TaskARN, cause.Evidence = c.Name, t.ARN, append(words, tail...)
-	return candidate{Cause: cause, rank: rankUnhealthy}
+	cause.Container, cause.Task, cause.Evidence = c.Name, t.ARN, append(words, tail...)
+	return candidate{Finding: cause, rank: rankUnhealthy}
 }
 
 // mainContainer returns the container that serves: the first essential one with a port, else the first essential one.

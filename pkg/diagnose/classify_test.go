@@ -3,6 +3,8 @@ package diagnose
 import (
 	"strings"
 	"testing"
+
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 func code(n int) *int { return &n }
@@ -23,8 +25,8 @@ func TestSchemaInAOneOffTask(t *testing.T) {
 	task := exited(1, `psycopg2.errors.UndefinedTable: relation "users" does not exist`)
 	for service, want := range map[string]string{"api": "schema-not-migrated", "": "schema-unexpected"} {
 		c := Classify(Evidence{Service: service, Cluster: "prod", Tasks: []Task{task}})
-		if c.Code != want || c.Blame != Release || !c.Certain || !strings.Contains(c.Title, `relation "users" does not exist`) {
-			t.Errorf("service %q: got %s %q (%s, certain %v), want %s", service, c.Code, c.Title, c.Blame, c.Certain, want)
+		if c.Code != want || c.Fault != record.FaultRelease || !c.Certain || !strings.Contains(c.Title, `relation "users" does not exist`) {
+			t.Errorf("service %q: got %s %q (%s, certain %v), want %s", service, c.Code, c.Title, c.Fault, c.Certain, want)
 		}
 	}
 }
@@ -55,89 +57,89 @@ func TestExits(t *testing.T) {
 		code    string
 		title   string
 		quote   string // a line of the evidence
-		blame   Blame
+		fault   record.Fault
 		certain bool
 	}{
 		{"killed for memory", oom, "out-of-memory", "app ran out of memory (limit 512 MiB)",
-			"OutOfMemoryError: Container killed", Release, true},
+			"OutOfMemoryError: Container killed", record.FaultRelease, true},
 		{"killed for memory, no code", oomWithoutCode, "out-of-memory", "app ran out of memory", "OutOfMemoryError",
-			Release, true},
+			record.FaultRelease, true},
 		{"killed", exited(137, "ModuleNotFoundError: No module named 'x'"), "killed", "SIGKILL", "app: exit code 137",
-			Unclear, false},
+			record.FaultUnclear, false},
 		{"worker killed for memory", exited(137, "[1] [ERROR] Worker (pid:8) was sent SIGKILL! Perhaps out of memory?"),
-			"out-of-memory", "memory", "Perhaps", Release, true},
-		{"architecture", armTask, "architecture-mismatch", "(ARM64)", "app | exec /app/start: exec format error", Release,
+			"out-of-memory", "memory", "Perhaps", record.FaultRelease, true},
+		{"architecture", armTask, "architecture-mismatch", "(ARM64)", "app | exec /app/start: exec format error", record.FaultRelease,
 			true},
 		{"missing module", exited(1, traceback("ModuleNotFoundError: No module named 'asyncpg'")...), "app-import-error",
 			"No module named 'asyncpg'",
-			"app | ModuleNotFoundError: No module named 'asyncpg'", Release, true},
+			"app | ModuleNotFoundError: No module named 'asyncpg'", record.FaultRelease, true},
 		{"uvicorn attribute", exited(1, `ERROR:    Error loading ASGI app. Attribute "app" not found in module "main".`),
 			"app-import-error",
-			`Attribute "app" not found`, "app | ERROR:    Error loading", Release, true},
+			`Attribute "app" not found`, "app | ERROR:    Error loading", record.FaultRelease, true},
 		{"uvicorn module", exited(1, `ERROR:    Error loading ASGI app. Could not import module "mian".`),
-			"app-import-error", "mian", "mian", Release, true},
+			"app-import-error", "mian", "mian", record.FaultRelease, true},
 		{"syntax", exited(1, traceback("SyntaxError: invalid syntax")...), "app-syntax-error", "invalid syntax",
-			"SyntaxError", Release, true},
+			"SyntaxError", record.FaultRelease, true},
 		{"settings", exited(1, "pydantic_core._pydantic_core.ValidationError: 2 validation errors for Settings",
 			"database_url",
 			"  Field required [type=missing, input_value={'redis_password': 'hunter2'}, input_type=dict]"),
-			"app-config-invalid", "2 validation errors for Settings", "database_url", Release, true},
+			"app-config-invalid", "2 validation errors for Settings", "database_url", record.FaultRelease, true},
 		{"environment", exited(1, traceback("KeyError: 'DATABASE_URL'")...), "app-config-invalid", "DATABASE_URL",
-			"KeyError", Release, true},
+			"KeyError", record.FaultRelease, true},
 		{"port in use", exited(1, "ERROR:    [Errno 98] error while attempting to bind on address ('0.0.0.0', 8000): address already in use"), "port-in-use",
-			"address is already in use", "Errno 98", Release, true},
+			"address is already in use", "Errno 98", record.FaultRelease, true},
 		{"alembic revision", exited(255, "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.",
 			"FAILED: Can't locate revision identified by 'a1b2c3'"),
-			"schema-revision-missing", "a1b2c3", "FAILED: Can't locate", Release, true},
+			"schema-revision-missing", "a1b2c3", "FAILED: Can't locate", record.FaultRelease, true},
 		{"alembic heads", exited(255, "FAILED: Multiple head revisions are present for given argument 'head'; please specify"), "schema-many-heads", "several heads",
-			"Multiple head", Release, true},
+			"Multiple head", record.FaultRelease, true},
 		{"database password", exited(1, `sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) connection to server at "db.internal" (10.0.1.5), port 5432 `+
-			`failed: FATAL:  password authentication failed for user "app"`), "database-auth-failed", "wrong user or password", "FATAL", Infrastructure, false},
+			`failed: FATAL:  password authentication failed for user "app"`), "database-auth-failed", "wrong user or password", "FATAL", record.FaultInfrastructure, false},
 		{"database down", exited(1, `psycopg2.OperationalError: connection to server at "db.internal" (10.0.1.5), port 5432 failed: Connection refused`),
-			"database-unreachable", "db.internal:5432", "Connection refused", Infrastructure, false},
+			"database-unreachable", "db.internal:5432", "Connection refused", record.FaultInfrastructure, false},
 		{"redis down", exited(1, "redis.exceptions.ConnectionError: Error 111 connecting to cache.internal:6379. Connection refused."), "dependency-unreachable",
-			"cache.internal:6379", "Error 111", Infrastructure, false},
+			"cache.internal:6379", "Error 111", record.FaultInfrastructure, false},
 		{"asyncpg down", exited(3, traceback("ConnectionRefusedError: [Errno 111] Connect call failed ('10.0.1.5', 5432)")...), "dependency-unreachable",
-			"Connect call failed", "10.0.1.5", Infrastructure, false},
+			"Connect call failed", "10.0.1.5", record.FaultInfrastructure, false},
 		{"name", exited(1, "socket.gaierror: [Errno -2] Name or service not known"), "dependency-unreachable",
-			"host name", "gaierror", Infrastructure, false},
+			"host name", "gaierror", record.FaultInfrastructure, false},
 		{"schema", exited(1, `asyncpg.exceptions.UndefinedTableError: relation "users" does not exist`),
 			"schema-not-migrated", `relation "users" does not exist`,
-			"UndefinedTableError", Release, true},
-		{"shell", exited(127, "/bin/sh: 1: uvicorn: not found"), "command-not-found", "uvicorn", "not found", Release,
+			"UndefinedTableError", record.FaultRelease, true},
+		{"shell", exited(127, "/bin/sh: 1: uvicorn: not found"), "command-not-found", "uvicorn", "not found", record.FaultRelease,
 			true},
 		{"exception", exited(1, traceback("app.errors.StartupError: boom")...), "app-exit",
-			"app exited with code 1: app.errors.StartupError: boom", "boom", Release, true},
+			"app exited with code 1: app.errors.StartupError: boom", "boom", record.FaultRelease, true},
 		{"chained exception", exited(1, append(traceback("ValueError: first"),
 			append([]string{"", "During handling of the above exception, another exception occurred:", ""},
-				traceback("RuntimeError: second")...)...)...), "app-exit", "RuntimeError: second", "second", Release, true},
+				traceback("RuntimeError: second")...)...)...), "app-exit", "RuntimeError: second", "second", record.FaultRelease, true},
 		{"go panic", exited(2, "panic: runtime error: index out of range [3]", "", "goroutine 1 [running]:",
-			"main.main()"), "app-exit", "panic: runtime error", "goroutine", Release, true},
-		{"no words", exited(3, "starting"), "app-exit", "app exited with code 3", "app | starting", Unclear, false},
-		{"no logs", exited(1), "app-exit", "app exited with code 1", "Essential container in task exited", Unclear,
+			"main.main()"), "app-exit", "panic: runtime error", "goroutine", record.FaultRelease, true},
+		{"no words", exited(3, "starting"), "app-exit", "app exited with code 3", "app | starting", record.FaultUnclear, false},
+		{"no logs", exited(1), "app-exit", "app exited with code 1", "Essential container in task exited", record.FaultUnclear,
 			false},
-		{"zero", alone(0, "done"), "exited-zero", "must keep running", "app | done", Release, true},
-		{"segmentation fault", exited(139), "segmentation-fault", "segmentation fault", "app: exit code 139", Release,
+		{"zero", alone(0, "done"), "exited-zero", "must keep running", "app | done", record.FaultRelease, true},
+		{"segmentation fault", exited(139), "segmentation-fault", "segmentation fault", "app: exit code 139", record.FaultRelease,
 			true},
 		{"terminated", alone(143, "ModuleNotFoundError: No module named 'x'"), "terminated", "SIGTERM",
-			"app: exit code 143", Unclear, false},
+			"app: exit code 143", record.FaultUnclear, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := Classify(Evidence{Service: "api", Cluster: "prod", Tasks: []Task{tt.task},
 				RolloutReason: "ECS deployment circuit breaker: tasks failed to start."})
-			if c.Code != tt.code || c.Blame != tt.blame || c.Certain != tt.certain ||
+			if c.Code != tt.code || c.Fault != tt.fault || c.Certain != tt.certain ||
 				!strings.Contains(c.Title, tt.title) {
-				t.Errorf("got %s %q (%s, certain %v), want %s with %q (%s, certain %v)", c.Code, c.Title, c.Blame,
+				t.Errorf("got %s %q (%s, certain %v), want %s with %q (%s, certain %v)", c.Code, c.Title, c.Fault,
 					c.Certain,
-					tt.code, tt.title, tt.blame, tt.certain)
+					tt.code, tt.title, tt.fault, tt.certain)
 			}
 			if all := strings.Join(c.Evidence, "\n"); !strings.Contains(all, tt.quote) ||
 				strings.Contains(all, "hunter2") {
 				t.Errorf("evidence %q lacks %q or shows a secret", all, tt.quote)
 			}
-			if c.Container != "app" || c.TaskARN == "" || len(c.Fix) == 0 {
-				t.Errorf("container %q, task %q, fix %q", c.Container, c.TaskARN, c.Fix)
+			if c.Container != "app" || c.Task == "" || len(c.Fix) == 0 {
+				t.Errorf("container %q, task %q, fix %q", c.Container, c.Task, c.Fix)
 			}
 		})
 	}
@@ -174,54 +176,54 @@ func TestHealth(t *testing.T) {
 		e     Evidence
 		code  string
 		title string
-		blame Blame
+		fault record.Fault
 		sure  bool
 	}{
 		{"503", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [503]")},
-			"elb-health-error", "503", Unclear, false},
+			"elb-health-error", "503", record.FaultUnclear, false},
 		{"503 and the database", Evidence{Tasks: []Task{failed(`connection to server at "db", port 5432 failed: timeout`)},
-			Events: event("Health checks failed with these codes: [503]")}, "elb-health-error", "cannot reach its database at db:5432", Infrastructure, false},
+			Events: event("Health checks failed with these codes: [503]")}, "elb-health-error", "cannot reach its database at db:5432", record.FaultInfrastructure, false},
 		{"404", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [404]")},
-			"elb-health-path", "404", Release, true},
+			"elb-health-path", "404", record.FaultRelease, true},
 		{"redirect", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [307]")},
-			"elb-health-redirect", "307", Release, true},
+			"elb-health-redirect", "307", record.FaultRelease, true},
 		{"login", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [401]")},
-			"elb-health-denied", "401", Release, true},
+			"elb-health-denied", "401", record.FaultRelease, true},
 		{"timeout", Evidence{Tasks: []Task{failed()}, Events: event("Request timed out")}, "elb-health-timeout",
-			"no answer in time", Unclear, false},
+			"no answer in time", record.FaultUnclear, false},
 		{"timeout, older event", Evidence{Tasks: []Task{failed()}, Events: older}, "elb-health-timeout",
-			"no answer in time", Unclear, false},
+			"no answer in time", record.FaultUnclear, false},
 		{"refused", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed")}, "elb-health-refused",
-			"port 8000", Unclear, false},
+			"port 8000", record.FaultUnclear, false},
 		{"event alone", Evidence{Events: event("Health checks failed with these codes: [404]")}, "elb-health-path", "404",
-			Release, true},
+			record.FaultRelease, true},
 		{"other port", Evidence{Tasks: []Task{failed("INFO:     Uvicorn running on http://0.0.0.0:8080 (Press CTRL+C to quit)")}, Events: event("Health checks failed")},
-			"listens-on-other-port", "listens on port 8080, but the load balancer checks port 8000", Release, true},
+			"listens-on-other-port", "listens on port 8080, but the load balancer checks port 8000", record.FaultRelease, true},
 		{"gunicorn on another port", Evidence{Tasks: []Task{failed("[1] [INFO] Listening at: http://0.0.0.0:8001 (1)")},
 			Events: event("Health checks failed")},
-			"listens-on-other-port", "port 8001", Release, true},
+			"listens-on-other-port", "port 8001", record.FaultRelease, true},
 		{"right port", Evidence{Tasks: []Task{failed("INFO:     Uvicorn running on http://0.0.0.0:8000 (Press CTRL+C to quit)")}, Events: event("Request timed out")},
-			"elb-health-timeout", "no answer", Unclear, false},
+			"elb-health-timeout", "no answer", record.FaultUnclear, false},
 		{"loopback, still running", Evidence{Tasks: []Task{running}, Targets: target("Target.FailedHealthChecks",
 			"Health checks failed")}, "listens-on-loopback",
-			"127.0.0.1:8000", Release, true},
+			"127.0.0.1:8000", record.FaultRelease, true},
 		{"target says the code", Evidence{Tasks: []Task{running}, Targets: target("Target.ResponseCodeMismatch",
 			"Health checks failed with these codes: [404]")},
-			"elb-health-path", "404", Release, true},
-		{"no reason left", Evidence{Tasks: []Task{failed()}}, "elb-health-failed", "finds app unhealthy", Unclear, false},
-		{"container check", Evidence{Tasks: []Task{check}}, "container-health-failed", "health check of app", Release,
+			"elb-health-path", "404", record.FaultRelease, true},
+		{"no reason left", Evidence{Tasks: []Task{failed()}}, "elb-health-failed", "finds app unhealthy", record.FaultUnclear, false},
+		{"container check", Evidence{Tasks: []Task{check}}, "container-health-failed", "health check of app", record.FaultRelease,
 			true},
 		{"container check, event alone", Evidence{Events: []Event{{Message: "(service api) (task 0f9d) failed container health checks."}}}, "container-health-failed",
-			"health check of", Release, true},
+			"health check of", record.FaultRelease, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.e.Service = "api"
 			c := Classify(tt.e)
-			if c.Code != tt.code || c.Blame != tt.blame || c.Certain != tt.sure || !strings.Contains(c.Title, tt.title) {
-				t.Errorf("got %s %q (%s, certain %v), want %s with %q (%s, certain %v)", c.Code, c.Title, c.Blame,
+			if c.Code != tt.code || c.Fault != tt.fault || c.Certain != tt.sure || !strings.Contains(c.Title, tt.title) {
+				t.Errorf("got %s %q (%s, certain %v), want %s with %q (%s, certain %v)", c.Code, c.Title, c.Fault,
 					c.Certain,
-					tt.code, tt.title, tt.blame, tt.sure)
+					tt.code, tt.title, tt.fault, tt.sure)
 			}
 			if len(c.Evidence) == 0 || len(c.Fix) == 0 {
 				t.Errorf("evidence %q, fix %q", c.Evidence, c.Fix)
@@ -308,7 +310,7 @@ func TestEventsAndReasons(t *testing.T) {
 			if c.Code != tt.code {
 				t.Errorf("got %s %q, want %s", c.Code, c.Title, tt.code)
 			}
-			if len(c.Fix) == 0 || c.Title == "" || c.Blame == "" {
+			if len(c.Fix) == 0 || c.Title == "" || c.Fault == "" {
 				t.Errorf("incomplete: %+v", c)
 			}
 			if tt.code != "unknown" && len(c.Evidence) == 0 {

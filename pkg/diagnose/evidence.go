@@ -85,35 +85,3 @@ type Event struct {
 	At      time.Time
 	Message string
 }
-
-// Blame says whose the cause is.
-type Blame string
-
-// The four kinds of blame.
-const (
-	Release        Blame = "release"        // the image, its command or its settings: ship another one
-	Infrastructure Blame = "infrastructure" // roles, networks, secrets, quotas, databases of this account
-	Platform       Blame = "platform"       // AWS itself: capacity, Spot, maintenance
-	Unclear        Blame = "unknown"        // the evidence does not say
-)
-
-// Cause is the verdict of Classify.
-type Cause struct {
-	Code  string // stable identifier, e.g. "image-not-found"
-	Title string // the root cause in one line of plain English
-	// Evidence holds verbatim quotes, redacted: the service's words first, then log lines written as "container | line".
-	Evidence []string
-	Fix      []string // what to do next, in order; commands are in backquotes
-	// Certain is true when the same revision will fail the same way until somebody changes something, and the evidence for
-	// that is explicit. Several certain failures in a row allow to stop a rollout before the circuit breaker does.
-	Certain   bool
-	Blame     Blame
-	TaskARN   string // the task that showed it; empty if no task did
-	Container string // the container that failed; empty if it is not one container's fault
-}
-
-// String returns the title.
-func (c Cause) String() string { return c.Title }
-
-// Known reports whether the cause is more than "something failed".
-func (c Cause) Known() bool { return c.Code != "" && c.Code != codeUnknown && c.Code != codeBreaker }

@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -15,8 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
-	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/clock"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // ECS is the part of the ECS API that Gather reads.
@@ -61,14 +61,16 @@ type Query struct {
 	// Patience is how long to wait for the log of a container that has just ended: ECS publishes the last lines up to some
 	// seconds late. Zero takes what is there.
 	Patience time.Duration
-	// Interval is how long to pause between two looks at that log; zero is one second.
-	Interval time.Duration
+
+	Events record.Sink // is told what may not be read; nil: nobody is
+	Clock  clock.Clock // to wait by; nil: the wall clock
 }
 
 const (
-	logTasks  = 3   // tasks whose logs are read: as many as it takes to see that they fail alike
-	logLines  = 100 // last lines that are read of each container: enough for a long traceback
-	taskPages = 5   // pages of 100 stopped tasks; a service that fails faster shows nothing new further back
+	logTasks  = 3           // tasks whose logs are read: as many as it takes to see that they fail alike
+	logLines  = 100         // last lines that are read of each container: enough for a long traceback
+	logPause  = time.Second // between two looks at a log that is awaited
+	taskPages = 5           // pages of 100 stopped tasks; a service that fails faster shows nothing new further back
 )
 
 // logLag is how long after its end a container's last line may still come: the log driver publishes every 5 s, and
@@ -76,12 +78,12 @@ const (
 const logLag = 12 * time.Second
 
 // Gather reads what AWS knows about the failure, in a handful of calls. Reads that are denied or fail leave a line in
-// Evidence.Missing, and a denied permission one warning in the log; the error is only that of an ended context, and the
+// Evidence.Missing, and a denied permission one warning among the events; the error is only that of an ended context, and the
 // evidence read until then is returned with it.
-func Gather(ctx context.Context, log *action.Log, clients Clients, q Query) (Evidence, error) {
-	g := gathering{ctx: ctx, log: log, clients: clients, query: q}
+func Gather(ctx context.Context, clients Clients, q Query) (Evidence, error) {
+	g := gathering{ctx: ctx, clients: clients, query: q, clock: clock.Or(q.Clock)}
 	g.Cluster, g.Service, g.Deployment, g.TaskDefinition = q.Cluster, q.Service, q.Deployment, q.TaskDefinition
-	g.StatusReason, g.At = q.StatusReason, time.Now()
+	g.StatusReason, g.At = q.StatusReason, g.clock.Now()
 	groups := g.service()
 	found := g.tasks()
 	g.addTasks(found, g.definition())
@@ -97,9 +99,9 @@ func Gather(ctx context.Context, log *action.Log, clients Clients, q Query) (Evi
 type gathering struct {
 	Evidence
 	ctx     context.Context
-	log     *action.Log
 	clients Clients
 	query   Query
+	clock   clock.Clock
 	ended   time.Time // when the container that ended last did
 }
 
@@ -111,11 +113,11 @@ func (g *gathering) failed(what string, err error) bool {
 	if g.ctx.Err() != nil {
 		return true
 	}
-	awserr.Optional(g.log.Sink(), what, err)
+	awserr.Optional(g.query.Events, what, err)
 	note := fmt.Sprintf("%s: %v", what, awserr.Explain(err))
 	if !slices.Contains(g.Missing, note) {
 		g.Missing = append(g.Missing, note)
-		g.log.Debugf("diagnosis: not read: %s", note)
+		g.query.Events.Debugf("diagnosis: not read: %s", note)
 	}
 	return true
 }
@@ -401,13 +403,9 @@ func (g *gathering) awaitLogs() {
 	if most := g.At.Add(g.query.Patience); most.Before(until) {
 		until = most
 	}
-	for g.ctx.Err() == nil && g.clients.Logs != nil && time.Now().Before(until) && g.waitsForWords() {
-		pause := time.NewTimer(cmp.Or(g.query.Interval, time.Second))
-		select {
-		case <-g.ctx.Done():
-			pause.Stop()
+	for g.ctx.Err() == nil && g.clients.Logs != nil && g.clock.Now().Before(until) && g.waitsForWords() {
+		if g.clock.Sleep(g.ctx, logPause) != nil {
 			return
-		case <-pause.C:
 		}
 		g.readLogs()
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/org/connect2/v2/pkg/action/actiontest"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 const revision = "arn:aws:ecs:eu-west-1:111122223333:task-definition/api:42"
@@ -156,15 +156,15 @@ func denied(permission string) error {
 
 func gather(t *testing.T, c *cloud, q Query) (e Evidence, warnings int) {
 	t.Helper()
-	env, recorder := actiontest.NewTestEnv(t, nil)
-	e, err := Gather(t.Context(), env.Log, c.clients(), q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, entry := range recorder.Entries() {
-		if entry.Kind == "warning" {
+	recorder := record.NewRecorder("test", time.Now, func(e record.Event) {
+		if e.Kind == record.KindWarning {
 			warnings++
 		}
+	})
+	q.Events = recorder.Sink()
+	e, err := Gather(t.Context(), c.clients(), q)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return e, warnings
 }
@@ -319,7 +319,7 @@ func TestGatherEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		began := time.Now()
-		e, err := Gather(ctx, nil, c.clients(), q)
+		e, err := Gather(ctx, c.clients(), q)
 		if !errors.Is(err, context.DeadlineExceeded) || len(e.Tasks) != 1 || time.Since(began) > 4*time.Second {
 			t.Errorf("%v after %s with %d tasks", err, time.Since(began), len(e.Tasks))
 		}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // healthRules explain a target that the load balancer finds unhealthy, from the description that ELB gives and ECS repeats
@@ -16,7 +17,7 @@ var healthRules = []rule{
 		title: "the load balancer's health check of ${container} is answered with a redirect (${codes})",
 		fix: []string{"let the health check's path answer 200 itself: a missing or extra slash at its end and a redirect to HTTPS are " +
 			"the usual reasons"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "elb-health-denied",
@@ -24,7 +25,7 @@ var healthRules = []rule{
 		title: "the load balancer's health check of ${container} is refused (${codes})",
 		fix: []string{"leave the health check's path open: without login (401, 403), and for any Host header (400: the check sends the " +
 			"task's IP address as host)"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "elb-health-path",
@@ -32,7 +33,7 @@ var healthRules = []rule{
 		title: "${container} does not know the path of the load balancer's health check (${codes})",
 		fix: []string{"compare the path with the routes of this release: `aws elbv2 describe-target-groups --target-group-arns ${group} " +
 			"--query 'TargetGroups[].HealthCheckPath'`"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "elb-health-error",
@@ -40,7 +41,7 @@ var healthRules = []rule{
 		title: "${container} answers the load balancer's health check with ${codes}",
 		fix: []string{"read the log for the error behind it; a health check that asks the database fails with the database",
 			"compare with the accepted codes: `aws elbv2 describe-target-groups --target-group-arns ${group} --query 'TargetGroups[].Matcher'`"},
-		blame: Unclear,
+		fault: record.FaultUnclear,
 	},
 	{
 		code:  "elb-health-timeout",
@@ -48,7 +49,7 @@ var healthRules = []rule{
 		title: "the load balancer's health check of ${container} gets no answer in time",
 		fix: []string{"check that the service's security group allows the container's port from the load balancer's security group",
 			"if the start takes long, raise `healthCheckGracePeriodSeconds` of the service; if the answer does, the target group's timeout"},
-		blame: Unclear,
+		fault: record.FaultUnclear,
 	},
 	{
 		code:  "elb-health-refused",
@@ -56,13 +57,13 @@ var healthRules = []rule{
 		title: "nothing in ${container} answers on port ${port}, where the load balancer checks it",
 		fix: []string{"let the program listen on 0.0.0.0:${port}, the port of the service's load balancer setting",
 			"if the start takes long, raise `healthCheckGracePeriodSeconds` of the service"},
-		blame: Unclear,
+		fault: record.FaultUnclear,
 	},
 }
 
 // wrongAddress compares what the program says of its address with where the load balancer looks for it: the usual reasons
 // of "Health checks failed" and of timeouts are the loopback address and another port.
-func wrongAddress(v vars, c Container, port int) (Cause, bool) {
+func wrongAddress(v vars, c Container, port int) (record.Finding, bool) {
 	for i := len(c.Logs) - 1; i >= 0; i-- {
 		line := Printable(c.Logs[i])
 		m := listening.FindStringSubmatch(line)
@@ -73,27 +74,27 @@ func wrongAddress(v vars, c Container, port int) (Cause, bool) {
 		quote := Redact(c.Name + " | " + line)
 		switch {
 		case host == "127.0.0.1" || host == "localhost" || host == "[::1]":
-			return Cause{
+			return record.Finding{
 				Code: "listens-on-loopback",
 				Title: fmt.Sprintf("%s listens on %s:%s, which only the container itself can reach", c.Name, host,
 					logged),
 				Evidence: []string{quote},
 				Fix: []string{fmt.Sprintf("listen on all addresses: `--host 0.0.0.0 --port %s`",
 					v.expand("${port}"))},
-				Certain: true, Blame: Release, Container: c.Name,
+				Certain: true, Fault: record.FaultRelease, Container: c.Name,
 			}, true
 		case port != 0 && logged != strconv.Itoa(port):
-			return Cause{
+			return record.Finding{
 				Code: "listens-on-other-port",
 				Title: fmt.Sprintf("%s listens on port %s, but the load balancer checks port %d", c.Name, logged,
 					port),
 				Evidence: []string{quote},
 				Fix: []string{fmt.Sprintf("let the program listen on %d, or change containerPort of the task definition and of the service "+
 					"to %s", port, logged)},
-				Certain: true, Blame: Release, Container: c.Name,
+				Certain: true, Fault: record.FaultRelease, Container: c.Name,
 			}, true
 		}
-		return Cause{}, false
+		return record.Finding{}, false
 	}
-	return Cause{}, false
+	return record.Finding{}, false
 }

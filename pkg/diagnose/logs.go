@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // taskWords say otherwise, by code, what a log means in a one-off task: that is most often the migration itself, and nobody should be
@@ -39,7 +40,7 @@ var logRules = []rule{
 		title: "the image of ${container} was built for another CPU architecture than the task's (${arch})",
 		fix: []string{"build for it: `docker buildx build --platform linux/${platform_arch} …`",
 			"or set `runtimePlatform.cpuArchitecture` of the task definition to the architecture of the image"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "app-import-error",
@@ -47,35 +48,35 @@ var logRules = []rule{
 		title: "${container} cannot import its own code or a dependency: ${error}",
 		fix: []string{"add the missing dependency, or copy the missing package into the image; check PYTHONPATH and the working directory",
 			"try it: `docker run --rm IMAGE python -c 'import …'`"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "app-import-error",
 		re:    lazyregexp.New(`(?P<error>Error loading ASGI app\..+|Error: Cannot find module .+|Could not import module .+|Failed to find attribute .+)`),
 		title: "the server of ${container} cannot load the application: ${error}",
 		fix:   []string{"check the `module:attribute` in the container's command against the files in the image"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "app-syntax-error",
 		re:    lazyregexp.New(`^(?P<error>(?:SyntaxError|IndentationError|TabError): .+)$`),
 		title: "${container} has a syntax error: ${error}",
 		fix:   []string{"correct it; a Python in the image that is older than the code needs shows like this too"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "app-config-invalid",
 		re:    lazyregexp.New(`(?P<error>\d+ validation errors? for \w*(?i:settings|config)\w*)`),
 		title: "the configuration of ${container} is incomplete or wrong: ${error}",
 		fix:   []string{"set the fields named in the log in `environment` or `secrets` of the task definition's container ${container}"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "app-config-invalid",
 		re:    lazyregexp.New(`^KeyError: '(?P<name>[A-Z][A-Z0-9_]+)'$`),
 		title: "${container} needs the environment variable ${name}, which is not set",
 		fix:   []string{"set ${name} in `environment` or `secrets` of the task definition's container ${container}"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "schema-revision-missing",
@@ -83,42 +84,42 @@ var logRules = []rule{
 		title: "the database is at schema revision ${revision}, which this image does not contain",
 		fix: []string{"a newer release has migrated the database: deploy an image that contains the revision ${revision}",
 			"or downgrade the schema from such an image before going back"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "schema-many-heads",
 		re:    lazyregexp.New(`Multiple head revisions are present`),
 		title: "the migrations have several heads",
 		fix:   []string{"join them: `alembic merge heads`, and release again"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "port-in-use",
 		re:    lazyregexp.New(`(?i)(?:address already in use|EADDRINUSE)`),
 		title: "${container} cannot listen: its address is already in use",
 		fix:   []string{"two containers of one task share one network: give each its own port; do not start the server twice"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "port-privileged",
 		re:    lazyregexp.New(`(?i)(?:bind|listen).*permission denied|permission denied.*(?:bind|listen)`),
 		title: "${container} may not listen on its port",
 		fix:   []string{"listen on a port above 1023, or run as root"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "read-only-file-system",
 		re:    lazyregexp.New(`(?i)read-only file system:? ?(?P<path>'[^']+')?`),
 		title: "${container} writes to its read-only root file system ${path}",
 		fix:   []string{"write under a volume or tmpfs, or set `readonlyRootFilesystem: false`"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "command-not-found",
 		re:    lazyregexp.New(`(?:/bin/)?(?:ba)?sh: (?:line )?(?:\d+: )?(?P<exec>\S+): (?:command )?not found|exec (?P<exec2>\S+): no such file or directory`),
 		title: "the image of ${container} has no command ${exec}",
 		fix:   []string{"install it in the image, or correct the container's command (a script with CRLF line ends shows like this too)"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "database-auth-failed",
@@ -126,28 +127,28 @@ var logRules = []rule{
 		title: "${container} was refused by its database: wrong user or password",
 		fix: []string{"compare the secret with the database's current password; secrets are read only when a task starts, so a rotation " +
 			"needs a new deployment"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "database-missing",
 		re:    lazyregexp.New(`database "(?P<db>[^"]+)" does not exist`),
 		title: "the database ${db} does not exist",
 		fix:   []string{"create it, or correct the database's name in the connection URL"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "schema-not-migrated",
 		re:    lazyregexp.New(`(?P<what>(?:relation|column) "?[\w.]+"?(?: of relation "\w+")? does not exist)`),
 		title: "the database's schema does not fit the image: ${what}",
 		fix:   []string{"run the migrations of this image before it is deployed (action `migrate`, or `migrate: true`)"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "database-lock-timeout",
 		re:    lazyregexp.New(`(?i)canceling statement due to (?P<what>lock|statement) timeout|deadlock detected`),
 		title: "a database statement of ${container} waited too long for a lock",
 		fix:   []string{"find what holds it in `pg_locks` and `pg_stat_activity`; run the step again when it is gone"},
-		blame: Unclear,
+		fault: record.FaultUnclear,
 	},
 	{
 		code:  "database-unreachable",
@@ -155,14 +156,14 @@ var logRules = []rule{
 		title: "${container} cannot reach its database at ${host}:${port}",
 		fix: []string{"check that the database is up, and that its security group allows ${port} from the service's security group",
 			"check the host and port in the connection URL"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "dependency-unreachable",
 		re:    lazyregexp.New(`Error \d+ connecting to (?P<host>[^\s:]+):(?P<port>\d+)`),
 		title: "${container} cannot reach ${host}:${port}",
 		fix:   []string{"check that it is up, and that its security group allows ${port} from the service's security group"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code: "dependency-unreachable",
@@ -170,7 +171,7 @@ var logRules = []rule{
 			`temporary failure in name resolution|nodename nor servname provided|ENOTFOUND \S+|no such host)`),
 		title: "${container} cannot resolve a host name that it depends on (${host})",
 		fix:   []string{"check the host names in the container's settings, and the VPC's DNS settings (enableDnsHostnames, enableDnsSupport)"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code: "dependency-unreachable",
@@ -179,14 +180,14 @@ var logRules = []rule{
 		title: "${container} cannot reach something that it depends on: ${why}",
 		fix: []string{"see in the quoted lines what it tried to reach; check that it is up, and that its security group allows the " +
 			"service's security group"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "out-of-memory",
 		re:    lazyregexp.New(`(?i)was sent SIGKILL! Perhaps out of memory|JavaScript heap out of memory|java\.lang\.OutOfMemoryError|^MemoryError\b|Out of memory: Killed process`),
 		title: "${container} ran out of memory (${memory})",
 		fix:   []string{"raise `memory` of the task definition, or start fewer workers"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // A rule turns a text into a cause. Titles and fixes are templates: ${name} is a named group of the expression or one of
@@ -14,7 +15,7 @@ type rule struct {
 	re      *lazyregexp.Regexp
 	title   string
 	fix     []string
-	blame   Blame
+	fault   record.Fault
 	certain bool
 }
 
@@ -47,9 +48,9 @@ func (v vars) expand(template string) string {
 }
 
 // cause applies a rule whose expression has matched; quote is the text to show as evidence.
-func (r rule) cause(v vars, match []string, quote string) Cause {
+func (r rule) cause(v vars, match []string, quote string) record.Finding {
 	v = v.with(r.re, match)
-	c := Cause{Code: r.code, Title: Redact(v.expand(r.title)), Blame: r.blame, Certain: r.certain}
+	c := record.Finding{Code: r.code, Title: Redact(v.expand(r.title)), Fault: r.fault, Certain: r.certain}
 	for _, fix := range r.fix {
 		c.Fix = append(c.Fix, Redact(v.expand(fix)))
 	}
@@ -60,18 +61,18 @@ func (r rule) cause(v vars, match []string, quote string) Cause {
 }
 
 // first applies the first rule that matches text. AWS writes some apostrophes typographically: both forms match.
-func first(rules []rule, v vars, text string) (Cause, bool) {
+func first(rules []rule, v vars, text string) (record.Finding, bool) {
 	plain := strings.ReplaceAll(text, "’", "'")
 	for _, r := range rules {
 		if m := r.re.FindStringSubmatch(plain); m != nil {
 			return r.cause(v, m, text), true
 		}
 	}
-	return Cause{}, false
+	return record.Finding{}, false
 }
 
 // inLines applies the first rule that matches any line, looking from the last line back; it returns the line's index.
-func inLines(rules []rule, v vars, lines []string) (Cause, int) {
+func inLines(rules []rule, v vars, lines []string) (record.Finding, int) {
 	for _, r := range rules {
 		for i := len(lines) - 1; i >= 0; i-- {
 			if m := r.re.FindStringSubmatch(lines[i]); m != nil {
@@ -79,5 +80,5 @@ func inLines(rules []rule, v vars, lines []string) (Cause, int) {
 			}
 		}
 	}
-	return Cause{}, -1
+	return record.Finding{}, -1
 }

@@ -22,7 +22,7 @@ func TestRulesAreSound(t *testing.T) {
 			for _, group := range r.re.SubexpNames() {
 				groups[strings.TrimRight(group, "23")] = true
 			}
-			if !code.MatchString(r.code) || r.title == "" || len(r.fix) == 0 || r.blame == "" {
+			if !code.MatchString(r.code) || r.title == "" || len(r.fix) == 0 || r.fault == "" {
 				t.Errorf("%s: incomplete rule %+v", table, r)
 			}
 			for _, text := range append([]string{r.title}, r.fix...) {

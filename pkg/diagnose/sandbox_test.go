@@ -69,10 +69,10 @@ func TestReleasesThatFail(t *testing.T) {
 				definition, deployment := deploy(t, api, "v2")
 				began := time.Now()
 				time.Sleep(tt.after)
-				e, err := diagnose.Gather(t.Context(), env.Log, diagnose.Clients{ECS: api,
+				e, err := diagnose.Gather(t.Context(), diagnose.Clients{ECS: api,
 					Logs: cloudwatchlogs.NewFromConfig(conn.Config), ELB: elb.NewFromConfig(conn.Config)},
 					diagnose.Query{Cluster: "connect2-api-cluster-dev", Service: "connect2-api-service-dev",
-						Deployment: deployment, TaskDefinition: definition, Since: began})
+						Deployment: deployment, TaskDefinition: definition, Since: began, Events: env.Log.Sink()})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -1,6 +1,9 @@
 package diagnose
 
-import "github.com/org/connect2/v2/internal/lazyregexp"
+import (
+	"github.com/org/connect2/v2/internal/lazyregexp"
+	"github.com/org/connect2/v2/pkg/record"
+)
 
 // ref matches an image reference and names its parts. A registry's host has a dot or a port in it.
 const ref = `(?P<ref>(?:(?P<host>[^/\s]+[.:][^/\s]+)/)?(?P<repo>[^\s:@]+)(?::(?P<tag>[\w][\w.-]*))?(?:@(?P<digest>sha256:[0-9a-f]+))?)`
@@ -30,14 +33,14 @@ var startRules = []rule{
 		title: "the execution role may not log in to ECR (ecr:GetAuthorizationToken)",
 		fix: []string{"allow `ecr:GetAuthorizationToken` on `*` in the task definition's execution role (the managed policy " +
 			"AmazonECSTaskExecutionRolePolicy has it)", fixRepeat},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code:  "registry-unreachable",
 		re:    lazyregexp.New(`(?s)(?:pull registry auth|GetAuthorizationToken).*` + noAnswer),
 		title: "the task has no network route to Amazon ECR (login)",
 		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3", fixGroups},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code:  "architecture-mismatch",
@@ -45,7 +48,7 @@ var startRules = []rule{
 		title: "the image has no variant for ${platform}, which the task definition asks for",
 		fix: []string{"build for it: `docker buildx build --platform ${platform} …`",
 			"or set `runtimePlatform.cpuArchitecture` of the task definition to the architecture of the image"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "image-digest-gone",
@@ -53,7 +56,7 @@ var startRules = []rule{
 		title: "the image digest ${repo}@${digest} is no longer in the registry",
 		fix: []string{"see whether a lifecycle rule expired it: `aws ecr describe-images --repository-name ${repo} --image-ids imageDigest=${digest}`",
 			"push the image again, or deploy a digest that is still there"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "repository-missing",
@@ -61,7 +64,7 @@ var startRules = []rule{
 		title: "the repository ${repo} does not exist in ${host}",
 		fix: []string{"check the repository's name, account and region in the image reference ${ref}",
 			"list what is there: `aws ecr describe-repositories`"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "image-not-found",
@@ -69,14 +72,14 @@ var startRules = []rule{
 		title: "the image ${ref} does not exist: no such tag in ${repo}",
 		fix: []string{"see what is there: `aws ecr list-images --repository-name ${repo} --filter tagStatus=TAGGED`",
 			"push the tag ${tag}, or deploy one that exists"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "image-not-found",
 		re:    lazyregexp.New(`manifest for ` + ref + ` not found|manifest unknown|Requested image not found`),
 		title: "the image ${ref} does not exist in the registry",
 		fix:   []string{"push it, or deploy a tag that exists"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "registry-rate-limited",
@@ -84,7 +87,7 @@ var startRules = []rule{
 		title: "the registry refuses more pulls for now (rate limit)",
 		fix: []string{"copy the image to ECR, or use an ECR pull-through cache with credentials: anonymous pulls from " +
 			"public registries are limited per address", fixRepeat},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code: "image-pull-denied",
@@ -94,7 +97,7 @@ var startRules = []rule{
 		fix: []string{"allow `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer` and `ecr:GetAuthorizationToken` in the execution role",
 			"if the repository ${repo} is in another account, its repository policy must allow this account too",
 			"for a registry other than ECR: check the name, and set `repositoryCredentials` for a private one"},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code: "image-pull-denied",
@@ -103,7 +106,7 @@ var startRules = []rule{
 		title: "pulling the image was refused by the registry",
 		fix: []string{"allow `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer` and `ecr:GetAuthorizationToken` in the execution role",
 			"if the repository is in another account, its repository policy must allow this account too"},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code:  "registry-unreachable",
@@ -111,7 +114,7 @@ var startRules = []rule{
 		title: "the task has no network route to the registry ${host}",
 		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3",
 			fixGroups},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code:  "image-corrupt",
@@ -119,14 +122,14 @@ var startRules = []rule{
 		title: "the image is inconsistent: its configuration names ${want} layers, ${have} could be unpacked",
 		fix: []string{"build and push it again with one compression for all layers (gzip and zstd must not be mixed): " +
 			"`docker buildx build --output type=image,compression=gzip,force-compression=true …`"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "disk-full",
 		re:    lazyregexp.New(`(?i)no space left on device`),
 		title: "the task's ephemeral storage is too small for the image",
 		fix:   []string{"set `ephemeralStorage.sizeInGiB` (21–200) in the task definition, or make the image smaller"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "image-pull-failed",
@@ -134,7 +137,7 @@ var startRules = []rule{
 		title: "the image could not be pulled",
 		fix: []string{"read the quoted reason; unexpected status codes while layers are copied mean S3 refused or was not " +
 			"reached: check the S3 gateway endpoint's policy", fixRepeat},
-		blame: Unclear,
+		fault: record.FaultUnclear,
 	},
 
 	// Secrets Manager and Parameter Store.
@@ -144,7 +147,7 @@ var startRules = []rule{
 		title: "the execution role may not decrypt the secret with its KMS key",
 		fix: []string{"allow `kms:Decrypt` on the secret's key in the execution role, and let the key's own policy name that role",
 			"check that the key is enabled"},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code: "secret-denied",
@@ -153,7 +156,7 @@ var startRules = []rule{
 		title: "the execution role ${role} may not read the secret ${secret}",
 		fix: []string{"allow `${action}` on `${secret}` in the role ${role} (an ARN in the policy needs the six-character suffix, or `-??????`)",
 			fixRepeat},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code: "parameter-denied",
@@ -161,14 +164,14 @@ var startRules = []rule{
 			`on resource: (?P<parameter>\S+)`),
 		title: "the execution role ${role} may not read the parameter ${parameter}",
 		fix:   []string{"allow `${action}` on `${parameter}` in the role ${role}", fixRepeat},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code:  "secret-deleted",
 		re:    lazyregexp.New(`(?s)(?:secret (?P<secret>` + secret + ` from.*)?marked for deletion`),
 		title: "the secret ${secret} is scheduled for deletion",
 		fix:   []string{"restore it: `aws secretsmanager restore-secret --secret-id ${secret}`", fixRepeat},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code:  "secret-key-missing",
@@ -176,14 +179,14 @@ var startRules = []rule{
 		title: "the secret has no JSON key ${key}",
 		fix: []string{"add the key ${key} to the secret's value, or correct the name at the end of `valueFrom` in the task definition",
 			"see the keys: `aws secretsmanager get-secret-value --secret-id SECRET --query SecretString --output text | jq keys`"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "secret-not-json",
 		re:    lazyregexp.New(`(?s)from asm:.*(?:invalid character|cannot unmarshal|unexpected end of JSON)`),
 		title: "the secret is plain text, but the task definition asks for a JSON key of it",
 		fix:   []string{"store a JSON object, or drop the `:key::` part from `valueFrom` in the task definition"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code: "secret-missing",
@@ -193,7 +196,7 @@ var startRules = []rule{
 		title: "the secret ${secret} does not exist in this region",
 		fix: []string{"check the name, region and six-character suffix in `valueFrom`: a secret that was made again has another suffix",
 			"see it: `aws secretsmanager describe-secret --secret-id ${secret}`"},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code:  "parameter-missing",
@@ -201,14 +204,14 @@ var startRules = []rule{
 		title: "the SSM parameter ${parameter} does not exist in this region, or cannot be decrypted",
 		fix: []string{"see it: `aws ssm get-parameters --names ${parameter}`",
 			"a `valueFrom` that does not begin with `arn:` is taken for a parameter's name: a secret needs its full ARN"},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code:  "secrets-unreachable",
 		re:    lazyregexp.New(`(?s)(?:from asm|Secrets Manager).*` + noAnswer),
 		title: "the task has no network route to AWS Secrets Manager",
 		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for secretsmanager", fixGroups},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code:  "parameters-unreachable",
@@ -216,14 +219,14 @@ var startRules = []rule{
 		title: "the task has no network route to AWS Systems Manager (parameters)",
 		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for ssm",
 			fixGroups},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code:  "secret-unreadable",
 		re:    lazyregexp.New(`unable to retrieve secrets? from (?P<store>asm|ssm)|unable to pull secrets or registry auth`),
 		title: "ECS could not read the secrets of the task definition",
 		fix:   []string{"read the quoted reason; check the secret, the execution role and the network route", fixRepeat},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 
 	// Log driver.
@@ -233,14 +236,14 @@ var startRules = []rule{
 		title: "the log group ${log_group} of the task definition does not exist",
 		fix: []string{"create it: `aws logs create-log-group --log-group-name ${log_group}`",
 			"or set `awslogs-create-group: \"true\"` and allow `logs:CreateLogGroup` in the execution role"},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code:  "logs-denied",
 		re:    lazyregexp.New(`(?s)(?:logger args|logging driver).*(?:AccessDenied|not authorized to perform: (?P<action>logs:\w+))`),
 		title: "the execution role may not write to the log group ${log_group}",
 		fix:   []string{"allow `logs:CreateLogStream` and `logs:PutLogEvents` on the log group ${log_group} in the execution role", fixRepeat},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code:  "logs-unreachable",
@@ -248,21 +251,21 @@ var startRules = []rule{
 		title: "the task has no network route to CloudWatch Logs",
 		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for logs",
 			fixGroups},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 	{
 		code:  "log-driver-invalid",
 		re:    lazyregexp.New(`(?:logger args|logging driver).*?: (?P<why>[^:]+ is required|[^:]*unknown log opt[^:]*)`),
 		title: "the log driver's options are wrong: ${why}",
 		fix:   []string{"set the option in `logConfiguration.options` of the task definition"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "log-driver-failed",
 		re:    lazyregexp.New(`failed to validate logger args|failed to initialize logging driver`),
 		title: "the log driver could not be set up",
 		fix:   []string{"read the quoted reason; check `logConfiguration` of the task definition, the log group and the execution role"},
-		blame: Unclear,
+		fault: record.FaultUnclear,
 	},
 
 	// Volumes.
@@ -272,7 +275,7 @@ var startRules = []rule{
 		title: "the EFS volume could not be mounted",
 		fix: []string{"check that the file system has a mount target in every subnet of the service, and that its security group " +
 			"allows 2049 from the tasks", "with IAM authorisation, the task role needs `elasticfilesystem:ClientMount`"},
-		blame: Infrastructure, certain: true,
+		fault: record.FaultInfrastructure, certain: true,
 	},
 
 	// Command.
@@ -282,14 +285,14 @@ var startRules = []rule{
 		title: "the image has no executable ${exec}",
 		fix: []string{"check `entryPoint` and `command` of the container ${container} and those of the image: " +
 			"`docker run --rm --entrypoint sh IMAGE -c 'command -v ${exec}'`"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "command-not-executable",
 		re:    lazyregexp.New(`exec: "(?P<exec>[^"]+)": permission denied`),
 		title: "${exec} in the image is not executable by the container's user",
 		fix:   []string{"set the mode in the Dockerfile (`COPY --chmod=0755 …`), or run it through its interpreter"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "architecture-mismatch",
@@ -297,21 +300,21 @@ var startRules = []rule{
 		title: "the image was built for another CPU architecture than the task's (${arch})",
 		fix: []string{"build for it: `docker buildx build --platform linux/${platform_arch} …`",
 			"or set `runtimePlatform.cpuArchitecture` of the task definition to the architecture of the image"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "container-start-timeout",
 		re:    lazyregexp.New(`ContainerRuntimeTimeout|Could not transition to \w+; timed out`),
 		title: "the container did not start within the time that ECS gives it",
 		fix:   []string{"run the release again; if it repeats, give the task more CPU, or look for a dependency (`dependsOn`) that never gets ready"},
-		blame: Platform,
+		fault: record.FaultPlatform,
 	},
 	{
 		code:  "container-start-failed",
 		re:    lazyregexp.New(`CannotStartContainer\w*|CannotCreateContainer\w*|OCI runtime create failed`),
 		title: "the container could not be started",
 		fix:   []string{"read the quoted reason; check `entryPoint`, `command`, `user`, `workingDirectory` and mounts of the container"},
-		blame: Release, certain: true,
+		fault: record.FaultRelease, certain: true,
 	},
 
 	// Network and storage of the task.
@@ -321,28 +324,28 @@ var startRules = []rule{
 		title: "the subnet ${subnet} has no free IP addresses",
 		fix: []string{"see what is free: `aws ec2 describe-subnets --subnet-ids ${subnet} --query 'Subnets[].AvailableIpAddressCount'`",
 			"add a larger subnet to the service, or lower maximumPercent so that fewer tasks run side by side"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "network-interface-failed",
 		re:    lazyregexp.New(`Unexpected EC2 error while attempting to (?P<what>[^:]+): (?P<why>.+)`),
 		title: "EC2 refused the task's network interface: ${why}",
 		fix:   []string{"check that the service's subnets and security groups exist, belong to one VPC, and are within their quotas"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "network-interface-timeout",
 		re:    lazyregexp.New(`Timeout waiting for network interface provisioning`),
 		title: "AWS did not provide the task's network interface in time",
 		fix:   []string{"run the release again; if it repeats, see the AWS Health Dashboard and the ECS service-linked role"},
-		blame: Platform,
+		fault: record.FaultPlatform,
 	},
 	{
 		code:  "storage-timeout",
 		re:    lazyregexp.New(`Timeout waiting for EphemeralStorage provisioning`),
 		title: "AWS did not provide the task's ephemeral storage in time",
 		fix:   []string{"run the release again; if it repeats, see the AWS Health Dashboard"},
-		blame: Platform,
+		fault: record.FaultPlatform,
 	},
 
 	// Role.
@@ -352,7 +355,7 @@ var startRules = []rule{
 		title: "ECS may not assume the role ${role} of the task definition",
 		fix: []string{"let the role's trust policy allow `sts:AssumeRole` to the service `ecs-tasks.amazonaws.com`; check that the role exists",
 			"a role that was made seconds ago may need a minute: then run the release again"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 }
 
@@ -364,7 +367,7 @@ var placementRules = []rule{
 		re:    lazyregexp.New(`account is currently blocked`),
 		title: "AWS has blocked this account from starting tasks",
 		fix:   []string{"open a case with AWS Support (account and billing): nothing in the release can change this"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "quota-tasks",
@@ -372,21 +375,21 @@ var placementRules = []rule{
 		title: "the account's quota of concurrent Fargate ${what} is used up",
 		fix: []string{"see it: `aws service-quotas list-service-quotas --service-code fargate`; ask for more there",
 			"stop tasks that nobody needs"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "quota-size",
 		re:    lazyregexp.New(`requested (?P<what>CPU|MEMORY) configuration is above your limit`),
 		title: "the task asks for more ${what} than the account's limit allows",
 		fix:   []string{"lower `cpu` or `memory` of the task definition, or ask AWS Support to raise the limit"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "provisioning-limit",
 		re:    lazyregexp.New(`tasks provisioning capacity limit was exceeded`),
 		title: "the cluster has 500 tasks waiting for capacity already",
 		fix:   []string{"wait until the cluster's other tasks have started, or scale the capacity provider"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "capacity-unavailable",
@@ -394,21 +397,21 @@ var placementRules = []rule{
 		title: "AWS has no ${capacity} capacity free in the service's availability zones",
 		fix: []string{"run the release again later; ECS itself goes on trying",
 			"give the service more subnets in other zones, or a FARGATE base beside FARGATE_SPOT"},
-		blame: Platform,
+		fault: record.FaultPlatform,
 	},
 	{
 		code:  "no-container-instance",
 		re:    lazyregexp.New(`no container instance met all of its requirements(?:\. (?P<why>.+))?|NO ACTIVE INSTANCES|EMPTY CAPACITY PROVIDER|MemberOf placement constraint`),
 		title: "no container instance of the cluster can take the task",
 		fix:   []string{"see the closest match in the quoted text; scale the cluster, or correct the placement constraints"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "no-container-instance",
 		re:    lazyregexp.New(`\bRESOURCE:(?P<what>CPU|MEMORY|PORTS|ENI|GPU)|\b(?P<what2>AGENT|LOCATION|ATTRIBUTE)\b`),
 		title: "no container instance of the cluster has what the task needs (${what})",
 		fix:   []string{"scale the cluster, or lower what the task definition asks for"},
-		blame: Infrastructure,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "placement-internal-error",
@@ -416,13 +419,13 @@ var placementRules = []rule{
 		title: "ECS could not place the task and gives no reason (internal error)",
 		fix: []string{"check that Fargate is offered in the zones of the service's subnets; a subnet in an unsupported zone shows like this",
 			"otherwise run the release again"},
-		blame: Platform,
+		fault: record.FaultPlatform,
 	},
 	{
 		code:  "throttled",
 		re:    lazyregexp.New(`operations are being throttled(?: on (?P<what>\w+))?`),
 		title: "AWS throttles the calls that ECS makes for the service",
 		fix:   []string{"wait: ECS goes on by itself; spread out releases that run at the same time in this account"},
-		blame: Platform,
+		fault: record.FaultPlatform,
 	},
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // Result is what is known of a task when Run returns, also when it returns an error.
@@ -23,7 +24,7 @@ type Result struct {
 	StopCode string
 	Reason   string        // why the task stopped, in ECS's words
 	Duration time.Duration // from the call that started it
-	Cause    diagnose.Cause
+	Cause    record.Finding
 	// Unread says why the log is missing or incomplete; empty if it was read to its end.
 	Unread string
 }
@@ -313,10 +314,10 @@ func (r *run) conclude(definition *types.TaskDefinition, logs *follower, err err
 }
 
 // timedOutCause says what the container wrote before its time was over; that it was then stopped is no cause.
-func timedOutCause(spec Spec, t diagnose.Task) diagnose.Cause {
-	c := diagnose.Cause{Code: "timed-out", Title: fmt.Sprintf("%s did not end within %s", spec.Container, spec.Timeout),
-		Blame:   diagnose.Unclear,
-		TaskARN: t.ARN, Container: spec.Container, Fix: []string{"raise the input `timeout` if the command needs longer",
+func timedOutCause(spec Spec, t diagnose.Task) record.Finding {
+	c := record.Finding{Code: "timed-out", Title: fmt.Sprintf("%s did not end within %s", spec.Container, spec.Timeout),
+		Fault: record.FaultUnclear,
+		Task:  t.ARN, Container: spec.Container, Fix: []string{"raise the input `timeout` if the command needs longer",
 			"a migration that hangs waits for a lock more often than not: see `pg_stat_activity` and `pg_locks`"}}
 	for _, container := range t.Containers {
 		if container.Name == spec.Container {

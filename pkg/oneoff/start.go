@@ -15,6 +15,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // start starts the task. It tries again while there is no capacity, while a new role has not reached ECS, and, with the same
@@ -59,13 +60,13 @@ const (
 )
 
 // judge decides what an answer of RunTask without a task means.
-func judge(out *ecs.RunTaskOutput, err error) (retry, diagnose.Cause) {
+func judge(out *ecs.RunTaskOutput, err error) (retry, record.Finding) {
 	if err != nil {
 		switch {
 		case awserr.IsLost(err):
-			return unheard, diagnose.Cause{Title: "ECS did not answer"}
+			return unheard, record.Finding{Title: "ECS did not answer"}
 		case awserr.IsThrottled(err):
-			return uncalled, diagnose.Cause{Title: "ECS throttles the account's calls"}
+			return uncalled, record.Finding{Title: "ECS throttles the account's calls"}
 		}
 		c, _ := diagnose.CallFailure(message(err))
 		if c.Code == "role-not-assumable" || c.Code == "capacity-unavailable" {
@@ -85,7 +86,7 @@ func judge(out *ecs.RunTaskOutput, err error) (retry, diagnose.Cause) {
 }
 
 // notStarted is the error of a task that could not be started.
-func (r *run) notStarted(c diagnose.Cause, err error) error {
+func (r *run) notStarted(c record.Finding, err error) error {
 	r.result.Cause = c
 	if err == nil {
 		return &action.Error{Outcome: action.Failed, Title: c.Title, Advice: firstOf(c.Fix),

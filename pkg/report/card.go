@@ -5,16 +5,16 @@ import (
 	"strings"
 
 	"github.com/org/connect2/v2/internal/arn"
-	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // Card returns the root cause as Markdown: the title, the quotes that prove it, and what to do next.
-func Card(c diagnose.Cause) string {
+func Card(c record.Finding) string {
 	var b strings.Builder
 	// An alert block cannot hold a fence safely when foreign text is in it, so only the title stands in it.
 	fmt.Fprintf(&b, "> [!CAUTION]\n> **%s**\n\n", Prose(firstUpper(c.Title)))
-	facts := [][2]Cell{{"Cause", Code(c.Code)}, {"Lies with", blames[c.Blame]}, {"Container", Code(c.Container)},
-		{"Task", Code(arn.Last(c.TaskARN))}}
+	facts := [][2]Cell{{"Cause", Code(c.Code)}, {"Lies with", faults[c.Fault]}, {"Container", Code(c.Container)},
+		{"Task", Code(arn.Last(c.Task))}}
 	b.WriteString(Facts(facts...))
 	if len(c.Evidence) > 0 {
 		b.WriteString(Fence("text", strings.Join(c.Evidence, "\n")))
@@ -31,7 +31,7 @@ func Card(c diagnose.Cause) string {
 }
 
 // CardText returns the root cause as plain text for a terminal or a log, each line indented by two spaces below the title.
-func CardText(c diagnose.Cause) string {
+func CardText(c record.Finding) string {
 	var b strings.Builder
 	b.WriteString(firstUpper(oneLine(c.Title)) + "\n")
 	for _, quote := range c.Evidence {
@@ -45,12 +45,12 @@ func CardText(c diagnose.Cause) string {
 	return b.String()
 }
 
-// blames says in words whose the cause is.
-var blames = map[diagnose.Blame]string{
-	diagnose.Release:        "this release (image, command or task definition)",
-	diagnose.Infrastructure: "the infrastructure (roles, network, secrets, quotas, database)",
-	diagnose.Platform:       "AWS",
-	diagnose.Unclear:        "not clear from the evidence",
+// faults says in words whose fault it is.
+var faults = map[record.Fault]string{
+	record.FaultRelease:        "this release (image, command or task definition)",
+	record.FaultInfrastructure: "the infrastructure (roles, network, secrets, quotas, database)",
+	record.FaultPlatform:       "AWS",
+	record.FaultUnclear:        "not clear from the evidence",
 }
 
 // firstUpper returns s with its first letter in upper case, unless the first word is a name with a dot, dash or slash.

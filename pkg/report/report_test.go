@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 func TestText(t *testing.T) {
@@ -144,8 +144,8 @@ func TestTimeline(t *testing.T) {
 }
 
 func TestCard(t *testing.T) {
-	c := diagnose.Cause{Code: "app-exit", Title: "app exited with code 1: <b>x</b> | y", Evidence: []string{"Essential container in task exited", "app | ```", "app | <script>"},
-		Fix: []string{"run `docker run --rm IMAGE`"}, Blame: diagnose.Release, TaskARN: "arn:aws:ecs:r:a:task/prod/0f9d", Container: "app"}
+	c := record.Finding{Code: "app-exit", Title: "app exited with code 1: <b>x</b> | y", Evidence: []string{"Essential container in task exited", "app | ```", "app | <script>"},
+		Fix: []string{"run `docker run --rm IMAGE`"}, Fault: record.FaultRelease, Task: "arn:aws:ecs:r:a:task/prod/0f9d", Container: "app"}
 	got := Card(c)
 	for _, want := range []string{"> **App exited with code 1: &lt;b&gt;x&lt;/b&gt; &#124; y**", "````text\n", "1. run `docker run --rm IMAGE`", "`app-exit`", "`0f9d`", "this release"} {
 		if !strings.Contains(got, want) {

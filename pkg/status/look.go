@@ -17,6 +17,7 @@ import (
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/hold"
+	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
@@ -33,7 +34,7 @@ type view struct {
 	evidence    diagnose.Evidence
 	state       State
 	failed      []diagnose.Task
-	cause       diagnose.Cause // why they failed, or are unhealthy
+	cause       record.Finding // why they failed, or are unhealthy
 	back        history.Choice // where a rollback to previous would go
 }
 
@@ -55,8 +56,8 @@ func look(ctx context.Context, log *action.Log, conn *awsconn.Conn, in Inputs) (
 		v.running = &v.deployments[i]
 	}
 	v.back = history.Choose(v.deployments, v.service.TaskDefinition, nil)
-	v.evidence, err = diagnose.Gather(ctx, log, diagnose.Clients{ECS: client, Logs: cloudwatchlogs.NewFromConfig(conn.Config),
-		ELB: elb.NewFromConfig(conn.Config)}, v.query())
+	v.evidence, err = diagnose.Gather(ctx, diagnose.Clients{ECS: client, Logs: cloudwatchlogs.NewFromConfig(conn.Config),
+		ELB: elb.NewFromConfig(conn.Config)}, v.query(log.Sink()))
 	if err != nil {
 		return nil, err
 	}
@@ -73,8 +74,8 @@ func unless(log *action.Log, what string, err error) bool {
 }
 
 // query asks for the tasks of the current deployment.
-func (v *view) query() diagnose.Query {
-	q := diagnose.Query{Cluster: v.in.Cluster, Service: arn.Last(v.in.Service), Since: v.at.Add(-window)}
+func (v *view) query(events record.Sink) diagnose.Query {
+	q := diagnose.Query{Cluster: v.in.Cluster, Service: arn.Last(v.in.Service), Since: v.at.Add(-window), Events: events}
 	if primary := v.service.Primary(); primary != nil {
 		q.Deployment, q.TaskDefinition = primary.ID, primary.TaskDefinition
 	}

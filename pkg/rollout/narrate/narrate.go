@@ -15,7 +15,9 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/rollout"
 )
 
@@ -24,8 +26,8 @@ type Narrator struct {
 	log     *action.Log
 	clients diagnose.Clients
 	target  rollout.Target
-	cause   diagnose.Cause
-	speed   action.Speed // of the world that is followed
+	cause   record.Finding
+	clock   clock.Clock // of the world that is followed
 }
 
 // New returns a narrator for the target that reads with the clients of this configuration.
@@ -40,7 +42,7 @@ func New(log *action.Log, cfg aws.Config, target rollout.Target) *Narrator {
 // Follow follows the deployment and tells it in the log. Failures are explained as soon as they happen.
 func (n *Narrator) Follow(ctx context.Context, client rollout.Client, options rollout.Options) (rollout.Result, error) {
 	options.Judge, options.Log = n.judge, n.log
-	n.speed = options.Speed
+	n.clock = clock.Faster(float64(options.Speed))
 	return rollout.Follow(ctx, client, n.target, options, n.notify)
 }
 
@@ -86,7 +88,7 @@ func (n *Narrator) judge(ctx context.Context, s rollout.Snapshot, _ []rollout.Fa
 		n.log.Eventf("%s", strings.TrimSpace(cardText(cause)))
 	}
 	n.cause = cause
-	return rollout.Judgement{Cause: cause.Title, Streak: streak, Certain: cause.Certain && cause.Blame != diagnose.Platform}
+	return rollout.Judgement{Cause: cause.Title, Streak: streak, Certain: cause.Certain && cause.Fault != record.FaultPlatform}
 }
 
 func (n *Narrator) gather(ctx context.Context, s rollout.Snapshot, patience time.Duration) (diagnose.Evidence, error) {
@@ -96,17 +98,18 @@ func (n *Narrator) gather(ctx context.Context, s rollout.Snapshot, patience time
 		Deployment:     n.target.ID,
 		TaskDefinition: n.target.TaskDefinition,
 		Since:          n.target.Created,
-		Patience:       n.speed.Wall(patience),
-		Interval:       n.speed.Wall(time.Second),
+		Patience:       patience,
+		Events:         n.log.Sink(),
+		Clock:          n.clock,
 	}
 	if s.Own != nil {
 		query.StatusReason = s.Own.Reason
 	}
-	return diagnose.Gather(ctx, n.log, n.clients, query)
+	return diagnose.Gather(ctx, n.clients, query)
 }
 
 // Cause returns why the deployment failed. What was found while it failed is kept: afterwards less is to be seen.
-func (n *Narrator) Cause(ctx context.Context, result rollout.Result) diagnose.Cause {
+func (n *Narrator) Cause(ctx context.Context, result rollout.Result) record.Finding {
 	if n.cause.Known() || ctx.Err() != nil {
 		return n.cause
 	}
@@ -120,7 +123,7 @@ func (n *Narrator) Cause(ctx context.Context, result rollout.Result) diagnose.Ca
 
 // Explained returns the error of a deployment with the cause as its title and its fix as advice, where the cause is known and
 // says more than the outcome does.
-func Explained(err error, cause diagnose.Cause) error {
+func Explained(err error, cause record.Finding) error {
 	var failure *action.Error
 	if !errors.As(err, &failure) || !cause.Known() {
 		return err
@@ -141,7 +144,7 @@ func Explained(err error, cause diagnose.Cause) error {
 	return &explained
 }
 
-func evidence(cause diagnose.Cause) string {
+func evidence(cause record.Finding) string {
 	var b strings.Builder
 	for _, quote := range cause.Evidence {
 		b.WriteString("\n  | " + strings.ReplaceAll(quote, "\n", "\n  | "))

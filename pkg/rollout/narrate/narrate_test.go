@@ -8,23 +8,23 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/rollout"
 )
 
-var cause = diagnose.Cause{Code: "app-import-error", Title: "api cannot import payments", Evidence: []string{"api | ModuleNotFoundError"}, Fix: []string{"add the dependency"}}
+var cause = record.Finding{Code: "app-import-error", Title: "api cannot import payments", Evidence: []string{"api | ModuleNotFoundError"}, Fix: []string{"add the dependency"}}
 
 func TestExplained(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		err     error
-		cause   diagnose.Cause
+		cause   record.Finding
 		outcome action.Outcome
 		title   string
 	}{
 		{"a cause replaces the outcome's title", &action.Error{Outcome: action.RolledBack, Title: "rolled back", Err: io.EOF}, cause, action.RolledBack, cause.Title},
 		{"also of a timeout", &action.Error{Outcome: action.TimedOut, Title: "too long", Err: io.EOF}, cause, action.TimedOut, cause.Title},
-		{"no cause", &action.Error{Outcome: action.RolledBack, Title: "rolled back", Err: io.EOF}, diagnose.Cause{}, action.RolledBack, "rolled back"},
+		{"no cause", &action.Error{Outcome: action.RolledBack, Title: "rolled back", Err: io.EOF}, record.Finding{}, action.RolledBack, "rolled back"},
 		{"superseded is no failure of the release", &action.Error{Outcome: action.Superseded, Title: "newer", Err: io.EOF}, cause, action.Superseded, "newer"},
 		{"interrupted neither", &action.Error{Outcome: action.Cancelled, Title: "interrupted", Err: io.EOF}, cause, action.Cancelled, "interrupted"},
 	} {

@@ -8,15 +8,16 @@ import (
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/report"
 	"github.com/org/connect2/v2/pkg/rollout"
 )
 
-func cardText(cause diagnose.Cause) string { return report.CardText(cause) }
+func cardText(cause record.Finding) string { return report.CardText(cause) }
 
 // Summary returns the job summary of a rollout as Markdown: the facts, the cause of a failure, the timeline, and what the
 // scheduler said. More facts of the caller's stand behind the common ones.
-func Summary(title string, result rollout.Result, cause diagnose.Cause, facts ...[2]report.Cell) string {
+func Summary(title string, result rollout.Result, cause record.Finding, facts ...[2]report.Cell) string {
 	all := append([][2]report.Cell{
 		{"Outcome", report.Code(string(result.Outcome))},
 		{"Service", report.Text(result.Target.Cluster + " / " + result.Target.Service)},
