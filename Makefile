@@ -11,6 +11,14 @@ help: ## Say what there is
 build: ## Build every binary into bin/
 	$(BUILD) -o bin/ ./cmd/...
 
+.PHONY: mutants
+mutants: ## Change each deciding file in one place at a time: does a test notice? (minutes)
+	$(GO) run ./tools/mutants
+
+.PHONY: gremlins
+gremlins: ## The same by go-gremlins, over the packages that decide; it knows fewer changes and takes an hour
+	tools/gremlins/run
+
 .PHONY: demo
 demo: ## A whole release against the embedded AWS stand-in
 	$(GO) run ./cmd/connect2 demo

@@ -75,8 +75,9 @@ var layers = map[string]layer{
 	"pkg/sandbox": standIn,
 
 	"cmd":              entry,
-	"bench":            entry, // measures; shipped nowhere
-	"examples":         entry, // files that the demo builds an image of
+	"bench":            entry,   // measures; shipped nowhere
+	"tools/mutants":    support, // tests the tests
+	"examples":         entry,   // files that the demo builds an image of
 	"internal/catalog": entry,
 	"internal/demo":    entry,
 
