@@ -31,6 +31,10 @@ test: ## The tests of every package
 race: ## The same under the race detector
 	$(GO) test -race ./...
 
+.PHONY: simulate
+simulate: ## Simulate HISTORIES histories (10000), some hours for 100000
+	HISTORIES=$(or $(HISTORIES),10000) $(GO) test -count=1 -timeout 24h -v -run ^TestHistories$$ ./internal/simulation
+
 .PHONY: lint
 lint: ## gofmt, vet, golangci-lint, actionlint, and zizmor where it is installed
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

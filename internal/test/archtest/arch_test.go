@@ -83,6 +83,8 @@ var layers = map[string]layer{
 
 	"internal/gen":  generator,
 	"internal/test": support,
+
+	"internal/simulation": support,
 }
 
 // mayImport lists, for each layer, the layers that its packages may import. Packages of one layer may import each other,

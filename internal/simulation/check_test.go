@@ -1,0 +1,152 @@
+package simulation
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/sandbox/engine"
+)
+
+// violation is an invariant that does not hold for a run.
+type violation struct {
+	invariant string
+	run       *report
+	text      string
+	known     string // the name of the known fault that it is, if it is one
+}
+
+// The invariants.
+const (
+	greenIsInForce   = "green means that what was asked for was PRIMARY and COMPLETED between the newest read and the exit"
+	redIsNotInForce  = "red means that what the run began is not in force, or that it says that it does not know"
+	rollbackLeaves   = "a rollback that says success does not end on the version that it was to leave"
+	endsInTime       = "a run ends within its timeout, that of the way back, and a minute"
+	repeatIsNoChange = "a deployment repeated right after its success is no-change and replaces no task"
+	noSecret         = "no secret is in anything that is written"
+	noDefect         = "no run meets a defect of its own"
+)
+
+// slack is what a run may take beside its timeouts.
+const slack = time.Minute
+
+// check returns what does not hold in a history that has happened.
+func (w *world) check() []violation {
+	var found []violation
+	for _, r := range w.runs {
+		for invariant, problem := range map[string]string{
+			greenIsInForce: w.green(r), redIsNotInForce: w.red(r), rollbackLeaves: w.left(r), endsInTime: r.inTime(),
+			repeatIsNoChange: r.repeated(), noSecret: r.secret(), noDefect: r.sound(),
+		} {
+			if problem != "" {
+				v := violation{invariant: invariant, run: r, text: problem}
+				v.known = knownFault(w, v)
+				found = append(found, v)
+			}
+		}
+	}
+	return found
+}
+
+// between returns what was true at any moment from the newest read of a run to its exit.
+func (w *world) between(r *report) []moment {
+	moments := []moment{r.newest, r.last}
+	for _, m := range w.timeline {
+		if !m.at.Before(r.newest.at) && !m.at.After(r.last.at) {
+			moments = append(moments, m)
+		}
+	}
+	return moments
+}
+
+func (w *world) green(r *report) string {
+	if r.killed || !r.answer.green() {
+		return ""
+	}
+	for _, m := range w.between(r) {
+		if m.inForce(r.answer.TaskDefinition) && (r.run.Verb != Deploy || m.version == r.run.Version) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%s, and %s was not in force: at the newest read %s; at the exit %s",
+		r.answer.Outcome, name(r.answer.TaskDefinition), r.newest, r.last)
+}
+
+func (w *world) red(r *report) string {
+	if r.killed || r.answer.green() || r.answer.untouched() || r.answer.unsure() || r.began == "" {
+		return ""
+	}
+	for _, m := range w.between(r) {
+		if m.primary != r.began || m.state != engine.Completed || r.run.Verb == Rollback && m.taskDefinition != r.answer.TaskDefinition {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%s, and what it began is in force: %s (%s)", r.answer.Outcome, r.last, r.answer.Error)
+}
+
+func (w *world) left(r *report) string {
+	if r.run.Verb != Rollback || r.killed || r.answer.Outcome != "succeeded" {
+		return ""
+	}
+	for _, m := range w.between(r) {
+		if m.taskDefinition != r.leave {
+			return ""
+		}
+	}
+	return fmt.Sprintf("succeeded, and %s, which was to be left, serves: %s", name(r.leave), r.last)
+}
+
+func (r *report) inTime() string {
+	limit := r.run.Timeout + max(wayBackTime, r.run.Timeout) + slack
+	if took := r.ended.Sub(r.begun); took > limit {
+		return fmt.Sprintf("took %v, longer than %v", took.Round(time.Second), limit)
+	}
+	return ""
+}
+
+func (r *report) repeated() string {
+	if !r.repeat || !r.alone || !r.before.whole() {
+		return ""
+	}
+	if r.answer.Outcome != noChange || r.last.deployments != r.before.deployments || r.last.tasks != r.before.tasks {
+		return fmt.Sprintf("%s; %d deployments and tasks %s before, %d and %s after. %s", r.answer.Outcome,
+			r.before.deployments, r.before.tasks, r.last.deployments, r.last.tasks, r.answer.Error)
+	}
+	return ""
+}
+
+func (r *report) secret() string {
+	for _, secret := range []string{secretKey, password, settingValue} {
+		if _, after, found := strings.Cut(r.answer.Written, secret); found {
+			before := r.answer.Written[:len(r.answer.Written)-len(after)-len(secret)]
+			return fmt.Sprintf("%q was written after %q", secret, before[max(0, len(before)-80):])
+		}
+	}
+	return ""
+}
+
+func (r *report) sound() string {
+	if r.answer.Outcome == defect {
+		return r.answer.Error
+	}
+	return ""
+}
+
+// story tells what happened, for a person.
+func (w *world) story(found violation) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s.\nRun %d (%s %s): %s\n\n", found.invariant, found.run.number, found.run.run.Verb, versionOf(found.run.run), found.text)
+	for _, line := range w.log {
+		fmt.Fprintln(&b, line)
+	}
+	fmt.Fprintln(&b, "\nthe service:")
+	last := ""
+	for _, m := range w.timeline {
+		if line := fmt.Sprintf("v%d %s %d/%d", m.version, m.state, m.running, m.desired); line != last {
+			fmt.Fprintf(&b, "%9s  %s\n", m.at.Sub(w.begun).Round(time.Millisecond), m)
+			last = line
+		}
+	}
+	fmt.Fprintf(&b, "\nwhat run %d wrote:\n%s\n", found.run.number, found.run.answer.Written)
+	return b.String()
+}

@@ -1,0 +1,132 @@
+package simulation
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+const (
+	second = time.Second
+	minute = time.Minute
+)
+
+// corpus holds histories that once showed a violation, or that stand for many. Paste what TestHistories prints.
+var corpus = map[string]History{
+	"a deployment, and nothing else": {
+		Desired: 2, Past: 1, Fates: []Fate{{}},
+		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute}},
+	},
+	"an ordinary rollback": {
+		Desired: 2, Past: 3,
+		Runs: []Run{{Verb: Rollback, Timeout: 10 * minute}},
+	},
+	"a rollback of a deployment that a colleague began": {
+		Desired: 2, Past: 2, Fates: []Fate{{}},
+		Runs:   []Run{{At: 60 * second, Verb: Rollback, Timeout: 10 * minute}},
+		Others: []Act{{At: 10 * second, What: ColleagueDeploys, N: 3}},
+	},
+	"the circuit breaker rolls back while we watch": {
+		Desired: 1, Past: 1, Fates: []Fate{{Kind: NoPull}},
+		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 30 * minute}},
+	},
+	"the circuit breaker ends it, and the version before is put back": {
+		Desired: 2, Past: 1, Breaker: Stops, Fates: []Fate{{Kind: Unhealthy}},
+		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 30 * minute}},
+	},
+	"no breaker, and no room for its tasks within the timeout": {
+		Desired: 2, Past: 1, Breaker: Off, Fates: []Fate{{Kind: NoRoom}},
+		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 4 * minute}},
+	},
+	"killed right after the update, whose answer is lost, and again": {
+		Desired: 2, Past: 1, Fates: []Fate{{}},
+		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute, End: Kill, Call: 8, Late: true, Again: 20 * second}},
+	},
+	"a signal in mid-way, and again while ECS still rolls back": {
+		Desired: 2, Past: 1, Fates: []Fate{{}},
+		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute, End: Cancel, After: 45 * second, Again: 5 * second}},
+	},
+	"two deployments at once": {
+		Desired: 2, Past: 1, Fates: []Fate{{}, {}},
+		Runs: []Run{
+			{Verb: Deploy, Version: 2, Timeout: 10 * minute},
+			{At: 5 * second, Verb: Deploy, Version: 3, Timeout: 10 * minute},
+		},
+	},
+	"a colleague takes our deployment back": {
+		Desired: 2, Past: 1, Fates: []Fate{{}},
+		Runs:   []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute}},
+		Others: []Act{{At: 50 * second, What: ColleagueRollsBack}},
+	},
+	"tasks are stopped and wanted while we deploy": {
+		Desired: 2, Past: 1, Fates: []Fate{{}},
+		Runs:   []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute}},
+		Others: []Act{{At: 60 * second, What: OperatorStops, N: 3}, {At: 70 * second, What: Scales, N: 4}},
+	},
+	"every answer of an update is lost": {
+		Desired: 2, Past: 1, Fates: []Fate{{}},
+		Runs: []Run{{
+			Verb: Deploy, Version: 2, Timeout: 10 * minute,
+			Faults: []Fault{{Action: "ecs:UpdateService", Answer: "cut-after", Times: 40}},
+		}},
+	},
+}
+
+// TestCorpus lets the histories of the corpus happen.
+func TestCorpus(t *testing.T) {
+	for name, h := range corpus {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := simulate(t, h)
+			for _, v := range w.check() {
+				t.Errorf("%s\n\n%s", h, w.story(v))
+			}
+		})
+	}
+}
+
+// TestKnown shows the faults that are known. The waits of the verbs are random by a tenth, so that a history may need some
+// tries to show its own.
+func TestKnown(t *testing.T) {
+	for _, f := range known {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			var other string
+			for range 5 {
+				w := simulate(t, f.shows)
+				for _, v := range w.check() {
+					if v.known == f.name {
+						return
+					}
+					other = w.story(v)
+				}
+			}
+			t.Errorf("its history shows it no more: take it off the list of known faults, and put the history into the corpus. %s", other)
+		})
+	}
+}
+
+// TestLiteral holds that a history is printed as the Go that makes it.
+func TestLiteral(t *testing.T) {
+	h := History{
+		Desired: 2, Past: 1, Breaker: Off, Fates: []Fate{{Kind: NoRoom, First: 2}},
+		Runs: []Run{{At: 5 * second, Verb: Deploy, Version: 2, Timeout: 4 * minute, End: Kill, Call: 8, Late: true,
+			Faults: []Fault{{Action: "ecs:*", Answer: "cut", Times: 1}}}},
+	}
+	want := `History{
+	Desired: 2,
+	Past: 1,
+	Breaker: "off",
+	Fates: []Fate{
+		{Kind: "no room", First: 2},
+	},
+	Runs: []Run{
+		{At: 5 * time.Second, Verb: "deploy", Version: 2, Timeout: 4 * time.Minute, Faults: []Fault{
+				{Action: "ecs:*", Answer: "cut", Times: 1},
+			}, End: "kill", Call: 8, Late: true},
+	},
+}`
+	if got := fmt.Sprint(h); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

@@ -1,0 +1,135 @@
+package simulation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// coverage counts what the histories held. It is safe for concurrent use.
+type coverage struct {
+	mu        sync.Mutex
+	begun     time.Time
+	histories int
+	runs      int
+	rows      map[string]map[string]int // by what there was beside a run, and how the run ended
+	known     map[string]int
+	slowest   time.Duration
+	slow      string
+}
+
+func newCoverage() *coverage {
+	return &coverage{begun: time.Now(), rows: map[string]map[string]int{}, known: map[string]int{}}
+}
+
+func (c *coverage) add(w *world, found []violation, took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.histories++
+	if took > c.slowest {
+		c.slowest, c.slow = took, w.history.String()
+	}
+	for _, v := range found {
+		if v.known != "" {
+			c.known[v.known]++
+		}
+	}
+	for _, r := range w.runs {
+		c.runs++
+		column := string(r.run.Verb) + " " + r.answer.Outcome
+		if r.killed {
+			column = string(r.run.Verb) + " killed"
+		}
+		for row := range w.beside(r) {
+			if c.rows[row] == nil {
+				c.rows[row] = map[string]int{}
+			}
+			c.rows[row][column]++
+		}
+	}
+}
+
+// beside is what there was beside a run: who acted meanwhile, what went wrong, and which task's fate it met.
+func (w *world) beside(r *report) map[string]bool {
+	rows := map[string]bool{}
+	for _, act := range w.history.Others {
+		if at := w.begun.Add(act.At); !at.Before(r.begun) && !at.After(r.ended) {
+			rows["actor: "+string(act.What)] = true
+		}
+	}
+	for _, other := range w.runs {
+		if other != r && !other.begun.After(r.ended) && !other.ended.Before(r.begun) {
+			rows["actor: another run of ours"] = true
+		}
+	}
+	if r.faulty {
+		for _, f := range r.run.Faults {
+			rows["fault: "+f.Answer] = true
+		}
+	}
+	if r.stopped {
+		rows["end: a signal"] = true
+	}
+	if r.killed && !r.stopped {
+		rows["end: a kill"] = true
+	}
+	if r.again {
+		rows["again after its end"] = true
+	}
+	if r.repeat {
+		rows["again after its success"] = true
+	}
+	if n := r.run.Version - w.history.Past; r.run.Verb == Deploy && n > 0 {
+		fate, lasts := w.history.Fates[n-1], "lasting"
+		if fate.First > 0 {
+			lasts = "passing"
+		}
+		if fate.Kind == Works {
+			rows["tasks: work"] = true
+		} else {
+			rows["tasks: "+string(fate.Kind)+", "+lasts] = true
+		}
+	}
+	if len(rows) == 0 {
+		rows["nothing"] = true
+	}
+	return rows
+}
+
+// String is the coverage as a table: what there was beside a run, by how the run ended.
+func (c *coverage) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	columns := map[string]bool{}
+	for _, row := range c.rows {
+		for column := range row {
+			columns[column] = true
+		}
+	}
+	var b strings.Builder
+	took := time.Since(c.begun)
+	fmt.Fprintf(&b, "%d histories with %d runs in %v (%.1f histories a second)\n", c.histories, c.runs, took.Round(time.Millisecond),
+		float64(c.histories)/took.Seconds())
+	for i, column := range slices.Sorted(maps.Keys(columns)) {
+		fmt.Fprintf(&b, "%-28s%s%s\n", "", strings.Repeat("    │", i), "    ┌ "+column)
+	}
+	for _, row := range slices.Sorted(maps.Keys(c.rows)) {
+		fmt.Fprintf(&b, "%-28s", row)
+		for _, column := range slices.Sorted(maps.Keys(columns)) {
+			if n := c.rows[row][column]; n > 0 {
+				fmt.Fprintf(&b, "%5d", n)
+			} else {
+				fmt.Fprintf(&b, "    ·")
+			}
+		}
+		fmt.Fprintln(&b)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.known)) {
+		fmt.Fprintf(&b, "known, %d times: %s\n", c.known[name], name)
+	}
+	fmt.Fprintf(&b, "the slowest took %v:\n%s\n", c.slowest.Round(time.Millisecond), c.slow)
+	return b.String()
+}

@@ -1,0 +1,14 @@
+// Package simulation looks for histories in which an outcome is not true: the real verbs run in one process and one
+// testing/synctest bubble against the sandbox's engine, beside other actors and under faults, and invariants are checked
+// against the engine's own state.
+//
+// A History is plain data. It is generated with shrinking (pgregory.net/rapid), so that a violation is printed as the
+// shortest history that shows it, as a test to paste into corpus_test.go. Known lists what today's code is known to get
+// wrong: such a violation is counted and does not fail the test.
+//
+// The verbs are driven in verbs_test.go alone, by their arguments, and judged by exit code and outputs alone.
+//
+//	go test ./internal/simulation                 some hundred histories
+//	make simulate HISTORIES=100000                for the night
+//	go test ./internal/simulation -rapid.seed=N   the histories of a seed again
+package simulation

@@ -1,0 +1,105 @@
+package simulation
+
+import (
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// draw makes up a history.
+func draw(t *rapid.T) History {
+	h := History{
+		Desired: rapid.IntRange(1, 3).Draw(t, "desired"),
+		Past:    rapid.IntRange(1, 3).Draw(t, "past"),
+		Breaker: rapid.SampledFrom([]Breaker{RollsBack, RollsBack, RollsBack, Stops, Off}).Draw(t, "breaker"),
+	}
+	h.Fates = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Fate { return drawFate(t, h.Desired) }), 1, 3).Draw(t, "fates")
+	versions := h.Past + len(h.Fates)
+	h.Runs = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Run { return drawRun(t, h.Past, versions) }), 1, 3).Draw(t, "runs")
+	h.Others = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Act { return drawAct(t, h.Past, versions) }), 0, 3).Draw(t, "others")
+	return h
+}
+
+func drawFate(t *rapid.T, desired int) Fate {
+	kinds := []Kind{Works, Works, Works, Slow, Crashes, Faints, Unhealthy, NoPull, NoRoom}
+	f := Fate{Kind: rapid.SampledFrom(kinds).Draw(t, "kind")}
+	if f.Kind != Works && rapid.Bool().Draw(t, "passing") {
+		f.First = desired
+	}
+	return f
+}
+
+// drawTime is a time after the beginning. Most things happen while a rollout is under way, which takes some minutes.
+func drawTime(t *rapid.T, most time.Duration) time.Duration {
+	return time.Duration(rapid.IntRange(0, int(most/(5*time.Second))).Draw(t, "time")) * 5 * time.Second
+}
+
+// drawVersion prefers versions that are new.
+func drawVersion(t *rapid.T, past, versions int) int {
+	if rapid.IntRange(0, 4).Draw(t, "old") == 4 {
+		return rapid.IntRange(1, past).Draw(t, "version")
+	}
+	return rapid.IntRange(past+1, versions).Draw(t, "version")
+}
+
+func drawRun(t *rapid.T, past, versions int) Run {
+	r := Run{
+		At: drawTime(t, 10*time.Minute), Verb: rapid.SampledFrom([]Verb{Deploy, Deploy, Rollback}).Draw(t, "verb"),
+		Timeout: rapid.SampledFrom([]time.Duration{10 * time.Minute, 4 * time.Minute, 30 * time.Minute}).Draw(t, "timeout"),
+	}
+	if r.Verb == Deploy {
+		r.Version = drawVersion(t, past, versions)
+	}
+	r.Faults = rapid.SliceOfN(rapid.Custom(drawFault), 0, 2).Draw(t, "faults")
+	r.End = rapid.SampledFrom([]End{ItsOwn, ItsOwn, ItsOwn, Cancel, Kill}).Draw(t, "end")
+	if r.End == ItsOwn {
+		return r
+	}
+	if rapid.Bool().Draw(t, "at a call") {
+		r.Call, r.Late = rapid.IntRange(1, 120).Draw(t, "call"), rapid.Bool().Draw(t, "late")
+	} else {
+		r.After = drawTime(t, 8*time.Minute)
+	}
+	if rapid.Bool().Draw(t, "again") {
+		r.Again = 5*time.Second + drawTime(t, 5*time.Minute)
+	}
+	return r
+}
+
+var actions = []string{
+	"ecs:DescribeServices", "ecs:DescribeServiceDeployments", "ecs:ListServiceDeployments", "ecs:DescribeServiceRevisions",
+	"ecs:UpdateService", "ecs:StopServiceDeployment", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition",
+	"ecs:DescribeTaskDefinition", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:TagResource", "ecs:*", "ecr:*", "logs:*",
+	"elasticloadbalancing:*", "sts:*", "*",
+}
+
+func drawFault(t *rapid.T) Fault {
+	f := Fault{
+		Action: rapid.SampledFrom(actions).Draw(t, "action"),
+		Answer: rapid.SampledFrom([]string{"throttle", "unavailable", "cut", "cut-after"}).Draw(t, "answer"),
+		Times:  rapid.SampledFrom([]int{1, 2, 5, 12, 40}).Draw(t, "times"),
+	}
+	most := 2 // what changes something is called once or twice in a run
+	if strings.Contains(f.Action, "*") || strings.HasPrefix(f.Action, "ecs:Describe") || strings.HasPrefix(f.Action, "ecs:List") {
+		most = 40
+	}
+	f.Skip = rapid.IntRange(0, most).Draw(t, "skip")
+	return f
+}
+
+func drawAct(t *rapid.T, past, versions int) Act {
+	a := Act{
+		At:   drawTime(t, 15*time.Minute),
+		What: rapid.SampledFrom([]What{ColleagueDeploys, ColleagueForces, ColleagueRollsBack, OperatorStops, Scales}).Draw(t, "what"),
+	}
+	switch a.What {
+	case ColleagueDeploys:
+		a.N = drawVersion(t, past, versions)
+	case OperatorStops:
+		a.N = rapid.IntRange(0, 5).Draw(t, "task")
+	case Scales:
+		a.N = rapid.IntRange(1, 4).Draw(t, "desired")
+	}
+	return a
+}

@@ -1,0 +1,152 @@
+package simulation
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// History is what happens to one service: what was there, who does what when, and what goes wrong. Every time counts from the
+// beginning.
+type History struct {
+	Desired int     // tasks
+	Past    int     // versions that were released before the beginning: 1 to Past, the last of which serves
+	Breaker Breaker // the service's circuit breaker
+	Fates   []Fate  // of the versions after Past
+	Runs    []Run   // ours
+	Others  []Act   // everybody else's
+}
+
+// Breaker is how a circuit breaker is set.
+type Breaker string
+
+// The settings of a circuit breaker.
+const (
+	RollsBack Breaker = ""      // it ends a failing deployment and rolls back
+	Stops     Breaker = "stops" // it ends a failing deployment and leaves it
+	Off       Breaker = "off"
+)
+
+// Fate is what becomes of the tasks of a version.
+type Fate struct {
+	Kind  Kind
+	First int // it befalls the first so many tasks alone; 0: all
+}
+
+// Kind is a kind of fate. A passing and a lasting one never wear the same words.
+type Kind string
+
+// The kinds of fates.
+const (
+	Works     Kind = ""
+	Slow      Kind = "slow"      // its first good answer comes late
+	Crashes   Kind = "crashes"   // exits at once
+	Faints    Kind = "faints"    // exits after its first good health checks
+	Unhealthy Kind = "unhealthy" // runs and never answers its health checks
+	NoPull    Kind = "no pull"   // its image cannot be pulled
+	NoRoom    Kind = "no room"   // Fargate has no capacity
+)
+
+// Verb is what a run of ours does.
+type Verb string
+
+// The verbs.
+const (
+	Deploy   Verb = "deploy"
+	Rollback Verb = "rollback"
+)
+
+// Run is one run of a verb, and perhaps the same run once more.
+type Run struct {
+	At      time.Duration
+	Verb    Verb
+	Version int // of a deployment
+	Timeout time.Duration
+	Faults  []Fault
+	End     End
+	Call    int           // End comes at this call of the run, counted from 1 …
+	After   time.Duration // … or, where that is 0, so long after its beginning
+	Late    bool          // the call is carried out before End comes: its answer is lost
+	Again   time.Duration // so long after its end the same is run again, without faults; 0: it is not
+}
+
+// End is how a run is ended from outside.
+type End string
+
+// The ends.
+const (
+	ItsOwn End = ""       // not at all
+	Cancel End = "cancel" // as GitHub's runner does: a signal, and ten seconds later the end
+	Kill   End = "kill"   // at once
+)
+
+// Fault makes calls of one run fail.
+type Fault struct {
+	Action string // pattern, such as "ecs:Describe*"
+	Answer string // throttle, unavailable, cut, cut-after
+	Skip   int    // matching calls that pass first
+	Times  int    // so many calls fail
+}
+
+// Act is something that somebody else does.
+type Act struct {
+	At   time.Duration
+	What What
+	N    int // the version, the number of tasks, or which of the running tasks
+}
+
+// What somebody else does.
+type What string
+
+// The acts.
+const (
+	ColleagueDeploys   What = "colleague deploys"    // version N, by UpdateService
+	ColleagueForces    What = "colleague forces"     // a new deployment of what the service is at
+	ColleagueRollsBack What = "colleague rolls back" // stops the deployment in progress; where there is none, nothing
+	OperatorStops      What = "operator stops"       // the Nth of the running tasks
+	Scales             What = "scales"               // to N tasks
+)
+
+// String writes the history as a Go literal, without the fields that are zero.
+func (h History) String() string { return literal(reflect.ValueOf(h), "") }
+
+func literal(v reflect.Value, indent string) string {
+	switch {
+	case v.Type() == reflect.TypeFor[time.Duration]():
+		return durationLiteral(time.Duration(v.Int()))
+	case v.Kind() == reflect.Struct:
+		var fields []string
+		for i := range v.NumField() {
+			if f := v.Field(i); !f.IsZero() && (f.Kind() != reflect.Slice || f.Len() > 0) {
+				fields = append(fields, v.Type().Field(i).Name+": "+literal(v.Field(i), indent+"\t"))
+			}
+		}
+		if v.Type() != reflect.TypeFor[History]() {
+			return "{" + strings.Join(fields, ", ") + "}"
+		}
+		return "History{\n\t" + strings.Join(fields, ",\n\t") + ",\n}"
+	case v.Kind() == reflect.Slice:
+		var b strings.Builder
+		fmt.Fprintf(&b, "[]%s{", v.Type().Elem().Name())
+		for i := range v.Len() {
+			fmt.Fprintf(&b, "\n%s\t%s,", indent, literal(v.Index(i), indent+"\t"))
+		}
+		return b.String() + "\n" + indent + "}"
+	case v.Kind() == reflect.String:
+		return fmt.Sprintf("%q", v.String())
+	default:
+		return fmt.Sprint(v.Interface())
+	}
+}
+
+func durationLiteral(d time.Duration) string {
+	switch {
+	case d%time.Minute == 0:
+		return fmt.Sprintf("%d * time.Minute", d/time.Minute)
+	case d%time.Second == 0:
+		return fmt.Sprintf("%d * time.Second", d/time.Second)
+	default:
+		return fmt.Sprintf("%d * time.Millisecond", d/time.Millisecond)
+	}
+}

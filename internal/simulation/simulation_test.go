@@ -1,0 +1,85 @@
+package simulation
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// workers is how many processors the histories are spread over.
+const workers = 2
+
+// shrinkTime is how long a history that shows a violation is made shorter.
+const shrinkTime = 40 * time.Second
+
+// TestHistories generates histories and checks the invariants in each. HISTORIES says how many.
+func TestHistories(t *testing.T) {
+	histories := 120
+	if text := os.Getenv("HISTORIES"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			t.Fatalf("HISTORIES=%q is not a number of histories", text)
+		}
+		histories = n
+	}
+	for name, value := range map[string]string{
+		"rapid.checks": strconv.Itoa((histories + workers - 1) / workers), "rapid.nofailfile": "true",
+	} {
+		if err := flag.Set(name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := newCoverage()
+	t.Run("generated", func(t *testing.T) {
+		for n := range workers {
+			t.Run(fmt.Sprint(n+1), func(t *testing.T) {
+				t.Parallel()
+				search(t, told)
+			})
+		}
+	})
+	t.Logf("\n%s", told)
+}
+
+// search looks for a violation and prints the shortest history that shows it.
+func search(t *testing.T, told *coverage) {
+	var shortest string
+	var found time.Time
+	t.Cleanup(func() {
+		if shortest != "" {
+			t.Logf("the shortest history that shows it:\n%s", shortest)
+		}
+	})
+	rapid.Check(t, func(rt *rapid.T) {
+		h := draw(rt)
+		if shortest != "" && time.Since(found) > shrinkTime {
+			return // rapid looks at its own limit between rounds alone
+		}
+		tries := 1
+		if shortest != "" {
+			tries = 3 // the verbs' waits are random by a tenth: not every run of a history shows it
+		}
+		for range tries {
+			begun := time.Now()
+			w := simulate(t, h)
+			violations := w.check()
+			if shortest == "" {
+				told.add(w, violations, time.Since(begun))
+			}
+			for _, v := range violations {
+				if v.known == "" {
+					if shortest == "" {
+						found = time.Now()
+					}
+					shortest = h.String() + "\n\n" + w.story(v)
+					rt.Fatalf("%s", v.invariant)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,65 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/connect2/v2/internal/test/sandboxtest"
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/action/actiontest"
+	"github.com/org/connect2/v2/pkg/ecsdeploy"
+	"github.com/org/connect2/v2/pkg/ecsrollback"
+)
+
+// This file is all that the simulation knows of the verbs.
+
+// answer is what a run says at its end.
+type answer struct {
+	Code           int
+	Outcome        string `json:"outcome"`
+	TaskDefinition string `json:"task-definition-arn"`
+	Error          string `json:"error"`
+	Written        string `json:"-"` // everything that was written anywhere
+}
+
+// green says whether the run calls itself a success.
+func (a answer) green() bool { return a.Code == 0 }
+
+// unsure says whether the run says itself that it does not know what is in force.
+func (a answer) unsure() bool { return a.Outcome == string(action.Unknown) }
+
+// untouched says whether the run says that it changed nothing.
+func (a answer) untouched() bool { return a.Outcome == string(action.Invalid) }
+
+const (
+	noChange    = string(action.NoChange)
+	defect      = string(action.Defect)
+	wayBackTime = 15 * time.Minute // what a deployment gives its way back
+)
+
+// errSignal is the cause of a context that a signal has ended.
+var errSignal = action.ErrInterrupted
+
+// run runs a verb as a command line would.
+func (r Run) run(ctx context.Context, t *testing.T, p *process) answer {
+	args := []string{"--cluster", sandboxtest.Cluster, "--service", sandboxtest.Service, "--timeout", r.Timeout.String(), "--json"}
+	verb := ecsrollback.Action
+	if r.Verb == Deploy {
+		verb = ecsdeploy.Action
+		args = append(args, "--image", tag(r.Version), "--environment-variables", "SETTING="+settingValue, "--override-hold")
+	}
+	env, told := actiontest.NewTestEnv(t, p.environ())
+	env.Transport = p
+	var stdout bytes.Buffer
+	a := answer{Code: verb.Command(ctx, args, &stdout, io.Discard, env)}
+	if err := json.Unmarshal(stdout.Bytes(), &a); err != nil {
+		a.Outcome, a.Error = defect, "the outputs are not JSON: "+err.Error()
+	}
+	a.Written = strings.Join([]string{told.Text(), told.Summary(), stdout.String()}, "\n")
+	return a
+}

@@ -1,0 +1,390 @@
+package simulation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/org/connect2/v2/internal/test/sandboxtest"
+	"github.com/org/connect2/v2/pkg/sandbox"
+	"github.com/org/connect2/v2/pkg/sandbox/engine"
+)
+
+// Secrets that must not be in anything that is written.
+const (
+	settingValue = "setting-nobody-may-see"
+	password     = "hunter2-nobody-may-see"
+	secretKey    = "wJalrXUtnFEMI-nobody-may-see"
+)
+
+// end is the virtual time after which everything is over, whatever hangs.
+const endOfTime = 6 * time.Hour
+
+// moment is the state of the service at one time.
+type moment struct {
+	at             time.Time
+	primary        string    // id of the PRIMARY deployment
+	since          time.Time // when it was created
+	taskDefinition string    // its ARN
+	version        int
+	state          string // its rolloutState
+	alone          bool   // no other deployment is listed
+	leaves         string // the task definition that ECS rolls back from; empty: it does not roll back
+	desired        int
+	running        int    // of all deployments
+	tasks          string // ids of the tasks that run and are meant to
+	sick           bool   // one of them fails a health check
+	deployments    int    // that there ever were
+}
+
+// inForce says whether the task definition is what the service is at, and complete.
+func (m moment) inForce(taskDefinition string) bool {
+	return m.taskDefinition == taskDefinition && m.state == engine.Completed
+}
+
+// whole says whether the service has nothing to do: one deployment, complete, all of its tasks running and well.
+func (m moment) whole() bool {
+	return m.alone && m.state == engine.Completed && m.running == m.desired && !m.sick
+}
+
+func (m moment) String() string {
+	return fmt.Sprintf("PRIMARY is v%d %s (%s, %s), %d of %d tasks run",
+		m.version, m.state, name(m.taskDefinition), m.primary, m.running, m.desired)
+}
+
+// world is the service and everybody around it, in one bubble.
+type world struct {
+	t        *testing.T
+	history  History
+	begun    time.Time
+	sandbox  *sandbox.Sandbox
+	digests  map[string]int // versions by digest
+	over     context.Context
+	everyone sync.WaitGroup
+
+	mu       sync.Mutex
+	timeline []moment          // what changed, oldest first
+	acts     int               // of others, so far
+	leaving  map[string]string // what a way back of ours leaves, by the id of its deployment
+	log      []string
+	runs     []*report
+}
+
+// report is what became of a run of ours.
+type report struct {
+	number  int
+	run     Run
+	again   bool // the same run once more
+	repeat  bool // a deployment repeated right after its success
+	answer  answer
+	begun   time.Time
+	ended   time.Time
+	calls   int
+	killed  bool
+	stopped bool // by a signal
+	first   moment
+	newest  moment // at the newest read of the service
+	last    moment // at the exit
+	before  moment // at the beginning
+	alone   bool   // nobody else did anything meanwhile
+	faulty  bool   // a call was made to fail
+	began   string // id of the newest deployment that it began
+	leave   string // of a rollback: the task definition that it was to leave
+	joined  bool   // of a rollback: it met what another rollback of ours had begun
+}
+
+var imageCache sync.Map
+
+func imageOf(version string) v1.Image {
+	if found, ok := imageCache.Load(version); ok {
+		return found.(v1.Image)
+	}
+	img, err := sandbox.NewImage(version, nil)
+	if err != nil {
+		panic(err)
+	}
+	imageCache.Store(version, img)
+	return img
+}
+
+func tag(version int) string { return fmt.Sprintf("v%d", version) }
+
+func name(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
+
+// simulate lets a history happen and returns what was seen.
+func simulate(t *testing.T, h History) (w *world) {
+	for version := range h.Past + len(h.Fates) {
+		imageOf(tag(version + 1)) // not made inside the bubble: it is shared
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w = &world{t: t, history: h, begun: time.Now(), digests: map[string]int{}, leaving: map[string]string{}}
+		w.build()
+		over, cancel := context.WithTimeoutCause(context.Background(), endOfTime, errors.New("the end of the simulation"))
+		defer cancel()
+		w.over = over
+		watching, stop := context.WithCancel(over)
+		w.note()
+		var watcher sync.WaitGroup
+		watcher.Go(func() { w.watch(watching) })
+		for i, run := range h.Runs {
+			w.everyone.Go(func() { w.play(i+1, run) })
+		}
+		for _, act := range h.Others {
+			w.everyone.Go(func() { w.act(act) })
+		}
+		w.everyone.Wait()
+		stop()
+		watcher.Wait()
+	})
+	return w
+}
+
+func (w *world) build() {
+	h := w.history
+	var releases []string
+	for i := range h.Past {
+		releases = append(releases, tag(i+1))
+	}
+	scenario := &sandbox.Scenario{
+		Service: sandbox.ServiceScenario{
+			DesiredCount: &h.Desired, Releases: releases, GracePeriod: 10,
+			HealthInterval: engine.Duration(5 * time.Second), DeregisterAfter: engine.Duration(5 * time.Second),
+			CircuitBreaker: new(bool), Rollback: new(bool),
+		},
+		Users: map[string]sandbox.UserScenario{},
+	}
+	*scenario.Service.CircuitBreaker = h.Breaker != Off
+	*scenario.Service.Rollback = h.Breaker == RollsBack
+	for i, run := range h.Runs {
+		scenario.Users[userName(i+1)] = sandbox.UserScenario{AccessKey: accessKey(i + 1)}
+		for _, f := range run.Faults {
+			scenario.Faults = append(scenario.Faults, sandbox.Fault{
+				Action: f.Action, Answer: sandbox.Answer(f.Answer), Skip: f.Skip, Times: f.Times, Caller: "*/" + userName(i+1),
+			})
+		}
+	}
+	w.sandbox = sandbox.New(sandbox.Options{Scenario: scenario})
+	for i := range h.Past {
+		w.push(i + 1)
+	}
+	for i, fate := range h.Fates {
+		w.push(h.Past + i + 1)
+		w.sandbox.SetBehaviour(tag(h.Past+i+1), fate.behaviour())
+	}
+}
+
+func userName(run int) string  { return fmt.Sprintf("runner%d", run) }
+func accessKey(run int) string { return fmt.Sprintf("AKIASIMULATION00000%d", run) }
+
+func (w *world) push(version int) {
+	digest, err := w.sandbox.Push(sandboxtest.Repository, tag(version), imageOf(tag(version)))
+	if err != nil {
+		panic(err)
+	}
+	w.digests[digest] = version
+}
+
+// behaviour is what the engine is told to do with the tasks of a version.
+func (f Fate) behaviour() engine.Behaviour {
+	passing := f.First > 0
+	words := func(ifPassing, ifLasting string) string {
+		if passing {
+			return ifPassing
+		}
+		return ifLasting
+	}
+	b := engine.Behaviour{Times: f.First}
+	switch f.Kind {
+	case Slow:
+		b.Start, b.HealthyAfter = engine.Slow, engine.Duration(time.Minute)
+	case Crashes:
+		b.Start, b.After = engine.Crash, engine.Duration(3*time.Second)
+		b.Logs = []string{
+			"connecting to postgresql://app:" + password + "@db.internal:5432/app",
+			words("FATAL: the database system is starting up", "KeyError: 'DATABASE_URL'"),
+		}
+	case Faints:
+		b.Start, b.After = engine.Crash, engine.Duration(100*time.Second)
+		b.Logs = []string{words("lost the connection to the broker", "AssertionError: unreachable")}
+	case Unhealthy:
+		b.Start, b.Check, b.Status = engine.Unhealthy, "elb", 503
+	case NoPull:
+		b.Start = engine.PullError
+		if passing {
+			b.Reason = "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref: failed to do request: " +
+				"dial tcp 10.0.3.17:443: i/o timeout"
+		}
+	case NoRoom:
+		b.Start = engine.NoCapacity
+	}
+	return b
+}
+
+// service runs f with the service, while nothing else can change it.
+func (w *world) service(f func(*engine.Engine, *engine.Service)) {
+	w.sandbox.Inspect(func(e *engine.Engine) {
+		c, err := e.Cluster(sandboxtest.Cluster)
+		if err != nil {
+			panic(err)
+		}
+		f(e, c.Service(sandboxtest.Service))
+	})
+}
+
+// note keeps the present state where it differs from the one before, and returns it.
+func (w *world) note() moment {
+	var m moment
+	w.service(func(e *engine.Engine, s *engine.Service) { m = w.look(e, s) })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.timeline); n > 0 {
+		before := w.timeline[n-1]
+		before.at = m.at
+		if before == m {
+			return m
+		}
+	}
+	w.timeline = append(w.timeline, m)
+	return m
+}
+
+func (w *world) look(e *engine.Engine, s *engine.Service) moment {
+	d := s.Deployments[0]
+	m := moment{
+		at: e.Now(), primary: d.ID, since: d.CreatedAt, state: d.State, alone: len(s.Deployments) == 1,
+		taskDefinition: d.Revision.Spec.Definition.ARN, version: w.version(d.Revision),
+		desired: s.Desired, running: s.Counts().Running, deployments: len(s.History),
+	}
+	for _, rollout := range s.History {
+		if rollout.Rollback != nil && !rollout.Over() {
+			m.leaves = rollout.Target.Spec.Definition.ARN
+		}
+	}
+	var tasks []string
+	for _, t := range s.Tasks() {
+		if t.DesiredStatus != engine.Running || t.LastStatus != engine.Running {
+			continue
+		}
+		tasks = append(tasks, t.ID)
+		m.sick = m.sick || t.HealthStatus() == engine.HealthUnhealthy
+	}
+	slices.Sort(tasks)
+	m.tasks = strings.Join(tasks, " ")
+	return m
+}
+
+func (w *world) version(r *engine.Revision) int {
+	for _, image := range r.Images {
+		_, digest, _ := strings.Cut(image.Image, "@")
+		if v, ok := w.digests[digest]; ok {
+			return v
+		}
+	}
+	return 0
+}
+
+// watch notes every change that the engine makes by itself, at the time at which it makes it.
+func (w *world) watch(ctx context.Context) {
+	for {
+		var next time.Time
+		w.service(func(e *engine.Engine, _ *engine.Service) {
+			var planned bool
+			if next, planned = e.Next(); !planned {
+				next = e.Now().Add(time.Hour)
+			}
+		})
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(max(time.Until(next), time.Millisecond)):
+			w.note()
+		}
+	}
+}
+
+// tell adds a line to the story.
+func (w *world) tell(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.log = append(w.log, fmt.Sprintf("%9s  ", time.Since(w.begun).Round(time.Millisecond))+fmt.Sprintf(format, args...))
+}
+
+// act does what somebody else does.
+func (w *world) act(a Act) {
+	time.Sleep(a.At)
+	w.mu.Lock()
+	w.acts++
+	w.mu.Unlock()
+	what := string(a.What)
+	w.service(func(e *engine.Engine, s *engine.Service) {
+		switch a.What {
+		case ColleagueDeploys:
+			what += " " + tag(a.N) + w.release(e, s, a.N)
+		case ColleagueForces:
+			if err := e.UpdateService(s, engine.ServiceChange{ForceNewDeployment: true}); err != nil {
+				what += ": " + err.Error()
+			}
+		case ColleagueRollsBack:
+			what += w.undo(e, s)
+		case OperatorStops:
+			if n := len(s.Tasks()); n > 0 {
+				t := s.Tasks()[a.N%n]
+				what += " task " + t.ID
+				e.StopTask(t, "looking into something")
+			}
+		case Scales:
+			what += fmt.Sprintf(" to %d", a.N)
+			if err := e.UpdateService(s, engine.ServiceChange{DesiredCount: &a.N}); err != nil {
+				what += ": " + err.Error()
+			}
+		}
+	})
+	w.tell("%s", what)
+	w.note()
+}
+
+var imagePin = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
+
+// release updates the service to a version, in the revision that the family's newest is with its image in place.
+func (w *world) release(e *engine.Engine, s *engine.Service, version int) string {
+	digest := ""
+	for d, v := range w.digests {
+		if v == version {
+			digest = d
+		}
+	}
+	text, err := json.Marshal(s.Spec.Definition.Document)
+	if err != nil {
+		panic(err)
+	}
+	td, err := e.RegisterTaskDefinition(imagePin.ReplaceAll(text, []byte("@"+digest)), "a colleague")
+	if err != nil {
+		return ": " + err.Error()
+	}
+	if err := e.UpdateService(s, engine.ServiceChange{TaskDefinition: td.ARN}); err != nil {
+		return ": " + err.Error()
+	}
+	return ""
+}
+
+// undo stops the deployment in progress with a rollback.
+func (w *world) undo(e *engine.Engine, s *engine.Service) string {
+	d := s.Deployments[0]
+	if d.State != engine.InProgress || d.Rollout.Over() {
+		return ": nothing is in progress"
+	}
+	if err := e.StopServiceDeployment(d.Rollout, "ROLLBACK"); err != nil {
+		return ": " + err.Error()
+	}
+	return " from " + tag(w.version(d.Revision))
+}
