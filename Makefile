@@ -33,7 +33,7 @@ race: ## The same under the race detector
 
 .PHONY: simulate
 simulate: ## Simulate HISTORIES histories (10000), some hours for 100000
-	HISTORIES=$(or $(HISTORIES),10000) $(GO) test -count=1 -timeout 24h -v -run ^TestHistories$$ ./internal/simulation
+	HISTORIES=$(or $(HISTORIES),10000) $(GO) test -count=1 -timeout 24h -v -run ^TestHistories$$ ./internal/test/simulation
 
 .PHONY: lint
 lint: ## gofmt, vet, golangci-lint, actionlint, and zizmor where it is installed

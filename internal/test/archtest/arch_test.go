@@ -83,8 +83,6 @@ var layers = map[string]layer{
 
 	"internal/gen":  generator,
 	"internal/test": support,
-
-	"internal/simulation": support,
 }
 
 // mayImport lists, for each layer, the layers that its packages may import. Packages of one layer may import each other,
@@ -132,6 +130,9 @@ func TestInternalIsInOrder(t *testing.T) {
 		l := layerOf(folder)
 		switch {
 		case l == support || l == generator:
+			if strings.HasPrefix(folder, "internal/") && !strings.HasPrefix(folder, "internal/gen/") && !strings.HasPrefix(folder, "internal/test/") {
+				t.Errorf("%s (%s) belongs into internal/test, or internal/gen", folder, l)
+			}
 			if shipped[p.ImportPath] {
 				t.Errorf("%s (%s) is linked into a program under cmd", folder, l)
 			}

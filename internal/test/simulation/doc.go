@@ -8,7 +8,7 @@
 //
 // The verbs are driven in verbs_test.go alone, by their arguments, and judged by exit code and outputs alone.
 //
-//	go test ./internal/simulation                 some hundred histories
+//	go test ./internal/test/simulation                 some hundred histories
 //	make simulate HISTORIES=100000                for the night
-//	go test ./internal/simulation -rapid.seed=N   the histories of a seed again
+//	go test ./internal/test/simulation -rapid.seed=N   the histories of a seed again
 package simulation
