@@ -71,11 +71,11 @@ func (r *Runner) Apply(ctx context.Context, o ApplyOptions, insist <-chan struct
 	}
 	var a Applied
 	done := ctx.Done()
-	var grace <-chan time.Time
+	var grace <-chan struct{}
 	interrupt := func(why string) {
 		if !a.Interrupted {
 			a.Interrupted = true
-			r.Log.Warnf("Terraform is interrupted", "%s: Terraform gets one interrupt and saves what it knows", why)
+			r.Events.Warnf("Terraform is interrupted", "%s: Terraform gets one interrupt and saves what it knows", why)
 			p.signal(syscall.SIGINT)
 		}
 	}
@@ -86,8 +86,10 @@ wait:
 			break wait
 		case <-done:
 			done, a.Cancelled = nil, true
-			grace = time.After(Grace)
-			r.Log.Warnf("The apply goes on", "the run was cancelled, but Terraform is changing things: ending it now would lose what is under way. It is interrupted in %s if it has not ended by then; in a terminal a second Ctrl-C interrupts it at once.", Grace)
+			var stop func()
+			grace, stop = r.timer(Grace)
+			defer stop()
+			r.Events.Warnf("The apply goes on", "the run was cancelled, but Terraform is changing things: ending it now would lose what is under way. It is interrupted in %s if it has not ended by then; in a terminal a second Ctrl-C interrupts it at once.", Grace)
 		case <-grace:
 			interrupt("four minutes after the run was cancelled")
 		case <-insist:

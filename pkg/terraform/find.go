@@ -18,7 +18,7 @@ import (
 	"github.com/hashicorp/hc-install/releases"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
-	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // Engine is which program it is.
@@ -41,7 +41,7 @@ type Finder struct {
 	Root    string // of the repository: .terraform-version, or .opentofu-version, is looked for up to here
 	Path    string // PATH, and folders of installed versions before it
 	Cache   string // where versions are installed: CACHE/VERSION/terraform
-	Log     *action.Log
+	Events  record.Sink
 	Install func(ctx context.Context, wanted version.Constraints, exact *version.Version, dir string) (string, error) // nil: hc-install
 }
 
@@ -146,7 +146,7 @@ func (f Finder) Find(ctx context.Context) (Executable, error) {
 		best, newest = e, v
 	}
 	if best.Path != "" {
-		f.Log.Eventf("%s %s (%s)", f.Engine, best.Version, best.Path)
+		f.Events.Notef("%s %s (%s)", f.Engine, best.Version, best.Path)
 		return best, nil
 	}
 	have := "none is installed"
@@ -164,7 +164,7 @@ func (f Finder) Find(ctx context.Context) (Executable, error) {
 	if f.Engine == OpenTofu {
 		return Executable{}, fmt.Errorf("tofu: %s, %s: install it in an earlier step, such as opentofu/setup-opentofu", asked, have)
 	}
-	f.Log.Eventf("installing Terraform: %s, %s", asked, have)
+	f.Events.Notef("installing Terraform: %s, %s", asked, have)
 	install := f.Install
 	if install == nil {
 		install = releaseSite{}.download
@@ -177,7 +177,7 @@ func (f Finder) Find(ctx context.Context) (Executable, error) {
 	if !ok {
 		return Executable{}, fmt.Errorf("%s was installed and does not tell its version", path)
 	}
-	f.Log.Eventf("terraform %s was installed and its signature verified", found.Version)
+	f.Events.Notef("terraform %s was installed and its signature verified", found.Version)
 	return found, nil
 }
 

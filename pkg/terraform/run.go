@@ -18,7 +18,8 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 
 	"github.com/org/connect2/v2/internal/backoff"
-	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/clock"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // Runner runs Terraform's commands on one configuration.
@@ -34,9 +35,10 @@ type Runner struct {
 	Work     string            // a private folder for plans, variables and streams, absolute and outside the workspace
 	Environ  []string          // what it inherits, as NAME=VALUE; nil: the process's environment
 	Env      map[string]string // variables beyond those; an empty value takes one away
-	Log      *action.Log
-	Root     string        // of the repository: annotations name files relative to it; "" leaves them as they are
-	Patience time.Duration // how long an interrupted init or plan may take to end; 0: a minute
+	Events   record.Sink       // what happens: Terraform's messages as notes, its diagnostics as warnings and errors with their place
+	Clock    clock.Clock       // what it waits by; nil: the wall clock
+	Root     string            // of the repository: places name files relative to it; "" leaves them as they are
+	Patience time.Duration     // how long an interrupted init or plan may take to end; 0: a minute
 }
 
 // Options of init and plan.
@@ -196,8 +198,8 @@ func (r *Runner) patiently(ctx context.Context, name string, run func() error) e
 			return err
 		}
 		pause := waits.Wait(attempt)
-		r.Log.Warnf("", "%s %s is tried again in %s: %v", r.Engine, name, pause, err)
-		if err := backoff.Pause(ctx, pause); err != nil {
+		r.Events.Warnf("", "%s %s is tried again in %s: %v", r.Engine, name, pause, err)
+		if err := clock.Or(r.Clock).Sleep(ctx, pause); err != nil {
 			return err
 		}
 	}
@@ -252,11 +254,13 @@ func (r *Runner) interruptible(ctx context.Context, name string, args []string) 
 	select {
 	case <-p.ended:
 	case <-ctx.Done():
-		r.Log.Eventf("interrupting %s %s", r.Engine, name)
+		r.Events.Notef("interrupting %s %s", r.Engine, name)
 		p.signal(syscall.SIGINT)
+		over, stop := r.timer(patience)
+		defer stop()
 		select {
 		case <-p.ended:
-		case <-time.After(patience):
+		case <-over:
 			p.signal(syscall.SIGKILL)
 			<-p.ended
 		}
@@ -266,6 +270,18 @@ func (r *Runner) interruptible(ctx context.Context, name string, args []string) 
 		return fmt.Errorf("%s %s: %w", r.Engine, name, context.Cause(ctx))
 	}
 	return err
+}
+
+// timer returns a channel that is closed when d of the clock's time is over, and what gives up waiting for that.
+func (r *Runner) timer(d time.Duration) (over <-chan struct{}, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		if clock.Or(r.Clock).Sleep(ctx, d) == nil {
+			close(done)
+		}
+	}()
+	return done, cancel
 }
 
 // process is a running command whose output goes to a file that is read along: a pipe would break, and its writer with it,
@@ -292,9 +308,9 @@ func (r *Runner) start(name string, args []string, see func(message)) (*process,
 		return nil, fmt.Errorf("a file for the output of %s %s: %w", r.Engine, name, err)
 	}
 	p := &process{name: name, engine: r.Engine, cmd: r.command(args), file: file, errors: stderr, ended: make(chan struct{})}
-	p.teller = &teller{log: r.Log, dir: r.Dir, root: r.Root, see: see}
+	p.teller = &teller{events: r.Events, engine: r.Engine, dir: r.Dir, root: r.Root, see: see}
 	p.cmd.Stdout, p.cmd.Stderr = file, stderr
-	r.Log.Debugf("%s %s", r.Path, strings.Join(args, " "))
+	r.Events.Debugf("%s %s", r.Path, strings.Join(args, " "))
 	if err := p.cmd.Start(); err != nil {
 		file.Close()
 		stderr.Close()
@@ -345,7 +361,8 @@ func lastText(s string) string {
 
 // teller reads a stream as it grows and tells it.
 type teller struct {
-	log    *action.Log
+	events record.Sink
+	engine Engine
 	dir    string
 	root   string
 	see    func(message)
@@ -353,7 +370,7 @@ type teller struct {
 	plain  []string
 }
 
-// poll is how often a stream is looked at.
+// poll is how often a stream is looked at, by the wall clock: the program that writes it knows no other.
 const poll = 50 * time.Millisecond
 
 func (t *teller) follow(name string, ended <-chan struct{}) {
@@ -396,7 +413,7 @@ func (t *teller) line(line string) {
 		if len(t.plain) > 100 {
 			t.plain = t.plain[1:]
 		}
-		t.log.Eventf("%s", line)
+		t.events.Emit(record.Event{Kind: record.KindOutput, Source: t.engine.String(), Text: line})
 		return
 	}
 	if t.see != nil {
@@ -408,25 +425,25 @@ func (t *teller) line(line string) {
 	}
 	switch m.Type {
 	case "version", "outputs", "change_summary":
-		t.log.Debugf("%s", m.Message)
+		t.events.Debugf("%s", m.Message)
 	case "diagnostic":
 		if m.Diagnostic != nil {
 			t.diagnostic(*m.Diagnostic)
 		}
 	case "planned_change", "refresh_start", "refresh_complete", "resource_drift", "provision_progress":
-		t.log.Debugf("%s", m.Message)
+		t.events.Debugf("%s", m.Message)
 	case "apply_progress":
-		t.log.Progressf("%s", m.Message)
+		t.events.Progressf("%s", m.Message)
 	default:
-		t.log.Eventf("%s", m.Message)
+		t.events.Notef("%s", m.Message)
 	}
 }
 
 // diagnostic becomes an annotation at the line that it is about. The same one comes once.
 func (t *teller) diagnostic(d tfjson.Diagnostic) {
-	at := action.Place{}
+	var at *record.Place
 	if d.Range != nil {
-		at = action.Place{File: t.place(d.Range.Filename), Line: d.Range.Start.Line, Column: d.Range.Start.Column}
+		at = &record.Place{File: t.place(d.Range.Filename), Line: d.Range.Start.Line, Column: d.Range.Start.Column}
 	}
 	title := strings.Join(strings.Fields(d.Summary), " ")
 	text := d.Detail
@@ -437,7 +454,7 @@ func (t *teller) diagnostic(d tfjson.Diagnostic) {
 		text = d.Address + ": " + text
 	}
 	if d.Severity != tfjson.DiagnosticSeverityError {
-		t.log.WarnAt(at, title, "%s", text)
+		t.events.Emit(record.Event{Kind: record.KindWarning, Title: title, Text: text, Place: at})
 		return
 	}
 	if slices.ContainsFunc(t.errors, func(e tfjson.Diagnostic) bool {
@@ -446,7 +463,7 @@ func (t *teller) diagnostic(d tfjson.Diagnostic) {
 		return
 	}
 	t.errors = append(t.errors, d)
-	t.log.ErrorAt(at, title, "%s", text)
+	t.events.Emit(record.Event{Kind: record.KindError, Title: title, Text: text, Place: at})
 }
 
 func (t *teller) place(name string) string {

@@ -172,7 +172,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	}
 	found, err := terraform.Finder{
 		Engine: s.in.Engine, Version: s.in.TerraformVersion, Dir: s.dir, Root: s.root,
-		Path: s.env.Var("PATH"), Cache: filepath.Join(caches, "terraform"), Log: s.env.Log,
+		Path: s.env.Var("PATH"), Cache: filepath.Join(caches, "terraform"), Events: s.env.Log.Sink(),
 	}.Find(ctx)
 	if ctx.Err() != nil {
 		return fmt.Errorf("looking for Terraform: %w", context.Cause(ctx))
@@ -181,7 +181,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 		return &action.Error{Outcome: action.Invalid, Title: "There is no " + string(s.in.Engine) + " that will do", Err: err}
 	}
 	s.binding.Versions = string(s.in.Engine) + " " + found.Version
-	s.runner = &terraform.Runner{Path: found.Path, Engine: s.in.Engine, Dir: s.dir, Work: s.work, Environ: s.env.Inherited(), Env: env, Log: s.env.Log, Root: s.root}
+	s.runner = &terraform.Runner{Path: found.Path, Engine: s.in.Engine, Dir: s.dir, Work: s.work, Environ: s.env.Inherited(), Env: env, Events: s.env.Log.Sink(), Root: s.root}
 	return nil
 }
 
