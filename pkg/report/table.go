@@ -56,12 +56,16 @@ func Facts(pairs ...[2]Cell) string {
 
 // Link returns a Markdown link with this text. An address that is not http or https gives the text alone.
 func Link(text, address string) Cell {
-	if !strings.HasPrefix(address, "https://") && !strings.HasPrefix(address, "http://") {
+	if !isLink(address) {
 		return Text(text)
 	}
 	address = strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20", "\n",
 		"").Replace(visible(address))
 	return "[" + Text(text) + "](" + address + ")"
+}
+
+func isLink(address string) bool {
+	return strings.HasPrefix(address, "https://") || strings.HasPrefix(address, "http://")
 }
 
 // Heading returns a second-level heading of plain text.

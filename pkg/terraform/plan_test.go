@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 type object = map[string]any
@@ -235,12 +237,11 @@ func TestDifferencesHideSecrets(t *testing.T) {
 		"output_changes": object{"o": object{"actions": update, "before": canary + "1", "after": canary + "2", "before_sensitive": true, "after_sensitive": true}},
 	}))
 	r := NewReview(p)
-	shown := r.Markdown("Plan", 0) + strings.Join(r.Text(), "\n") + p.Digest(Binding{}).String()
+	shown := plainText(r.Section("Plan")) + strings.Join(r.Text(), "\n") + p.Digest(Binding{}).String()
 	if strings.Contains(shown, canary) {
 		t.Errorf("a secret is shown:\n%s", shown)
 	}
-	for _, want := range []string{"! a = (sensitive) -&gt; (sensitive)", "! master_password = (sensitive)", `"open":"seen"`} {
-		want = strings.ReplaceAll(want, "&gt;", ">")
+	for _, want := range []string{"! a = (sensitive) -> (sensitive)", "! master_password = (sensitive)", `"open":"seen"`} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is not in:\n%s", want, shown)
 		}
@@ -417,24 +418,92 @@ func TestSections(t *testing.T) {
 	}
 }
 
-func TestMarkdownIsCutByResource(t *testing.T) {
-	p := read(t, large(t, 2000))
-	r := NewReview(p)
-	for _, limit := range []int{3000, CommentLimit, 1 << 20} {
-		text := r.Markdown("Plan of dev", limit)
-		if len(text) > limit {
-			t.Errorf("%d bytes, limit %d", len(text), limit)
+// plainText is all that a section says, a line for each piece.
+func plainText(s record.Section) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[%s] folded=%t\n", s.Title, s.Folded)
+	row := func(texts []record.Text) {
+		for _, t := range texts {
+			fmt.Fprintf(&b, "%s(%s) ", t.Text, t.Form)
 		}
-		if !strings.Contains(text, r.Totals.String()) {
-			t.Errorf("limit %d: the totals are lost", limit)
+		b.WriteByte('\n')
+	}
+	for _, block := range s.Blocks {
+		switch {
+		case block.Table != nil:
+			fmt.Fprintf(&b, "%s\n", strings.Join(block.Table.Head, " | "))
+			for _, texts := range block.Table.Rows {
+				row(texts)
+			}
+		case block.Section != nil:
+			b.WriteString(plainText(*block.Section))
+		case block.Verbatim != "":
+			fmt.Fprintf(&b, "%s: %s\n", block.Language, block.Verbatim)
+		default:
+			row(block.Paragraph)
 		}
-		if strings.Count(text, "<details>") != strings.Count(text, "</details>") || strings.Count(text, "```")%2 != 0 {
-			t.Errorf("limit %d: it is cut within a resource", limit)
-		}
-		listed := strings.Count(text, "<details>")
-		if left := fmt.Sprintf("… %d more changes", len(r.Resources)-listed); listed < len(r.Resources) && !strings.Contains(text, left) {
-			t.Errorf("limit %d: %q is not told", limit, left)
-		}
+	}
+	return b.String()
+}
+
+// TestReviewSection holds what a report of a plan says, in its order, and that what is text by nature is handed on as it is.
+func TestReviewSection(t *testing.T) {
+	p := read(t, planOf(t, []object{
+		change("aws_s3_bucket.gone", remove, object{"id": "a"}, nil, object{"action_reason": "delete_because_no_resource_config"}),
+		change("aws_x.new[\"<b>\"]", create, nil, object{"name": "a_b"}),
+		change("aws_ecs_service.a", update, object{"desired_count": 1}, object{"desired_count": 2}),
+		change("aws_x.to", nothing, object{"id": "a"}, object{"id": "a"}, object{"previous_address": "aws_x.from"}),
+		change("aws_x.in", nothing, object{"id": "b"}, object{"id": "b"}, object{"importing": object{"id": "i-1"}}),
+		change("aws_x.same", nothing, object{"id": "c"}, object{"id": "c"}),
+		change("aws_x.left", remove, object{"id": "d"}, nil, object{"deposed": "0a1b"}),
+	}, object{
+		"complete":       false,
+		"resource_drift": []any{change("aws_x.odd", update, object{"a": "1", "b": "1", "c": "1", "d": "1", "e": "1", "f": "1"}, object{}, object{"mode": "managed"})},
+		"output_changes": object{"url": object{"actions": update, "before": "a", "after": "b"}},
+	}))
+	want := `[Plan of dev] folded=false
+1 to add, 1 to change, 2 to destroy, 1 to import, 1 moved.(strong)  1 stay as they are. Outputs that change: 1. ` +
+		`The plan is partial: another one is needed afterwards.()` + ` 
+[Risks] folded=false
+Risk | Resource | What happens
+Data loss(strong) aws_s3_bucket.gone(code) destroyed: the bucket is lost, because it is no longer in the configuration() 
+[Running services] folded=false
+Resource | What happens
+aws_ecs_service.a(code) changes without new tasks() 
+[Moved] folded=false
+From | To
+aws_x.from(code) aws_x.to(code) 
+[Imported] folded=false
+Resource | ID
+aws_x.in(code) i-1(code) 
+[Changed outside of Terraform] folded=false
+Resource | What
+aws_x.odd(code) update: a, b, c, d, e, …() 
+[By resource] folded=false
+[~ aws_ecs_service.a] folded=true
+diff: ! desired_count = 1 -> 2
+[- aws_s3_bucket.gone] folded=true
+It is no longer in the configuration.() 
+diff: - id = "a"
+[- aws_x.left] folded=true
+diff: - id = "d"
+[+ aws_x.new["<b>"]] folded=true
+diff: + name = "a_b"
+[~ output url] folded=true
+diff: ! value = "a" -> "b"
+`
+	s := NewReview(p).Section("Plan of dev")
+	if got := plainText(s); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	resources := s.Blocks[len(s.Blocks)-1].Section
+	if got := resources.Blocks[2].Section.Name; got != "aws_x.left (deposed 0a1b)" {
+		t.Errorf("what an interrupted replacement left behind is called %q", got)
+	}
+
+	none := NewReview(read(t, planOf(t, []object{change("aws_x.same", nothing, object{"id": "c"}, object{"id": "c"})}, nil))).Section("Plan")
+	if got, want := plainText(none), "[Plan] folded=false\nNo changes.(strong)  1 resources are as the configuration wants them.() \n"; got != want {
+		t.Errorf("of nothing: %q, want %q", got, want)
 	}
 }
 
@@ -489,7 +558,7 @@ func (w *watched) Read(b []byte) (int, error) {
 }
 
 // TestReviewOfLargePlans holds the budget of memory, garbage included: 100 MB at the most, beyond the plan's own text. The time
-// is the benchmark's to tell. What is cut to fit into a comment is cut by resource, and all of it is counted.
+// is the benchmark's to tell.
 func TestReviewOfLargePlans(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads a plan of 5,000 resources")
@@ -512,19 +581,18 @@ func TestReviewOfLargePlans(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := NewReview(p)
-	rendered := r.Markdown("Plan", CommentLimit)
+	section := r.Section("Plan")
 	digest := p.Digest(Binding{})
 	w.look()
-	t.Logf("%.1f MB of JSON, %.1f MB at the most, %d bytes rendered", float64(size(t, text))/1e6, float64(w.peak-before)/1e6, len(rendered))
+	t.Logf("%.1f MB of JSON, %.1f MB at the most", float64(size(t, text))/1e6, float64(w.peak-before)/1e6)
 	if w.peak > before+100_000_000 {
 		t.Errorf("the review takes %d bytes", w.peak-before)
 	}
-	if r.Totals.Add != 1250 || r.Totals.Change != 2500 || r.Totals.Destroy != 1250 || !strings.Contains(rendered, r.Totals.String()) {
-		t.Errorf("the totals are %s, and the comment begins with %.300s", r.Totals, rendered)
+	if r.Totals.Add != 1250 || r.Totals.Change != 2500 || r.Totals.Destroy != 1250 {
+		t.Errorf("the totals are %s", r.Totals)
 	}
-	if listed := strings.Count(rendered, "<details>"); len(rendered) > CommentLimit || listed != strings.Count(rendered, "</details>") ||
-		!strings.Contains(rendered, fmt.Sprintf("… %d more changes", len(r.Resources)+len(r.Outputs)-listed)) {
-		t.Errorf("%d bytes, %d resources listed of %d, ends with %q", len(rendered), listed, len(r.Resources), rendered[len(rendered)-200:])
+	if resources := section.Blocks[len(section.Blocks)-1].Section; len(resources.Blocks) != 5000 {
+		t.Errorf("%d resources are listed", len(resources.Blocks))
 	}
 	runtime.KeepAlive(p)
 	runtime.KeepAlive(digest)
@@ -547,7 +615,7 @@ func BenchmarkReview(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				p := read(b, text)
-				NewReview(p).Markdown("Plan", CommentLimit)
+				NewReview(p).Section("Plan")
 				p.Digest(Binding{})
 			}
 		})

@@ -11,7 +11,6 @@ import (
 
 	"github.com/org/connect2/v2/internal/backoff"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/report"
 	"github.com/org/connect2/v2/pkg/terraform"
 )
 
@@ -27,12 +26,12 @@ func (s *session) apply(ctx context.Context, out *Outputs) error {
 		return err
 	}
 	if !p.changes {
-		s.env.Log.Summary(p.review.Markdown(s.title("Apply"), 500<<10))
+		s.summary(p, "Apply")
 		out.Outcome = action.NoChange
 		return s.outputs(ctx, out)
 	}
 	if err := errors.Join(s.guard(p), s.compare(reviewed, p)); err != nil {
-		s.env.Log.Summary(p.review.Markdown(s.title("Not applied: plan"), 500<<10) + s.digestLine(p))
+		s.summary(p, "Not applied: plan", p.digestSection())
 		return err
 	}
 	applied, err := s.execute(ctx, p)
@@ -213,22 +212,12 @@ func (s *session) repairs(a terraform.Applied) string {
 }
 
 func (s *session) tellApplied(p *planned, a terraform.Applied, failure error) {
-	title := s.title("Applied: plan")
+	what := "Applied: plan"
 	if failure != nil {
-		title = s.title("Failed apply")
+		what = "Failed apply"
 	}
-	s.env.Log.Summary(p.review.Markdown(title, 500<<10) + s.cutOffTable(a))
+	s.summary(p, what, s.cutOffSection(a))
 	s.env.Log.Eventf("%s", s.verdictLine(p, a, failure))
-}
-
-func (s *session) cutOffTable(a terraform.Applied) string {
-	var rows [][]report.Cell
-	if a.Interrupted || a.Unsaved != "" {
-		for _, c := range a.CutOff {
-			rows = append(rows, []report.Cell{report.Code(c.Address), report.Text(c.Action), report.Code(c.Repair(s.in.Engine))})
-		}
-	}
-	return report.Table([]report.Cell{"Cut off", "While", "Repair"}, rows...)
 }
 
 func (s *session) verdictLine(p *planned, a terraform.Applied, failure error) string {

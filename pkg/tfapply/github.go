@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -104,11 +103,6 @@ func list[T any](ctx context.Context, h hub, path string) ([]T, error) {
 	}
 }
 
-// marker is the hidden line by which a comment is known again: one for each directory, environment and workspace.
-func (s *session) marker() string {
-	return fmt.Sprintf("<!-- connect2 tf-apply %s -->", url.PathEscape(s.place()+" "+s.in.Environment+" "+s.in.Workspace))
-}
-
 // markedDigest is where the digest of the plan stands in a comment.
 var markedDigest = lazyregexp.New(`<!-- connect2 plan-digest (sha256:[0-9a-f]{64}[0-9a-z;=]*) -->`)
 
@@ -155,30 +149,6 @@ func (s *session) writeComment(ctx context.Context, h hub, number int, p *planne
 // ours says whether a comment is this configuration's, and written by a bot: anybody may write a comment.
 func (s *session) ours(c note) bool {
 	return c.User.Type == "Bot" && strings.HasPrefix(c.Body, s.marker())
-}
-
-const (
-	historyBegin = "<!-- connect2 history -->"
-	historyMost  = 20
-)
-
-// commentBody is the comment's Markdown: the review, and one folded line for each plan before.
-func (s *session) commentBody(p *planned, before string) string {
-	head := s.marker() + "\n<!-- connect2 plan-digest " + p.digest.String() + " -->\n"
-	foot := "\n" + report.Text("Commit "+s.env.GitHub.SHA[:min(12, len(s.env.GitHub.SHA))]+", ") + report.Link("run "+s.env.GitHub.RunNumber, s.env.GitHub.RunURL()) + "\n\n"
-	line := "- " + report.Text(p.review.Totals.String()) + ", " + report.Code(p.digest.Whole[:19]) + ", " + report.Link("run "+s.env.GitHub.RunNumber, s.env.GitHub.RunURL())
-	lines := []string{}
-	if _, old, ok := strings.Cut(before, historyBegin+"\n"); ok {
-		for l := range strings.Lines(old) {
-			if strings.HasPrefix(l, "- ") {
-				lines = append(lines, strings.TrimSpace(l))
-			}
-		}
-	}
-	lines = append([]string{line}, lines...)
-	lines = lines[:min(len(lines), historyMost)]
-	history := "<details><summary>Plans so far</summary>\n\n" + historyBegin + "\n" + strings.Join(lines, "\n") + "\n\n</details>\n"
-	return head + p.review.Markdown(s.title("Plan"), terraform.CommentLimit-len(head)-len(foot)-len(history)) + foot + history
 }
 
 // reviewedInComment finds the plan that was reviewed in the pull request whose merge made the commit of this run: by the
@@ -233,14 +203,14 @@ func (s *session) reportDrift(ctx context.Context, p *planned) error {
 		return err
 	}
 	at := slices.IndexFunc(issues, func(n note) bool { return n.PullRequest == nil && s.ours(n) })
-	body := s.marker() + "\n" + p.review.Markdown(s.title("Drift"), terraform.CommentLimit-2000) + "\n" + report.Link("run "+s.env.GitHub.RunNumber, s.env.GitHub.RunURL()) + "\n"
+	body := s.driftBody(p)
 	switch {
 	case p.changes && at < 0:
 		return h.call(ctx, http.MethodPost, "/issues", map[string]any{"title": s.title("Drift"), "body": body, "labels": []string{driftLabel}}, nil)
 	case p.changes:
 		return h.call(ctx, http.MethodPatch, fmt.Sprintf("/issues/%d", issues[at].Number), map[string]any{"body": body}, nil)
 	case at >= 0:
-		if err := h.call(ctx, http.MethodPost, fmt.Sprintf("/issues/%d/comments", issues[at].Number), map[string]any{"body": "The drift is gone. " + report.Link("run "+s.env.GitHub.RunNumber, s.env.GitHub.RunURL())}, nil); err != nil {
+		if err := h.call(ctx, http.MethodPost, fmt.Sprintf("/issues/%d/comments", issues[at].Number), map[string]any{"body": report.Section(s.driftGone())}, nil); err != nil {
 			return err
 		}
 		return h.call(ctx, http.MethodPatch, fmt.Sprintf("/issues/%d", issues[at].Number), map[string]any{"state": "closed", "state_reason": "completed"}, nil)

@@ -246,7 +246,7 @@ func TestTheRecordNamesWhoTerraformNames(t *testing.T) {
 		w.run(Inputs{Mode: Apply, Approve: "auto"})
 	}()
 	var lock struct{ Who string }
-	var r record
+	var r lockOwner
 	eventually(t, "a lock", func() bool {
 		text, ok := w.sb.S3().Object(bucket, "terraform.tfstate.tflock")
 		return ok && json.Unmarshal(text, &lock) == nil && lock.Who != ""

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/report"
 	"github.com/org/connect2/v2/pkg/terraform"
 )
 
@@ -108,7 +107,7 @@ func (s *session) plan(ctx context.Context, out *Outputs) error {
 	if err != nil {
 		return err
 	}
-	s.env.Log.Summary(p.review.Markdown(s.title("Plan"), 500<<10) + s.digestLine(p))
+	s.summary(p, "Plan", p.digestSection())
 	if s.in.PlanFile != "" {
 		if err := s.seal(ctx, p); err != nil {
 			return err
@@ -125,10 +124,6 @@ func (s *session) plan(ctx context.Context, out *Outputs) error {
 	return nil
 }
 
-func (s *session) digestLine(p *planned) string {
-	return report.Details("Digest of this plan", report.Fence("", p.digest.String()))
-}
-
 // drift is the mode drift: the configuration stands, and whatever a plan would change is drift.
 func (s *session) drift(ctx context.Context, out *Outputs) error {
 	p, err := s.makePlan(ctx, out, false)
@@ -136,7 +131,7 @@ func (s *session) drift(ctx context.Context, out *Outputs) error {
 		return err
 	}
 	out.Drift = p.changes
-	s.env.Log.Summary(p.review.Markdown(s.title("Drift"), 500<<10))
+	s.summary(p, "Drift")
 	if err := s.reportDrift(ctx, p); err != nil {
 		s.env.Log.Warnf("The report about drift is not up to date", "%v", err)
 	}

@@ -39,7 +39,7 @@ func (s *session) unlock(ctx context.Context, out *Outputs) error {
 		return refuse("The lock cannot be read", "s3://%s/%s: %w", l.state.Bucket, l.state.LockKey(), err)
 	}
 	s.env.Log.Eventf("%s", tellLock(lock))
-	r, ok := l.record(ctx)
+	r, ok := l.owner(ctx)
 	switch {
 	case !ok:
 		return refuse("It is not known which run holds the lock", "%s, and no record beside the lock names a run", tellLock(lock))
@@ -64,7 +64,7 @@ func (s *session) unlock(ctx context.Context, out *Outputs) error {
 }
 
 // runStatus asks GitHub how an attempt of a run stands: queued, in_progress, completed and so on.
-func (s *session) runStatus(ctx context.Context, r record) (string, error) {
+func (s *session) runStatus(ctx context.Context, r lockOwner) (string, error) {
 	h, ok := s.hub()
 	if !ok {
 		return "", fmt.Errorf("there is no token to ask GitHub with (actions: read)")

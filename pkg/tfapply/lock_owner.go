@@ -20,8 +20,8 @@ import (
 	"github.com/org/connect2/v2/pkg/terraform"
 )
 
-// record says which run is about to lock a state: Terraform's own lock knows no more than a user and a container.
-type record struct {
+// lockOwner says which run is about to lock a state: Terraform's own lock knows no more than a user and a container.
+type lockOwner struct {
 	Server     string    `json:"server"`
 	Repository string    `json:"repository"`
 	RunID      string    `json:"run_id"`
@@ -34,7 +34,7 @@ type record struct {
 // recordSuffix makes the record's key of the lock's.
 const recordSuffix = ".run"
 
-func (r record) url() string {
+func (r lockOwner) url() string {
 	return action.GitHub{Server: r.Server, Repository: r.Repository, RunID: r.RunID, RunAttempt: r.Attempt}.RunURL()
 }
 
@@ -99,7 +99,7 @@ func (s *session) leaveRecord(ctx context.Context) (remove func()) {
 		return func() {}
 	}
 	g := s.env.GitHub
-	mine := record{g.Server, g.Repository, g.RunID, g.RunAttempt, g.Actor, who(), time.Now().UTC().Truncate(time.Second)}
+	mine := lockOwner{g.Server, g.Repository, g.RunID, g.RunAttempt, g.Actor, who(), time.Now().UTC().Truncate(time.Second)}
 	if _, held, err := l.read(ctx, l.state.LockKey()); err == nil && held {
 		return func() {}
 	}
@@ -118,7 +118,7 @@ func (s *session) leaveRecord(ctx context.Context) (remove func()) {
 	return func() {
 		ctx, cancel := outlive.Cleanup(ctx, action.CleanupTime)
 		defer cancel()
-		if now, ok := l.record(ctx); !ok || now != mine { // somebody else's by now
+		if now, ok := l.owner(ctx); !ok || now != mine { // somebody else's by now
 			return
 		}
 		if _, held, err := l.read(ctx, l.state.LockKey()); err != nil || held {
@@ -148,11 +148,11 @@ func (l *locker) read(ctx context.Context, key string) (text []byte, ok bool, er
 	return text, err == nil, err
 }
 
-// record returns the record beside the lock; ok is false where there is none that can be read.
-func (l *locker) record(ctx context.Context) (r record, ok bool) {
+// owner returns the record beside the lock; ok is false where there is none that can be read.
+func (l *locker) owner(ctx context.Context) (r lockOwner, ok bool) {
 	text, ok, err := l.read(ctx, l.state.LockKey()+recordSuffix)
 	if err != nil || !ok || json.Unmarshal(text, &r) != nil {
-		return record{}, false
+		return lockOwner{}, false
 	}
 	return r, r.RunID != ""
 }
@@ -163,7 +163,7 @@ func (s *session) holder(ctx context.Context, lock terraform.Lock) string {
 	if err != nil || l == nil {
 		return ""
 	}
-	r, ok := l.record(ctx)
+	r, ok := l.owner(ctx)
 	if !ok || r.Who != lock.Who {
 		return ""
 	}
