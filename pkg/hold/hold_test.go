@@ -100,6 +100,7 @@ func TestRefuse(t *testing.T) {
 		{name: "no hold, image unknown"},
 		{name: "another image", hold: Hold{Digests: digests("ab"), Last: last}, digest: digest("c")},
 		{name: "image unknown", hold: Hold{Digests: digests("ab"), Last: last}},
+		{name: "image unknown, and so was one that was left", hold: Hold{Digests: []string{""}, Last: last}},
 		{name: "the image that was left", hold: Hold{Digests: digests("ab"), Last: last}, digest: digest("a"),
 			want: []string{digest("a"), "api", "2026-03-01 02:10 UTC", "octocat", "orders fail"}},
 		{name: "one that was left before", hold: Hold{Digests: digests("ab"), Last: last}, digest: digest("b"),
@@ -166,5 +167,66 @@ func TestWithoutLeavesTheRest(t *testing.T) {
 	h := Hold{All: true, Digests: digests("abc")}
 	if got := h.Without(digest("b")); got.All || !slices.Equal(got.Digests, digests("ac")) || !slices.Equal(h.Digests, digests("abc")) {
 		t.Errorf("got %+v, of %+v", got, h)
+	}
+}
+
+func TestRollbackString(t *testing.T) {
+	at := time.Date(2026, 3, 1, 3, 10, 0, 0, time.FixedZone("CET", 3600))
+	for _, test := range []struct {
+		rollback Rollback
+		want     string
+	}{
+		{Rollback{}, ""},
+		{Rollback{From: "api:3"}, ""}, // it is put behind what names the revision
+		{Rollback{At: at}, " at 2026-03-01 02:10 UTC"},
+		{Rollback{By: "octocat"}, " by octocat"},
+		{Rollback{Reason: "orders fail"}, ": orders fail"},
+		{Rollback{Run: "https://github.com/o/r/actions/runs/1"}, " (https://github.com/o/r/actions/runs/1)"},
+		{Rollback{At: at, By: "octocat", Reason: "orders fail", Run: "URL"}, " at 2026-03-01 02:10 UTC by octocat: orders fail (URL)"},
+	} {
+		if got := test.rollback.String(); got != test.want {
+			t.Errorf("%+v: got %q, want %q", test.rollback, got, test.want)
+		}
+	}
+}
+
+func TestOf(t *testing.T) {
+	for _, test := range []struct {
+		tag  string
+		want Hold
+	}{
+		{"", Hold{}},
+		{"none", Hold{}},
+		{"all", Hold{All: true}},
+		{"everything", Hold{}},
+		{digest("a"), Hold{Digests: digests("a")}},
+		{"all " + digest("b") + " none " + digest("a"), Hold{All: true, Digests: digests("ba")}},
+		{"md5:abc", Hold{}},
+	} {
+		got := (&tagged{tags: map[string]string{tagHold: test.tag}}).hold()
+		if got.All != test.want.All || !slices.Equal(got.Digests, test.want.Digests) {
+			t.Errorf("%q: got %+v, want %+v", test.tag, got, test.want)
+		}
+	}
+}
+
+func TestLeft(t *testing.T) {
+	before := map[string]string{"a1": digest("a"), "a2": digest("a"), "b": digest("b")}
+	for _, letter := range "zyxwvutsrqponmlkjihgfedc" {
+		before[string(letter)] = digest(string(letter))
+	}
+	got := Left(before, map[string]string{"other": digest("b"), "z": digest("9")})
+	if want := digests("acdefghijklmnopqrstuvwxyz"); !slices.Equal(got, want) {
+		t.Errorf("got %v, want each digest once, in order, without what runs again", got)
+	}
+	if got := Left(nil, before); len(got) > 0 {
+		t.Errorf("nothing ran before, and %v was left", got)
+	}
+}
+
+func TestSetTellsWhatFailed(t *testing.T) {
+	s := &tagged{tags: map[string]string{}, denied: errors.New("denied")}
+	if err := (Hold{All: true}).Set(t.Context(), s, "arn:service/api"); !errors.Is(err, s.denied) || !strings.Contains(err.Error(), "arn:service/api") {
+		t.Errorf("got %v", err)
 	}
 }
