@@ -17,6 +17,11 @@ func TestDecide(t *testing.T) {
 			{ID: "ecs-svc/1", Status: "PRIMARY", TaskDefinition: td, State: state, Running: running, Desired: desired},
 		}}
 	}
+	counts := func(service, primary, desired int) rollout.Snapshot {
+		s := at("a", "COMPLETED", primary, desired)
+		s.Running = service
+		return s
+	}
 	for _, test := range []struct {
 		name     string
 		snapshot rollout.Snapshot
@@ -31,6 +36,9 @@ func TestDecide(t *testing.T) {
 		{"in force, wants no tasks", at("a", "COMPLETED", 0, 0), "a", false, nothing},
 		{"in force, forced", at("a", "COMPLETED", 2, 2), "a", true, deploy},
 		{"a task is missing", at("a", "COMPLETED", 1, 2), "a", false, deploy},
+		{"a task of the revision is missing", counts(2, 1, 2), "a", false, deploy},
+		{"a task of the service is missing", counts(1, 2, 2), "a", false, deploy},
+		{"a task too many of the service", counts(3, 2, 2), "a", false, deploy},
 		{"being deployed", at("a", "IN_PROGRESS", 1, 2), "a", false, follow},
 		{"being deployed and all run already", at("a", "IN_PROGRESS", 2, 2), "a", false, follow},
 		{"being deployed, forced", at("a", "IN_PROGRESS", 1, 2), "a", true, deploy},

@@ -86,9 +86,6 @@ func (d Document) MarshalJSON() ([]byte, error) { return d.JSON(), nil }
 // Field decodes the named top-level field into v (see encoding/json). It reports false, and leaves v alone, where the
 // field is missing, null or of another type.
 func (d Document) Field(name string, v any) bool {
-	if d.IsZero() {
-		return false
-	}
 	field := d.root.get(name)
 	if field == nil || field.text == "null" {
 		return false
@@ -97,12 +94,7 @@ func (d Document) Field(name string, v any) bool {
 }
 
 // text returns a top-level string, or "".
-func (d Document) text(name string) string {
-	if d.IsZero() {
-		return ""
-	}
-	return d.root.get(name).str()
-}
+func (d Document) text(name string) string { return d.root.get(name).str() }
 
 // ARN returns taskDefinitionArn; empty for a document that was not registered.
 func (d Document) ARN() string { return d.text("taskDefinitionArn") }
@@ -121,9 +113,6 @@ func (d Document) Tags() map[string]string { return d.tags }
 
 // Containers returns the names of the containers in their order.
 func (d Document) Containers() []string {
-	if d.IsZero() {
-		return nil
-	}
 	var names []string
 	for _, container := range d.root.get("containerDefinitions").list() {
 		names = append(names, container.get("name").str())

@@ -73,6 +73,10 @@ func TestParseErrors(t *testing.T) {
 		{"a list", "[1]", "a task definition is a JSON object"},
 		{"another object", `{"services": []}`, "no containerDefinitions"},
 		{"no containers", `{"containerDefinitions": []}`, "at least one container"},
+		{"an answer that holds none", `{"taskDefinition": "api:1"}`, "no containerDefinitions"},
+		{"containers by name", `{"containerDefinitions": {"a": {"image": "x"}}}`, "at least one container"},
+		{"a word for a container", `{"containerDefinitions": ["a"]}`, "containerDefinitions[0] must be an object with a name"},
+		{"the second is nameless", `{"containerDefinitions": [{"name": "a"}, {"name": ""}]}`, "containerDefinitions[1] must be"},
 		{"nameless", `{"containerDefinitions": [{"image": "x"}]}`, "containerDefinitions[0] must be an object with a name"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -96,12 +100,83 @@ func TestReadFileNamesFileAndPosition(t *testing.T) {
 	if _, err := ReadFile(path + ".missing"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v, want os.ErrNotExist", err)
 	}
+	if err := os.WriteFile(path, []byte("[1]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadFile(path); err == nil || err.Error() != path+": a task definition is a JSON object" {
+		t.Errorf("JSON that is no task definition: got %v", err)
+	}
+	if err := os.WriteFile(path, []byte(odd), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := ReadFile(path); err != nil || d.Family() != "api" {
+		t.Errorf("a good file: got %q, %v", d.Family(), err)
+	}
 }
 
 func TestParseTakesAWholeAnswer(t *testing.T) {
 	d := mustParse(t, "\xef\xbb\xbf"+`{"taskDefinition": `+odd+`, "tags": [{"key": "team", "value": "web"}]}`)
 	if d.Family() != "api" || d.Tags()["team"] != "web" {
 		t.Errorf("got family %q, tags %v", d.Family(), d.Tags())
+	}
+}
+
+// TestParseTakesTheOuterTaskDefinition: a document that is one itself is not looked into.
+func TestParseTakesTheOuterTaskDefinition(t *testing.T) {
+	d := mustParse(t, `{"family": "outer", "containerDefinitions": [{"name": "a"}],
+		"taskDefinition": {"family": "inner", "containerDefinitions": [{"name": "b"}]}}`)
+	if d.Family() != "outer" {
+		t.Errorf("got %s", d.Family())
+	}
+}
+
+func TestZeroDocument(t *testing.T) {
+	var d Document
+	family := "untouched"
+	if !d.IsZero() || string(d.JSON()) != "null" || d.Family() != "" || d.Containers() != nil || d.Image("a") != "" ||
+		d.Field("family", &family) || family != "untouched" {
+		t.Errorf("no document says something: %s, family %q, containers %v", d.JSON(), family, d.Containers())
+	}
+}
+
+func TestField(t *testing.T) {
+	d := mustParse(t, `{"family": "api", "cpu": null, "ephemeralStorage": {"sizeInGiB": 30}, "containerDefinitions": [{"name": "a"}]}`)
+	for _, test := range []struct {
+		field, want string
+		found       bool
+	}{
+		{"family", "api", true},
+		{"cpu", "before", false},
+		{"missing", "before", false},
+		{"ephemeralStorage", "before", false}, // of another type
+	} {
+		got := "before"
+		if found := d.Field(test.field, &got); found != test.found || got != test.want {
+			t.Errorf("%s: got %v, %q; want %v, %q", test.field, found, got, test.found, test.want)
+		}
+	}
+	var storage struct{ SizeInGiB int }
+	if !d.Field("ephemeralStorage", &storage) || storage.SizeInGiB != 30 {
+		t.Errorf("got %+v", storage)
+	}
+}
+
+func TestImage(t *testing.T) {
+	d := mustParse(t, odd)
+	for container, want := range map[string]string{"api": "repo:1", "log": "log:1", "other": "", "": ""} {
+		if got := d.Image(container); got != want {
+			t.Errorf("%q: got %q, want %q", container, got, want)
+		}
+	}
+}
+
+func TestEditsNeedTheirContainer(t *testing.T) {
+	d := mustParse(t, odd)
+	if got, err := d.WithImage("other", "x"); err == nil || !got.IsZero() {
+		t.Errorf("the image of no container: got %s, %v", got.JSON(), err)
+	}
+	if got, err := d.WithEnvironment("other", map[string]string{"A": "x"}); err == nil || !got.IsZero() {
+		t.Errorf("a variable of no container: got %s, %v", got.JSON(), err)
 	}
 }
 

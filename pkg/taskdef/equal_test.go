@@ -55,6 +55,91 @@ func TestEqual(t *testing.T) {
 	}
 }
 
+// TestEqualItem compares two documents that differ in one thing: of the task, or of its container.
+func TestEqualItem(t *testing.T) {
+	const awsvpc, bridge = `"networkMode": "awsvpc"`, `"networkMode": "bridge"`
+	ports := func(list string) string { return `"portMappings":[` + list + `]` }
+	port80 := ports(`{"containerPort":80}`)
+	host := func(port string) string { return ports(`{"containerPort":80,"hostPort":` + port + `}`) }
+	for _, test := range []struct {
+		name      string
+		task      string // of both
+		container bool   // what differs belongs to the container
+		a, b      string
+		want      bool
+	}{
+		{"bridge: host port 0 is any port, as none is", bridge, true, port80, host(`0`), true},
+		{"bridge: a fixed host port is not", bridge, true, port80, host(`80`), false},
+		{"bridge: two fixed host ports", bridge, true, ports(`{"hostPort":81}`), ports(`{"hostPort":82}`), false},
+		{"awsvpc: the host port is the container's", awsvpc, true, port80, host(`8e1`), true},
+		{"awsvpc: another host port is told", awsvpc, true, port80, host(`81`), false},
+		{"awsvpc: host port 0", awsvpc, true, port80, host(`0`), true},
+		{"awsvpc: a host port alone", awsvpc, true, ports(`{}`), ports(`{"hostPort":81}`), false},
+		{"awsvpc: ports that are no numbers", awsvpc, true, ports(`{"containerPort":"x"}`), ports(`{"containerPort":"x","hostPort":"x"}`), true},
+		{"the network mode in capitals", `"networkMode": "AWSVPC"`, true, port80, host(`80`), true},
+		{"null is absent", bridge, true, ``, `"environment":null`, true},
+		{"an empty list is absent", bridge, true, ``, `"environment":[]`, true},
+		{"an empty object is absent", bridge, true, ``, `"dockerLabels":{}`, true},
+		{"an object is not", bridge, true, ``, `"dockerLabels":{"a":"1"}`, false},
+		{"a list is not", bridge, true, ``, `"dnsServers":["10.0.0.2"]`, false},
+		{"an empty list that nobody knows may mean something", bridge, true, ``, `"connect2Unknown":[]`, false},
+		{"a word instead of the log's settings", bridge, true, `"logConfiguration":"x"`, `"logConfiguration":"y"`, false},
+		{"a word instead of the ports", bridge, true, `"portMappings":"x"`, `"portMappings":"y"`, false},
+		{"numbers instead of ports", bridge, true, ports(`1`), ports(`2`), false},
+		{"a word instead of the environment", bridge, true, `"environment":"x"`, `"environment":"y"`, false},
+		{"the order of secrets", bridge, true, `"secrets":[{"name":"A"},{"name":"B"}]`, `"secrets":[{"name":"B"},{"name":"A"}]`, true},
+		{"of two variables of one name the last counts", bridge, true, `"environment":[{"name":"A","value":"1"},{"name":"A","value":"2"}]`,
+			`"environment":[{"name":"A","value":"2"},{"name":"A","value":"1"}]`, false},
+		{"the defaults of a health check", bridge, true, `"healthCheck":{}`, `"healthCheck":{"interval":30,"timeout":5,"retries":3}`, true},
+		{"another interval", bridge, true, `"healthCheck":{}`, `"healthCheck":{"interval":31}`, false},
+		{"another timeout", bridge, true, `"healthCheck":{}`, `"healthCheck":{"timeout":6}`, false},
+		{"a cpu share", bridge, true, ``, `"cpu":1`, false},
+		{"a volume of the host's choice", bridge, false, `"volumes":[{"name":"v"}]`, `"volumes":[{"name":"v","host":{}}]`, true},
+		{"a volume of the host", bridge, false, `"volumes":[{"name":"v"}]`, `"volumes":[{"name":"v","host":{"sourcePath":"/x"}}]`, false},
+		{"fault injection", bridge, false, ``, `"enableFaultInjection":true`, false},
+		{"no fault injection", bridge, false, ``, `"enableFaultInjection":false`, true},
+		{"tags are no content", bridge, false, ``, `"tags":[{"key":"a","value":"b"}]`, true},
+		{"vCPUs", bridge, false, `"cpu":"512"`, `"cpu":" .5 VCPU "`, true},
+		{"vCPUs that are none", bridge, false, `"cpu":"x vCPU"`, `"cpu":"y vCPU"`, false},
+		{"gigabytes", bridge, false, `"memory":"2048"`, `"memory":"2gb"`, true},
+		{"a unit that is not the API's", bridge, false, `"memory":"2048"`, `"memory":"2gib"`, false},
+		{"numbers above the limit of exponents", bridge, false, `"x":8000`, `"x":8000.0`, true},
+		{"a small exponent", bridge, false, `"x":1e400`, `"x":1e0400`, true},
+		{"a small negative exponent", bridge, false, `"x":1e-400`, `"x":1E-0400`, true},
+		{"an absurd exponent is left as it is written", bridge, false, `"x":1e401`, `"x":1e0401`, false},
+		{"an absurd negative exponent too", bridge, false, `"x":1e-401`, `"x":1e-0401`, false},
+		{"one beyond an integer too", bridge, false, `"x":1e99999999999999999999`, `"x":1e099999999999999999999`, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			document := func(item string) Document {
+				task, container := test.task, `"name":"c"`
+				switch {
+				case item == "":
+				case test.container:
+					container += "," + item
+				default:
+					task += "," + item
+				}
+				return mustParse(t, `{`+task+`,"containerDefinitions":[{`+container+`}]}`)
+			}
+			a, b := document(test.a), document(test.b)
+			if Equal(a, b) != test.want || Equal(b, a) != test.want {
+				t.Errorf("got %v and %v\n%s\n%s", Equal(a, b), Equal(b, a), a.canonical(), b.canonical())
+			}
+			if (a.ContentHash() == b.ContentHash()) != test.want {
+				t.Error("the hashes say otherwise")
+			}
+		})
+	}
+}
+
+func TestEqualToNothing(t *testing.T) {
+	d := mustParse(t, written)
+	if !Equal(Document{}, Document{}) || Equal(Document{}, d) || Equal(d, Document{}) || !Equal(d, d) {
+		t.Error("no document is equal to no document alone")
+	}
+}
+
 func TestEqualKeepsBigNumbersApart(t *testing.T) {
 	a := mustParse(t, `{"containerDefinitions":[{"name":"a","x":12345678901234567890}]}`)
 	b := mustParse(t, `{"containerDefinitions":[{"name":"a","x":12345678901234567891}]}`)
