@@ -143,9 +143,8 @@ func departures(oldestFirst []Deployment, visit func(from, to Deployment, back b
 		remember(firstRevision, d.TaskDefinition, d.Created)
 		remember(firstImages, d.images(), d.Created)
 		if before.TaskDefinition != "" && before.TaskDefinition != d.TaskDefinition {
-			sameImages := before.images() == d.images()
 			visit(before, d, firstRevision[d.TaskDefinition].Before(firstRevision[before.TaskDefinition]) ||
-				!sameImages && firstImages[d.images()].Before(firstImages[before.images()]))
+				firstImages[d.images()].Before(firstImages[before.images()]))
 		}
 		before = d
 	}

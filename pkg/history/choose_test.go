@@ -17,7 +17,8 @@ const prefix = "arn:aws:ecs:us-west-2:123456789012:task-definition/api:"
 func td(n int) string { return fmt.Sprintf("%s%d", prefix, n) }
 
 // story reads "1 2! 1" as deployments, oldest first, a minute apart: revision 1 succeeded, 2 was rolled back by ECS, 1
-// succeeded again. "-" was stopped, "*" is running. "3=1" is revision 3 with the image of revision 1.
+// succeeded again. "-" was stopped, "*" is running. "3=1" is revision 3 with the image of revision 1, and "~" one that succeeded
+// and whose revision ECS does not know any more.
 func story(t *testing.T, text string) []Deployment {
 	t.Helper()
 	var all []Deployment
@@ -32,12 +33,15 @@ func story(t *testing.T, text string) []Deployment {
 		if !copied {
 			image = revision
 		}
-		created := time.Date(2026, 1, 2, 3, i, 0, 0, time.UTC)
-		all = append(all, Deployment{
-			ARN: fmt.Sprintf("arn:aws:ecs:us-west-2:123456789012:service-deployment/prod/api/%d", i), Status: status, Created: created,
-			TaskDefinition: prefix + revision,
-			Images:         []Image{{Container: "api", Image: "repo/api@" + digest(image), Digest: digest(image)}},
-		})
+		d := Deployment{
+			ARN:    fmt.Sprintf("arn:aws:ecs:us-west-2:123456789012:service-deployment/prod/api/%d", i),
+			Status: status, Created: time.Date(2026, 1, 2, 3, i, 0, 0, time.UTC),
+		}
+		if word != "~" {
+			d.TaskDefinition = prefix + revision
+			d.Images = []Image{{Container: "api", Image: "repo/api@" + digest(image), Digest: digest(image)}}
+		}
+		all = append(all, d)
 	}
 	slices.Reverse(all) // as the API lists them
 	return all
@@ -79,6 +83,18 @@ func TestChoose(t *testing.T) {
 		{"no history", "", 1, nil, 0, NoHistory},
 		{"history does not reach back to it", "2 3", 1, nil, 0, NoHistory},
 		{"the rollback failed", "1 2 3?", 3, nil, 2, Chosen},
+		{"one cannot run any more", "1 2", 2, []int{1}, 0, NoneUsable},
+		{"it failed before it succeeded: that counts as never deployed", "2- 1 2", 2, nil, 1, Chosen},
+		{"it never succeeded: what came after its first deployment is no target", "1 3- 2", 3, nil, 1, Chosen},
+		{"it never succeeded, twice", "3- 1 3-", 3, nil, 0, NoneBefore},
+		{"it never succeeded, after a rollback of others", "1 2 1 3-", 3, nil, 1, Chosen},
+		{"it never succeeded, after what was deployed anew", "1 2 1 2 3-", 3, nil, 2, Chosen},
+		{"a revision that is forgotten is no target", "1 ~ 2", 2, nil, 1, Chosen},
+		{"nor is it what the current one came back from", "1 ~ 1", 1, nil, 0, NoneBefore},
+		{"a rollback is seen across one that is forgotten", "1 2 ~ 1 3", 3, []int{1}, 0, NoneUsable},
+		{"a rollback of settings alone leaves them behind", "1 2=1 1 3", 3, []int{1}, 0, NoneUsable},
+		{"a rollback of images alone leaves them behind", "1 2 3=1 4", 4, []int{1, 3}, 0, NoneUsable},
+		{"the same revision with an older image is no step", "2 1 1=2", 1, nil, 2, Chosen},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			unusable := map[string]string{}
@@ -94,6 +110,49 @@ func TestChoose(t *testing.T) {
 				t.Errorf("got %q, %q: %s; want %q, %q", got.Target.Name(), got.Refusal, got.Why, arn.Revision(want), test.refusal)
 			}
 		})
+	}
+}
+
+// TestChooseSaysWhy reads the sentences that a person gets.
+func TestChooseSaysWhy(t *testing.T) {
+	for _, test := range []struct {
+		story    string
+		current  int
+		unusable map[string]string
+		want     string
+		rejected []string
+	}{
+		{"", 1, nil, "ECS lists no deployment of the service; it keeps them for 90 days.", nil},
+		{"2 3", 1, nil, "None of the 2 deployments that ECS lists deployed api:1, which runs now.", nil},
+		{"1 2!", 1, nil, "The newest deployment, of api:2 at 2026-01-02 03:01:00 UTC, was rolled back already: " +
+			"api:1 is what ran before it.", nil},
+		{"1 2 1 1", 1, nil, "api:1 came back by a rollback from api:2 at 2026-01-02 03:02:00 UTC, so how far to go beyond it is not for " +
+			"this program to decide.", nil},
+		{"1 2- 1", 1, nil, "api:1 came back by a rollback from api:2 at 2026-01-02 03:01:00 UTC, so how far to go beyond it is not for " +
+			"this program to decide.", nil},
+		{"1 1", 1, nil, "api:1, first deployed at 2026-01-02 03:00:00 UTC, is the oldest version that ECS knows to have succeeded.", nil},
+		{"1 1 2 1 2 3 3", 3, map[string]string{td(2): "its image is gone"},
+			"api:1 is the newest version that succeeded (deployed at 2026-01-02 03:03:00 UTC) before api:3 was first deployed at " +
+				"2026-01-02 03:05:00 UTC.", []string{"api:2: its image is gone"}},
+		{"1 2 1 3", 3, map[string]string{td(1): "its image is gone"}, "None of the versions that succeeded before api:3 can be gone back to.",
+			[]string{"api:1: its image is gone", "api:2: it was rolled back from"}},
+		{"1 2 1 3", 3, map[string]string{td(1): "its image is gone", td(2): "it is deregistered"},
+			"None of the versions that succeeded before api:3 can be gone back to.",
+			[]string{"api:1: its image is gone", "api:2: it is deregistered"}},
+	} {
+		deployments := story(t, test.story)
+		before := slices.Clone(deployments)
+		got := Choose(deployments, td(test.current), test.unusable)
+		var rejected []string
+		for _, r := range got.Rejected {
+			rejected = append(rejected, r.Deployment.Name()+": "+r.Why)
+		}
+		if got.Why != test.want || !slices.Equal(rejected, test.rejected) {
+			t.Errorf("%s:\ngot  %s %q\nwant %s %q", test.story, got.Why, rejected, test.want, test.rejected)
+		}
+		if !slices.EqualFunc(before, deployments, func(a, b Deployment) bool { return a.ARN == b.ARN }) {
+			t.Errorf("%s: the caller's deployments are in another order now", test.story)
+		}
 	}
 }
 
@@ -147,7 +206,71 @@ func TestFind(t *testing.T) {
 			t.Errorf("%s: got %q, %v; want %q, %q", test.to, got.TaskDefinition, err, test.want, test.problem)
 		}
 	}
-	if got, _ := Find(deployments, "3", td(4)); got.Deployment != nil {
-		t.Error("a deployment that was stopped is taken for one that succeeded")
+	for _, test := range []struct{ to, want string }{
+		{"3", ""}, // it was stopped
+		{"2", deployments[2].ARN},
+		{digest("2"), deployments[0].ARN},
+		{"9", ""},
+	} {
+		got, err := Find(deployments, test.to, td(4))
+		if err != nil || (got.Deployment == nil) != (test.want == "") || got.Deployment != nil && got.Deployment.ARN != test.want {
+			t.Errorf("%s: got %+v, %v; want the deployment %q", test.to, got.Deployment, err, test.want)
+		}
+	}
+}
+
+func TestFindTheNewestOfSeveral(t *testing.T) {
+	deployments := story(t, "1 2 1 2 3")
+	for to, want := range map[string]string{"1": deployments[2].ARN, digest("2"): deployments[1].ARN, "3": deployments[0].ARN} {
+		if got, err := Find(deployments, to, td(3)); err != nil || got.Deployment == nil || got.Deployment.ARN != want {
+			t.Errorf("%s: got %+v, %v; want %s", to, got.Deployment, err, want)
+		}
+	}
+}
+
+func TestFindReadsWhatAPersonWrites(t *testing.T) {
+	const hex = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	numbers := strings.Repeat("1234567890123456", 4)
+	deployment := Deployment{
+		ARN: "arn:aws:ecs:us-west-2:1:service-deployment/prod/api/x", Status: types.ServiceDeploymentStatusSuccessful, TaskDefinition: td(7),
+		Images: []Image{{Container: "a", Digest: "sha256:" + hex}, {Container: "b", Image: "repo@sha256:" + numbers}},
+	}
+	forgotten := deployment
+	forgotten.ARN, forgotten.TaskDefinition, forgotten.Images = deployment.ARN+"y", "", nil
+	stopped := deployment
+	stopped.Status, stopped.TaskDefinition = types.ServiceDeploymentStatusStopped, td(6)
+	deployments := []Deployment{deployment, stopped, forgotten}
+	for _, test := range []struct{ to, want, problem string }{
+		{"  7\n", td(7), ""},
+		{"1", td(1), ""},
+		{"-1", "", "revision number"},
+		{"", "", "revision number"},
+		{"99999999999999999999", "", "revision number"},
+		{"api:", "", "revision number"},
+		{deployment.ARN, td(7), ""},
+		{forgotten.ARN, "", "lists no deployment"}, // ECS does not know its revision any more
+		{"sha256:" + hex, td(7), ""},
+		{hex, td(7), ""},
+		{hex[:12], td(7), ""},
+		{"sha256:" + hex[:12], td(7), ""},
+		{"sha256:" + hex[:11], "", "revision number"}, // too short for a digest
+		{hex[:11], "", "revision number"},
+		{hex + "0", "", "revision number"}, // too long for one
+		{"sha256:" + hex + "0", "", "revision number"},
+		{"sha256:" + strings.ToUpper(hex), "", "revision number"},
+		{hex[:20] + "g", "", "revision number"},
+		{"sha256:" + hex[:20] + "g", "", "revision number"},
+		{numbers, td(7), ""},                   // 64 digits are a digest
+		{"sha256:" + numbers[:12], td(7), ""},  // and fewer after the prefix
+		{"123456789012", td(123456789012), ""}, // without it they are a number
+		{numbers[:63], "", "revision number"},
+	} {
+		got, err := Find(deployments, test.to, td(4))
+		if got.TaskDefinition != test.want || (err == nil) != (test.problem == "") || err != nil && !strings.Contains(err.Error(), test.problem) {
+			t.Errorf("%q: got %q, %v; want %q, %q", test.to, got.TaskDefinition, err, test.want, test.problem)
+		}
+	}
+	if got, err := Find(deployments, "7", "api:4"); err != nil || got.TaskDefinition != "api:7" {
+		t.Errorf("where no ARN says account and region: got %q, %v", got.TaskDefinition, err)
 	}
 }
