@@ -20,6 +20,8 @@ type violation struct {
 const (
 	greenIsInForce   = "green means that what was asked for was PRIMARY and COMPLETED between the newest read and the exit"
 	redIsNotInForce  = "red means that what the run began is not in force, or that it says that it does not know"
+	rolledBackIsBack = "rolled-back means that another version was PRIMARY and COMPLETED between the newest read and the exit"
+	overtakenIsTrue  = "superseded means that somebody else's newer deployment was PRIMARY between the newest read and the exit"
 	rollbackLeaves   = "a rollback that says success does not end on the version that it was to leave"
 	endsInTime       = "a run ends within its timeout, that of the way back, and a minute"
 	repeatIsNoChange = "a deployment repeated right after its success is no-change and replaces no task"
@@ -35,7 +37,8 @@ func (w *world) check() []violation {
 	var found []violation
 	for _, r := range w.runs {
 		for invariant, problem := range map[string]string{
-			greenIsInForce: w.green(r), redIsNotInForce: w.red(r), rollbackLeaves: w.left(r), endsInTime: r.inTime(),
+			greenIsInForce: w.green(r), redIsNotInForce: w.red(r), rolledBackIsBack: w.back(r),
+			overtakenIsTrue: w.overtaken(r), rollbackLeaves: w.left(r), endsInTime: r.inTime(),
 			repeatIsNoChange: r.repeated(), noSecret: r.secret(), noDefect: r.sound(),
 		} {
 			if problem != "" {
@@ -83,6 +86,33 @@ func (w *world) red(r *report) string {
 	}
 	return fmt.Sprintf("%s, and what it began is in force: %s (%s)", r.answer.Outcome, r.last, r.answer.Error)
 }
+
+func (w *world) back(r *report) string {
+	if r.killed || !r.answer.tookBack() {
+		return ""
+	}
+	for _, m := range w.between(r) {
+		if m.primary != r.began && m.state == engine.Completed {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%s; at the newest read %s; at the exit %s (%s)", r.answer.Outcome, r.newest, r.last, r.answer.Error)
+}
+
+func (w *world) overtaken(r *report) string {
+	if r.killed || !r.answer.overtaken() {
+		return ""
+	}
+	for _, m := range w.between(r) {
+		if m.primary != r.began && r.sees(m) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%s; at the newest read %s; at the exit %s (%s)", r.answer.Outcome, r.newest, r.last, r.answer.Error)
+}
+
+// sees says whether the PRIMARY deployment of a moment began during the run. AWS's times are in milliseconds.
+func (r *report) sees(m moment) bool { return !m.since.Before(r.begun.Truncate(time.Millisecond)) }
 
 func (w *world) left(r *report) string {
 	if r.run.Verb != Rollback || r.killed || r.answer.Outcome != "succeeded" {

@@ -55,13 +55,13 @@ func (c *coverage) add(w *world, found []violation, took time.Duration) {
 // beside is what there was beside a run: who acted meanwhile, what went wrong, and which task's fate it met.
 func (w *world) beside(r *report) map[string]bool {
 	rows := map[string]bool{}
-	for _, act := range w.history.Others {
-		if at := w.begun.Add(act.At); !at.Before(r.begun) && !at.After(r.ended) {
-			rows["actor: "+string(act.What)] = true
+	for _, act := range w.acts {
+		if !act.at.Before(r.begun) && !act.at.After(r.ended) {
+			rows["actor: "+string(act.what)] = true
 		}
 	}
 	for _, other := range w.runs {
-		if other != r && !other.begun.After(r.ended) && !other.ended.Before(r.begun) {
+		if other != r && !other.repeat && !r.repeat && !other.begun.After(r.ended) && !other.ended.Before(r.begun) {
 			rows["actor: another run of ours"] = true
 		}
 	}

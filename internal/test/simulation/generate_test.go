@@ -10,15 +10,31 @@ import (
 // draw makes up a history.
 func draw(t *rapid.T) History {
 	h := History{
-		Desired: rapid.IntRange(1, 3).Draw(t, "desired"),
-		Past:    rapid.IntRange(1, 3).Draw(t, "past"),
+		Desired: rapid.SampledFrom([]int{1, 2, 2, 3}).Draw(t, "desired"),
+		Past:    rapid.SampledFrom([]int{2, 2, 3, 1}).Draw(t, "past"),
 		Breaker: rapid.SampledFrom([]Breaker{RollsBack, RollsBack, RollsBack, Stops, Off}).Draw(t, "breaker"),
+		Lag:     rapid.SampledFrom([]time.Duration{0, 0, 0, 5 * time.Second}).Draw(t, "lag"),
+		Skew:    rapid.SampledFrom([]time.Duration{0, 0, 0, 3 * time.Second, -3 * time.Second}).Draw(t, "skew"),
 	}
 	h.Fates = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Fate { return drawFate(t, h.Desired) }), 1, 3).Draw(t, "fates")
 	versions := h.Past + len(h.Fates)
 	h.Runs = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Run { return drawRun(t, h.Past, versions) }), 1, 3).Draw(t, "runs")
 	h.Others = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Act { return drawAct(t, h.Past, versions) }), 0, 3).Draw(t, "others")
 	return h
+}
+
+// drawWhen is a moment: a time after the beginning, or a short time after a change of the service. Most things happen while a
+// rollout is under way, which takes some minutes.
+func drawWhen(t *rapid.T) (change int, after time.Duration) {
+	change = rapid.IntRange(0, 5).Draw(t, "change")
+	switch {
+	case change == 0:
+		return 0, time.Duration(rapid.IntRange(0, 48).Draw(t, "time")) * 5 * time.Second
+	case rapid.Bool().Draw(t, "soon"):
+		return change, time.Duration(rapid.IntRange(0, 12).Draw(t, "time")) * 250 * time.Millisecond
+	default:
+		return change, time.Duration(rapid.IntRange(0, 24).Draw(t, "time")) * 5 * time.Second
+	}
 }
 
 func drawFate(t *rapid.T, desired int) Fate {
@@ -28,11 +44,6 @@ func drawFate(t *rapid.T, desired int) Fate {
 		f.First = desired
 	}
 	return f
-}
-
-// drawTime is a time after the beginning. Most things happen while a rollout is under way, which takes some minutes.
-func drawTime(t *rapid.T, most time.Duration) time.Duration {
-	return time.Duration(rapid.IntRange(0, int(most/(5*time.Second))).Draw(t, "time")) * 5 * time.Second
 }
 
 // drawVersion prefers versions that are new.
@@ -45,9 +56,10 @@ func drawVersion(t *rapid.T, past, versions int) int {
 
 func drawRun(t *rapid.T, past, versions int) Run {
 	r := Run{
-		At: drawTime(t, 10*time.Minute), Verb: rapid.SampledFrom([]Verb{Deploy, Deploy, Rollback}).Draw(t, "verb"),
-		Timeout: rapid.SampledFrom([]time.Duration{10 * time.Minute, 4 * time.Minute, 30 * time.Minute}).Draw(t, "timeout"),
+		Verb:    rapid.SampledFrom([]Verb{Deploy, Deploy, Rollback}).Draw(t, "verb"),
+		Timeout: rapid.SampledFrom([]time.Duration{10 * time.Minute, 4 * time.Minute, 4 * time.Minute}).Draw(t, "timeout"),
 	}
+	r.Change, r.At = drawWhen(t)
 	if r.Verb == Deploy {
 		r.Version = drawVersion(t, past, versions)
 	}
@@ -59,10 +71,10 @@ func drawRun(t *rapid.T, past, versions int) Run {
 	if rapid.Bool().Draw(t, "at a call") {
 		r.Call, r.Late = rapid.IntRange(1, 120).Draw(t, "call"), rapid.Bool().Draw(t, "late")
 	} else {
-		r.After = drawTime(t, 8*time.Minute)
+		r.Until, r.After = drawWhen(t)
 	}
 	if rapid.Bool().Draw(t, "again") {
-		r.Again = 5*time.Second + drawTime(t, 5*time.Minute)
+		r.Again = time.Duration(rapid.SampledFrom([]int{1, 5, 20, 60, 200}).Draw(t, "pause")) * time.Second
 	}
 	return r
 }
@@ -89,14 +101,13 @@ func drawFault(t *rapid.T) Fault {
 }
 
 func drawAct(t *rapid.T, past, versions int) Act {
-	a := Act{
-		At:   drawTime(t, 15*time.Minute),
-		What: rapid.SampledFrom([]What{ColleagueDeploys, ColleagueForces, ColleagueRollsBack, OperatorStops, Scales}).Draw(t, "what"),
-	}
+	acts := []What{ColleagueDeploys, ColleagueForces, ColleagueRollsBack, OperatorStops, Scales, SpotTakes}
+	a := Act{What: rapid.SampledFrom(acts).Draw(t, "what")}
+	a.Change, a.At = drawWhen(t)
 	switch a.What {
 	case ColleagueDeploys:
 		a.N = drawVersion(t, past, versions)
-	case OperatorStops:
+	case OperatorStops, SpotTakes:
 		a.N = rapid.IntRange(0, 5).Draw(t, "task")
 	case Scales:
 		a.N = rapid.IntRange(1, 4).Draw(t, "desired")

@@ -7,16 +7,20 @@ import (
 	"time"
 )
 
-// History is what happens to one service: what was there, who does what when, and what goes wrong. Every time counts from the
-// beginning.
+// History is what happens to one service: what was there, who does what when, and what goes wrong.
 type History struct {
-	Desired int     // tasks
-	Past    int     // versions that were released before the beginning: 1 to Past, the last of which serves
-	Breaker Breaker // the service's circuit breaker
-	Fates   []Fate  // of the versions after Past
-	Runs    []Run   // ours
-	Others  []Act   // everybody else's
+	Desired int           // tasks
+	Past    int           // versions that were released before the beginning: 1 to Past, the last of which serves
+	Breaker Breaker       // the service's circuit breaker
+	Lag     time.Duration // until a service deployment is listed; 0: the sandbox's 1.5 s
+	Skew    time.Duration // AWS's clock is so far ahead of ours
+	Fates   []Fate        // of the versions after Past
+	Runs    []Run         // ours
+	Others  []Act         // everybody else's
 }
+
+// A change is a moment at which the service's PRIMARY deployment becomes another or goes into another rolloutState. They are
+// counted from the beginning, from 1.
 
 // Breaker is how a circuit breaker is set.
 type Breaker string
@@ -59,15 +63,17 @@ const (
 
 // Run is one run of a verb, and perhaps the same run once more.
 type Run struct {
-	At      time.Duration
+	Change  int           // it begins at this change of the service; 0: at the beginning of the history …
+	At      time.Duration // … and so long after that
 	Verb    Verb
 	Version int // of a deployment
 	Timeout time.Duration
 	Faults  []Fault
 	End     End
-	Call    int           // End comes at this call of the run, counted from 1 …
-	After   time.Duration // … or, where that is 0, so long after its beginning
-	Late    bool          // the call is carried out before End comes: its answer is lost
+	Call    int           // End comes at this call of the run, counted from 1,
+	Late    bool          // which is carried out, so that its answer is lost; …
+	Until   int           // … or, where Call is 0, at this change after the beginning of the run; 0: at its beginning …
+	After   time.Duration // … and so long after that
 	Again   time.Duration // so long after its end the same is run again, without faults; 0: it is not
 }
 
@@ -91,9 +97,10 @@ type Fault struct {
 
 // Act is something that somebody else does.
 type Act struct {
-	At   time.Duration
-	What What
-	N    int // the version, the number of tasks, or which of the running tasks
+	Change int           // it is done at this change of the service; 0: at the beginning of the history …
+	At     time.Duration // … and so long after that
+	What   What
+	N      int // the version, the number of tasks, or which of the running tasks
 }
 
 // What somebody else does.
@@ -105,6 +112,7 @@ const (
 	ColleagueForces    What = "colleague forces"     // a new deployment of what the service is at
 	ColleagueRollsBack What = "colleague rolls back" // stops the deployment in progress; where there is none, nothing
 	OperatorStops      What = "operator stops"       // the Nth of the running tasks
+	SpotTakes          What = "Spot takes"           // the Nth of the running tasks
 	Scales             What = "scales"               // to N tasks
 )
 

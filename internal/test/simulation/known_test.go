@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
@@ -19,10 +20,11 @@ var known = []fault{
 		},
 	},
 	{
-		name: "a deployment or a rollback that completed is green although a newer deployment took over before the read that saw it",
+		name: "what completed, or was rolled back, is told as in force although a newer deployment took over before the read that saw it",
 		is: func(w *world, v violation) bool {
-			overtaken := v.run.newest.primary != v.run.began && v.run.newest.since.After(v.run.begun)
-			return v.invariant == greenIsInForce && overtaken && w.completed(v.run)
+			told := v.invariant == greenIsInForce || v.invariant == rolledBackIsBack
+			overtaken := v.run.newest.primary != v.run.followed() && v.run.sees(v.run.newest)
+			return told && overtaken && w.completed(v)
 		},
 		shows: History{
 			Desired: 2, Past: 1, Fates: []Fate{{}, {}},
@@ -31,6 +33,17 @@ var known = []fault{
 				Faults: []Fault{{Action: "ecs:DescribeServiceDeployments", Answer: "throttle", Skip: 5, Times: 40}},
 			}},
 			Others: []Act{{At: 160 * second, What: ColleagueDeploys, N: 3}},
+		},
+	},
+	{
+		name: "a rollback that reads a list without the newest deployment stops the one before, and takes the newest for the way back",
+		is: func(w *world, v violation) bool {
+			return v.invariant == rollbackLeaves && v.run.first.at.Sub(v.run.first.since) < w.lag()
+		},
+		shows: History{
+			Desired: 2, Past: 2, Fates: []Fate{{}},
+			Runs:   []Run{{At: 21 * second, Verb: Rollback, Timeout: 10 * minute}},
+			Others: []Act{{At: 10 * second, What: ColleagueDeploys, N: 1}, {At: 20 * second, What: ColleagueDeploys, N: 3}},
 		},
 	},
 	{
@@ -56,16 +69,23 @@ func (w *world) served(before time.Time) (taskDefinition string) {
 	return taskDefinition
 }
 
-// completed says whether what a run was to put in place was complete at any time before its newest read.
-func (w *world) completed(r *report) bool {
+// followed returns the id of the deployment that a run began or, where it began none, met.
+func (r *report) followed() string { return cmp.Or(r.began, r.first.primary) }
+
+// completed says whether what a violation calls in force was so at any time during the run before its newest read.
+func (w *world) completed(v violation) bool {
 	for _, m := range w.timeline {
-		ours := m.primary == r.began || r.run.Verb == Rollback && m.taskDefinition != r.leave
-		if ours && m.state == engine.Completed && m.at.After(r.begun) && !m.at.After(r.newest.at) {
+		own := m.primary == v.run.followed()
+		could := v.run.run.Verb == Rollback || own == (v.invariant == greenIsInForce)
+		if could && m.state == engine.Completed && m.at.After(v.run.begun) && !m.at.After(v.run.newest.at) {
 			return true
 		}
 	}
 	return false
 }
+
+// lag is how long a new service deployment is not listed.
+func (w *world) lag() time.Duration { return cmp.Or(w.history.Lag, 1500*time.Millisecond) }
 
 // fault is a known fault.
 type fault struct {

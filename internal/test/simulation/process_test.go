@@ -59,6 +59,7 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 	if p.isDead() {
 		return nil, errDead
 	}
+	p.w.note() // what the engine did by itself until now
 	response, err := p.w.sandbox.Transport().RoundTrip(r)
 	m := p.w.note()
 	p.took(r, m)
@@ -146,7 +147,9 @@ func (p *process) die() {
 
 // play lets a run happen, and what follows it.
 func (w *world) play(number int, run Run) {
-	time.Sleep(run.At)
+	if !w.await(w.over, run.Change, run.At) {
+		return
+	}
 	done := w.start(number, run, number)
 	clean := run
 	clean.Faults, clean.End = nil, ItsOwn
@@ -166,12 +169,16 @@ func (w *world) start(number int, run Run, faults int) *report {
 	p := &process{w: w, number: faults, run: run, ctx: ctx, cancel: cancel}
 	done := &report{number: number, run: run, begun: time.Now(), before: w.note()}
 	w.mu.Lock()
-	acts := w.acts
+	acts, changes := len(w.acts), w.changes
 	w.runs = append(w.runs, done)
 	w.mu.Unlock()
 	w.tell("run %d begins: %s %s", number, run.Verb, versionOf(run))
 	if run.End != ItsOwn && run.Call == 0 {
-		defer time.AfterFunc(run.After, p.end).Stop()
+		w.everyone.Go(func() {
+			if w.await(ctx, changes+run.Until, run.After) {
+				p.end()
+			}
+		})
 	}
 	done.answer = run.run(ctx, w.t, p)
 	done.ended, done.last = time.Now(), w.note()
@@ -180,7 +187,7 @@ func (w *world) start(number int, run Run, faults int) *report {
 	done.first, done.newest, done.began, done.leave, done.joined = p.first, p.newest, p.began.primary, p.leave, p.joined
 	p.mu.Unlock()
 	w.mu.Lock()
-	done.alone = acts == w.acts
+	done.alone = acts == len(w.acts)
 	w.mu.Unlock()
 	if done.killed {
 		w.tell("run %d is dead after %d calls", number, done.calls)

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"testing"
 	"time"
@@ -16,6 +17,12 @@ const workers = 2
 
 // shrinkTime is how long a history that shows a violation is made shorter.
 const shrinkTime = 40 * time.Second
+
+// TestMain gives the histories' many small calls a collector that runs less often.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 // TestHistories generates histories and checks the invariants in each. HISTORIES says how many.
 func TestHistories(t *testing.T) {

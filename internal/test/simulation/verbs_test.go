@@ -36,6 +36,12 @@ func (a answer) unsure() bool { return a.Outcome == string(action.Unknown) }
 // untouched says whether the run says that it changed nothing.
 func (a answer) untouched() bool { return a.Outcome == string(action.Invalid) }
 
+// tookBack says whether the run says that another version is in force again.
+func (a answer) tookBack() bool { return a.Outcome == string(action.RolledBack) }
+
+// overtaken says whether the run says that a newer deployment took over.
+func (a answer) overtaken() bool { return a.Outcome == string(action.Superseded) }
+
 const (
 	noChange    = string(action.NoChange)
 	defect      = string(action.Defect)

@@ -32,7 +32,7 @@ const endOfTime = 6 * time.Hour
 
 // moment is the state of the service at one time.
 type moment struct {
-	at             time.Time
+	at             time.Time // by our clock
 	primary        string    // id of the PRIMARY deployment
 	since          time.Time // when it was created
 	taskDefinition string    // its ARN
@@ -74,10 +74,18 @@ type world struct {
 
 	mu       sync.Mutex
 	timeline []moment          // what changed, oldest first
-	acts     int               // of others, so far
+	changes  int               // of the service, so far
+	changed  chan struct{}     // closed at the next
+	acts     []deed            // of others, so far
 	leaving  map[string]string // what a way back of ours leaves, by the id of its deployment
 	log      []string
 	runs     []*report
+}
+
+// deed is something that somebody else has done.
+type deed struct {
+	what What
+	at   time.Time
 }
 
 // report is what became of a run of ours.
@@ -127,7 +135,7 @@ func simulate(t *testing.T, h History) (w *world) {
 		imageOf(tag(version + 1)) // not made inside the bubble: it is shared
 	}
 	synctest.Test(t, func(t *testing.T) {
-		w = &world{t: t, history: h, begun: time.Now(), digests: map[string]int{}, leaving: map[string]string{}}
+		w = &world{t: t, history: h, changed: make(chan struct{}), begun: time.Now(), digests: map[string]int{}, leaving: map[string]string{}}
 		w.build()
 		over, cancel := context.WithTimeoutCause(context.Background(), endOfTime, errors.New("the end of the simulation"))
 		defer cancel()
@@ -173,7 +181,10 @@ func (w *world) build() {
 			})
 		}
 	}
-	w.sandbox = sandbox.New(sandbox.Options{Scenario: scenario})
+	if lag := engine.Duration(h.Lag); lag > 0 {
+		scenario.Lag.ServiceDeployments = &lag
+	}
+	w.sandbox = sandbox.New(sandbox.Options{Scenario: scenario, Now: func() time.Time { return time.Now().Add(h.Skew) }})
 	for i := range h.Past {
 		w.push(i + 1)
 	}
@@ -249,6 +260,11 @@ func (w *world) note() moment {
 	defer w.mu.Unlock()
 	if n := len(w.timeline); n > 0 {
 		before := w.timeline[n-1]
+		if before.primary != m.primary || before.state != m.state {
+			w.changes++
+			close(w.changed)
+			w.changed = make(chan struct{})
+		}
 		before.at = m.at
 		if before == m {
 			return m
@@ -261,7 +277,7 @@ func (w *world) note() moment {
 func (w *world) look(e *engine.Engine, s *engine.Service) moment {
 	d := s.Deployments[0]
 	m := moment{
-		at: e.Now(), primary: d.ID, since: d.CreatedAt, state: d.State, alone: len(s.Deployments) == 1,
+		at: e.Now().Add(-w.history.Skew), primary: d.ID, since: d.CreatedAt.Add(-w.history.Skew), state: d.State, alone: len(s.Deployments) == 1,
 		taskDefinition: d.Revision.Spec.Definition.ARN, version: w.version(d.Revision),
 		desired: s.Desired, running: s.Counts().Running, deployments: len(s.History),
 	}
@@ -271,16 +287,20 @@ func (w *world) look(e *engine.Engine, s *engine.Service) moment {
 		}
 	}
 	var tasks []string
-	for _, t := range s.Tasks() {
-		if t.DesiredStatus != engine.Running || t.LastStatus != engine.Running {
-			continue
+	for _, t := range wanted(s) {
+		if t.LastStatus == engine.Running {
+			tasks = append(tasks, t.ID)
+			m.sick = m.sick || t.HealthStatus() == engine.HealthUnhealthy
 		}
-		tasks = append(tasks, t.ID)
-		m.sick = m.sick || t.HealthStatus() == engine.HealthUnhealthy
 	}
 	slices.Sort(tasks)
 	m.tasks = strings.Join(tasks, " ")
 	return m
+}
+
+// wanted returns the tasks that run or start and are meant to.
+func wanted(s *engine.Service) []*engine.Task {
+	return slices.DeleteFunc(s.Tasks(), func(t *engine.Task) bool { return t.DesiredStatus != engine.Running })
 }
 
 func (w *world) version(r *engine.Revision) int {
@@ -306,7 +326,7 @@ func (w *world) watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(max(time.Until(next), time.Millisecond)):
+		case <-time.After(max(time.Until(next.Add(-w.history.Skew)), time.Millisecond)):
 			w.note()
 		}
 	}
@@ -319,13 +339,46 @@ func (w *world) tell(format string, args ...any) {
 	w.log = append(w.log, fmt.Sprintf("%9s  ", time.Since(w.begun).Round(time.Millisecond))+fmt.Sprintf(format, args...))
 }
 
+// patience is how long somebody waits for a change that may never come.
+const patience = 20 * time.Minute
+
+// await waits for a change of the service, and a time after it. It returns false where the change does not come, or where
+// nobody waits for it any more.
+func (w *world) await(ctx context.Context, change int, then time.Duration) bool {
+	tired := time.After(patience)
+	for {
+		w.mu.Lock()
+		come, next := w.changes >= change, w.changed
+		w.mu.Unlock()
+		if come {
+			break
+		}
+		select {
+		case <-next:
+		case <-tired:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+	select {
+	case <-time.After(then):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // act does what somebody else does.
 func (w *world) act(a Act) {
-	time.Sleep(a.At)
+	if !w.await(w.over, a.Change, a.At) {
+		return
+	}
 	w.mu.Lock()
-	w.acts++
+	w.acts = append(w.acts, deed{a.What, time.Now()})
 	w.mu.Unlock()
 	what := string(a.What)
+	w.note() // what the engine did by itself until now
 	w.service(func(e *engine.Engine, s *engine.Service) {
 		switch a.What {
 		case ColleagueDeploys:
@@ -336,10 +389,17 @@ func (w *world) act(a Act) {
 			}
 		case ColleagueRollsBack:
 			what += w.undo(e, s)
-		case OperatorStops:
-			if n := len(s.Tasks()); n > 0 {
-				t := s.Tasks()[a.N%n]
-				what += " task " + t.ID
+		case OperatorStops, SpotTakes:
+			tasks := wanted(s)
+			if len(tasks) == 0 {
+				what += ": there is no task"
+				return
+			}
+			t := tasks[a.N%len(tasks)]
+			what += " task " + t.ID
+			if a.What == SpotTakes {
+				e.InterruptSpot(t)
+			} else {
 				e.StopTask(t, "looking into something")
 			}
 		case Scales:
