@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/sethvargo/go-githubactions"
+
+	"github.com/org/connect2/v2/pkg/clock"
 )
 
 // Env is everything of the outside world that a run may touch. Main and Command fill it from the process; tests and the
@@ -61,6 +63,10 @@ func (e *Env) Speed() Speed {
 	}
 	return Speed(speed)
 }
+
+// Clock returns the clock of the world that is acted on: from this call on it runs as much faster than the wall clock as a
+// rehearsal says.
+func (e *Env) Clock() clock.Clock { return clock.Faster(float64(e.Speed())) }
 
 // GitHub is the part of the workflow run's context that is worth telling or tagging. Every field is empty outside GitHub.
 // The values are those of the variables named beside them.

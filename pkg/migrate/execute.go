@@ -5,15 +5,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"time"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/oneoff"
+	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/report"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
@@ -35,18 +34,21 @@ func (p *Plan) Execute(ctx context.Context, env *action.Env) (Outputs, error) {
 		env.Log.Eventf("the service uses Fargate Spot; the migration runs on on-demand Fargate, which AWS does not interrupt")
 	}
 	env.Log.Eventf("running `%s` in container %s of %s", p.commandLine(), p.container, revision.Name())
-	t := newTeller(env)
-	result, err := oneoff.Run(ctx, env.Log, oneoff.Clients{ECS: p.clients.ecs, Logs: p.clients.logs}, oneoff.Spec{
+	var lines tail
+	result, err := oneoff.Run(ctx, oneoff.Clients{ECS: p.clients.ecs, Logs: p.clients.logs}, oneoff.Spec{
 		Cluster: p.cluster, TaskDefinition: revision.ARN, Settings: p.settings, Container: p.container, Command: p.command,
-		Timeout: p.timeout, StartedBy: "connect2-migrate", Token: rand.Text(), Exclusive: true, Speed: env.Speed(),
-	}, t.sink())
-	t.close()
+		Timeout: p.timeout, StartedBy: "connect2-migrate", Token: rand.Text(), Exclusive: true,
+	}, oneoff.Options{Events: lines.of(env.Log.Sink()), Clock: env.Clock()})
+	if result.Cause.Code == "timed-out" {
+		result.Cause.Fix = []string{"raise the input `timeout` if the command needs longer",
+			"a migration that hangs waits for a lock more often than not: see `pg_stat_activity` and `pg_locks`"}
+	}
 	out.ExitCode, out.TaskARN, out.Cause = result.ExitCode, result.TaskARN, result.Cause.Code
+	err = p.judge(result, err)
 	if awserr.IsDenied(err) && action.OutcomeOf(err) == action.Invalid && revision != before {
 		err = action.Failf(action.Failed, "%s was registered and not run: %w", revision.Name(), err)
 	}
-	err = p.judge(result, err)
-	p.summarise(env, out, result, err, t)
+	p.summarise(env, out, result, err, lines)
 	return out, err
 }
 
@@ -72,24 +74,55 @@ func (p *Plan) register(ctx context.Context, env *action.Env) (*taskdef.Revision
 	return revision, nil
 }
 
+// outcomeOf returns the outcome of a migration whose task ended so; err is the error that came with that end.
+func outcomeOf(result oneoff.Result, err error) action.Outcome {
+	switch result.End {
+	case oneoff.Exited:
+		if *result.ExitCode == 0 {
+			return action.Succeeded
+		}
+		return action.Failed
+	case oneoff.Refused, oneoff.NeverRan:
+		return action.Failed
+	case oneoff.NotStarted:
+		return action.OutcomeBeforeChange(err)
+	case oneoff.TimedOut:
+		return action.TimedOut
+	case oneoff.Cancelled:
+		if errors.Is(err, context.DeadlineExceeded) {
+			return action.TimedOut
+		}
+		return action.Cancelled
+	case oneoff.Busy:
+		return action.Invalid
+	case oneoff.Lost:
+		return action.Unknown
+	}
+	return action.Defect
+}
+
 // judge turns the result into the error of the run.
 func (p *Plan) judge(result oneoff.Result, err error) error {
+	outcome := outcomeOf(result, err)
 	var busy *oneoff.BusyError
 	switch {
-	case errors.As(err, &busy):
-		return &action.Error{Outcome: action.Invalid, Title: "Another migration of this service is running",
-			Err: busyError(p.cluster, p.service, busy.TaskARN)}
-	case err != nil:
-		return err
-	case result.ExitCode != nil && *result.ExitCode == 0:
+	case outcome == action.Succeeded:
 		return nil
+	case errors.As(err, &busy):
+		return &action.Error{Outcome: outcome, Title: "Another migration of this service is running",
+			Err: busyError(p.cluster, p.service, busy.TaskARN)}
+	case result.End == oneoff.TimedOut:
+		return &action.Error{Outcome: outcome, Err: err,
+			Advice: "Raise the input timeout if the command needs longer; its last log lines show how far it came."}
+	case err != nil:
+		return &action.Error{Outcome: outcome, Err: err}
 	}
 	c := result.Cause
 	advice := strings.Join(c.Fix, ". ")
 	if advice != "" {
 		advice += ". "
 	}
-	return &action.Error{Outcome: action.Failed, Title: c.Title,
+	return &action.Error{Outcome: outcome, Title: c.Title,
 		Advice: advice + "The service itself was not touched. Statements that ran outside a transaction are not undone.",
 		Err:    fmt.Errorf("`%s` ended with exit code %d in task %s", p.commandLine(), *result.ExitCode, result.TaskARN)}
 }
@@ -107,7 +140,7 @@ func (p *Plan) commandLine() string {
 }
 
 // summarise writes the job summary.
-func (p *Plan) summarise(env *action.Env, out Outputs, result oneoff.Result, err error, t *teller) {
+func (p *Plan) summarise(env *action.Env, out Outputs, result oneoff.Result, err error, lines tail) {
 	outcome := action.OutcomeOf(err)
 	exit := ""
 	if out.ExitCode != nil {
@@ -132,7 +165,7 @@ func (p *Plan) summarise(env *action.Env, out Outputs, result oneoff.Result, err
 	default:
 		pieces = append(pieces, report.Fence("text", diagnose.Redact(err.Error())))
 	}
-	pieces = append(pieces, report.Details("Last lines of the log", t.tail()))
+	pieces = append(pieces, report.Details("Last lines of the log", lines.fence()))
 	env.Log.Summary(report.Join(0, pieces...))
 }
 
@@ -143,45 +176,25 @@ func unread(result oneoff.Result) string {
 	return "incomplete: " + result.Unread
 }
 
-// teller shows a running task in the log, and keeps the last lines for the summary.
-type teller struct {
-	log     *action.Log
-	writers map[string]io.WriteCloser
-	kept    []string
-}
+// tail is the last lines of a log, for the summary.
+type tail []string
 
-const keptLines = 200 // log lines in the job summary
+const keptLines = 200
 
-func newTeller(env *action.Env) *teller {
-	return &teller{log: env.Log, writers: map[string]io.WriteCloser{}}
-}
-
-func (t *teller) sink() oneoff.Sink {
-	return oneoff.Sink{
-		Status: func(status string) { t.log.Eventf("task %s", strings.ToLower(status)) },
-		Note:   func(text string) { t.log.Eventf("%s", text) },
-		Line: func(container string, _ time.Time, line string) {
-			w, ok := t.writers[container]
-			if !ok {
-				w = t.log.Foreign(container)
-				t.writers[container] = w
-			}
-			_, _ = io.WriteString(w, line+"\n") // it never fails
-			t.kept = append(t.kept, container+" | "+line)
-			t.kept = t.kept[max(0, len(t.kept)-keptLines):]
-		},
+// of returns a sink that keeps the lines of output among the events, and hands all of them on.
+func (t *tail) of(events record.Sink) record.Sink {
+	return func(e record.Event) {
+		if e.Kind == record.KindOutput {
+			kept := append(*t, e.Source+" | "+e.Text)
+			*t = kept[max(0, len(kept)-keptLines):]
+		}
+		events.Emit(e)
 	}
 }
 
-func (t *teller) close() {
-	for _, w := range t.writers {
-		_ = w.Close()
-	}
-}
-
-func (t *teller) tail() string {
-	if len(t.kept) == 0 {
+func (t tail) fence() string {
+	if len(t) == 0 {
 		return ""
 	}
-	return report.Fence("text", strings.Join(t.kept, "\n"))
+	return report.Fence("text", strings.Join(t, "\n"))
 }

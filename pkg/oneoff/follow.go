@@ -2,6 +2,7 @@ package oneoff
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 const (
@@ -71,18 +73,18 @@ func (f *follower) read(ctx context.Context, container, group, stream, region st
 	in := &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String(group), LogStreamName: aws.String(stream),
 		StartFromHead: aws.Bool(true)}
 	var redactor diagnose.Redactor
-	heard := time.Time{} // when something new was read last
+	r, heard := f.run, time.Time{} // when something new was read last
 	for {
-		out, err := f.run.clients.Logs.GetLogEvents(ctx, in, diagnose.InRegion(region))
+		out, err := r.clients.Logs.GetLogEvents(ctx, in, diagnose.InRegion(region))
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
 			if len(out.Events) > 0 {
-				heard = time.Now()
+				heard = r.clock.Now()
 			}
 			for _, event := range out.Events {
-				f.emit(container, &redactor, time.UnixMilli(aws.ToInt64(event.Timestamp)), aws.ToString(event.Message))
+				f.emit(container, &redactor, aws.ToString(event.Message))
 			}
 			if next := aws.ToString(out.NextForwardToken); next != "" && next != aws.ToString(in.NextToken) {
 				in.NextToken = out.NextForwardToken
@@ -91,13 +93,13 @@ func (f *follower) read(ctx context.Context, container, group, stream, region st
 		case awserr.IsNotFound(err):
 			// Nothing was written yet.
 		case awserr.IsLost(err), awserr.IsThrottled(err):
-			heard = time.Now() // not heard is not silent
+			heard = r.clock.Now() // not heard is not silent
 		default:
-			awserr.Optional(f.run.log.Sink(), "The task's logs", err)
+			awserr.Optional(r.tell, "The task's logs", err)
 			f.setProblem(firstLine(awserr.Explain(err)))
 			return
 		}
-		if f.over(heard, err) || pause(ctx, f.run.spec.Speed.Wall(logInterval)) != nil {
+		if f.over(heard, err) || r.clock.Sleep(ctx, logInterval) != nil {
 			return
 		}
 	}
@@ -113,11 +115,11 @@ func (f *follower) over(heard time.Time, err error) bool {
 	f.mu.Lock()
 	quiet := f.quiet
 	f.mu.Unlock()
-	now := time.Now()
+	now := f.run.clock.Now()
 	switch {
 	case now.Before(quiet):
 		return false
-	case now.Sub(heard) >= f.run.spec.Speed.Wall(logQuiet):
+	case now.Sub(heard) >= logQuiet:
 		return true
 	case now.Before(f.most):
 		return false
@@ -131,7 +133,7 @@ func (f *follower) over(heard time.Time, err error) bool {
 }
 
 // emit hands on the lines of one event.
-func (f *follower) emit(container string, redactor *diagnose.Redactor, at time.Time, message string) {
+func (f *follower) emit(container string, redactor *diagnose.Redactor, message string) {
 	for _, line := range strings.Split(strings.TrimRight(message, "\n"), "\n") {
 		line, ok := redactor.Line(line)
 		if !ok {
@@ -141,49 +143,39 @@ func (f *follower) emit(container string, redactor *diagnose.Redactor, at time.T
 		kept := append(f.lines[container], line)
 		f.lines[container] = kept[max(0, len(kept)-keptLines):]
 		f.mu.Unlock()
-		if f.run.sink.Line != nil {
-			f.run.mu.Lock()
-			f.run.sink.Line(container, at, line)
-			f.run.mu.Unlock()
-		}
+		f.run.tell(record.Event{Kind: record.KindOutput, Source: container, Text: line})
 	}
 }
 
 // drain waits until the logs are at their end, or until the context ends. While the task's network interface is still being
 // taken away it goes on looking: once ECS's own clock says that the last line has had its time, nothing more is waited for.
 func (f *follower) drain(ctx context.Context) {
-	f.most = time.Now().Add(f.run.spec.Speed.Wall(logMost))
+	f.most = f.run.clock.Now().Add(logMost)
 	f.settle()
 	f.once.Do(func() { close(f.ended) })
-	done := make(chan struct{})
-	go func() { f.readers.Wait(); close(done) }()
-	look := time.NewTicker(f.run.spec.Speed.Wall(time.Second))
-	defer look.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case <-look.C:
-			f.run.lookAgain(ctx)
-			f.settle()
-		case <-ctx.Done():
-			f.setProblem("its end: the run was cancelled")
-			f.cancel()
-			<-done
-			return
-		}
+	reading, read := context.WithCancelCause(ctx)
+	go func() { f.readers.Wait(); read(errRead) }()
+	for f.run.clock.Sleep(reading, time.Second) == nil {
+		f.run.lookAgain(ctx)
+		f.settle()
+	}
+	if !errors.Is(context.Cause(reading), errRead) {
+		f.setProblem("its end: the run was cancelled")
+		f.abandon()
 	}
 }
+
+var errRead = errors.New("the logs are read to their end")
 
 // settle decides from when on silence is the end of the log.
 func (f *follower) settle() {
 	t := f.run.last
-	quiet := f.run.exited.Add(f.run.spec.Speed.Wall(logLag))
+	quiet := f.run.exited.Add(logLag)
 	switch {
 	case t.StartedAt == nil && !slices.ContainsFunc(t.Containers, func(c types.Container) bool { return c.ExitCode != nil }):
 		quiet = time.Time{} // no container ran: there is no log to wait for
 	case f.run.exited.IsZero():
-		quiet = time.Now().Add(f.run.spec.Speed.Wall(logLag))
+		quiet = f.run.clock.Now().Add(logLag)
 		if !f.quiet.IsZero() {
 			quiet = f.quiet
 		}

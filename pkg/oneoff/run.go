@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,29 +12,40 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/record"
 )
 
+// End says how a task ended, as far as it is known.
+type End string
+
+// The ends. Only after Lost may a task be running, or have been started, that nobody watches.
+const (
+	Exited     End = "exited"      // the container ended, with the exit code of the result
+	Refused    End = "refused"     // ECS answered that it starts no task: no capacity, a quota
+	NotStarted End = "not-started" // a call before the start failed, or the one that starts it: the error says why
+	NeverRan   End = "never-ran"   // the task was started, and its container never ran
+	TimedOut   End = "timed-out"   // the time was over, and the task was stopped
+	Cancelled  End = "cancelled"   // the context ended; the task was stopped, or none was started
+	Busy       End = "busy"        // another task of the family is running, and Exclusive forbids a second: a BusyError
+	Lost       End = "lost"        // ECS is out of reach, or refuses to stop the task
+)
+
 // Result is what is known of a task when Run returns, also when it returns an error.
 type Result struct {
+	End      End
 	TaskARN  string // empty if none was started
 	ExitCode *int   // of the named container; nil if it never ran
 	StopCode string
-	Reason   string        // why the task stopped, in ECS's words
-	Duration time.Duration // from the call that started it
-	Cause    record.Finding
+	Reason   string         // why the task stopped, in ECS's words
+	Duration time.Duration  // from the call that started it, by the clock of the options
+	Cause    record.Finding // of a failure; zero where there is none
 	// Unread says why the log is missing or incomplete; empty if it was read to its end.
 	Unread string
-}
-
-// Sink is told what happens, one call at a time. A nil function is not called.
-type Sink struct {
-	Status func(status string)                               // the task's lastStatus, each time it changes
-	Note   func(text string)                                 // something that is waited for or tried again
-	Line   func(container string, at time.Time, line string) // one log line, redacted, in the order of its container
 }
 
 // BusyError says that another task of the family is running.
@@ -53,28 +65,42 @@ const (
 )
 
 // Run starts the task and follows it to its end. The error is nil whenever the container ended with an exit code, whatever
-// that is. Otherwise it is an action.Error: Failed if the task did not start or its container did not run; TimedOut and
-// Cancelled after the task was stopped; Invalid with a BusyError in the chain if Exclusive forbids it; Unknown, naming the
-// task, if contact was lost while it may still be running.
-func Run(ctx context.Context, log *action.Log, clients Clients, spec Spec, sink Sink) (Result, error) {
-	r := &run{log: log, clients: clients, spec: spec, sink: sink, began: time.Now()}
+// that is. Otherwise it is a *record.Failure, and Result.End says of which kind. With the context the task is stopped.
+func Run(ctx context.Context, clients Clients, spec Spec, options Options) (Result, error) {
+	r := &run{clients: clients, spec: spec, events: options.Events, clock: clock.Or(options.Clock)}
+	r.began = r.clock.Now()
 	err := r.run(ctx)
-	r.result.Duration = time.Since(r.began)
+	if endOf(err) != Lost {
+		r.over()
+	}
+	r.result.End, r.result.Duration = Exited, clock.Since(r.clock, r.began)
+	var failed *failure
+	if errors.As(err, &failed) {
+		r.result.End, err = failed.end, &failed.Failure
+	}
 	return r.result, err
 }
 
+// failure is an error that knows the end that it stands for.
+type failure struct {
+	record.Failure
+	end End
+}
+
 type run struct {
-	log     *action.Log
 	clients Clients
 	spec    Spec
-	sink    Sink
+	clock   clock.Clock
 	began   time.Time
 	result  Result
 
-	mu     sync.Mutex // serialises the sink
+	mu     sync.Mutex // serialises the events
+	events record.Sink
+
 	status string
+	since  time.Time  // when this status was seen first
 	last   types.Task // as it was described last
-	exited time.Time  // when its containers had ended, by this machine's clock
+	exited time.Time  // when its containers had ended, by the clock
 }
 
 func (r *run) run(ctx context.Context) error {
@@ -90,14 +116,14 @@ func (r *run) run(ctx context.Context) error {
 	logs := r.follow(definition)
 	defer logs.abandon()
 
-	limited, cancel := context.WithTimeoutCause(ctx, r.spec.Speed.Wall(r.spec.Timeout)-time.Since(r.began), errTimeout)
+	limited, cancel := clock.WithTimeoutCause(ctx, r.clock, r.spec.Timeout-clock.Since(r.clock, r.began), errTimeout)
 	defer cancel()
 	err := r.wait(limited)
-	if limited.Err() != nil && err != nil && !errors.Is(err, errLost) && !errors.Is(err, errBusy) {
+	if limited.Err() != nil && err != nil && endOf(err) == "" {
 		err = r.stop(ctx)
 	}
-	switch {
-	case errors.Is(err, errLost), errors.Is(err, errBusy), action.OutcomeOf(err) == action.Cancelled:
+	switch end := endOf(err); {
+	case end == Lost, end == Busy, end == Cancelled:
 		return err
 	case r.ended():
 		logs.drain(ctx)
@@ -106,18 +132,23 @@ func (r *run) run(ctx context.Context) error {
 	return r.conclude(definition, logs, err)
 }
 
-var (
-	errTimeout = errors.New("the task's time is over")
-	errLost    = errors.New("contact with ECS was lost")
-	errBusy    = errors.New("another task was there first")
-)
+var errTimeout = errors.New("the task's time is over")
+
+// endOf returns the end that an error stands for, or "" where it stands for none.
+func endOf(err error) End {
+	var failed *failure
+	if errors.As(err, &failed) {
+		return failed.end
+	}
+	return ""
+}
 
 // wait describes the task until it has ended.
 func (r *run) wait(ctx context.Context) error {
-	seen := time.Now() // when the API was last heard to know the task
+	seen := r.clock.Now() // when the API was last heard to know the task
 	known := false
 	for {
-		if err := pause(ctx, r.spec.Speed.Wall(r.interval())); err != nil {
+		if err := r.clock.Sleep(ctx, r.interval()); err != nil {
 			return err
 		}
 		out, err := r.clients.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(r.spec.Cluster),
@@ -127,17 +158,17 @@ func (r *run) wait(ctx context.Context) error {
 			return context.Cause(ctx)
 		case err != nil && !(awserr.IsLost(err) || awserr.IsThrottled(err)):
 			return r.lost(err)
-		case err != nil && time.Since(seen) > lostPatience:
+		case err != nil && clock.Since(r.clock, seen) > lostPatience:
 			return r.lost(err)
 		case err != nil:
-			r.note("ECS cannot be reached, trying again: " + firstLine(err))
+			r.tell(record.Event{Kind: record.KindNote, Text: "ECS cannot be reached, trying again: " + firstLine(err)})
 			continue
-		case len(out.Tasks) == 0 && !known && time.Since(seen) < missingPatience:
+		case len(out.Tasks) == 0 && !known && clock.Since(r.clock, seen) < missingPatience:
 			continue // RunTask and DescribeTasks agree only after a moment
 		case len(out.Tasks) == 0:
 			return r.lost(fmt.Errorf("ECS no longer knows the task (%s)", missingReason(out.Failures)))
 		}
-		seen, known = time.Now(), true
+		seen, known = r.clock.Now(), true
 		if err := r.saw(ctx, out.Tasks[0]); err != nil {
 			return err
 		}
@@ -151,7 +182,7 @@ func (r *run) wait(ctx context.Context) error {
 func (r *run) saw(ctx context.Context, t types.Task) error {
 	r.last = t
 	if t.ExecutionStoppedAt != nil && r.exited.IsZero() {
-		r.exited = time.Now()
+		r.exited = r.clock.Now()
 		if t.StoppedAt != nil { // seen late: ECS's own clock says how late
 			r.exited = r.exited.Add(-t.StoppedAt.Sub(*t.ExecutionStoppedAt))
 		}
@@ -166,16 +197,34 @@ func (r *run) saw(ctx context.Context, t types.Task) error {
 	if status == r.status {
 		return nil
 	}
-	r.status = status
-	if r.sink.Status != nil {
-		r.mu.Lock()
-		r.sink.Status(status)
-		r.mu.Unlock()
-	}
+	r.changed(status)
 	if r.spec.Exclusive && (status == "PROVISIONING" || status == "PENDING" || status == "ACTIVATING") {
 		return r.yieldIfLater(ctx)
 	}
 	return nil
+}
+
+// changed tells the task's new status, and what the old one took.
+func (r *run) changed(status string) {
+	r.over()
+	r.status, r.since = status, r.clock.Now()
+	r.tell(record.Event{Kind: record.KindNote, Text: "task " + strings.ToLower(status)})
+}
+
+// over tells that the task is no more in the status that it was in.
+func (r *run) over() {
+	if r.status == "" || r.status == "STOPPED" {
+		return
+	}
+	r.tell(record.Event{Kind: record.KindStepEnded, Step: &record.Step{Lane: "Task " + arn.Last(r.result.TaskARN),
+		Name: strings.ToLower(r.status), Begun: r.since, Ended: r.clock.Now(), State: record.Done}})
+}
+
+// tell emits one event at a time: the readers of the log tell as well.
+func (r *run) tell(e record.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events.Emit(e)
 }
 
 // ended reports whether nothing of the task can change any more that matters: it is STOPPED, or all its containers have
@@ -207,7 +256,7 @@ func (r *run) lookAgain(ctx context.Context) {
 // interval is how long to wait before the task is described again. A second is short against the half minute that Fargate
 // takes to start one, and long against what the API allows (20 calls a second for the account).
 func (r *run) interval() time.Duration {
-	switch age := time.Since(r.began); {
+	switch age := clock.Since(r.clock, r.began); {
 	case r.status == "" || age < time.Minute:
 		return time.Second
 	case age < longRun:
@@ -220,30 +269,30 @@ func (r *run) interval() time.Duration {
 // stop ends the task because its time is over or the run was cancelled, and returns the error that says so.
 func (r *run) stop(ctx context.Context) error {
 	if ctx.Err() != nil { // cancelled from outside: every second counts
-		cleanup, done := context.WithTimeout(context.WithoutCancel(ctx), cancelPatience)
+		cleanup, done := outlive.Cleanup(ctx, cancelPatience)
 		defer done()
 		if err := r.stopTask(cleanup, "the run was cancelled"); err != nil {
 			return r.leftRunning(err)
 		}
 		r.result.Unread = "the run was cancelled"
-		return &action.Error{Outcome: action.OutcomeOf(ctx.Err()), Title: "The run was cancelled, the task was stopped",
-			Err: fmt.Errorf("task %s was stopped because the run was cancelled: %w", r.result.TaskARN, ctx.Err())}
+		return &failure{end: Cancelled, Failure: record.Failure{Title: "The run was cancelled, the task was stopped",
+			Err: fmt.Errorf("task %s was stopped because the run was cancelled: %w", r.result.TaskARN, ctx.Err())}}
 	}
 	why := fmt.Sprintf("timeout of %s", r.spec.Timeout)
 	if err := r.stopTask(ctx, why); err != nil {
 		return r.leftRunning(err)
 	}
-	timedOut := &action.Error{Outcome: action.TimedOut,
+	stopped := &failure{end: TimedOut, Failure: record.Failure{
 		Title:  fmt.Sprintf("The task did not end within %s and was stopped", r.spec.Timeout),
-		Advice: "Raise the input timeout if the command needs longer; its last log lines show how far it came.",
-		Err:    fmt.Errorf("task %s was stopped: it ran longer than the timeout of %s", r.result.TaskARN, r.spec.Timeout)}
+		Advice: "Raise the timeout if the command needs longer; its last log lines show how far it came.",
+		Err:    fmt.Errorf("task %s was stopped: it ran longer than the timeout of %s", r.result.TaskARN, r.spec.Timeout)}}
 	// Its log is complete, and its exit code known, only when it has ended.
-	grace, done := context.WithTimeout(ctx, stopPatience)
+	grace, done := clock.WithTimeoutCause(ctx, r.clock, stopPatience, errTimeout)
 	defer done()
 	if err := r.wait(grace); err != nil && ctx.Err() != nil {
-		return &action.Error{Outcome: action.Cancelled, Title: timedOut.Title, Err: timedOut.Err}
+		stopped.end, stopped.Advice = Cancelled, ""
 	}
-	return timedOut
+	return stopped
 }
 
 func (r *run) stopTask(ctx context.Context, why string) error {
@@ -255,21 +304,19 @@ func (r *run) stopTask(ctx context.Context, why string) error {
 
 // lost says that the task may be running without anybody watching.
 func (r *run) lost(err error) error {
-	return &action.Error{Outcome: action.Unknown, Title: "Contact with the task was lost: it may still be running",
-		Advice: r.lookAdvice(),
-		Err:    fmt.Errorf("%w: task %s: %w", errLost, r.result.TaskARN, awserr.Explain(err))}
+	return r.unwatched("Contact with the task was lost: it may still be running", "task", err)
 }
 
 // leftRunning says that the task could not be stopped.
 func (r *run) leftRunning(err error) error {
-	return &action.Error{Outcome: action.Unknown, Title: "The task could not be stopped: it may still be running",
-		Advice: r.lookAdvice(),
-		Err:    fmt.Errorf("%w: stopping task %s: %w", errLost, r.result.TaskARN, awserr.Explain(err))}
+	return r.unwatched("The task could not be stopped: it may still be running", "stopping task", err)
 }
 
-func (r *run) lookAdvice() string {
-	return fmt.Sprintf("Look before running it again: `aws ecs describe-tasks --cluster %s --tasks %s`; stop it: `aws ecs stop-task --cluster %[1]s --task %[2]s`.",
-		r.spec.Cluster, r.result.TaskARN)
+func (r *run) unwatched(title, what string, err error) error {
+	return &failure{end: Lost, Failure: record.Failure{Title: title,
+		Advice: fmt.Sprintf("Look before running it again: `aws ecs describe-tasks --cluster %s --tasks %s`; "+
+			"stop it: `aws ecs stop-task --cluster %[1]s --task %[2]s`.", r.spec.Cluster, r.result.TaskARN),
+		Err: fmt.Errorf("contact with ECS was lost: %s %s: %w", what, r.result.TaskARN, awserr.Explain(err))}}
 }
 
 // definition reads where the containers' logs go; without that permission the logs are left out.
@@ -277,8 +324,8 @@ func (r *run) definition(ctx context.Context) *types.TaskDefinition {
 	out, err := r.clients.ECS.DescribeTaskDefinition(ctx,
 		&ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(r.spec.TaskDefinition)})
 	if err != nil {
-		if !awserr.Optional(r.log.Sink(), "The task's logs", err) && ctx.Err() == nil {
-			r.note("the task's logs are not shown: " + firstLine(err))
+		if !awserr.Optional(r.tell, "The task's logs", err) && ctx.Err() == nil {
+			r.tell(record.Event{Kind: record.KindNote, Text: "the task's logs are not shown: " + firstLine(err)})
 		}
 		return nil
 	}
@@ -296,29 +343,42 @@ func (r *run) conclude(definition *types.TaskDefinition, logs *follower, err err
 		task.Containers[i].Logs = logs.tail(task.Containers[i].Name)
 	}
 	evidence := diagnose.Evidence{Cluster: r.spec.Cluster, TaskDefinition: r.spec.TaskDefinition,
-		Tasks: []diagnose.Task{task}, At: time.Now()}
+		Tasks: []diagnose.Task{task}, At: r.clock.Now()}
 	if r.result.Unread != "" {
 		evidence.Missing = []string{"the task's log: " + r.result.Unread}
 	}
 	r.result.Cause = diagnose.Classify(evidence)
-	if action.OutcomeOf(err) == action.TimedOut {
-		r.result.Cause = timedOutCause(r.spec, task)
+	var failed *failure
+	if errors.As(err, &failed) { // its time was over
+		cause := timedOutCause(r.spec, task)
+		r.result.Cause, failed.Finding = cause, &cause
 	}
 	if err != nil || code != nil {
 		return err
 	}
-	c := r.result.Cause
-	return &action.Error{Outcome: action.Failed, Title: c.Title, Advice: firstOf(c.Fix),
-		Err: fmt.Errorf("container %s of task %s never ran: %s: %s", r.spec.Container, r.result.TaskARN,
-			r.result.StopCode, diagnose.Redact(r.result.Reason))}
+	return r.because(NeverRan, r.result.Cause, fmt.Errorf("container %s of task %s never ran: %s: %s", r.spec.Container,
+		r.result.TaskARN, r.result.StopCode, diagnose.Redact(r.result.Reason)))
+}
+
+// because is a failure with a cause, which gives it its title and its advice where it is known.
+func (r *run) because(end End, cause record.Finding, err error) *failure {
+	r.result.Cause = cause
+	failed := &failure{end: end, Failure: record.Failure{Title: cause.Title, Err: err}}
+	if len(cause.Fix) > 0 {
+		failed.Advice = cause.Fix[0]
+	}
+	if cause.Code != "" {
+		failed.Finding = &cause
+	}
+	return failed
 }
 
 // timedOutCause says what the container wrote before its time was over; that it was then stopped is no cause.
 func timedOutCause(spec Spec, t diagnose.Task) record.Finding {
 	c := record.Finding{Code: "timed-out", Title: fmt.Sprintf("%s did not end within %s", spec.Container, spec.Timeout),
-		Fault: record.FaultUnclear,
-		Task:  t.ARN, Container: spec.Container, Fix: []string{"raise the input `timeout` if the command needs longer",
-			"a migration that hangs waits for a lock more often than not: see `pg_stat_activity` and `pg_locks`"}}
+		Fault: record.FaultUnclear, Task: t.ARN, Container: spec.Container,
+		Fix: []string{"raise the timeout if the command needs longer",
+			"a command that hangs at a database waits for a lock more often than not: see `pg_stat_activity` and `pg_locks`"}}
 	for _, container := range t.Containers {
 		if container.Name == spec.Container {
 			for _, line := range container.Logs[max(0, len(container.Logs)-15):] {
@@ -327,24 +387,4 @@ func timedOutCause(spec Spec, t diagnose.Task) record.Finding {
 		}
 	}
 	return c
-}
-
-func (r *run) note(text string) {
-	if r.sink.Note != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.sink.Note(text)
-	}
-}
-
-// pause waits for d, or until the context ends: then it returns the context's cause.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/action/actiontest"
+	"github.com/org/connect2/v2/pkg/clock"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // play runs the spec against the world in virtual time.
@@ -29,18 +29,25 @@ func playUntil(t *testing.T, ctx func() context.Context, w *world, s Spec, check
 	told *told, took time.Duration)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		env, _ := actiontest.NewTestEnv(t, nil)
 		began := time.Now()
 		told := &told{}
-		r, err := Run(ctx(), env.Log, Clients{ECS: w, Logs: w}, s, told.sink())
+		r, err := Run(ctx(), Clients{ECS: w, Logs: w}, s, Options{Events: told.sink()})
 		check(t, r, err, told, time.Since(began))
 	})
 }
 
-func wantOutcome(t *testing.T, err error, want action.Outcome) {
+// wantEnd checks how a task ended, and that its error is one exactly where the container's exit code is not the answer.
+func wantEnd(t *testing.T, r Result, err error, want End) {
 	t.Helper()
-	if got := action.OutcomeOf(err); got != want {
-		t.Errorf("outcome %s (%v), want %s", got, err, want)
+	if r.End != want {
+		t.Errorf("end %s (%v), want %s", r.End, err, want)
+	}
+	var failure *record.Failure
+	if told := errors.As(err, &failure); told != (r.End != Exited) || told != (err != nil) {
+		t.Errorf("end %s with the error %v (%T)", r.End, err, err)
+	}
+	if (r.End == Exited) != (r.ExitCode != nil) && r.End != TimedOut {
+		t.Errorf("end %s with the exit code %v", r.End, r.ExitCode)
 	}
 }
 
@@ -56,7 +63,7 @@ func TestSuccess(t *testing.T) {
 		"really"},
 		line{30 * time.Second, stream("proxy"), "proxy up"}, line{30 * time.Second, "ecs/app/another-task", "not ours"})
 	play(t, w, spec(), func(t *testing.T, r Result, err error, told *told, took time.Duration) {
-		wantOutcome(t, err, action.Succeeded)
+		wantEnd(t, r, err, Exited)
 		if r.ExitCode == nil || *r.ExitCode != 0 || r.TaskARN != taskARN || r.Unread != "" || r.Cause.Code != "" {
 			t.Errorf("result %+v", r)
 		}
@@ -69,9 +76,10 @@ func TestSuccess(t *testing.T) {
 		if i, j := slices.Index(told.lines, "app: revision 6"), slices.Index(told.lines, "app: really"); i > j {
 			t.Errorf("out of order: %q", told.lines)
 		}
-		if diff := cmp.Diff([]string{"PROVISIONING", "PENDING", "RUNNING", "DEPROVISIONING"}, told.statuses); diff != "" {
-			t.Errorf("statuses:\n%s", diff)
+		if diff := cmp.Diff([]string{"task provisioning", "task pending", "task running", "task deprovisioning"}, told.notes); diff != "" {
+			t.Errorf("notes:\n%s", diff)
 		}
+		checkSteps(t, told.steps, "provisioning", "pending", "running", "deprovisioning")
 		if took > 55*time.Second {
 			t.Errorf("took %s though the container ended after 40s and its log after 48s", took)
 		}
@@ -84,6 +92,22 @@ func TestSuccess(t *testing.T) {
 	})
 }
 
+// checkSteps checks that a task's steps are these, on its own lane, without a gap.
+func checkSteps(t *testing.T, steps []record.Step, names ...string) {
+	t.Helper()
+	var got []string
+	for i, s := range steps {
+		got = append(got, s.Name)
+		if s.Lane != "Task 0f9d1c2b3a4958677685a4b3c2d1e0f9" || s.State != record.Done || !s.Ended.After(s.Begun) ||
+			i > 0 && !s.Begun.Equal(steps[i-1].Ended) {
+			t.Errorf("step %d: %+v", i, s)
+		}
+	}
+	if diff := cmp.Diff(names, got); diff != "" {
+		t.Errorf("steps:\n%s", diff)
+	}
+}
+
 func TestExitCodeIsPassedOnWithItsCause(t *testing.T) {
 	w := newWorld()
 	w.exitCode = aws.Int32(3)
@@ -92,7 +116,7 @@ func TestExitCodeIsPassedOnWithItsCause(t *testing.T) {
 		{45 * time.Second, stream("app"), "Traceback (most recent call last):\n  File \"x.py\"\napp.Boom: no"},
 	}
 	play(t, w, spec(), func(t *testing.T, r Result, err error, told *told, _ time.Duration) {
-		wantOutcome(t, err, action.Succeeded) // the exit code is the caller's to judge
+		wantEnd(t, r, err, Exited) // the exit code is the caller's to judge
 		if r.ExitCode == nil || *r.ExitCode != 3 || r.Cause.Code != "app-exit" ||
 			!strings.Contains(r.Cause.Title, "app.Boom: no") {
 			t.Errorf("result %+v", r)
@@ -110,8 +134,8 @@ func TestContainerThatNeverRan(t *testing.T) {
 	w.stopCode = types.TaskStopCodeTaskFailedToStart
 	w.reason = "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref h.example/api:v9: h.example/api:v9: not found"
 	play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
-		wantOutcome(t, err, action.Failed)
-		var failure *action.Error
+		wantEnd(t, r, err, NeverRan)
+		var failure *record.Failure
 		if !errors.As(err, &failure) || !strings.Contains(failure.Title, "h.example/api:v9 does not exist") ||
 			failure.Advice == "" {
 			t.Errorf("error %v", err)
@@ -132,7 +156,7 @@ func TestTimeoutStopsTheTask(t *testing.T) {
 	s := spec()
 	s.Timeout = 2 * time.Minute
 	play(t, w, s, func(t *testing.T, r Result, err error, told *told, took time.Duration) {
-		wantOutcome(t, err, action.TimedOut)
+		wantEnd(t, r, err, TimedOut)
 		if len(w.stops) != 1 || !strings.Contains(w.stops[0], "timeout of 2m0s") {
 			t.Errorf("stops %q", w.stops)
 		}
@@ -148,16 +172,18 @@ func TestTimeoutStopsTheTask(t *testing.T) {
 	})
 }
 
+var errInterrupted = errors.New("interrupted")
+
 func TestCancelStopsTheTaskInTime(t *testing.T) {
 	w := newWorld()
 	w.exits = 0
 	cancelled := func() context.Context {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		time.AfterFunc(65*time.Second, func() { cancel(action.ErrInterrupted) })
+		time.AfterFunc(65*time.Second, func() { cancel(errInterrupted) })
 		return ctx
 	}
 	playUntil(t, cancelled, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
-		wantOutcome(t, err, action.Cancelled)
+		wantEnd(t, r, err, Cancelled)
 		if len(w.stops) != 1 || took > 65*time.Second+7500*time.Millisecond || !strings.Contains(err.Error(), taskARN) {
 			t.Errorf("stops %q after %s: %v", w.stops, took, err)
 		}
@@ -169,8 +195,8 @@ func TestCancelDuringStart(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		slow time.Duration
-		want action.Outcome
-	}{{"the answer comes", 4 * time.Second, action.Cancelled}, {"no answer comes", time.Minute, action.Unknown}} {
+		want End
+	}{{"the answer comes", 4 * time.Second, Cancelled}, {"no answer comes", time.Minute, Lost}} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld()
 			w.slowRun = tt.slow
@@ -180,11 +206,11 @@ func TestCancelDuringStart(t *testing.T) {
 				return ctx
 			}
 			playUntil(t, ctx, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
-				wantOutcome(t, err, tt.want)
+				wantEnd(t, r, err, tt.want)
 				if took > 2*time.Second+7500*time.Millisecond {
 					t.Errorf("took %s", took)
 				}
-				if stopped := len(w.stops) == 1; stopped != (tt.want == action.Cancelled) {
+				if stopped := len(w.stops) == 1; stopped != (tt.want == Cancelled) {
 					t.Errorf("stops %q", w.stops)
 				}
 			})
@@ -202,8 +228,8 @@ func TestCancelWithoutPermissionToStop(t *testing.T) {
 		time.AfterFunc(30*time.Second, cancel)
 		return ctx
 	}
-	playUntil(t, ctx, w, spec(), func(t *testing.T, _ Result, err error, _ *told, _ time.Duration) {
-		wantOutcome(t, err, action.Unknown)
+	playUntil(t, ctx, w, spec(), func(t *testing.T, r Result, err error, _ *told, _ time.Duration) {
+		wantEnd(t, r, err, Lost)
 		if !strings.Contains(err.Error(), taskARN) || !strings.Contains(err.Error(), "ecs:StopTask") {
 			t.Errorf("error %v", err)
 		}
@@ -214,7 +240,7 @@ func TestLostContact(t *testing.T) {
 	tests := []struct {
 		name     string
 		describe func(time.Duration) error
-		want     action.Outcome
+		want     End
 		within   time.Duration
 	}{
 		{"for a minute", func(age time.Duration) error {
@@ -222,36 +248,36 @@ func TestLostContact(t *testing.T) {
 				return unreachable()
 			}
 			return nil
-		}, action.Succeeded, 2 * time.Minute},
+		}, Exited, 2 * time.Minute},
 		{"for good", func(age time.Duration) error {
 			if age > 25*time.Second {
 				return unreachable()
 			}
 			return nil
-		}, action.Unknown, 3 * time.Minute},
+		}, Lost, 3 * time.Minute},
 		{"credentials expired", func(age time.Duration) error {
 			if age > 25*time.Second {
 				return apiError("ExpiredTokenException", "The security token included in the request is expired")
 			}
 			return nil
-		}, action.Unknown, 30 * time.Second},
+		}, Lost, 30 * time.Second},
 		{"throttled for a while", func(age time.Duration) error {
 			if age > 25*time.Second && age < 50*time.Second {
 				return apiError("ThrottlingException", "Rate exceeded")
 			}
 			return nil
-		}, action.Succeeded, time.Minute + 10*time.Second},
+		}, Exited, time.Minute + 10*time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld()
 			w.describe = tt.describe
 			play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
-				wantOutcome(t, err, tt.want)
+				wantEnd(t, r, err, tt.want)
 				if took > tt.within {
 					t.Errorf("took %s", took)
 				}
-				if tt.want == action.Unknown && (!strings.Contains(err.Error(), taskARN) || len(w.stops) > 0) {
+				if tt.want == Lost && (!strings.Contains(err.Error(), taskARN) || len(w.stops) > 0) {
 					t.Errorf("stops %q, error %v", w.stops, err)
 				}
 			})
@@ -263,7 +289,7 @@ func TestTaskThatStaysMissing(t *testing.T) {
 	w := newWorld()
 	w.unknownFor = time.Hour
 	play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
-		wantOutcome(t, err, action.Unknown)
+		wantEnd(t, r, err, Lost)
 		if r.TaskARN != taskARN || took > 2*time.Minute {
 			t.Errorf("%s after %s", r.TaskARN, took)
 		}
@@ -282,33 +308,33 @@ func TestStart(t *testing.T) {
 		name     string
 		errs     []error
 		refusals []string
-		want     action.Outcome
+		want     End
 		tokens   []string
 		cause    string
 	}{
-		{"capacity comes", nil, []string{noCapacity, noCapacity}, action.Succeeded,
+		{"capacity comes", nil, []string{noCapacity, noCapacity}, Exited,
 			[]string{"TOKEN-1", "TOKEN-2", "TOKEN-3"}, ""},
-		{"capacity does not come", nil, many, action.Failed, nil, "capacity-unavailable"},
-		{"an answer was lost: the same token", []error{unreachable(), unreachable()}, nil, action.Succeeded,
+		{"capacity does not come", nil, many, Refused, nil, "capacity-unavailable"},
+		{"an answer was lost: the same token", []error{unreachable(), unreachable()}, nil, Exited,
 			[]string{"TOKEN-1", "TOKEN-1", "TOKEN-1"}, ""},
-		{"throttled", []error{apiError("ThrottlingException", "Rate exceeded")}, nil, action.Succeeded,
+		{"throttled", []error{apiError("ThrottlingException", "Rate exceeded")}, nil, Exited,
 			[]string{"TOKEN-1", "TOKEN-1"}, ""},
-		{"a new role", []error{role}, nil, action.Succeeded, []string{"TOKEN-1", "TOKEN-2"}, ""},
+		{"a new role", []error{role}, nil, Exited, []string{"TOKEN-1", "TOKEN-2"}, ""},
 		{"quota", nil, []string{"You've reached the limit on the number of tasks you can run concurrently"},
-			action.Failed, []string{"TOKEN-1"}, "quota-tasks"},
+			Refused, []string{"TOKEN-1"}, "quota-tasks"},
 		{"denied", []error{apiError("AccessDeniedException",
 			"User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: ecs:RunTask on resource: x")}, nil,
-			action.Invalid, []string{"TOKEN-1"}, ""},
+			NotStarted, []string{"TOKEN-1"}, ""},
 		{"PassRole", []error{apiError("AccessDeniedException",
 			"User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/x")}, nil,
-			action.Invalid, []string{"TOKEN-1"}, ""},
+			NotStarted, []string{"TOKEN-1"}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld()
 			w.runErrors, w.refusals = tt.errs, tt.refusals
 			play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
-				wantOutcome(t, err, tt.want)
+				wantEnd(t, r, err, tt.want)
 				var tokens []string
 				for _, in := range w.inputs {
 					tokens = append(tokens, aws.ToString(in.ClientToken))
@@ -334,7 +360,7 @@ func TestExclusive(t *testing.T) {
 		w := newWorld()
 		w.others = []types.Task{other(0)}
 		play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, _ time.Duration) {
-			wantOutcome(t, err, action.Invalid)
+			wantEnd(t, r, err, Busy)
 			var busy *BusyError
 			if !errors.As(err, &busy) || busy.TaskARN != aws.ToString(w.others[0].TaskArn) || len(w.inputs) > 0 {
 				t.Errorf("error %v, %d started", err, len(w.inputs))
@@ -345,7 +371,7 @@ func TestExclusive(t *testing.T) {
 		w := newWorld()
 		w.others, w.othersFrom = []types.Task{other(-time.Second)}, 1
 		play(t, w, spec(), func(t *testing.T, r Result, err error, told *told, took time.Duration) {
-			wantOutcome(t, err, action.Invalid)
+			wantEnd(t, r, err, Busy)
 			if len(w.stops) != 1 || took > w.running {
 				t.Errorf("stops %q after %s: its command may have begun", w.stops, took)
 			}
@@ -355,7 +381,7 @@ func TestExclusive(t *testing.T) {
 		w := newWorld()
 		w.others, w.othersFrom = []types.Task{other(time.Second)}, 1
 		play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, _ time.Duration) {
-			wantOutcome(t, err, action.Succeeded)
+			wantEnd(t, r, err, Exited)
 			if len(w.stops) != 0 {
 				t.Errorf("stops %q", w.stops)
 			}
@@ -382,18 +408,17 @@ func TestLogsThatCannotBeRead(t *testing.T) {
 			w := newWorld()
 			tt.set(w)
 			synctest.Test(t, func(t *testing.T) {
-				env, recorder := actiontest.NewTestEnv(t, nil)
-				began := time.Now()
-				r, err := Run(context.Background(), env.Log, Clients{ECS: w, Logs: w}, spec(), (&told{}).sink())
-				wantOutcome(t, err, action.Succeeded)
-				if !strings.Contains(r.Unread, tt.unread) || tt.unread == "" && r.Unread != "" {
-					t.Errorf("unread %q", r.Unread)
-				}
 				warnings := 0
-				for _, entry := range recorder.Entries() {
-					if entry.Kind == "warning" {
+				recorder := record.NewRecorder("test", time.Now, func(e record.Event) {
+					if e.Kind == record.KindWarning {
 						warnings++
 					}
+				})
+				began := time.Now()
+				r, err := Run(context.Background(), Clients{ECS: w, Logs: w}, spec(), Options{Events: recorder.Sink()})
+				wantEnd(t, r, err, Exited)
+				if !strings.Contains(r.Unread, tt.unread) || tt.unread == "" && r.Unread != "" {
+					t.Errorf("unread %q", r.Unread)
 				}
 				if warnings != tt.warns || time.Since(began) > 2*time.Minute {
 					t.Errorf("%d warnings, %s", warnings, time.Since(began))
@@ -407,8 +432,8 @@ func TestLogsThatCannotBeRead(t *testing.T) {
 func TestPollingSlowsDown(t *testing.T) {
 	w := newWorld()
 	w.exits = 14 * time.Minute
-	play(t, w, spec(), func(t *testing.T, _ Result, err error, _ *told, took time.Duration) {
-		wantOutcome(t, err, action.Succeeded)
+	play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
+		wantEnd(t, r, err, Exited)
 		if w.describes > 400 || took > 14*time.Minute+30*time.Second {
 			t.Errorf("%d calls in %s", w.describes, took)
 		}
@@ -460,11 +485,45 @@ func TestLongLogIsReadInOneGo(t *testing.T) {
 		w.lines = append(w.lines, line{30 * time.Second, stream("app"), fmt.Sprint("line ", i)})
 	}
 	play(t, w, spec(), func(t *testing.T, r Result, err error, told *told, took time.Duration) {
-		wantOutcome(t, err, action.Succeeded)
+		wantEnd(t, r, err, Exited)
 		if len(told.lines) != 1000 || told.lines[999] != "app: line 999" || took > time.Minute || r.Unread != "" {
 			t.Errorf("%d lines after %s, unread %q", len(told.lines), took, r.Unread)
 		}
 	})
+}
+
+// In a rehearsal whose world runs twenty times as fast, everything takes a twentieth of its time, and nothing else changes.
+func TestRehearsal(t *testing.T) {
+	const rate = 20
+	for _, tt := range []struct {
+		name    string
+		exits   time.Duration
+		end     End
+		longest time.Duration // by the world's clock
+	}{{"it ends by itself", 40 * time.Second, Exited, 56 * time.Second}, {"its time is over", 0, TimedOut, 150 * time.Second}} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			w.rate, w.exits = rate, tt.exits
+			w.lines = []line{{30 * time.Second, stream("app"), "one"}}
+			s := spec()
+			s.Timeout = 2 * time.Minute
+			synctest.Test(t, func(t *testing.T) {
+				began, told := time.Now(), &told{}
+				r, err := Run(t.Context(), Clients{ECS: w, Logs: w}, s, Options{Events: told.sink(), Clock: clock.Faster(rate)})
+				took := time.Since(began)
+				wantEnd(t, r, err, tt.end)
+				if !slices.Equal(told.lines, []string{"app: one"}) || r.Unread != "" {
+					t.Errorf("lines %q, unread %q", told.lines, r.Unread)
+				}
+				if took > tt.longest/rate || r.Duration < took*(rate-1) {
+					t.Errorf("took %s, and says %s", took, r.Duration)
+				}
+				if w.describes > 120 {
+					t.Errorf("%d looks at the task within %s of the world's time", w.describes, r.Duration)
+				}
+			})
+		})
+	}
 }
 
 // Against a stand-in whose time runs faster, ECS's own clock says when the last line has had its time.
@@ -473,7 +532,7 @@ func TestFasterClock(t *testing.T) {
 	w.speed, w.stopTail = 20, 2*time.Second
 	w.lines = []line{{41 * time.Second, stream("app"), "done"}}
 	play(t, w, spec(), func(t *testing.T, r Result, err error, told *told, took time.Duration) {
-		wantOutcome(t, err, action.Succeeded)
+		wantEnd(t, r, err, Exited)
 		if took > 47*time.Second || !slices.Equal(told.lines, []string{"app: done"}) {
 			t.Errorf("%q after %s", told.lines, took)
 		}

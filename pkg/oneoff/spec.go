@@ -14,8 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/internal/arn"
-	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // ECS is the part of the ECS API that a one-off task needs.
@@ -49,11 +50,17 @@ type Spec struct {
 	Token string
 	Tags  map[string]string
 
-	// Speed is that of the world that the task is in.
-	Speed action.Speed
-
 	// Exclusive refuses to run beside another task of the same family in the cluster.
 	Exclusive bool
+}
+
+// Options say how a task is watched. The zero value watches in silence, by the wall clock.
+type Options struct {
+	// Events is told what happens, one event at a time: a note each time the task's status changes or something is tried again, a
+	// step for each status that is over, and each line of the log, redacted, as output whose source is the container. Nil discards.
+	Events record.Sink
+	// Clock is what waits and timeouts go by; nil is the wall clock.
+	Clock clock.Clock
 }
 
 // Settings are where and how a task runs, as a service has them.

@@ -12,8 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/internal/backoff"
+	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/record"
 )
@@ -21,9 +23,9 @@ import (
 // start starts the task. It tries again while there is no capacity, while a new role has not reached ECS, and, with the same
 // token, after a call whose answer was lost: ECS then returns the task that it has started already.
 func (r *run) start(ctx context.Context) error {
-	attempt, wait := 1, 2*time.Second
-	for {
-		call, done := outliving(ctx, answerPatience)
+	attempt := 1
+	for try := 1; ; try++ {
+		call, done := outlive.Answer(ctx, answerPatience)
 		out, err := r.clients.ECS.RunTask(call, r.spec.input(attempt))
 		done()
 		if err == nil && len(out.Tasks) > 0 {
@@ -35,19 +37,22 @@ func (r *run) start(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return r.cancelledAtStart(ctx, err)
 		}
-		if again == never || time.Since(r.began)+wait > min(startPatience, r.spec.Timeout) {
+		wait := startAgain.Wait(try)
+		if again == never || clock.Since(r.clock, r.began)+wait > min(startPatience, r.spec.Timeout) {
 			return r.notStarted(failure, err)
 		}
 		if again == refused {
 			attempt++ // nothing was started, and the old token might be answered with the old refusal
 		}
-		r.note(fmt.Sprintf("%s; trying again in %s", failure.Title, wait))
-		if pause(ctx, wait) != nil {
+		r.tell(record.Event{Kind: record.KindNote, Text: fmt.Sprintf("%s; trying again in %s", failure.Title, wait)})
+		if r.clock.Sleep(ctx, wait) != nil {
 			return r.cancelledAtStart(ctx, err)
 		}
-		wait = min(2*wait, 30*time.Second)
 	}
 }
+
+// startAgain is how long a start that failed is waited for before the next.
+var startAgain = backoff.Policy{First: 2 * time.Second, Most: 30 * time.Second, Steady: true}
 
 // retry says whether starting may be tried again.
 type retry int
@@ -87,60 +92,41 @@ func judge(out *ecs.RunTaskOutput, err error) (retry, record.Finding) {
 
 // notStarted is the error of a task that could not be started.
 func (r *run) notStarted(c record.Finding, err error) error {
-	r.result.Cause = c
 	if err == nil {
-		return &action.Error{Outcome: action.Failed, Title: c.Title, Advice: firstOf(c.Fix),
-			Err: fmt.Errorf("running %s in cluster %s: ECS started no task: %s", r.spec.TaskDefinition, r.spec.Cluster,
-				strings.Join(c.Evidence, "; "))}
+		return r.because(Refused, c, fmt.Errorf("running %s in cluster %s: ECS started no task: %s", r.spec.TaskDefinition, r.spec.Cluster,
+			strings.Join(c.Evidence, "; ")))
 	}
-	failure := &action.Error{Outcome: action.OutcomeBeforeChange(err), Err: fmt.Errorf("running %s in cluster %s: %w",
-		r.spec.TaskDefinition, r.spec.Cluster, awserr.Explain(err))}
-	if c.Code != "" {
-		failure.Title, failure.Advice = c.Title, firstOf(c.Fix)
+	if c.Code == "" { // nothing is known but the error
+		c.Title = ""
 	}
+	failed := r.because(NotStarted, c, fmt.Errorf("running %s in cluster %s: %w", r.spec.TaskDefinition, r.spec.Cluster, awserr.Explain(err)))
 	if awserr.IsLost(err) {
-		failure.Outcome = action.Unknown
-		failure.Title = "ECS did not answer: the task may have been started"
-		failure.Advice = fmt.Sprintf("Look before running it again: `aws ecs list-tasks --cluster %s --family %s`.",
-			r.spec.Cluster, r.spec.family())
+		failed.end, failed.Title = Lost, "ECS did not answer: the task may have been started"
+		failed.Advice = fmt.Sprintf("Look before running it again: `aws ecs list-tasks --cluster %s --family %s`.", r.spec.Cluster, r.spec.family())
 	}
-	return failure
+	return failed
 }
 
 // cancelledAtStart is the error of a run that was cancelled before ECS named a task.
 func (r *run) cancelledAtStart(ctx context.Context, err error) error {
-	cancelled := &action.Error{Outcome: action.OutcomeOf(ctx.Err()),
-		Title: "The run was cancelled before the task started",
-		Err:   fmt.Errorf("running %s in cluster %s: %w", r.spec.TaskDefinition, r.spec.Cluster, ctx.Err())}
+	cancelled := &failure{end: Cancelled, Failure: record.Failure{Title: "The run was cancelled before the task started",
+		Err: fmt.Errorf("running %s in cluster %s: %w", r.spec.TaskDefinition, r.spec.Cluster, ctx.Err())}}
 	if err != nil { // a call was under way, and its answer did not come in time
-		cancelled.Outcome = action.Unknown
-		cancelled.Advice = fmt.Sprintf("Whether ECS has started it is not known: `aws ecs list-tasks --cluster %s --family %s`.", r.spec.Cluster, r.spec.family())
+		cancelled.end = Lost
+		cancelled.Advice = fmt.Sprintf("Whether ECS has started it is not known: `aws ecs list-tasks --cluster %s --family %s`.",
+			r.spec.Cluster, r.spec.family())
 	}
 	return cancelled
-}
-
-// outliving returns a context that ends some time after ctx does. The answer of RunTask names the task that has to be
-// stopped: a call that is cut off leaves one that nobody knows of.
-func outliving(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
-	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		select {
-		case <-time.After(by):
-			cancel()
-		case <-longer.Done():
-		}
-	})
-	return longer, func() { stop(); cancel() }
 }
 
 // refuseIfBusy looks for another task of the family before anything is started.
 func (r *run) refuseIfBusy(ctx context.Context) error {
 	others, err := Running(ctx, r.clients.ECS, r.spec.Cluster, r.spec.family())
 	if err != nil {
-		if awserr.Optional(r.log.Sink(), "Whether another task of the family is running", err) {
+		if awserr.Optional(r.tell, "Whether another task of the family is running", err) {
 			return nil
 		}
-		return &action.Error{Outcome: action.OutcomeBeforeChange(err), Err: awserr.Explain(err)}
+		return &failure{end: NotStarted, Failure: record.Failure{Err: awserr.Explain(err)}}
 	}
 	if len(others) > 0 {
 		return busy(others[0])
@@ -164,7 +150,7 @@ func (r *run) yieldIfLater(ctx context.Context) error {
 		if !earlier(other, r.last) {
 			continue
 		}
-		cleanup, done := context.WithTimeout(context.WithoutCancel(ctx), cancelPatience)
+		cleanup, done := outlive.Cleanup(ctx, cancelPatience)
 		defer done()
 		if err := r.stopTask(cleanup, "another task of the family was there first"); err != nil {
 			return r.leftRunning(err)
@@ -187,9 +173,9 @@ func earlier(a, b types.Task) bool {
 }
 
 func busy(arn string) error {
-	return &action.Error{Outcome: action.Invalid, Title: "Another run is in progress",
+	return &failure{end: Busy, Failure: record.Failure{Title: "Another run is in progress",
 		Advice: "Wait for it to end, or stop it: `aws ecs stop-task --task " + arn + "`. Then run this again.",
-		Err:    fmt.Errorf("%w: %w", errBusy, &BusyError{TaskARN: arn})}
+		Err:    &BusyError{TaskARN: arn}}}
 }
 
 // Running lists the tasks of a family in a cluster that are running or about to.
@@ -223,11 +209,4 @@ func missingReason(failures []types.Failure) string {
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
-}
-
-func firstOf(list []string) string {
-	if len(list) == 0 {
-		return ""
-	}
-	return list[0]
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 const (
@@ -41,6 +43,7 @@ type world struct {
 	exits      time.Duration // when it ends by itself; 0: never
 	stopTail   time.Duration // from there to STOPPED
 	speed      time.Duration // how much faster ECS's own clock runs
+	rate       float64       // how much faster all of this happens than the wall clock says
 	exitCode   *int32
 	stopCode   types.TaskStopCode
 	reason     string
@@ -65,7 +68,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	return &world{speed: 1, running: 20 * time.Second, exits: 40 * time.Second, stopTail: 15 * time.Second, exitCode: aws.Int32(0),
+	return &world{speed: 1, rate: 1, running: 20 * time.Second, exits: 40 * time.Second, stopTail: 15 * time.Second, exitCode: aws.Int32(0),
 		stopCode: types.TaskStopCodeEssentialContainerExited, reason: "Essential container in task exited", definition: definition("awslogs", "app")}
 }
 
@@ -80,7 +83,7 @@ func definition(driver types.LogDriver, containers ...string) *types.TaskDefinit
 	return d
 }
 
-func (w *world) age() time.Duration { return time.Since(w.began) }
+func (w *world) age() time.Duration { return time.Duration(float64(time.Since(w.began)) * w.rate) }
 
 // times returns when the container ended and when the task was STOPPED; zero for not yet planned.
 func (w *world) times() (exited, stopped time.Duration) {
@@ -215,7 +218,7 @@ func (w *world) StopTask(ctx context.Context, in *ecs.StopTaskInput, _ ...func(*
 		return nil, w.stopError
 	}
 	if aws.ToString(in.Task) == taskARN {
-		w.stopAsked = time.Now()
+		w.stopAsked = w.began.Add(w.age())
 	}
 	w.stops = append(w.stops, aws.ToString(in.Reason))
 	return &ecs.StopTaskOutput{}, nil
@@ -261,16 +264,22 @@ func unreachable() error {
 		Err: &smithyhttp.RequestSendError{Err: fmt.Errorf("dial tcp: i/o timeout")}}
 }
 
-// told is what a sink was told.
+// told is what the events tell.
 type told struct {
-	statuses, notes, lines []string
+	notes, lines []string
+	steps        []record.Step
 }
 
-func (s *told) sink() Sink {
-	return Sink{
-		Status: func(status string) { s.statuses = append(s.statuses, status) },
-		Note:   func(text string) { s.notes = append(s.notes, text) },
-		Line:   func(container string, _ time.Time, text string) { s.lines = append(s.lines, container+": "+text) },
+func (s *told) sink() record.Sink {
+	return func(e record.Event) {
+		switch e.Kind {
+		case record.KindNote:
+			s.notes = append(s.notes, e.Text)
+		case record.KindOutput:
+			s.lines = append(s.lines, e.Source+": "+e.Text)
+		case record.KindStepEnded:
+			s.steps = append(s.steps, *e.Step)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ var clients = map[string][]string{
 var openDeps = map[string][]string{
 	"pkg/rollout": {module + "/pkg/action", github},
 	"pkg/hold":    {module + "/pkg/action", github},
-	"pkg/oneoff":  {module + "/pkg/action", github, awsClients + "elasticloadbalancingv2"},
+	"pkg/oneoff":  {awsClients + "elasticloadbalancingv2"},
 }
 
 // TestNounsBringOnlyTheirOwn holds that somebody who imports a noun gets the AWS clients that it calls, and nothing of GitHub,
