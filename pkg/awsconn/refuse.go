@@ -7,6 +7,7 @@ import (
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // Refuse joins what the checks before the first change found into one error with the outcome Invalid: nothing was changed,
@@ -30,8 +31,12 @@ func Refuse(ctx context.Context, title string, problems ...error) error {
 		if errors.As(all[0], &failure) {
 			return all[0]
 		}
+		var told *record.Failure
 		var problem *awserr.Problem
-		if errors.As(all[0], &problem) {
+		switch {
+		case errors.As(all[0], &told) && told.Title != "":
+			title = told.Title
+		case errors.As(all[0], &problem):
 			title = problem.Title
 		}
 	}

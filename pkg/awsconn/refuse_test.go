@@ -10,6 +10,7 @@ import (
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 func TestRefuse(t *testing.T) {
@@ -26,6 +27,9 @@ func TestRefuse(t *testing.T) {
 		"one of AWS":            {[]error{throttled}, "AWS throttles the calls", ""},
 		"one of AWS and others": {[]error{throttled, plain}, "Not started", ""},
 		"one that has a title":  {[]error{own}, "Its own title", "image: there is none"},
+		"a failure":             {[]error{&record.Failure{Title: "Its title", Err: plain}}, "Its title", "image: there is none"},
+		"one without a title":   {[]error{&record.Failure{Err: plain}}, "Not started", "image: there is none"},
+		"one of AWS in it":      {[]error{&record.Failure{Err: throttled}}, "AWS throttles the calls", ""},
 	} {
 		err := awsconn.Refuse(t.Context(), "Not started", test.problems...)
 		var failure *action.Error

@@ -17,6 +17,7 @@ import (
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/image"
+	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
@@ -225,7 +226,13 @@ func (d *Deployment) refuseHeld() error {
 	if todo := d.todo(); d.in.OverrideHold || !d.in.ImageLater && (todo == nothing || todo == follow) {
 		return nil
 	}
-	return d.hold.Refuse(d.in.Service, d.image.Digest)
+	err := d.hold.Refuse(d.in.Service, d.image.Digest)
+	var held *record.Failure
+	if !errors.As(err, &held) {
+		return err
+	}
+	return &action.Error{Outcome: action.Invalid, Title: held.Title, Err: err,
+		Advice: "Choose another image; or go on in spite of the hold with override-hold: true."}
 }
 
 // findExisting looks for a registered revision with the rendered content: the one that runs, then the family's newest.

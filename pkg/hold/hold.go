@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
@@ -85,8 +85,8 @@ func (h Hold) String() string {
 	return strings.Join(words, " ")
 }
 
-// Refuse returns why an image must not be released to the service, with the outcome Invalid, or nil. digest is the image's,
-// or "" where it is not known yet, which only a hold of everything refuses.
+// Refuse returns why an image must not be released to the service, as a *record.Failure, or nil. digest is the image's, or ""
+// where it is not known yet, which only a hold of everything refuses.
 func (h Hold) Refuse(service, digest string) error {
 	i := -1
 	if digest != "" {
@@ -105,8 +105,7 @@ func (h Hold) Refuse(service, digest string) error {
 }
 
 func refusal(title string, err error) error {
-	return &action.Error{Outcome: action.Invalid, Title: title, Err: err,
-		Advice: "Choose another image; or go on in spite of the hold with override-hold: true."}
+	return &record.Failure{Title: title, Err: err, Advice: "Choose another image; or lift the hold first."}
 }
 
 // String tells of the rollback, to be put behind what it is about.

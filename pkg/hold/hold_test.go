@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // tagged is a service, and the API that tags it.
@@ -125,8 +125,8 @@ func TestRefuse(t *testing.T) {
 			if test.not != "" && strings.Contains(err.Error(), test.not) {
 				t.Errorf("%q tells of another rollback", err)
 			}
-			var failure *action.Error
-			if !errors.As(err, &failure) || failure.Outcome != action.Invalid || !strings.Contains(failure.Advice, "override-hold") || failure.Title == "" {
+			var failure *record.Failure
+			if !errors.As(err, &failure) || !strings.Contains(failure.Advice, "another image") || failure.Title == "" {
 				t.Errorf("got %+v", failure)
 			}
 		})

@@ -20,6 +20,7 @@ import (
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/oneoff"
+	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
@@ -191,11 +192,22 @@ func (p *Plan) SetImage(ctx context.Context, written string) error {
 		return fmt.Errorf("image: %s: %w", resolved.Reference, err)
 	}
 	p.image = resolved.Reference
-	if err := p.hold.Refuse(p.service, p.image.Digest); err != nil {
+	if err := p.refuseHeld(); err != nil {
 		return err
 	}
 	_, err = p.document()
 	return err
+}
+
+// refuseHeld refuses an image that the service was rolled back from.
+func (p *Plan) refuseHeld() error {
+	err := p.hold.Refuse(p.service, p.image.Digest)
+	var held *record.Failure
+	if !errors.As(err, &held) {
+		return err
+	}
+	return &action.Error{Outcome: action.Invalid, Title: held.Title, Err: err,
+		Advice: "Choose another image; or go on in spite of the hold with override-hold: true."}
 }
 
 // document renders the task definition of the migration.

@@ -28,7 +28,6 @@ var clients = map[string][]string{
 // openDeps are packages that a noun still brings along and should not. One that is gone must go here too.
 var openDeps = map[string][]string{
 	"pkg/rollout": {module + "/pkg/action", github},
-	"pkg/hold":    {module + "/pkg/action", github},
 	"pkg/oneoff":  {awsClients + "elasticloadbalancingv2"},
 }
 
