@@ -36,12 +36,7 @@ func (t *trace) record(c Change, v values, volatile *strings.Replacer) leafFunc 
 	f := fingerprint{address: c.Address + "\x00" + c.Deposed, sum: sha256.New()}
 	t.changes = append(t.changes, f)
 	fmt.Fprintf(f.sum, "%q %q %q %q\n", c.Action, c.Previous, c.Importing, c.Type)
-	clean := func(text string) string {
-		if volatile == nil {
-			return text
-		}
-		return volatile.Replace(text)
-	}
+	clean := volatile.Replace
 	if c.Action.Destroys() {
 		if before, ok := v.before.(map[string]any); ok {
 			fmt.Fprintf(f.sum, "id %s\n", clean(canonical(before["id"])))
@@ -53,9 +48,10 @@ func (t *trace) record(c Change, v values, volatile *strings.Replacer) leafFunc 
 		}
 		left, right := canonical(before.value), canonical(after.value)
 		if after.unknown == true {
-			left, right = "", "unknown"
+			fmt.Fprintf(f.sum, "%q %s -> %s\n", path, "", "unknown")
+			return
 		}
-		if secret || isMarked(before.sensitive) || isMarked(after.sensitive) {
+		if secret || holdsSecret("", before.value, before.sensitive) || holdsSecret("", after.value, after.sensitive) {
 			t.secrets = append(t.secrets, fingerprintText{c.Address, clean(path + " " + left + " " + right)})
 			left = canonical(withoutSecrets("", before.value, orAll(before.sensitive, secret), nil))
 			right = canonical(withoutSecrets("", after.value, orAll(after.sensitive, secret), after.unknown))

@@ -147,7 +147,7 @@ func (d *planDecoder) decode() error {
 		return err
 	}
 	// Drift takes no part in the digest: what it leads to does.
-	quiet := planDecoder{r: d.r, sections: d.sections, plan: &Plan{}}
+	quiet := planDecoder{r: d.r, sections: d.sections, plan: &Plan{}, volatile: d.volatile}
 	err = quiet.each("resource_drift", func(raw *rawChange) error {
 		change, differs, err := quiet.change(raw)
 		if differs {

@@ -231,6 +231,8 @@ func TestDifferencesHideSecrets(t *testing.T) {
 			object{"before_sensitive": object{"a": true, "list": []any{true}}, "after_sensitive": object{"a": true, "list": true}}),
 		change("aws_x.named", update, object{"master_password": canary + "1"}, object{"master_password": canary + "2"}),
 		change("aws_x.nested", create, nil, object{"block": []any{object{"key": canary, "open": "seen"}}}, object{"after_sensitive": object{"block": []any{object{"key": true}}}}),
+		change("aws_x.unmarked", create, nil, object{"block": []any{object{"api_key": canary, "port": 5432}}, "doc": `{"user":"u","api_key":"` + canary + `"}`}),
+		change("aws_x.unmarked", update, object{"doc": "none"}, object{"doc": `[{"auth_token":"` + canary + `"}]`}),
 		change("aws_x.whole", create, nil, object{"a": canary}, object{"after_sensitive": true}),
 	}, object{
 		"variables":      object{"pw": object{"value": canary}},
@@ -241,7 +243,7 @@ func TestDifferencesHideSecrets(t *testing.T) {
 	if strings.Contains(shown, canary) {
 		t.Errorf("a secret is shown:\n%s", shown)
 	}
-	for _, want := range []string{"! a = (sensitive) -> (sensitive)", "! master_password = (sensitive)", `"open":"seen"`} {
+	for _, want := range []string{"! a = (sensitive) -> (sensitive)", "! master_password = (sensitive)", `"open":"seen"`, `"port":5432`, `\"user\":\"u\"`} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is not in:\n%s", want, shown)
 		}
@@ -388,7 +390,8 @@ func TestDigest(t *testing.T) {
 }
 
 func TestParseDigestRefuses(t *testing.T) {
-	for _, text := range []string{"", "sha256:", "sha256:abc", "deadbeef", strings.Repeat("a", 64), "sha256:" + strings.Repeat("g", 64)} {
+	for _, text := range []string{"", "sha256:", "sha256:abc", "deadbeef", strings.Repeat("a", 64), "sha256:" + strings.Repeat("g", 64),
+		"sha256:" + strings.Repeat("a", 62), "sha256:" + strings.Repeat("a", 65), "sha512:" + strings.Repeat("a", 64)} {
 		if d, err := ParseDigest(text); err == nil {
 			t.Errorf("%q is read as %v", text, d)
 		}

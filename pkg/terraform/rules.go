@@ -241,11 +241,11 @@ var rules = []rule{
 		return ""
 	}},
 	{databases + "|aws_elasticache_*", Downtime, func(c Change) string {
-		text := changes("restarts in its maintenance window", "instance_class", "engine_version", "node_type", "parameter_group_name", "storage_type")(c)
-		if text != "" && c.after["apply_immediately"] == true {
-			return strings.Replace(text, "in its maintenance window", "at once", 1)
+		when := "in its maintenance window"
+		if c.after["apply_immediately"] == true {
+			when = "at once"
 		}
-		return text
+		return changes("restarts "+when, "instance_class", "engine_version", "node_type", "parameter_group_name", "storage_type")(c)
 	}},
 	{"aws_db_instance", Downtime, turns("multi_az", false, "has no standby any more")},
 	{"aws_elasticache_replication_group", Downtime, turns("automatic_failover_enabled", false, "does not fail over by itself any more")},
@@ -314,10 +314,10 @@ func openings(c Change) []string {
 		}
 	}
 	for name, value := range c.after {
-		document, ok := value.(string)
-		if !ok || !strings.Contains(name, "policy") || !looksLikeJSON(document) {
+		if !strings.Contains(name, "policy") {
 			continue
 		}
+		document, _ := value.(string)
 		old, _ := c.before[name].(string)
 		known := wide(old)
 		for _, text := range wide(document) {
@@ -345,9 +345,8 @@ func worldwide(values map[string]any, kind string) []string {
 	case "aws_security_group", "aws_default_security_group":
 		list, _ := values["ingress"].([]any)
 		for _, element := range list {
-			if r, ok := element.(map[string]any); ok {
-				rule(r)
-			}
+			r, _ := element.(map[string]any)
+			rule(r)
 		}
 	case "aws_security_group_rule":
 		if values["type"] == "ingress" {
@@ -380,21 +379,17 @@ func wide(document string) []string {
 	var policy struct {
 		Statement json.RawMessage
 	}
-	if document == "" || json.Unmarshal([]byte(document), &policy) != nil {
-		return nil
-	}
+	_ = json.Unmarshal([]byte(document), &policy) // what is not a policy has no statement
 	type statement struct {
 		Effect            string
 		Action, Principal any
 		Resource          any
-		Condition         json.RawMessage
+		Condition         map[string]any // an empty one is none
 	}
 	var list []statement
 	if json.Unmarshal(policy.Statement, &list) != nil {
 		var one statement
-		if json.Unmarshal(policy.Statement, &one) != nil {
-			return nil
-		}
+		_ = json.Unmarshal(policy.Statement, &one) // and what is not a statement allows nothing
 		list = []statement{one}
 	}
 	var found []string

@@ -235,11 +235,12 @@ func objectNames(trees ...any) []string {
 func (d *differ) document(path string, before, after side) bool {
 	b, okB := before.value.(string)
 	a, okA := after.value.(string)
-	if !okA || !okB || d.depth > 0 || !looksLikeJSON(a) || !looksLikeJSON(b) {
+	if !okA || !okB || d.depth > 0 {
 		return false
 	}
-	var left, right any
-	if json.Unmarshal([]byte(b), &left) != nil || json.Unmarshal([]byte(a), &right) != nil {
+	left, okB := documentOf(b)
+	right, okA := documentOf(a)
+	if !okA || !okB {
 		return false
 	}
 	dotted := func(inner string) string {
@@ -258,9 +259,13 @@ func (d *differ) document(path string, before, after side) bool {
 	return true
 }
 
-func looksLikeJSON(s string) bool {
-	s = strings.TrimSpace(s)
-	return len(s) > 1 && (s[0] == '{' || s[0] == '[')
+// documentOf decodes a string that is a JSON object or list.
+func documentOf(s string) (document any, ok bool) {
+	if s = strings.TrimSpace(s); !strings.HasPrefix(s, "{") && !strings.HasPrefix(s, "[") {
+		return nil, false
+	}
+	err := json.Unmarshal([]byte(s), &document)
+	return document, err == nil
 }
 
 func (d *differ) secret(path string, before, after side) {
@@ -375,6 +380,38 @@ func withoutSecrets(name string, value, sensitive, unknown any) any {
 			clear[i] = withoutSecrets("", element, child(sensitive, i), child(unknown, i))
 		}
 		return clear
+	case string:
+		if document, ok := documentOf(v); ok && holdsSecret("", document, nil) {
+			return canonical(withoutSecrets("", document, nil, nil))
+		}
 	}
 	return value
+}
+
+// holdsSecret says whether anything in a value is marked, or has the name of a secret; JSON within strings is looked into.
+func holdsSecret(name string, value, marks any) bool {
+	if value == nil {
+		return false
+	}
+	if marks == true || secretName.MatchString(name) {
+		return true
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		for key, element := range v {
+			if holdsSecret(key, element, child(marks, key)) {
+				return true
+			}
+		}
+	case []any:
+		for i, element := range v {
+			if holdsSecret("", element, child(marks, i)) {
+				return true
+			}
+		}
+	case string:
+		document, ok := documentOf(v)
+		return ok && holdsSecret("", document, nil)
+	}
+	return false
 }
