@@ -106,7 +106,8 @@ func run(ctx context.Context, size, rounds int, crane string, keepHome bool) err
 			return []string{"push", "--insecure", archive, repository + ":" + tag}
 		}},
 		{"skopeo", "skopeo", func(archive, repository, tag string) []string {
-			return []string{"copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false", "docker-archive:" + archive, "docker://" + repository + ":" + tag}
+			return []string{"copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false", "docker-archive:" + archive,
+				"docker://" + repository + ":" + tag}
 		}},
 	})
 

@@ -136,7 +136,8 @@ func TestAnEventGoesToWhatItsSecretBelongsTo(t *testing.T) {
 
 			changed := map[string]string{
 				"AWS_LAMBDA_RUNTIME_API": strings.TrimPrefix(lambda.URL, "http://"), "AWS_ENDPOINT_URL": api.URL, "AWS_REGION": "us-west-2",
-				"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true", "AWS_CA_BUNDLE": "", "AWS_PROFILE": "",
+				"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true",
+				"AWS_CA_BUNDLE": "", "AWS_PROFILE": "",
 			}
 			if test.group {
 				changed["REDIS_SECRET"], changed["REDIS_GROUP"] = cacheSecret, "group"

@@ -45,7 +45,8 @@ func loadConfig(ctx context.Context, env *action.Env, in Inputs) (aws.Config, er
 			d.Timeout = dialTimeout
 		})))
 	} else {
-		options = append(options, config.WithWebIdentityRoleCredentialOptions(func(o *stscreds.WebIdentityRoleOptions) { o.Client = webIdentity }))
+		options = append(options,
+			config.WithWebIdentityRoleCredentialOptions(func(o *stscreds.WebIdentityRoleOptions) { o.Client = webIdentity }))
 	}
 	if env.Transport != nil || onHostedRunner(env) {
 		options = append(options, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))

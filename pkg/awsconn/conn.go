@@ -33,7 +33,8 @@ func Connect(ctx context.Context, env *action.Env, in Inputs) (*Conn, error) {
 	maskCredentials(env.Log, aws.Credentials{SecretAccessKey: env.Var("AWS_SECRET_ACCESS_KEY"), SessionToken: env.Var("AWS_SESSION_TOKEN")})
 	transport, err := newTransport(env) // before the SDK reads the same file, whose error names no variable
 	if err != nil {
-		return nil, invalid("AWS_CA_BUNDLE is not usable", "It names a file of PEM certificates; inside a container action, one that is mounted there.", err)
+		return nil, invalid("AWS_CA_BUNDLE is not usable",
+			"It names a file of PEM certificates; inside a container action, one that is mounted there.", err)
 	}
 	if err := checkEndpoint(env); err != nil {
 		return nil, invalid("AWS_ENDPOINT_URL is not usable", "Write it as http://HOST:PORT or https://HOST, or unset it to use AWS itself.", err)
@@ -70,7 +71,8 @@ func Connect(ctx context.Context, env *action.Env, in Inputs) (*Conn, error) {
 
 // assume assumes the role: with the job's OIDC token where the job may ask for one, else with the credentials
 // that are there.
-func assume(ctx context.Context, env *action.Env, cfg aws.Config, transport http.RoundTripper, role string) (aws.CredentialsProvider, error) {
+func assume(ctx context.Context, env *action.Env, cfg aws.Config, transport http.RoundTripper,
+	role string) (aws.CredentialsProvider, error) {
 	session := sessionName(env)
 	if tokens := newIDTokens(env, transport); tokens != nil {
 		anonymous := cfg.Copy()
@@ -123,13 +125,16 @@ func noCredentials(ctx context.Context, env *action.Env, role string, err error)
 		return invalidUnlessEnded(ctx, fmt.Errorf("get AWS credentials: %w", err))
 	case (env.Var("AWS_ACCESS_KEY_ID") == "") != (env.Var("AWS_SECRET_ACCESS_KEY") == ""):
 		return invalid("Incomplete AWS credentials", "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; a secret that is not "+
-			"defined for this environment or fork is empty.", fmt.Errorf("%w: only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set", awserr.ErrNoCredentials))
+			"defined for this environment or fork is empty.",
+			fmt.Errorf("%w: only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set", awserr.ErrNoCredentials))
 	case role != "" && env.Var("GITHUB_ACTIONS") == "true":
 		return invalid("No permission to ask for an OIDC token", "Add `permissions: id-token: write` to the job (pull requests from forks never "+
 			"get it), or provide AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY that may assume the role.",
-			fmt.Errorf("%w to assume %s with (input role-to-assume), and the job may not ask GitHub for an OIDC token", awserr.ErrNoCredentials, role))
+			fmt.Errorf("%w to assume %s with (input role-to-assume), and the job may not ask GitHub for an OIDC token",
+				awserr.ErrNoCredentials, role))
 	case role != "":
-		return invalid("No AWS credentials", awserr.MissingCredentialsAdvice, fmt.Errorf("%w to assume %s with (input role-to-assume)", awserr.ErrNoCredentials, role))
+		return invalid("No AWS credentials", awserr.MissingCredentialsAdvice,
+			fmt.Errorf("%w to assume %s with (input role-to-assume)", awserr.ErrNoCredentials, role))
 	default:
 		return invalid("No AWS credentials", awserr.MissingCredentialsAdvice, awserr.ErrNoCredentials)
 	}

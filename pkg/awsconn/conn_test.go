@@ -86,7 +86,8 @@ func TestConnectWithIDToken(t *testing.T) {
 		t.Errorf("calls -want +got\n%s", diff)
 	}
 	form := w.roles["AssumeRoleWithWebIdentity"]
-	if form.Get("RoleArn") != roleToAssume || form.Get("RoleSessionName") != "acme-shop@4711-2" || form.Get("WebIdentityToken") != w.tokens[0] {
+	if form.Get("RoleArn") != roleToAssume || form.Get("RoleSessionName") != "acme-shop@4711-2" ||
+		form.Get("WebIdentityToken") != w.tokens[0] {
 		t.Errorf("STS was asked with %v", form)
 	}
 	if conn.CallerARN != roleToAssume {
@@ -111,7 +112,8 @@ func TestConnectWithRoleName(t *testing.T) {
 // Without the permission to ask for a token, the credentials that are there assume the role.
 func TestConnectChainsRoles(t *testing.T) {
 	w := newWorld(t)
-	env, _ := inEnv(w, "GITHUB_ACTIONS=true", "AWS_REGION=us-west-2", "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY="+staticCanary)
+	env, _ := inEnv(w, "GITHUB_ACTIONS=true", "AWS_REGION=us-west-2", "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE",
+		"AWS_SECRET_ACCESS_KEY="+staticCanary)
 	if _, err := Connect(t.Context(), env, Inputs{RoleToAssume: roleToAssume}); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +125,8 @@ func TestConnectChainsRoles(t *testing.T) {
 func TestConnectRefusedChain(t *testing.T) {
 	w := newWorld(t)
 	w.sts = func(call string, _ int) *stsAnswer {
-		return &stsAnswer{status: 403, code: "AccessDenied", message: "User: arn:aws:iam::123456789012:user/robot is not authorized to perform: sts:AssumeRole on resource: " + roleToAssume}
+		return &stsAnswer{status: 403, code: "AccessDenied", message: "User: arn:aws:iam::123456789012:user/robot is not authorized to " +
+			"perform: sts:AssumeRole on resource: " + roleToAssume}
 	}
 	env, _ := inEnv(w, "AWS_REGION=us-west-2", "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY="+staticCanary)
 	_, err := Connect(t.Context(), env, Inputs{RoleToAssume: roleToAssume})
@@ -156,9 +159,11 @@ func TestConnectWithoutCredentials(t *testing.T) {
 		holds []string
 	}{
 		{"in a job", hosted, Inputs{}, []string{"role-to-assume", "permissions: id-token: write", "AWS_ACCESS_KEY_ID"}},
-		{"in a job without the permission", hosted, Inputs{RoleToAssume: roleToAssume}, []string{roleToAssume, "permissions: id-token: write", "forks"}},
+		{"in a job without the permission", hosted, Inputs{RoleToAssume: roleToAssume},
+			[]string{roleToAssume, "permissions: id-token: write", "forks"}},
 		{"at a terminal", []string{"AWS_REGION=us-west-2"}, Inputs{}, []string{"AWS_PROFILE", "AWS_ACCESS_KEY_ID"}},
-		{"at a terminal with a role", []string{"AWS_REGION=us-west-2"}, Inputs{RoleToAssume: roleToAssume}, []string{"AWS_PROFILE", roleToAssume}},
+		{"at a terminal with a role", []string{"AWS_REGION=us-west-2"}, Inputs{RoleToAssume: roleToAssume},
+			[]string{"AWS_PROFILE", roleToAssume}},
 		{"half of a key", append(hosted, "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE"), Inputs{}, []string{"only one of", "AWS_SECRET_ACCESS_KEY"}},
 	}
 	for _, tt := range tests {
@@ -210,10 +215,12 @@ func TestConnectRefusedRole(t *testing.T) {
 		{"trust policy", "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403, []string{
 			"trust policy of role deploy", roleToAssume, `sub "repo:acme/shop:environment:prod"`, `aud "sts.amazonaws.com"`, "StringEquals",
 			"repo:acme@7/shop@42:environment:prod", "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"}},
-		{"no provider", "InvalidIdentityToken", "No OpenIDConnect provider found in your account for https://token.actions.githubusercontent.com", 400,
+		{"no provider", "InvalidIdentityToken", "No OpenIDConnect provider found in your account for https://token.actions.githubusercontent.com",
+			400,
 			[]string{"no OIDC provider", "create-open-id-connect-provider", "--client-id-list sts.amazonaws.com"}},
 		{"audience", "InvalidIdentityToken", "Incorrect token audience", 400, []string{"add-client-id-to-open-id-connect-provider"}},
-		{"duration", "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.", 400, []string{"MaxSessionDuration"}},
+		{"duration", "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.", 400,
+			[]string{"MaxSessionDuration"}},
 		{"rejected claim", "IDPRejectedClaim", "The identity provider rejected the claim", 403, []string{"rejected the claim"}},
 	}
 	for _, tt := range tests {
@@ -245,7 +252,8 @@ func TestConnectRefusedRole(t *testing.T) {
 func TestConnectKeepsAQuotedTokenOut(t *testing.T) {
 	w := newWorld(t)
 	w.sts = func(string, int) *stsAnswer {
-		return &stsAnswer{status: 400, code: "ValidationError", message: "1 validation error detected: Value '" + w.tokens[0] + "' at 'webIdentityToken' failed"}
+		return &stsAnswer{status: 400, code: "ValidationError",
+			message: "1 validation error detected: Value '" + w.tokens[0] + "' at 'webIdentityToken' failed"}
 	}
 	env, recorder := inJob(w)
 	_, err := Connect(t.Context(), env, Inputs{RoleToAssume: roleToAssume})
@@ -286,7 +294,8 @@ func TestTrustPolicy(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := policy.Statement[0]
-			if s.Effect != "Allow" || s.Action != "sts:AssumeRoleWithWebIdentity" || s.Condition.StringEquals[tt.provider+":aud"] != "sts.amazonaws.com" ||
+			if s.Effect != "Allow" || s.Action != "sts:AssumeRoleWithWebIdentity" ||
+				s.Condition.StringEquals[tt.provider+":aud"] != "sts.amazonaws.com" ||
 				s.Principal.Federated != "arn:aws-us-gov:iam::123456789012:oidc-provider/"+tt.provider {
 				t.Errorf("%+v", s)
 			}
@@ -334,8 +343,9 @@ func TestConnectRetriesTransientFaults(t *testing.T) {
 		{"STS throttles", nil, twice(&stsAnswer{status: 400, code: "Throttling", message: "Rate exceeded"})},
 		{"STS's connection is reset", nil, twice(&stsAnswer{err: syscall.ECONNRESET})},
 		{"STS cannot reach GitHub", nil, twice(&stsAnswer{status: 400, code: "IDPCommunicationError", message: "x"})},
-		{"STS cannot fetch the keys", nil, twice(&stsAnswer{status: 400, code: "InvalidIdentityToken", message: "Couldn't retrieve verification key from your " +
-			"identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements"})},
+		{"STS cannot fetch the keys", nil, twice(&stsAnswer{status: 400, code: "InvalidIdentityToken",
+			message: "Couldn't retrieve verification key from your " +
+				"identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements"})},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -745,7 +755,8 @@ func TestNothingFoundByTheSDK(t *testing.T) {
 func BenchmarkConnect(b *testing.B) {
 	w := &world{account: "123456789012", lifetime: time.Hour, hosts: map[string]string{}, roles: map[string]url.Values{}}
 	env := &action.Env{Transport: w, Getenv: func(name string) string {
-		return map[string]string{"AWS_REGION": "us-west-2", "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": staticCanary}[name]
+		return map[string]string{"AWS_REGION": "us-west-2", "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+			"AWS_SECRET_ACCESS_KEY": staticCanary}[name]
 	}}
 	for b.Loop() {
 		if _, err := Connect(b.Context(), env, Inputs{}); err != nil {

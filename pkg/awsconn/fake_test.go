@@ -170,7 +170,8 @@ func response(status int, body string) *http.Response {
 
 // inJob is the environment of a job on a machine of GitHub's that may ask for OIDC tokens.
 func inJob(w *world, more ...string) (*action.Env, *actiontest.Recorder) {
-	return inEnv(w, append([]string{"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=acme/shop", "GITHUB_RUN_ID=4711", "GITHUB_RUN_ATTEMPT=2", "RUNNER_DEBUG=1",
+	return inEnv(w, append([]string{"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=acme/shop", "GITHUB_RUN_ID=4711",
+		"GITHUB_RUN_ATTEMPT=2", "RUNNER_DEBUG=1",
 		"RUNNER_ENVIRONMENT=github-hosted", "AWS_REGION=us-west-2", "ACTIONS_ID_TOKEN_REQUEST_URL=" + tokenURL,
 		"ACTIONS_ID_TOKEN_REQUEST_TOKEN=" + bearerCanary}, more...)...)
 }
@@ -204,7 +205,8 @@ func noCanary(t *testing.T, told string, errs ...error) {
 			}
 		}
 	}
-	for _, canary := range []string{bearerCanary, secretCanary, sessionCanary, staticCanary, "canary-", base64.RawURLEncoding.EncodeToString([]byte("canary-signature"))} {
+	for _, canary := range []string{bearerCanary, secretCanary, sessionCanary, staticCanary, "canary-",
+		base64.RawURLEncoding.EncodeToString([]byte("canary-signature"))} {
 		if strings.Contains(told, canary) {
 			t.Errorf("a secret (%s) can be read in:\n%s", canary, told)
 		}

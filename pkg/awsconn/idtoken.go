@@ -82,7 +82,8 @@ func (t *idTokens) ask(ctx context.Context) (token string, again bool, err error
 	}
 	// The body is never quoted: it is the token, or may hold it.
 	if json.Unmarshal(body, &answer) != nil || answer.Value == "" {
-		return "", false, fmt.Errorf("ask GitHub for an OIDC token: HTTP status %s, but no token in the answer (%d bytes)", response.Status, len(body))
+		return "", false, fmt.Errorf("ask GitHub for an OIDC token: HTTP status %s, but no token in the answer (%d bytes)",
+			response.Status, len(body))
 	}
 	t.log.Mask(answer.Value)
 	return answer.Value, false, nil

@@ -52,7 +52,8 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err := r.ParseForm(); err != nil {
 			return nil, err
 		}
-		permission = map[string]string{"2015-12-01": "elasticloadbalancing", "2010-05-08": "iam"}[r.Form.Get("Version")] + ":" + r.Form.Get("Action")
+		permission = map[string]string{"2015-12-01": "elasticloadbalancing", "2010-05-08": "iam"}[r.Form.Get("Version")] + ":" +
+			r.Form.Get("Action")
 	}
 	denial := fmt.Sprintf("User: %s is not authorized to perform: %s on resource: * because no identity-based policy allows the %[2]s action",
 		awserrtest.SessionARN, permission)
@@ -69,7 +70,8 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func gatedConn(t *testing.T) (*Conn, *action.Env, func() []string) {
 	t.Helper()
-	env, recorder := inEnv(newWorld(t), "AWS_REGION=us-west-2", "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY="+staticCanary)
+	env, recorder := inEnv(newWorld(t), "AWS_REGION=us-west-2", "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE",
+		"AWS_SECRET_ACCESS_KEY="+staticCanary)
 	env.Transport = newGate(t, deployActionPolicy)
 	cfg, err := loadConfig(t.Context(), env, Inputs{})
 	if err != nil {

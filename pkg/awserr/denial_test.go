@@ -36,7 +36,8 @@ func TestParseDenial(t *testing.T) {
 		{"session implicit", allows("session policy"), want(SessionPolicy, false, "")},
 		{"VPC endpoint implicit", allows("VPC endpoint policy"), want(VPCEndpointPolicy, false, "")},
 		{"SCP implicit", allows("service control policy"), want(ServiceControl, false, "")},
-		{"trust implicit", "User: " + sessionARN + " is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/x " +
+		{"trust implicit", "User: " + sessionARN +
+			" is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/x " +
 			"because no role trust policy allows the sts:AssumeRole action",
 			Denial{sessionARN, "sts:AssumeRole", "arn:aws:iam::123456789012:role/x", RoleTrustPolicy, false, ""}},
 		{"identity explicit", denies("an identity-based policy"), want(IdentityPolicy, true, "")},
@@ -57,10 +58,12 @@ func TestParseDenial(t *testing.T) {
 		{"text after it", denies("an identity-based policy (Service: Ecs, Status Code: 400)"), want(IdentityPolicy, true, "")},
 		{"no resource", "User: " + sessionARN + " is not authorized to perform: ecr:GetAuthorizationToken",
 			Denial{Principal: sessionARN, Action: "ecr:GetAuthorizationToken"}},
-		{"no resource, with context", "User: " + sessionARN + " is not authorized to perform: ecr:GetAuthorizationToken because no identity-based " +
+		{"no resource, with context", "User: " + sessionARN + " is not authorized to perform: ecr:GetAuthorizationToken because no " +
+			"identity-based " +
 			"policy allows the ecr:GetAuthorizationToken action",
 			Denial{Principal: sessionARN, Action: "ecr:GetAuthorizationToken", PolicyType: IdentityPolicy}},
-		{"any resource", "User: " + sessionARN + " is not authorized to perform: ecr:GetAuthorizationToken on resource: * because no identity-based " +
+		{"any resource", "User: " + sessionARN + " is not authorized to perform: ecr:GetAuthorizationToken on resource: * because no " +
+			"identity-based " +
 			"policy allows the ecr:GetAuthorizationToken action",
 			Denial{Principal: sessionARN, Action: "ecr:GetAuthorizationToken", Resource: "*", PolicyType: IdentityPolicy}},
 		{"trust policy of an OIDC role", "Not authorized to perform sts:AssumeRoleWithWebIdentity",
@@ -109,9 +112,11 @@ func TestDenialAdvice(t *testing.T) {
 			[]string{"permissions boundary of role deploy", `"Action":"ecs:RunTask"`}, nil},
 		{"session policy", Denial{Principal: sessionARN, Action: "ecs:RunTask", PolicyType: SessionPolicy}, []string{"session policy"}, nil},
 		{"VPC endpoint", Denial{Principal: sessionARN, Action: "ecs:RunTask", PolicyType: VPCEndpointPolicy}, []string{"VPC endpoint"}, nil},
-		{"role chaining", Denial{Principal: "arn:aws:iam::123456789012:user/ci/robot", Action: "sts:AssumeRole", Resource: "arn:aws:iam::1:role/x"},
+		{"role chaining", Denial{Principal: "arn:aws:iam::123456789012:user/ci/robot", Action: "sts:AssumeRole",
+			Resource: "arn:aws:iam::1:role/x"},
 			[]string{"user robot", "trust policy"}, nil},
-		{"KMS", Denial{Principal: sessionARN, Action: "kms:Decrypt", Resource: "arn:aws:kms:us-west-2:123456789012:key/k"}, []string{"key policy"}, nil},
+		{"KMS", Denial{Principal: sessionARN, Action: "kms:Decrypt", Resource: "arn:aws:kms:us-west-2:123456789012:key/k"},
+			[]string{"key policy"}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -86,7 +86,8 @@ func (f facts) describe(p *Problem) {
 		p.Title = "The AWS credentials have expired"
 		p.What = call + " was refused: the credentials have expired" + said
 		p.Advice = "With the input role-to-assume and `permissions: id-token: write`, they are renewed for as long as the run lasts; " +
-			"credentials that an earlier step exported are not, so ask for a longer session there (role-duration-seconds) or use role-to-assume here."
+			"credentials that an earlier step exported are not, so ask for a longer session there (role-duration-seconds) " +
+			"or use role-to-assume here."
 	case KindCredentials:
 		var refused Advised
 		if errors.As(p.Err, &refused) {
@@ -110,7 +111,8 @@ func (f facts) describe(p *Problem) {
 	case KindThrottled:
 		p.Title = "AWS throttles the calls"
 		p.What = call + " was refused for too many requests, after all retries" + said
-		p.Advice = "The rate is shared by everything in this account and region: run again later, or let fewer deployments and pollers run at once."
+		p.Advice = "The rate is shared by everything in this account and region: run again later, " +
+			"or let fewer deployments and pollers run at once."
 	case KindQuota:
 		p.Title = "A quota of the AWS account is reached"
 		p.What = call + " was refused: a quota is reached" + said
@@ -133,7 +135,8 @@ func (f facts) describeDenial(p *Problem) {
 	if !ok {
 		p.Title = "Access denied to " + f.call()
 		p.What = f.call() + " was denied" + f.said()
-		p.Advice = "AWS does not say which permission is missing; it is " + orElse(f.permission(), "most likely that of the same name as the operation") + "."
+		p.Advice = "AWS does not say which permission is missing; it is " +
+			orElse(f.permission(), "most likely that of the same name as the operation") + "."
 		return
 	}
 	p.Denial = &d
@@ -173,7 +176,8 @@ func credentialsAdvice(f facts) string {
 	case f.noCredentials:
 		return "They could not be had or renewed: see what came back above."
 	default:
-		return "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (temporary keys need all three), that the key is active, and " +
+		return "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (temporary keys need all three), " +
+			"that the key is active, and " +
 			"that it is of the partition and account meant. With role-to-assume no keys are needed."
 	}
 }

@@ -18,7 +18,8 @@ import (
 var Action = action.Define(action.Meta{
 	Name:        "ecr-push",
 	Description: "Pushes an image to Amazon ECR: each layer is compressed once, and only what is missing is sent.",
-	Doc: "The source is an OCI layout (a folder or a tar), what docker save writes, an image of the Docker daemon, or an image of a registry. " +
+	Doc: "The source is an OCI layout (a folder or a tar), what docker save writes, an image of the Docker daemon, " +
+		"or an image of a registry. " +
 		"It is checked wholly before anything is sent. Layers that the repository has already are not even compressed. The tags move when the " +
 		"image resolves by its digest, so a push that fails or is cancelled leaves them where they were; a tag that has the image already is " +
 		"a success that sends nothing.",
@@ -28,8 +29,10 @@ var Action = action.Define(action.Meta{
 		{Title: "Push what docker save wrote under two tags", Args: "--source image.tar --repository connect2-api-dev --tags v1.2.3,latest"},
 		{Title: "Push from the Docker daemon", Args: "--source docker://connect2-api:build --repository connect2-api-dev --tags v1.2.3"},
 		{Title: "See what would be sent", Args: "--source oci-layout/ --repository connect2-api-dev --tags v1.2.3 --dry-run"},
-		{Title: "Ask whether a commit was built already, and give its image one more tag", Args: "--source tag:4f2c9e1 --repository connect2-api-dev --tags nightly --if-absent skip"},
-		{Title: "Promote an image by its digest, without rebuilding it", Args: "--source 123456789012.dkr.ecr.us-west-2.amazonaws.com/connect2-api-dev@sha256:… --repository connect2-api-prod --tags v1.2.3"},
+		{Title: "Ask whether a commit was built already, and give its image one more tag",
+			Args: "--source tag:4f2c9e1 --repository connect2-api-dev --tags nightly --if-absent skip"},
+		{Title: "Promote an image by its digest, without rebuilding it",
+			Args: "--source 123456789012.dkr.ecr.us-west-2.amazonaws.com/connect2-api-dev@sha256:… --repository connect2-api-prod --tags v1.2.3"},
 	},
 }, Run)
 
@@ -69,7 +72,8 @@ func (in Inputs) Validate() []error {
 	}
 	if in.MountFrom != "" {
 		if from, err := image.ParseRepositoryName(in.MountFrom); err != nil || from.Host != "" {
-			problems = append(problems, fmt.Errorf("mount-from: %q is no repository name (without host: it is of the registry that is pushed to)", in.MountFrom))
+			problems = append(problems, fmt.Errorf("mount-from: %q is no repository name (without host: it is of the registry that is pushed to)",
+				in.MountFrom))
 		}
 	}
 	return problems

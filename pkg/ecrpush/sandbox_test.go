@@ -90,7 +90,8 @@ func TestPush(t *testing.T) {
 
 		s.fresh()
 		again := s.mustPush(in)
-		if again.Outcome != action.NoChange || again.Changed || again.Digest != out.Digest || again.Tags != "v2,latest" || again.BytesUploaded != 0 {
+		if again.Outcome != action.NoChange || again.Changed || again.Digest != out.Digest || again.Tags != "v2,latest" ||
+			again.BytesUploaded != 0 {
 			t.Errorf("the same again: %+v", again)
 		}
 		if did := s.Mutations(); len(did) > 0 {
@@ -99,11 +100,13 @@ func TestPush(t *testing.T) {
 
 		s.fresh()
 		img.Layers = append(slices.Clone(img.Layers[:2]), imagetest.Layer(77, 6_000))
-		changed := s.mustPush(ecrpush.Inputs{Source: s.saved(img), Repository: "arn:aws:ecr:us-west-2:123456789012:repository/" + repository, Tags: []string{"v3"}})
+		changed := s.mustPush(ecrpush.Inputs{Source: s.saved(img), Repository: "arn:aws:ecr:us-west-2:123456789012:repository/" + repository,
+			Tags: []string{"v3"}})
 		if changed.LayersUploaded != 2 || changed.LayersReused != 2 || changed.Digest == out.Digest {
 			t.Errorf("one layer changed: %+v", changed)
 		}
-		if text := s.Log.Text(); !strings.Contains(text, "reused") || !strings.Contains(text, "compressed") || !strings.Contains(text, "tag v3 points at") {
+		if text := s.Log.Text(); !strings.Contains(text, "reused") || !strings.Contains(text, "compressed") ||
+			!strings.Contains(text, "tag v3 points at") {
 			t.Errorf("the log does not tell what was done:\n%s", text)
 		}
 		summary := s.Log.Of("summary")
@@ -115,7 +118,8 @@ func TestPush(t *testing.T) {
 
 func TestPushDryRun(t *testing.T) {
 	at(t, "", func(t *testing.T, s *site) {
-		in := ecrpush.Inputs{Source: s.saved(imagetest.New(1, 30_000)), Repository: "new/repository", Tags: []string{"v1"}, CreateRepository: true, DryRun: true}
+		in := ecrpush.Inputs{Source: s.saved(imagetest.New(1, 30_000)), Repository: "new/repository", Tags: []string{"v1"},
+			CreateRepository: true, DryRun: true}
 		out := s.mustPush(in)
 		if out.Changed || out.Outcome != action.Succeeded || len(s.Mutations()) > 0 {
 			t.Errorf("dry run: %+v, did %q", out, s.Mutations())
@@ -185,7 +189,8 @@ func TestInputs(t *testing.T) {
 	if len(problems) != 5 {
 		t.Errorf("%d problems, want 5:\n%s", len(problems), all)
 	}
-	good := ecrpush.Inputs{Source: "x", Repository: "123456789012.dkr-ecr.eu-west-1.on.aws/team/app", Tags: []string{"v1"}, Platform: "linux/arm64/v8", MountFrom: "base"}
+	good := ecrpush.Inputs{Source: "x", Repository: "123456789012.dkr-ecr.eu-west-1.on.aws/team/app", Tags: []string{"v1"},
+		Platform: "linux/arm64/v8", MountFrom: "base"}
 	if problems := good.Validate(); len(problems) > 0 {
 		t.Errorf("good inputs: %v", problems)
 	}
@@ -208,10 +213,12 @@ func TestPushToImmutableRepository(t *testing.T) {
 
 func TestPushThroughFaults(t *testing.T) {
 	for name, faults := range map[string][]sandbox.Fault{
-		"throttled":     {{Action: "ecr:*", Answer: sandbox.Throttle, Every: 3}},
-		"unavailable":   {{Action: "ecr:UploadLayerPart", Answer: sandbox.Unavailable, Times: 2}, {Action: "ecr:PutImage", Answer: sandbox.Unavailable, Times: 2}},
-		"cut":           {{Action: "ecr:UploadLayerPart", Answer: sandbox.Cut, Times: 3}},
-		"cut after":     {{Action: "ecr:CompleteLayerUpload", Answer: sandbox.CutAfter, Times: 2}, {Action: "ecr:PutImage", Answer: sandbox.CutAfter, Times: 2}},
+		"throttled": {{Action: "ecr:*", Answer: sandbox.Throttle, Every: 3}},
+		"unavailable": {{Action: "ecr:UploadLayerPart", Answer: sandbox.Unavailable, Times: 2},
+			{Action: "ecr:PutImage", Answer: sandbox.Unavailable, Times: 2}},
+		"cut": {{Action: "ecr:UploadLayerPart", Answer: sandbox.Cut, Times: 3}},
+		"cut after": {{Action: "ecr:CompleteLayerUpload", Answer: sandbox.CutAfter, Times: 2},
+			{Action: "ecr:PutImage", Answer: sandbox.CutAfter, Times: 2}},
 		"expired token": {{Action: "ecr:UploadLayerPart", Answer: sandbox.Expired, Skip: 1, Times: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -219,7 +226,8 @@ func TestPushThroughFaults(t *testing.T) {
 				if err := s.Sandbox.Inject(faults...); err != nil {
 					t.Fatal(err)
 				}
-				out := s.mustPush(ecrpush.Inputs{Source: s.saved(imagetest.New(1, 300_000, 20_000, 5_000)), Repository: repository, Tags: []string{"v2"}})
+				out := s.mustPush(ecrpush.Inputs{Source: s.saved(imagetest.New(1, 300_000, 20_000, 5_000)),
+					Repository: repository, Tags: []string{"v2"}})
 				hit := 0
 				for _, e := range s.Sandbox.Journal() {
 					if e.Fault != "" {
@@ -299,7 +307,8 @@ func TestPushCancelled(t *testing.T) {
 				}
 			}
 		}}
-		_, err := s.push(ctx, ecrpush.Inputs{Source: s.saved(imagetest.New(1, 300_000, 200_000, 100_000)), Repository: repository, Tags: []string{"v1"}})
+		_, err := s.push(ctx, ecrpush.Inputs{Source: s.saved(imagetest.New(1, 300_000, 200_000, 100_000)),
+			Repository: repository, Tags: []string{"v1"}})
 		if action.OutcomeOf(err) != action.Cancelled || !strings.Contains(err.Error(), "no tag was moved") {
 			t.Errorf("%s: %v", action.OutcomeOf(err), err)
 		}

@@ -13,7 +13,8 @@ import (
 func TestPushFindsTheCommitsImage(t *testing.T) {
 	at(t, "repository: {mutability: IMMUTABLE}", func(t *testing.T, s *site) {
 		ask := ecrpush.Inputs{Source: "tag:abc123", Repository: repository, Tags: []string{"abc123"}, IfAbsent: "skip"}
-		if out := s.mustPush(ask); out.Outcome != action.NoChange || out.Digest != "" || out.Changed || !strings.HasSuffix(out.Repository, "/"+repository) {
+		if out := s.mustPush(ask); out.Outcome != action.NoChange || out.Digest != "" || out.Changed ||
+			!strings.HasSuffix(out.Repository, "/"+repository) {
 			t.Errorf("before it is built: %+v", out)
 		}
 		built := s.mustPush(ecrpush.Inputs{Source: s.saved(imagetest.New(1, 30_000)), Repository: repository, Tags: []string{"abc123"}})
@@ -30,7 +31,8 @@ func TestPushFindsTheCommitsImage(t *testing.T) {
 // Promotion copies between repositories by name, and again finds what it copied.
 func TestPushPromotes(t *testing.T) {
 	at(t, "", func(t *testing.T, s *site) {
-		built := s.mustPush(ecrpush.Inputs{Source: s.saved(imagetest.New(1, 30_000)), Repository: "team/staging", Tags: []string{"tree-1"}, CreateRepository: true})
+		built := s.mustPush(ecrpush.Inputs{Source: s.saved(imagetest.New(1, 30_000)), Repository: "team/staging",
+			Tags: []string{"tree-1"}, CreateRepository: true})
 		for _, source := range []string{
 			"ecr:team/staging:tree-1", "ecr:team/staging@" + built.Digest, "ecr:arn:aws:ecr:us-west-2:123456789012:repository/team/staging:tree-1",
 			"ecr:" + built.Repository + ":tree-1",
@@ -55,7 +57,8 @@ func TestPushAbsentSource(t *testing.T) {
 			{ecrpush.Inputs{Source: "ecr:" + repository + ":none", Repository: repository, IfAbsent: "skip"}, nil},
 			{ecrpush.Inputs{Source: "tag:none", Repository: repository, IfAbsent: "fail"}, []string{"none"}},
 			{ecrpush.Inputs{Source: "ecr:" + repository + ":none", Repository: repository}, []string{"none"}},
-			{ecrpush.Inputs{Source: "ecr:connect2-api-stagign:v1", Repository: repository, IfAbsent: "skip"}, []string{"connect2-api-stagign", "does not exist"}},
+			{ecrpush.Inputs{Source: "ecr:connect2-api-stagign:v1", Repository: repository, IfAbsent: "skip"},
+				[]string{"connect2-api-stagign", "does not exist"}},
 			{ecrpush.Inputs{Source: "tag:v1", Repository: "connect2-api-dve", IfAbsent: "skip"}, []string{`"connect2-api-dve" does not exist`}},
 			{ecrpush.Inputs{Source: "tag:v1", Repository: "new", CreateRepository: true}, []string{"is to be created"}},
 			{ecrpush.Inputs{Source: "image.tar", Repository: repository, IfAbsent: "skip"}, []string{"no such file"}},

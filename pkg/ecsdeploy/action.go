@@ -19,14 +19,17 @@ var Action = action.Define(action.Meta{
 	Description: "Deploys an image to an Amazon ECS service, follows it to the end, and says why if it fails.",
 	Doc: "The latest revision of the family NAME-template (or, where there is none, the revision that runs) is rendered with the image, " +
 		"pinned to its digest, into the family NAME; it is registered only where its content is new. Then the service is updated and its own " +
-		"deployment followed: exit 0 means that this very deployment succeeded. What ecs-rollback has put on hold is refused. A deployment that fails is explained and rolled back, and an " +
+		"deployment followed: exit 0 means that this very deployment succeeded. What ecs-rollback has put on hold is refused. A deployment " +
+		"that fails is explained and rolled back, and an " +
 		"interrupted run asks ECS to roll back.",
 	Icon:  "upload-cloud",
 	Color: "orange",
 	Examples: []action.Example{
-		{Title: "Deploy a tag that is in the service's repository", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3"},
+		{Title: "Deploy a tag that is in the service's repository",
+			Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3"},
 		{Title: "See what would change", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3 --dry-run"},
-		{Title: "Roll out a change of the template with the image that runs", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev"},
+		{Title: "Roll out a change of the template with the image that runs",
+			Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev"},
 	},
 }, Run)
 

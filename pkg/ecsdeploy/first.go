@@ -58,7 +58,8 @@ func (d *Deployment) emptyAgain(ctx context.Context) {
 	_, err := d.client.UpdateService(cleanup, &ecs.UpdateServiceInput{Cluster: aws.String(d.in.Cluster),
 		Service: aws.String(d.in.Service), DesiredCount: aws.Int32(0)})
 	if err != nil {
-		d.env.Log.Warnf("The service has tasks that cannot start", "the first release failed, and the desired count could not be set back to 0: %v", awserr.Explain(err))
+		d.env.Log.Warnf("The service has tasks that cannot start",
+			"the first release failed, and the desired count could not be set back to 0: %v", awserr.Explain(err))
 		return
 	}
 	d.emptied = true

@@ -350,13 +350,15 @@ func TestWrongInputChangesNothing(t *testing.T) {
 		{"image that does not exist", func(in *ecsdeploy.Inputs) { in.Image = "v99" }, []string{"has no tag v99"}},
 		{"image of an unknown repository", func(in *ecsdeploy.Inputs) { in.Image = "other:v1" }, []string{"other"}},
 		{"no image reference", func(in *ecsdeploy.Inputs) { in.Image = "no such thing" }, []string{"image: "}},
-		{"blanked by GitHub", func(in *ecsdeploy.Inputs) { in.Image = "***.dkr.ecr.us-west-2.amazonaws.com/x@sha256:1" }, []string{"masked value"}},
+		{"blanked by GitHub", func(in *ecsdeploy.Inputs) { in.Image = "***.dkr.ecr.us-west-2.amazonaws.com/x@sha256:1" },
+			[]string{"masked value"}},
 		{"unknown container", func(in *ecsdeploy.Inputs) { in.Container = "sidecar" }, []string{`no container "sidecar"; it has connect2-api`}},
 		{"broken JSON", func(in *ecsdeploy.Inputs) { in.TaskDefinition = cut }, []string{cut + ":3:1: "}},
 		{"missing file", func(in *ecsdeploy.Inputs) { in.TaskDefinition = "./missing.json" }, []string{"./missing.json"}},
 		{"unknown family", func(in *ecsdeploy.Inputs) { in.TaskDefinition = "missing" }, []string{`"missing" is neither a file nor a task definition`}},
 		{"several at once", func(in *ecsdeploy.Inputs) { in.TaskDefinition, in.Service = cut, "nobody" }, []string{cut + ":3:1: ", `no service "nobody"`}},
-		{"a secret as a variable", func(in *ecsdeploy.Inputs) { in.Environment = map[string]string{"DATABASE_URL": "x"} }, []string{"DATABASE_URL from a secret"}},
+		{"a secret as a variable", func(in *ecsdeploy.Inputs) { in.Environment = map[string]string{"DATABASE_URL": "x"} },
+			[]string{"DATABASE_URL from a secret"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			at(t, fast, func(t *testing.T, s *site) {

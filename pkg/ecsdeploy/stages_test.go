@@ -24,7 +24,8 @@ func staged(deployment string) string {
 	return "service: {healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s, deployment: " + deployment + "}\n"
 }
 
-const pausing = "lifecycleHooks: [{targetType: PAUSE, lifecycleStages: [POST_SCALE_UP], timeoutConfiguration: {timeoutInMinutes: 60, action: ROLLBACK}}]"
+const pausing = "lifecycleHooks: [{targetType: PAUSE, lifecycleStages: [POST_SCALE_UP], timeoutConfiguration: {timeoutInMinutes: 60, " +
+	"action: ROLLBACK}}]"
 
 var strategies = map[string]string{
 	"blue/green": "{strategy: BLUE_GREEN, bakeTimeInMinutes: 2}",

@@ -36,7 +36,8 @@ func TestTwoDeploymentsAtOnce(t *testing.T) {
 				synctest.Wait()
 				sorted := slices.Sorted(slices.Values(outcomes[:]))
 				superseded := slices.Equal(sorted, []action.Outcome{action.Succeeded, action.Superseded})
-				if both := slices.Equal(sorted, []action.Outcome{action.Succeeded, action.Succeeded}); !superseded && !(both && images[0] == images[1]) {
+				if both := slices.Equal(sorted, []action.Outcome{action.Succeeded, action.Succeeded}); !superseded &&
+					!(both && images[0] == images[1]) {
 					t.Errorf("outcomes %v", outcomes)
 				}
 				if _, running := s.Primary(); running != 2 || slices.Contains(s.Mutations(), "ecs:DeregisterTaskDefinition") {
@@ -85,7 +86,8 @@ func TestServiceDeletedMeanwhile(t *testing.T) {
 		begun := time.Now()
 		out, err := s.deploy(inputs("v2"))
 		wantOutcome(t, out, err, action.Stuck)
-		if !strings.Contains(err.Error(), "was deleted: the service is DRAINING") || time.Since(begun) > 2*time.Minute || s.Calls("ecs:UpdateService") != 1 {
+		if !strings.Contains(err.Error(), "was deleted: the service is DRAINING") || time.Since(begun) > 2*time.Minute ||
+			s.Calls("ecs:UpdateService") != 1 {
 			t.Errorf("after %v: %v; %v", time.Since(begun), err, s.Mutations())
 		}
 	})

@@ -20,7 +20,8 @@ var Action = action.Define(action.Meta{
 	Icon:  "rewind",
 	Color: "orange",
 	Examples: []action.Example{
-		{Title: "Back to the version before", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --reason \"checkout fails\""},
+		{Title: "Back to the version before",
+			Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --reason \"checkout fails\""},
 		{Title: "Say what would be done, and why", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --dry-run"},
 		{Title: "Back to revision 41", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --to 41"},
 	},

@@ -125,7 +125,8 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 		}
 		var over *types.ConflictException // it has ended meanwhile: following it tells how
 		if err != nil && !errors.As(err, &over) {
-			return out, &action.Error{Outcome: action.OutcomeAfterChange(err), Title: "The deployment could not be stopped", Err: awserr.Explain(err)}
+			return out, &action.Error{Outcome: action.OutcomeAfterChange(err), Title: "The deployment could not be stopped",
+				Err: awserr.Explain(err)}
 		}
 		out.Changed = true
 		r.env.Log.Eventf("asked ECS to stop the deployment of %s and to roll back", arn.Revision(target.TaskDefinition))
@@ -133,7 +134,8 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 	}
 	narrator := narrate.New(r.env.Log, r.conn.Config, target)
 	end := r.env.Log.Group("Rollback of " + r.in.Service)
-	result, err := narrator.Follow(ctx, r.client, rollout.Options{Timeout: r.in.Timeout, RollbackTimeout: r.in.Timeout, Committed: true, Speed: r.env.Speed()})
+	result, err := narrator.Follow(ctx, r.client, rollout.Options{Timeout: r.in.Timeout, RollbackTimeout: r.in.Timeout,
+		Committed: true, Speed: r.env.Speed()})
 	end()
 	state := result.Verdict.State
 	if state == rollout.Succeeded && r.stop == "" {
@@ -143,7 +145,8 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 	case rollout.RolledBack:
 		out.Outcome, out.TaskDefinitionARN = action.Succeeded, result.Serving
 		result.Outcome = action.Succeeded
-		r.env.Log.Summary(narrate.Summary("Stopped and rolled back to "+arn.Revision(result.Serving), result, narrator.Cause(ctx, rollout.Result{}), r.facts()...))
+		r.env.Log.Summary(narrate.Summary("Stopped and rolled back to "+arn.Revision(result.Serving), result,
+			narrator.Cause(ctx, rollout.Result{}), r.facts()...))
 		return out, nil
 	case rollout.Succeeded:
 		return r.tooLate(ctx, out)
@@ -186,7 +189,8 @@ func (r *Rollback) tooLate(ctx context.Context, out Outputs) (Outputs, error) {
 		return out, err
 	}
 	if again.plan != update {
-		return out, action.Failf(action.Failed, "the deployment of service %s arrived before it could be stopped, and another is in progress since", r.in.Service)
+		return out, action.Failf(action.Failed,
+			"the deployment of service %s arrived before it could be stopped, and another is in progress since", r.in.Service)
 	}
 	return again.Execute(ctx)
 }

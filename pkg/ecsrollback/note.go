@@ -34,7 +34,8 @@ func (r *Rollback) note(ctx context.Context, back string) {
 		r.tellHold(next)
 	case awserr.Optional(r.env.Log.Sink(), "The reason of the rollback in the service's tags, and the hold on what was left", err):
 	default:
-		r.env.Log.Warnf("Hold not set", "the service could not be tagged with the reason of the rollback and a hold: the next run may deploy again what was left: %v", awserr.Explain(err))
+		r.env.Log.Warnf("Hold not set", "the service could not be tagged with the reason of the rollback and a hold: the next run may deploy "+
+			"again what was left: %v", awserr.Explain(err))
 	}
 }
 
@@ -57,7 +58,8 @@ func (r *Rollback) tellHold(set hold.Hold) {
 	case len(set.Digests) > 0:
 		r.env.Log.Eventf("on hold, until a release with override-hold: %s", strings.Join(set.Digests, ", "))
 	case r.in.Hold != holdNone:
-		r.env.Log.Noticef("Nothing is on hold", "what was left ran the same image, or one whose digest is not known: the next release is not kept from bringing it back")
+		r.env.Log.Noticef("Nothing is on hold", "what was left ran the same image, or one whose digest is not known: the next release is not "+
+			"kept from bringing it back")
 	}
 }
 

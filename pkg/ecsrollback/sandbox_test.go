@@ -102,7 +102,8 @@ func TestPrevious(t *testing.T) {
 		out, err := s.rollback(inputs(""))
 		wantOutcome(t, out, err, action.Succeeded)
 		s.wantAt("2")
-		if !out.Changed || !strings.HasSuffix(out.TaskDefinitionARN, ":2") || !strings.HasSuffix(out.PreviousTaskDefinitionARN, ":3") || out.Digest == "" {
+		if !out.Changed || !strings.HasSuffix(out.TaskDefinitionARN, ":2") || !strings.HasSuffix(out.PreviousTaskDefinitionARN, ":3") ||
+			out.Digest == "" {
 			t.Errorf("outputs %+v", out)
 		}
 		if got := s.Mutations(); !slices.Equal(got, []string{"ecs:UpdateService", "ecs:TagResource"}) {

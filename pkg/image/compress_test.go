@@ -92,7 +92,8 @@ func TestCompressIsDeterministic(t *testing.T) {
 func TestCompressStops(t *testing.T) {
 	c := newCompressor()
 	broken := errors.New("the disk broke")
-	if _, err := c.compress(t.Context(), io.Discard, io.MultiReader(bytes.NewReader(make([]byte, 3*blockSize)), iotest.ErrReader(broken))); !errors.Is(err, broken) {
+	if _, err := c.compress(t.Context(), io.Discard,
+		io.MultiReader(bytes.NewReader(make([]byte, 3*blockSize)), iotest.ErrReader(broken))); !errors.Is(err, broken) {
 		t.Errorf("a reader that fails gave %v", err)
 	}
 	if _, err := c.compress(t.Context(), failingWriter{broken}, bytes.NewReader(make([]byte, 64*blockSize))); !errors.Is(err, broken) {

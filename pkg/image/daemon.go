@@ -91,7 +91,8 @@ func daemonGet(ctx context.Context, client *http.Client, address, image string) 
 	res, err := client.Do(req)
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("no Docker daemon can be reached: %w; is it running, and is its socket mounted? docker save to a file works without", err)
+		return nil,
+			fmt.Errorf("no Docker daemon can be reached: %w; is it running, and is its socket mounted? docker save to a file works without", err)
 	case err != nil:
 		return nil, fmt.Errorf("asking the Docker daemon: %w", err)
 	case res.StatusCode == http.StatusOK:

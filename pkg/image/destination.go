@@ -45,7 +45,8 @@ func ParseRepositoryName(s string) (RepositoryName, error) {
 	case host != "" && !hostForm.MatchString(host):
 		return RepositoryName{}, fmt.Errorf("%q: %q is no registry host", s, host)
 	case len(name) > 255 || !repositoryForm.MatchString(name):
-		return RepositoryName{}, fmt.Errorf("%q is no repository name (lower-case letters, digits and single ., _, - inside, parts joined by /)", name)
+		return RepositoryName{}, fmt.Errorf("%q is no repository name (lower-case letters, digits and single ., _, - inside, parts joined by /)",
+			name)
 	}
 	at, _ := ParseECRHost(host)
 	return RepositoryName{Host: host, Name: name, Account: at.Account, Region: at.Region}, nil
@@ -123,7 +124,8 @@ func (rs *Registries) Destination(ctx context.Context, name string) (*Destinatio
 	if at.Account != "" {
 		d.registryID = aws.String(at.Account)
 	}
-	out, err := d.client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{RegistryId: d.registryID, RepositoryNames: []string{at.Name}})
+	out, err := d.client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{RegistryId: d.registryID,
+		RepositoryNames: []string{at.Name}})
 	var missing *ecrtypes.RepositoryNotFoundException
 	switch {
 	case errors.As(err, &missing):
@@ -152,7 +154,8 @@ func (d *Destination) Create(ctx context.Context) error {
 	var exists *ecrtypes.RepositoryAlreadyExistsException
 	switch {
 	case errors.As(err, &exists):
-		there, err := d.client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{RegistryId: d.registryID, RepositoryNames: []string{d.Name}})
+		there, err := d.client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{RegistryId: d.registryID,
+			RepositoryNames: []string{d.Name}})
 		if err != nil {
 			return fmt.Errorf("looking up the repository %s: %w", d.Name, awserr.Explain(err))
 		}

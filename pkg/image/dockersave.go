@@ -28,7 +28,8 @@ func readDockerSave(from files, list []byte, choice string, o OpenOptions) (*Sou
 	var images []savedImage
 	if err := json.Unmarshal(list, &images); err != nil {
 		if strings.HasPrefix(strings.TrimSpace(string(list)), "{") {
-			return nil, errors.New("manifest.json is a single manifest, as skopeo's dir: form has it: write the image with oci: or docker-archive: instead")
+			return nil, errors.New("manifest.json is a single manifest, as skopeo's dir: form has it: write the image with oci: or " +
+				"docker-archive: instead")
 		}
 		return nil, fmt.Errorf("manifest.json: %w", jsonError(list, err))
 	}
@@ -45,7 +46,8 @@ func readDockerSave(from files, list []byte, choice string, o OpenOptions) (*Sou
 	case err != nil:
 		return nil, fmt.Errorf("configuration %s: %w", saved.Config, err)
 	case len(diffIDs) != len(saved.Layers):
-		return nil, fmt.Errorf("%w: manifest.json lists %d layers, the configuration %s counts %d", errDamaged, len(saved.Layers), saved.Config, len(diffIDs))
+		return nil, fmt.Errorf("%w: manifest.json lists %d layers, the configuration %s counts %d", errDamaged, len(saved.Layers),
+			saved.Config, len(diffIDs))
 	case len(diffIDs) == 0:
 		return nil, errors.New("the image has no layers, which registries refuse")
 	}

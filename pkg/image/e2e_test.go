@@ -122,7 +122,8 @@ func skopeoReadsBack(t *testing.T, ref string, img imagetest.Image) {
 		return
 	}
 	dir := filepath.Join(t.TempDir(), "copy")
-	if out, err := exec.Command(program, "copy", "--insecure-policy", "--src-tls-verify=false", "docker://"+ref, "oci:"+dir+":v1").CombinedOutput(); err != nil {
+	if out, err := exec.Command(program, "copy", "--insecure-policy", "--src-tls-verify=false", "docker://"+ref,
+		"oci:"+dir+":v1").CombinedOutput(); err != nil {
 		t.Fatalf("skopeo: %v\n%s", err, out)
 	}
 	src, err := image.Open(t.Context(), dir, image.OpenOptions{})

@@ -172,7 +172,8 @@ func (f *fakeECR) denied(action string) error {
 	return nil
 }
 
-func (f *fakeECR) GetAuthorizationToken(context.Context, *ecr.GetAuthorizationTokenInput, ...func(*ecr.Options)) (*ecr.GetAuthorizationTokenOutput, error) {
+func (f *fakeECR) GetAuthorizationToken(context.Context, *ecr.GetAuthorizationTokenInput,
+	...func(*ecr.Options)) (*ecr.GetAuthorizationTokenOutput, error) {
 	if err := f.denied("GetAuthorizationToken"); err != nil {
 		return nil, err
 	}
@@ -196,7 +197,8 @@ func (f *fakeECR) BatchGetImage(_ context.Context, in *ecr.BatchGetImageInput, _
 	if what == "" {
 		what = aws.ToString(id.ImageTag)
 	}
-	req := httptest.NewRequest(http.MethodGet, (&url.URL{Scheme: "https", Host: fakeHost, Path: "/v2/" + name + "/manifests/" + what}).String(), nil)
+	req := httptest.NewRequest(http.MethodGet,
+		(&url.URL{Scheme: "https", Host: fakeHost, Path: "/v2/" + name + "/manifests/" + what}).String(), nil)
 	rec := httptest.NewRecorder()
 	f.handler.ServeHTTP(rec, req)
 	if rec.Code != http.StatusOK {
@@ -221,7 +223,8 @@ func (f *fakeECR) ListImages(_ context.Context, in *ecr.ListImagesInput, _ ...fu
 	return out, nil
 }
 
-func (f *fakeECR) DescribeImages(_ context.Context, in *ecr.DescribeImagesInput, _ ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error) {
+func (f *fakeECR) DescribeImages(_ context.Context, in *ecr.DescribeImagesInput,
+	_ ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error) {
 	if err := f.denied("DescribeImages"); err != nil {
 		return nil, err
 	}
@@ -232,7 +235,8 @@ func (f *fakeECR) DescribeImages(_ context.Context, in *ecr.DescribeImagesInput,
 	return out, nil
 }
 
-func (f *fakeECR) DescribeRepositories(_ context.Context, in *ecr.DescribeRepositoriesInput, _ ...func(*ecr.Options)) (*ecr.DescribeRepositoriesOutput, error) {
+func (f *fakeECR) DescribeRepositories(_ context.Context, in *ecr.DescribeRepositoriesInput,
+	_ ...func(*ecr.Options)) (*ecr.DescribeRepositoriesOutput, error) {
 	if err := f.denied("DescribeRepositories"); err != nil {
 		return nil, err
 	}
@@ -243,7 +247,8 @@ func (f *fakeECR) DescribeRepositories(_ context.Context, in *ecr.DescribeReposi
 	return &ecr.DescribeRepositoriesOutput{Repositories: []ecrtypes.Repository{*repo}}, nil
 }
 
-func (f *fakeECR) CreateRepository(_ context.Context, in *ecr.CreateRepositoryInput, _ ...func(*ecr.Options)) (*ecr.CreateRepositoryOutput, error) {
+func (f *fakeECR) CreateRepository(_ context.Context, in *ecr.CreateRepositoryInput,
+	_ ...func(*ecr.Options)) (*ecr.CreateRepositoryOutput, error) {
 	if err := f.denied("CreateRepository"); err != nil {
 		return nil, err
 	}

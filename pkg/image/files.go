@@ -111,7 +111,8 @@ func openTar(file *os.File) (*tarball, error) {
 		case errors.Is(err, io.ErrUnexpectedEOF) && t.size < 512:
 			return nil, fmt.Errorf("it is no tar archive: it has %d bytes, fewer than a tar header", t.size)
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			return nil, fmt.Errorf("%w: it has %d bytes and ends inside the header or the content that begins before byte %d", errCutShort, t.size, at)
+			return nil, fmt.Errorf("%w: it has %d bytes and ends inside the header or the content that begins before byte %d", errCutShort,
+				t.size, at)
 		case errors.Is(err, tar.ErrHeader) && len(t.entries) == 0:
 			return nil, errors.New("it is no tar archive: there is no tar header at its beginning")
 		case err != nil:
@@ -121,7 +122,8 @@ func openTar(file *os.File) (*tarball, error) {
 		switch h.Typeflag {
 		case tar.TypeReg:
 			if end = at + h.Size; end > t.size {
-				return nil, fmt.Errorf("%w: %s begins at byte %d and has %d bytes, but the archive ends at byte %d", errCutShort, name, at, h.Size, t.size)
+				return nil, fmt.Errorf("%w: %s begins at byte %d and has %d bytes, but the archive ends at byte %d", errCutShort,
+					name, at, h.Size, t.size)
 			}
 			t.entries[name] = tarEntry{offset: at, size: h.Size}
 		case tar.TypeSymlink: // docker save of old names a layer that two images share by a link

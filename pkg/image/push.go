@@ -152,7 +152,8 @@ func (p *Plan) pack(ctx context.Context, c *compressor, l layer, to *spool) (pac
 		return packedLayer{}, fmt.Errorf("compressing layer %s: %w", l.diffID, err)
 	}
 	if l.diffID.Algorithm == "sha256" && out.DiffID != l.diffID {
-		return packedLayer{}, fmt.Errorf("%w: the configuration names the layer %s, but its %d bytes hash to %s", errDamaged, l.diffID, out.Read, out.DiffID)
+		return packedLayer{}, fmt.Errorf("%w: the configuration names the layer %s, but its %d bytes hash to %s", errDamaged,
+			l.diffID, out.Read, out.DiffID)
 	}
 	d := l.Descriptor
 	d.Digest, d.Size = out.Digest, out.Size
@@ -278,7 +279,8 @@ func (p *Plan) moveTags(ctx context.Context, r *Result) error {
 				continue
 			}
 			if readErr == nil {
-				err = fmt.Errorf("%w (%w)", &ImmutableTagError{Repository: p.To.URI, Tag: move.Tag, Has: now.Digest.String(), Wanted: m.Digest.String()}, err)
+				err = fmt.Errorf("%w (%w)", &ImmutableTagError{Repository: p.To.URI, Tag: move.Tag, Has: now.Digest.String(),
+					Wanted: m.Digest.String()}, err)
 			}
 		}
 		if err == nil {

@@ -66,11 +66,12 @@ func TestCompleteRefuses(t *testing.T) {
 
 func TestParseECRHost(t *testing.T) {
 	for host, want := range map[string]ECRHost{
-		"123456789012.dkr.ecr.us-west-2.amazonaws.com":                {Account: "123456789012", Region: "us-west-2"},
-		"123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com":       {Account: "123456789012", Region: "us-gov-west-1", FIPS: true},
-		"123456789012.dkr.ecr.cn-northwest-1.amazonaws.com.cn":        {Account: "123456789012", Region: "cn-northwest-1"},
-		"123456789012.dkr-ecr.eu-west-1.on.aws":                       {Account: "123456789012", Region: "eu-west-1", DualStack: true},
-		"123456789012.dkr-ecr-fips.us-east-1.on.aws":                  {Account: "123456789012", Region: "us-east-1", FIPS: true, DualStack: true},
+		"123456789012.dkr.ecr.us-west-2.amazonaws.com":          {Account: "123456789012", Region: "us-west-2"},
+		"123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com": {Account: "123456789012", Region: "us-gov-west-1", FIPS: true},
+		"123456789012.dkr.ecr.cn-northwest-1.amazonaws.com.cn":  {Account: "123456789012", Region: "cn-northwest-1"},
+		"123456789012.dkr-ecr.eu-west-1.on.aws":                 {Account: "123456789012", Region: "eu-west-1", DualStack: true},
+		"123456789012.dkr-ecr-fips.us-east-1.on.aws": {Account: "123456789012", Region: "us-east-1",
+			FIPS: true, DualStack: true},
 		"123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn": {Account: "123456789012", Region: "cn-north-1", DualStack: true},
 		"123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu":            {Account: "123456789012", Region: "eusc-de-east-1"},
 		"123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov":               {Account: "123456789012", Region: "us-iso-east-1"},

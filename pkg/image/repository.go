@@ -194,7 +194,8 @@ func (r *Repository) hasBlob(ctx context.Context, digest v1.Hash) (bool, error) 
 func (r *Repository) openBlob(ctx context.Context, digest v1.Hash) (io.ReadCloser, error) {
 	var body io.ReadCloser
 	err := r.retry(ctx, "reading blob "+digest.String(), func() error {
-		res, err := r.send(ctx, http.MethodGet, r.path("blobs", digest.String()), nil, nil, http.StatusOK) //nolint:bodyclose // the caller closes it
+		//nolint:bodyclose // the caller closes it
+		res, err := r.send(ctx, http.MethodGet, r.path("blobs", digest.String()), nil, nil, http.StatusOK)
 		if err != nil {
 			return err
 		}
@@ -323,14 +324,16 @@ func (r *Repository) location(res *http.Response) (string, error) {
 }
 
 // send does one request and returns the answer if its status is one of want; else a *RegistryError. The caller closes the body.
-func (r *Repository) send(ctx context.Context, method, url string, body *bytes.Reader, header http.Header, want ...int) (*http.Response, error) {
+func (r *Repository) send(ctx context.Context, method, url string, body *bytes.Reader, header http.Header,
+	want ...int) (*http.Response, error) {
 	if body == nil {
 		return r.sendSized(ctx, method, url, nil, 0, header, want...)
 	}
 	return r.sendSized(ctx, method, url, body, int64(body.Len()), header, want...)
 }
 
-func (r *Repository) sendSized(ctx context.Context, method, url string, body io.Reader, size int64, header http.Header, want ...int) (*http.Response, error) {
+func (r *Repository) sendSized(ctx context.Context, method, url string, body io.Reader, size int64, header http.Header,
+	want ...int) (*http.Response, error) {
 	if size == 0 {
 		body = http.NoBody
 	}

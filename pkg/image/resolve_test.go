@@ -53,7 +53,8 @@ func TestResolveAtECR(t *testing.T) {
 
 	ref.Tag = "v1.0.0"
 	d, err := rs.Resolve(t.Context(), ref)
-	if err != nil || d.Reference.Digest != image || d.IsIndex() || d.Reference.String() != fakeHost+"/app@"+image || d.Reference.Tag != "v1.0.0" {
+	if err != nil || d.Reference.Digest != image || d.IsIndex() || d.Reference.String() != fakeHost+"/app@"+image ||
+		d.Reference.Tag != "v1.0.0" {
 		t.Errorf("tag of an image resolved to %+v, %v; want %s", d, err, image)
 	}
 	ref.Tag = "multi"

@@ -302,7 +302,8 @@ func configOf(raw []byte) (diffIDs []v1.Hash, platform string, err error) {
 // samePlatform says whether an image of this platform is what was asked for: equal, or equal but for a variant not asked for.
 func samePlatform(asked string, p *v1.Platform) bool {
 	want, err := v1.ParsePlatform(asked)
-	return err == nil && p != nil && want.OS == p.OS && want.Architecture == p.Architecture && (want.Variant == "" || want.Variant == p.Variant)
+	return err == nil && p != nil && want.OS == p.OS && want.Architecture == p.Architecture &&
+		(want.Variant == "" || want.Variant == p.Variant)
 }
 
 // checkPlatform refuses a single image that is of another platform than the one asked for.

@@ -62,7 +62,8 @@ func TestOpenForms(t *testing.T) {
 			continue
 		}
 		_, known := s.Digest()
-		if s.Kind != c.kind || known != c.known || s.ImageID() != imagetest.Digest(c.want.Config()) || !slices.Equal(s.Platforms(), []string{"linux/amd64"}) {
+		if s.Kind != c.kind || known != c.known || s.ImageID() != imagetest.Digest(c.want.Config()) ||
+			!slices.Equal(s.Platforms(), []string{"linux/amd64"}) {
 			t.Errorf("%s: %s, digest known %v, image ID %s, platforms %q", filepath.Base(c.source), s.Kind, known, s.ImageID(), s.Platforms())
 		}
 		if err := s.Close(); err != nil {
@@ -82,7 +83,10 @@ func TestOpenUnusualArchives(t *testing.T) {
 	entries[0].Content = packed.Bytes()
 	f := newFakeECR(t, "app")
 	p := &pushing{f: f, repo: "app", source: saved(t, entries), tags: []string{"v1"}}
-	if r := p.mustRun(t); !slices.ContainsFunc(r.Blobs, func(b BlobResult) bool { return b.Digest == imagetest.Digest(packed.Bytes()) && b.Read == 0 }) {
+	if r := p.mustRun(t); !slices.ContainsFunc(r.Blobs, func(b BlobResult) bool {
+		return b.Digest == imagetest.Digest(packed.Bytes()) &&
+			b.Read == 0
+	}) {
 		t.Errorf("a layer that is compressed already was not sent as it is: %+v", r.Blobs)
 	}
 
@@ -164,20 +168,24 @@ func TestOpenRefuses(t *testing.T) {
 		{file("cutend.tar", bytes.TrimRight(whole.Bytes(), "\x00")[:whole.Len()-2048]), "cut short"},
 		{file("cut.tar.gz", gz.Bytes()[:gz.Len()/2]), "cut short;gzip stream breaks off"},
 		{archive("nothing.tar", []imagetest.Entry{{Name: "README", Content: []byte("x")}}), "no image;it holds README"},
-		{archive("json.tar", replace(save, "manifest.json", func(b []byte) []byte { return append(b[:20:20], "{{{"...) })), "manifest.json;broken JSON at byte"},
+		{archive("json.tar", replace(save, "manifest.json", func(b []byte) []byte { return append(b[:20:20], "{{{"...) })),
+			"manifest.json;broken JSON at byte"},
 		{archive("object.tar", replace(save, "manifest.json", func([]byte) []byte { return []byte(`{"schemaVersion":2}`) })), "skopeo's dir: form"},
 		{archive("type.tar", replace(save, "manifest.json", func([]byte) []byte { return []byte(`[{"Config":7}]`) })), "manifest.json;number where a string belongs"},
 		{archive("none.tar", replace(save, "manifest.json", func([]byte) []byte { return []byte(`[]`) })), "lists no images"},
 		{archive("layerless.tar", without(save, save[0].Name)), "layer 1 of 2;does not exist"},
 		{archive("configless.tar", without(save, save[2].Name)), "configuration;does not exist"},
 		{archive("count.tar", replace(save, save[2].Name, func([]byte) []byte { return []byte(`{"rootfs":{"diff_ids":[]}}`) })), "lists 2 layers;counts 0"},
-		{archive("badconfig.tar", replace(save, save[2].Name, func([]byte) []byte { return nil })), "configuration;it is empty, and should be JSON"},
+		{archive("badconfig.tar", replace(save, save[2].Name, func([]byte) []byte { return nil })),
+			"configuration;it is empty, and should be JSON"},
 		{archive("index.tar", replace(layout, "index.json", func(b []byte) []byte { return b[:len(b)-3] })), "index.json;broken JSON at byte"},
 		{archive("blobless.tar", without(layout, layout[1].Name)), "layer 1 of 2;it is not there"},
 		{archive("size.tar", replace(layout, layout[1].Name, func(b []byte) []byte { return b[:len(b)-1] })), "damaged;its descriptor says"},
-		{archive("config.tar", replace(layout, layout[0].Name, func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("amd64"), []byte("AMD64")) })),
+		{archive("config.tar", replace(layout, layout[0].Name,
+			func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("amd64"), []byte("AMD64")) })),
 			"configuration;damaged;hashes to"},
-		{archive("manifest.tar", replace(layout, layout[3].Name, func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("config"), []byte("CONFIG")) })),
+		{archive("manifest.tar", replace(layout, layout[3].Name,
+			func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("config"), []byte("CONFIG")) })),
 			"manifest;damaged;hashes to"},
 		{archive("two.tar", imagetest.Saved(img, other)), "lists 2 images: app:v1, other:v2;PATH#NAME"},
 		{archive("two2.tar", imagetest.Saved(img, other)) + "#third:v1", "no image is named;app:v1, other:v2"},
@@ -235,7 +243,8 @@ func TestOpenIncompleteIndex(t *testing.T) {
 	if _, err := Open(t.Context(), saved(t, entries), OpenOptions{Platform: "linux/arm64"}); !errors.Is(err, errMissing) {
 		t.Errorf("asking for the missing platform: %v", err)
 	}
-	if _, err := Open(t.Context(), saved(t, entries), OpenOptions{Platform: "linux/s390x"}); err == nil || !strings.Contains(err.Error(), "linux/arm64") {
+	if _, err := Open(t.Context(), saved(t, entries), OpenOptions{Platform: "linux/s390x"}); err == nil ||
+		!strings.Contains(err.Error(), "linux/arm64") {
 		t.Errorf("asking for an unknown platform: %v; want the known ones named", err)
 	}
 }
@@ -280,7 +289,8 @@ func TestOpenDaemon(t *testing.T) {
 	if _, err := Open(t.Context(), "docker://team/app:v1", o); err == nil || !strings.Contains(err.Error(), "broke off") {
 		t.Errorf("an export that breaks off: %v", err)
 	}
-	if _, err := Open(t.Context(), "docker://x", OpenOptions{DaemonHost: "unix://" + socket + ".not"}); err == nil || !strings.Contains(err.Error(), "no Docker daemon") {
+	if _, err := Open(t.Context(), "docker://x", OpenOptions{DaemonHost: "unix://" + socket + ".not"}); err == nil ||
+		!strings.Contains(err.Error(), "no Docker daemon") {
 		t.Errorf("no daemon: %v", err)
 	}
 }

@@ -17,15 +17,18 @@ import (
 var Action = action.Define(action.Meta{
 	Name:        "release",
 	Description: "Releases an image to Amazon ECS: pushes it, runs its migrations, deploys it, and says why if it fails.",
-	Doc: "Push, migrate (only when asked) and deploy in one step and one process, with one set of credentials. All three are checked before the " +
-		"first of them changes anything, so a misspelt service is told before a layer is sent. Without a source the image is one that was pushed " +
-		"before. A failure after the migration says which schema the database has and which code serves.",
+	Doc: "Push, migrate (only when asked) and deploy in one step and one process, with one set of credentials. All three are " +
+		"checked before the first of them changes anything, so a misspelt service is told before a layer is sent. Without a source the " +
+		"image is one that was pushed before. A failure after the migration says which schema the database has and which code serves.",
 	Icon:  "upload-cloud",
 	Color: "orange",
 	Examples: []action.Example{
-		{Title: "Push, migrate and deploy what docker save wrote", Args: "--source image.tar --repository connect2-api-dev --tags v1.2.3 --cluster connect2-api-cluster-dev --service connect2-api-service-dev --migrate"},
-		{Title: "Deploy an image that is there already, with its migrations", Args: "--image v1.2.3 --cluster connect2-api-cluster-dev --service connect2-api-service-dev --migrate"},
-		{Title: "Check a release and change nothing", Args: "--source image.tar --repository connect2-api-dev --tags v1.2.3 --cluster connect2-api-cluster-dev --service connect2-api-service-dev --migrate --dry-run"},
+		{Title: "Push, migrate and deploy what docker save wrote", Args: "--source image.tar --repository connect2-api-dev --tags v1.2.3 " +
+			"--cluster connect2-api-cluster-dev --service connect2-api-service-dev --migrate"},
+		{Title: "Deploy an image that is there already, with its migrations",
+			Args: "--image v1.2.3 --cluster connect2-api-cluster-dev --service connect2-api-service-dev --migrate"},
+		{Title: "Check a release and change nothing", Args: "--source image.tar --repository connect2-api-dev --tags v1.2.3 --cluster " +
+			"connect2-api-cluster-dev --service connect2-api-service-dev --migrate --dry-run"},
 	},
 }, Run)
 
@@ -65,7 +68,8 @@ func (in Inputs) Validate() []error {
 	case in.Source != "" && in.Repository == "":
 		problems = append(problems, errors.New("repository: source needs a repository to be pushed to"))
 	case in.Source == "" && pushes:
-		problems = append(problems, errors.New("repository, tags, platform, create-repository, mount-from: they belong to source, which is not given"))
+		problems = append(problems,
+			errors.New("repository, tags, platform, create-repository, mount-from: they belong to source, which is not given"))
 	}
 	if in.Source != "" {
 		problems = append(problems, in.push().Validate()...) // holds those of the connection too

@@ -204,8 +204,10 @@ func afterMigration(err error, deployed ecsdeploy.Outputs) error {
 	case action.Superseded:
 		serving = "serving on it is what took over"
 	}
-	return action.Failf(action.OutcomeOf(err), "%w\nThe database has the schema of %s, which was not undone; %s. If that code cannot work with it, "+
-		"release a fix, or migrate back with the release's image (`connect2 migrate --command 'alembic downgrade …'`)", err, deployed.Image, serving)
+	return action.Failf(action.OutcomeOf(err),
+		"%w\nThe database has the schema of %s, which was not undone; %s. If that code cannot work with it, "+
+			"release a fix, or migrate back with the release's image (`connect2 migrate --command 'alembic downgrade …'`)",
+		err, deployed.Image, serving)
 }
 
 // note keeps a part for the summary.
@@ -226,5 +228,6 @@ func (r *Release) summarise() {
 		}
 		rows = append(rows, []report.Cell{report.Text(p.name), report.Text(string(p.outcome)), what})
 	}
-	r.env.Log.Summary(report.Join(0, report.Heading("Release of "+r.in.Service), report.Table([]report.Cell{"Part", "Outcome", "What"}, rows...)))
+	r.env.Log.Summary(report.Join(0, report.Heading("Release of "+r.in.Service),
+		report.Table([]report.Cell{"Part", "Outcome", "What"}, rows...)))
 }

@@ -48,7 +48,8 @@ func (g ReplicationGroup) Available(ctx context.Context) (bool, error) {
 // AddToken implements Cache.
 func (g ReplicationGroup) AddToken(ctx context.Context, token string) error {
 	_, err := g.Client.ModifyReplicationGroup(ctx, &elasticache.ModifyReplicationGroupInput{
-		ReplicationGroupId: &g.ID, AuthToken: &token, AuthTokenUpdateStrategy: ectypes.AuthTokenUpdateStrategyTypeRotate, ApplyImmediately: aws.Bool(true),
+		ReplicationGroupId: &g.ID, AuthToken: &token, AuthTokenUpdateStrategy: ectypes.AuthTokenUpdateStrategyTypeRotate,
+		ApplyImmediately: aws.Bool(true),
 	})
 	var busy *ectypes.InvalidReplicationGroupStateFault
 	if errors.As(err, &busy) {

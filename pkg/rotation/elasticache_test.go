@@ -128,17 +128,18 @@ func (e *elastiCache) added(t *testing.T) (tokens []string) {
 
 // rotator is one whose Redis is behind the stand-in: it knows the tokens that are valid by now.
 func (e *elastiCache) rotator(v *vault) *RedisRotator {
-	return &RedisRotator{Rotator: Rotator{Secrets: v, Service: &quietService{}}, Cache: e.group(), Login: func(_ context.Context, raw string) error {
-		u, err := url.Parse(raw)
-		if err != nil {
-			return err
-		}
-		e.status()
-		if token, _ := u.User.Password(); !slices.Contains(e.tokens, token) {
-			return ErrWrongToken
-		}
-		return nil
-	}}
+	return &RedisRotator{Rotator: Rotator{Secrets: v, Service: &quietService{}}, Cache: e.group(),
+		Login: func(_ context.Context, raw string) error {
+			u, err := url.Parse(raw)
+			if err != nil {
+				return err
+			}
+			e.status()
+			if token, _ := u.User.Password(); !slices.Contains(e.tokens, token) {
+				return ErrWrongToken
+			}
+			return nil
+		}}
 }
 
 func redisVault(token string) *vault {
@@ -267,7 +268,8 @@ func TestARefusedChangeIsToldWithoutTheToken(t *testing.T) {
 				t.Errorf("%v: does not say %q", err, want)
 			}
 		}
-		if pending := e.added(t); len(pending) != 1 || strings.Contains(err.Error(), pending[0]) || strings.Contains(err.Error(), "the-first-token") {
+		if pending := e.added(t); len(pending) != 1 || strings.Contains(err.Error(), pending[0]) ||
+			strings.Contains(err.Error(), "the-first-token") {
 			t.Errorf("after %d changes: %v", len(pending), err)
 		}
 		if now, err := v.Get(t.Context(), "rds", "v1", current); err != nil || now != redisValue(6379, "the-first-token") {
@@ -284,7 +286,8 @@ func TestAGroupThatIsNotThereIsToldByItsName(t *testing.T) {
 		t.Error(err)
 	}
 	empty := ReplicationGroup{ID: groupID, Client: elasticache.NewFromConfig(aws.Config{
-		Region: "us-west-2", Credentials: credentialsFor("key"), HTTPClient: &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
+		Region: "us-west-2", Credentials: credentialsFor("key"),
+		HTTPClient: &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
 			return result("DescribeReplicationGroups", "<ReplicationGroups></ReplicationGroups>"), nil
 		})},
 	})}

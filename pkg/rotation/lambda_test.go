@@ -144,7 +144,8 @@ func TestSecretsManagerIsAskedForExactlyTheVersions(t *testing.T) {
 	if _, err := s.Get(t.Context(), "rds", "v2", pending); !errors.Is(err, ErrNoVersion) {
 		t.Errorf("a missing version reads as %v", err)
 	}
-	if diff := cmp.Diff(map[string]any{"SecretId": "rds", "VersionId": "v2", "VersionStage": "AWSPENDING"}, f.asked["GetSecretValue"]); diff != "" {
+	if diff := cmp.Diff(map[string]any{"SecretId": "rds", "VersionId": "v2", "VersionStage": "AWSPENDING"},
+		f.asked["GetSecretValue"]); diff != "" {
 		t.Error(diff)
 	}
 	f.answers["GetSecretValue"] = missing()

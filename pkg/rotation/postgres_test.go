@@ -55,7 +55,8 @@ func startPostgres(t *testing.T) (connect func(user, password string) (*pgx.Conn
 		return c
 	}
 	data := filepath.Join(folder, "data")
-	if out, err := command("initdb", "-D", data, "-U", "rdsadmin", "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync").CombinedOutput(); err != nil {
+	if out, err := command("initdb", "-D", data, "-U", "rdsadmin",
+		"--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync").CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -209,7 +209,8 @@ func (r *RedisRotator) pause(ctx context.Context) error {
 	}
 	select {
 	case <-ctx.Done():
-		return fmt.Errorf("the replication group was still being changed when the time was over; the current token works, and a repeated call goes on from here: %w", ctx.Err())
+		return fmt.Errorf("the replication group was still being changed when the time was over; the current token works, and a repeated call "+
+			"goes on from here: %w", ctx.Err())
 	case <-time.After(poll):
 		return nil
 	}
@@ -222,14 +223,16 @@ func (r *RedisRotator) read(ctx context.Context, secret, token, label string) (R
 	}
 	var c RedisCredentials
 	if err := json.Unmarshal([]byte(value), &c); err != nil {
-		return RedisCredentials{}, fmt.Errorf("%s of %s is not the JSON of a connection", label, secret) // without the error: it may quote the value
+		// without the error: it may quote the value
+		return RedisCredentials{}, fmt.Errorf("%s of %s is not the JSON of a connection", label, secret)
 	}
 	if c.Host == "" || c.Port == 0 || c.Password == "" {
 		return RedisCredentials{}, fmt.Errorf("%s of %s lacks host, port or password: only a cache with TLS has a token to rotate", label, secret)
 	}
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Scheme != "rediss" || u.Host != net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) {
-		return RedisCredentials{}, fmt.Errorf("the url in %s of %s is not that of its host and port under rediss", label, secret) // without the url: it has the token
+		// without the url: it has the token
+		return RedisCredentials{}, fmt.Errorf("the url in %s of %s is not that of its host and port under rediss", label, secret)
 	}
 	return c, nil
 }

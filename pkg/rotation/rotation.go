@@ -125,7 +125,8 @@ func (r *Rotator) handle(ctx context.Context, event Event, own work) error {
 		return nil
 	}
 	if !has(stages, pending) && !has(stages, current) {
-		return fmt.Errorf("version %s of secret %s is not the one being rotated to: it has the labels %v", event.ClientRequestToken, event.SecretID, stages)
+		return fmt.Errorf("version %s of secret %s is not the one being rotated to: it has the labels %v",
+			event.ClientRequestToken, event.SecretID, stages)
 	}
 
 	var step func(context.Context, Event) error
@@ -282,7 +283,8 @@ func (r *Rotator) redeploy(ctx context.Context) error {
 		r.logf("a deployment is going on: waiting")
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("a deployment was still going on when the time was over; the new password is in force and running tasks keep the old one, which works until the next rotation: %w", ctx.Err())
+			return fmt.Errorf("a deployment was still going on when the time was over; the new password is in force and running tasks keep the "+
+				"old one, which works until the next rotation: %w", ctx.Err())
 		case <-time.After(poll):
 		}
 	}
@@ -339,7 +341,8 @@ func (c Credentials) with(user, password string) Credentials {
 		scheme = before
 	}
 	c.Username, c.Password = user, password
-	u := url.URL{Scheme: scheme, User: url.UserPassword(user, password), Host: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Path: c.Database}
+	u := url.URL{Scheme: scheme, User: url.UserPassword(user, password), Host: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)),
+		Path: c.Database}
 	c.URL = u.String()
 	return c
 }

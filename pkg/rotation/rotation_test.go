@@ -308,14 +308,18 @@ func TestWhatDoesNotBelongToTheRotationIsRefused(t *testing.T) {
 		want  string
 	}{
 		"a token that the secret does not have": {func(_ *vault, e *Event) { e.ClientRequestToken = "v9" }, "has no version v9"},
-		"a version without the label":           {func(v *vault, _ *Event) { v.labels["rds"]["v2"] = []string{"AWSPREVIOUS"} }, "is not the one being rotated to"},
-		"an unknown step":                       {func(_ *vault, e *Event) { e.Step = "dropSecret" }, "unknown step"},
-		"a pending version of another user":     {func(v *vault, _ *Event) { v.values["rds"]["v2"] = connection("rdsadmin", "x") }, "not the one whose turn it is"},
-		"a pending version of the user in use":  {func(v *vault, _ *Event) { v.values["rds"]["v2"] = connection("postgres", "x") }, "not the one whose turn it is"},
+		"a version without the label": {func(v *vault, _ *Event) { v.labels["rds"]["v2"] = []string{"AWSPREVIOUS"} },
+			"is not the one being rotated to"},
+		"an unknown step": {func(_ *vault, e *Event) { e.Step = "dropSecret" }, "unknown step"},
+		"a pending version of another user": {func(v *vault, _ *Event) { v.values["rds"]["v2"] = connection("rdsadmin", "x") },
+			"not the one whose turn it is"},
+		"a pending version of the user in use": {func(v *vault, _ *Event) { v.values["rds"]["v2"] = connection("postgres", "x") },
+			"not the one whose turn it is"},
 		"a pending version of another host": {func(v *vault, _ *Event) {
 			v.values["rds"]["v2"] = strings.ReplaceAll(connection("connect2_a", "x"), "db.internal", "evil.example")
 		}, "leads to another database"},
-		"a pending version that is no connection": {func(v *vault, _ *Event) { v.values["rds"]["v2"] = "secret-text" }, "is not the JSON of a connection"},
+		"a pending version that is no connection": {func(v *vault, _ *Event) { v.values["rds"]["v2"] = "secret-text" },
+			"is not the JSON of a connection"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v, s := newVault(), &server{map[string]string{"postgres": "master"}}

@@ -38,7 +38,8 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request) {
 	}
 	run := controls[r.Method+" "+r.URL.Path]
 	if run == nil {
-		http.Error(w, fmt.Sprintf("the sandbox has no control %s %s; there are:\n%s", r.Method, r.URL.Path, listed(controls)), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("the sandbox has no control %s %s; there are:\n%s", r.Method, r.URL.Path, listed(controls)),
+			http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Date", s.clock.Now().UTC().Format(http.TimeFormat))

@@ -23,7 +23,8 @@ func TestPushByTheAPI(t *testing.T) {
 	client, img := ecr.NewFromConfig(operator(sb)), image(t, 2)
 	put := func(tag string) error {
 		manifest, _ := img.RawManifest()
-		_, err := client.PutImage(t.Context(), &ecr.PutImageInput{RepositoryName: aws.String(repository), ImageManifest: aws.String(string(manifest)), ImageTag: &tag})
+		_, err := client.PutImage(t.Context(),
+			&ecr.PutImageInput{RepositoryName: aws.String(repository), ImageManifest: aws.String(string(manifest)), ImageTag: &tag})
 		return err
 	}
 	if err := put("api"); code(t, err) != "LayersNotFoundException" {
@@ -94,8 +95,10 @@ func upload(t *testing.T, client *ecr.Client, content io.ReadCloser) {
 	if _, err := client.CompleteLayerUpload(t.Context(), end); err != nil {
 		t.Fatal(err)
 	}
-	available, err := client.BatchCheckLayerAvailability(t.Context(), &ecr.BatchCheckLayerAvailabilityInput{RepositoryName: name, LayerDigests: []string{digest.String(), "sha256:" + wrong}})
-	if err != nil || available.Layers[0].LayerAvailability != types.LayerAvailabilityAvailable || available.Layers[1].LayerAvailability != types.LayerAvailabilityUnavailable {
+	available, err := client.BatchCheckLayerAvailability(t.Context(),
+		&ecr.BatchCheckLayerAvailabilityInput{RepositoryName: name, LayerDigests: []string{digest.String(), "sha256:" + wrong}})
+	if err != nil || available.Layers[0].LayerAvailability != types.LayerAvailabilityAvailable ||
+		available.Layers[1].LayerAvailability != types.LayerAvailabilityUnavailable {
 		t.Errorf("availability: %+v, %v", available, err)
 	}
 }
@@ -104,12 +107,14 @@ func upload(t *testing.T, client *ecr.Client, content io.ReadCloser) {
 func TestImmutableTags(t *testing.T) {
 	sb := open(t, "repository: {mutability: IMMUTABLE}")
 	client := ecr.NewFromConfig(operator(sb))
-	got, err := client.BatchGetImage(t.Context(), &ecr.BatchGetImageInput{RepositoryName: aws.String(repository), ImageIds: []types.ImageIdentifier{{ImageTag: aws.String("v1")}}})
+	got, err := client.BatchGetImage(t.Context(), &ecr.BatchGetImageInput{RepositoryName: aws.String(repository),
+		ImageIds: []types.ImageIdentifier{{ImageTag: aws.String("v1")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for tag, want := range map[string]string{"v1": "ImageTagAlreadyExistsException", "live-20260101": ""} {
-		_, err := client.PutImage(t.Context(), &ecr.PutImageInput{RepositoryName: aws.String(repository), ImageManifest: got.Images[0].ImageManifest, ImageTag: &tag})
+		_, err := client.PutImage(t.Context(),
+			&ecr.PutImageInput{RepositoryName: aws.String(repository), ImageManifest: got.Images[0].ImageManifest, ImageTag: &tag})
 		if code(t, err) != want {
 			t.Errorf("tag %s: %v, want %q", tag, err, want)
 		}
@@ -141,7 +146,8 @@ func TestDeletingImages(t *testing.T) {
 		if tt.digest != "" {
 			id.ImageDigest = &tt.digest
 		}
-		out, err := client.BatchDeleteImage(t.Context(), &ecr.BatchDeleteImageInput{RepositoryName: aws.String(repository), ImageIds: []types.ImageIdentifier{id}})
+		out, err := client.BatchDeleteImage(t.Context(), &ecr.BatchDeleteImageInput{RepositoryName: aws.String(repository),
+			ImageIds: []types.ImageIdentifier{id}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,8 +176,10 @@ func TestRepositories(t *testing.T) {
 	client := ecr.NewFromConfig(operator(sb))
 	made, err := client.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{
 		RepositoryName: aws.String("team/app"), Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("a")}},
-		ImageTagMutability:                 types.ImageTagMutabilityImmutableWithExclusion,
-		ImageTagMutabilityExclusionFilters: []types.ImageTagMutabilityExclusionFilter{{FilterType: types.ImageTagMutabilityExclusionFilterTypeWildcard, Filter: aws.String("latest*")}},
+		ImageTagMutability: types.ImageTagMutabilityImmutableWithExclusion,
+		ImageTagMutabilityExclusionFilters: []types.ImageTagMutabilityExclusionFilter{
+			{FilterType: types.ImageTagMutabilityExclusionFilterTypeWildcard, Filter: aws.String("latest*")},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -183,19 +191,23 @@ func TestRepositories(t *testing.T) {
 	if err != nil || len(tags.Tags) != 1 || *tags.Tags[0].Value != "a" {
 		t.Errorf("tags %+v, %v", tags, err)
 	}
-	if _, err := client.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("team/app")}); code(t, err) != "RepositoryAlreadyExistsException" {
+	if _, err := client.CreateRepository(t.Context(),
+		&ecr.CreateRepositoryInput{RepositoryName: aws.String("team/app")}); code(t, err) != "RepositoryAlreadyExistsException" {
 		t.Errorf("the same again: %v", err)
 	}
-	if _, err := client.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("Team")}); code(t, err) != "InvalidParameterException" {
+	if _, err := client.CreateRepository(t.Context(),
+		&ecr.CreateRepositoryInput{RepositoryName: aws.String("Team")}); code(t, err) != "InvalidParameterException" {
 		t.Errorf("upper case: %v", err)
 	}
 	for i := range 5 {
-		if _, err := client.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String(fmt.Sprintf("r%d", i))}); err != nil {
+		if _, err := client.CreateRepository(t.Context(),
+			&ecr.CreateRepositoryInput{RepositoryName: aws.String(fmt.Sprintf("r%d", i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	seen := 0
-	for pager := ecr.NewDescribeRepositoriesPaginator(client, &ecr.DescribeRepositoriesInput{MaxResults: aws.Int32(3)}); pager.HasMorePages(); {
+	for pager := ecr.NewDescribeRepositoriesPaginator(client,
+		&ecr.DescribeRepositoriesInput{MaxResults: aws.Int32(3)}); pager.HasMorePages(); {
 		page, err := pager.NextPage(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -205,7 +217,8 @@ func TestRepositories(t *testing.T) {
 	if seen != 7 {
 		t.Errorf("%d repositories in pages of three, want 7", seen)
 	}
-	if _, err := client.DeleteRepository(t.Context(), &ecr.DeleteRepositoryInput{RepositoryName: aws.String(repository)}); code(t, err) != "RepositoryNotEmptyException" {
+	if _, err := client.DeleteRepository(t.Context(),
+		&ecr.DeleteRepositoryInput{RepositoryName: aws.String(repository)}); code(t, err) != "RepositoryNotEmptyException" {
 		t.Errorf("deleting one that has images: %v", err)
 	}
 }

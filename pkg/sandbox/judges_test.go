@@ -49,7 +49,8 @@ func serve(t *testing.T, options sandbox.Options) listening {
 	if _, err := sb.Push(repository, "v2", img); err != nil {
 		t.Fatal(err)
 	}
-	environ := append(os.Environ(), "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true")
+	environ := append(os.Environ(), "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_PAGER=",
+		"AWS_EC2_METADATA_DISABLED=true")
 	for name, value := range sb.Environ() {
 		environ = append(environ, name+"="+value)
 	}
@@ -111,7 +112,8 @@ func TestAWSCLI(t *testing.T) {
 		{"ecs update-service --force-new-deployment --service connect2-api-service-dev --query service.status " + on, succeeds, `"ACTIVE"`, true},
 		{"ecs wait services-stable --services connect2-api-service-dev " + on, succeeds, "", true},
 		{"logs filter-log-events --log-group-name /none", fails, "ResourceNotFoundException", true},
-		{"logs get-log-events --log-group-name /ecs/connect2-api-dev --log-stream-name none", fails, "The specified log stream does not exist.", true},
+		{"logs get-log-events --log-group-name /ecs/connect2-api-dev --log-stream-name none", fails,
+			"The specified log stream does not exist.", true},
 		{"secretsmanager describe-secret --secret-id connect2-api/dev/rds-credentials --query Name", succeeds, `"connect2-api/dev/rds-credentials"`, true},
 		{"ecr describe-images --repository-name none", fails, "RepositoryNotFoundException", true},
 	}
@@ -145,7 +147,8 @@ func everyCommand(t *testing.T, l listening) []cliTest {
 	const service = " --service connect2-api-service-dev "
 	const deployment = "arn:aws:ecs:us-west-2:123456789012:service-deployment/connect2-api-cluster-dev/connect2-api-service-dev/"
 	const revision = "arn:aws:ecs:us-west-2:123456789012:service-revision/connect2-api-cluster-dev/connect2-api-service-dev/"
-	group, definition := l.text(t, "elbv2 describe-target-groups --query TargetGroups[0].TargetGroupArn"), filepath.Join(t.TempDir(), "definition.json")
+	group, definition := l.text(t, "elbv2 describe-target-groups --query TargetGroups[0].TargetGroupArn"),
+		filepath.Join(t.TempDir(), "definition.json")
 	document := `{"family": "judged", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512",
 		"executionRoleArn": "arn:aws:iam::123456789012:role/connect2-api-dev-execution",
 		"containerDefinitions": [{"name": "connect2-api", "image": "` + l.host + "/" + repository + `:v2", "essential": true}]}`
@@ -169,7 +172,8 @@ func everyCommand(t *testing.T, l listening) []cliTest {
 		{"ecs list-service-deployments" + on + "--service none", true, "ServiceNotFoundException", true},
 		{"ecs describe-service-deployments --service-deployment-arns " + deployment + "aaaaaaaaaaaaaaaaaaaaa", false, "MISSING", true},
 		{"ecs describe-service-revisions --service-revision-arns " + revision + "1", false, "MISSING", true},
-		{"ecs stop-service-deployment --service-deployment-arn " + deployment + "aaaaaaaaaaaaaaaaaaaaa", true, "ServiceDeploymentNotFoundException", true},
+		{"ecs stop-service-deployment --service-deployment-arn " + deployment + "aaaaaaaaaaaaaaaaaaaaa", true,
+			"ServiceDeploymentNotFoundException", true},
 		{"ecs describe-service-deployments --query serviceDeployments[0].status --service-deployment-arns " + newest, false, `"SUCCESSFUL"`, true},
 		{"ecs stop-service-deployment --service-deployment-arn " + newest, true, "ConflictException", true},
 		{run + "--query tasks[0].lastStatus", false, `"PROVISIONING"`, true},
@@ -242,7 +246,8 @@ func TestSkopeo(t *testing.T) {
 			t.Fatalf("skopeo %s\n%s", args[0], output)
 		}
 	}
-	output, exit := l.run(t, "", "skopeo", "inspect", "--tls-verify=false", "--creds", login, "--format", "{{.Name}} {{.Labels}}", source+":skopeo")
+	output, exit := l.run(t, "", "skopeo", "inspect", "--tls-verify=false", "--creds", login,
+		"--format", "{{.Name}} {{.Labels}}", source+":skopeo")
 	if exit != 0 || !strings.Contains(output, "org.opencontainers.image.version:v1") {
 		t.Errorf("exit %d, %s", exit, output)
 	}

@@ -18,13 +18,16 @@ func TestOutputsDescribeTheirEnvironment(t *testing.T) {
 	}
 	v := s.Service
 	got := []any{
-		s.Account, s.Region, s.Project, s.Environment, v.Cluster, v.Name, v.Family, v.Repository, v.Container, v.LogGroup, v.TargetGroup, v.LoadBalancer,
+		s.Account, s.Region, s.Project, s.Environment, v.Cluster, v.Name, v.Family, v.Repository, v.Container, v.LogGroup,
+		v.TargetGroup, v.LoadBalancer,
 		v.ExecutionRole, v.TaskRole, v.CPU, v.Memory, *v.DesiredCount, v.Unreleased, s.Roles["connect2-api-dev-github-deploy"].Path,
 	}
 	want := []any{
-		"123456789012", "us-west-2", "connect2-api", "dev", "connect2-api-cluster-dev", "connect2-api-service-dev", "connect2-api-dev", "connect2-api-dev",
+		"123456789012", "us-west-2", "connect2-api", "dev", "connect2-api-cluster-dev", "connect2-api-service-dev",
+		"connect2-api-dev", "connect2-api-dev",
 		"connect2-api", "/ecs/connect2-api-dev", "connect2-api-alb-dev-blue", "connect2-api-alb-dev",
-		"arn:aws:iam::123456789012:role/connect2-api/dev/connect2-api-dev-execution", "arn:aws:iam::123456789012:role/connect2-api/dev/connect2-api-dev-task",
+		"arn:aws:iam::123456789012:role/connect2-api/dev/connect2-api-dev-execution",
+		"arn:aws:iam::123456789012:role/connect2-api/dev/connect2-api-dev-task",
 		256, 512, 2, true, "/connect2-api-github/dev/",
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -36,7 +39,8 @@ func TestOutputsDescribeTheirEnvironment(t *testing.T) {
 }
 
 func TestAScenarioStandsAboveOutputs(t *testing.T) {
-	s, err := sandbox.ParseScenario([]byte("service: {cluster: mine, desiredCount: 0, releases: [v7]}\nroles: {connect2-api-dev-github-deploy: {path: /mine/}}"))
+	s, err := sandbox.ParseScenario([]byte("service: {cluster: mine, desiredCount: 0, releases: [v7]}\nroles: " +
+		"{connect2-api-dev-github-deploy: {path: /mine/}}"))
 	if err != nil {
 		t.Fatal(err)
 	}

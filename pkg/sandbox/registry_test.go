@@ -113,12 +113,15 @@ users:
 		{"repository that does not exist", push("nowhere:v1", image(t, 1), options...), 404,
 			"NAME_UNKNOWN: The repository with name 'nowhere' does not exist in the registry with id '123456789012'"},
 		{"immutable tag", push(repository+":v1", image(t, 1), options...), 400,
-			"TAG_INVALID: The image tag 'v1' already exists in the 'connect2-api-dev' repository and cannot be overwritten because the tag is immutable."},
+			"TAG_INVALID: The image tag 'v1' already exists in the 'connect2-api-dev' repository and cannot be overwritten because the tag is " +
+				"immutable."},
 		{"excluded tag", push(repository+":latest", image(t, 1), options...), 0, ""},
-		{"tag that matches a filter", errors.Join(push(repository+":dev-1", image(t, 1), options...), push(repository+":dev-1", image(t, 1), options...)), 0, ""},
+		{"tag that matches a filter", errors.Join(push(repository+":dev-1", image(t, 1), options...),
+			push(repository+":dev-1", image(t, 1), options...)), 0, ""},
 		{"no layers", push(repository+":empty", empty.Image, options...), 405, "UNSUPPORTED: Image has to have at least 1 layer"},
 		{"no permission for the manifest", push(repository+":v9", image(t, 1), login(t, sb, as(sb, "WRITER"))...), 403,
-			"is not authorized to perform: ecr:PutImage on resource: arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-dev because no identity-based policy allows the ecr:PutImage action"},
+			"is not authorized to perform: ecr:PutImage on resource: arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-dev because no " +
+				"identity-based policy allows the ecr:PutImage action"},
 		{"no login", push(repository+":v9", image(t, 1), remote.WithTransport(sb.Transport())), 401, "401 Unauthorized"},
 	}
 	_, missing := remote.Get(reference(t, repository+":v404"), options...)
@@ -178,11 +181,13 @@ func TestChunkedUploadAnswersAsECRDoes(t *testing.T) {
 	second := exchange(t, sb, password, "PATCH", path, chunk, "Content-Range", fmt.Sprintf("%d-%d", part, 2*part-1))
 	wantRange := fmt.Sprintf("0-%d", part-1)
 	if first.StatusCode != 201 || second.StatusCode != 201 || second.Header.Get("Range") != wantRange {
-		t.Errorf("PATCH answers %d and %d with Range %q; want 201, 201 and the stale %q", first.StatusCode, second.StatusCode, second.Header.Get("Range"), wantRange)
+		t.Errorf("PATCH answers %d and %d with Range %q; want 201, 201 and the stale %q", first.StatusCode, second.StatusCode,
+			second.Header.Get("Range"), wantRange)
 	}
 	again := exchange(t, sb, password, "PATCH", path, chunk, "Content-Range", fmt.Sprintf("%d-%d", part, 2*part-1))
 	body, _ := io.ReadAll(again.Body)
-	if again.StatusCode != 416 || !strings.Contains(string(body), fmt.Sprintf("First byte of the layer part is %d instead of %d", part, 2*part)) {
+	if again.StatusCode != 416 || !strings.Contains(string(body),
+		fmt.Sprintf("First byte of the layer part is %d instead of %d", part, 2*part)) {
 		t.Errorf("a repeated chunk gets %d %s", again.StatusCode, body)
 	}
 	h, _, _ := v1.SHA256(strings.NewReader(chunk + chunk + "tail"))
@@ -190,7 +195,8 @@ func TestChunkedUploadAnswersAsECRDoes(t *testing.T) {
 	if end.StatusCode != 201 {
 		t.Errorf("PUT answers %d, want 201", end.StatusCode)
 	}
-	if stat := exchange(t, sb, password, "HEAD", "/v2/"+repository+"/blobs/"+h.String(), ""); stat.Header.Get("Content-Length") != fmt.Sprint(2*part+4) {
+	if stat := exchange(t, sb, password, "HEAD",
+		"/v2/"+repository+"/blobs/"+h.String(), ""); stat.Header.Get("Content-Length") != fmt.Sprint(2*part+4) {
 		t.Errorf("the blob has %s bytes, want %d", stat.Header.Get("Content-Length"), 2*part+4)
 	}
 }
@@ -298,7 +304,8 @@ func TestRegistryRequestsAreJournalledAsTheirActions(t *testing.T) {
 		}
 	}
 	slices.Sort(got)
-	want := []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"}
+	want := []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload",
+		"ecr:PutImage", "ecr:UploadLayerPart"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("permissions of a push (-want +got):\n%s", diff)
 	}

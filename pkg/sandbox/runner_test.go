@@ -44,13 +44,15 @@ func TestRunnerGetsImageAndSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := ecs.NewFromConfig(operator(sb))
-	template, err := client.DescribeTaskDefinition(t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String("connect2-api-dev-template")})
+	template, err := client.DescribeTaskDefinition(t.Context(),
+		&ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String("connect2-api-dev-template")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := template.TaskDefinition
 	d.ContainerDefinitions[0].Image = aws.String("127.0.0.1:4566/connect2-api-dev:multi")
-	d.ContainerDefinitions[0].Secrets = append(d.ContainerDefinitions[0].Secrets, types.Secret{Name: aws.String("LEVEL"), ValueFrom: aws.String("/level")})
+	d.ContainerDefinitions[0].Secrets = append(d.ContainerDefinitions[0].Secrets,
+		types.Secret{Name: aws.String("LEVEL"), ValueFrom: aws.String("/level")})
 	if _, err := client.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String("job"), Cpu: d.Cpu, Memory: d.Memory, NetworkMode: d.NetworkMode, RequiresCompatibilities: d.RequiresCompatibilities,
 		ExecutionRoleArn: d.ExecutionRoleArn, ContainerDefinitions: d.ContainerDefinitions,
@@ -68,7 +70,8 @@ func TestRunnerGetsImageAndSecrets(t *testing.T) {
 		t.Fatalf("%d containers are run", len(runner.jobs))
 	}
 	job := runner.jobs[0]
-	if job.Environment["DATABASE_URL"] != "postgresql://one" || job.Environment["LEVEL"] != "debug" || job.Environment["ENVIRONMENT"] != "dev" {
+	if job.Environment["DATABASE_URL"] != "postgresql://one" || job.Environment["LEVEL"] != "debug" ||
+		job.Environment["ENVIRONMENT"] != "dev" {
 		t.Errorf("the environment is %q", job.Environment)
 	}
 	var archive bytes.Buffer

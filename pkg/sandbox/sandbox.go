@@ -144,7 +144,8 @@ func (s *Sandbox) build(blobDir string, runner engine.Runner) {
 	s.params = ssm.New(ssm.Options{Account: account, Region: region})
 	s.engine = engine.New(engine.Options{
 		Account: account, Region: region, Seed: s.scenario.Seed, Start: s.beginning(),
-		Images: images{s.registry, s.scenario.Images}, Logs: s.logs, Secrets: secrets{s.secrets, s.params}, Targets: targets{s.balancing}, Runner: runner,
+		Images: images{s.registry, s.scenario.Images}, Logs: s.logs, Secrets: secrets{s.secrets, s.params},
+		Targets: targets{s.balancing}, Runner: runner,
 		Behaviours: s.scenario.Images, Lag: s.engineLag(),
 	})
 	s.scaling = &autoscaling.Service{Account: account, Region: region, Services: services{s.engine}, NewID: s.names.UUID}

@@ -235,7 +235,8 @@ func (s *Scenario) check() error {
 		problem(arn != "" && !strings.Contains(arn, ":role/"), "service.%s: %q is no ARN of a role", name, arn)
 	}
 	for name, r := range s.Roles {
-		problem(r.Path != "" && !(strings.HasPrefix(r.Path, "/") && strings.HasSuffix(r.Path, "/")), "roles: the path %q of %s does not begin and end with a slash", r.Path, name)
+		problem(r.Path != "" && !(strings.HasPrefix(r.Path, "/") && strings.HasSuffix(r.Path, "/")),
+			"roles: the path %q of %s does not begin and end with a slash", r.Path, name)
 	}
 	problem(s.Speed < 0, "speed: %v is negative", s.Speed)
 	problem(s.Scaling != nil && (s.Scaling.Min < 0 || s.Scaling.Max < s.Scaling.Min), "scaling: min and max must be 0 <= min <= max")

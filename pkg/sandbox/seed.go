@@ -77,7 +77,8 @@ func (s *Sandbox) addIdentities(at time.Time) {
 	}
 	s.directory.AddRole(iam.Role{Name: s.roleName("deploy"), CreatedAt: at, Trust: iam.Trust{
 		Principals: []string{"arn:aws:iam::" + s.scenario.Account + ":user/*"},
-		Web:        []iam.WebTrust{{Provider: githubIssuer, Subjects: []string{"repo:" + s.scenario.GitHub.Repository + ":*"}, Audience: []string{githubAudience}}},
+		Web: []iam.WebTrust{{Provider: githubIssuer, Subjects: []string{"repo:" + s.scenario.GitHub.Repository + ":*"},
+			Audience: []string{githubAudience}}},
 	}})
 	for name, r := range s.scenario.Roles {
 		role := iam.Role{Name: name, Path: r.Path, MaxSession: time.Duration(r.MaxSession), CreatedAt: at}
@@ -109,7 +110,8 @@ func (s *Sandbox) addLoadBalancer(at time.Time) []object {
 	group := add(v.TargetGroup)
 	listener := &elbv2.Listener{Port: 80, Protocol: "HTTP", Default: []elbv2.Weighted{{TargetGroup: group, Weight: 1}}}
 	balancer := elbv2.LoadBalancer{
-		Name: v.LoadBalancer, VPC: vpc, Subnets: v.Subnets, SecurityGroups: v.SecurityGroups, CreatedAt: at, Listeners: []*elbv2.Listener{listener},
+		Name: v.LoadBalancer, VPC: vpc, Subnets: v.Subnets, SecurityGroups: v.SecurityGroups, CreatedAt: at,
+		Listeners: []*elbv2.Listener{listener},
 	}
 	ours := object{"targetGroupArn": group, "containerName": v.Container, "containerPort": v.Port}
 	if v.Deployment == nil {
@@ -117,7 +119,8 @@ func (s *Sandbox) addLoadBalancer(at time.Time) []object {
 		return []object{ours}
 	}
 	alternate := add(v.TargetGroup + "-2")
-	rule := &elbv2.Rule{Priority: 1, Paths: []string{"/*"}, Forward: []elbv2.Weighted{{TargetGroup: group, Weight: 1}, {TargetGroup: alternate}}}
+	rule := &elbv2.Rule{Priority: 1, Paths: []string{"/*"},
+		Forward: []elbv2.Weighted{{TargetGroup: group, Weight: 1}, {TargetGroup: alternate}}}
 	listener.Rules = []*elbv2.Rule{rule}
 	s.balancing.AddLoadBalancer(balancer)
 	ours["advancedConfiguration"] = object{
@@ -149,7 +152,8 @@ func (s *Sandbox) findings() []ecr.Finding {
 	var out []ecr.Finding
 	for _, f := range s.scenario.Repository.Findings {
 		or(&f.Repository, s.scenario.Service.Repository)
-		out = append(out, ecr.Finding{Repository: f.Repository, Image: f.Image, Name: f.Name, Severity: f.Severity, Description: f.Description, URI: f.URI})
+		out = append(out, ecr.Finding{Repository: f.Repository, Image: f.Image, Name: f.Name, Severity: f.Severity,
+			Description: f.Description, URI: f.URI})
 	}
 	return out
 }

@@ -41,13 +41,17 @@ Flags:
 func Serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("connect2 sandbox", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	listen := flags.String("listen", DefaultHost, "`HOST:PORT` to listen on; anything but this machine's loopback lets others in, and nothing is checked")
+	listen := flags.String("listen", DefaultHost,
+		"`HOST:PORT` to listen on; anything but this machine's loopback lets others in, and nothing is checked")
 	file := flags.String("scenario", "", "YAML `FILE` that describes the world and its faults")
-	outputs := flags.String("outputs", "", "JSON `FILE` that terraform output -json wrote in an environment: the world is that environment; what the scenario says stands")
+	outputs := flags.String("outputs", "", "JSON `FILE` that terraform output -json wrote in an environment: the world is that environment; "+
+		"what the scenario says stands")
 	speed := flags.Float64("speed", 0, "run virtual time `N` times faster than real time")
 	seed := flags.Uint64("seed", 0, "`N` decides every identifier and every throw of the dice")
-	runTasks := flags.String("run-tasks", "", "`docker`: the Docker engine of DOCKER_HOST, or this machine's, really runs the containers of one-off tasks")
-	network := flags.String("task-network", "host", "`NAME` of the Docker network that they join; host lets them reach what listens on this machine")
+	runTasks := flags.String("run-tasks", "",
+		"`docker`: the Docker engine of DOCKER_HOST, or this machine's, really runs the containers of one-off tasks")
+	network := flags.String("task-network", "host",
+		"`NAME` of the Docker network that they join; host lets them reach what listens on this machine")
 	flags.Usage = func() { fmt.Fprint(stderr, serveUsage); flags.PrintDefaults() }
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

@@ -32,22 +32,27 @@ func TestWhatDoesNotExist(t *testing.T) {
 	sb := sandbox.New(sandbox.Options{})
 	config, ctx := operator(sb), t.Context()
 	registry, logs, balancing := ecr.NewFromConfig(config), cloudwatchlogs.NewFromConfig(config), elasticloadbalancingv2.NewFromConfig(config)
-	secrets, parameters, scaling := secretsmanager.NewFromConfig(config), ssm.NewFromConfig(config), applicationautoscaling.NewFromConfig(config)
+	secrets, parameters, scaling := secretsmanager.NewFromConfig(config), ssm.NewFromConfig(config),
+		applicationautoscaling.NewFromConfig(config)
 	group := aws.String("/ecs/connect2-api-dev")
 	tests := []struct {
 		name, code, message string
 		call                func() error
 	}{
-		{"repository", "RepositoryNotFoundException", "The repository with name 'x' does not exist in the registry with id '123456789012'", func() error {
-			_, err := registry.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: aws.String("x")})
-			return err
-		}},
-		{"image", "ImageNotFoundException", "The image with imageId {imageDigest:'null', imageTag:'v9'} does not exist within the repository with name 'connect2-api-dev' in the registry with id '123456789012'", func() error {
-			_, err := registry.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: aws.String(repository), ImageIds: []ecrtypes.ImageIdentifier{{ImageTag: aws.String("v9")}}})
+		{"repository", "RepositoryNotFoundException", "The repository with name 'x' does not exist in the registry with id '123456789012'",
+			func() error {
+				_, err := registry.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: aws.String("x")})
+				return err
+			}},
+		{"image", "ImageNotFoundException", "The image with imageId {imageDigest:'null', imageTag:'v9'} does not exist within the repository " +
+			"with name 'connect2-api-dev' in the registry with id '123456789012'", func() error {
+			_, err := registry.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: aws.String(repository),
+				ImageIds: []ecrtypes.ImageIdentifier{{ImageTag: aws.String("v9")}}})
 			return err
 		}},
 		{"scan", "ScanNotFoundException", "Image scan does not exist for the image with", func() error {
-			_, err := registry.DescribeImageScanFindings(ctx, &ecr.DescribeImageScanFindingsInput{RepositoryName: aws.String(repository), ImageId: &ecrtypes.ImageIdentifier{ImageTag: aws.String("v1")}})
+			_, err := registry.DescribeImageScanFindings(ctx, &ecr.DescribeImageScanFindingsInput{RepositoryName: aws.String(repository),
+				ImageId: &ecrtypes.ImageIdentifier{ImageTag: aws.String("v1")}})
 			return err
 		}},
 		{"lifecycle policy", "LifecyclePolicyNotFoundException", "Lifecycle policy does not exist for the repository", func() error {
@@ -67,7 +72,10 @@ func TestWhatDoesNotExist(t *testing.T) {
 			return err
 		}},
 		{"target group", "TargetGroupNotFound", "One or more target groups not found", func() error {
-			_, err := balancing.DescribeTargetHealth(ctx, &elasticloadbalancingv2.DescribeTargetHealthInput{TargetGroupArn: aws.String("arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/x/0")})
+			_, err := balancing.DescribeTargetHealth(ctx,
+				&elasticloadbalancingv2.DescribeTargetHealthInput{
+					TargetGroupArn: aws.String("arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/x/0"),
+				})
 			return err
 		}},
 		{"load balancer", "LoadBalancerNotFound", "Load balancers '[x]' not found", func() error {
@@ -78,10 +86,12 @@ func TestWhatDoesNotExist(t *testing.T) {
 			_, err := secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String("x")})
 			return err
 		}},
-		{"secret version", "ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: AWSPREVIOUS", func() error {
-			_, err := secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("connect2-api/dev/rds-credentials"), VersionStage: aws.String("AWSPREVIOUS")})
-			return err
-		}},
+		{"secret version", "ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: AWSPREVIOUS",
+			func() error {
+				_, err := secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("connect2-api/dev/rds-credentials"),
+					VersionStage: aws.String("AWSPREVIOUS")})
+				return err
+			}},
 		{"parameter", "ParameterNotFound", "", func() error {
 			_, err := parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/x")})
 			return err
@@ -98,7 +108,8 @@ func TestWhatDoesNotExist(t *testing.T) {
 			return err
 		}},
 		{"operation", wire.CodeNotModelled, "connect2 sandbox does not model logs:StartQuery", func() error {
-			_, err := logs.StartQuery(ctx, &cloudwatchlogs.StartQueryInput{QueryString: aws.String("fields @message"), StartTime: aws.Int64(0), EndTime: aws.Int64(1)})
+			_, err := logs.StartQuery(ctx, &cloudwatchlogs.StartQueryInput{QueryString: aws.String("fields @message"),
+				StartTime: aws.Int64(0), EndTime: aws.Int64(1)})
 			return err
 		}},
 	}
@@ -117,7 +128,8 @@ func TestLogTailSeesEveryLineOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sb := sandbox.New(sandbox.Options{})
 		client, group, stream := cloudwatchlogs.NewFromConfig(operator(sb)), aws.String("/ecs/connect2-api-dev"), aws.String("ecs/app/1")
-		if _, err := client.CreateLogStream(t.Context(), &cloudwatchlogs.CreateLogStreamInput{LogGroupName: group, LogStreamName: stream}); err != nil {
+		if _, err := client.CreateLogStream(t.Context(),
+			&cloudwatchlogs.CreateLogStreamInput{LogGroupName: group, LogStreamName: stream}); err != nil {
 			t.Fatal(err)
 		}
 		var got []string
@@ -165,7 +177,8 @@ func put(t *testing.T, client *cloudwatchlogs.Client, group, stream string, at t
 	for _, line := range lines {
 		events = append(events, logstypes.InputLogEvent{Message: aws.String(line), Timestamp: aws.Int64(at.UnixMilli())})
 	}
-	if _, err := client.PutLogEvents(t.Context(), &cloudwatchlogs.PutLogEventsInput{LogGroupName: &group, LogStreamName: &stream, LogEvents: events}); err != nil {
+	if _, err := client.PutLogEvents(t.Context(), &cloudwatchlogs.PutLogEventsInput{LogGroupName: &group, LogStreamName: &stream,
+		LogEvents: events}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -175,7 +188,8 @@ func TestFilterLogEvents(t *testing.T) {
 		sb := sandbox.New(sandbox.Options{})
 		client, group := cloudwatchlogs.NewFromConfig(operator(sb)), "/ecs/connect2-api-dev"
 		for _, stream := range []string{"a/1", "a/2", "b/1"} {
-			if _, err := client.CreateLogStream(t.Context(), &cloudwatchlogs.CreateLogStreamInput{LogGroupName: &group, LogStreamName: &stream}); err != nil {
+			if _, err := client.CreateLogStream(t.Context(),
+				&cloudwatchlogs.CreateLogStreamInput{LogGroupName: &group, LogStreamName: &stream}); err != nil {
 				t.Fatal(err)
 			}
 			put(t, client, group, stream, time.Now(), stream+" INFO started", stream+" ERROR no database", stream+" ERROR no cache")
@@ -220,11 +234,13 @@ func TestFilterLogEvents(t *testing.T) {
 func TestTargetHealthOfTheSeed(t *testing.T) {
 	sb := sandbox.New(sandbox.Options{})
 	client := elasticloadbalancingv2.NewFromConfig(operator(sb))
-	groups, err := client.DescribeTargetGroups(t.Context(), &elasticloadbalancingv2.DescribeTargetGroupsInput{Names: []string{"connect2-api-tg-dev"}})
+	groups, err := client.DescribeTargetGroups(t.Context(),
+		&elasticloadbalancingv2.DescribeTargetGroupsInput{Names: []string{"connect2-api-tg-dev"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	health, err := client.DescribeTargetHealth(t.Context(), &elasticloadbalancingv2.DescribeTargetHealthInput{TargetGroupArn: groups.TargetGroups[0].TargetGroupArn})
+	health, err := client.DescribeTargetHealth(t.Context(),
+		&elasticloadbalancingv2.DescribeTargetHealthInput{TargetGroupArn: groups.TargetGroups[0].TargetGroupArn})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,8 +252,10 @@ func TestTargetHealthOfTheSeed(t *testing.T) {
 			t.Errorf("target %+v is %+v", *d.Target, *d.TargetHealth)
 		}
 	}
-	listeners, err := client.DescribeListeners(t.Context(), &elasticloadbalancingv2.DescribeListenersInput{LoadBalancerArn: &groups.TargetGroups[0].LoadBalancerArns[0]})
-	if err != nil || len(listeners.Listeners) != 1 || *listeners.Listeners[0].DefaultActions[0].TargetGroupArn != *groups.TargetGroups[0].TargetGroupArn {
+	listeners, err := client.DescribeListeners(t.Context(),
+		&elasticloadbalancingv2.DescribeListenersInput{LoadBalancerArn: &groups.TargetGroups[0].LoadBalancerArns[0]})
+	if err != nil || len(listeners.Listeners) != 1 ||
+		*listeners.Listeners[0].DefaultActions[0].TargetGroupArn != *groups.TargetGroups[0].TargetGroupArn {
 		t.Errorf("listeners: %+v, %v", listeners, err)
 	}
 }
@@ -253,7 +271,8 @@ func TestSecretsMoveTheirLabels(t *testing.T) {
 		t.Errorf("ARN %s does not end in six characters", *first.ARN)
 	}
 	for _, value := range []string{"second", "third"} {
-		if _, err := client.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: first.ARN, SecretString: &value}); err != nil {
+		if _, err := client.PutSecretValue(t.Context(),
+			&secretsmanager.PutSecretValueInput{SecretId: first.ARN, SecretString: &value}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -275,17 +294,20 @@ func TestSecretsMoveTheirLabels(t *testing.T) {
 func TestParameters(t *testing.T) {
 	sb := open(t, `parameters: {/app/mode: fast, /app/size: 3}`)
 	client := ssm.NewFromConfig(operator(sb))
-	if _, err := client.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/app/mode"), Value: aws.String("slow")}); code(t, err) != "ParameterAlreadyExists" {
+	if _, err := client.PutParameter(t.Context(),
+		&ssm.PutParameterInput{Name: aws.String("/app/mode"), Value: aws.String("slow")}); code(t, err) != "ParameterAlreadyExists" {
 		t.Errorf("overwriting without being told: %v", err)
 	}
-	if _, err := client.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/app/mode"), Value: aws.String("slow"), Overwrite: aws.Bool(true)}); err != nil {
+	if _, err := client.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/app/mode"), Value: aws.String("slow"),
+		Overwrite: aws.Bool(true)}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := client.GetParameters(t.Context(), &ssm.GetParametersInput{Names: []string{"/app/mode", "/app/mode:1", "/app/none"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *out.Parameters[0].Value != "slow" || *out.Parameters[1].Value != "fast" || !slices.Equal(out.InvalidParameters, []string{"/app/none"}) {
+	if *out.Parameters[0].Value != "slow" || *out.Parameters[1].Value != "fast" ||
+		!slices.Equal(out.InvalidParameters, []string{"/app/none"}) {
 		t.Errorf("parameters %v, invalid %v", out.Parameters, out.InvalidParameters)
 	}
 	if want := "arn:aws:ssm:us-west-2:123456789012:parameter/app/mode"; *out.Parameters[0].ARN != want {
@@ -309,7 +331,8 @@ func TestRegisteringAScalableTargetMovesTheDesiredCount(t *testing.T) {
 			t.Errorf("desired count is %d, want the minimum 3", got)
 		}
 	})
-	out, err := client.DescribeScalableTargets(t.Context(), &applicationautoscaling.DescribeScalableTargetsInput{ServiceNamespace: scalingtypes.ServiceNamespaceEcs, ResourceIds: []string{id}})
+	out, err := client.DescribeScalableTargets(t.Context(),
+		&applicationautoscaling.DescribeScalableTargetsInput{ServiceNamespace: scalingtypes.ServiceNamespaceEcs, ResourceIds: []string{id}})
 	if err != nil || len(out.ScalableTargets) != 1 || *out.ScalableTargets[0].MaxCapacity != 20 {
 		t.Errorf("targets %+v, %v", out, err)
 	}
@@ -319,7 +342,8 @@ func TestScanFindsWhatTheScenarioSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sb := open(t, `repository: {findings: [{image: v1, name: CVE-2026-1, severity: HIGH}, {image: v1, name: CVE-2026-2, severity: LOW}, {image: v2, name: CVE-2026-3, severity: LOW}]}`)
 		client, id := ecr.NewFromConfig(operator(sb)), &ecrtypes.ImageIdentifier{ImageTag: aws.String("v1")}
-		if _, err := client.StartImageScan(t.Context(), &ecr.StartImageScanInput{RepositoryName: aws.String(repository), ImageId: id}); err != nil {
+		if _, err := client.StartImageScan(t.Context(), &ecr.StartImageScanInput{RepositoryName: aws.String(repository),
+			ImageId: id}); err != nil {
 			t.Fatal(err)
 		}
 		in := &ecr.DescribeImageScanFindingsInput{RepositoryName: aws.String(repository), ImageId: id}
@@ -330,7 +354,8 @@ func TestScanFindsWhatTheScenarioSays(t *testing.T) {
 		if counts := out.ImageScanFindings.FindingSeverityCounts; len(counts) != 2 || counts["HIGH"] != 1 || counts["LOW"] != 1 {
 			t.Errorf("counts are %v", counts)
 		}
-		if _, err := client.StartImageScan(t.Context(), &ecr.StartImageScanInput{RepositoryName: aws.String(repository), ImageId: id}); code(t, err) != "LimitExceededException" {
+		if _, err := client.StartImageScan(t.Context(), &ecr.StartImageScanInput{RepositoryName: aws.String(repository),
+			ImageId: id}); code(t, err) != "LimitExceededException" {
 			t.Errorf("a second scan within 24 h: %v", err)
 		}
 	})
@@ -370,7 +395,8 @@ roles:
 		}
 	}
 	sb.Forward(6 * time.Minute)
-	if err := assume("deployer", token, "run-1"); code(t, err) != "ExpiredTokenException" || !strings.Contains(message(err), "Token expired: current date/time ") {
+	if err := assume("deployer", token, "run-1"); code(t, err) != "ExpiredTokenException" ||
+		!strings.Contains(message(err), "Token expired: current date/time ") {
 		t.Errorf("an old token: %v", err)
 	}
 }
@@ -390,7 +416,8 @@ roles:
     trust: {principals: ["arn:aws:iam::123456789012:user/operator"]}
     policy: {Statement: [{Effect: Allow, Action: "ecr:DescribeImages", Resource: "*"}, {Effect: Deny, Action: "logs:*", Resource: "*"}]}
 `)
-	out, err := sts.NewFromConfig(operator(sb)).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::123456789012:role/reader"), RoleSessionName: aws.String("test")})
+	out, err := sts.NewFromConfig(operator(sb)).AssumeRole(t.Context(),
+		&sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::123456789012:role/reader"), RoleSessionName: aws.String("test")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -399,11 +426,13 @@ roles:
 	if err != nil || *identity.Arn != "arn:aws:sts::123456789012:assumed-role/reader/test" {
 		t.Fatalf("identity %+v, %v", identity, err)
 	}
-	if _, err := ecr.NewFromConfig(config).DescribeImages(t.Context(), &ecr.DescribeImagesInput{RepositoryName: aws.String(repository)}); err != nil {
+	if _, err := ecr.NewFromConfig(config).DescribeImages(t.Context(),
+		&ecr.DescribeImagesInput{RepositoryName: aws.String(repository)}); err != nil {
 		t.Errorf("what the policy allows is refused: %v", err)
 	}
 	_, err = ecr.NewFromConfig(config).DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{})
-	want := "User: arn:aws:sts::123456789012:assumed-role/reader/test is not authorized to perform: ecr:DescribeRepositories on resource: arn:aws:ecr:us-west-2:123456789012:repository/* because no identity-based policy allows the ecr:DescribeRepositories action"
+	want := "User: arn:aws:sts::123456789012:assumed-role/reader/test is not authorized to perform: ecr:DescribeRepositories on resource: " +
+		"arn:aws:ecr:us-west-2:123456789012:repository/* because no identity-based policy allows the ecr:DescribeRepositories action"
 	if code(t, err) != "AccessDeniedException" || message(err) != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
@@ -412,11 +441,13 @@ roles:
 		t.Errorf("explicit deny: %v", err)
 	}
 	sb.Forward(time.Hour)
-	if _, err := ecr.NewFromConfig(config).DescribeImages(context.Background(), &ecr.DescribeImagesInput{RepositoryName: aws.String(repository)}); code(t, err) != "ExpiredTokenException" {
+	if _, err := ecr.NewFromConfig(config).DescribeImages(context.Background(),
+		&ecr.DescribeImagesInput{RepositoryName: aws.String(repository)}); code(t, err) != "ExpiredTokenException" {
 		t.Errorf("after the session's hour: %v", err)
 	}
 	simulated, err := iam.NewFromConfig(operator(sb)).SimulatePrincipalPolicy(t.Context(), &iam.SimulatePrincipalPolicyInput{
-		PolicySourceArn: aws.String("arn:aws:iam::123456789012:role/reader"), ActionNames: []string{"ecr:DescribeImages", "ecr:PutImage", "logs:GetLogEvents"},
+		PolicySourceArn: aws.String("arn:aws:iam::123456789012:role/reader"),
+		ActionNames:     []string{"ecr:DescribeImages", "ecr:PutImage", "logs:GetLogEvents"},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -25,7 +25,8 @@ const (
 // release registers a revision with another image and deploys it.
 func release(t *testing.T, client *ecs.Client, image string) {
 	t.Helper()
-	described, err := client.DescribeTaskDefinition(t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String("connect2-api-dev")})
+	described, err := client.DescribeTaskDefinition(t.Context(),
+		&ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String("connect2-api-dev")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,8 @@ func release(t *testing.T, client *ecs.Client, image string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = client.UpdateService(t.Context(), &ecs.UpdateServiceInput{Cluster: aws.String(cluster), Service: aws.String(service), TaskDefinition: registered.TaskDefinition.TaskDefinitionArn})
+	_, err = client.UpdateService(t.Context(), &ecs.UpdateServiceInput{Cluster: aws.String(cluster), Service: aws.String(service),
+		TaskDefinition: registered.TaskDefinition.TaskDefinitionArn})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +81,8 @@ func TestPushedImageBehavesAsItsLabelSays(t *testing.T) {
 		}
 		release(t, client, sandbox.DefaultHost+"/"+repository+":v2")
 		time.Sleep(15 * time.Minute)
-		deployments, err := client.ListServiceDeployments(t.Context(), &ecs.ListServiceDeploymentsInput{Cluster: aws.String(cluster), Service: aws.String(service)})
+		deployments, err := client.ListServiceDeployments(t.Context(), &ecs.ListServiceDeploymentsInput{Cluster: aws.String(cluster),
+			Service: aws.String(service)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,22 +105,26 @@ func TestWhatTasksNeedIsLookedUp(t *testing.T) {
 		spoil             func(t *testing.T, sb *sandbox.Sandbox)
 	}{
 		{"tag that does not exist", repository + ":v9", "CannotPullContainerError: pull image manifest has been retried", nil},
-		{"secret without the key", repository + ":v1", "retrieved secret from Secrets Manager did not contain json key url", func(t *testing.T, sb *sandbox.Sandbox) {
-			_, err := secretsmanager.NewFromConfig(operator(sb)).PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
-				SecretId: aws.String("connect2-api/dev/rds-credentials"), SecretString: aws.String(`{"host":"db"}`),
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-		}},
-		{"secret marked for deletion", repository + ":v1", "api error InvalidRequestException: You can't perform this operation on the secret because it was marked for deletion.", func(t *testing.T, sb *sandbox.Sandbox) {
-			_, err := secretsmanager.NewFromConfig(operator(sb)).DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("connect2-api/dev/redis-credentials")})
+		{"secret without the key", repository + ":v1", "retrieved secret from Secrets Manager did not contain json key url",
+			func(t *testing.T, sb *sandbox.Sandbox) {
+				_, err := secretsmanager.NewFromConfig(operator(sb)).PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
+					SecretId: aws.String("connect2-api/dev/rds-credentials"), SecretString: aws.String(`{"host":"db"}`),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}},
+		{"secret marked for deletion", repository + ":v1", "api error InvalidRequestException: You can't perform this operation on the secret " +
+			"because it was marked for deletion.", func(t *testing.T, sb *sandbox.Sandbox) {
+			_, err := secretsmanager.NewFromConfig(operator(sb)).DeleteSecret(t.Context(),
+				&secretsmanager.DeleteSecretInput{SecretId: aws.String("connect2-api/dev/redis-credentials")})
 			if err != nil {
 				t.Fatal(err)
 			}
 		}},
 		{"log group that does not exist", repository + ":v1", "The specified log group does not exist.", func(t *testing.T, sb *sandbox.Sandbox) {
-			_, err := cloudwatchlogs.NewFromConfig(operator(sb)).DeleteLogGroup(t.Context(), &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String("/ecs/connect2-api-dev")})
+			_, err := cloudwatchlogs.NewFromConfig(operator(sb)).DeleteLogGroup(t.Context(),
+				&cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String("/ecs/connect2-api-dev")})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -126,7 +126,8 @@ func TestDescribeErrors(t *testing.T) {
 	if _, err := Describe(t.Context(), client, "api"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "api") {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
-	if _, err := Describe(t.Context(), client, "api"); err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "not authorized") {
+	if _, err := Describe(t.Context(), client, "api"); err == nil || errors.Is(err, ErrNotFound) ||
+		!strings.Contains(err.Error(), "not authorized") {
 		t.Errorf("got %v, want the denial", err)
 	}
 }

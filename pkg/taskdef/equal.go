@@ -37,10 +37,12 @@ func (d Document) canonical() string { return d.normalised().String() }
 // emptyMeansAbsent are lists and objects that the API returns empty where nothing was given.
 // Read from answers of DescribeTaskDefinition to documents that had none of them.
 var emptyMeansAbsent = struct{ task, container, log, volume []string }{
-	task:      []string{"volumes", "placementConstraints", "requiresCompatibilities", "inferenceAccelerators"},
-	container: []string{"environment", "environmentFiles", "secrets", "portMappings", "mountPoints", "volumesFrom", "systemControls", "links", "dnsServers", "dnsSearchDomains", "extraHosts", "dockerSecurityOptions", "dockerLabels", "ulimits", "dependsOn", "resourceRequirements", "credentialSpecs"},
-	log:       []string{"options", "secretOptions"},
-	volume:    []string{"host"},
+	task: []string{"volumes", "placementConstraints", "requiresCompatibilities", "inferenceAccelerators"},
+	container: []string{"environment", "environmentFiles", "secrets", "portMappings", "mountPoints", "volumesFrom", "systemControls", "links",
+		"dnsServers", "dnsSearchDomains", "extraHosts", "dockerSecurityOptions", "dockerLabels", "ulimits", "dependsOn",
+		"resourceRequirements", "credentialSpecs"},
+	log:    []string{"options", "secretOptions"},
+	volume: []string{"host"},
 }
 
 func (d Document) normalised() *value {

@@ -105,7 +105,8 @@ func ExampleDocument_CheckPlatforms() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(d.Platform(), d.CheckPlatforms([]string{"linux/amd64"}) != nil, d.CheckPlatforms([]string{"linux/amd64", "linux/arm64/v8"}) != nil)
+	fmt.Println(d.Platform(), d.CheckPlatforms([]string{"linux/amd64"}) != nil,
+		d.CheckPlatforms([]string{"linux/amd64", "linux/arm64/v8"}) != nil)
 	// Output: linux/arm64 true false
 }
 

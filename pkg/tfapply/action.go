@@ -27,7 +27,8 @@ var Action = action.Define(action.Meta{
 	Color: "purple",
 	Examples: []action.Example{
 		{Title: "See what would change", Args: "--directory terraform/environments/dev --environment dev"},
-		{Title: "Apply what was reviewed", Args: "--mode apply --directory terraform/environments/dev --environment dev --plan-digest sha256:..."},
+		{Title: "Apply what was reviewed",
+			Args: "--mode apply --directory terraform/environments/dev --environment dev --plan-digest sha256:..."},
 		{Title: "Look for drift", Args: "--mode drift --directory terraform/environments/prod --environment prod"},
 	},
 }, Run)
@@ -131,7 +132,8 @@ func (in Inputs) validateBootstrap() []error {
 	if !strings.HasPrefix(in.BootstrapPolicy, "arn:") {
 		wrong("bootstrap-policy: %q: bootstrap-role needs the ARN of a policy", in.BootstrapPolicy)
 	}
-	if owner, name, ok := strings.Cut(in.BootstrapRepository, "/"); !ok || owner == "" || name == "" || strings.ContainsAny(in.BootstrapRepository, "*? :") {
+	if owner, name, ok := strings.Cut(in.BootstrapRepository, "/"); !ok || owner == "" || name == "" ||
+		strings.ContainsAny(in.BootstrapRepository, "*? :") {
 		wrong("bootstrap-repository: %q: bootstrap-role needs OWNER/NAME of one repository", in.BootstrapRepository)
 	}
 	return problems

@@ -32,17 +32,22 @@ type buckets interface {
 	PutPublicAccessBlock(context.Context, *s3.PutPublicAccessBlockInput, ...func(*s3.Options)) (*s3.PutPublicAccessBlockOutput, error)
 	GetBucketPolicy(context.Context, *s3.GetBucketPolicyInput, ...func(*s3.Options)) (*s3.GetBucketPolicyOutput, error)
 	PutBucketPolicy(context.Context, *s3.PutBucketPolicyInput, ...func(*s3.Options)) (*s3.PutBucketPolicyOutput, error)
-	GetBucketLifecycleConfiguration(context.Context, *s3.GetBucketLifecycleConfigurationInput, ...func(*s3.Options)) (*s3.GetBucketLifecycleConfigurationOutput, error)
-	PutBucketLifecycleConfiguration(context.Context, *s3.PutBucketLifecycleConfigurationInput, ...func(*s3.Options)) (*s3.PutBucketLifecycleConfigurationOutput, error)
+	GetBucketLifecycleConfiguration(context.Context, *s3.GetBucketLifecycleConfigurationInput,
+		...func(*s3.Options)) (*s3.GetBucketLifecycleConfigurationOutput, error)
+	PutBucketLifecycleConfiguration(context.Context, *s3.PutBucketLifecycleConfigurationInput,
+		...func(*s3.Options)) (*s3.PutBucketLifecycleConfigurationOutput, error)
 }
 
 // roles are the calls of IAM that bootstrap makes.
 type roles interface {
-	ListOpenIDConnectProviders(context.Context, *iam.ListOpenIDConnectProvidersInput, ...func(*iam.Options)) (*iam.ListOpenIDConnectProvidersOutput, error)
-	CreateOpenIDConnectProvider(context.Context, *iam.CreateOpenIDConnectProviderInput, ...func(*iam.Options)) (*iam.CreateOpenIDConnectProviderOutput, error)
+	ListOpenIDConnectProviders(context.Context, *iam.ListOpenIDConnectProvidersInput,
+		...func(*iam.Options)) (*iam.ListOpenIDConnectProvidersOutput, error)
+	CreateOpenIDConnectProvider(context.Context, *iam.CreateOpenIDConnectProviderInput,
+		...func(*iam.Options)) (*iam.CreateOpenIDConnectProviderOutput, error)
 	GetRole(context.Context, *iam.GetRoleInput, ...func(*iam.Options)) (*iam.GetRoleOutput, error)
 	CreateRole(context.Context, *iam.CreateRoleInput, ...func(*iam.Options)) (*iam.CreateRoleOutput, error)
-	ListAttachedRolePolicies(context.Context, *iam.ListAttachedRolePoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedRolePoliciesOutput, error)
+	ListAttachedRolePolicies(context.Context, *iam.ListAttachedRolePoliciesInput,
+		...func(*iam.Options)) (*iam.ListAttachedRolePoliciesOutput, error)
 	AttachRolePolicy(context.Context, *iam.AttachRolePolicyInput, ...func(*iam.Options)) (*iam.AttachRolePolicyOutput, error)
 }
 
@@ -72,7 +77,8 @@ func bootstrap(ctx context.Context, env *action.Env, in Inputs, out *Outputs) er
 		return err
 	}
 	f := &foundation{
-		roles: iam.NewFromConfig(conn.Config), bucket: in.stateBucket(), account: conn.AccountID, region: conn.Region, partition: partitionOf(conn.CallerARN),
+		roles: iam.NewFromConfig(conn.Config), bucket: in.stateBucket(), account: conn.AccountID, region: conn.Region,
+		partition: partitionOf(conn.CallerARN),
 		buckets: s3.NewFromConfig(conn.Config, func(o *s3.Options) {
 			o.UsePathStyle = env.Var("AWS_ENDPOINT_URL") != "" || env.Var("AWS_ENDPOINT_URL_S3") != ""
 		}),
@@ -93,13 +99,15 @@ func bootstrap(ctx context.Context, env *action.Env, in Inputs, out *Outputs) er
 		if len(f.done) > 0 {
 			outcome = action.Failed // it can be repeated: what is there is kept
 		}
-		return &action.Error{Outcome: outcome, Title: "Bootstrap is not complete", Err: awserr.Explain(err), Advice: "Mend the cause and repeat it: what is there already is kept."}
+		return &action.Error{Outcome: outcome, Title: "Bootstrap is not complete", Err: awserr.Explain(err),
+			Advice: "Mend the cause and repeat it: what is there already is kept."}
 	}
 	out.Changes = len(f.done) > 0
 	if !out.Changes {
 		out.Outcome = action.NoChange
 	}
-	env.Log.Eventf("backend \"s3\" { bucket = %q, key = \"terraform.tfstate\", region = %q, encrypt = true, use_lockfile = true }", f.bucket, f.region)
+	env.Log.Eventf("backend \"s3\" { bucket = %q, key = \"terraform.tfstate\", region = %q, encrypt = true, use_lockfile = true }",
+		f.bucket, f.region)
 	return nil
 }
 
@@ -175,7 +183,8 @@ func (f *foundation) version(ctx context.Context) error {
 		return nil
 	}
 	_, err = f.buckets.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{
-		Bucket: &f.bucket, ExpectedBucketOwner: &f.account, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
+		Bucket: &f.bucket, ExpectedBucketOwner: &f.account,
+		VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
 	})
 	if err != nil {
 		return fmt.Errorf("versioning of %s: %w", f.bucket, err)
@@ -212,7 +221,8 @@ func (f *foundation) block(ctx context.Context) error {
 		return fmt.Errorf("public access of %s: %w", f.bucket, err)
 	}
 	if err == nil {
-		if c := now.PublicAccessBlockConfiguration; c != nil && aws.ToBool(c.BlockPublicAcls) && aws.ToBool(c.BlockPublicPolicy) && aws.ToBool(c.IgnorePublicAcls) && aws.ToBool(c.RestrictPublicBuckets) {
+		if c := now.PublicAccessBlockConfiguration; c != nil && aws.ToBool(c.BlockPublicAcls) && aws.ToBool(c.BlockPublicPolicy) &&
+			aws.ToBool(c.IgnorePublicAcls) && aws.ToBool(c.RestrictPublicBuckets) {
 			f.note(false, "public access is blocked")
 			return nil
 		}
@@ -220,7 +230,8 @@ func (f *foundation) block(ctx context.Context) error {
 	_, err = f.buckets.PutPublicAccessBlock(ctx, &s3.PutPublicAccessBlockInput{
 		Bucket: &f.bucket, ExpectedBucketOwner: &f.account,
 		PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
-			BlockPublicAcls: aws.Bool(true), BlockPublicPolicy: aws.Bool(true), IgnorePublicAcls: aws.Bool(true), RestrictPublicBuckets: aws.Bool(true),
+			BlockPublicAcls: aws.Bool(true), BlockPublicPolicy: aws.Bool(true), IgnorePublicAcls: aws.Bool(true),
+			RestrictPublicBuckets: aws.Bool(true),
 		},
 	})
 	if err != nil {
@@ -270,7 +281,8 @@ func withTLS(policy, bucket string) (text string, changed bool, err error) {
 			Effect    string
 			Condition map[string]map[string]any
 		}
-		if json.Unmarshal(s, &statement) == nil && statement.Effect == "Deny" && fmt.Sprint(statement.Condition["Bool"]["aws:SecureTransport"]) == "false" {
+		if json.Unmarshal(s, &statement) == nil && statement.Effect == "Deny" &&
+			fmt.Sprint(statement.Condition["Bool"]["aws:SecureTransport"]) == "false" {
 			return policy, false, nil
 		}
 	}
@@ -291,7 +303,8 @@ func withTLS(policy, bucket string) (text string, changed bool, err error) {
 // expire has earlier versions go after a while: each lock leaves one, and state holds secrets.
 func (f *foundation) expire(ctx context.Context) error {
 	var rules []types.LifecycleRule
-	now, err := f.buckets.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &f.bucket, ExpectedBucketOwner: &f.account})
+	now, err := f.buckets.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &f.bucket,
+		ExpectedBucketOwner: &f.account})
 	switch {
 	case err == nil:
 		rules = now.Rules
@@ -305,12 +318,13 @@ func (f *foundation) expire(ctx context.Context) error {
 		f.note(false, "earlier versions expire")
 		return nil
 	}
-	rules = append(slices.DeleteFunc(rules, func(r types.LifecycleRule) bool { return aws.ToString(r.ID) == lifecycleRule }), types.LifecycleRule{
-		ID: aws.String(lifecycleRule), Status: types.ExpirationStatusEnabled, Filter: &types.LifecycleRuleFilter{Prefix: aws.String("")},
-		NoncurrentVersionExpiration:    &types.NoncurrentVersionExpiration{NoncurrentDays: aws.Int32(keepOldDays)},
-		Expiration:                     &types.LifecycleExpiration{ExpiredObjectDeleteMarker: aws.Bool(true)},
-		AbortIncompleteMultipartUpload: &types.AbortIncompleteMultipartUpload{DaysAfterInitiation: aws.Int32(7)},
-	})
+	rules = append(slices.DeleteFunc(rules, func(r types.LifecycleRule) bool { return aws.ToString(r.ID) == lifecycleRule }),
+		types.LifecycleRule{
+			ID: aws.String(lifecycleRule), Status: types.ExpirationStatusEnabled, Filter: &types.LifecycleRuleFilter{Prefix: aws.String("")},
+			NoncurrentVersionExpiration:    &types.NoncurrentVersionExpiration{NoncurrentDays: aws.Int32(keepOldDays)},
+			Expiration:                     &types.LifecycleExpiration{ExpiredObjectDeleteMarker: aws.Bool(true)},
+			AbortIncompleteMultipartUpload: &types.AbortIncompleteMultipartUpload{DaysAfterInitiation: aws.Int32(7)},
+		})
 	_, err = f.buckets.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
 		Bucket: &f.bucket, ExpectedBucketOwner: &f.account, LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: rules},
 	})
@@ -373,7 +387,8 @@ func (f *foundation) role(ctx context.Context, in Inputs) error {
 		if err != nil {
 			return err
 		}
-		_, err = f.roles.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust, Description: aws.String("Terraform of " + in.BootstrapRepository + ", environment " + in.Environment)})
+		_, err = f.roles.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust,
+			Description: aws.String("Terraform of " + in.BootstrapRepository + ", environment " + in.Environment)})
 		if err != nil {
 			return fmt.Errorf("making role %s: %w", name, err)
 		}

@@ -100,7 +100,8 @@ func TestBootstrapBinary(t *testing.T) {
 		{"s3api get-bucket-policy --bucket " + bucket, []string{`aws:SecureTransport\":\"false`, `\"Effect\":\"Deny\"`, "arn:aws:s3:::" + bucket + "/*"}},
 		{"s3api get-bucket-lifecycle-configuration --bucket " + bucket, []string{`"NoncurrentDays": 90`, `"Status": "Enabled"`}},
 		{"iam get-open-id-connect-provider --open-id-connect-provider-arn " + provider, []string{`"Url": "` + issuer, "sts.amazonaws.com"}},
-		{"iam get-role --role-name terraform-dev", []string{"repo:org/service:environment:dev", "repo:org@*/service@*:environment:dev", provider}},
+		{"iam get-role --role-name terraform-dev",
+			[]string{"repo:org/service:environment:dev", "repo:org@*/service@*:environment:dev", provider}},
 		{"iam list-attached-role-policies --role-name terraform-dev", []string{"arn:aws:iam::aws:policy/AdministratorAccess"}},
 	} {
 		got := cli(strings.Fields(look.args)...)
@@ -113,7 +114,8 @@ func TestBootstrapBinary(t *testing.T) {
 
 	a.sb.ResetJournal()
 	out, code = a.bootstrap()
-	if code != 0 || strings.Contains(out, "changed: ") || !strings.Contains(out, "bucket "+bucket+" is there and belongs to account "+me) || len(a.calls()) > 0 {
+	if code != 0 || strings.Contains(out, "changed: ") || !strings.Contains(out, "bucket "+bucket+" is there and belongs to account "+me) ||
+		len(a.calls()) > 0 {
 		t.Errorf("again: exit %d, %v: %s", code, a.calls(), out)
 	}
 }

@@ -72,30 +72,36 @@ func (a *account) CreateBucket(_ context.Context, in *s3.CreateBucketInput, _ ..
 	a.owner, a.encryption = a.id, true
 	return &s3.CreateBucketOutput{}, a.write("CreateBucket")
 }
-func (a *account) GetBucketVersioning(_ context.Context, in *s3.GetBucketVersioningInput, _ ...s3opt) (*s3.GetBucketVersioningOutput, error) {
+func (a *account) GetBucketVersioning(_ context.Context, in *s3.GetBucketVersioningInput,
+	_ ...s3opt) (*s3.GetBucketVersioningOutput, error) {
 	return &s3.GetBucketVersioningOutput{Status: a.versioning}, a.owned(in.ExpectedBucketOwner)
 }
-func (a *account) PutBucketVersioning(_ context.Context, in *s3.PutBucketVersioningInput, _ ...s3opt) (*s3.PutBucketVersioningOutput, error) {
+func (a *account) PutBucketVersioning(_ context.Context, in *s3.PutBucketVersioningInput,
+	_ ...s3opt) (*s3.PutBucketVersioningOutput, error) {
 	a.versioning = in.VersioningConfiguration.Status
 	return nil, errors.Join(a.owned(in.ExpectedBucketOwner), a.write("PutBucketVersioning"))
 }
-func (a *account) GetBucketEncryption(_ context.Context, in *s3.GetBucketEncryptionInput, _ ...s3opt) (*s3.GetBucketEncryptionOutput, error) {
+func (a *account) GetBucketEncryption(_ context.Context, in *s3.GetBucketEncryptionInput,
+	_ ...s3opt) (*s3.GetBucketEncryptionOutput, error) {
 	if !a.encryption {
 		return nil, refusal("ServerSideEncryptionConfigurationNotFoundError")
 	}
 	return &s3.GetBucketEncryptionOutput{}, a.owned(in.ExpectedBucketOwner)
 }
-func (a *account) PutBucketEncryption(_ context.Context, in *s3.PutBucketEncryptionInput, _ ...s3opt) (*s3.PutBucketEncryptionOutput, error) {
+func (a *account) PutBucketEncryption(_ context.Context, in *s3.PutBucketEncryptionInput,
+	_ ...s3opt) (*s3.PutBucketEncryptionOutput, error) {
 	a.encryption = true
 	return nil, errors.Join(a.owned(in.ExpectedBucketOwner), a.write("PutBucketEncryption"))
 }
-func (a *account) GetPublicAccessBlock(_ context.Context, in *s3.GetPublicAccessBlockInput, _ ...s3opt) (*s3.GetPublicAccessBlockOutput, error) {
+func (a *account) GetPublicAccessBlock(_ context.Context, in *s3.GetPublicAccessBlockInput,
+	_ ...s3opt) (*s3.GetPublicAccessBlockOutput, error) {
 	if a.block == nil {
 		return nil, refusal("NoSuchPublicAccessBlockConfiguration")
 	}
 	return &s3.GetPublicAccessBlockOutput{PublicAccessBlockConfiguration: a.block}, a.owned(in.ExpectedBucketOwner)
 }
-func (a *account) PutPublicAccessBlock(_ context.Context, in *s3.PutPublicAccessBlockInput, _ ...s3opt) (*s3.PutPublicAccessBlockOutput, error) {
+func (a *account) PutPublicAccessBlock(_ context.Context, in *s3.PutPublicAccessBlockInput,
+	_ ...s3opt) (*s3.PutPublicAccessBlockOutput, error) {
 	a.block = in.PublicAccessBlockConfiguration
 	return nil, errors.Join(a.owned(in.ExpectedBucketOwner), a.write("PutPublicAccessBlock"))
 }
@@ -109,24 +115,29 @@ func (a *account) PutBucketPolicy(_ context.Context, in *s3.PutBucketPolicyInput
 	a.policy = *in.Policy
 	return nil, errors.Join(a.owned(in.ExpectedBucketOwner), a.write("PutBucketPolicy"))
 }
-func (a *account) GetBucketLifecycleConfiguration(_ context.Context, in *s3.GetBucketLifecycleConfigurationInput, _ ...s3opt) (*s3.GetBucketLifecycleConfigurationOutput, error) {
+func (a *account) GetBucketLifecycleConfiguration(_ context.Context, in *s3.GetBucketLifecycleConfigurationInput,
+	_ ...s3opt) (*s3.GetBucketLifecycleConfigurationOutput, error) {
 	if a.lifecycle == nil {
 		return nil, refusal("NoSuchLifecycleConfiguration")
 	}
 	return &s3.GetBucketLifecycleConfigurationOutput{Rules: a.lifecycle}, a.owned(in.ExpectedBucketOwner)
 }
-func (a *account) PutBucketLifecycleConfiguration(_ context.Context, in *s3.PutBucketLifecycleConfigurationInput, _ ...s3opt) (*s3.PutBucketLifecycleConfigurationOutput, error) {
+func (a *account) PutBucketLifecycleConfiguration(_ context.Context, in *s3.PutBucketLifecycleConfigurationInput,
+	_ ...s3opt) (*s3.PutBucketLifecycleConfigurationOutput, error) {
 	a.lifecycle = in.LifecycleConfiguration.Rules
 	return nil, errors.Join(a.owned(in.ExpectedBucketOwner), a.write("PutBucketLifecycleConfiguration"))
 }
-func (a *account) ListOpenIDConnectProviders(context.Context, *iam.ListOpenIDConnectProvidersInput, ...iamopt) (*iam.ListOpenIDConnectProvidersOutput, error) {
+func (a *account) ListOpenIDConnectProviders(context.Context, *iam.ListOpenIDConnectProvidersInput,
+	...iamopt) (*iam.ListOpenIDConnectProvidersOutput, error) {
 	out := &iam.ListOpenIDConnectProvidersOutput{}
 	for _, url := range a.providers {
-		out.OpenIDConnectProviderList = append(out.OpenIDConnectProviderList, iamtypes.OpenIDConnectProviderListEntry{Arn: aws.String("arn:aws:iam::" + a.id + ":oidc-provider/" + url)})
+		out.OpenIDConnectProviderList = append(out.OpenIDConnectProviderList,
+			iamtypes.OpenIDConnectProviderListEntry{Arn: aws.String("arn:aws:iam::" + a.id + ":oidc-provider/" + url)})
 	}
 	return out, nil
 }
-func (a *account) CreateOpenIDConnectProvider(_ context.Context, in *iam.CreateOpenIDConnectProviderInput, _ ...iamopt) (*iam.CreateOpenIDConnectProviderOutput, error) {
+func (a *account) CreateOpenIDConnectProvider(_ context.Context, in *iam.CreateOpenIDConnectProviderInput,
+	_ ...iamopt) (*iam.CreateOpenIDConnectProviderOutput, error) {
 	a.providers = append(a.providers, strings.TrimPrefix(*in.Url, "https://"))
 	return nil, a.write("CreateOpenIDConnectProvider")
 }
@@ -140,7 +151,8 @@ func (a *account) CreateRole(_ context.Context, in *iam.CreateRoleInput, _ ...ia
 	a.trust[*in.RoleName] = *in.AssumeRolePolicyDocument
 	return nil, a.write("CreateRole")
 }
-func (a *account) ListAttachedRolePolicies(_ context.Context, in *iam.ListAttachedRolePoliciesInput, _ ...iamopt) (*iam.ListAttachedRolePoliciesOutput, error) {
+func (a *account) ListAttachedRolePolicies(_ context.Context, in *iam.ListAttachedRolePoliciesInput,
+	_ ...iamopt) (*iam.ListAttachedRolePoliciesOutput, error) {
 	out := &iam.ListAttachedRolePoliciesOutput{}
 	for _, arn := range a.attached[*in.RoleName] {
 		out.AttachedPolicies = append(out.AttachedPolicies, iamtypes.AttachedPolicy{PolicyArn: &arn})
@@ -161,7 +173,8 @@ func newAccount() *account {
 func (a *account) lay(t *testing.T, region string) (*foundation, error) {
 	t.Helper()
 	f := &foundation{buckets: a, roles: a, bucket: "connect2-api-terraform-state-dev", account: me, region: region, partition: "aws"}
-	return f, f.lay(t.Context(), Inputs{Environment: "dev", BootstrapRole: "terraform-dev", BootstrapPolicy: "arn:aws:iam::aws:policy/AdministratorAccess", BootstrapRepository: "org/service"})
+	return f, f.lay(t.Context(), Inputs{Environment: "dev", BootstrapRole: "terraform-dev",
+		BootstrapPolicy: "arn:aws:iam::aws:policy/AdministratorAccess", BootstrapRepository: "org/service"})
 }
 
 func TestBootstrapFromNothingAndAgain(t *testing.T) {
@@ -170,7 +183,8 @@ func TestBootstrapFromNothingAndAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(f.done) != 8 || len(f.kept) != 1 || a.location != "us-west-2" || a.versioning != "Enabled" || !aws.ToBool(a.block.RestrictPublicBuckets) {
+	if len(f.done) != 8 || len(f.kept) != 1 || a.location != "us-west-2" || a.versioning != "Enabled" ||
+		!aws.ToBool(a.block.RestrictPublicBuckets) {
 		t.Errorf("changed %q, kept %q, %+v", f.done, f.kept, a)
 	}
 	var trust struct {
@@ -220,7 +234,8 @@ func TestBootstrapKeepsWhatIsThere(t *testing.T) {
 	if !strings.Contains(a.policy, `"Mine"`) || !strings.Contains(a.policy, "aws:SecureTransport") || len(a.lifecycle) != 2 || a.trust["terraform-dev"] != "narrow" {
 		t.Errorf("%+v", a)
 	}
-	if want := []string{"PutBucketVersioning", "PutPublicAccessBlock", "PutBucketPolicy", "PutBucketLifecycleConfiguration", "AttachRolePolicy"}; !slices.Equal(a.writes, want) {
+	if want := []string{"PutBucketVersioning", "PutPublicAccessBlock", "PutBucketPolicy", "PutBucketLifecycleConfiguration",
+		"AttachRolePolicy"}; !slices.Equal(a.writes, want) {
 		t.Errorf("wrote %q, told %q", a.writes, f.done)
 	}
 }

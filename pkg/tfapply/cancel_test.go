@@ -127,7 +127,8 @@ resource "terraform_data" "c" {
 			made, _ := filepath.Glob(filepath.Join(dir, "made-*"))
 			_, locked := w.sb.S3().Object(bucket, key+".tflock")
 			if locked || tainted || len(made) != len(names) || len(made) != 0 && len(made) != 3 {
-				t.Errorf("cancelled at %d/%d: exit code %d, locked %v, tainted %v, made %d, in the state %q\n%s", i, moments, code, locked, tainted, len(made), names, out)
+				t.Errorf("cancelled at %d/%d: exit code %d, locked %v, tainted %v, made %d, in the state %q\n%s", i, moments, code, locked,
+					tainted, len(made), names, out)
 			}
 			// Before the process takes signals, the first one ends it as any other: nothing has begun by then.
 			if want := map[int]int{0: 130, 3: 0}[len(made)]; code != want && !(code == -1 && out == "") {
@@ -209,8 +210,10 @@ resource "aws_cloudwatch_log_group" "b" {
 			text, _ := w.sb.S3().Object(bucket, key)
 			names, tainted := stateNames(t, text)
 			_, locked := w.sb.S3().Object(bucket, key+".tflock")
-			if made := logs.made(name); locked || tainted || len(names) != made || made != 2 || code != 0 || !strings.Contains(out, "The apply goes on") {
-				t.Errorf("cancelled at %d/%d: exit code %d, locked %v, tainted %v, %d groups were made, in the state %q\n%s", i, runs, code, locked, tainted, made, names, out)
+			if made := logs.made(name); locked || tainted || len(names) != made || made != 2 || code != 0 ||
+				!strings.Contains(out, "The apply goes on") {
+				t.Errorf("cancelled at %d/%d: exit code %d, locked %v, tainted %v, %d groups were made, in the state %q\n%s", i, runs, code, locked,
+					tainted, made, names, out)
 			} else {
 				finished.Add(1)
 			}
@@ -303,7 +306,8 @@ func (s *slowLogs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		list := []map[string]any{}
 		for name := range s.groups {
 			if strings.HasPrefix(name, in.LogGroupNamePrefix) {
-				list = append(list, map[string]any{"logGroupName": name, "arn": "arn:aws:logs:us-west-2:123456789012:log-group:" + name + ":*", "logGroupClass": "STANDARD"})
+				list = append(list, map[string]any{"logGroupName": name, "arn": "arn:aws:logs:us-west-2:123456789012:log-group:" + name + ":*",
+					"logGroupClass": "STANDARD"})
 			}
 		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"logGroups": list})

@@ -49,7 +49,8 @@ func TestStateThatCannotBeUploadedIsKept(t *testing.T) {
 	var refuse atomic.Bool
 	refuse.Store(true)
 	w.refuseState(&refuse)
-	w.refused(Inputs{Mode: Apply, Approve: "auto"}, action.Stuck, "The state was not saved: act now", engine.String()+" state push errored.tfstate")
+	w.refused(Inputs{Mode: Apply, Approve: "auto"}, action.Stuck, "The state was not saved: act now",
+		engine.String()+" state push errored.tfstate")
 	left := filepath.Join(w.dir, "errored.tfstate")
 	text, err := os.ReadFile(left)
 	if err != nil || !strings.Contains(string(text), `"a0"`) {
@@ -142,7 +143,8 @@ resource "terraform_data" "later" { depends_on = [terraform_data.slow] }
 func TestCancelBetweenPlanAndApply(t *testing.T) {
 	w := newWorld(t)
 	env, _ := w.env()
-	s, err := open(t.Context(), env, Inputs{Mode: Apply, Approve: "auto", Directory: w.dir, Lockfile: "readonly", Engine: engine, Parallelism: 10})
+	s, err := open(t.Context(), env, Inputs{Mode: Apply, Approve: "auto", Directory: w.dir, Lockfile: "readonly",
+		Engine: engine, Parallelism: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +232,8 @@ func TestVaultIsBoundToItsContext(t *testing.T) {
 // fakeKeys encrypts a data key by turning it round, and refuses another context.
 type fakeKeys struct{}
 
-func (fakeKeys) GenerateDataKey(_ context.Context, in *kms.GenerateDataKeyInput, _ ...func(*kms.Options)) (*kms.GenerateDataKeyOutput, error) {
+func (fakeKeys) GenerateDataKey(_ context.Context, in *kms.GenerateDataKeyInput,
+	_ ...func(*kms.Options)) (*kms.GenerateDataKeyOutput, error) {
 	key := []byte("0123456789abcdef0123456789ABCDEF")
 	return &kms.GenerateDataKeyOutput{Plaintext: key, CiphertextBlob: append([]byte(in.EncryptionContext["environment"]+"|"), key...)}, nil
 }
@@ -248,7 +251,8 @@ func TestGitTokenStaysOffCommandLines(t *testing.T) {
 	env.GitHub.Server = "https://github.example.com"
 	s := &session{env: env, in: Inputs{GitToken: "ghs_token"}}
 	got := s.gitEnvironment()
-	if got["GIT_CONFIG_COUNT"] != "4" || got["GIT_CONFIG_KEY_1"] != "http.https://github.example.com/.extraheader" || got["GIT_CONFIG_VALUE_3"] != "git@github.example.com:" {
+	if got["GIT_CONFIG_COUNT"] != "4" || got["GIT_CONFIG_KEY_1"] != "http.https://github.example.com/.extraheader" ||
+		got["GIT_CONFIG_VALUE_3"] != "git@github.example.com:" {
 		t.Errorf("%v", got)
 	}
 	for name, value := range got {
@@ -272,8 +276,10 @@ func TestPost(t *testing.T) {
 		want  string
 	}{
 		{"it had ended", Status{Ended: true, Outcome: action.Failed}, nil, 0, ""},
-		{"it ends well", Status{Place: "dev"}, &Status{Place: "dev", Ended: true, Outcome: action.Succeeded, Text: "applied"}, 0, "The apply is complete"},
-		{"it ends badly", Status{Place: "dev"}, &Status{Place: "dev", Ended: true, Outcome: action.Stuck, Text: "not saved"}, 3, "The apply ended as stuck"},
+		{"it ends well", Status{Place: "dev"}, &Status{Place: "dev", Ended: true, Outcome: action.Succeeded, Text: "applied"}, 0,
+			"The apply is complete"},
+		{"it ends badly", Status{Place: "dev"}, &Status{Place: "dev", Ended: true, Outcome: action.Stuck, Text: "not saved"}, 3,
+			"The apply ended as stuck"},
 		{"it has died", Status{Place: "dev"}, nil, 6, "gives no sign"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -71,7 +71,8 @@ func permission(r *http.Request) string {
 	if key == "" {
 		return "s3:ListBucket " + on
 	}
-	return map[string]string{"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}[r.Method] + " " + on + "/" + key
+	return map[string]string{"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject",
+		"DELETE": "s3:DeleteObject"}[r.Method] + " " + on + "/" + key
 }
 
 // answer takes what it refuses, and what the sandbox does not know; ok is false for what is to go on.

@@ -106,7 +106,8 @@ func (s *session) leaveRecord(ctx context.Context) (remove func()) {
 	text, err := json.Marshal(mine)
 	if err == nil {
 		_, err = l.objects.PutObject(ctx, &s3.PutObjectInput{
-			Bucket: &l.state.Bucket, Key: aws.String(l.state.LockKey() + recordSuffix), Body: bytes.NewReader(text), ContentType: aws.String("application/json"),
+			Bucket: &l.state.Bucket, Key: aws.String(l.state.LockKey() + recordSuffix), Body: bytes.NewReader(text),
+			ContentType: aws.String("application/json"),
 		})
 	}
 	if awserr.Optional(s.env.Log.Sink(), "The record of which run locks the state", err) {

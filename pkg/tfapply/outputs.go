@@ -38,7 +38,8 @@ func (s *session) outputs(ctx context.Context, out *Outputs) error {
 }
 
 // choose sorts the outputs: those that are not sensitive, and the sensitive ones that were asked for, as text.
-func choose(all map[string]terraform.Output, expose []string) (visible map[string]json.RawMessage, exposed map[string]string, problems []string) {
+func choose(all map[string]terraform.Output,
+	expose []string) (visible map[string]json.RawMessage, exposed map[string]string, problems []string) {
 	visible, exposed = map[string]json.RawMessage{}, map[string]string{}
 	for name, o := range all {
 		if !o.Sensitive {
@@ -50,11 +51,13 @@ func choose(all map[string]terraform.Output, expose []string) (visible map[strin
 		text := plain(o.Value)
 		switch {
 		case !ok:
-			problems = append(problems, fmt.Sprintf("expose: there is no output %q: there are %s", name, strings.Join(slices.Sorted(maps.Keys(all)), ", ")))
+			problems = append(problems, fmt.Sprintf("expose: there is no output %q: there are %s", name,
+				strings.Join(slices.Sorted(maps.Keys(all)), ", ")))
 		case !o.Sensitive:
 			problems = append(problems, fmt.Sprintf("expose: the output %q is not sensitive and is set anyway", name))
 		case len(text) < minSecret:
-			problems = append(problems, fmt.Sprintf("expose: the output %q is shorter than %d characters: its mask would blank innocent text", name, minSecret))
+			problems = append(problems, fmt.Sprintf("expose: the output %q is shorter than %d characters: its mask would blank innocent text", name,
+				minSecret))
 		default:
 			exposed[name] = text
 		}

@@ -174,7 +174,8 @@ func mustAbs(name string) string {
 func (s *session) unseal(ctx context.Context) (*yardstick, error) {
 	c, err := s.readSealed(ctx)
 	if err != nil {
-		return nil, &action.Error{Outcome: action.Invalid, Title: "The plan file cannot be opened", Err: fmt.Errorf("plan-file %s: %w", s.in.PlanFile, err)}
+		return nil, &action.Error{Outcome: action.Invalid, Title: "The plan file cannot be opened",
+			Err: fmt.Errorf("plan-file %s: %w", s.in.PlanFile, err)}
 	}
 	digest, err := terraform.ParseDigest(c.Digest)
 	if err != nil {

@@ -31,7 +31,8 @@ func (a *strict) CreateBucket(ctx context.Context, in *s3.CreateBucketInput, o .
 	return out, err
 }
 
-func (a *strict) PutBucketEncryption(ctx context.Context, in *s3.PutBucketEncryptionInput, o ...s3opt) (*s3.PutBucketEncryptionOutput, error) {
+func (a *strict) PutBucketEncryption(ctx context.Context, in *s3.PutBucketEncryptionInput,
+	o ...s3opt) (*s3.PutBucketEncryptionOutput, error) {
 	a.encrypted = in.ServerSideEncryptionConfiguration
 	return a.account.PutBucketEncryption(ctx, in, o...)
 }
@@ -90,11 +91,14 @@ func TestTheModuleAndBootstrapMakeOneBucket(t *testing.T) {
 	old := a.lifecycle[0]
 	old.ID = nil
 	same("lifecycle", old, types.LifecycleRule{
-		Status:                         types.ExpirationStatus(m.text(expire + "status")),
-		Filter:                         &types.LifecycleRuleFilter{Prefix: aws.String("")}, // the API's way to write {}
-		NoncurrentVersionExpiration:    &types.NoncurrentVersionExpiration{NoncurrentDays: m.days(expire + "noncurrent_version_expiration.noncurrent_days")},
-		Expiration:                     &types.LifecycleExpiration{ExpiredObjectDeleteMarker: m.boolean(expire + "expiration.expired_object_delete_marker")},
-		AbortIncompleteMultipartUpload: &types.AbortIncompleteMultipartUpload{DaysAfterInitiation: m.days(expire + "abort_incomplete_multipart_upload.days_after_initiation")},
+		Status: types.ExpirationStatus(m.text(expire + "status")),
+		Filter: &types.LifecycleRuleFilter{Prefix: aws.String("")}, // the API's way to write {}
+		NoncurrentVersionExpiration: &types.NoncurrentVersionExpiration{NoncurrentDays: m.days(expire +
+			"noncurrent_version_expiration.noncurrent_days")},
+		Expiration: &types.LifecycleExpiration{ExpiredObjectDeleteMarker: m.boolean(expire +
+			"expiration.expired_object_delete_marker")},
+		AbortIncompleteMultipartUpload: &types.AbortIncompleteMultipartUpload{DaysAfterInitiation: m.days(expire +
+			"abort_incomplete_multipart_upload.days_after_initiation")},
 	})
 
 	const statement = "aws_iam_policy_document.statement."
@@ -107,7 +111,8 @@ func TestTheModuleAndBootstrapMakeOneBucket(t *testing.T) {
 	m.is(statement+"resources", `[aws_s3_bucket.this.arn, "${aws_s3_bucket.this.arn}/*"]`)
 	m.is(statement+"principals.type", `"*"`)
 	same("policy", policy.Statement[0], map[string]any{
-		"Effect": m.text(statement + "effect"), "Principal": m.only(statement + "principals.identifiers"), "Action": m.only(statement + "actions"),
+		"Effect": m.text(statement + "effect"), "Principal": m.only(statement + "principals.identifiers"),
+		"Action":   m.only(statement + "actions"),
 		"Resource": []any{"arn:aws:s3:::" + bucket, "arn:aws:s3:::" + bucket + "/*"},
 		"Condition": map[string]any{m.text(statement + "condition.test"): map[string]any{
 			m.text(statement + "condition.variable"): m.only(statement + "condition.values"),
@@ -117,7 +122,8 @@ func TestTheModuleAndBootstrapMakeOneBucket(t *testing.T) {
 	for _, name := range m.left() {
 		t.Errorf("the module sets %s, and nothing holds it against bootstrap", name)
 	}
-	want := []string{"CreateBucket", "PutBucketVersioning", "PutBucketEncryption", "PutPublicAccessBlock", "PutBucketPolicy", "PutBucketLifecycleConfiguration"}
+	want := []string{"CreateBucket", "PutBucketVersioning", "PutBucketEncryption", "PutPublicAccessBlock", "PutBucketPolicy",
+		"PutBucketLifecycleConfiguration"}
 	if !slices.Equal(a.writes, want) {
 		t.Errorf("bootstrap also sets what nothing holds against the module: %q", a.writes)
 	}
@@ -248,7 +254,8 @@ func (m *module) left() []string {
 	var names []string
 	for name := range m.settings {
 		last := name[strings.LastIndexByte(name, '.')+1:]
-		if !m.taken[name] && last != "bucket" && last != "depends_on" && name != "aws_s3_bucket_policy.policy" && name != "aws_s3_bucket.lifecycle.prevent_destroy" {
+		if !m.taken[name] && last != "bucket" && last != "depends_on" && name != "aws_s3_bucket_policy.policy" &&
+			name != "aws_s3_bucket.lifecycle.prevent_destroy" {
 			names = append(names, name)
 		}
 	}

@@ -52,7 +52,8 @@ func TestOnlyTheReviewedPlanIsApplied(t *testing.T) {
 	size := func(n string) map[string]string { return map[string]string{"size": n} }
 	plan, _ := w.must(Inputs{Variables: size("1")})
 	t.Run("another variable", func(t *testing.T) {
-		w.refused(Inputs{Mode: Apply, PlanDigest: plan.PlanDigest, Variables: size("2")}, action.Invalid, "has changed since it was reviewed", "a variable", "what happens to which resource")
+		w.refused(Inputs{Mode: Apply, PlanDigest: plan.PlanDigest, Variables: size("2")}, action.Invalid, "has changed since it was reviewed",
+			"a variable", "what happens to which resource")
 	})
 	t.Run("another configuration", func(t *testing.T) {
 		w.write("more.tf", "# a comment\n")
@@ -88,7 +89,8 @@ func TestSealedPlan(t *testing.T) {
 		t.Fatalf("%v: %s", err, text)
 	}
 	w.refused(Inputs{Mode: Apply, PlanFile: file, PlanKey: "another good passphrase"}, action.Invalid, "the seal does not open")
-	w.refused(Inputs{Mode: Apply, PlanFile: file, PlanKey: key, Variables: map[string]string{"size": "2"}}, action.Invalid, "+ terraform_data.a[1]: create")
+	w.refused(Inputs{Mode: Apply, PlanFile: file, PlanKey: key, Variables: map[string]string{"size": "2"}}, action.Invalid,
+		"+ terraform_data.a[1]: create")
 	var sealed sealedFile
 	if err := json.Unmarshal(text, &sealed); err != nil {
 		t.Fatal(err)
@@ -113,9 +115,11 @@ func TestGuardsAndDestroy(t *testing.T) {
 	w := newWorld(t)
 	w.must(Inputs{Mode: Apply, Approve: "auto"})
 	protect := []string{"terraform_data"}
-	w.refused(Inputs{Mode: Plan, Replace: []string{"terraform_data.a[0]"}, Protect: protect}, action.Invalid, "terraform_data.a[0] would be replaced")
+	w.refused(Inputs{Mode: Plan, Replace: []string{"terraform_data.a[0]"}, Protect: protect}, action.Invalid,
+		"terraform_data.a[0] would be replaced")
 	w.refused(Inputs{Mode: Destroy, Confirm: "dev", Protect: protect}, action.Invalid, "terraform_data.a[0] would be destroyed")
-	w.refused(Inputs{Mode: Destroy, Confirm: "dev", Protect: protect, AllowDestroy: []string{"terraform_data.a"}}, action.Invalid, "terraform_data.a[0] would be destroyed")
+	w.refused(Inputs{Mode: Destroy, Confirm: "dev", Protect: protect, AllowDestroy: []string{"terraform_data.a"}}, action.Invalid,
+		"terraform_data.a[0] would be destroyed")
 	if !strings.Contains(w.state(), `"a0"`) {
 		t.Fatal("it was destroyed")
 	}
@@ -138,7 +142,8 @@ func TestDriftAndTargets(t *testing.T) {
 	if out, _ := w.must(Inputs{Mode: Drift, Variables: two}); !out.Drift || out.Add != 2 {
 		t.Errorf("%+v", out)
 	}
-	if out, recorder := w.must(Inputs{Variables: two, Targets: []string{"terraform_data.a[2]"}}); out.Add != 1 || !strings.Contains(recorder.Summary(), "partial") {
+	if out, recorder := w.must(Inputs{Variables: two, Targets: []string{"terraform_data.a[2]"}}); out.Add != 1 ||
+		!strings.Contains(recorder.Summary(), "partial") {
 		t.Errorf("%+v %s", out, recorder.Summary())
 	}
 }
@@ -170,7 +175,8 @@ output "lines" { value = "a\nb" }
 	plan, first := w.must(Inputs{Variables: vars})
 	out, recorder := w.must(Inputs{Mode: Apply, PlanDigest: plan.PlanDigest, Variables: vars})
 	set, _ := os.ReadFile(file)
-	for name, text := range map[string]string{"the log": recorder.Text() + first.Text(), "the summary": recorder.Summary() + first.Summary(), "outputs": string(out.Values), "GITHUB_OUTPUT": string(set), "the digest": out.PlanDigest} {
+	for name, text := range map[string]string{"the log": recorder.Text() + first.Text(), "the summary": recorder.Summary() + first.Summary(),
+		"outputs": string(out.Values), "GITHUB_OUTPUT": string(set), "the digest": out.PlanDigest} {
 		if strings.Contains(text, canary) {
 			t.Errorf("the secret is in %s: %s", name, text)
 		}
@@ -181,7 +187,8 @@ output "lines" { value = "a\nb" }
 	if got := string(out.Values); got != `{"changes":"mine","lines":"a\nb","pin":"4711"}` {
 		t.Errorf("outputs %s", got)
 	}
-	if !strings.Contains(string(set), "pin<<connect2_") || strings.Contains(string(set), "changes<<") || !strings.Contains(string(set), "\na\nb\nconnect2_") {
+	if !strings.Contains(string(set), "pin<<connect2_") || strings.Contains(string(set), "changes<<") ||
+		!strings.Contains(string(set), "\na\nb\nconnect2_") {
 		t.Errorf("GITHUB_OUTPUT is %q", set)
 	}
 	_, recorder = w.must(Inputs{Mode: Apply, Approve: "auto", Variables: vars, Expose: []string{"password", "short", "none"}})
@@ -283,7 +290,8 @@ func TestCancelledApplyIsFinished(t *testing.T) {
 	if strings.Count(w.state(), `"index_key"`) != 3 || strings.Contains(w.state(), "tainted") || w.locked() {
 		t.Errorf("locked %v, the state is %s", w.locked(), w.state())
 	}
-	if warnings := strings.Join(recorder.Warnings(), "\n"); !strings.Contains(warnings, "The apply goes on") || !strings.Contains(warnings, "The apply is complete") {
+	if warnings := strings.Join(recorder.Warnings(), "\n"); !strings.Contains(warnings, "The apply goes on") ||
+		!strings.Contains(warnings, "The apply is complete") {
 		t.Errorf("warnings: %q", warnings)
 	}
 }

@@ -66,7 +66,8 @@ func newWorld(t *testing.T) *world {
 	w.dir = filepath.Join(w.root, "terraform", "dev")
 	home := t.TempDir()
 	w.vars = map[string]string{
-		"PATH": os.Getenv("PATH"), "RUNNER_TEMP": t.TempDir(), "HOME": home, "XDG_CACHE_HOME": filepath.Join(home, ".cache"), "TF_CLI_CONFIG_FILE": os.DevNull,
+		"PATH": os.Getenv("PATH"), "RUNNER_TEMP": t.TempDir(), "HOME": home, "XDG_CACHE_HOME": filepath.Join(home, ".cache"),
+		"TF_CLI_CONFIG_FILE": os.DevNull,
 	}
 	maps.Copy(w.vars, sb.Environ())
 	w.vars["AWS_ENDPOINT_URL"] = server.URL
@@ -196,7 +197,8 @@ func (w *world) onGitHub(more map[string]string) (outputFile string) {
 	maps.Copy(w.vars, map[string]string{
 		"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": outputFile, "GITHUB_STATE": filepath.Join(w.t.TempDir(), "state"),
 		"GITHUB_SERVER_URL": "https://github.com", "GITHUB_API_URL": "https://api.github.com", "GITHUB_REPOSITORY": "org/service",
-		"GITHUB_SHA": strings.Repeat("ab", 20), "GITHUB_RUN_ID": "77", "GITHUB_RUN_NUMBER": "7", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_WORKSPACE": w.root,
+		"GITHUB_SHA": strings.Repeat("ab", 20), "GITHUB_RUN_ID": "77", "GITHUB_RUN_NUMBER": "7", "GITHUB_RUN_ATTEMPT": "1",
+		"GITHUB_WORKSPACE": w.root,
 	})
 	maps.Copy(w.vars, more)
 	return outputFile

@@ -139,7 +139,8 @@ func TestManifest(t *testing.T) {
 				"| `mode` | How. One of fast, slow. |  |\n" +
 				"| `tags` | Tags. One per line, or separated by commas. Required. Also accepted as `labels`. | **required** |\n" +
 				"<!-- /inputs -->\nand\n<!-- outputs -->\n| output | what it is |\n|---|---|\n"
-			if !strings.HasPrefix(files[1].text, wantReadme) || !strings.HasSuffix(files[1].text, "| `digest` | The &lt;digest&gt;. |\n<!-- /outputs -->\nend\n") {
+			if !strings.HasPrefix(files[1].text, wantReadme) ||
+				!strings.HasSuffix(files[1].text, "| `digest` | The &lt;digest&gt;. |\n<!-- /outputs -->\nend\n") {
 				t.Errorf("README.md:\n%s\nwant:\n%s", files[1].text, wantReadme)
 			}
 
@@ -171,7 +172,8 @@ func TestNewAction(t *testing.T) {
 		got[f.path] = f.text
 	}
 	readme := got[filepath.Join("actions", "ecs-probe", "README.md")]
-	for _, want := range []string{"# ecs-probe\n", "uses: org/connect2/actions/ecs-probe@v2\n        with:\n          cluster: ", "\n          tags: ", "| `digest` |", "| 70 |"} {
+	for _, want := range []string{"# ecs-probe\n", "uses: org/connect2/actions/ecs-probe@v2\n        with:\n          cluster: ",
+		"\n          tags: ", "| `digest` |", "| 70 |"} {
 		if !strings.Contains(readme, want) {
 			t.Errorf("README.md: no %q in:\n%s", want, readme)
 		}

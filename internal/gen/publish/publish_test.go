@@ -49,7 +49,8 @@ func TestTwoBuildsAreTheSame(t *testing.T) {
 	var results []map[string]string
 	for i, from := range []string{root, elsewhere} {
 		out := filepath.Join(dir, fmt.Sprint("out", i))
-		b := build{root: from, out: out, version: "v2.3.4", revision: "abc", authorities: authorities, created: time.Unix(1_700_000_000, 0), targets: targets}
+		b := build{root: from, out: out, version: "v2.3.4", revision: "abc", authorities: authorities,
+			created: time.Unix(1_700_000_000, 0), targets: targets}
 		if err := b.run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -229,14 +230,15 @@ func TestPinOnAClone(t *testing.T) {
 func TestPinAction(t *testing.T) {
 	images := map[string]string{"Dockerfile": scratchImage, "Dockerfile.terraform": terraformImage}
 	for name, c := range map[string]struct{ text, want, problem string }{
-		"root":        {"runs:\n  using: docker\n  image: Dockerfile\n", "runs:\n  using: docker\n  image: docker://" + scratchImage + "\n", ""},
-		"below":       {"  image: ../../Dockerfile\n  args: [x]\n", "  image: docker://" + scratchImage + "\n  args: [x]\n", ""},
-		"terraform":   {"  image: ../../Dockerfile.terraform\n", "  image: docker://" + terraformImage + "\n", ""},
-		"no image":    {"runs:\n  using: composite\n", "", "0 lines"},
-		"two":         {"  image: Dockerfile\n  image: Dockerfile\n", "", "2 lines"},
-		"pinned":      {"  image: docker://" + scratchImage + "\n", "", "already"},
-		"unknown":     {"  image: ../../Dockerfile.other\n", "", "Dockerfile.other"},
-		"input image": {"inputs:\n    image: Dockerfile\n  image: Dockerfile\n", "inputs:\n    image: Dockerfile\n  image: docker://" + scratchImage + "\n", ""},
+		"root":      {"runs:\n  using: docker\n  image: Dockerfile\n", "runs:\n  using: docker\n  image: docker://" + scratchImage + "\n", ""},
+		"below":     {"  image: ../../Dockerfile\n  args: [x]\n", "  image: docker://" + scratchImage + "\n  args: [x]\n", ""},
+		"terraform": {"  image: ../../Dockerfile.terraform\n", "  image: docker://" + terraformImage + "\n", ""},
+		"no image":  {"runs:\n  using: composite\n", "", "0 lines"},
+		"two":       {"  image: Dockerfile\n  image: Dockerfile\n", "", "2 lines"},
+		"pinned":    {"  image: docker://" + scratchImage + "\n", "", "already"},
+		"unknown":   {"  image: ../../Dockerfile.other\n", "", "Dockerfile.other"},
+		"input image": {"inputs:\n    image: Dockerfile\n  image: Dockerfile\n", "inputs:\n    image: Dockerfile\n  image: docker://" +
+			scratchImage + "\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := pinAction(c.text, images)
@@ -245,7 +247,8 @@ func TestPinAction(t *testing.T) {
 			}
 		})
 	}
-	for _, image := range []string{"", "ghcr.io/org/connect2:v2", "ghcr.io/org/connect2@sha256:12", "connect2@sha256:" + strings.Repeat("1", 64)} {
+	for _, image := range []string{"", "ghcr.io/org/connect2:v2", "ghcr.io/org/connect2@sha256:12",
+		"connect2@sha256:" + strings.Repeat("1", 64)} {
 		if _, err := pinAction("  image: Dockerfile\n", map[string]string{"Dockerfile": image}); err == nil {
 			t.Errorf("image %q was taken", image)
 		}
@@ -254,7 +257,8 @@ func TestPinAction(t *testing.T) {
 
 func TestVersions(t *testing.T) {
 	for version, ok := range map[string]bool{
-		"v2.0.0": true, "v2.10.3": true, "2.0.0": false, "v1.0.0": false, "v3.0.0": false, "v2.0": false, "v2": false, "v2.01.0": false, "v2.0.0-rc1": false, "": false,
+		"v2.0.0": true, "v2.10.3": true, "2.0.0": false, "v1.0.0": false, "v3.0.0": false, "v2.0": false, "v2": false, "v2.01.0": false,
+		"v2.0.0-rc1": false, "": false,
 	} {
 		if err := checkVersion(version); (err == nil) != ok {
 			t.Errorf("%q: %v", version, err)

@@ -61,7 +61,8 @@ func TestAControlThatNobodyDealtWithIsTold(t *testing.T) {
 		"forgotten":      {catalog{Standard: map[string][]int{"RDS": {3, 5, 6}}}, "RDS.6: neither asserted"},
 		"made up":        {catalog{Standard: map[string][]int{"RDS": {3}}}, "RDS.5: an exception, but no control"},
 		"of another":     {catalog{Standard: map[string][]int{"RDS": {3}}, Beyond: []string{"RDS.5"}}, ""},
-		"here after all": {catalog{Standard: map[string][]int{"RDS": {3, 5}}, Absent: []absence{{"disks", []string{"RDS.3"}}}}, "RDS.3: it is about disks"},
+		"here after all": {catalog{Standard: map[string][]int{"RDS": {3, 5}}, Absent: []absence{{"disks", []string{"RDS.3"}}}},
+			"RDS.3: it is about disks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := strings.Join(gaps(test.catalog, met, excepted), "\n")

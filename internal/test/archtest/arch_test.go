@@ -128,7 +128,8 @@ func TestInternalIsInOrder(t *testing.T) {
 		l := layerOf(folder)
 		switch {
 		case l == support || l == generator:
-			if strings.HasPrefix(folder, "internal/") && !strings.HasPrefix(folder, "internal/gen/") && !strings.HasPrefix(folder, "internal/test/") {
+			if strings.HasPrefix(folder, "internal/") && !strings.HasPrefix(folder, "internal/gen/") &&
+				!strings.HasPrefix(folder, "internal/test/") {
 				t.Errorf("%s (%s) belongs into internal/test, or internal/gen", folder, l)
 			}
 			if shipped[p.ImportPath] {
@@ -321,11 +322,14 @@ var banned = []struct {
 }{
 	{path: "testing", because: "its flags and its weight belong to tests"},
 	{path: "net/http/httptest", unless: []string{"cmd/connect2"}, because: "it is for tests; the stand-in may use it"},
-	{path: "text/template", waysIn: []string{"html/template"}, because: "its executor finds methods by name, which keeps every method of every type in the binary"},
-	{path: "html/template", waysIn: []string{"github.com/sethvargo/go-githubactions"}, because: "it holds text/template; the one way in never executes a template (see TestLinkedBinary)"},
+	{path: "text/template", waysIn: []string{"html/template"},
+		because: "its executor finds methods by name, which keeps every method of every type in the binary"},
+	{path: "html/template", waysIn: []string{"github.com/sethvargo/go-githubactions"},
+		because: "it holds text/template; the one way in never executes a template (see TestLinkedBinary)"},
 	{path: module + "/pkg/sandbox", unless: []string{"cmd/connect2"}, because: "the stand-in has no place in what runs against AWS"},
 	{path: "github.com/johannesboyne/gofakes3", unless: []string{"cmd/connect2"}, because: "it is a part of the stand-in"},
-	{path: "github.com/hashicorp/terraform-exec/tfexec", unless: []string{"cmd/connect2", "cmd/tf-apply"}, because: "Terraform is not in the scratch image"},
+	{path: "github.com/hashicorp/terraform-exec/tfexec", unless: []string{"cmd/connect2", "cmd/tf-apply"},
+		because: "Terraform is not in the scratch image"},
 	{path: "net/http/pprof", because: "it opens the process to whoever can reach it"},
 }
 

@@ -84,7 +84,8 @@ func (s *stage) migrates(t *testing.T) {
 			t.Errorf("the log has no %q:\n%s", line, r.log)
 		}
 	}
-	if got := s.query(t, "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'"); got != "alembic_version contacts" {
+	if got := s.query(t,
+		"SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'"); got != "alembic_version contacts" {
 		t.Errorf("the tables are %q", got)
 	}
 	again := s.connect2(t, "migrate", "--cluster", cluster, "--service", service, "--image", "r1")
@@ -205,7 +206,8 @@ func (s *stage) releases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	running, err := client.DescribeTaskDefinition(t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: found.Services[0].TaskDefinition})
+	running, err := client.DescribeTaskDefinition(t.Context(),
+		&ecs.DescribeTaskDefinitionInput{TaskDefinition: found.Services[0].TaskDefinition})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +325,8 @@ func (s *stage) startDatabase(t *testing.T) {
 	run(t, "su", "postgres", "-c", fmt.Sprintf("%s/initdb -A scram-sha-256 -U postgres --pwfile %s/password -D %s", bin, folder, data))
 	cleanup(t, "su", "postgres", "-c", fmt.Sprintf("%s/pg_ctl -D %s -m immediate stop", bin, data))
 	// Without the check the server goes on with the statement of a container that was stopped, and holds its lock.
-	run(t, "su", "postgres", "-c", fmt.Sprintf("%s/pg_ctl -D %s -l %s/log -o '-h 127.0.0.1 -p %s -k %s -c client_connection_check_interval=1s' -w start", bin, data, folder, port, folder))
+	run(t, "su", "postgres", "-c", fmt.Sprintf("%s/pg_ctl -D %s -l %s/log -o '-h 127.0.0.1 -p %s -k %s -c "+
+		"client_connection_check_interval=1s' -w start", bin, data, folder, port, folder))
 	s.database = fmt.Sprintf("postgresql://postgres:%s@127.0.0.1:%s/postgres", password, port)
 }
 
@@ -342,7 +345,9 @@ func (s *stage) startCache(t *testing.T) {
 func (s *stage) startSandbox(t *testing.T) {
 	s.images = handedOver(t)
 	scenario := filepath.Join(s.folder, "scenario.yaml")
-	write(t, scenario, fmt.Sprintf("secrets:\n  connect2-api/dev/rds-credentials: {url: %q}\n  connect2-api/dev/redis-credentials: {url: %q}\n", s.database, s.cache))
+	write(t, scenario,
+		fmt.Sprintf("secrets:\n  connect2-api/dev/rds-credentials: {url: %q}\n  connect2-api/dev/redis-credentials: {url: %q}\n",
+			s.database, s.cache))
 	s.sandbox = exec.Command(s.binary, // not of the test's context: killed, it could not clean up
 		"sandbox", "--listen", "127.0.0.1:0", "--speed", "20", "--scenario", scenario, "--run-tasks", "docker")
 	s.told = &bytes.Buffer{}
@@ -391,7 +396,8 @@ func (s *stage) ecs() *ecs.Client {
 // written to, and a tmpfs.
 func (s *stage) useTheModulesTemplate(t *testing.T) {
 	client := s.ecs()
-	found, err := client.DescribeTaskDefinition(t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String("connect2-api-dev-template")})
+	found, err := client.DescribeTaskDefinition(t.Context(),
+		&ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String("connect2-api-dev-template")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -400,7 +406,8 @@ func (s *stage) useTheModulesTemplate(t *testing.T) {
 	c.User, c.ReadonlyRootFilesystem, c.StopTimeout = aws.String("10001"), aws.Bool(true), aws.Int32(5)
 	c.LinuxParameters = &types.LinuxParameters{
 		InitProcessEnabled: aws.Bool(true), Capabilities: &types.KernelCapabilities{Drop: []string{"ALL"}},
-		Tmpfs: []types.Tmpfs{{ContainerPath: aws.String("/tmp"), Size: 64, MountOptions: []string{"rw", "noexec", "nosuid", "nodev", "mode=1777"}}},
+		Tmpfs: []types.Tmpfs{{ContainerPath: aws.String("/tmp"), Size: 64,
+			MountOptions: []string{"rw", "noexec", "nosuid", "nodev", "mode=1777"}}},
 	}
 	_, err = client.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{
 		Family: d.Family, Cpu: d.Cpu, Memory: d.Memory, NetworkMode: d.NetworkMode, RequiresCompatibilities: d.RequiresCompatibilities,

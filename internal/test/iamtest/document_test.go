@@ -39,7 +39,8 @@ func (o observed) sorted() []need {
 func (st story) names() []string {
 	return []string{
 		account, "{account}", region, "{region}", "arn:aws:", "arn:{partition}:", cluster, "{cluster}", service, "{service}", family, "{name}",
-		st.pushes(), "{repository}", otherSource, "{source-repository}", logGroup, "{log-group}", execution, "{execution-role}", taskRole, "{task-role}",
+		st.pushes(), "{repository}", otherSource, "{source-repository}", logGroup, "{log-group}", execution,
+		"{execution-role}", taskRole, "{task-role}",
 	}
 }
 
@@ -131,7 +132,8 @@ func document(statements []statement, seen observed) (text string, problems []st
 					continue
 				}
 				if len(out.Resource) > 0 && string(out.Condition) != n.conditions {
-					problems = append(problems, fmt.Sprintf("%s: %s needs other conditions than the rest of it: %q, not %q", st.sid, g.action, n.conditions, out.Condition))
+					problems = append(problems, fmt.Sprintf("%s: %s needs other conditions than the rest of it: %q, not %q", st.sid, g.action,
+						n.conditions, out.Condition))
 				}
 				found, placed[n] = true, true
 				out.Condition = json.RawMessage(n.conditions)

@@ -153,7 +153,8 @@ func refusals(g grant, changed []string) []action.Outcome {
 // isChange says whether the action changes something: its denial may come after the checks.
 func isChange(name string) bool {
 	_, verb, _ := strings.Cut(name, ":")
-	return !slices.ContainsFunc([]string{"Describe", "List", "Get", "Batch"}, func(prefix string) bool { return strings.HasPrefix(verb, prefix) })
+	return !slices.ContainsFunc([]string{"Describe", "List", "Get", "Batch"},
+		func(prefix string) bool { return strings.HasPrefix(verb, prefix) })
 }
 
 // dispensable plays the first stories that use an optional permission without it. They end as ever, with one warning.

@@ -70,21 +70,26 @@ func pushStories() []story {
 		{name: "OCI layout", run: func(s *site) (action.Outcome, error) {
 			return pushed(s, ecrpush.Inputs{Source: s.layout("v2", ""), Tags: []string{"v2"}})
 		}, want: action.Succeeded},
-		{name: "repository by its URI", run: archive(7, ecrpush.Inputs{Repository: "127.0.0.1:4566/" + repository, Tags: []string{"v2"}}), want: action.Succeeded},
-		{name: "create-repository", repository: newRepository, run: archive(7, ecrpush.Inputs{Repository: newRepository, Tags: []string{"v1"}, CreateRepository: true}), want: action.Succeeded},
-		{name: "from another repository", before: elsewhere, run: push(ecrpush.Inputs{Source: "ecr:" + otherSource + ":v5", Tags: []string{"v5"}}), want: action.Succeeded},
+		{name: "repository by its URI", run: archive(7, ecrpush.Inputs{Repository: "127.0.0.1:4566/" + repository, Tags: []string{"v2"}}),
+			want: action.Succeeded},
+		{name: "create-repository", repository: newRepository,
+			run: archive(7, ecrpush.Inputs{Repository: newRepository, Tags: []string{"v1"}, CreateRepository: true}), want: action.Succeeded},
+		{name: "from another repository", before: elsewhere,
+			run: push(ecrpush.Inputs{Source: "ecr:" + otherSource + ":v5", Tags: []string{"v5"}}), want: action.Succeeded},
 		{name: "mount-from", before: elsewhere, run: func(s *site) (action.Outcome, error) {
 			return pushed(s, ecrpush.Inputs{Source: s.layout("v5", ""), Tags: []string{"v5"}, MountFrom: otherSource})
 		}, want: action.Succeeded},
 		{name: "absent source", run: push(ecrpush.Inputs{Source: "tag:v99", Tags: []string{"v99"}, IfAbsent: "skip"}), want: action.NoChange},
-		{name: "misspelt repository", repository: "quartz-repositry", run: archive(7, ecrpush.Inputs{Repository: "quartz-repositry", Tags: []string{"v1"}}), want: action.Invalid},
+		{name: "misspelt repository", repository: "quartz-repositry",
+			run: archive(7, ecrpush.Inputs{Repository: "quartz-repositry", Tags: []string{"v1"}}), want: action.Invalid},
 		{name: "dry-run", run: archive(7, ecrpush.Inputs{Tags: []string{"v2"}, DryRun: true}), want: action.Succeeded},
 	}
 }
 
 // elsewhere makes the other repository with an image in it.
 func elsewhere(s *site) {
-	_, err := ecrpush.Run(s.ctx, s.env, ecrpush.Inputs{Source: s.layout("v5", ""), Repository: otherSource, Tags: []string{"v5"}, CreateRepository: true})
+	_, err := ecrpush.Run(s.ctx, s.env, ecrpush.Inputs{Source: s.layout("v5", ""), Repository: otherSource,
+		Tags: []string{"v5"}, CreateRepository: true})
 	s.must(err)
 }
 
@@ -327,7 +332,8 @@ func releaseStories() []story {
 	}
 	return []story{
 		{name: "push, migrate, deploy", run: of(""), want: action.Succeeded},
-		{name: "another tag for what is there", run: func(s *site) (action.Outcome, error) { return run(s, releaseInputs("tag:v1")) }, want: action.Succeeded},
+		{name: "another tag for what is there", run: func(s *site) (action.Outcome, error) { return run(s, releaseInputs("tag:v1")) },
+			want: action.Succeeded},
 		{name: "one layer differs", before: func(s *site) {
 			_, err := archive(7)(s)
 			s.must(err)

@@ -58,13 +58,16 @@ func pushStatements() []statement {
 	return []statement{
 		{sid: "Login", why: "the registry's token", actions: grants("ecr:GetAuthorizationToken")},
 		{sid: "Push", why: "look at the repository and its tags, send what it lacks, move the tags", actions: grants(
-			"ecr:DescribeRepositories /{repository}", "ecr:BatchGetImage /{repository}", "ecr:BatchCheckLayerAvailability", "ecr:InitiateLayerUpload",
+			"ecr:DescribeRepositories /{repository}", "ecr:BatchGetImage /{repository}", "ecr:BatchCheckLayerAvailability",
+			"ecr:InitiateLayerUpload",
 			"ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage")},
-		{sid: "ReadLayers", why: "read what images that are there are made of, so that no layer is sent twice", only: "`source: tag:…`; a warning otherwise",
+		{sid: "ReadLayers", why: "read what images that are there are made of, so that no layer is sent twice",
+			only:    "`source: tag:…`; a warning otherwise",
 			actions: grants("ecr:GetDownloadUrlForLayer /{repository}")},
 		{sid: "CreateRepository", why: "create the repository", only: "`create-repository: true`", actions: grants("ecr:CreateRepository")},
 		{sid: "SourceRepository", why: "read the image that is pushed from another repository", only: "`source: ecr:…`", actions: grants(
-			"ecr:DescribeRepositories /{source-repository}", "ecr:BatchGetImage /{source-repository}", "ecr:GetDownloadUrlForLayer /{source-repository}")},
+			"ecr:DescribeRepositories /{source-repository}", "ecr:BatchGetImage /{source-repository}",
+			"ecr:GetDownloadUrlForLayer /{source-repository}")},
 		{sid: "OptionalReuse", why: "layers of earlier images are compressed and sent again", actions: grants("ecr:DescribeImages")},
 	}
 }
@@ -72,7 +75,8 @@ func pushStatements() []statement {
 func migrateStatements() []statement {
 	return []statement{
 		{sid: "Service", why: "read the service whose settings the task gets", actions: grants("ecs:DescribeServices")},
-		{sid: "TaskDefinitions", why: "read the template, register what is run", actions: grants("ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition")},
+		{sid: "TaskDefinitions", why: "read the template, register what is run",
+			actions: grants("ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition")},
 		{sid: "PassRoles", why: "give the task its roles", actions: grants("iam:PassRole")},
 		{sid: "ReadImage", why: "pin the image to its digest", actions: grants("ecr:BatchGetImage")},
 		{sid: "RunTask", why: "run the migration", actions: grants("ecs:RunTask")},
@@ -86,14 +90,16 @@ func migrateStatements() []statement {
 func deployStatements() []statement {
 	return append([]statement{
 		{sid: "Service", why: "read and update the service", actions: grants("ecs:DescribeServices", "ecs:UpdateService")},
-		{sid: "TaskDefinitions", why: "read the template, register what is deployed", actions: grants("ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition")},
+		{sid: "TaskDefinitions", why: "read the template, register what is deployed",
+			actions: grants("ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition")},
 		{sid: "PassRoles", why: "give the tasks their roles", actions: grants("iam:PassRole")},
 		{sid: "OptionalPinImage", why: "the image is deployed by its tag, not by its digest", actions: grants("ecr:BatchGetImage")},
 		{sid: "OptionalLiveTag", why: "the image that is live gets no tag for lifecycle rules to keep", actions: grants("ecr:PutImage")},
 		{sid: "OptionalDeregister", why: "a revision that failed stays registered", actions: grants("ecs:DeregisterTaskDefinition")},
 		{sid: "OptionalLiftHold", why: "a hold that was overridden holds the next run as well", actions: grants("ecs:TagResource :service/")},
-		{sid: "OptionalFollow", why: "the deployment is followed by the service's own list of deployments alone", actions: grants("ecs:ListServiceDeployments",
-			"ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions")},
+		{sid: "OptionalFollow", why: "the deployment is followed by the service's own list of deployments alone",
+			actions: grants("ecs:ListServiceDeployments",
+				"ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions")},
 		{sid: "OptionalStop", why: "a deployment is taken back by an update, not by stopping it", actions: grants("ecs:StopServiceDeployment")},
 		tagRevisions, suggestions,
 	}, diagnosis...)
@@ -102,9 +108,11 @@ func deployStatements() []statement {
 func statusStatements() []statement {
 	return append([]statement{
 		{sid: "Service", why: "read the service", actions: grants("ecs:DescribeServices")},
-		{sid: "OptionalTaskDefinitions", why: "neither the image nor the commit is told, and no logs are read", actions: grants("ecs:DescribeTaskDefinition")},
-		{sid: "OptionalHistory", why: "neither earlier deployments nor the target of a rollback are told", actions: grants("ecs:ListServiceDeployments",
-			"ecs:DescribeServiceRevisions")},
+		{sid: "OptionalTaskDefinitions", why: "neither the image nor the commit is told, and no logs are read",
+			actions: grants("ecs:DescribeTaskDefinition")},
+		{sid: "OptionalHistory", why: "neither earlier deployments nor the target of a rollback are told",
+			actions: grants("ecs:ListServiceDeployments",
+				"ecs:DescribeServiceRevisions")},
 	}, diagnosis...)
 }
 
@@ -114,23 +122,29 @@ func rollbackStatements() []statement {
 		{sid: "TaskDefinitions", why: "read the revision that is gone back to; register it again where it was deregistered", actions: grants(
 			"ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition")},
 		{sid: "PassRoles", why: "give the tasks their roles", actions: grants("iam:PassRole")},
-		{sid: "History", why: "find the version before", only: "`to: previous`; a warning otherwise", actions: grants("ecs:ListServiceDeployments",
-			"ecs:DescribeServiceRevisions")},
+		{sid: "History", why: "find the version before", only: "`to: previous`; a warning otherwise",
+			actions: grants("ecs:ListServiceDeployments",
+				"ecs:DescribeServiceRevisions")},
 		{sid: "OptionalCheckImage", why: "it is not checked whether the image is still there", actions: grants("ecr:BatchGetImage")},
-		{sid: "OptionalReason", why: "the service's tags do not say why it was rolled back, and the image that was left is not on hold", actions: grants("ecs:TagResource :service/")},
-		{sid: "OptionalFollow", why: "the deployment is followed by the service's own list of deployments alone", actions: grants("ecs:DescribeServiceDeployments")},
+		{sid: "OptionalReason", why: "the service's tags do not say why it was rolled back, and the image that was left is not on hold",
+			actions: grants("ecs:TagResource :service/")},
+		{sid: "OptionalFollow", why: "the deployment is followed by the service's own list of deployments alone",
+			actions: grants("ecs:DescribeServiceDeployments")},
 		{sid: "OptionalStop", why: "a deployment is taken back by an update, not by stopping it", actions: grants("ecs:StopServiceDeployment")},
 		tagRevisions,
 	}, diagnosis...)
 }
 
 var (
-	tagRevisions = statement{sid: "OptionalTagRevisions", why: "revisions do not say where they come from", actions: grants("ecs:TagResource :task-definition/")}
-	suggestions  = statement{sid: "OptionalSuggestions", why: "the message on a tag that is not there names no similar ones", actions: grants("ecr:ListImages"), quiet: true}
+	tagRevisions = statement{sid: "OptionalTagRevisions", why: "revisions do not say where they come from",
+		actions: grants("ecs:TagResource :task-definition/")}
+	suggestions = statement{sid: "OptionalSuggestions", why: "the message on a tag that is not there names no similar ones",
+		actions: grants("ecr:ListImages"), quiet: true}
 
 	diagnosis = []statement{
 		{sid: "OptionalDiagnosisList", why: "tasks that fail are not noticed before the service tells", actions: grants("ecs:ListTasks")},
-		{sid: "OptionalDiagnosisTasks", why: "a failure is explained without the tasks' exit codes and reasons", actions: grants("ecs:DescribeTasks")},
+		{sid: "OptionalDiagnosisTasks", why: "a failure is explained without the tasks' exit codes and reasons",
+			actions: grants("ecs:DescribeTasks")},
 		{sid: "OptionalDiagnosisLogs", why: "a failure is explained without the containers' last lines", actions: grants("logs:GetLogEvents")},
 		{sid: "OptionalDiagnosisTargets", why: "a failure is explained without the load balancer's view of the tasks", actions: grants(
 			"elasticloadbalancing:DescribeTargetHealth")},

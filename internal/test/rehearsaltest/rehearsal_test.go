@@ -52,11 +52,13 @@ func TestFromTheOutputsOfAnEnvironmentToARollback(t *testing.T) {
 				}
 				r.noneFailed()
 				second := r.release("v2")
-				if name, running := r.primary(); running != tasks || !strings.HasSuffix(second.TaskDefinitionARN, "/"+name) || second.Digest == first.Digest {
+				if name, running := r.primary(); running != tasks || !strings.HasSuffix(second.TaskDefinitionARN, "/"+name) ||
+					second.Digest == first.Digest {
 					t.Errorf("after the second release %d tasks run %s, not %d %s", running, name, tasks, second.TaskDefinitionARN)
 				}
 				back := r.rollBack()
-				if name, running := r.primary(); running != tasks || back.Digest != first.Digest || !strings.HasSuffix(back.TaskDefinitionARN, "/"+name) {
+				if name, running := r.primary(); running != tasks || back.Digest != first.Digest ||
+					!strings.HasSuffix(back.TaskDefinitionARN, "/"+name) {
 					t.Errorf("after the rollback %d tasks run %s with %s, not %d with %s", running, name, back.Digest, tasks, first.Digest)
 				}
 				r.noneFailed()
@@ -116,7 +118,8 @@ func (r *rehearsal) rollBack() ecsrollback.Outputs {
 	r.T.Helper()
 	env, by := r.as("AWS_DEPLOY_ROLE")
 	out, err := ecsrollback.Run(r.T.Context(), env, ecsrollback.Inputs{
-		Inputs: by, Cluster: r.variable("ECS_CLUSTER"), Service: r.variable("ECS_SERVICE"), To: "previous", Reason: "rehearsal", Timeout: 30 * time.Minute,
+		Inputs: by, Cluster: r.variable("ECS_CLUSTER"), Service: r.variable("ECS_SERVICE"), To: "previous", Reason: "rehearsal",
+		Timeout: 30 * time.Minute,
 	})
 	r.must("rollback", out.Outcome, err)
 	return out

@@ -40,22 +40,27 @@ func TestDeployByBranch(t *testing.T) {
 				"push.outcome": "succeeded", "push.tags": commit + ",tree-" + tree,
 				"deploy.outcome": "succeeded", "deploy.digest": digest, "deploy.changed": "true",
 			})
-			if r.steps["Build"] != "success" || s.tagged(repository, commit) != digest || s.tagged(repository, "tree-"+tree) != digest || digest == "" {
-				t.Errorf("built: %q; %s is %s, tree-%s is %s, want %s", r.steps["Build"], commit, s.tagged(repository, commit), tree, s.tagged(repository, "tree-"+tree), digest)
+			if r.steps["Build"] != "success" || s.tagged(repository, commit) != digest || s.tagged(repository, "tree-"+tree) != digest ||
+				digest == "" {
+				t.Errorf("built: %q; %s is %s, tree-%s is %s, want %s", r.steps["Build"], commit, s.tagged(repository, commit), tree,
+					s.tagged(repository, "tree-"+tree), digest)
 			}
 			running, image := s.service()
 			if !strings.HasSuffix(image, "/"+repository+"@"+digest) || running.RunningCount != 2 || len(running.Deployments) != 1 {
-				t.Errorf("%s runs %d times in %d deployments, want digest %s twice in one", image, running.RunningCount, len(running.Deployments), digest)
+				t.Errorf("%s runs %d times in %d deployments, want digest %s twice in one", image, running.RunningCount,
+					len(running.Deployments), digest)
 			}
 			if s.did("ecs:RunTask") != 1 || s.did("ecs:UpdateService") != 1 {
-				t.Errorf("%d migrations and %d deployments, want one each%s%s", s.did("ecs:RunTask"), s.did("ecs:UpdateService"), s.calls("ecs:RunTask"), s.calls("ecs:UpdateService"))
+				t.Errorf("%d migrations and %d deployments, want one each%s%s", s.did("ecs:RunTask"), s.did("ecs:UpdateService"),
+					s.calls("ecs:RunTask"), s.calls("ecs:UpdateService"))
 			}
 			for _, e := range s.sb.Journal() {
 				if e.Mutating && !strings.Contains(e.Caller, "assumed-role/"+repository+"-deploy/") && e.Service != "sts" {
 					t.Errorf("%s was called by %s, not by the role", e.Name(), e.Caller)
 				}
 			}
-			for _, words := range []string{"Pushed to connect2-api-" + environment, "Migration of connect2-api-service-" + environment + ": succeeded", "Deployed connect2-api-" + environment + ":2"} {
+			for _, words := range []string{"Pushed to connect2-api-" + environment, "Migration of connect2-api-service-" + environment +
+				": succeeded", "Deployed connect2-api-" + environment + ":2"} {
 				if !strings.Contains(r.summary, words) {
 					t.Errorf("the summaries do not speak of %s:\n%s", words, r.summary)
 				}
@@ -65,8 +70,10 @@ func TestDeployByBranch(t *testing.T) {
 			s.sb.ResetJournal()
 			again := s.act("push", branch, deployWorkflow)
 			again.expect(t, map[string]string{"known.digest": digest, "deploy.outcome": "no-change", "deploy.changed": "false"})
-			if again.failed || again.steps["Build"] == "success" || s.did("ecr:PutImage")+s.did("ecr:InitiateLayerUpload")+s.did("ecs:UpdateService") > 0 {
-				t.Errorf("a re-run: failed %v, built %q, pushed %d times, deployed %d times", again.failed, again.steps["Build"], s.did("ecr:PutImage"), s.did("ecs:UpdateService"))
+			if again.failed || again.steps["Build"] == "success" || s.did("ecr:PutImage")+s.did("ecr:InitiateLayerUpload")+
+				s.did("ecs:UpdateService") > 0 {
+				t.Errorf("a re-run: failed %v, built %q, pushed %d times, deployed %d times", again.failed, again.steps["Build"], s.did("ecr:PutImage"),
+					s.did("ecs:UpdateService"))
 			}
 		})
 	}
@@ -75,7 +82,8 @@ func TestDeployByBranch(t *testing.T) {
 // prod gets what staging had of the same tree, whatever staging runs now.
 func TestPromotion(t *testing.T) {
 	s := newSite(t, "prod", "")
-	_, err := ecr.NewFromConfig(s.config()).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("connect2-api-staging")})
+	_, err := ecr.NewFromConfig(s.config()).CreateRepository(t.Context(),
+		&ecr.CreateRepositoryInput{RepositoryName: aws.String("connect2-api-staging")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +99,8 @@ func TestPromotion(t *testing.T) {
 	}
 	r := s.act("push", "main", deployWorkflow)
 	r.expect(t, map[string]string{"promoted.digest": digest, "deploy.outcome": "succeeded", "deploy.digest": digest})
-	if _, running := s.service(); r.failed || r.steps["Build"] == "success" || !strings.HasSuffix(running, "/connect2-api-prod@"+digest) || s.tagged("connect2-api-prod", commit) != digest {
+	if _, running := s.service(); r.failed || r.steps["Build"] == "success" || !strings.HasSuffix(running, "/connect2-api-prod@"+digest) ||
+		s.tagged("connect2-api-prod", commit) != digest {
 		t.Errorf("failed: %v, built: %q, it runs %s, want %s", r.failed, r.steps["Build"], running, digest)
 	}
 
@@ -136,7 +145,8 @@ func TestDryRun(t *testing.T) {
 	if r.failed || len(did) > 0 {
 		t.Errorf("failed: %v, did %q", r.failed, did)
 	}
-	if r.outputs["push.outcome"] != "succeeded" || r.outputs["deploy.outcome"] == "" || s.tagged("connect2-api-dev", r.outputs["plan.commit"]) != "" {
+	if r.outputs["push.outcome"] != "succeeded" || r.outputs["deploy.outcome"] == "" ||
+		s.tagged("connect2-api-dev", r.outputs["plan.commit"]) != "" {
 		t.Errorf("outputs %q", r.outputs)
 	}
 }
@@ -145,8 +155,9 @@ func TestDryRun(t *testing.T) {
 func TestBadRelease(t *testing.T) {
 	s := newSite(t, "dev", "")
 	_, before := s.service()
-	s.sb.SetBehaviour(s.git("rev-parse", "development"), engine.Behaviour{Start: "crash", ExitCode: new(3), Logs: []string{"KeyError: 'DATABASE_URL'"},
-		Run: map[string]engine.Run{"alembic": {}}})
+	s.sb.SetBehaviour(s.git("rev-parse", "development"),
+		engine.Behaviour{Start: "crash", ExitCode: new(3), Logs: []string{"KeyError: 'DATABASE_URL'"},
+			Run: map[string]engine.Run{"alembic": {}}})
 	r := s.act("push", "development", deployWorkflow)
 	r.expect(t, map[string]string{"deploy.outcome": "rolled-back"})
 	if !r.failed || r.outputs["deploy.cause"] == "" || !strings.Contains(r.summary, "KeyError: 'DATABASE_URL'") {
@@ -161,7 +172,8 @@ func TestBadRelease(t *testing.T) {
 func TestFailedMigration(t *testing.T) {
 	s := newSite(t, "dev", `images: {"*": {run: {"alembic": {exitCode: 1, logs: ["Can't locate revision identified by 'abc'"]}}}}`)
 	r := s.act("push", "development", deployWorkflow)
-	if !r.failed || s.did("ecs:RunTask") != 1 || s.did("ecs:UpdateService") != 0 || !strings.Contains(r.summary+r.log, "Can't locate revision") {
+	if !r.failed || s.did("ecs:RunTask") != 1 || s.did("ecs:UpdateService") != 0 ||
+		!strings.Contains(r.summary+r.log, "Can't locate revision") {
 		t.Errorf("failed: %v, %d migrations, %d deployments\n%s", r.failed, s.did("ecs:RunTask"), s.did("ecs:UpdateService"), r.summary)
 	}
 }
@@ -212,7 +224,8 @@ jobs:
         run: echo "said=it $OUTCOME" >>"$GITHUB_OUTPUT"
 `)
 	r := s.act("push", "development", ".github/workflows/own.yml")
-	r.expect(t, map[string]string{"deploy.outcome": "succeeded", "after.said": "it succeeded", "deploy.digest": s.tagged("connect2-api-dev", "v1")})
+	r.expect(t, map[string]string{"deploy.outcome": "succeeded", "after.said": "it succeeded",
+		"deploy.digest": s.tagged("connect2-api-dev", "v1")})
 	if r.failed || s.did("ecs:UpdateService") != 1 {
 		t.Errorf("failed: %v, %d deployments", r.failed, s.did("ecs:UpdateService"))
 	}

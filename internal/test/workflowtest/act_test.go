@@ -166,7 +166,8 @@ var tools = sync.OnceValues(func() (*kit, error) {
 		if len(inputs) > 0 {
 			text += ": {}"
 		}
-		text += "}\noutputs:\n  digest: {value: \"${{ steps.build.outputs.digest }}\"}\nruns:\n  using: composite\n  steps:" + strings.ReplaceAll(steps, "ACTION", name) + "\n"
+		text += "}\noutputs:\n  digest: {value: \"${{ steps.build.outputs.digest }}\"}\nruns:\n  using: composite\n  steps:" +
+			strings.ReplaceAll(steps, "ACTION", name) + "\n"
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return nil, err
 		}
@@ -402,7 +403,8 @@ func (s *site) actJob(job, event, branch, workflow string, inputs ...string) res
 		flags = append(flags, "--job", job)
 	}
 	if s.sb != nil {
-		flags = append(flags, "--env", "AWS_ENDPOINT_URL=http://"+s.host, "--env", "CONNECT2_SPEED=50", "--env", "CALLER="+s.caller, "--env", "IMAGE="+image)
+		flags = append(flags, "--env", "AWS_ENDPOINT_URL=http://"+s.host, "--env", "CONNECT2_SPEED=50",
+			"--env", "CALLER="+s.caller, "--env", "IMAGE="+image)
 		for name, value := range s.sb.GitHubEnviron() {
 			flags = append(flags, "--env", name+"="+value)
 		}
@@ -422,7 +424,8 @@ func (s *site) actJob(job, event, branch, workflow string, inputs ...string) res
 	cmd := exec.CommandContext(ctx, s.kit.act, flags...)
 	cmd.Dir = s.caller
 	// Nothing else: act hands its own environment to the steps, and this machine's credentials are none of theirs.
-	cmd.Env = []string{"PATH=" + strings.TrimPrefix(s.path+":"+os.Getenv("PATH"), ":"), "HOME=" + s.kit.home, "DOCKER_HOST=" + os.Getenv("DOCKER_HOST")}
+	cmd.Env = []string{"PATH=" + strings.TrimPrefix(s.path+":"+os.Getenv("PATH"), ":"), "HOME=" + s.kit.home,
+		"DOCKER_HOST=" + os.Getenv("DOCKER_HOST")}
 	out, err := cmd.CombinedOutput()
 	r := read(out)
 	r.failed = err != nil
@@ -480,11 +483,13 @@ func (s *site) config() aws.Config {
 func (s *site) service() (ecstypes.Service, string) {
 	s.t.Helper()
 	client := ecs.NewFromConfig(s.config())
-	found, err := client.DescribeServices(s.t.Context(), &ecs.DescribeServicesInput{Cluster: aws.String(s.vars["ECS_CLUSTER"]), Services: []string{s.vars["ECS_SERVICE"]}})
+	found, err := client.DescribeServices(s.t.Context(), &ecs.DescribeServicesInput{Cluster: aws.String(s.vars["ECS_CLUSTER"]),
+		Services: []string{s.vars["ECS_SERVICE"]}})
 	if err != nil || len(found.Services) != 1 {
 		s.t.Fatalf("%+v, %v", found, err)
 	}
-	definition, err := client.DescribeTaskDefinition(s.t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: found.Services[0].TaskDefinition})
+	definition, err := client.DescribeTaskDefinition(s.t.Context(),
+		&ecs.DescribeTaskDefinitionInput{TaskDefinition: found.Services[0].TaskDefinition})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -495,7 +500,8 @@ func (s *site) service() (ecstypes.Service, string) {
 func (s *site) notes() map[string]string {
 	s.t.Helper()
 	running, _ := s.service()
-	found, err := ecs.NewFromConfig(s.config()).ListTagsForResource(s.t.Context(), &ecs.ListTagsForResourceInput{ResourceArn: running.ServiceArn})
+	found, err := ecs.NewFromConfig(s.config()).ListTagsForResource(s.t.Context(),
+		&ecs.ListTagsForResourceInput{ResourceArn: running.ServiceArn})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -100,7 +100,8 @@ func (s *site) called(name string) (n int) {
 }
 
 // cancel runs an action as the runner does and cancels it once ready. It returns its exit code, and the time from the first signal.
-func (s *site) cancel(action, workspace string, inputs map[string]string, ready func(*site) bool) (code int, took time.Duration, log string) {
+func (s *site) cancel(action, workspace string, inputs map[string]string,
+	ready func(*site) bool) (code int, took time.Duration, log string) {
 	s.t.Helper()
 	files := filepath.Join(filepath.Dir(workspace), "files-"+action)
 	if err := os.MkdirAll(files, 0o755); err != nil {
@@ -114,7 +115,8 @@ func (s *site) cancel(action, workspace string, inputs map[string]string, ready 
 	name := fmt.Sprintf("connect2-cancel-%s-%d", action, os.Getpid())
 	args := []string{"run", "--rm", "--name", name, "--network", "host", "--workdir", "/github/workspace",
 		"-v", workspace + ":/github/workspace", "-v", files + ":/github/file_commands",
-		"-e", "GITHUB_ACTIONS=true", "-e", "GITHUB_OUTPUT=/github/file_commands/output", "-e", "GITHUB_STEP_SUMMARY=/github/file_commands/summary",
+		"-e", "GITHUB_ACTIONS=true", "-e", "GITHUB_OUTPUT=/github/file_commands/output",
+		"-e", "GITHUB_STEP_SUMMARY=/github/file_commands/summary",
 		"-e", "AWS_ENDPOINT_URL=http://" + s.host, "-e", "AWS_REGION=us-west-2",
 		"-e", "AWS_ACCESS_KEY_ID=" + sandbox.AccessKeyID, "-e", "AWS_SECRET_ACCESS_KEY=" + sandbox.SecretAccessKey}
 	if action != "ecr-push" {

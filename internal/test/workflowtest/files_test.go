@@ -279,7 +279,8 @@ func TestOutputsExist(t *testing.T) {
 					if _, ok := a.Outputs[m[2]]; !ok {
 						t.Errorf("%s %s: %s: %s has no such output", f.path, id, m[0], s.Uses)
 					}
-				} else if s.Uses == "" && !slices.ContainsFunc(setOutput.FindAllStringSubmatch(s.Run, -1), func(o []string) bool { return o[1] == m[2] }) {
+				} else if s.Uses == "" && !slices.ContainsFunc(setOutput.FindAllStringSubmatch(s.Run, -1),
+					func(o []string) bool { return o[1] == m[2] }) {
 					t.Errorf("%s %s: %s: the step does not write it", f.path, id, m[0])
 				}
 			}
@@ -422,7 +423,8 @@ func TestRollbackWaitsForNothing(t *testing.T) {
 		}
 	}
 	form, _, _ := strings.Cut(f.text, "workflow_call:")
-	for _, want := range []string{"environment:", "service:", "target:", "reason:", "dry-run:", "default: previous", "options: [dev, staging, prod]"} {
+	for _, want := range []string{"environment:", "service:", "target:", "reason:", "dry-run:", "default: previous",
+		"options: [dev, staging, prod]"} {
 		if !strings.Contains(form, want) {
 			t.Errorf("the form has no %s", want)
 		}
@@ -527,7 +529,8 @@ func TestReadmesAreWhole(t *testing.T) {
 		if lines := strings.Count(strings.TrimSpace(about), "\n") - 1; lines < 2 || lines > 3 {
 			t.Errorf("%s: %d lines say what it does, want two or three", name, lines)
 		}
-		for _, heading := range []string{"In a workflow", "In a terminal", "When it fails", "Permissions", "Inputs", "Outputs", "How it ends", "Where it runs"} {
+		for _, heading := range []string{"In a workflow", "In a terminal", "When it fails", "Permissions", "Inputs", "Outputs",
+			"How it ends", "Where it runs"} {
 			if strings.Count(text, "\n## "+heading+"\n") != 1 {
 				t.Errorf("%s: no section %q", name, heading)
 			}

@@ -43,10 +43,12 @@ var withTerraform = sync.OnceValue(func() error {
 		{ dir=$(mktemp -d) && mkdir "$dir/bin" && cp "$(command -v terraform)" "$dir/bin" && tar -C "$dir" -c . | docker import - "$0"; rm -rf "$dir"; }`, base); err != nil {
 		return err
 	}
-	if err := command(k.repository, "docker", "build", "--quiet", "--file", "Dockerfile.terraform", "--tag", terraformActionImage, "."); err != nil {
+	if err := command(k.repository, "docker", "build", "--quiet", "--file", "Dockerfile.terraform",
+		"--tag", terraformActionImage, "."); err != nil {
 		return err
 	}
-	return command(k.released, "sed", "-i", "s|^  image: .*Dockerfile.terraform$|  image: docker://"+terraformActionImage+"|", "actions/tf-apply/action.yml")
+	return command(k.released, "sed", "-i", "s|^  image: .*Dockerfile.terraform$|  image: docker://"+terraformActionImage+"|",
+		"actions/tf-apply/action.yml")
 })
 
 // hub stands in for the comments and issues of GitHub's API.
@@ -152,7 +154,8 @@ func TestInfrastructure(t *testing.T) {
 
 	s.change("feature", "terraform/environments/staging/staging.tfvars", "size = 2\n")
 	r := s.act("pull_request", "feature", path)
-	if r.failed || s.hub.wrote("POST", "/issues/7/comments", "Plan of staging", "size 2") != 1 || s.hub.wrote("POST") != 1 || !strings.Contains(r.summary, "Plan of staging") {
+	if r.failed || s.hub.wrote("POST", "/issues/7/comments", "Plan of staging", "size 2") != 1 || s.hub.wrote("POST") != 1 ||
+		!strings.Contains(r.summary, "Plan of staging") {
 		t.Errorf("a pull request: failed %v, wrote %q, summary:\n%s", r.failed, s.hub.notes, r.summary)
 	}
 	if s.state("staging") != "" || s.did("ecs:UpdateService") != 0 {
@@ -165,20 +168,24 @@ func TestInfrastructure(t *testing.T) {
 	s.git("checkout", "-q", "staging")
 	s.git("merge", "-q", "--ff-only", "feature")
 	r = s.act("push", "staging", path)
-	r.expect(t, map[string]string{"plan.changes": "true", "plan.add": "1", "apply.outcome": "succeeded", "apply.plan-digest": r.outputs["plan.plan-digest"], "apply.released": "true"})
-	if r.failed || r.outputs["plan.plan-digest"] == "" || !strings.Contains(s.state("staging"), "size 2") || s.state("dev")+s.state("prod") != "" {
+	r.expect(t, map[string]string{"plan.changes": "true", "plan.add": "1", "apply.outcome": "succeeded",
+		"apply.plan-digest": r.outputs["plan.plan-digest"], "apply.released": "true"})
+	if r.failed || r.outputs["plan.plan-digest"] == "" || !strings.Contains(s.state("staging"), "size 2") ||
+		s.state("dev")+s.state("prod") != "" {
 		t.Errorf("a push: failed %v, digest %q, state of staging:\n%s", r.failed, r.outputs["plan.plan-digest"], s.state("staging"))
 	}
 	if _, locked := s.sb.S3().Object("state-staging", "terraform.tfstate.tflock"); locked {
 		t.Error("the state is locked still")
 	}
 	running, after := s.service()
-	found, err := ecs.NewFromConfig(s.config()).DescribeTaskDefinition(t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: running.TaskDefinition})
+	found, err := ecs.NewFromConfig(s.config()).DescribeTaskDefinition(t.Context(),
+		&ecs.DescribeTaskDefinitionInput{TaskDefinition: running.TaskDefinition})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.did("ecs:UpdateService") != 1 || after != image || aws.ToString(found.TaskDefinition.Memory) != grown {
-		t.Errorf("%d deployments; it runs %s with %s MiB, want the image %s and %s MiB", s.did("ecs:UpdateService"), after, aws.ToString(found.TaskDefinition.Memory), image, grown)
+		t.Errorf("%d deployments; it runs %s with %s MiB, want the image %s and %s MiB", s.did("ecs:UpdateService"), after,
+			aws.ToString(found.TaskDefinition.Memory), image, grown)
 	}
 	s.ownedAs(0) // nothing that a container left needs root to be removed
 
@@ -208,9 +215,12 @@ func (s *site) growTemplate() {
 		s.t.Fatal(err)
 	}
 	d := found.TaskDefinition
-	_, err = client.RegisterTaskDefinition(s.t.Context(), &ecs.RegisterTaskDefinitionInput{Family: d.Family, ContainerDefinitions: d.ContainerDefinitions,
-		Cpu: aws.String("1024"), Memory: aws.String(grown), NetworkMode: d.NetworkMode, ExecutionRoleArn: d.ExecutionRoleArn, TaskRoleArn: d.TaskRoleArn,
-		RequiresCompatibilities: []ecstypes.Compatibility{ecstypes.CompatibilityFargate}, Volumes: d.Volumes, RuntimePlatform: d.RuntimePlatform})
+	_, err = client.RegisterTaskDefinition(s.t.Context(),
+		&ecs.RegisterTaskDefinitionInput{Family: d.Family, ContainerDefinitions: d.ContainerDefinitions,
+			Cpu: aws.String("1024"), Memory: aws.String(grown), NetworkMode: d.NetworkMode, ExecutionRoleArn: d.ExecutionRoleArn,
+			TaskRoleArn:             d.TaskRoleArn,
+			RequiresCompatibilities: []ecstypes.Compatibility{ecstypes.CompatibilityFargate}, Volumes: d.Volumes,
+			RuntimePlatform: d.RuntimePlatform})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -271,8 +281,10 @@ func TestWorkspaceKeepsItsOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, mode := range []string{"plan", "apply"} {
-		err := command(workspace, "docker", "run", "--rm", "--user", "root", "--workdir", "/github/workspace", "-v", workspace+":/github/workspace", "-v", files+":/github/file_commands",
-			"-e", "GITHUB_ACTIONS=true", "-e", "GITHUB_WORKSPACE=/github/workspace", "-e", "GITHUB_OUTPUT=/github/file_commands/output", "-e", "GITHUB_STEP_SUMMARY=/github/file_commands/summary",
+		err := command(workspace, "docker", "run", "--rm", "--user", "root", "--workdir", "/github/workspace",
+			"-v", workspace+":/github/workspace", "-v", files+":/github/file_commands",
+			"-e", "GITHUB_ACTIONS=true", "-e", "GITHUB_WORKSPACE=/github/workspace", "-e", "GITHUB_OUTPUT=/github/file_commands/output",
+			"-e", "GITHUB_STEP_SUMMARY=/github/file_commands/summary",
 			"-e", "INPUT_MODE="+mode, "-e", "INPUT_APPROVE=auto", "-e", "INPUT_COMMENT=off",
 			"-e", "INPUT_PLAN-FILE=plan.sealed", "-e", "INPUT_PLAN-KEY=a passphrase of the test", terraformActionImage)
 		if err != nil {

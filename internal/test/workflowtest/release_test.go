@@ -93,10 +93,12 @@ func (s *site) releases() (record, host string) {
 		s.flags = append(s.flags, "--env", name+"="+value)
 	}
 	// Checkouts come from the origin, where act would copy the clone instead.
-	s.flags = append(s.flags, "--no-skip-checkout", "--env", "CALLER="+s.origin, "--secret", "GITHUB_TOKEN=token", "--secret", "RELEASE_KEY="+releaseKey)
+	s.flags = append(s.flags, "--no-skip-checkout", "--env", "CALLER="+s.origin, "--secret", "GITHUB_TOKEN=token",
+		"--secret", "RELEASE_KEY="+releaseKey)
 
 	// What CI does is another test's; here it passes.
-	s.change("main", ".github/workflows/ci.yml", "on: workflow_call\njobs:\n  pass:\n    runs-on: ubuntu-latest\n    steps: [{run: \"true\"}]\n")
+	s.change("main", ".github/workflows/ci.yml",
+		"on: workflow_call\njobs:\n  pass:\n    runs-on: ubuntu-latest\n    steps: [{run: \"true\"}]\n")
 	return record, host
 }
 
@@ -139,7 +141,8 @@ func TestRelease(t *testing.T) {
 
 	t.Run("refuses", func(t *testing.T) {
 		for _, c := range []struct{ branch, version, says string }{
-			{"main", "2.0.1", "No version"}, {"main", "v2.01.0", "No version"}, {"main", "v3.0.0", "No version"}, {"main", "v2.0.1-rc1", "No version"},
+			{"main", "2.0.1", "No version"}, {"main", "v2.01.0", "No version"}, {"main", "v3.0.0", "No version"},
+			{"main", "v2.0.1-rc1", "No version"},
 			{"feature", "v2.0.1", "Not main"}, {"main", "v2.0.0", "It exists"},
 		} {
 			r := s.act("workflow_dispatch", c.branch, releaseWorkflow, "version="+c.version)
@@ -260,9 +263,11 @@ func attested(t *testing.T, record, image, terraform string) {
 		}
 		switch with := use.With; use.Uses {
 		case "actions/attest-build-provenance":
-			told[use.Uses] = append(told[use.Uses], fmt.Sprint(with["subject-name"], "@", with["subject-digest"], " ", with["subject-checksums"], " ", with["push-to-registry"]))
+			told[use.Uses] = append(told[use.Uses], fmt.Sprint(with["subject-name"], "@", with["subject-digest"], " ", with["subject-checksums"],
+				" ", with["push-to-registry"]))
 		case "actions/attest":
-			told[use.Uses] = append(told[use.Uses], fmt.Sprint(with["subject-name"], "@", with["subject-digest"], " ", with["sbom-path"], " ", with["push-to-registry"]))
+			told[use.Uses] = append(told[use.Uses], fmt.Sprint(with["subject-name"], "@", with["subject-digest"], " ", with["sbom-path"], " ",
+				with["push-to-registry"]))
 		case "anchore/sbom-action":
 			told[use.Uses] = append(told[use.Uses], fmt.Sprint(with["image"], " ", with["output-file"], " ", with["format"]))
 		case "docker/login-action":
@@ -272,8 +277,9 @@ func attested(t *testing.T, record, image, terraform string) {
 	want := map[string][]string{
 		"actions/attest-build-provenance": {image + "  true", terraform + "  true", "@ dist/SHA256SUMS "},
 		"actions/attest":                  {image + " dist/connect2.spdx.json true", terraform + " dist/connect2-terraform.spdx.json true"},
-		"anchore/sbom-action":             {image + " dist/connect2.spdx.json spdx-json", terraform + " dist/connect2-terraform.spdx.json spdx-json"},
-		"docker/login-action":             {"ghcr.io token"},
+		"anchore/sbom-action": {image + " dist/connect2.spdx.json spdx-json",
+			terraform + " dist/connect2-terraform.spdx.json spdx-json"},
+		"docker/login-action": {"ghcr.io token"},
 	}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Errorf("what the actions were given (-want +got):\n%s", diff)

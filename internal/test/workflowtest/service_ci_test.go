@@ -120,7 +120,8 @@ func TestExampleInItsFolder(t *testing.T) {
 	s.change("main", folder+"/tests/test_stores.py", stores)
 	r := s.actJob("example", "push", "main", ".github/workflows/ci.yml")
 	want := tests(t, filepath.Join(s.caller, folder)) - 1
-	if !r.failed || r.steps["pytest"] != "failure" || pytest(t, r, "failed") != 1 || pytest(t, r, "passed") != want || pytest(t, r, "skipped") != 0 {
+	if !r.failed || r.steps["pytest"] != "failure" || pytest(t, r, "failed") != 1 || pytest(t, r, "passed") != want ||
+		pytest(t, r, "skipped") != 0 {
 		t.Errorf("failed: %v, pytest: %q, want 1 test that does not hold and %d that do", r.failed, r.steps["pytest"], want)
 	}
 	built(t, r)
@@ -182,11 +183,13 @@ func built(t *testing.T, r result) {
 		t.Fatal(err)
 	}
 	c := found[0].Config
-	if c.User != "10001" || c.Healthcheck == nil || !strings.HasPrefix(fmt.Sprint(c.Cmd), "[uvicorn app.main:app ") || strings.Contains(fmt.Sprint(c.Cmd), "--reload") {
+	if c.User != "10001" || c.Healthcheck == nil || !strings.HasPrefix(fmt.Sprint(c.Cmd), "[uvicorn app.main:app ") ||
+		strings.Contains(fmt.Sprint(c.Cmd), "--reload") {
 		t.Errorf("the image is not that of the production stage: %s", out)
 	}
 	// As root: a base that was imported may have a root folder that nobody else may enter.
-	if out, err := exec.Command("docker", "run", "--rm", "--user", "0", image, "python", "-c", "import app.main").CombinedOutput(); err != nil {
+	if out, err := exec.Command("docker", "run", "--rm", "--user", "0", image, "python",
+		"-c", "import app.main").CombinedOutput(); err != nil {
 		t.Errorf("the application cannot be loaded in the image: %v\n%s", err, out)
 	}
 }

@@ -168,7 +168,8 @@ func Index(images ...Image) (entries []Entry, digest string) {
 				"config": descriptor("application/vnd.oci.image.config.v1+json", config, nil),
 				"layers": []any{descriptor("application/vnd.in-toto+json", statement, nil)},
 			})
-			entries = append(entries, Entry{blobName(config), config}, Entry{blobName(statement), statement}, Entry{blobName(attestation), attestation})
+			entries = append(entries, Entry{blobName(config), config}, Entry{blobName(statement), statement},
+				Entry{blobName(attestation), attestation})
 			list = append(list, descriptor("application/vnd.oci.image.manifest.v1+json", attestation, map[string]any{
 				"platform":    map[string]string{"os": "unknown", "architecture": "unknown"},
 				"annotations": map[string]string{"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": Digest(manifest)},

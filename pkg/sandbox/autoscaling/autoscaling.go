@@ -56,13 +56,14 @@ const (
 
 // API is the service's table of operations. Its errors carry "Message", with a capital.
 func (s *Service) API() *wire.JSONService {
-	return &wire.JSONService{Name: "application-autoscaling", TargetPrefix: "AnyScaleFrontendService", MessageKey: "Message", Operations: map[string]wire.Operation{
-		"RegisterScalableTarget":   s.registerScalableTarget,
-		"DeregisterScalableTarget": s.deregisterScalableTarget,
-		"DescribeScalableTargets":  s.describeScalableTargets,
-		"PutScalingPolicy":         s.putScalingPolicy,
-		"DescribeScalingPolicies":  s.describeScalingPolicies,
-	}}
+	return &wire.JSONService{Name: "application-autoscaling", TargetPrefix: "AnyScaleFrontendService", MessageKey: "Message",
+		Operations: map[string]wire.Operation{
+			"RegisterScalableTarget":   s.registerScalableTarget,
+			"DeregisterScalableTarget": s.deregisterScalableTarget,
+			"DescribeScalableTargets":  s.describeScalableTargets,
+			"PutScalingPolicy":         s.putScalingPolicy,
+			"DescribeScalingPolicies":  s.describeScalingPolicies,
+		}}
 }
 
 type input struct {
@@ -123,8 +124,10 @@ func (s *Service) Register(cluster, service string, least, most int, now time.Ti
 	if t == nil {
 		t = &target{
 			ServiceNamespace: namespace, ResourceId: id, ScalableDimension: dimension, CreationTime: wire.Time(now),
-			RoleARN:           fmt.Sprintf("arn:aws:iam::%s:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService", s.Account),
-			ScalableTargetARN: fmt.Sprintf("arn:aws:application-autoscaling:%s:%s:scalable-target/%s", s.Region, s.Account, strings.ReplaceAll(s.NewID(), "-", "")),
+			RoleARN: fmt.Sprintf("arn:aws:iam::%s:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/"+
+				"AWSServiceRoleForApplicationAutoScaling_ECSService", s.Account),
+			ScalableTargetARN: fmt.Sprintf("arn:aws:application-autoscaling:%s:%s:scalable-target/%s", s.Region, s.Account,
+				strings.ReplaceAll(s.NewID(), "-", "")),
 		}
 		s.targets = append(s.targets, t)
 	}
@@ -153,7 +156,9 @@ func (s *Service) registerScalableTarget(r *wire.Request) (any, error) {
 	case t != nil:
 		least, most = t.MinCapacity, t.MaxCapacity
 	case in.MinCapacity == nil || in.MaxCapacity == nil:
-		return nil, wire.Errorf("ValidationException", "Both the minimum and maximum capacity are required when registering a new scalable target") // wording unconfirmed
+		// wording unconfirmed
+		return nil, wire.Errorf("ValidationException",
+			"Both the minimum and maximum capacity are required when registering a new scalable target")
 	}
 	if in.MinCapacity != nil {
 		least = *in.MinCapacity
@@ -226,7 +231,8 @@ func (s *Service) putScalingPolicy(r *wire.Request) (any, error) {
 		TargetTrackingScalingPolicyConfiguration: in.TargetTrackingScalingPolicyConfiguration,
 		StepScalingPolicyConfiguration:           in.StepScalingPolicyConfiguration,
 		CreationTime:                             wire.Time(r.Now), Alarms: []any{},
-		PolicyARN: fmt.Sprintf("arn:aws:autoscaling:%s:%s:scalingPolicy:%s:resource/ecs/%s:policyName/%s", s.Region, s.Account, s.NewID(), t.ResourceId, in.PolicyName),
+		PolicyARN: fmt.Sprintf("arn:aws:autoscaling:%s:%s:scalingPolicy:%s:resource/ecs/%s:policyName/%s", s.Region, s.Account, s.NewID(),
+			t.ResourceId, in.PolicyName),
 	}
 	same := func(other policy) bool { return other.ResourceId == p.ResourceId && other.PolicyName == p.PolicyName }
 	if i := slices.IndexFunc(s.policies, same); i >= 0 {

@@ -160,7 +160,8 @@ func TestLifeOfAContainer(t *testing.T) {
 		t.Error(err)
 	}
 	want := []string{"GET /_ping", "POST /images/load", "POST /containers/create", "POST /containers/NAME/start", "GET /containers/NAME/logs",
-		"POST /containers/NAME/stop", "POST /containers/NAME/wait", "GET /containers/NAME/json", "DELETE /containers/NAME", "DELETE /images/IMAGE"}
+		"POST /containers/NAME/stop", "POST /containers/NAME/wait", "GET /containers/NAME/json",
+		"DELETE /containers/NAME", "DELETE /images/IMAGE"}
 	calls := d.did()
 	slices.Sort(calls) // the log and the stop come in any order
 	slices.Sort(want)
@@ -168,7 +169,8 @@ func TestLifeOfAContainer(t *testing.T) {
 		t.Error(diff)
 	}
 	host := d.spec["HostConfig"].(map[string]any)
-	if got := fmt.Sprintf("%q %v %v %v %v %v %v %v", d.spec["Env"], d.spec["User"], d.spec["Cmd"], d.spec["Entrypoint"], host["ReadonlyRootfs"], host["Memory"], host["NetworkMode"], host["Tmpfs"]); got !=
+	if got := fmt.Sprintf("%q %v %v %v %v %v %v %v", d.spec["Env"], d.spec["User"], d.spec["Cmd"], d.spec["Entrypoint"],
+		host["ReadonlyRootfs"], host["Memory"], host["NetworkMode"], host["Tmpfs"]); got !=
 		`["A=1" "B=2\n3"] 10001 [alembic upgrade] <nil> true 5.36870912e+08 host map[/tmp:size=64m]` {
 		t.Errorf("made was %s", got)
 	}
@@ -191,9 +193,12 @@ func TestEndsEarly(t *testing.T) {
 	}{
 		{"the archive breaks off", broken, nil, "", engine.NotPulled, "the layer is gone", false},
 		{"the engine cannot read it", job, nil, "invalid tar header", engine.NotPulled, "invalid tar header", false},
-		{"an image of elsewhere is not there", foreign, map[string]string{"POST /containers/create": "404 No such image: host/api:v2"}, "", engine.NotPulled, "No such image: host/api:v2", true},
-		{"it cannot be made", job, map[string]string{"POST /containers/create": "500 invalid CapAdd"}, "", engine.NotMade, "invalid CapAdd", true},
-		{"it cannot be started", job, map[string]string{"POST /containers/NAME/start": "500 exec failed"}, "", engine.NotBegun, "exec failed", true},
+		{"an image of elsewhere is not there", foreign, map[string]string{"POST /containers/create": "404 No such image: host/api:v2"}, "",
+			engine.NotPulled, "No such image: host/api:v2", true},
+		{"it cannot be made", job, map[string]string{"POST /containers/create": "500 invalid CapAdd"}, "",
+			engine.NotMade, "invalid CapAdd", true},
+		{"it cannot be started", job, map[string]string{"POST /containers/NAME/start": "500 exec failed"}, "",
+			engine.NotBegun, "exec failed", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := newDockerd(t)
@@ -255,7 +260,8 @@ func TestDemultiplex(t *testing.T) {
 		{"nothing", nil, nil},
 	} {
 		var got []string
-		if err := demultiplex(bytes.NewReader(test.stream), func(line string) { got = append(got, line) }); err != nil || !slices.Equal(got, test.want) {
+		if err := demultiplex(bytes.NewReader(test.stream), func(line string) { got = append(got, line) }); err != nil ||
+			!slices.Equal(got, test.want) {
 			t.Errorf("%s: %d lines %.80q, %v", test.name, len(got), got, err)
 		}
 	}

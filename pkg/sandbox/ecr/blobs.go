@@ -125,7 +125,9 @@ func (s *Service) receivePart(w http.ResponseWriter, r *wire.Request, rt route) 
 		return err
 	}
 	if u.lastPart > 0 && u.lastPart < minPart {
-		return &wire.Error{Code: "BLOB_UPLOAD_INVALID", Message: fmt.Sprintf("Layer part is too small: %d bytes, at least %d", u.lastPart, minPart)} // status and wording unconfirmed
+		// status and wording unconfirmed
+		return &wire.Error{Code: "BLOB_UPLOAD_INVALID",
+			Message: fmt.Sprintf("Layer part is too small: %d bytes, at least %d", u.lastPart, minPart)}
 	}
 	if err := u.write(r.HTTP.Body); err != nil {
 		return err

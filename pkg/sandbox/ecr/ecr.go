@@ -218,6 +218,7 @@ func invalid(parameter, constraint string) *wire.Error {
 func (s *Service) imageNotFound(r *repository, digest, tag string) *wire.Error {
 	null := func(text string) string { return cmp.Or(text, "null") }
 	return wire.Errorf("ImageNotFoundException",
-		"The image with imageId {imageDigest:'%s', imageTag:'%s'} does not exist within the repository with name '%s' in the registry with id '%s'",
+		"The image with imageId {imageDigest:'%s', imageTag:'%s'} does not exist within the repository "+
+			"with name '%s' in the registry with id '%s'",
 		null(digest), null(tag), r.name, s.options.Account)
 }

@@ -33,12 +33,15 @@ func (repo *repository) lookup(id imageID) (*image, *failure) {
 	case digest == "" && id.ImageTag == "":
 		return nil, newFailure(id, "MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null")
 	case digest != "" && !isDigest(digest):
-		return nil, newFailure(id, "InvalidImageDigest", "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'")
+		return nil, newFailure(id, "InvalidImageDigest",
+			"Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'")
 	case digest == "":
 		digest = repo.imageTags[id.ImageTag]
 	case id.ImageTag != "" && repo.imageTags[id.ImageTag] != digest:
 		if at := repo.imageTags[id.ImageTag]; at != "" {
-			return nil, newFailure(id, "ImageTagDoesNotMatchDigest", fmt.Sprintf("Requested tag '%s' does not match the digest '%s'", id.ImageTag, digest)) // wording unconfirmed
+			// wording unconfirmed
+			return nil, newFailure(id, "ImageTagDoesNotMatchDigest",
+				fmt.Sprintf("Requested tag '%s' does not match the digest '%s'", id.ImageTag, digest))
 		}
 		return nil, newFailure(id, "ImageNotFound", "Requested image not found")
 	}
@@ -214,7 +217,9 @@ func (s *Service) putImage(r *wire.Request) (any, error) {
 	}
 	sum := sha256.Sum256([]byte(in.ImageManifest))
 	if in.ImageDigest != "" && in.ImageDigest != "sha256:"+hex.EncodeToString(sum[:]) {
-		return nil, wire.Errorf("ImageDigestDoesNotMatchException", "The specified image digest does not match the digest calculated for the image.") // wording unconfirmed
+		// wording unconfirmed
+		return nil, wire.Errorf("ImageDigestDoesNotMatchException",
+			"The specified image digest does not match the digest calculated for the image.")
 	}
 	img, err := s.put(repo, []byte(in.ImageManifest), in.ImageManifestMediaType, in.ImageTag, r.Now)
 	if err != nil {

@@ -27,7 +27,8 @@ func (s *Service) batchCheckLayerAvailability(r *wire.Request) (any, error) {
 		switch {
 		case !isDigest(digest):
 			failures = append(failures, map[string]any{"layerDigest": digest, "failureCode": "InvalidLayerDigest",
-				"failureReason": "Invalid request parameters: layer digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'"}) // wording unconfirmed
+				// wording unconfirmed
+				"failureReason": "Invalid request parameters: layer digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'"})
 		case ok:
 			layers = append(layers, map[string]any{"layerDigest": digest, "layerAvailability": "AVAILABLE", "layerSize": size})
 		default:
@@ -93,7 +94,8 @@ func (s *Service) uploadOf(repo *repository, id string) (*upload, error) {
 	if u := s.uploads[id]; u != nil && u.repository == repo.name {
 		return u, nil
 	}
-	return nil, wire.Errorf("UploadNotFoundException", "The upload with id '%s' does not exist within the repository with name '%s' in the registry with id '%s'",
+	return nil, wire.Errorf("UploadNotFoundException",
+		"The upload with id '%s' does not exist within the repository with name '%s' in the registry with id '%s'",
 		id, repo.name, s.options.Account) // wording unconfirmed
 }
 
@@ -147,12 +149,14 @@ func (s *Service) completeLayerUpload(r *wire.Request) (any, error) {
 	digest := u.digest()
 	switch {
 	case u.size == 0:
-		return nil, wire.Errorf("EmptyUploadException", "The layer upload with id '%s' contains no layer parts", in.UploadID) // wording unconfirmed
+		// wording unconfirmed
+		return nil, wire.Errorf("EmptyUploadException", "The layer upload with id '%s' contains no layer parts", in.UploadID)
 	case !slices.Contains(in.LayerDigests, digest):
 		return nil, wire.Errorf("InvalidLayerException", "None of the provided layer digests match the calculated layer digest")
 	}
 	if _, exists := repo.layers[digest]; exists {
-		return nil, wire.Errorf("LayerAlreadyExistsException", "Layer with digest '%s' already exists in the repository with name '%s' in registry with id '%s'",
+		return nil, wire.Errorf("LayerAlreadyExistsException",
+			"Layer with digest '%s' already exists in the repository with name '%s' in registry with id '%s'",
 			digest, repo.name, s.options.Account) // wording unconfirmed
 	}
 	delete(s.uploads, in.UploadID)

@@ -130,7 +130,8 @@ func (s *Service) deleteRepository(r *wire.Request) (any, error) {
 	}
 	if len(repo.images) > 0 && !in.Force {
 		return nil, wire.Errorf("RepositoryNotEmptyException",
-			"The repository with name '%s' in registry with id '%s' cannot be deleted because it still contains images", repo.name, s.options.Account)
+			"The repository with name '%s' in registry with id '%s' cannot be deleted because it still contains images",
+			repo.name, s.options.Account)
 	}
 	delete(s.repositories, repo.name)
 	return map[string]any{"repository": s.describe(r, repo)}, nil
@@ -141,11 +142,13 @@ func (repo *repository) setMutability(mutability string, filters []exclusion) er
 	withFilters := mutability == mutableWithExclusion || mutability == immutableWithExclusion
 	switch {
 	case !slices.Contains([]string{mutable, immutable, mutableWithExclusion, immutableWithExclusion}, mutability):
-		return invalid("imageTagMutability", "Member must satisfy enum value set: [IMMUTABLE_WITH_EXCLUSION, IMMUTABLE, MUTABLE, MUTABLE_WITH_EXCLUSION]")
+		return invalid("imageTagMutability",
+			"Member must satisfy enum value set: [IMMUTABLE_WITH_EXCLUSION, IMMUTABLE, MUTABLE, MUTABLE_WITH_EXCLUSION]")
 	case withFilters && (len(filters) < 1 || len(filters) > 5):
 		return invalid("imageTagMutabilityExclusionFilters", "Member must have length between 1 and 5")
 	case !withFilters && len(filters) > 0:
-		return invalid("imageTagMutabilityExclusionFilters", "Exclusion filters require a mutability setting with exclusion") // wording unconfirmed
+		// wording unconfirmed
+		return invalid("imageTagMutabilityExclusionFilters", "Exclusion filters require a mutability setting with exclusion")
 	}
 	for _, f := range filters {
 		if f.FilterType != "WILDCARD" || !regexp.MustCompile(`^[0-9a-zA-Z._*-]{1,128}$`).MatchString(f.Filter) {
@@ -273,7 +276,8 @@ func (s *Service) putLifecyclePolicy(r *wire.Request) (any, error) {
 	var policy struct{ Rules []map[string]any }
 	if err := json.Unmarshal([]byte(in.LifecyclePolicyText), &policy); err != nil || len(policy.Rules) == 0 {
 		return nil, wire.Errorf("InvalidParameterException",
-			"Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle policy validation failure: %s'", "the policy is no JSON object with rules")
+			"Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle policy validation failure: %s'",
+			"the policy is no JSON object with rules")
 	}
 	repo.lifecycle, repo.lifecycleAt = in.LifecyclePolicyText, r.Now
 	return map[string]any{"registryId": s.options.Account, "repositoryName": repo.name, "lifecyclePolicyText": repo.lifecycle}, nil
@@ -338,7 +342,8 @@ func pageOf[T any](items []T, token string, size int) ([]T, string, error) {
 	}
 	page, next, ok := wire.Page(items, token, size)
 	if !ok {
-		return nil, "", wire.Errorf("InvalidParameterException", "Invalid parameter at 'nextToken' failed to satisfy constraint: 'Invalid token'") // wording unconfirmed
+		// wording unconfirmed
+		return nil, "", wire.Errorf("InvalidParameterException", "Invalid parameter at 'nextToken' failed to satisfy constraint: 'Invalid token'")
 	}
 	return page, next, nil
 }

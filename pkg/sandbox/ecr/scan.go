@@ -68,7 +68,8 @@ func (s *Service) describeImageScanFindings(r *wire.Request) (any, error) {
 		return nil, s.imageNotFound(repo, in.ImageID.ImageDigest, in.ImageID.ImageTag)
 	case img.scan == nil:
 		return nil, wire.Errorf("ScanNotFoundException",
-			"Image scan does not exist for the image with '{imageDigest:'%s', imageTag:'%s'}' in the repository with name '%s' in the registry with id '%s'",
+			"Image scan does not exist for the image with '{imageDigest:'%s', imageTag:'%s'}' in the repository with name '%s' in the registry "+
+				"with id '%s'",
 			img.digest, in.ImageID.ImageTag, repo.name, s.options.Account)
 	}
 	out := map[string]any{

@@ -65,7 +65,8 @@ func (a *account) define(family string, change func(*awsecs.RegisterTaskDefiniti
 	in := &awsecs.RegisterTaskDefinitionInput{
 		Family: &family, Cpu: aws.String("0.25 vCPU"), Memory: aws.String("512"), NetworkMode: types.NetworkModeAwsvpc,
 		RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate},
-		ExecutionRoleArn:        aws.String("arn:aws:iam::123456789012:role/exec"), TaskRoleArn: aws.String("arn:aws:iam::123456789012:role/task"),
+		ExecutionRoleArn:        aws.String("arn:aws:iam::123456789012:role/exec"),
+		TaskRoleArn:             aws.String("arn:aws:iam::123456789012:role/task"),
 		ContainerDefinitions: []types.ContainerDefinition{{
 			Name: aws.String("app"), Image: aws.String("123456789012.dkr.ecr.us-west-2.amazonaws.com/api:v1"),
 			PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(8000)}},
@@ -152,7 +153,8 @@ func TestRolloutThroughSDK(t *testing.T) {
 		v2 := a.define("api", func(in *awsecs.RegisterTaskDefinitionInput) {
 			in.ContainerDefinitions[0].Image = aws.String("123456789012.dkr.ecr.us-west-2.amazonaws.com/api:v2")
 		})
-		updated, err := a.UpdateService(ctx, &awsecs.UpdateServiceInput{Cluster: aws.String("prod"), Service: aws.String("api"), TaskDefinition: &v2})
+		updated, err := a.UpdateService(ctx, &awsecs.UpdateServiceInput{Cluster: aws.String("prod"),
+			Service: aws.String("api"), TaskDefinition: &v2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +190,8 @@ func TestRolloutThroughSDK(t *testing.T) {
 		v3 := a.define("api", func(in *awsecs.RegisterTaskDefinitionInput) {
 			in.ContainerDefinitions[0].Image = aws.String("123456789012.dkr.ecr.us-west-2.amazonaws.com/api:v3")
 		})
-		if _, err := a.UpdateService(ctx, &awsecs.UpdateServiceInput{Cluster: aws.String("prod"), Service: aws.String("api"), TaskDefinition: &v3}); err != nil {
+		if _, err := a.UpdateService(ctx, &awsecs.UpdateServiceInput{Cluster: aws.String("prod"), Service: aws.String("api"),
+			TaskDefinition: &v3}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
@@ -202,7 +205,8 @@ func TestRolloutThroughSDK(t *testing.T) {
 		if *back.TaskDefinition != v2 || len(back.Deployments) != 1 || *back.Deployments[0].Id != *d[0].Id || back.RunningCount != 2 {
 			t.Errorf("after the rollback: %s, %+v", *back.TaskDefinition, back.Deployments)
 		}
-		stopped, err := a.ListTasks(ctx, &awsecs.ListTasksInput{Cluster: aws.String("prod"), ServiceName: aws.String("api"), DesiredStatus: types.DesiredStatusStopped})
+		stopped, err := a.ListTasks(ctx, &awsecs.ListTasksInput{Cluster: aws.String("prod"), ServiceName: aws.String("api"),
+			DesiredStatus: types.DesiredStatusStopped})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +224,8 @@ func TestRolloutThroughSDK(t *testing.T) {
 		if crashed < 3 {
 			t.Errorf("%d crashed tasks are visible, want at least 3", crashed)
 		}
-		if _, err := a.StopServiceDeployment(ctx, &awsecs.StopServiceDeploymentInput{ServiceDeploymentArn: third.ServiceDeploymentArn}); code(err) != "ConflictException" {
+		if _, err := a.StopServiceDeployment(ctx,
+			&awsecs.StopServiceDeploymentInput{ServiceDeploymentArn: third.ServiceDeploymentArn}); code(err) != "ConflictException" {
 			t.Errorf("stopping what is over: %v", err)
 		}
 	})
@@ -303,7 +308,8 @@ func TestRefusals(t *testing.T) {
 				return err
 			}, "ServiceNotFoundException", ""},
 			"service not idempotent": {func() error {
-				_, err := a.CreateService(ctx, &awsecs.CreateServiceInput{Cluster: prod, ServiceName: aws.String("api"), TaskDefinition: aws.String("api")})
+				_, err := a.CreateService(ctx, &awsecs.CreateServiceInput{Cluster: prod, ServiceName: aws.String("api"),
+					TaskDefinition: aws.String("api")})
 				return err
 			}, "InvalidParameterException", "Creation of service was not idempotent."},
 			"unknown task definition": {func() error {
@@ -326,7 +332,8 @@ func TestRefusals(t *testing.T) {
 				_, err := a.RunTask(ctx, &awsecs.RunTaskInput{Cluster: prod, TaskDefinition: aws.String("api"), NetworkConfiguration: network,
 					CapacityProviderStrategy: []types.CapacityProviderStrategyItem{{CapacityProvider: aws.String("mine")}}})
 				return err
-			}, "InvalidParameterException", "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster and try again."},
+			}, "InvalidParameterException", "The specified capacity provider strategy cannot contain a capacity provider that is not associated " +
+				"with the cluster. Associate the capacity provider with the cluster and try again."},
 			"size that Fargate has not": {func() error {
 				_, err := a.RegisterTaskDefinition(ctx, &awsecs.RegisterTaskDefinitionInput{
 					Family: aws.String("big"), Cpu: aws.String("256"), Memory: aws.String("4096"), NetworkMode: types.NetworkModeAwsvpc,
@@ -354,7 +361,8 @@ func TestRefusals(t *testing.T) {
 			"lifecycle hooks that call functions": {func() error {
 				_, err := a.UpdateService(ctx, &awsecs.UpdateServiceInput{Cluster: prod, Service: aws.String("api"),
 					DeploymentConfiguration: &types.DeploymentConfiguration{LifecycleHooks: []types.DeploymentLifecycleHook{{
-						HookTargetArn: aws.String("arn:aws:lambda:us-west-2:123456789012:function:check"), RoleArn: aws.String("arn:aws:iam::123456789012:role/hook"),
+						HookTargetArn:   aws.String("arn:aws:lambda:us-west-2:123456789012:function:check"),
+						RoleArn:         aws.String("arn:aws:iam::123456789012:role/hook"),
 						LifecycleStages: []types.DeploymentLifecycleHookStage{types.DeploymentLifecycleHookStagePreScaleUp}}}}})
 				return err
 			}, "SandboxNotModelled", "connect2 sandbox does not model lifecycle hooks that call Lambda functions"},
@@ -375,7 +383,8 @@ func TestUnknownMembersSurvive(t *testing.T) {
 		r := httptest.NewRequest("POST", "http://sandbox.test/", strings.NewReader(body))
 		r.Header.Set("X-Amz-Target", "AmazonEC2ContainerServiceV20141113."+action)
 		r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260302/us-west-2/ecs/aws4_request, SignedHeaders=host, Signature=0")
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260302/us-west-2/ecs/aws4_request, SignedHeaders=host, "+
+			"Signature=0")
 		w, _ := a.Do(r)
 		var out map[string]any
 		if err := json.NewDecoder(w.Body).Decode(&out); err != nil || w.StatusCode != 200 {
@@ -428,11 +437,13 @@ func TestPermissions(t *testing.T) {
 				return nil
 			}, "ecs:RegisterTaskDefinition *, ecs:TagResource *, " + passes},
 			"update": {func() error {
-				_, err := a.UpdateService(ctx, &awsecs.UpdateServiceInput{Cluster: aws.String("prod"), Service: aws.String("api"), TaskDefinition: aws.String("api")})
+				_, err := a.UpdateService(ctx, &awsecs.UpdateServiceInput{Cluster: aws.String("prod"), Service: aws.String("api"),
+					TaskDefinition: aws.String("api")})
 				return err
 			}, "ecs:UpdateService service/prod/api, " + passes},
 			"scale": {func() error {
-				_, err := a.UpdateService(ctx, &awsecs.UpdateServiceInput{Cluster: aws.String("prod"), Service: aws.String("api"), DesiredCount: aws.Int32(0)})
+				_, err := a.UpdateService(ctx, &awsecs.UpdateServiceInput{Cluster: aws.String("prod"), Service: aws.String("api"),
+					DesiredCount: aws.Int32(0)})
 				return err
 			}, "ecs:UpdateService service/prod/api"},
 			"run": {func() error {
@@ -454,7 +465,8 @@ func TestPermissions(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.policy = restricted
-		_, err = a.UpdateService(ctx, &awsecs.UpdateServiceInput{Cluster: aws.String("prod"), Service: aws.String("api"), TaskDefinition: aws.String("api")})
+		_, err = a.UpdateService(ctx, &awsecs.UpdateServiceInput{Cluster: aws.String("prod"), Service: aws.String("api"),
+			TaskDefinition: aws.String("api")})
 		want := "User: arn:aws:sts::123456789012:assumed-role/deployer/run is not authorized to perform: iam:PassRole on resource: " +
 			"arn:aws:iam::123456789012:role/task because no identity-based policy allows the iam:PassRole action"
 		if api, ok := errors.AsType[smithy.APIError](err); !ok || api.ErrorCode() != "AccessDeniedException" || api.ErrorMessage() != want {

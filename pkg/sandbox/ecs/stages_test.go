@@ -39,7 +39,8 @@ func TestPausedBlueGreen(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		waiting := a.rolloutOf("api")
 		if waiting.LifecycleStage != types.ServiceDeploymentLifecycleStagePostProductionTrafficShift || len(waiting.LifecycleHookDetails) != 1 ||
-			*waiting.TargetServiceRevision.RequestedProductionTrafficWeight != 100 || *waiting.SourceServiceRevisions[0].RequestedProductionTrafficWeight != 0 {
+			*waiting.TargetServiceRevision.RequestedProductionTrafficWeight != 100 ||
+			*waiting.SourceServiceRevisions[0].RequestedProductionTrafficWeight != 0 {
 			t.Fatalf("at the hook: %+v", waiting)
 		}
 		hook := waiting.LifecycleHookDetails[0]

@@ -91,7 +91,8 @@ func (s *Service) deregisterTaskDefinition(r *wire.Request) (any, error) {
 	}
 	td, err := s.engine.TaskDefinition(in.TaskDefinition)
 	if err != nil {
-		return nil, client("The specified task definition does not exist. Specify a valid account, family, revision and try again.") // unconfirmed
+		// unconfirmed
+		return nil, client("The specified task definition does not exist. Specify a valid account, family, revision and try again.")
 	}
 	s.engine.DeregisterTaskDefinition(td)
 	return object{"taskDefinition": definitionView(td)}, nil

@@ -170,7 +170,8 @@ func paged[T any](items []T, marker string, size *int) ([]T, string, error) {
 		n = *size
 	}
 	if n < 1 || n > 400 {
-		return nil, "", wire.Errorf("ValidationError", "1 validation error detected: Value '%d' at 'pageSize' failed to satisfy constraint: Member must have value between 1 and 400", n)
+		return nil, "", wire.Errorf("ValidationError", "1 validation error detected: Value '%d' at 'pageSize' failed to satisfy constraint: "+
+			"Member must have value between 1 and 400", n)
 	}
 	page, next, ok := wire.Page(items, marker, n)
 	if !ok {
@@ -228,7 +229,9 @@ func (s *Service) modifyTargetGroupAttributes(r *wire.Request) (any, error) {
 			return nil, wire.NotModelled("the target group attribute %s", a.Key)
 		}
 		if err != nil || n < 0 || n > 3600 {
-			return nil, wire.Errorf("InvalidConfigurationRequest", "Target group attribute key '%s' must have a value between '0' and '3600' inclusive", a.Key) // wording unconfirmed
+			// wording unconfirmed
+			return nil, wire.Errorf("InvalidConfigurationRequest",
+				"Target group attribute key '%s' must have a value between '0' and '3600' inclusive", a.Key)
 		}
 		delay := time.Duration(n) * time.Second
 		g.DeregistrationDelay = &delay
@@ -276,7 +279,8 @@ func (s *Service) describeLoadBalancers(r *wire.Request) (any, error) {
 		}
 	}
 	balancers := slices.DeleteFunc(slices.Clone(s.balancers), func(b *LoadBalancer) bool {
-		return len(in.LoadBalancerArns) > 0 && !slices.Contains(in.LoadBalancerArns, b.ARN) || len(in.Names) > 0 && !slices.Contains(in.Names, b.Name)
+		return len(in.LoadBalancerArns) > 0 && !slices.Contains(in.LoadBalancerArns, b.ARN) || len(in.Names) > 0 &&
+			!slices.Contains(in.Names, b.Name)
 	})
 	page, next, err := paged(balancers, in.Marker, in.PageSize)
 	if err != nil {
@@ -402,7 +406,8 @@ func (s *Service) describeRules(r *wire.Request) (any, error) {
 				if l.ARN == in.ListenerArn || slices.Contains(in.RuleArns, ru.ARN) {
 					c := condition{Field: "path-pattern", Values: ru.Paths}
 					c.PathPatternConfig.Values = ru.Paths
-					out = append(out, rule{RuleArn: ru.ARN, Priority: strconv.Itoa(ru.Priority), Conditions: wire.List[condition]{c}, Actions: forward(ru.Forward)})
+					out = append(out, rule{RuleArn: ru.ARN, Priority: strconv.Itoa(ru.Priority), Conditions: wire.List[condition]{c},
+						Actions: forward(ru.Forward)})
 				}
 			}
 			if l.ARN == in.ListenerArn {

@@ -228,7 +228,8 @@ func (s *Service) balancersOf(group string) []string {
 	for _, b := range s.balancers {
 		uses := func(w Weighted) bool { return w.TargetGroup == group }
 		if slices.ContainsFunc(b.Listeners, func(l *Listener) bool {
-			return slices.ContainsFunc(l.Default, uses) || slices.ContainsFunc(l.Rules, func(r *Rule) bool { return slices.ContainsFunc(r.Forward, uses) })
+			return slices.ContainsFunc(l.Default, uses) ||
+				slices.ContainsFunc(l.Rules, func(r *Rule) bool { return slices.ContainsFunc(r.Forward, uses) })
 		}) {
 			arns = append(arns, b.ARN)
 		}

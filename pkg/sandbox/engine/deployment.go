@@ -346,7 +346,8 @@ func (e *Engine) StopServiceDeployment(d *ServiceDeployment, how string) error {
 		return invalid("Invalid stopType. Valid values are: ABORT, ROLLBACK") // unconfirmed
 	}
 	if d.Over() {
-		return refuse("ConflictException", "Stopping a service deployment is not allowed for service deployment in terminal states.") // unconfirmed
+		// unconfirmed
+		return refuse("ConflictException", "Stopping a service deployment is not allowed for service deployment in terminal states.")
 	}
 	if d.Status != RolloutPending && d.Status != RolloutInProgress {
 		return nil // it is being stopped already, and goes on

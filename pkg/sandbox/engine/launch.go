@@ -330,7 +330,8 @@ func (s *Service) backOffAfter(t *Task) {
 	if d.badStarts == 5 {
 		s.complain("(service %s) is unable to consistently start tasks successfully.", s.Name)
 	}
-	s.hold(d, s.engine.options.Timing.React+backOff(d.badStarts, !t.PullStartedAt.IsZero() && strings.HasPrefix(t.StoppedReason, "CannotPull")))
+	s.hold(d, s.engine.options.Timing.React+backOff(d.badStarts, !t.PullStartedAt.IsZero() &&
+		strings.HasPrefix(t.StoppedReason, "CannotPull")))
 }
 
 // run is the moment at which the containers' processes begin.

@@ -106,7 +106,8 @@ func TestThreshold(t *testing.T) {
 		breaker       CircuitBreaker
 		desired, want int
 	}{
-		{CircuitBreaker{}, 0, 3}, {CircuitBreaker{}, 1, 3}, {CircuitBreaker{}, 25, 13}, {CircuitBreaker{}, 400, 200}, {CircuitBreaker{}, 800, 200},
+		{CircuitBreaker{}, 0, 3}, {CircuitBreaker{}, 1, 3}, {CircuitBreaker{}, 25, 13}, {CircuitBreaker{}, 400, 200},
+		{CircuitBreaker{}, 800, 200},
 		{kind("BOUNDED_PERCENT", 10), 100, 10}, {kind("BOUNDED_PERCENT", 10), 10, 3},
 		{kind("UNBOUNDED_PERCENT", 10), 5, 1}, {kind("UNBOUNDED_PERCENT", 100), 800, 800}, {kind("COUNT", 7), 1, 7},
 	} {

@@ -15,7 +15,8 @@ func (w *world) list(s *Service) string {
 	var out []string
 	for _, d := range s.Deployments {
 		c := s.DeploymentCounts(d)
-		out = append(out, fmt.Sprintf("%s %s %s %d/%d/%d/%d", w.readable(d.ID), d.Status, d.State, d.Desired, c.Running, c.Pending, d.FailedTasks))
+		out = append(out, fmt.Sprintf("%s %s %s %d/%d/%d/%d", w.readable(d.ID), d.Status, d.State, d.Desired, c.Running,
+			c.Pending, d.FailedTasks))
 	}
 	return strings.Join(out, ", ")
 }
@@ -151,7 +152,8 @@ func TestAlarm(t *testing.T) {
 		if s.History[1].Status != RolloutInProgress || s.primary().State != InProgress || len(s.Deployments) != 1 {
 			t.Errorf("in the bake time: %s, %s", s.History[1].Status, w.list(s))
 		}
-		want := "15 has started 1 tasks: a.|89 has stopped 1 running tasks: b.|286 (deployment D2) deployment completed.|286 has reached a steady state."
+		want := "15 has started 1 tasks: a.|89 has stopped 1 running tasks: b.|286 (deployment D2) deployment completed.|286 has reached a " +
+			"steady state."
 		status := RolloutSuccessful
 		if rings {
 			w.TriggerAlarm("other")
@@ -185,8 +187,10 @@ func TestWhatDeploys(t *testing.T) {
 		"the same subnets":         {ServiceChange{NetworkConfiguration: json.RawMessage(`{"awsvpcConfiguration":{"subnets":["subnet-0a","subnet-0b"]}}`)}, false},
 		"desired count":            {ServiceChange{DesiredCount: new(1)}, false},
 		"grace period":             {ServiceChange{HealthCheckGracePeriodSeconds: new(5)}, false},
-		"capacity":                 {ServiceChange{CapacityProviderStrategy: []StrategyItem{{CapacityProvider: "FARGATE_SPOT", Weight: 1}}}, false},
-		"deployment configuration": {ServiceChange{DeploymentConfiguration: map[string]json.RawMessage{"maximumPercent": json.RawMessage("150")}}, false},
+		"capacity": {ServiceChange{CapacityProviderStrategy: []StrategyItem{{CapacityProvider: "FARGATE_SPOT", Weight: 1}}},
+			false},
+		"deployment configuration": {ServiceChange{DeploymentConfiguration: map[string]json.RawMessage{"maximumPercent": json.RawMessage("150")}},
+			false},
 	} {
 		before := *s
 		w.update(s, test.change)

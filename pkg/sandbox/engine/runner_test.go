@@ -69,10 +69,12 @@ func TestRealTaskIsWhatItsContainerDoes(t *testing.T) {
 	}
 	c := h.containers[0]
 	want := Job{
-		Task: task.ID, Container: "app", Image: "123456789012.dkr.ecr.us-west-2.amazonaws.com/api:v2", Digest: c.job.Digest, Platform: "linux/amd64",
+		Task: task.ID, Container: "app", Image: "123456789012.dkr.ecr.us-west-2.amazonaws.com/api:v2",
+		Digest: c.job.Digest, Platform: "linux/amd64",
 		Command: []string{"alembic", "upgrade", "head"}, User: "10001", ReadOnly: true, Init: true, Memory: 512 << 20,
-		Environment: map[string]string{"MODE": "live", "LEVEL": "debug", "DB": "value of arn:aws:secretsmanager:us-west-2:123456789012:secret:db-AbCdEf"},
-		Tmpfs:       map[string]string{"/tmp": "noexec,size=64m"},
+		Environment: map[string]string{"MODE": "live", "LEVEL": "debug",
+			"DB": "value of arn:aws:secretsmanager:us-west-2:123456789012:secret:db-AbCdEf"},
+		Tmpfs: map[string]string{"/tmp": "noexec,size=64m"},
 	}
 	if diff := cmp.Diff(want, c.job); diff != "" {
 		t.Error(diff)
@@ -90,7 +92,8 @@ func TestRealTaskIsWhatItsContainerDoes(t *testing.T) {
 	}
 	c.now = Progress{Phase: Exited, ExitCode: 3, Lines: []string{"two", "three"}}
 	w.pass(0)
-	if got := task.Containers[0]; got.ExitCode == nil || *got.ExitCode != 3 || task.StopCode != EssentialContainerExited || task.StoppedReason != essentialExited {
+	if got := task.Containers[0]; got.ExitCode == nil || *got.ExitCode != 3 || task.StopCode != EssentialContainerExited ||
+		task.StoppedReason != essentialExited {
 		t.Errorf("exited: %+v, %s %q", got.ExitCode, task.StopCode, task.StoppedReason)
 	}
 	if want := []string{"/ecs/api ecs/app one", "/ecs/api ecs/app two", "/ecs/api ecs/app three"}; !slices.Equal(w.ports.lines, want) {
@@ -119,19 +122,23 @@ func TestRealTasksEndEarly(t *testing.T) {
 			TaskFailedToStart, "CannotPullContainerError: ref pull has been retried 1 time(s): invalid tar header; <nil>; remove"},
 		{"no container", []func(*world, *Task, *container){to(Progress{Phase: NotMade, Failure: "invalid CapAdd"})},
 			TaskFailedToStart, "CannotCreateContainerError: invalid CapAdd; <nil>; remove"},
-		{"no such command", []func(*world, *Task, *container){to(Progress{Phase: Made}), to(Progress{Phase: NotBegun, Failure: shimFailure + "OCI runtime create failed"})},
+		{"no such command", []func(*world, *Task, *container){to(Progress{Phase: Made}),
+			to(Progress{Phase: NotBegun, Failure: shimFailure + "OCI runtime create failed"})},
 			TaskFailedToStart, startFailure + "OCI runtime create failed; <nil>; start remove"},
-		{"out of memory", []func(*world, *Task, *container){to(Progress{Phase: Made}), started, to(Progress{Phase: Exited, ExitCode: 137, OutOfMemory: true})},
+		{"out of memory", []func(*world, *Task, *container){to(Progress{Phase: Made}), started,
+			to(Progress{Phase: Exited, ExitCode: 137, OutOfMemory: true})},
 			EssentialContainerExited, essentialExited + "; 137 " + outOfMemory + "; start remove"},
 		{"stopped", []func(*world, *Task, *container){to(Progress{Phase: Made}), started, stop, to(Progress{Phase: Exited, ExitCode: 143})},
 			UserInitiated, "by hand; 143; start stop 5s remove"},
 		{"stopped while it is fetched", []func(*world, *Task, *container){stop}, UserInitiated, "by hand; <nil>; remove"},
-		{"stopped while it begins", []func(*world, *Task, *container){to(Progress{Phase: Made}), stop}, UserInitiated, "by hand; <nil>; start remove"},
-		{"ended while it is stopped", []func(*world, *Task, *container){to(Progress{Phase: Made}), started, func(w *world, task *Task, c *container) {
-			w.StopTask(task, "by hand")
-			c.now = Progress{Phase: Exited}
-			w.pass(0)
-		}}, UserInitiated, "by hand; 0; start stop 5s remove"},
+		{"stopped while it begins", []func(*world, *Task, *container){to(Progress{Phase: Made}), stop}, UserInitiated,
+			"by hand; <nil>; start remove"},
+		{"ended while it is stopped", []func(*world, *Task, *container){to(Progress{Phase: Made}), started,
+			func(w *world, task *Task, c *container) {
+				w.StopTask(task, "by hand")
+				c.now = Progress{Phase: Exited}
+				w.pass(0)
+			}}, UserInitiated, "by hand; 0; start stop 5s remove"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w, h, task := realWorld(t, realJob, nil)

@@ -278,7 +278,8 @@ func (s *Service) conclude() {
 		}
 		return
 	}
-	if d == nil || e.now.Before(d.notBefore) && s.Desired > 0 || live != s.Desired || s.healthyTasks(d) != s.Desired || len(s.Deployments) > 1 {
+	if d == nil || e.now.Before(d.notBefore) && s.Desired > 0 || live != s.Desired ||
+		s.healthyTasks(d) != s.Desired || len(s.Deployments) > 1 {
 		return
 	}
 	if s.beside() {

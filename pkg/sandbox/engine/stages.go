@@ -36,7 +36,8 @@ const (
 	hookUnknown         = "Provided hookId is either completed, unavailable, or not associated with the given Resource ARN"
 )
 
-var stageOrder = []string{PreScaleUp, ScaleUp, PostScaleUp, TestTraffic, PostTestTraffic, ProductionTraffic, PostProduction, BakeTime, CleanUp}
+var stageOrder = []string{PreScaleUp, ScaleUp, PostScaleUp, TestTraffic, PostTestTraffic, ProductionTraffic,
+	PostProduction, BakeTime, CleanUp}
 
 // Strategy is how a deployment takes over, as far as it is not ROLLING.
 type Strategy struct {

@@ -351,7 +351,8 @@ func (e *Engine) runSpec(c *Cluster, r RunRequest, td *TaskDefinition) (Spec, Ov
 	spec := Spec{Definition: td, PlatformVersion: r.PlatformVersion, LaunchType: r.LaunchType, Strategy: r.CapacityProviderStrategy}
 	var overrides Overrides
 	if spec.LaunchType != "" && len(spec.Strategy) > 0 {
-		return spec, overrides, invalid("Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
+		return spec, overrides,
+			invalid("Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
 	}
 	if spec.LaunchType == "" && len(spec.Strategy) == 0 {
 		if spec.Strategy = c.DefaultStrategy; len(spec.Strategy) == 0 {

@@ -29,34 +29,42 @@ func TestEnds(t *testing.T) {
 		{name: "crash with code", behaviour: Behaviour{Start: Crash, ExitCode: new(139)},
 			code: EssentialContainerExited, reason: "Essential container in task exited", container: "139"},
 		{name: "out of memory", behaviour: Behaviour{Start: OutOfMemory, After: Duration(5 * time.Second)},
-			code: EssentialContainerExited, reason: "Essential container in task exited", container: "137 OutOfMemoryError: Container killed due to memory usage"},
+			code: EssentialContainerExited, reason: "Essential container in task exited",
+			container: "137 OutOfMemoryError: Container killed due to memory usage"},
 		{name: "single image of another architecture", ports: func(p *ports) {
 			p.images = map[string]Image{"v2": {Digest: "sha256:2", Platforms: []string{"linux/arm64"}}}
 		}, code: EssentialContainerExited, reason: "Essential container in task exited", container: "255"},
 		{name: "index without the architecture", ports: func(p *ports) {
 			p.images = map[string]Image{"v2": {Digest: "sha256:2", Index: true, Platforms: []string{"linux/arm64", "linux/arm/v7"}}}
-		}, code: TaskFailedToStart, reason: "CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does not contain descriptor matching platform 'linux/amd64'",
+		}, code: TaskFailedToStart, reason: "CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does not " +
+			"contain descriptor matching platform 'linux/amd64'",
 			missing: "startedAt executionStoppedAt"},
 		{name: "tag missing", ports: func(p *ports) { p.images = map[string]Image{"v1": {Digest: "sha256:1"}} },
-			code: TaskFailedToStart, reason: "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref 123456789012.dkr.ecr.us-west-2.amazonaws.com/api:v2: 123456789012.dkr.ecr.us-west-2.amazonaws.com/api:v2: not found",
+			code: TaskFailedToStart, reason: "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref " +
+				"123456789012.dkr.ecr.us-west-2.amazonaws.com/api:v2: 123456789012.dkr.ecr.us-west-2.amazonaws.com/api:v2: not found",
 			missing: "startedAt executionStoppedAt"},
 		{name: "secret missing", ports: func(p *ports) {
-			p.secrets = map[string]error{"arn:aws:secretsmanager:us-west-2:123456789012:secret:db-AbCdEf": fmt.Errorf("unable to retrieve secret from asm: gone")}
-		}, code: TaskFailedToStart, reason: "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: gone",
+			p.secrets = map[string]error{"arn:aws:secretsmanager:us-west-2:123456789012:secret:db-AbCdEf": fmt.Errorf("unable to retrieve secret " +
+				"from asm: gone")}
+		}, code: TaskFailedToStart, reason: "ResourceInitializationError: unable to pull secrets or registry auth: execution resource " +
+			"retrieval failed: unable to retrieve secret from asm: gone",
 			missing: "pullStartedAt pullStoppedAt startedAt executionStoppedAt"},
 		{name: "log group missing", ports: func(p *ports) { p.groups = map[string]bool{} },
-			code: TaskFailedToStart, reason: "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",
+			code: TaskFailedToStart, reason: "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 " +
+				"times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",
 			missing: "startedAt executionStoppedAt"},
 		{name: "command missing", behaviour: Behaviour{Start: ExecError},
 			code: TaskFailedToStart, reason: "CannotStartContainerError: ", missing: "startedAt executionStoppedAt"},
 		{name: "no way to the registry", behaviour: Behaviour{Start: NoNetwork},
-			code: TaskFailedToStart, reason: "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR",
+			code: TaskFailedToStart, reason: "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry " +
+				"auth from Amazon ECR",
 			missing: "pullStartedAt pullStoppedAt startedAt executionStoppedAt"},
 		{name: "own words", behaviour: Behaviour{Start: PullError, Reason: "CannotPullContainerError: of my own"},
 			code: TaskFailedToStart, reason: "CannotPullContainerError: of my own", missing: "startedAt executionStoppedAt"},
 		{name: "label that cannot be read", ports: func(p *ports) {
 			p.images = map[string]Image{"v2": {Digest: "sha256:2", Labels: map[string]string{BehaviourLabel: "start: dance"}}}
-		}, code: TaskFailedToStart, reason: "connect2 sandbox: the image label connect2.sandbox cannot be read", missing: "startedAt executionStoppedAt"},
+		}, code: TaskFailedToStart, reason: "connect2 sandbox: the image label connect2.sandbox cannot be read",
+			missing: "startedAt executionStoppedAt"},
 		{name: "label", ports: func(p *ports) {
 			p.images = map[string]Image{"v2": {Digest: "sha256:2", Labels: map[string]string{BehaviourLabel: `{"start": "crash", "exitCode": 42}`}}}
 		}, code: EssentialContainerExited, reason: "Essential container in task exited", container: "42"},
@@ -179,7 +187,8 @@ func TestStops(t *testing.T) {
 			task := s.Tasks()[0]
 			test.do(w, task)
 			w.pass(5 * time.Minute)
-			if task.LastStatus != Stopped || task.StopCode != test.code || task.StoppedReason != test.reason || *task.Containers[0].ExitCode != test.exit {
+			if task.LastStatus != Stopped || task.StopCode != test.code || task.StoppedReason != test.reason ||
+				*task.Containers[0].ExitCode != test.exit {
 				t.Errorf("%s %s %q %d", task.LastStatus, task.StopCode, task.StoppedReason, *task.Containers[0].ExitCode)
 			}
 			if counts := s.Counts(); counts.Running != 1 || s.Deployments[0].FailedTasks != 0 {
@@ -205,7 +214,8 @@ func TestRunTask(t *testing.T) {
 	} {
 		w := newWorld(t, nil)
 		w.SetBehaviour("*", b)
-		overrides, err := json.Marshal(map[string]any{"containerOverrides": []any{map[string]any{"name": "app", "command": strings.Fields(command)}}})
+		overrides, err := json.Marshal(map[string]any{"containerOverrides": []any{map[string]any{"name": "app",
+			"command": strings.Fields(command)}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -59,7 +59,8 @@ func TestRevisions(t *testing.T) {
 	if third := w.define("v3", ""); !strings.HasSuffix(third, "api:3") {
 		t.Errorf("numbers are used again: %s", third)
 	}
-	for _, missing := range []string{"other", "api:9", "arn:aws:ecs:us-west-2:123456789012:task-definition/api", "arn:aws:ecs:eu-west-1:123456789012:task-definition/api:1"} {
+	for _, missing := range []string{"other", "api:9", "arn:aws:ecs:us-west-2:123456789012:task-definition/api",
+		"arn:aws:ecs:eu-west-1:123456789012:task-definition/api:1"} {
 		if _, err := w.TaskDefinition(missing); err == nil {
 			t.Errorf("%s was found", missing)
 		}

@@ -66,7 +66,8 @@ func (d *Directory) result(role *Role) (roleResult, error) {
 	}
 	return roleResult{
 		Path: role.Path, RoleName: role.Name, RoleId: uniqueID("AROA", role.Name), Arn: d.ARN(role), CreateDate: wire.Time(role.CreatedAt),
-		AssumeRolePolicyDocument: strings.ReplaceAll(url.QueryEscape(string(document)), "+", "%20"), MaxSessionDuration: int(role.MaxSession / time.Second),
+		AssumeRolePolicyDocument: strings.ReplaceAll(url.QueryEscape(string(document)), "+", "%20"),
+		MaxSessionDuration:       int(role.MaxSession / time.Second),
 	}, nil
 }
 
@@ -74,10 +75,12 @@ func (d *Directory) result(role *Role) (roleResult, error) {
 func trustDocument(account string, t Trust) map[string]any {
 	statements := []any{}
 	if len(t.Services) > 0 {
-		statements = append(statements, map[string]any{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": t.Services}})
+		statements = append(statements, map[string]any{"Effect": "Allow", "Action": "sts:AssumeRole",
+			"Principal": map[string]any{"Service": t.Services}})
 	}
 	if len(t.Principals) > 0 {
-		statements = append(statements, map[string]any{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"AWS": t.Principals}})
+		statements = append(statements, map[string]any{"Effect": "Allow", "Action": "sts:AssumeRole",
+			"Principal": map[string]any{"AWS": t.Principals}})
 	}
 	for _, web := range t.Web {
 		statements = append(statements, map[string]any{

@@ -108,7 +108,8 @@ func (d *Directory) createRole(r *wire.Request) (any, error) {
 		return nil, err
 	}
 	// Until a policy is attached, it may do nothing.
-	d.AddRole(Role{Name: in.RoleName, Path: in.Path, Trust: trust, Policy: &policy.Policy{}, CreatedAt: r.Now, document: in.AssumeRolePolicyDocument})
+	d.AddRole(Role{Name: in.RoleName, Path: in.Path, Trust: trust, Policy: &policy.Policy{}, CreatedAt: r.Now,
+		document: in.AssumeRolePolicyDocument})
 	result, err := d.result(d.roles[in.RoleName])
 	return struct{ Role roleResult }{result}, err
 }

@@ -50,7 +50,9 @@ func (s *Service) putLogEvents(r *wire.Request) (any, error) {
 		return nil, invalid("Upload too large: %d bytes exceeds limit of %d", size, maxBatch)
 	}
 	if len(in.LogEvents) == 0 || len(in.LogEvents) > maxEvents {
-		return nil, invalid("1 validation error detected: Value at 'logEvents' failed to satisfy constraint: Member must have length between 1 and %d", maxEvents)
+		return nil,
+			invalid("1 validation error detected: Value at 'logEvents' failed to satisfy constraint: Member must have length between 1 and %d",
+				maxEvents)
 	}
 	rejected := map[string]any{}
 	for i, e := range in.LogEvents {

@@ -159,9 +159,11 @@ func limitOf(limit *int, otherwise, most int) (int, error) {
 	case limit == nil:
 		return otherwise, nil
 	case *limit < 1:
-		return 0, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1", *limit)
+		return 0, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value greater "+
+			"than or equal to 1", *limit)
 	case *limit > most:
-		return 0, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value less than or equal to %d", *limit, most)
+		return 0, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value less than "+
+			"or equal to %d", *limit, most)
 	}
 	return *limit, nil
 }

@@ -80,7 +80,8 @@ var operators = map[string]func(have, want string) bool{
 }
 
 // negated are the operators that hold when no value matches, a missing key included.
-var negated = map[string]string{"StringNotEquals": "StringEquals", "StringNotLike": "StringLike", "ArnNotEquals": "ArnEquals", "ArnNotLike": "ArnLike"}
+var negated = map[string]string{"StringNotEquals": "StringEquals", "StringNotLike": "StringLike",
+	"ArnNotEquals": "ArnEquals", "ArnNotLike": "ArnLike"}
 
 // Parse reads JSON policy documents. Anything that the evaluator does not model (another condition operator, a
 // principal) is an error, since passing over it would change what the policy means.

@@ -25,15 +25,19 @@ func TestEvaluate(t *testing.T) {
 		{"action names ignore case", "ecs:UpdateService", service, nil, policy.Allowed},
 		{"other action", "ecs:DeleteService", service, nil, policy.ImplicitDeny},
 		{"resources keep case", "ecs:DescribeServices", "arn:aws:ecs:us-west-2:123456789012:service/C/s", nil, policy.ImplicitDeny},
-		{"condition holds", "iam:PassRole", "arn:aws:iam::1:role/r", map[string]string{"iam:passedtoservice": "ecs-tasks.amazonaws.com"}, policy.Allowed},
-		{"condition fails", "iam:PassRole", "arn:aws:iam::1:role/r", map[string]string{"iam:PassedToService": "ec2.amazonaws.com"}, policy.ImplicitDeny},
+		{"condition holds", "iam:PassRole", "arn:aws:iam::1:role/r", map[string]string{"iam:passedtoservice": "ecs-tasks.amazonaws.com"},
+			policy.Allowed},
+		{"condition fails", "iam:PassRole", "arn:aws:iam::1:role/r", map[string]string{"iam:PassedToService": "ec2.amazonaws.com"},
+			policy.ImplicitDeny},
 		{"condition key is missing", "iam:PassRole", "arn:aws:iam::1:role/r", nil, policy.ImplicitDeny},
 		{"IfExists and missing", "ecs:RunTask", "arn:aws:ecs:x", nil, policy.Allowed},
-		{"IfExists and other", "ecs:RunTask", "arn:aws:ecs:x", map[string]string{"ecs:cluster": "arn:aws:ecs:r:a:cluster/d"}, policy.ImplicitDeny},
+		{"IfExists and other", "ecs:RunTask", "arn:aws:ecs:x", map[string]string{"ecs:cluster": "arn:aws:ecs:r:a:cluster/d"},
+			policy.ImplicitDeny},
 		{"NotAction and NotResource", "logs:GetLogEvents", "arn:aws:logs:r:a:log-group:g", nil, policy.Allowed},
 		{"NotAction excludes", "iam:GetRole", "arn:aws:s3:::b", nil, policy.ImplicitDeny},
 		{"deny wins over a later allow", "ecr:DeleteRepository", "arn:aws:ecr:r:a:repository/n", nil, policy.ExplicitDeny},
-		{"deny does not apply", "ecr:DeleteRepository", "arn:aws:ecr:r:a:repository/n", map[string]string{"aws:PrincipalTag/team": "ops"}, policy.Allowed},
+		{"deny does not apply", "ecr:DeleteRepository", "arn:aws:ecr:r:a:repository/n", map[string]string{"aws:PrincipalTag/team": "ops"},
+			policy.Allowed},
 	}
 	p, err := policy.Parse([]byte(document))
 	if err != nil {

@@ -61,9 +61,11 @@ func (s *Service) serveBucket(w http.ResponseWriter, r *http.Request) bool {
 	}
 	if making := r.Method == http.MethodPut && key == "" && r.URL.RawQuery == ""; making {
 		if s.buckets.foreign[bucket] {
-			refuse(w, r, http.StatusConflict, "BucketAlreadyExists", "The requested bucket name is not available. The bucket namespace is shared by all users of the system.")
+			refuse(w, r, http.StatusConflict, "BucketAlreadyExists", "The requested bucket name is not available. The bucket namespace is shared "+
+				"by all users of the system.")
 		} else {
-			refuse(w, r, http.StatusConflict, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.")
+			refuse(w, r, http.StatusConflict, "BucketAlreadyOwnedByYou",
+				"Your previous request to create the named bucket succeeded and you already own it.")
 		}
 		return true
 	}
@@ -117,7 +119,8 @@ func (s *Service) serveSetting(w http.ResponseWriter, r *http.Request, bucket, n
 		case name == "policy" && !json.Valid(body):
 			refuse(w, r, http.StatusBadRequest, "MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'")
 		case name != "policy" && !isXML(body):
-			refuse(w, r, http.StatusBadRequest, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
+			refuse(w, r, http.StatusBadRequest, "MalformedXML",
+				"The XML you provided was not well-formed or did not validate against our published schema")
 		default:
 			keep(body)
 			w.WriteHeader(kind.status)

@@ -58,7 +58,8 @@ func (s *Service) Object(bucket, key string) (content []byte, ok bool) {
 
 // Is says whether a request is for S3: its signature's scope names the service.
 func Is(r *http.Request) bool {
-	return strings.Contains(r.Header.Get("Authorization"), "/s3/aws4_request") || strings.Contains(r.URL.Query().Get("X-Amz-Credential"), "/s3/aws4_request")
+	return strings.Contains(r.Header.Get("Authorization"), "/s3/aws4_request") ||
+		strings.Contains(r.URL.Query().Get("X-Amz-Credential"), "/s3/aws4_request")
 }
 
 // ServeHTTP answers one request.
@@ -93,7 +94,8 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func isChunked(r *http.Request) bool {
-	return strings.HasPrefix(r.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") || strings.Contains(r.Header.Get("Content-Encoding"), "aws-chunked")
+	return strings.HasPrefix(r.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") ||
+		strings.Contains(r.Header.Get("Content-Encoding"), "aws-chunked")
 }
 
 // decode takes the framing off an aws-chunked body: SIZE[;chunk-signature=…] CRLF DATA CRLF, until a size of 0, then trailers

@@ -26,7 +26,8 @@ func TestChunkedUploadsAreStoredWithoutTheirFraming(t *testing.T) {
 		status             int
 	}{
 		{"a trailer", "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n", "5", "hello", 200},
-		{"signed chunks", "5;chunk-signature=aa\r\nhello\r\n6;chunk-signature=bb\r\n world\r\n0;chunk-signature=cc\r\n\r\n", "11", "hello world", 200},
+		{"signed chunks", "5;chunk-signature=aa\r\nhello\r\n6;chunk-signature=bb\r\n world\r\n0;chunk-signature=cc\r\n\r\n",
+			"11", "hello world", 200},
 		{"line breaks within", "4\r\na\r\nb\r\n0\r\n\r\n", "4", "a\r\nb", 200},
 		{"cut short", "5\r\nhel", "5", "", 400},
 		{"longer than its size", "2\r\nhello\r\n0\r\n\r\n", "2", "", 400},
@@ -38,7 +39,8 @@ func TestChunkedUploadsAreStoredWithoutTheirFraming(t *testing.T) {
 				t.Fatal(err)
 			}
 			w := put(s, test.body, map[string]string{
-				"X-Amz-Content-Sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "X-Amz-Decoded-Content-Length": test.length, "Content-Encoding": "aws-chunked",
+				"X-Amz-Content-Sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "X-Amz-Decoded-Content-Length": test.length,
+				"Content-Encoding": "aws-chunked",
 			})
 			body, _ := io.ReadAll(w.Body)
 			if w.Code != test.status {

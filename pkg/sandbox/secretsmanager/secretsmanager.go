@@ -60,15 +60,16 @@ func New(options Options) *Service { return &Service{options: options, secrets: 
 
 // API is the service's table of operations. Its errors carry "Message", with a capital.
 func (s *Service) API() *wire.JSONService {
-	return &wire.JSONService{Name: "secretsmanager", TargetPrefix: "secretsmanager", MessageKey: "Message", Operations: map[string]wire.Operation{
-		"CreateSecret":   s.createSecret,
-		"DescribeSecret": s.describeSecret,
-		"GetSecretValue": s.getSecretValue,
-		"PutSecretValue": s.putSecretValue,
-		"ListSecrets":    s.listSecrets,
-		"DeleteSecret":   s.deleteSecret,
-		"RestoreSecret":  s.restoreSecret,
-	}}
+	return &wire.JSONService{Name: "secretsmanager", TargetPrefix: "secretsmanager", MessageKey: "Message",
+		Operations: map[string]wire.Operation{
+			"CreateSecret":   s.createSecret,
+			"DescribeSecret": s.describeSecret,
+			"GetSecretValue": s.getSecretValue,
+			"PutSecretValue": s.putSecretValue,
+			"ListSecrets":    s.listSecrets,
+			"DeleteSecret":   s.deleteSecret,
+			"RestoreSecret":  s.restoreSecret,
+		}}
 }
 
 // Add creates a secret with a text value, and returns its ARN. An existing one of that name is replaced.
@@ -163,7 +164,8 @@ func (s *Service) find(id string) (*secret, error) {
 // on authorises an action on a secret and returns it. A denial names the ARN where there is one.
 func (s *Service) on(r *wire.Request, id string) (*secret, error) {
 	if id == "" {
-		return nil, wire.Errorf("ValidationException", "1 validation error detected: Value null at 'secretId' failed to satisfy constraint: Member must not be null")
+		return nil, wire.Errorf("ValidationException",
+			"1 validation error detected: Value null at 'secretId' failed to satisfy constraint: Member must not be null")
 	}
 	sec, err := s.find(id)
 	resource := id
@@ -198,7 +200,8 @@ func (s *Service) createSecret(r *wire.Request) (any, error) {
 		return nil, err
 	}
 	if !regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]{1,512}$`).MatchString(in.Name) {
-		return nil, wire.Errorf("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
+		return nil, wire.Errorf("ValidationException",
+			"Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
 	}
 	if err := r.Authorize("secretsmanager:CreateSecret", s.arn(in.Name)); err != nil {
 		return nil, err
@@ -210,7 +213,8 @@ func (s *Service) createSecret(r *wire.Request) (any, error) {
 	}
 	if existing := s.secrets[in.Name]; existing != nil {
 		if !existing.deletedAt.IsZero() {
-			return nil, wire.Errorf("InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
+			return nil, wire.Errorf("InvalidRequestException",
+				"You can't create this secret because a secret with this name is already scheduled for deletion.")
 		}
 		return nil, wire.Errorf("ResourceExistsException", "The operation failed because the secret %s already exists.", in.Name)
 	}
@@ -279,7 +283,8 @@ func (s *Service) getSecretValue(r *wire.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]any{"ARN": sec.arn, "Name": sec.name, "VersionId": v.id, "VersionStages": v.stages, "CreatedDate": wire.Time(v.createdAt)}
+	out := map[string]any{"ARN": sec.arn, "Name": sec.name, "VersionId": v.id, "VersionStages": v.stages,
+		"CreatedDate": wire.Time(v.createdAt)}
 	if v.text != nil {
 		out["SecretString"] = *v.text
 	} else {
@@ -414,7 +419,9 @@ func (s *Service) Read(valueFrom string) (string, error) {
 	arn := valueFrom
 	if len(parts) > 7 {
 		if len(parts) != 10 {
-			return "", fmt.Errorf("unable to retrieve secret from asm: service call has been retried 1 time(s): unexpected ARN format with parameters when trying to retrieve ASM secret") // unconfirmed
+			// unconfirmed
+			return "", fmt.Errorf("unable to retrieve secret from asm: service call has been retried 1 time(s): unexpected ARN format with " +
+				"parameters when trying to retrieve ASM secret")
 		}
 		arn, key, stage, versionID = strings.Join(parts[:7], ":"), parts[7], parts[8], parts[9]
 	}

@@ -99,7 +99,8 @@ func (s *Service) find(id string) (p *parameter, number int, err error) {
 func (s *Service) Read(valueFrom string) (string, error) {
 	p, number, err := s.find(valueFrom)
 	if err != nil {
-		return "", fmt.Errorf("unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid ssm parameters: %s", valueFrom)
+		return "", fmt.Errorf("unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid ssm parameters: %s",
+			valueFrom)
 	}
 	return p.versions[number-1].value, nil
 }
@@ -127,9 +128,11 @@ func (s *Service) putParameter(r *wire.Request) (any, error) {
 	existing := s.parameters[in.Name]
 	switch {
 	case in.Name == "" || in.Value == "":
-		return nil, wire.Errorf("ValidationException", "1 validation error detected: Value at 'name' and 'value' failed to satisfy constraint: Member must have length greater than or equal to 1")
+		return nil, wire.Errorf("ValidationException", "1 validation error detected: Value at 'name' and 'value' failed to satisfy constraint: "+
+			"Member must have length greater than or equal to 1")
 	case existing != nil && !in.Overwrite:
-		return nil, wire.Errorf("ParameterAlreadyExists", "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.")
+		return nil, wire.Errorf("ParameterAlreadyExists",
+			"The parameter already exists. To overwrite this value, set the overwrite option in the request to true.")
 	case existing == nil && !slices.Contains([]string{"String", "StringList", "SecureString"}, in.Type):
 		return nil, wire.Errorf("ValidationException", "A parameter type is required when you create a parameter.")
 	case len(in.Value) > 4096:
@@ -179,7 +182,8 @@ func (s *Service) getParameters(r *wire.Request) (any, error) {
 		return nil, err
 	}
 	if len(in.Names) < 1 || len(in.Names) > 10 {
-		return nil, wire.Errorf("ValidationException", "1 validation error detected: Value at 'names' failed to satisfy constraint: Member must have length less than or equal to 10")
+		return nil, wire.Errorf("ValidationException", "1 validation error detected: Value at 'names' failed to satisfy constraint: Member "+
+			"must have length less than or equal to 10")
 	}
 	found, missing := []any{}, []string{}
 	for _, name := range in.Names {

@@ -69,7 +69,8 @@ func (s *Service) assumeRole(r *wire.Request) (any, error) {
 		return nil, r.Denied("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", r.Caller.ARN, in.RoleArn)
 	}
 	if r.Caller.RoleARN != "" && life > time.Hour {
-		return nil, wire.Errorf("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
+		return nil, wire.Errorf("ValidationError",
+			"The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
 	}
 	issued, user, err := s.issue(r, role, in, life)
 	if err != nil {
@@ -90,7 +91,8 @@ func (in input) check() (time.Duration, error) {
 	}
 	if len(in.RoleSessionName) < 2 || len(in.RoleSessionName) > 64 {
 		return 0, wire.Errorf("ValidationError",
-			"1 validation error detected: Value '%s' at 'roleSessionName' failed to satisfy constraint: Member must have length between 2 and 64, inclusive", in.RoleSessionName)
+			"1 validation error detected: Value '%s' at 'roleSessionName' failed to satisfy constraint: Member must have length between 2 and 64, "+
+				"inclusive", in.RoleSessionName)
 	}
 	if !regexp.MustCompile(`^arn:aws[\w-]*:iam::\d{12}:role/.+$`).MatchString(in.RoleArn) {
 		return 0, wire.Errorf("ValidationError", "%s is invalid", in.RoleArn)
@@ -101,14 +103,16 @@ func (in input) check() (time.Duration, error) {
 	}
 	if seconds < 900 || seconds > 43200 {
 		return 0, wire.Errorf("ValidationError",
-			"1 validation error detected: Value '%d' at 'durationSeconds' failed to satisfy constraint: Member must have value between 900 and 43200", seconds)
+			"1 validation error detected: Value '%d' at 'durationSeconds' failed to satisfy constraint: "+
+				"Member must have value between 900 and 43200", seconds)
 	}
 	return time.Duration(seconds) * time.Second, nil
 }
 
 func (s *Service) issue(r *wire.Request, role *iam.Role, in input, life time.Duration) (credentials, assumedRoleUser, error) {
 	if life > role.MaxSession {
-		return credentials{}, assumedRoleUser{}, wire.Errorf("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+		return credentials{}, assumedRoleUser{},
+			wire.Errorf("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
 	c, caller := s.Directory.Issue(role, in.RoleSessionName, r.Now, life)
 	return credentials{c.AccessKeyID, c.SecretAccessKey, c.SessionToken, wire.Time(c.Expires)}, assumedRoleUser{caller.UserID, caller.ARN}, nil
@@ -146,7 +150,9 @@ func (s *Service) assumeRoleWithWebIdentity(r *wire.Request) (any, error) {
 	}
 	token, err := parse(in.WebIdentityToken)
 	if err != nil {
-		return nil, wire.Errorf("InvalidIdentityToken", "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)") // unconfirmed
+		// unconfirmed
+		return nil, wire.Errorf("InvalidIdentityToken",
+			"The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
 	}
 	issuer := strings.TrimPrefix(token.Issuer, "https://")
 	provider := slices.IndexFunc(s.Directory.Providers, func(p iam.Provider) bool { return p.Issuer == issuer })

@@ -105,7 +105,8 @@ func send(s http.Handler, r request) *httptest.ResponseRecorder {
 		r.region = "us-west-2"
 	}
 	if r.key != "" {
-		hr.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+r.key+"/20260102/"+r.region+"/x/aws4_request, SignedHeaders=host, Signature=00")
+		hr.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+r.key+"/20260102/"+r.region+
+			"/x/aws4_request, SignedHeaders=host, Signature=00")
 	}
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, hr)
@@ -131,7 +132,9 @@ func TestServer(t *testing.T) {
 		{"not signed", request{target: "ECS_1.DescribeServices"}, 400, `MissingAuthenticationTokenException`},
 		{"unknown key", request{key: "NOBODY", target: "ECS_1.DescribeServices"}, 400, `"__type":"UnrecognizedClientException"`},
 		{"expired key", request{key: "OLD", target: "ECS_1.DescribeServices"}, 400, `"__type":"ExpiredTokenException"`},
-		{"query result, unsigned", request{body: "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&Names.member.1=x&Names.member.2=y&Limit=3&Tags.member.1.Key=k&Tags.member.1.Value=v"}, 200,
+		{"query result, unsigned",
+			request{body: "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&Names.member.1=x&Names.member.2=y&Limit=3" +
+				"&Tags.member.1.Key=k&Tags.member.1.Value=v"}, 200,
 			`<AssumeRoleWithWebIdentityResult><Names><member>x</member><member>y</member></Names><Empty></Empty><Limit>3</Limit><Tag>k=v</Tag></AssumeRoleWithWebIdentityResult>`},
 		{"query error is escaped", request{key: "ADMIN", body: "Action=GetCallerIdentity&Version=2011-06-15"}, 403, `<Message>a &lt; b</Message>`},
 		{"query number that is none", request{body: "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&Limit=x"}, 400, `<Code>MalformedInput</Code>`},
@@ -158,8 +161,10 @@ func TestJournalSaysWhatWasAskedAndAnswered(t *testing.T) {
 	reader, admin := "arn:aws:iam::123456789012:user/reader", "arn:aws:iam::123456789012:user/admin"
 	want := []wire.Entry{
 		{Time: noon, Service: "ecs", Action: "DescribeServices", Resources: []string{"arn:aws:ecs:s"}, Caller: admin, Status: 200,
-			Authorizations: []wire.Authorization{{Action: "ecs:DescribeServices", Resource: "arn:aws:ecs:s", Conditions: map[string]string{"ecs:cluster": "arn:c"}, Allowed: true}}},
-		{Time: noon, Service: "ecs", Action: "UpdateService", Resources: []string{"arn:aws:ecs:s"}, Caller: reader, Status: 400, Code: "AccessDeniedException", Mutating: true,
+			Authorizations: []wire.Authorization{{Action: "ecs:DescribeServices", Resource: "arn:aws:ecs:s",
+				Conditions: map[string]string{"ecs:cluster": "arn:c"}, Allowed: true}}},
+		{Time: noon, Service: "ecs", Action: "UpdateService", Resources: []string{"arn:aws:ecs:s"}, Caller: reader, Status: 400,
+			Code: "AccessDeniedException", Mutating: true,
 			Authorizations: []wire.Authorization{{Action: "ecs:UpdateService", Resource: "arn:aws:ecs:s"}}},
 		{Time: noon, Service: "x", Action: "Invoke", Status: 501, Code: wire.CodeNotModelled, Mutating: true},
 	}
