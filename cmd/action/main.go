@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/org/connect2/v2/internal/catalog"
+	"github.com/org/connect2/v2/pkg/run"
 )
 
 func main() {
@@ -24,5 +25,5 @@ func main() {
 		fmt.Fprintf(os.Stderr, "there is no action %q in this image: it has %s\n", os.Args[1], strings.Join(names, ", "))
 		os.Exit(1)
 	}
-	os.Exit(a.Entry(os.Args[2:]))
+	os.Exit(run.Entry(a, os.Args[2:]))
 }

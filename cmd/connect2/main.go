@@ -13,6 +13,7 @@ import (
 	"github.com/org/connect2/v2/internal/catalog/all"
 	"github.com/org/connect2/v2/internal/nearest"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/run"
 )
 
 // command is a subcommand that is no action. Each has a file of its own, which adds it in its init function.
@@ -26,12 +27,13 @@ type command struct {
 var commands []command
 
 func main() {
-	ctx, stop := action.WithSignals(context.Background())
+	ctx, stop := run.WithSignals(context.Background())
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// dispatch runs the action or the command that the first argument names, and returns the exit code.
+func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	actions := all.Actions()
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage(actions))
@@ -50,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		name, rest = rest[0], []string{"--help"}
 	}
 	if a := catalog.Named(actions, name); a != nil {
-		return a.Command(ctx, rest, stdout, stderr, nil)
+		return run.Command(ctx, a, rest, stdout, stderr, nil)
 	}
 	if i := slices.IndexFunc(commands, func(c command) bool { return c.name == name }); i >= 0 {
 		return commands[i].run(ctx, rest, stdout, stderr)

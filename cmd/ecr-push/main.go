@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/org/connect2/v2/pkg/ecrpush"
+	"github.com/org/connect2/v2/pkg/run"
 )
 
-func main() { os.Exit(ecrpush.Action.Entry(os.Args[1:])) }
+func main() { os.Exit(run.Entry(ecrpush.Action, os.Args[1:])) }

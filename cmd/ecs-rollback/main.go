@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/org/connect2/v2/pkg/ecsrollback"
+	"github.com/org/connect2/v2/pkg/run"
 )
 
-func main() { os.Exit(ecsrollback.Action.Entry(os.Args[1:])) }
+func main() { os.Exit(run.Entry(ecsrollback.Action, os.Args[1:])) }

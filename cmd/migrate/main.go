@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/org/connect2/v2/pkg/migrate"
+	"github.com/org/connect2/v2/pkg/run"
 )
 
-func main() { os.Exit(migrate.Action.Entry(os.Args[1:])) }
+func main() { os.Exit(run.Entry(migrate.Action, os.Args[1:])) }

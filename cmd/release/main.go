@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/org/connect2/v2/pkg/release"
+	"github.com/org/connect2/v2/pkg/run"
 )
 
-func main() { os.Exit(release.Action.Entry(os.Args[1:])) }
+func main() { os.Exit(run.Entry(release.Action, os.Args[1:])) }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/org/connect2/v2/pkg/run"
 	"github.com/org/connect2/v2/pkg/tfapply"
 )
 
@@ -13,5 +14,5 @@ func main() {
 	if filepath.Base(os.Args[0]) == "tf-apply-post" {
 		os.Exit(tfapply.PostMain())
 	}
-	os.Exit(tfapply.Action.Entry(os.Args[1:]))
+	os.Exit(run.Entry(tfapply.Action, os.Args[1:]))
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/org/connect2/v2/internal/catalog"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/clock"
+	"github.com/org/connect2/v2/pkg/run"
 	"github.com/org/connect2/v2/pkg/sandbox"
 )
 
@@ -93,7 +95,7 @@ func (d *demo) run() action.Outcome {
 		d.printf("%s\n", line)
 	}
 	d.printf("\nThe job summary that GitHub would show: %s\n", d.summary)
-	d.printf("Try it yourself: `connect2 sandbox --speed 60`, then any action, aws or boto3 against it. (%s)\n", action.Took(time.Since(d.begun)))
+	d.printf("Try it yourself: `connect2 sandbox --speed 60`, then any action, aws or boto3 against it. (%s)\n", clock.Took(time.Since(d.begun)))
 	if d.unexpected {
 		d.printf("A step did not end as it should have.\n")
 		return action.Defect
@@ -148,7 +150,7 @@ func (d *demo) runAction(name string, args ...string) int {
 		d.printf(" %s", arg)
 	}
 	d.printf("\n")
-	return catalog.Named(catalog.Scratch(), name).Command(d.ctx, args, io.Discard, d.out, d.env)
+	return run.Command(d.ctx, catalog.Named(catalog.Scratch(), name), args, io.Discard, d.out, d.env)
 }
 
 // output returns what the last action said under this name, or "". Values of one line are written NAME=VALUE.

@@ -1,5 +1,5 @@
-// Package action turns one tagged struct of inputs and one of outputs into a GitHub action and a command of a terminal: it
-// decodes and checks what was given, runs, and tells how it went in the log, the job summary, the outputs and the exit code.
+// Package action describes an action by one tagged struct of inputs and one of outputs: it decodes and checks what was given, and
+// encodes what came of it. Package run runs an action as a GitHub action or as a command of a terminal.
 package action
 
 import (
@@ -25,8 +25,8 @@ type Example struct {
 	Args  string // what follows `connect2 NAME`
 }
 
-// Outputs are what every action tells of its run; embed it in an action's own outputs. Main and Command fill what the run
-// left empty.
+// Outputs are what every action tells of its run; embed it in an action's own outputs. What the run left empty is
+// filled in.
 type Outputs struct {
 	Outcome  Outcome       `output:"outcome" doc:"How it ended: succeeded, no-change, invalid, failed, rolled-back, stuck, superseded, timed-out, unknown, cancelled or defect."`
 	Duration time.Duration `output:"duration" doc:"How long it took, in seconds."`

@@ -10,17 +10,47 @@ import (
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/org/connect2/v2/pkg/clock"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
-// Env is everything of the outside world that a run may touch. Main and Command fill it from the process; tests and the
-// demo fill it by hand, so that a run can be driven without changing the process's own environment.
+// Env is everything of the outside world that a run may touch. Package run fills it from the process; tests and the demo fill it by
+// hand, so that a run can be driven without changing the process's own environment.
 type Env struct {
-	Log       *Log                // nil discards
-	Getenv    func(string) string // nil: os.Getenv
-	Environ   func() []string     // what a child process inherits, as NAME=VALUE; nil: os.Environ
-	Stdout    io.Writer           // where text that is a result belongs (a document, a plan); nil discards
-	Transport http.RoundTripper   // nil: the network; otherwise it takes every call, AWS's and a registry's alike
-	GitHub    GitHub              // the workflow run that this is part of; zero outside GitHub
+	Events    record.Sink             // where the run tells what happens; nil discards
+	Mask      func(secrets ...string) // hides secrets in everything that is shown from now on; nil: nothing is shown. Call Hide
+	Log       *Log                    // Events for code that does not take a Sink yet
+	Time      clock.Clock             // what the run goes by; nil: see Clock
+	Getenv    func(string) string     // nil: os.Getenv
+	Environ   func() []string         // what a child process inherits, as NAME=VALUE; nil: os.Environ
+	Stdout    io.Writer               // where text that is a result belongs (a document, a plan); nil discards
+	Transport http.RoundTripper       // nil: the network; otherwise it takes every call, AWS's and a registry's alike
+	GitHub    GitHub                  // the workflow run that this is part of; zero outside GitHub
+}
+
+// Hide hides these secrets in everything that is shown from now on, and has the runner do the same.
+func (e *Env) Hide(secrets ...string) {
+	if e.Mask != nil {
+		e.Mask(secrets...)
+	}
+}
+
+// Part returns the environment for a part of the run: what it tells belongs to that part of the record.
+func (e *Env) Part(name string) *Env {
+	part := *e
+	part.Events = e.Events.Part(name)
+	if e.Log != nil {
+		part.Log = NewLog(part.Events, e.Log.mask, e.Log.summary)
+	}
+	return &part
+}
+
+// Clock returns the clock of the world that is acted on: the wall clock, unless a rehearsal says by SpeedVariable that the world runs
+// faster.
+func (e *Env) Clock() clock.Clock {
+	if e.Time != nil {
+		return e.Time
+	}
+	return clock.Faster(float64(e.Speed()))
 }
 
 // Var returns the environment variable name, or "" where it is not set. It works on an Env without Getenv as well.
@@ -63,10 +93,6 @@ func (e *Env) Speed() Speed {
 	}
 	return Speed(speed)
 }
-
-// Clock returns the clock of the world that is acted on: from this call on it runs as much faster than the wall clock as a
-// rehearsal says.
-func (e *Env) Clock() clock.Clock { return clock.Faster(float64(e.Speed())) }
 
 // GitHub is the part of the workflow run's context that is worth telling or tagging. Every field is empty outside GitHub.
 // The values are those of the variables named beside them.

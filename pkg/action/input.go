@@ -288,7 +288,7 @@ func (f Field) shown(text string) string {
 	case f.Kind == Map:
 		return fmt.Sprintf("(lines: %d)", len(splitLines(text)))
 	}
-	if short := cutBytes(text, 80); short != text {
+	if short := prefix(text, 80); short != text {
 		text = short + "…"
 	}
 	return strconv.Quote(text)

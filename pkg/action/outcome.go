@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // Outcome says how a run ended. It is the output `outcome` of every action and decides the exit code.
@@ -53,9 +54,10 @@ func (o Outcome) ExitCode() int {
 // Error is a failure that knows its outcome and how to be told.
 type Error struct {
 	Outcome Outcome
-	Title   string // the root cause in one short line; the annotation's title
-	Advice  string // what to do next, in one or two sentences; may be empty
-	Err     error  // what was tried, on what, and what came back
+	Title   string          // the root cause in one short line; the annotation's title
+	Advice  string          // what to do next, in one or two sentences; may be empty
+	Finding *record.Finding // the cause, where it is known
+	Err     error           // what was tried, on what, and what came back
 }
 
 // Error returns the message of the wrapped error, or the title where there is none.
@@ -96,6 +98,9 @@ func OutcomeOf(err error) Outcome {
 		return Failed
 	}
 }
+
+// Decided reports whether somebody decided on the outcome that err stands for, rather than passing on what came back.
+func Decided(err error) bool { return decided(err) != "" }
 
 // decided returns the outcome that somebody decided on, rather than passing on what came back, or "".
 func decided(err error) (outcome Outcome) {

@@ -12,22 +12,22 @@ import (
 	"time"
 )
 
-// output is one value on its way out.
-type output struct {
-	name string
-	text string          // as a workflow gets it
-	json json.RawMessage // as --json prints it
+// Output is one value on its way out, secrets redacted.
+type Output struct {
+	Name string
+	Text string          // as a workflow gets it
+	JSON json.RawMessage // as --json prints it
 }
 
 // outputsOf encodes the outputs, secrets redacted, in the order of the struct.
-func outputsOf(out reflect.Value, fields []Field, redact func(string) string) []output {
-	outputs := make([]output, 0, len(fields))
+func outputsOf(out reflect.Value, fields []Field, redact func(string) string) []Output {
+	outputs := make([]Output, 0, len(fields))
 	for _, f := range fields {
 		text, value := encode(out.FieldByIndex(f.index))
-		outputs = append(outputs, output{
-			name: f.Name,
-			text: redact(text),
-			json: json.RawMessage(redactJSON(value, redact)),
+		outputs = append(outputs, Output{
+			Name: f.Name,
+			Text: redact(text),
+			JSON: json.RawMessage(redactJSON(value, redact)),
 		})
 	}
 	return outputs
@@ -91,11 +91,11 @@ func redactJSON(document []byte, redact func(string) string) []byte {
 	return document
 }
 
-// writeOutputs appends the outputs to the file that the runner reads when the step ends, in one write.
-func writeOutputs(file string, outputs []output) error {
+// WriteOutputs appends the outputs to the file that the runner reads when the step ends, in one write.
+func WriteOutputs(file string, outputs []Output) error {
 	var b strings.Builder
 	for _, o := range outputs {
-		entry, err := fileCommand(o.name, o.text, rand.Text)
+		entry, err := fileCommand(o.Name, o.Text, rand.Text)
 		if err != nil {
 			return err
 		}
@@ -130,15 +130,15 @@ func fileCommand(name, value string, random func() string) (string, error) {
 	return "", fmt.Errorf("output %s: no delimiter is free of the value's text", name)
 }
 
-// printJSON writes the outputs as one object. A run that failed has its message under "error".
-func printJSON(outputs []output, failure string) []byte {
+// PrintJSON returns the outputs as one JSON object. A run that failed has its message under "error".
+func PrintJSON(outputs []Output, failure string) []byte {
 	var b bytes.Buffer
 	b.WriteString("{")
 	for i, o := range outputs {
 		if i > 0 {
 			b.WriteString(",")
 		}
-		fmt.Fprintf(&b, "\n  %s: %s", quoteJSON(o.name), o.json)
+		fmt.Fprintf(&b, "\n  %s: %s", quoteJSON(o.Name), o.JSON)
 	}
 	if failure != "" {
 		fmt.Fprintf(&b, ",\n  \"error\": %s", quoteJSON(failure))

@@ -47,12 +47,12 @@ func TestOutputs(t *testing.T) {
 			outputs := outputsOf(reflect.ValueOf(test.out), fieldsOf(reflect.TypeFor[results](), "output"), redact)
 			var got []string
 			for _, o := range outputs {
-				got = append(got, o.name+"="+o.text)
+				got = append(got, o.Name+"="+o.Text)
 			}
 			if text := strings.Join(got, "|"); text != test.text {
 				t.Errorf("got  %s\nwant %s", text, test.text)
 			}
-			printed := strings.ReplaceAll(string(printJSON(outputs, "")), "\n  ", " ")
+			printed := strings.ReplaceAll(string(PrintJSON(outputs, "")), "\n  ", " ")
 			if printed = strings.Replace(strings.Replace(printed, "{ ", "{", 1), "\n}\n", "}", 1); printed != test.json {
 				t.Errorf("got  %s\nwant %s", printed, test.json)
 			}
@@ -98,8 +98,8 @@ func FuzzOutputFile(f *testing.F) {
 	file := filepath.Join(f.TempDir(), "output")
 	f.Fuzz(func(t *testing.T, value string) {
 		os.Remove(file)
-		before := output{name: "first", text: "1"}
-		if err := writeOutputs(file, []output{before, {name: "it", text: value}, {name: "last", text: "2"}}); err != nil {
+		before := Output{Name: "first", Text: "1"}
+		if err := WriteOutputs(file, []Output{before, {Name: "it", Text: value}, {Name: "last", Text: "2"}}); err != nil {
 			t.Fatal(err)
 		}
 		b, err := os.ReadFile(file)
@@ -149,51 +149,6 @@ func readAsRunner(file string) (map[string]string, error) {
 	return values, nil
 }
 
-func TestSummaryStaysBelowTheLimit(t *testing.T) {
-	row := "| ä | " + strings.Repeat("x", 90) + " |\n"
-	for _, test := range []struct {
-		name     string
-		markdown string
-		used     int
-		whole    bool
-		ends     string
-	}{
-		{"fits", "# Title\n", 0, true, "# Title\n\n"},
-		{"too long", strings.Repeat(row, 20_000), 0, false, " |\n" + summaryNote},
-		{"in a fence", "```\n" + strings.Repeat(row, 20_000) + "```\n", 0, false, " |\n\n```\n" + summaryNote},
-		{"folded", "<details><summary>x</summary>\n\n" + strings.Repeat(row, 20_000) + "</details>\n", 0, false, "\n</details>\n" + summaryNote},
-		{"one line", strings.Repeat("ä", summaryLimit), 0, false, "ä" + summaryNote},
-		{"others wrote before", strings.Repeat(row, 100), summaryLimit - 5000, false, " |\n" + summaryNote},
-		{"nothing is left", "# Title\n", summaryLimit - 10, false, ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			got, whole := fitSummary(test.markdown, test.used)
-			if whole != test.whole || !strings.HasSuffix(got, test.ends) {
-				t.Errorf("whole %v; ends %q", whole, got[max(len(got)-200, 0):])
-			}
-			if test.used+len(got) > summaryLimit {
-				t.Errorf("%d bytes", test.used+len(got))
-			}
-			if !whole && test.ends != "" && test.used+len(got) < summaryLimit-1000 {
-				t.Errorf("only %d bytes of it are used", len(got))
-			}
-		})
-	}
-}
-
-func TestSummaryIsAppended(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "summary")
-	log := NewLog(nil, LogOptions{Summary: file})
-	log.Mask("hunter2!")
-	log.Summary("# One hunter2!")
-	log.Summary(strings.Repeat("line\n", summaryLimit/5+1))
-	log.Summary("# Three")
-	b, err := os.ReadFile(file)
-	if err != nil || !strings.HasPrefix(string(b), "# One ***\n\nline\n") || !strings.HasSuffix(string(b), summaryNote) || len(b) > summaryLimit {
-		t.Errorf("%v, %d bytes: %.40q … %q", err, len(b), b, b[max(len(b)-40, 0):])
-	}
-}
-
 func TestOutcomes(t *testing.T) {
 	codes := map[Outcome]int{Succeeded: 0, NoChange: 0, Invalid: 1, Failed: 2, RolledBack: 2, Stuck: 3, Superseded: 4, TimedOut: 5,
 		Unknown: 6, Defect: 70, Cancelled: 130, "": 70, "unheard-of": 70}
@@ -213,7 +168,7 @@ func TestOutcomeOf(t *testing.T) {
 		"nil":                    {nil, Succeeded},
 		"plain":                  {broke, Failed},
 		"cancelled":              {fmt.Errorf("wait: %w", context.Canceled), Cancelled},
-		"the cause of a signal":  {fmt.Errorf("wait: %w", interruption{os.Interrupt}), Cancelled},
+		"the cause of a signal":  {fmt.Errorf("wait: %w", ErrInterrupted), Cancelled},
 		"deadline":               {fmt.Errorf("wait: %w", context.DeadlineExceeded), TimedOut},
 		"outermost":              {fmt.Errorf("a: %w", &Error{Outcome: Stuck, Err: &Error{Outcome: Failed, Err: broke}}), Stuck},
 		"without one, the inner": {&Error{Title: "t", Err: fmt.Errorf("b: %w", &Error{Outcome: Unknown, Err: broke})}, Unknown},

@@ -9,7 +9,7 @@ import (
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/image"
-	"github.com/org/connect2/v2/pkg/report"
+	"github.com/org/connect2/v2/pkg/render"
 )
 
 // teller puts a push into words. It is told of events from several goroutines at once.
@@ -74,7 +74,7 @@ func (t teller) plan(p *Push) {
 	}
 	text := "Dry run, nothing was sent: " + strings.Join(sentences, "; ") + "."
 	t.log.Noticef("Dry run", "%s", text)
-	t.log.Summary(report.Join(0, report.Heading("Dry run of a push to "+p.plan.To.Name), report.Text(text)+"\n\n", tagTable(p.plan.Tags)))
+	t.log.Summary(render.Join(0, render.Heading("Dry run of a push to "+p.plan.To.Name), render.Text(text)+"\n\n", tagTable(p.plan.Tags)))
 }
 
 // sentences says what the push will do.
@@ -146,17 +146,17 @@ func (t teller) done(p *Push, r image.Result, took time.Duration) {
 		}
 		compressed = fmt.Sprintf("%s to %s", bytes(r.Unpacked), bytes(packed))
 	}
-	t.log.Summary(report.Join(0,
-		report.Heading(title),
-		report.Facts(
-			[2]report.Cell{"Image", report.Code(p.plan.To.URI + "@" + r.Digest)},
-			[2]report.Cell{"Source", report.Code(p.in.Source) + " (" + string(p.src.Kind) + ")"},
-			[2]report.Cell{"Platforms", report.Text(strings.Join(p.src.Platforms(), ", "))},
-			[2]report.Cell{"Tags moved", report.Text(strings.Join(r.Moved, ", "))},
-			[2]report.Cell{"Tags that had it", report.Text(strings.Join(r.Kept, ", "))},
-			[2]report.Cell{"Layers and configurations", report.Text(sent)},
-			[2]report.Cell{"Compressed", report.Text(compressed)},
-			[2]report.Cell{"Took", action.Took(took)},
+	t.log.Summary(render.Join(0,
+		render.Heading(title),
+		render.Facts(
+			[2]render.Cell{"Image", render.Code(p.plan.To.URI + "@" + r.Digest)},
+			[2]render.Cell{"Source", render.Code(p.in.Source) + " (" + string(p.src.Kind) + ")"},
+			[2]render.Cell{"Platforms", render.Text(strings.Join(p.src.Platforms(), ", "))},
+			[2]render.Cell{"Tags moved", render.Text(strings.Join(r.Moved, ", "))},
+			[2]render.Cell{"Tags that had it", render.Text(strings.Join(r.Kept, ", "))},
+			[2]render.Cell{"Layers and configurations", render.Text(sent)},
+			[2]render.Cell{"Compressed", render.Text(compressed)},
+			[2]render.Cell{"Took", action.Took(took)},
 		),
 		layerTable(r.Blobs),
 	))
@@ -168,7 +168,7 @@ func layerTable(blobs []image.BlobResult) string {
 		return ""
 	}
 	slices.SortStableFunc(blobs, func(a, b image.BlobResult) int { return cmp.Compare(b.Size, a.Size) })
-	var rows [][]report.Cell
+	var rows [][]render.Cell
 	for _, b := range blobs {
 		before := ""
 		if b.Read > 0 {
@@ -178,13 +178,13 @@ func layerTable(blobs []image.BlobResult) string {
 		if b.Took > 0 {
 			took = action.Took(b.Took)
 		}
-		rows = append(rows, []report.Cell{report.Code(short(b.Digest)), string(b.How), bytes(b.Size), before, took})
+		rows = append(rows, []render.Cell{render.Code(short(b.Digest)), string(b.How), bytes(b.Size), before, took})
 	}
-	return report.Details("Layers", report.Table([]report.Cell{"Digest", "", "Size", "Before compression", "Upload"}, rows...))
+	return render.Details("Layers", render.Table([]render.Cell{"Digest", "", "Size", "Before compression", "Upload"}, rows...))
 }
 
 func tagTable(tags []image.TagMove) string {
-	var rows [][]report.Cell
+	var rows [][]render.Cell
 	for _, m := range tags {
 		does := "moves"
 		switch {
@@ -195,11 +195,11 @@ func tagTable(tags []image.TagMove) string {
 		}
 		now := ""
 		if m.From != "" {
-			now = report.Code(short(m.From))
+			now = render.Code(short(m.From))
 		}
-		rows = append(rows, []report.Cell{report.Code(m.Tag), now, does})
+		rows = append(rows, []render.Cell{render.Code(m.Tag), now, does})
 	}
-	return report.Table([]report.Cell{"Tag", "Now", ""}, rows...)
+	return render.Table([]render.Cell{"Tag", "Now", ""}, rows...)
 }
 
 func platforms(s *image.Source) string {

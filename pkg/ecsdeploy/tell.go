@@ -5,7 +5,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/report"
+	"github.com/org/connect2/v2/pkg/render"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
@@ -38,12 +38,12 @@ func (d *Deployment) tellPlan(todo step) {
 	}
 	text := fmt.Sprintf(would+". Nothing was changed.", name)
 	log.Noticef("Dry run", "%s", text)
-	rows := make([][]report.Cell, 0, len(changes))
+	rows := make([][]render.Cell, 0, len(changes))
 	for _, change := range changes {
-		rows = append(rows, []report.Cell{report.Code(change.Path), report.Code(change.Before), report.Code(change.After)})
+		rows = append(rows, []render.Cell{render.Code(change.Path), render.Code(change.Before), render.Code(change.After)})
 	}
-	log.Summary(report.Join(0, report.Heading("Dry run of a deployment to "+d.in.Service), report.Text(text)+"\n",
-		report.Table([]report.Cell{"Field", "Now", "Then"}, rows...)))
+	log.Summary(render.Join(0, render.Heading("Dry run of a deployment to "+d.in.Service), render.Text(text)+"\n",
+		render.Table([]render.Cell{"Field", "Now", "Then"}, rows...)))
 }
 
 // changes returns what differs from the revision that runs.
@@ -62,19 +62,19 @@ func (d *Deployment) tellUnverified() {
 }
 
 // facts are the summary's lines about this deployment.
-func (d *Deployment) facts() [][2]report.Cell {
-	facts := [][2]report.Cell{
-		{"Previous", report.Code(arn.Revision(d.before.TaskDefinition))},
-		{"Rendered from", report.Code(d.baseName)},
+func (d *Deployment) facts() [][2]render.Cell {
+	facts := [][2]render.Cell{
+		{"Previous", render.Code(arn.Revision(d.before.TaskDefinition))},
+		{"Rendered from", render.Code(d.baseName)},
 	}
 	if d.image.Repository != "" {
-		facts = append(facts, [2]report.Cell{"Image", report.Code(d.image.String())})
+		facts = append(facts, [2]render.Cell{"Image", render.Code(d.image.String())})
 	}
 	if sha := d.env.GitHub.SHA; sha != "" {
-		facts = append(facts, [2]report.Cell{"Commit", report.Link(sha[:min(len(sha), 12)], d.env.GitHub.CommitURL())})
+		facts = append(facts, [2]render.Cell{"Commit", render.Link(sha[:min(len(sha), 12)], d.env.GitHub.CommitURL())})
 	}
 	if d.before.Desired == 0 && d.first == 0 {
-		facts = append(facts, [2]report.Cell{"Verified", report.Text("no: the service wants 0 tasks")})
+		facts = append(facts, [2]render.Cell{"Verified", render.Text("no: the service wants 0 tasks")})
 	}
 	return facts
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/history"
-	"github.com/org/connect2/v2/pkg/report"
+	"github.com/org/connect2/v2/pkg/render"
 )
 
 // tellPlan says what will be done and why, and in a dry run what would be.
@@ -27,9 +27,9 @@ func (r *Rollback) tellPlan() {
 		return
 	}
 	log.Noticef("Dry run", "would do: %s. %s Nothing was changed.", what, r.why)
-	log.Summary(report.Join(0,
-		report.Heading("Dry run of a rollback of "+r.in.Service),
-		report.Facts(append([][2]report.Cell{{"Would do", report.Text(what)}}, r.facts()...)...),
+	log.Summary(render.Join(0,
+		render.Heading("Dry run of a rollback of "+r.in.Service),
+		render.Facts(append([][2]render.Cell{{"Would do", render.Text(what)}}, r.facts()...)...),
 	))
 }
 
@@ -44,21 +44,21 @@ func (r *Rollback) targetName() string {
 }
 
 // facts are the summary's lines about this rollback, with the deployments that were looked at.
-func (r *Rollback) facts() [][2]report.Cell {
-	facts := [][2]report.Cell{
-		{"From", report.Code(arn.Revision(r.before.TaskDefinition))},
-		{"Why this one", report.Text(r.why)},
+func (r *Rollback) facts() [][2]render.Cell {
+	facts := [][2]render.Cell{
+		{"From", render.Code(arn.Revision(r.before.TaskDefinition))},
+		{"Why this one", render.Text(r.why)},
 	}
 	if r.in.Reason != "" {
-		facts = append(facts, [2]report.Cell{"Reason", report.Text(r.in.Reason)})
+		facts = append(facts, [2]render.Cell{"Reason", render.Text(r.in.Reason)})
 	}
 	var lines []string
 	for _, d := range r.deployments[:min(len(r.deployments), 10)] {
-		lines = append(lines, fmt.Sprintf("%s %s %s%s", d.Created.UTC().Format("01-02 15:04"), report.Code(d.Name()),
-			report.Text(strings.ToLower(string(d.Status))), report.Text(r.remark(d))))
+		lines = append(lines, fmt.Sprintf("%s %s %s%s", d.Created.UTC().Format("01-02 15:04"), render.Code(d.Name()),
+			render.Text(strings.ToLower(string(d.Status))), render.Text(r.remark(d))))
 	}
 	if len(lines) > 0 {
-		facts = append(facts, [2]report.Cell{"Deployments", strings.Join(lines, "<br>")})
+		facts = append(facts, [2]render.Cell{"Deployments", strings.Join(lines, "<br>")})
 	}
 	return facts
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/oneoff"
 	"github.com/org/connect2/v2/pkg/record"
-	"github.com/org/connect2/v2/pkg/report"
+	"github.com/org/connect2/v2/pkg/render"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
@@ -147,26 +147,26 @@ func (p *Plan) summarise(env *action.Env, out Outputs, result oneoff.Result, err
 		exit = fmt.Sprint(*out.ExitCode)
 	}
 	pieces := []string{
-		report.Heading(fmt.Sprintf("Migration of %s: %s", p.service, outcome)),
-		report.Facts(
-			[2]report.Cell{"Command", report.Code(p.commandLine())},
-			[2]report.Cell{"Exit code", report.Code(exit)},
-			[2]report.Cell{"Image", report.Code(out.Image)},
-			[2]report.Cell{"Task definition", report.Code(arn.Revision(out.TaskDefinitionARN))},
-			[2]report.Cell{"Task", report.Code(result.TaskARN)},
-			[2]report.Cell{"Duration", report.Text(report.Clock(result.Duration))},
-			[2]report.Cell{"Log", report.Text(unread(result))},
+		render.Heading(fmt.Sprintf("Migration of %s: %s", p.service, outcome)),
+		render.Facts(
+			[2]render.Cell{"Command", render.Code(p.commandLine())},
+			[2]render.Cell{"Exit code", render.Code(exit)},
+			[2]render.Cell{"Image", render.Code(out.Image)},
+			[2]render.Cell{"Task definition", render.Code(arn.Revision(out.TaskDefinitionARN))},
+			[2]render.Cell{"Task", render.Code(result.TaskARN)},
+			[2]render.Cell{"Duration", render.Text(render.Took(result.Duration))},
+			[2]render.Cell{"Log", render.Text(unread(result))},
 		),
 	}
 	switch {
 	case outcome == action.Succeeded:
 	case result.Cause.Code != "":
-		pieces = append(pieces, report.Card(result.Cause))
+		pieces = append(pieces, render.Card(result.Cause))
 	default:
-		pieces = append(pieces, report.Fence("text", diagnose.Redact(err.Error())))
+		pieces = append(pieces, render.Fence("text", diagnose.Redact(err.Error())))
 	}
-	pieces = append(pieces, report.Details("Last lines of the log", lines.fence()))
-	env.Log.Summary(report.Join(0, pieces...))
+	pieces = append(pieces, render.Details("Last lines of the log", lines.fence()))
+	env.Log.Summary(render.Join(0, pieces...))
 }
 
 func unread(result oneoff.Result) string {
@@ -196,5 +196,5 @@ func (t tail) fence() string {
 	if len(t) == 0 {
 		return ""
 	}
-	return report.Fence("text", strings.Join(t, "\n"))
+	return render.Fence("text", strings.Join(t, "\n"))
 }

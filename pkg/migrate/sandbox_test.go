@@ -3,8 +3,6 @@ package migrate_test
 import (
 	"context"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -36,7 +34,7 @@ type told struct {
 	err     error
 	sb      *sandbox.Sandbox
 	log     string
-	entries []action.Entry
+	entries []actiontest.Entry
 	summary string
 	took    time.Duration
 }
@@ -45,12 +43,11 @@ const secret = "canary-7f3a9"
 
 func (s story) play(t *testing.T, check func(t *testing.T, r told)) {
 	t.Helper()
-	summary := filepath.Join(t.TempDir(), "summary.md")
 	synctest.Test(t, func(t *testing.T) {
 		sb := sandbox.New(sandbox.Options{Scenario: &s.scenario})
 		pushImage(t, sb, "v2", engine.Behaviour{Start: s.start, Run: s.run})
 		environ := maps.Clone(sb.Environ())
-		environ["GITHUB_ACTIONS"], environ["GITHUB_STEP_SUMMARY"] = "true", summary
+		environ["GITHUB_ACTIONS"] = "true"
 		env, recorder := actiontest.NewTestEnv(t, environ)
 		env.Transport = sb.Transport()
 		in := migrate.Inputs{Cluster: "connect2-api-cluster-dev", Service: "connect2-api-service-dev", Image: "v2",
@@ -75,8 +72,8 @@ func (s story) play(t *testing.T, check func(t *testing.T, r told)) {
 		r := told{sb: sb}
 		r.out, r.err = migrate.Run(ctx, env, in)
 		r.took, r.log, r.entries = time.Since(began), recorder.Text(), recorder.Entries()
-		text, _ := os.ReadFile(summary)
-		r.summary = string(text)
+		recorder.End(r.out.Outcome, r.err)
+		r.summary = recorder.Summary()
 		for what, text := range map[string]string{"log": r.log, "summary": r.summary, "error": errorText(r.err)} {
 			if strings.Contains(text, secret) {
 				t.Errorf("the %s shows a secret:\n%s", what, text)

@@ -30,6 +30,7 @@ const (
 	KindFinding   Kind = "finding"    // why something failed: Finding
 	KindFact      Kind = "fact"       // something to know at the end; one of the same name takes its place: Fact
 	KindSection   Kind = "section"    // a part of the report; one of the same name takes its place: Section
+	KindResult    Kind = "result"     // one output of the action: Fact
 	KindVerdict   Kind = "verdict"    // how the run, or its part, ended: Verdict
 )
 

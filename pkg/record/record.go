@@ -20,6 +20,7 @@ type Record struct {
 	Findings  []Finding `json:"findings,omitempty"`
 	Facts     []Fact    `json:"facts,omitempty"`
 	Sections  []Section `json:"sections,omitempty"`
+	Results   []Fact    `json:"results,omitempty"` // the outputs of the action
 	Verdict   Verdict   `json:"verdict"`
 	Parts     []*Record `json:"parts,omitempty"`
 }
@@ -68,6 +69,8 @@ func (r *Record) Apply(e Event) {
 		r.Findings = append(r.Findings, *e.Finding)
 	case KindFact:
 		r.Facts = replace(r.Facts, *e.Fact, func(f Fact) string { return f.Name })
+	case KindResult:
+		r.Results = replace(r.Results, *e.Fact, func(f Fact) string { return f.Name })
 	case KindSection:
 		r.Sections = replace(r.Sections, *e.Section, func(s Section) string { return s.Name })
 	case KindVerdict:

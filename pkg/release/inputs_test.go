@@ -14,6 +14,7 @@ import (
 	"github.com/org/connect2/v2/pkg/ecrpush"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/migrate"
+	"github.com/org/connect2/v2/pkg/run"
 )
 
 // TestNoInputOfAPartIsForgotten holds that the release has each input of its parts, under its name and aliases or a new name, or
@@ -111,7 +112,7 @@ func decoded[In any](t *testing.T, inputs []action.Field, renamed map[string]str
 		args = append(args, "--"+f.Name+"="+valueOf(f, name))
 	}
 	var problems strings.Builder
-	probe.Command(t.Context(), args, io.Discard, &problems, &action.Env{Getenv: func(string) string { return "" }})
+	run.Command(t.Context(), probe, args, io.Discard, &problems, &action.Env{Getenv: func(string) string { return "" }})
 	if !called {
 		t.Fatalf("%v: %s", args, &problems)
 	}

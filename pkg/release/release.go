@@ -11,7 +11,7 @@ import (
 	"github.com/org/connect2/v2/pkg/ecrpush"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/migrate"
-	"github.com/org/connect2/v2/pkg/report"
+	"github.com/org/connect2/v2/pkg/render"
 )
 
 // Release is a release whose parts were checked and not begun. Close frees what its source holds.
@@ -220,14 +220,14 @@ func (r *Release) note(name string, outcome action.Outcome, err error, what stri
 
 // summarise ends the job summary with one table of the parts.
 func (r *Release) summarise() {
-	var rows [][]report.Cell
+	var rows [][]render.Cell
 	for _, p := range r.done {
 		what := ""
 		if p.what != "" {
-			what = report.Code(p.what)
+			what = render.Code(p.what)
 		}
-		rows = append(rows, []report.Cell{report.Text(p.name), report.Text(string(p.outcome)), what})
+		rows = append(rows, []render.Cell{render.Text(p.name), render.Text(string(p.outcome)), what})
 	}
-	r.env.Log.Summary(report.Join(0, report.Heading("Release of "+r.in.Service),
-		report.Table([]report.Cell{"Part", "Outcome", "What"}, rows...)))
+	r.env.Log.Summary(render.Join(0, render.Heading("Release of "+r.in.Service),
+		render.Table([]render.Cell{"Part", "Outcome", "What"}, rows...)))
 }

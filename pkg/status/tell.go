@@ -9,7 +9,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/history"
-	"github.com/org/connect2/v2/pkg/report"
+	"github.com/org/connect2/v2/pkg/render"
 )
 
 // shownDeployments is how many of the history are told.
@@ -27,25 +27,25 @@ func (v *view) tell(log *action.Log) {
 		fmt.Fprintf(&text, "\n%-11s %s", fact[0], fact[1])
 	}
 	log.Eventf("%s", text.String())
-	pieces := []string{report.Heading(v.headline()), report.Facts(cells(facts)...)}
+	pieces := []string{render.Heading(v.headline()), render.Facts(cells(facts)...)}
 	if lines := v.history(); len(lines) > 0 {
 		log.Eventf("deployments, newest first\n%s", strings.Join(lines, "\n"))
-		pieces = append(pieces, report.Details("Deployments, newest first", report.Fence("text", strings.Join(lines, "\n"))))
+		pieces = append(pieces, render.Details("Deployments, newest first", render.Fence("text", strings.Join(lines, "\n"))))
 	}
 	if lines := v.events(); len(lines) > 0 {
 		log.Eventf("what ECS said last\n%s", strings.Join(lines, "\n"))
-		pieces = append(pieces, report.Details("What ECS said last", report.Fence("text", strings.Join(lines, "\n"))))
+		pieces = append(pieces, render.Details("What ECS said last", render.Fence("text", strings.Join(lines, "\n"))))
 	}
 	if len(v.failed) > 0 {
 		text := fmt.Sprintf("%s of the current deployment failed within the last hour, the newest %s ago", count(len(v.failed), "task"), v.ago(v.failed[0].StoppedAt))
 		log.Eventf("%s", text)
-		pieces = append(pieces, report.Text(text)+"\n\n")
+		pieces = append(pieces, render.Text(text)+"\n\n")
 	}
 	if v.cause.Known() {
-		log.Eventf("%s", strings.TrimSpace(report.CardText(v.cause)))
-		pieces = append(pieces, report.Card(v.cause))
+		log.Eventf("%s", strings.TrimSpace(render.CardText(v.cause)))
+		pieces = append(pieces, render.Card(v.cause))
 	}
-	log.Summary(report.Join(0, pieces...))
+	log.Summary(render.Join(0, pieces...))
 }
 
 // headline is the whole of it in one line.
@@ -134,7 +134,7 @@ func (v *view) events() []string {
 	return lines
 }
 
-func (v *view) ago(at time.Time) string { return report.Clock(max(v.at.Sub(at), 0)) }
+func (v *view) ago(at time.Time) string { return render.Took(max(v.at.Sub(at), 0)) }
 
 func count(n int, what string) string {
 	if n == 1 {
@@ -144,10 +144,10 @@ func count(n int, what string) string {
 }
 
 // cells are the facts as a table's.
-func cells(facts [][2]string) [][2]report.Cell {
-	all := make([][2]report.Cell, 0, len(facts))
+func cells(facts [][2]string) [][2]render.Cell {
+	all := make([][2]render.Cell, 0, len(facts))
 	for _, fact := range facts {
-		all = append(all, [2]report.Cell{report.Text(fact[0]), report.Text(fact[1])})
+		all = append(all, [2]render.Cell{render.Text(fact[0]), render.Text(fact[1])})
 	}
 	return all
 }

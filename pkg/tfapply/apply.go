@@ -11,6 +11,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/backoff"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/run"
 	"github.com/org/connect2/v2/pkg/terraform"
 )
 
@@ -105,7 +106,7 @@ var pushWaits = backoff.Policy{First: 2 * time.Second, Most: 30 * time.Second, F
 
 // execute applies the plan and owns up to how it ended.
 func (s *session) execute(ctx context.Context, p *planned) (terraform.Applied, error) {
-	insist, release := action.HoldSignals()
+	insist, release := run.HoldSignals()
 	defer release()
 	status := s.beginStatus(p)
 	end := s.env.Log.Group(s.in.Engine.String() + " apply")

@@ -17,7 +17,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/awserr"
-	"github.com/org/connect2/v2/pkg/report"
+	"github.com/org/connect2/v2/pkg/render"
 )
 
 // buckets are the calls of S3 that bootstrap makes.
@@ -84,16 +84,16 @@ func bootstrap(ctx context.Context, env *action.Env, in Inputs, out *Outputs) er
 		}),
 	}
 	err = f.lay(ctx, in)
-	var rows [][]report.Cell
+	var rows [][]render.Cell
 	for _, text := range f.done {
 		env.Log.Eventf("changed: %s", text)
-		rows = append(rows, []report.Cell{report.Text(text), "changed"})
+		rows = append(rows, []render.Cell{render.Text(text), "changed"})
 	}
 	for _, text := range f.kept {
 		env.Log.Eventf("as it should be: %s", text)
-		rows = append(rows, []report.Cell{report.Text(text), "as it was"})
+		rows = append(rows, []render.Cell{render.Text(text), "as it was"})
 	}
-	env.Log.Summary(report.Heading(bootstrapTitle+" of "+in.Environment) + report.Table([]report.Cell{"What", ""}, rows...))
+	env.Log.Summary(render.Heading(bootstrapTitle+" of "+in.Environment) + render.Table([]render.Cell{"What", ""}, rows...))
 	if err != nil {
 		outcome := action.Invalid
 		if len(f.done) > 0 {

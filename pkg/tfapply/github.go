@@ -13,7 +13,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/report"
+	"github.com/org/connect2/v2/pkg/render"
 	"github.com/org/connect2/v2/pkg/terraform"
 )
 
@@ -210,7 +210,7 @@ func (s *session) reportDrift(ctx context.Context, p *planned) error {
 	case p.changes:
 		return h.call(ctx, http.MethodPatch, fmt.Sprintf("/issues/%d", issues[at].Number), map[string]any{"body": body}, nil)
 	case at >= 0:
-		if err := h.call(ctx, http.MethodPost, fmt.Sprintf("/issues/%d/comments", issues[at].Number), map[string]any{"body": report.Section(s.driftGone())}, nil); err != nil {
+		if err := h.call(ctx, http.MethodPost, fmt.Sprintf("/issues/%d/comments", issues[at].Number), map[string]any{"body": render.Section(s.driftGone())}, nil); err != nil {
 			return err
 		}
 		return h.call(ctx, http.MethodPatch, fmt.Sprintf("/issues/%d", issues[at].Number), map[string]any{"state": "closed", "state_reason": "completed"}, nil)

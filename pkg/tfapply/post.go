@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/run"
 )
 
 // silence is how long an apply may give no sign before it is taken for dead.
@@ -67,11 +68,7 @@ func readStatus(file string) (Status, error) {
 
 // PostMain is Post as a container's entry point.
 func PostMain() int {
-	ctx, stop := action.WithSignals(context.Background())
+	ctx, stop := run.WithSignals(context.Background())
 	defer stop()
-	env := &action.Env{
-		Getenv: os.Getenv,
-		Log:    action.NewLog(os.Stdout, action.LogOptions{GitHub: os.Getenv("GITHUB_ACTIONS") == "true", Start: time.Now()}),
-	}
-	return Post(ctx, env)
+	return Post(ctx, run.NewEnv("tf-apply-post", os.Stdout))
 }

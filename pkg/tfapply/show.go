@@ -6,7 +6,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
 	"github.com/org/connect2/v2/pkg/record"
-	"github.com/org/connect2/v2/pkg/report"
+	"github.com/org/connect2/v2/pkg/render"
 	"github.com/org/connect2/v2/pkg/terraform"
 )
 
@@ -27,11 +27,11 @@ func (s *session) review(p *planned, what string, limit int, hidden string, belo
 	tail := ""
 	for _, section := range below {
 		if section.Name == historyName {
-			tail += report.Hidden(historyMark)
+			tail += render.Hidden(historyMark)
 		}
-		tail += report.Section(section)
+		tail += render.Section(section)
 	}
-	return hidden + report.Cut(p.review.Section(s.title(what)), limit-len(hidden)-len(tail), leftOut) + tail
+	return hidden + render.Cut(p.review.Section(s.title(what)), limit-len(hidden)-len(tail), leftOut) + tail
 }
 
 // digestSection is the plan's digest, to be handed to the run that applies.
@@ -57,7 +57,7 @@ func (s *session) cutOffSection(a terraform.Applied) record.Section {
 
 // marker is the hidden line by which a comment is known again: one for each directory, environment and workspace.
 func (s *session) marker() string {
-	return strings.TrimSuffix(report.Hidden("connect2 tf-apply "+url.PathEscape(s.place()+" "+s.in.Environment+" "+s.in.Workspace)), "\n")
+	return strings.TrimSuffix(render.Hidden("connect2 tf-apply "+url.PathEscape(s.place()+" "+s.in.Environment+" "+s.in.Workspace)), "\n")
 }
 
 // run is this run as a link.
@@ -69,14 +69,14 @@ func (s *session) run() record.Text {
 // comment as it was.
 func (s *session) commentBody(p *planned, before string) string {
 	commit := record.Text{Text: "Commit " + s.env.GitHub.SHA[:min(12, len(s.env.GitHub.SHA))] + ", "}
-	return s.review(p, "Plan", report.CommentLimit, s.marker()+"\n"+report.Hidden("connect2 plan-digest "+p.digest.String()),
+	return s.review(p, "Plan", render.CommentLimit, s.marker()+"\n"+render.Hidden("connect2 plan-digest "+p.digest.String()),
 		record.Section{Name: "run", Blocks: []record.Block{{Paragraph: []record.Text{commit, s.run()}}}},
 		s.history(p, before))
 }
 
 // driftBody is the issue about drift as Markdown.
 func (s *session) driftBody(p *planned) string {
-	return s.review(p, "Drift", report.CommentLimit, s.marker()+"\n",
+	return s.review(p, "Drift", render.CommentLimit, s.marker()+"\n",
 		record.Section{Name: "run", Blocks: []record.Block{{Paragraph: []record.Text{s.run()}}}})
 }
 
@@ -100,7 +100,7 @@ func (s *session) history(p *planned, before string) record.Section {
 		return []record.Text{{Text: totals + ", "}, {Text: digest, Form: record.Code}, {Text: ", "}, run}
 	}
 	plans := [][]record.Text{item(p.review.Totals.String(), p.digest.Whole[:19], s.run())}
-	mark := report.Hidden(historyMark)
+	mark := render.Hidden(historyMark)
 	if at := strings.LastIndex(before, mark); at >= 0 {
 		for line := range strings.Lines(before[at+len(mark):]) {
 			if m := historyLine.FindStringSubmatch(strings.TrimSpace(line)); m != nil && len(plans) < historyMost {

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/report"
+	"github.com/org/connect2/v2/pkg/render"
 	"github.com/org/connect2/v2/pkg/terraform"
 )
 
@@ -73,7 +73,7 @@ func TestCommentKeepsWithinTheLimitAndItsHistory(t *testing.T) {
 	for run := 1; run <= 30; run++ {
 		s, p := changing(1500+run, fmt.Sprint(run))
 		body = s.commentBody(p, body)
-		if len(body) > report.CommentLimit {
+		if len(body) > render.CommentLimit {
 			t.Fatalf("run %d: %d bytes", run, len(body))
 		}
 	}
@@ -102,7 +102,7 @@ func TestHistoryReadsOnlyPlans(t *testing.T) {
 	before := "<details><summary>Plans so far</summary>\n\n<!-- connect2 history -->\n" +
 		"- 1 to add, 0 to change, 0 to destroy, `sha256:0123`, [run 8](https://github.com/o/r/actions/runs/1)\n" +
 		"- 1 to add, `sha256:0123`, [run 7](javascript:alert)\n- **bold**\n- 2 to add, `sha256:0124`, run \n\n</details>\n"
-	got := report.Section(s.history(p, before))
+	got := render.Section(s.history(p, before))
 	for text, want := range map[string]bool{
 		"- 1 to add, 0 to change, 0 to destroy, `sha256:0123`, [run 8](https://github.com/o/r/actions/runs/1)\n": true,
 		"- 2 to add, `sha256:0124`, run\n": true, "- 1 to add, `sha256:0123`, run 7\n": true, "bold": false, "javascript": false,
@@ -116,7 +116,7 @@ func TestHistoryReadsOnlyPlans(t *testing.T) {
 func TestDriftBodyKeepsWithinTheLimit(t *testing.T) {
 	s, p := changing(2000, "4")
 	body := s.driftBody(p)
-	if len(body) > report.CommentLimit || !strings.HasPrefix(body, s.marker()+"\n## Drift of dev\n") ||
+	if len(body) > render.CommentLimit || !strings.HasPrefix(body, s.marker()+"\n## Drift of dev\n") ||
 		!strings.HasSuffix(body, "\n[run 4](https://github.com/org/service/actions/runs/74)\n\n") {
 		t.Errorf("%d bytes: %.100q … %q", len(body), body, body[len(body)-100:])
 	}
@@ -135,7 +135,7 @@ func TestCutOffSection(t *testing.T) {
 		{"neither", terraform.Applied{CutOff: cut}, false},
 		{"nothing was under way", terraform.Applied{Interrupted: true}, false},
 	} {
-		got := report.Section(s.cutOffSection(test.applied))
+		got := render.Section(s.cutOffSection(test.applied))
 		if strings.Contains(got, "<code>aws&#95;x.a&#91;\"b&#124;c\"&#93;</code> | delete | ") != test.want || (got == "") == test.want {
 			t.Errorf("%s: %q", test.name, got)
 		}

@@ -182,7 +182,7 @@ func TestNewAction(t *testing.T) {
 	if formatted, err := format.Source([]byte(program)); err != nil || string(formatted) != program {
 		t.Errorf("main.go: %v:\n%s", err, program)
 	}
-	if !strings.Contains(program, "ecsprobe.Action.Entry(os.Args[1:])") {
+	if !strings.Contains(program, "run.Entry(ecsprobe.Action, os.Args[1:])") {
 		t.Errorf("main.go:\n%s", program)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/org/connect2/v2/pkg/action"
@@ -71,15 +72,18 @@ Outputs are written however it ends; ` + "`outcome`" + ` and the exit code say h
 // newProgram is the command of one action alone.
 func newProgram(a *action.Action) string {
 	pkg := strings.ReplaceAll(a.Meta.Name, "-", "")
+	imports := []string{pkg, "run"}
+	slices.Sort(imports)
 	return fmt.Sprintf(`// Command %[1]s is the action %[1]s alone: with flags a command, without any a container's entry point.
 package main
 
 import (
 	"os"
 
-	"github.com/org/connect2/v2/pkg/%[2]s"
+	"github.com/org/connect2/v2/pkg/%[3]s"
+	"github.com/org/connect2/v2/pkg/%[4]s"
 )
 
-func main() { os.Exit(%[2]s.Action.Entry(os.Args[1:])) }
-`, a.Meta.Name, pkg)
+func main() { os.Exit(run.Entry(%[2]s.Action, os.Args[1:])) }
+`, a.Meta.Name, pkg, imports[0], imports[1])
 }

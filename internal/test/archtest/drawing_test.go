@@ -181,8 +181,8 @@ func TestDraw(t *testing.T) {
 		"pkg/taskdef":   {},
 		"pkg/awserr":    {"internal/arn": true},
 		"internal/arn":  {},
-		"pkg/terraform": {"pkg/report": true},
-		"pkg/report":    {"pkg/taskdef": true},
+		"pkg/terraform": {"pkg/render": true},
+		"pkg/render":    {"pkg/taskdef": true},
 	}
 	got := draw(a)
 	for _, want := range []string{

@@ -14,6 +14,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action/actiontest"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/ecsrollback"
+	"github.com/org/connect2/v2/pkg/run"
 )
 
 // This file is all that the simulation knows of the verbs.
@@ -62,7 +63,7 @@ func (r Run) run(ctx context.Context, t *testing.T, p *process) answer {
 	env, told := actiontest.NewTestEnv(t, p.environ())
 	env.Transport = p
 	var stdout bytes.Buffer
-	a := answer{Code: verb.Command(ctx, args, &stdout, io.Discard, env)}
+	a := answer{Code: run.Command(ctx, verb, args, &stdout, io.Discard, env)}
 	if err := json.Unmarshal(stdout.Bytes(), &a); err != nil {
 		a.Outcome, a.Error = defect, "the outputs are not JSON: "+err.Error()
 	}

@@ -9,31 +9,31 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/record"
-	"github.com/org/connect2/v2/pkg/report"
+	"github.com/org/connect2/v2/pkg/render"
 	"github.com/org/connect2/v2/pkg/rollout"
 )
 
-func cardText(cause record.Finding) string { return report.CardText(cause) }
+func cardText(cause record.Finding) string { return render.CardText(cause) }
 
 // Summary returns the job summary of a rollout as Markdown: the facts, the cause of a failure, the timeline, and what the
 // scheduler said. More facts of the caller's stand behind the common ones.
-func Summary(title string, result rollout.Result, cause record.Finding, facts ...[2]report.Cell) string {
-	all := append([][2]report.Cell{
-		{"Outcome", report.Code(string(result.Outcome))},
-		{"Service", report.Text(result.Target.Cluster + " / " + result.Target.Service)},
-		{"Deployed", report.Code(arn.Revision(result.Target.TaskDefinition))},
-		{"Serving now", report.Code(arn.Revision(result.Serving))},
-		{"Took", report.Text(report.Clock(result.Took))},
+func Summary(title string, result rollout.Result, cause record.Finding, facts ...[2]render.Cell) string {
+	all := append([][2]render.Cell{
+		{"Outcome", render.Code(string(result.Outcome))},
+		{"Service", render.Text(result.Target.Cluster + " / " + result.Target.Service)},
+		{"Deployed", render.Code(arn.Revision(result.Target.TaskDefinition))},
+		{"Serving now", render.Code(arn.Revision(result.Serving))},
+		{"Took", render.Text(render.Took(result.Took))},
 	}, facts...)
-	pieces := []string{report.Heading(mark(result.Outcome) + " " + title), report.Facts(all...)}
+	pieces := []string{render.Heading(mark(result.Outcome) + " " + title), render.Facts(all...)}
 	if cause.Known() && result.Outcome.ExitCode() != 0 {
-		pieces = append(pieces, report.Card(cause))
+		pieces = append(pieces, render.Card(cause))
 	}
-	pieces = append(pieces, report.Timeline("Rollout of "+arn.Revision(result.Target.TaskDefinition), result.Started, spans(result)))
+	pieces = append(pieces, render.Timeline("Rollout of "+arn.Revision(result.Target.TaskDefinition), result.Started, spans(result)))
 	if len(result.Events) > 0 {
-		pieces = append(pieces, report.Details(fmt.Sprintf("%d service events", len(result.Events)), report.Fence("text", eventLines(result))))
+		pieces = append(pieces, render.Details(fmt.Sprintf("%d service events", len(result.Events)), render.Fence("text", eventLines(result))))
 	}
-	return report.Join(0, pieces...)
+	return render.Join(0, pieces...)
 }
 
 func mark(o action.Outcome) string {
@@ -49,26 +49,26 @@ func mark(o action.Outcome) string {
 
 // spans turns the result into bars and points: the deployment's states, and the tasks that failed. All times are by our
 // clock, since that of ECS may differ.
-func spans(result rollout.Result) []report.Span {
-	var all []report.Span
+func spans(result rollout.Result) []render.Span {
+	var all []render.Span
 	for _, step := range result.Steps {
-		state := report.Done
+		state := render.Done
 		switch {
 		case step.Failed:
-			state = report.Failed
+			state = render.Failed
 		case step.RollsBack:
-			state = report.Active
+			state = render.Active
 		}
-		all = append(all, report.Span{Lane: "Deployment", Name: step.Name, Start: step.From, End: step.To, State: state})
+		all = append(all, render.Span{Lane: "Deployment", Name: step.Name, Start: step.From, End: step.To, State: state})
 	}
 	for _, task := range result.Failed {
 		name := "task " + shortID(task.ID()) + " failed"
-		all = append(all, report.Span{Lane: "Tasks", Name: name, Start: task.Seen, State: report.Failed})
+		all = append(all, render.Span{Lane: "Tasks", Name: name, Start: task.Seen, State: render.Failed})
 	}
 	for _, e := range result.Events {
 		for _, moment := range moments {
 			if strings.Contains(e.Text, moment.sign) {
-				all = append(all, report.Span{Lane: "ECS", Name: moment.name, Start: e.Seen})
+				all = append(all, render.Span{Lane: "ECS", Name: moment.name, Start: e.Seen})
 				break
 			}
 		}

@@ -1,4 +1,4 @@
-package action
+package render
 
 import (
 	"bytes"
@@ -9,22 +9,40 @@ import (
 	"testing/synctest"
 	"time"
 	"unicode/utf8"
+
+	"github.com/org/connect2/v2/pkg/record"
 )
 
-// onGitHub returns a log as in a workflow, with tokens that count up, and what it wrote.
-func onGitHub() (*Log, *bytes.Buffer) {
+// story is a run that is told in a log.
+type story struct {
+	*Log
+	record.Sink
+}
+
+// told returns a run that is told in a log with these options, and what the log wrote.
+func told(options LogOptions) (story, *bytes.Buffer) {
 	var b bytes.Buffer
+	log := NewLog(&b, options)
+	return story{log, record.NewRecorder("probe", time.Now, log.Emit).Sink()}, &b
+}
+
+// fail ends the run with a root cause.
+func (s story) fail(title, text string) {
+	s.Sink.Emit(record.Event{Kind: record.KindVerdict, Verdict: &record.Verdict{Outcome: "failed", Title: title, Message: text}})
+}
+
+// onGitHub returns a run that is told as in a workflow, with tokens that count up, and what the log wrote.
+func onGitHub() (story, *bytes.Buffer) {
 	n := 0
-	return NewLog(&b, LogOptions{GitHub: true, Random: func() string { n++; return fmt.Sprintf("token%d", n) }}), &b
+	return told(LogOptions{Name: "probe", GitHub: true, Random: func() string { n++; return fmt.Sprintf("token%d", n) }})
 }
 
 func TestTimesAreRelative(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var b bytes.Buffer
-		log := NewLog(&b, LogOptions{})
+		log, b := told(LogOptions{})
 		for _, pause := range []time.Duration{0, 12340 * time.Millisecond, 47 * time.Second, 59*time.Minute + 1660*time.Millisecond, 0} {
 			time.Sleep(pause)
-			log.Eventf("now")
+			log.Notef("now")
 		}
 		want := "   +0.0s  now\n  +12.3s  now\n  +59.3s  now\n+1h00m01s  now\n+1h00m01s  now\n"
 		if b.String() != want {
@@ -55,18 +73,19 @@ func TestNoTextActsAsACommand(t *testing.T) {
 		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
 			log, b := onGitHub()
 			log.options.Debug = true
-			log.Eventf("%s", text)
+			log.Notef("%s", text)
 			log.Debugf("%s", text)
 			log.Warnf(text, "%s", text)
 			end := log.Group(text)
 			end()
-			w := log.Foreign("")
+			w := log.Output("")
 			fmt.Fprintf(w, "%s\n", text)
 			w.Close()
-			named := log.Foreign(text)
+			named := log.Output(text)
 			fmt.Fprint(named, text)
 			named.Close()
-			want := []string{"debug", "warning", "group", "endgroup", "stop-commands", "token1", "stop-commands", "token2"}
+			log.fail(text, text)
+			want := []string{"debug", "warning", "group", "endgroup", "stop-commands", "token1", "error"}
 			if got := obeyed(b.String()); strings.Join(got, " ") != strings.Join(want, " ") {
 				t.Errorf("the runner obeys %q, want %q, in:\n%s", got, want, b.String())
 			}
@@ -118,7 +137,7 @@ func TestAnnotationsStopAtTheRunnersLimits(t *testing.T) {
 		log.Errorf("", "problem %d", i)
 		log.Noticef("", "notice %d", i)
 	}
-	log.rootCause("The cause", "is told all the same")
+	log.fail("The cause", "is told all the same")
 	got := b.String()
 	if n := strings.Count(got, "::notice::"); n != 10 {
 		t.Errorf("%d notices are annotations, want 10", n)
@@ -126,7 +145,7 @@ func TestAnnotationsStopAtTheRunnersLimits(t *testing.T) {
 	if n := strings.Count(got, "::error"); n != 10 {
 		t.Errorf("%d errors are annotations, want 10", n)
 	}
-	if !strings.HasSuffix(got, "::error title=The cause::is told all the same\n") {
+	if !strings.Contains(got, "::error title=The cause::is told all the same\n") {
 		t.Error("the root cause is no annotation")
 	}
 	for _, rest := range []string{"  error: problem 11\n", "  notice: notice 11\n"} {
@@ -169,14 +188,14 @@ func TestMasking(t *testing.T) {
 		t.Errorf("announced:\n%s\nwant:\n%s", announced, want)
 	}
 	b.Reset()
-	log.Eventf("abc true hunter2! %q postgres", "hunter2!")
+	log.Notef("abc true hunter2! %q postgres", "hunter2!")
 	log.Warnf("hunter2!", "line one, then line two")
-	log.Eventf("%s", "line one\nline two")
-	w := log.Foreign("app")
+	log.Notef("%s", "line one\nline two")
+	w := log.Output("app")
 	fmt.Fprint(w, "pass=pass")
 	fmt.Fprint(w, " word; basic aHVudGVyMiE=, ?p=pass+word\n")
 	w.Close()
-	log.Eventf("split by a colour: hunt\x1b[0mer2!")
+	log.Notef("split by a colour: hunt\x1b[0mer2!")
 	got := b.String()
 	for _, secret := range []string{"hunter2", "line one", "line two", "pass word", "aHVudGVyMiE=", "pass+word"} {
 		if strings.Contains(got, secret) {
@@ -198,24 +217,24 @@ func TestLongerSecretWins(t *testing.T) {
 
 func TestForeignText(t *testing.T) {
 	log, b := onGitHub()
-	w := log.Foreign("api")
+	w := log.Output("api")
 	fmt.Fprint(w, "one\ntw")
-	log.Eventf("meanwhile")
+	log.Notef("meanwhile")
 	fmt.Fprint(w, "o\n")
 	log.Warnf("", "careful")
 	fmt.Fprint(w, "\x1b[31mred\nrest")
 	w.Close()
+	log.Noticef("", "end")
 	want := "::stop-commands::token1\napi | one\n   +0.0s  meanwhile\napi | two\n::token1::\n::warning::careful\n" +
-		"::stop-commands::token2\napi | \x1b[31mred\x1b[0m\napi | rest\n::token2::\n"
+		"::stop-commands::token2\napi | \x1b[31mred\x1b[0m\napi | rest\n::token2::\n::notice::end\n"
 	if b.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)
 	}
 }
 
 func TestForeignLineWithoutEndIsBroken(t *testing.T) {
-	var b bytes.Buffer
-	log := NewLog(&b, LogOptions{})
-	w := log.Foreign("")
+	log, b := told(LogOptions{})
+	w := log.Output("")
 	for range 40 {
 		fmt.Fprint(w, strings.Repeat("ä", 2500))
 	}
@@ -232,10 +251,9 @@ func TestForeignLineWithoutEndIsBroken(t *testing.T) {
 }
 
 func TestTerminal(t *testing.T) {
-	var b bytes.Buffer
-	log := NewLog(&b, LogOptions{Live: true, Width: func() int { return 10 }})
+	log, b := told(LogOptions{Live: true, Width: func() int { return 10 }})
 	log.Progressf("waiting for %s", "godot")
-	log.Eventf("came")
+	log.Notef("came")
 	log.Progressf("")
 	log.Errorf("Title", "text")
 	end := log.Group("A group")
@@ -260,17 +278,13 @@ func TestGroupsDoNotNestOnGitHub(t *testing.T) {
 
 func TestNilLogDiscards(t *testing.T) {
 	var log *Log
-	log.Eventf("x")
-	log.Debugf("x")
-	log.Noticef("", "x")
-	log.Progressf("x")
+	log.Emit(record.Event{Kind: record.KindNote, Text: "x"})
 	log.Mask("secret")
-	log.Summary("x")
-	log.Group("x")()
-	w := log.Foreign("x")
-	fmt.Fprintln(w, "x")
-	w.Close()
-	if log.Redact("x") != "x" {
+	if log.Folds() {
+		t.Error("it folds")
+	}
+	var secrets *Secrets
+	if secrets.Redact("x") != "x" {
 		t.Error("changed")
 	}
 }
@@ -280,9 +294,9 @@ func TestLogIsSafeForConcurrentUse(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			w := log.Foreign(fmt.Sprint(i))
+			w := log.Output(fmt.Sprint(i))
 			for range 50 {
-				log.Eventf("event")
+				log.Notef("event")
 				fmt.Fprintln(w, "::error::foreign")
 				log.Warnf("t", "warning")
 				log.Mask(fmt.Sprintf("secret-%d", i))
@@ -306,8 +320,8 @@ func FuzzLogText(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		log, b := onGitHub()
-		log.Eventf("%s", text)
-		w := log.Foreign("")
+		log.Notef("%s", text)
+		w := log.Output("")
 		fmt.Fprint(w, text)
 		w.Close()
 		for _, name := range obeyed(b.String()) {

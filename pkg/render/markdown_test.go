@@ -1,4 +1,4 @@
-package report
+package render
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ func TestText(t *testing.T) {
 		{"a|b\nc", "a&#124;b c"},
 		{"<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)&gt;"},
 		{"**bold** `code` [a](b) @team #1", "&#42;&#42;bold&#42;&#42; &#96;code&#96; &#91;a&#93;(b) &#64;team &#35;1"},
-		{"bell\x07 esc\x1b[31m", "bell esc&#91;31m"},
+		{"bell\x07 esc\x1b[31m", "bell esc"},
 		{"\u202eevil", "evil"},
 	}
 	for _, tt := range tests {
@@ -120,7 +120,7 @@ func TestTimeline(t *testing.T) {
 			t.Errorf("Mermaid would not read %q", line)
 		}
 	}
-	for _, want := range []string{"+12s section one click (x) pct pct comment end :crit, 2000-01-01 00:00:12.000, 63500ms", "+0s started :milestone, 2000-01-01 00:00:00.000, 0ms",
+	for _, want := range []string{"+12.0s section one click (x) pct pct comment end :crit, 2000-01-01 00:00:12.000, 63500ms", "+0.0s started :milestone, 2000-01-01 00:00:00.000, 0ms",
 		"+1m20s … :done, 2000-01-01 00:01:20.000, 1000ms", "axisFormat %M:%S"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
@@ -143,20 +143,6 @@ func TestTimeline(t *testing.T) {
 	}
 }
 
-func TestCard(t *testing.T) {
-	c := record.Finding{Code: "app-exit", Title: "app exited with code 1: <b>x</b> | y", Evidence: []string{"Essential container in task exited", "app | ```", "app | <script>"},
-		Fix: []string{"run `docker run --rm IMAGE`"}, Fault: record.FaultRelease, Task: "arn:aws:ecs:r:a:task/prod/0f9d", Container: "app"}
-	got := Card(c)
-	for _, want := range []string{"> **App exited with code 1: &lt;b&gt;x&lt;/b&gt; &#124; y**", "````text\n", "1. run `docker run --rm IMAGE`", "`app-exit`", "`0f9d`", "this release"} {
-		if !strings.Contains(got, want) {
-			t.Errorf("no %q in\n%s", want, got)
-		}
-	}
-	if got := CardText(c); !strings.Contains(got, "  | app | <script>\n") || !strings.Contains(got, "  -> run") {
-		t.Errorf("as text:\n%s", got)
-	}
-}
-
 func TestDetailsAndJoin(t *testing.T) {
 	got := Details("Log of <app>", Fence("text", "x"))
 	if got != "<details><summary>Log of &lt;app&gt;</summary>\n\n```text\nx\n```\n\n</details>\n\n" {
@@ -170,10 +156,16 @@ func TestDetailsAndJoin(t *testing.T) {
 	}
 }
 
-func TestClock(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "0s", 4400 * time.Millisecond: "4s", 65 * time.Second: "1m05s", 2*time.Hour + 3*time.Minute: "2h03m"} {
-		if got := Clock(d); got != want {
-			t.Errorf("Clock(%s) = %q, want %q", d, got, want)
+func TestCard(t *testing.T) {
+	c := record.Finding{Code: "app-exit", Title: "app exited with code 1: <b>x</b> | y", Evidence: []string{"Essential container in task exited", "app | ```", "app | <script>"},
+		Fix: []string{"run `docker run --rm IMAGE`"}, Fault: record.FaultRelease, Task: "arn:aws:ecs:r:a:task/prod/0f9d", Container: "app"}
+	got := Card(c)
+	for _, want := range []string{"> **App exited with code 1: &lt;b&gt;x&lt;/b&gt; &#124; y**", "````text\n", "1. run `docker run --rm IMAGE`", "`app-exit`", "`0f9d`", "this release"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
 		}
+	}
+	if got := findingText(c); !strings.Contains(got, "  | app | <script>\n") || !strings.Contains(got, "  -> run") {
+		t.Errorf("as text:\n%s", got)
 	}
 }

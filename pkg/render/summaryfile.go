@@ -1,4 +1,4 @@
-package action
+package render
 
 import (
 	"fmt"
@@ -12,34 +12,24 @@ const summaryLimit = 1 << 20
 // summaryNote ends a summary that was cut. Its length is kept free.
 const summaryNote = "\n\n> **This summary was cut** at GitHub's limit of 1 MiB. The step's log has the rest.\n"
 
-// summary is the step's summary file.
-type summary struct {
-	file  string
-	full  bool     // nothing more fits
-	texts []string // what was handed in, whether or not there is a file
-}
-
-func (s *summary) append(markdown string) error {
-	if strings.TrimSpace(markdown) == "" {
+// AppendSummary appends Markdown to the file of the step's job summary. Where the file would grow over GitHub's limit of 1 MiB, which
+// would lose all of it, the text is cut and says so. An empty file name writes nothing.
+func AppendSummary(file, markdown string) error {
+	if file == "" || strings.TrimSpace(markdown) == "" {
 		return nil
 	}
-	s.texts = append(s.texts, markdown)
-	if s.file == "" || s.full {
-		return nil
-	}
-	f, err := os.OpenFile(s.file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
-		return err
+		return fmt.Errorf("write the job summary: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat() // other commands of the same step write to the same file
 	if err != nil {
-		return err
+		return fmt.Errorf("write the job summary: %w", err)
 	}
-	text, whole := fitSummary(markdown, int(min(info.Size(), summaryLimit)))
-	s.full = !whole
+	text, _ := fitSummary(markdown, int(min(info.Size(), summaryLimit)))
 	if _, err := f.WriteString(text); err != nil {
-		return fmt.Errorf("append to %s: %w", s.file, err)
+		return fmt.Errorf("write the job summary: append to %s: %w", file, err)
 	}
 	return f.Close()
 }

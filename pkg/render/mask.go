@@ -1,11 +1,13 @@
-package action
+package render
 
 import (
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // minMask is the length in bytes below which a value is not masked: a mask of "1" or "dev" would turn every later line into
@@ -14,6 +16,46 @@ const minMask = 4
 
 // commonWords are long enough to be masked and too common to be secrets.
 var commonWords = []string{"true", "false", "null", "none", "True", "False", "TRUE", "FALSE", "NULL"}
+
+// Secrets takes the secrets of a run out of text. It is safe for concurrent use; the zero value hides nothing.
+type Secrets struct {
+	mu     sync.RWMutex
+	hidden redactor
+}
+
+// Add hides these secrets from now on, with the forms in which they turn up in messages. A secret of several lines is hidden line by
+// line, a JSON document also by its passwords and tokens. Values below 4 bytes and words like "true" are not hidden: that would only
+// make the log unreadable. It returns what a runner has to be told, so that it hides the same.
+func (s *Secrets) Add(secrets ...string) (announce []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hidden.add(secrets...)
+}
+
+// Redact returns text without any of the secrets.
+func (s *Secrets) Redact(text string) string {
+	if s == nil {
+		return text
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.hidden.redact(text)
+}
+
+// Writer returns a writer that takes the secrets out of each text written to it.
+func (s *Secrets) Writer(w io.Writer) io.Writer { return redacting{s, w} }
+
+type redacting struct {
+	secrets *Secrets
+	w       io.Writer
+}
+
+func (r redacting) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(r.w, r.secrets.Redact(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
 
 // redactor replaces secrets by stars. The zero value replaces nothing. It is not safe for concurrent use.
 type redactor struct {

@@ -1,4 +1,4 @@
-package report
+package render
 
 import (
 	"strings"
@@ -80,31 +80,6 @@ func tail(text string, n int) string {
 		}
 	}
 	return "… (the beginning is left out)\n" + cut
-}
-
-// visible returns s without control characters except newline and tab, and with valid UTF-8.
-func visible(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.ReplaceAll(s, "\r\n", "\n")
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case r < ' ' || r == 0x7f:
-			return -1
-		// Marks that turn the direction of text make it show other than it reads.
-		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
-			return -1
-		}
-		return r
-	}, s)
-}
-
-// oneLine returns s with its white space collapsed.
-func oneLine(s string) string {
-	s = visible(s)
-	out := strings.Join(strings.Fields(s), " ")
-	return out
 }
 
 // longestRun returns the length of the longest run of c in s.

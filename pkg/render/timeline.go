@@ -1,4 +1,4 @@
-package report
+package render
 
 import (
 	"fmt"
@@ -93,25 +93,12 @@ func writeSpan(b *strings.Builder, start time.Time, s Span) {
 		length = 0
 	}
 	tags = append(tags, moment(at), fmt.Sprintf("%dms", length.Milliseconds()))
-	fmt.Fprintf(b, "    +%s %s :%s\n", Clock(at), chartText(s.Name), strings.Join(tags, ", "))
+	fmt.Fprintf(b, "    +%s %s :%s\n", Took(at), chartText(s.Name), strings.Join(tags, ", "))
 }
 
 // moment returns the offset as a time of the made-up day.
 func moment(offset time.Duration) string {
 	return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(offset).Format("2006-01-02 15:04:05.000")
-}
-
-// Clock returns a duration as people read it in a log: 4s, 1m05s, 2h03m.
-func Clock(d time.Duration) string {
-	d = d.Round(time.Second)
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", d/time.Second)
-	case d < time.Hour:
-		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
-	default:
-		return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
-	}
 }
 
 // chartText returns s as a label: Mermaid's grammar for Gantt charts ends a label at # : ; and a comment begins with %%.

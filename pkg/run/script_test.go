@@ -1,4 +1,4 @@
-package action_test
+package run_test
 
 import (
 	"bufio"
@@ -18,6 +18,8 @@ import (
 
 	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/record"
+	"github.com/org/connect2/v2/pkg/run"
 )
 
 // probe is an action that ends in any way an action can end.
@@ -48,11 +50,11 @@ type probeOutputs struct {
 
 func runProbe(ctx context.Context, env *action.Env, in probeInputs) (probeOutputs, error) {
 	out := probeOutputs{Digest: "sha256:0", Note: "first\nsecond " + in.Token, Outputs: action.Outputs{Duration: 1500 * time.Millisecond}}
-	end := env.Log.Group("Working on " + in.Cluster)
-	env.Log.Debugf("timeout %v, tags %q", in.Timeout, in.Tags)
+	end := env.Events.Group("Working on " + in.Cluster)
+	env.Events.Debugf("timeout %v, tags %q", in.Timeout, in.Tags)
 	fmt.Fprintln(env.Stdout, "result of", in.Cluster, in.Token)
 	end()
-	app := env.Log.Foreign("app")
+	app := env.Events.Output("app")
 	fmt.Fprintf(app, "::set-output name=digest::evil %s\n", in.Token)
 	app.Close()
 	switch outcome := action.Outcome(in.End); outcome {
@@ -61,11 +63,11 @@ func runProbe(ctx context.Context, env *action.Env, in probeInputs) (probeOutput
 	case "plain":
 		return out, errors.New("it broke, token " + in.Token)
 	case "wait":
-		env.Log.Eventf("waiting")
+		env.Events.Notef("waiting")
 		<-ctx.Done()
 		cleanup, cancel := outlive.Cleanup(ctx, action.CleanupTime)
 		defer cancel()
-		env.Log.Eventf("cleaning up, cause %q, error %v", context.Cause(ctx), cleanup.Err())
+		env.Events.Notef("cleaning up, cause %q, error %v", context.Cause(ctx), cleanup.Err())
 		if in.Quiet { // a cleanup that takes longer than anybody wants to wait
 			select {}
 		}
@@ -76,14 +78,14 @@ func runProbe(ctx context.Context, env *action.Env, in probeInputs) (probeOutput
 		out.Outcome = outcome
 		return out, nil
 	default:
-		env.Log.Summary("# Told by the action itself: The cause: 100%\n")
+		env.Events.Fact("Cluster", record.Text{Text: in.Cluster, Form: record.Code})
 		return out, fmt.Errorf("deploy: %w", &action.Error{Outcome: outcome, Title: "The cause: 100%", Advice: "Do this next.", Err: errors.New("tried this, got that")})
 	}
 }
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"probe": func() { os.Exit(probe.Entry(os.Args[1:])) },
+		"probe": func() { os.Exit(run.Entry(probe, os.Args[1:])) },
 	})
 }
 

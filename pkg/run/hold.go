@@ -1,4 +1,4 @@
-package action
+package run
 
 import "sync"
 
