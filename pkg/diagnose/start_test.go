@@ -127,6 +127,15 @@ var startFailures = []struct {
 	{"command", "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI " +
 		"runtime create failed: runc create failed: unable to start container process: exec: \"uvicorm\": executable file not found in $PATH",
 		"command-not-found", "uvicorm", record.FaultRelease, true},
+	{"command without its mode", "CannotStartContainerError: ResourceInitializationError: failed to create shim task: OCI runtime create failed: runc " +
+		"create failed: unable to start container process: exec: \"/srv/start\": permission denied",
+		"command-not-executable", "/srv/start", record.FaultRelease, true},
+	{"binary of another architecture", "CannotStartContainerError: ResourceInitializationError: exec /srv/start: exec format error",
+		"architecture-mismatch", "another CPU architecture", record.FaultRelease, true},
+	{"container refused", "CannotStartContainerError: Error response from daemon: invalid user",
+		"container-start-failed", "could not be started", record.FaultRelease, true},
+	{"no room for the image", "CannotPullContainerError: failed to register layer: write /srv/model.bin: no space left on device",
+		"disk-full", "ephemeral storage", record.FaultRelease, true},
 	{"start timeout", "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 1m: reason",
 		"container-start-timeout",
 		"did not start", record.FaultPlatform, false},
