@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"net/http"
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -26,6 +25,7 @@ func main() {
 	}
 }
 
+// run returns an error where a setting is missing or wrong. Otherwise it serves, and the process ends in it.
 func run(ctx context.Context) error {
 	var problems []error
 	setting := func(name string) string {
@@ -35,7 +35,7 @@ func run(ctx context.Context) error {
 		}
 		return value
 	}
-	runtime := setting("AWS_LAMBDA_RUNTIME_API")
+	setting("AWS_LAMBDA_RUNTIME_API") // for Serve
 	cluster, service := setting("ECS_CLUSTER"), setting("ECS_SERVICE")
 	rotator := rotation.Rotator{
 		Connect:     rotation.ConnectPostgres,
@@ -65,10 +65,11 @@ func run(ctx context.Context) error {
 		Login:   func(ctx context.Context, url string) error { return rotation.LoginRedis(ctx, url, nil) },
 	}
 	// Secrets Manager names a secret by its ARN, and so does REDIS_SECRET; whatever is not the cache's is the database's.
-	return rotation.Serve(ctx, http.DefaultClient, runtime, func(ctx context.Context, event rotation.Event) error {
+	rotation.Serve(ctx, func(ctx context.Context, event rotation.Event) error {
 		if cacheSecret != "" && event.SecretID == cacheSecret {
 			return cache.Handle(ctx, event)
 		}
 		return rotator.Handle(ctx, event)
 	})
+	return nil
 }

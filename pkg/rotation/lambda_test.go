@@ -1,11 +1,15 @@
 package rotation
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,74 +35,121 @@ func answer(status int, body string, header ...string) *http.Response {
 	return &http.Response{StatusCode: status, Status: http.StatusText(status), Header: h, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-func TestServeHandsInvocationsOverAndTellsHowTheyEnded(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	deadline := time.Now().Add(time.Minute)
-	invocations := []string{
-		`{"Step":"createSecret","SecretId":"arn:secret","ClientRequestToken":"t1"}`,
-		`{"Step":"testSecret","SecretId":"arn:secret","ClientRequestToken":"t1"}`,
-		`not JSON`,
-	}
-	var posted []string
-	next := 0
-	client := &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
-		if r.Method == http.MethodGet {
-			if next == len(invocations) {
-				cancel()
-				return nil, ctx.Err()
-			}
-			next++
-			return answer(http.StatusOK, invocations[next-1],
-				"Lambda-Runtime-Aws-Request-Id", "id"+strconv.Itoa(next),
-				"Lambda-Runtime-Deadline-Ms", strconv.FormatInt(deadline.UnixMilli(), 10)), nil
-		}
+// runtimeAPI is Lambda's side: it hands out invocations, and ends the function with a status after the last.
+type runtimeAPI struct {
+	invocations []string
+	end         int
+	deadline    time.Time
+
+	posted []string
+}
+
+func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	const base = "/2018-06-01/runtime/invocation/"
+	if r.Method == http.MethodPost {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return nil, err
+			w.WriteHeader(http.StatusBadRequest)
+			return
 		}
-		posted = append(posted, strings.TrimPrefix(r.URL.Path, "/2018-06-01/runtime/invocation/")+" "+string(body))
-		return answer(http.StatusAccepted, ""), nil
-	})}
+		a.posted = append(a.posted, strings.TrimPrefix(r.URL.Path, base)+" "+string(body))
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	if r.URL.Path != base+"next" || len(a.invocations) == 0 {
+		w.WriteHeader(a.end)
+		return
+	}
+	w.Header().Set("Lambda-Runtime-Aws-Request-Id", "id"+strconv.Itoa(len(a.posted)+1))
+	w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(a.deadline.UnixMilli(), 10))
+	_, _ = io.WriteString(w, a.invocations[0])
+	a.invocations = a.invocations[1:]
+}
 
-	var handled []Event
-	err := Serve(ctx, client, "runtime", func(ctx context.Context, event Event) error {
-		handled = append(handled, event)
-		if until, ok := ctx.Deadline(); !ok || until.After(deadline.Add(-time.Second)) {
-			t.Errorf("the work may take until %v; it must end before Lambda does, at %v", until, deadline)
+// asFunction is set where the test's binary is started again as the function.
+const asFunction = "ROTATION_TEST_FUNCTION"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asFunction) == "" {
+		os.Exit(m.Run())
+	}
+	Serve(context.Background(), func(ctx context.Context, event Event) error {
+		until, _ := ctx.Deadline()
+		if err := json.NewEncoder(os.Stdout).Encode(handed{event, until}); err != nil {
+			return err
 		}
 		if event.Step == "testSecret" {
 			return errors.New("the user cannot connect")
 		}
 		return nil
 	})
-	if !errors.Is(err, context.Canceled) {
-		t.Fatalf("got %v, want the end of the context", err)
+}
+
+// handed is what the function got.
+type handed struct {
+	Event Event
+	Until time.Time
+}
+
+// serve runs the function against the API until it ends, which it must do with an error.
+func serve(t *testing.T, api *runtimeAPI) (got []handed, stderr string) {
+	t.Helper()
+	server := httptest.NewServer(api)
+	defer server.Close()
+	function := exec.CommandContext(t.Context(), os.Args[0])
+	function.Env = append(os.Environ(), asFunction+"=1", "AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(server.URL, "http://"))
+	var said strings.Builder
+	function.Stderr = &said
+	out, err := function.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 {
+		t.Fatalf("the function ended with %v, want exit code 1\n%s", err, said.String())
+	}
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var one handed
+		if err := d.Decode(&one); errors.Is(err, io.EOF) {
+			return got, said.String()
+		} else if err != nil {
+			t.Fatalf("%v in %s", err, out)
+		}
+		got = append(got, one)
+	}
+}
+
+func TestServeHandsInvocationsOverAndTellsHowTheyEnded(t *testing.T) {
+	api := &runtimeAPI{end: http.StatusGone, deadline: time.Now().Add(time.Minute), invocations: []string{
+		`{"Step":"createSecret","SecretId":"arn:secret","ClientRequestToken":"t1"}`,
+		`{"Step":"testSecret","SecretId":"arn:secret","ClientRequestToken":"t1"}`,
+		`not JSON`,
+	}}
+	got, _ := serve(t, api)
+	var events []Event
+	for _, one := range got {
+		events = append(events, one.Event)
+		if !one.Until.Equal(api.deadline.Truncate(time.Millisecond).Add(-margin)) {
+			t.Errorf("the work may take until %v; it must end %v before Lambda does, at %v", one.Until, margin, api.deadline)
+		}
 	}
 	want := []Event{
 		{Step: "createSecret", SecretID: "arn:secret", ClientRequestToken: "t1"},
 		{Step: "testSecret", SecretID: "arn:secret", ClientRequestToken: "t1"},
 	}
-	if diff := cmp.Diff(want, handled); diff != "" {
+	if diff := cmp.Diff(want, events); diff != "" {
 		t.Error(diff)
 	}
-	if len(posted) != 3 || posted[0] != "id1/response null" {
-		t.Fatalf("posted %q", posted)
+	if len(api.posted) != 3 || api.posted[0] != "id1/response null" {
+		t.Fatalf("posted %q", api.posted)
 	}
-	if !strings.HasPrefix(posted[1], "id2/error ") || !strings.Contains(posted[1], "the user cannot connect") {
-		t.Errorf("a failed step was answered by %q", posted[1])
+	if api.posted[1] != `id2/error {"errorMessage":"the user cannot connect","errorType":"RotationFailed"}` {
+		t.Errorf("a failed step was answered by %q", api.posted[1])
 	}
-	if !strings.HasPrefix(posted[2], "id3/error ") {
-		t.Errorf("an event that is no JSON was answered by %q", posted[2])
+	if !strings.HasPrefix(api.posted[2], "id3/error ") {
+		t.Errorf("an event that is not JSON was answered by %q", api.posted[2])
 	}
 }
 
 func TestServeEndsWhenTheRuntimeRefuses(t *testing.T) {
-	client := &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
-		return answer(http.StatusForbidden, ""), nil
-	})}
-	if err := Serve(t.Context(), client, "runtime", nil); err == nil {
-		t.Error("an endless loop of refused calls must not be")
+	if got, stderr := serve(t, &runtimeAPI{end: http.StatusForbidden}); len(got) > 0 || !strings.Contains(stderr, "403") {
+		t.Errorf("handed %v, said %q: an endless loop of refused calls must not be", got, stderr)
 	}
 }
 

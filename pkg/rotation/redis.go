@@ -1,7 +1,6 @@
 package rotation
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -12,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // RedisRotator rotates the auth token of an ElastiCache replication group.
@@ -237,6 +239,9 @@ func (r *RedisRotator) read(ctx context.Context, secret, token, label string) (R
 	return c, nil
 }
 
+// loginLimit is what a login may last at most.
+const loginLimit = 10 * time.Second
+
 // LoginRedis authenticates over TLS with the password of the URL and asks for a sign of life. trust is nil for the
 // system's certificates.
 func LoginRedis(ctx context.Context, address string, trust *tls.Config) error {
@@ -244,50 +249,35 @@ func LoginRedis(ctx context.Context, address string, trust *tls.Config) error {
 	if err != nil {
 		return errors.New("the url cannot be read") // without the error: it quotes the URL
 	}
-	password, _ := u.User.Password()
-	conn, err := (&tls.Dialer{Config: trust}).DialContext(ctx, "tcp", u.Host)
-	if err != nil {
-		return err
-	}
+	ctx, cancel := context.WithTimeout(ctx, loginLimit)
+	defer cancel()
+	client := redis.NewClient(&redis.Options{
+		Addr: u.Host,
+		Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return (&tls.Dialer{Config: trust}).DialContext(ctx, network, address)
+		},
+		// One connection, and each thing is tried once: whoever calls knows whether to try again.
+		PoolSize: 1, DialerRetries: 1, MaxRetries: -1,
+		DialTimeout: loginLimit, ReadTimeout: loginLimit, WriteTimeout: loginLimit, ContextTimeoutEnabled: true,
+		// Nothing is said that a server need not know: no name of the library, no subscription.
+		Protocol: 2, DisableIdentity: true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	defer client.Close()
+	conn := client.Conn()
 	defer conn.Close()
-	deadline := time.Now().Add(10 * time.Second)
-	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
-		deadline = d
-	}
-	if err := conn.SetDeadline(deadline); err != nil {
-		return err
-	}
-	lines := bufio.NewReader(conn)
-	if answer, err := ask(conn, lines, "AUTH", password); err != nil {
-		return err
-	} else if strings.HasPrefix(answer, "-WRONGPASS") || strings.HasPrefix(answer, "-ERR invalid password") {
+	// The password is not the client's option: that would send it twice, and count twice as a failed login.
+	password, _ := u.User.Password()
+	switch err := conn.Auth(ctx, password).Err(); {
+	case redis.HasErrorPrefix(err, "WRONGPASS"), redis.HasErrorPrefix(err, "invalid password"):
 		return ErrWrongToken
-	} else if answer != "+OK" {
-		return fmt.Errorf("AUTH was answered by %q", answer)
+	case err != nil && password != "" && strings.Contains(err.Error(), password):
+		return errors.New("AUTH failed, and the server's words have the token in them")
+	case err != nil:
+		return fmt.Errorf("AUTH: %w", err)
 	}
-	answer, err := ask(conn, lines, "PING")
-	if err != nil {
-		return err
-	}
-	if answer != "+PONG" {
-		return fmt.Errorf("PING was answered by %q", answer)
+	if err := conn.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("PING: %w", err)
 	}
 	return nil
-}
-
-// ask sends one command in Redis's protocol and returns the line that comes back.
-func ask(conn net.Conn, lines *bufio.Reader, words ...string) (string, error) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "*%d\r\n", len(words))
-	for _, word := range words {
-		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(word), word)
-	}
-	if _, err := conn.Write([]byte(b.String())); err != nil {
-		return "", fmt.Errorf("send %s: %w", words[0], err)
-	}
-	line, err := lines.ReadString('\n')
-	if err != nil {
-		return "", fmt.Errorf("read the answer to %s: %w", words[0], err)
-	}
-	return strings.TrimRight(line, "\r\n"), nil
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -20,6 +21,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // redisGroup is ElastiCache's part in front of a real server: at most two tokens, the newest and the one before it.
@@ -64,23 +67,18 @@ func rotated(tokens []string, token string) []string {
 // apply tells the server, over a connection that the old tokens open.
 func (g *redisGroup) apply(tokens []string) {
 	g.t.Helper()
-	conn, err := net.Dial("unix", g.socket)
-	if err != nil {
-		g.t.Fatal(err)
+	o := &redis.Options{Network: "unix", Addr: g.socket, Protocol: 2, DisableIdentity: true}
+	if len(g.tokens) > 0 {
+		o.Password = g.tokens[len(g.tokens)-1]
 	}
-	defer conn.Close()
-	lines := bufio.NewReader(conn)
-	words := []string{"ACL", "SETUSER", "default", "on", "resetpass"}
+	client := redis.NewClient(o)
+	defer client.Close()
+	words := []any{"ACL", "SETUSER", "default", "on", "resetpass"}
 	for _, token := range tokens {
 		words = append(words, ">"+token)
 	}
-	if len(g.tokens) > 0 {
-		if answer, err := ask(conn, lines, "AUTH", g.tokens[len(g.tokens)-1]); err != nil || answer != "+OK" {
-			g.t.Fatalf("AUTH: %q, %v", answer, err)
-		}
-	}
-	if answer, err := ask(conn, lines, words...); err != nil || answer != "+OK" {
-		g.t.Fatalf("ACL SETUSER: %q, %v", answer, err)
+	if err := client.Do(g.t.Context(), words...).Err(); err != nil {
+		g.t.Fatalf("ACL SETUSER: %v", err)
 	}
 	g.tokens = tokens
 }
@@ -352,4 +350,136 @@ func TestRedisGroupThatKeepsChangingEndsWithTheTime(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// tlsServer answers each command with the next of the lines, over TLS, and keeps the commands' words.
+func tlsServer(t *testing.T, lines ...string) (address string, trust *tls.Config, said func() [][]string) {
+	t.Helper()
+	web := httptest.NewTLSServer(nil)
+	t.Cleanup(web.Close)
+	pool := x509.NewCertPool()
+	pool.AddCert(web.Certificate())
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: web.TLS.Certificates})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var words [][]string
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		in := bufio.NewReader(conn)
+		for {
+			command, err := readCommand(in)
+			if err != nil {
+				return
+			}
+			words = append(words, command)
+			answer := "-ERR unknown command '" + command[0] + "'"
+			if command[0] != "HELLO" && len(lines) > 0 {
+				answer, lines = lines[0], lines[1:]
+			}
+			if _, err := io.WriteString(conn, answer+"\r\n"); err != nil {
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() { listener.Close() })
+	said = func() [][]string {
+		listener.Close()
+		<-done
+		return words
+	}
+	return listener.Addr().String(), &tls.Config{RootCAs: pool}, said
+}
+
+// readCommand reads an array of strings in Redis's protocol.
+func readCommand(in *bufio.Reader) ([]string, error) {
+	var n int
+	if _, err := fmt.Fscanf(in, "*%d\r\n", &n); err != nil {
+		return nil, err
+	}
+	words := make([]string, n)
+	for i := range words {
+		var size int
+		if _, err := fmt.Fscanf(in, "$%d\r\n", &size); err != nil {
+			return nil, err
+		}
+		text := make([]byte, size+2)
+		if _, err := io.ReadFull(in, text); err != nil {
+			return nil, err
+		}
+		words[i] = string(text[:size])
+	}
+	words[0] = strings.ToUpper(words[0])
+	return words, nil
+}
+
+func TestLoginRedisReadsTheServersWords(t *testing.T) {
+	const token = "the-token-itself"
+	for name, test := range map[string]struct {
+		lines []string
+		want  string // in the error; empty for a login
+		wrong bool   // the error is ErrWrongToken
+		sent  []string
+	}{
+		"in":                            {[]string{"+OK", "+PONG"}, "", false, []string{"AUTH", "PING"}},
+		"wrong token":                   {[]string{"-WRONGPASS invalid username-password pair or user is disabled."}, "refuses", true, []string{"AUTH"}},
+		"wrong token, before version 6": {[]string{"-ERR invalid password"}, "refuses", true, []string{"AUTH"}},
+		"another refusal":               {[]string{"-ERR max number of clients reached"}, "max number of clients", false, []string{"AUTH"}},
+		"loading after the login":       {[]string{"+OK", "-LOADING Redis is loading the dataset in memory"}, "PING: LOADING", false, []string{"AUTH", "PING"}},
+		"a refusal that quotes":         {[]string{"-ERR unknown command 'AUTH', with args beginning with: '" + token + "'"}, "AUTH failed", false, []string{"AUTH"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address, trust, said := tlsServer(t, test.lines...)
+			err := LoginRedis(t.Context(), "rediss://:"+token+"@"+address, trust)
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) || errors.Is(err, ErrWrongToken) != test.wrong {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if err != nil && strings.Contains(err.Error(), token) {
+				t.Errorf("the error has the token: %v", err)
+			}
+			var sent []string
+			for _, command := range said() {
+				if command[0] == "AUTH" && !slices.Equal(command, []string{"AUTH", token}) {
+					t.Errorf("sent %q", command)
+				}
+				if command[0] != "HELLO" {
+					sent = append(sent, command[0])
+				} else if slices.Contains(command, token) {
+					t.Errorf("the token was sent with the greeting too: %q", command)
+				}
+			}
+			if !slices.Equal(sent, test.sent) {
+				t.Errorf("sent %q, want %q", sent, test.sent)
+			}
+		})
+	}
+}
+
+func TestLoginRedisTrustsNoUnknownCertificate(t *testing.T) {
+	address, _, said := tlsServer(t, "+OK", "+PONG")
+	err := LoginRedis(t.Context(), "rediss://:the-token-itself@"+address, &tls.Config{RootCAs: x509.NewCertPool()})
+	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok || strings.Contains(err.Error(), "the-token-itself") {
+		t.Errorf("got %v (%v)", err, unknown)
+	}
+	if words := said(); len(words) > 0 {
+		t.Errorf("it was spoken to: %q", words)
+	}
+}
+
+func TestLoginRedisEndsWithTheContext(t *testing.T) {
+	address, trust, _ := tlsServer(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := LoginRedis(ctx, "rediss://:the-token-itself@"+address, trust); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if err := LoginRedis(t.Context(), "rediss://:the-token itself@%zz", trust); err == nil || strings.Contains(err.Error(), "token") {
+		t.Errorf("a url that cannot be read: %v", err)
+	}
 }
