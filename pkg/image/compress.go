@@ -32,6 +32,10 @@ var lastBlock = []byte{0x03, 0x00}
 // compressor turns layers into gzip, with as many blocks in work as there are processors, over all layers together. That keeps
 // every processor busy whether an image has one large layer or twenty small ones, and memory within
 // 3 × blockSize × processors or so.
+//
+// It is written by hand because klauspost/pgzip, whose bytes do not depend on the processors either, bounds each writer alone.
+// Measured with 6 layers at once on 2 processors it holds 84 to 92 MiB where this holds 16 to 19, and it allocates 300 MiB
+// for 20 layers of 3 MiB where this allocates 28; it takes as much processor time and compresses by 0.1 % less.
 type compressor struct {
 	slots   chan struct{}
 	writers sync.Pool // *flate.Writer
