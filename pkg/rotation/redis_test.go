@@ -427,17 +427,21 @@ func TestLoginRedisReadsTheServersWords(t *testing.T) {
 		wrong bool   // the error is ErrWrongToken
 		sent  []string
 	}{
-		"in":                            {[]string{"+OK", "+PONG"}, "", false, []string{"AUTH", "PING"}},
-		"wrong token":                   {[]string{"-WRONGPASS invalid username-password pair or user is disabled."}, "refuses", true, []string{"AUTH"}},
+		"in": {[]string{"+OK", "+PONG"}, "", false, []string{"AUTH", "PING"}},
+		"wrong token": {[]string{"-WRONGPASS invalid username-password pair or user is disabled."},
+			"refuses", true, []string{"AUTH"}},
 		"wrong token, before version 6": {[]string{"-ERR invalid password"}, "refuses", true, []string{"AUTH"}},
 		"another refusal":               {[]string{"-ERR max number of clients reached"}, "max number of clients", false, []string{"AUTH"}},
-		"loading after the login":       {[]string{"+OK", "-LOADING Redis is loading the dataset in memory"}, "PING: LOADING", false, []string{"AUTH", "PING"}},
-		"a refusal that quotes":         {[]string{"-ERR unknown command 'AUTH', with args beginning with: '" + token + "'"}, "AUTH failed", false, []string{"AUTH"}},
+		"loading after the login": {[]string{"+OK", "-LOADING Redis is loading the dataset in memory"},
+			"PING: LOADING", false, []string{"AUTH", "PING"}},
+		"a refusal that quotes": {[]string{"-ERR unknown command 'AUTH', with args beginning with: '" + token + "'"},
+			"AUTH failed", false, []string{"AUTH"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			address, trust, said := tlsServer(t, test.lines...)
 			err := LoginRedis(t.Context(), "rediss://:"+token+"@"+address, trust)
-			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) || errors.Is(err, ErrWrongToken) != test.wrong {
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) ||
+				errors.Is(err, ErrWrongToken) != test.wrong {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 			if err != nil && strings.Contains(err.Error(), token) {

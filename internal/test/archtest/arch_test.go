@@ -45,11 +45,12 @@ var layers = map[string]layer{
 	"pkg/clock":             ground,
 	"pkg/record":            ground,
 
-	"internal/arn":        base,
-	"internal/backoff":    base,
-	"internal/lazyregexp": base,
-	"internal/nearest":    base,
-	"internal/outlive":    base,
+	"internal/arn":          base,
+	"internal/backoff":      base,
+	"internal/dockerengine": base,
+	"internal/lazyregexp":   base,
+	"internal/nearest":      base,
+	"internal/outlive":      base,
 
 	"pkg/taskdef":   noun,
 	"pkg/rollout":   noun,
@@ -145,6 +146,19 @@ func TestInternalIsInOrder(t *testing.T) {
 	}
 }
 
+// shippedTags are those that terraform/modules/secret-rotation/build gives: without it the runtime of functions brings net/rpc.
+const shippedTags = "lambda.norpc"
+
+func TestTheFunctionIsBuiltWithItsTag(t *testing.T) {
+	script, err := os.ReadFile("../../../terraform/modules/secret-rotation/build")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(script), " -tags "+shippedTags+" ") {
+		t.Errorf("the build does not give the tag %s", shippedTags)
+	}
+}
+
 type listed struct {
 	ImportPath   string
 	Imports      []string
@@ -158,7 +172,7 @@ var list = sync.OnceValues(func() ([]listed, error) {
 	if err := openSources(); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Imports,TestImports,XTestImports,Deps", module+"/...")
+	cmd := exec.Command("go", "list", "-tags="+shippedTags, "-json=ImportPath,Name,Imports,TestImports,XTestImports,Deps", module+"/...")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -358,7 +372,8 @@ func TestDependencyBudget(t *testing.T) {
 // importersOf returns the packages of a program that import path.
 func importersOf(t *testing.T, program listed, path string) []string {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-deps", "-f", "{{range .Imports}}{{$.ImportPath}} {{.}}\n{{end}}", program.ImportPath).Output()
+	const pairs = "{{range .Imports}}{{$.ImportPath}} {{.}}\n{{end}}"
+	out, err := exec.Command("go", "list", "-tags="+shippedTags, "-deps", "-f", pairs, program.ImportPath).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

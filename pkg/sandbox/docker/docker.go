@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/org/connect2/v2/internal/dockerengine"
 	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
@@ -26,7 +27,7 @@ const cleanup = 30 * time.Second
 
 // Runner is an engine.Runner. It is safe for concurrent use.
 type Runner struct {
-	client  *client
+	client  *dockerengine.Client
 	network string
 	id      string
 	ctx     context.Context // ends with Close
@@ -46,11 +47,11 @@ type fetched struct {
 // Connect finds the engine that host names, as DOCKER_HOST does ("" is the local socket), and fails if none answers.
 // Containers join the network: "host", "bridge", or one that was made before.
 func Connect(ctx context.Context, host, network string) (*Runner, error) {
-	c, err := newClient(host)
+	c, err := dockerengine.New(host)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.ping(ctx); err != nil {
+	if err := c.Ping(ctx); err != nil {
 		return nil, err
 	}
 	r := &Runner{client: c, network: network, id: strings.ToLower(rand.Text()[:8]), images: map[string]*fetched{}}
@@ -66,7 +67,7 @@ func (r *Runner) Close() error {
 	defer r.mu.Unlock()
 	for name := range r.images {
 		ctx, cancel := outlive.Cleanup(r.ctx, cleanup)
-		err := r.client.removeImage(ctx, name)
+		err := r.client.RemoveImage(ctx, name)
 		cancel()
 		if err != nil {
 			return fmt.Errorf("removing the image %s from the Docker engine: %w", name, err)
@@ -106,7 +107,7 @@ func (r *Runner) fetch(ctx context.Context, job engine.Job) error {
 		r.images[name] = image
 		r.work.Go(func() {
 			defer close(image.done)
-			image.err = r.client.load(r.ctx, func(w io.Writer) error { return job.Save(w, name, job.Platform) })
+			image.err = r.client.Load(r.ctx, func(w io.Writer) error { return job.Save(w, name, job.Platform) })
 		})
 	}
 	r.mu.Unlock()

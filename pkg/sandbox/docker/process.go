@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/org/connect2/v2/internal/dockerengine"
 	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
@@ -42,7 +43,7 @@ func (p *process) Poll() engine.Progress {
 // Stop sends SIGTERM, or the image's own stop signal, and SIGKILL after the grace.
 func (p *process) Stop(grace time.Duration) {
 	p.runner.work.Go(func() {
-		_ = p.runner.client.stop(p.ctx, p.name, grace) // a container that has ended by itself shows it in its progress
+		_ = p.runner.client.Stop(p.ctx, p.name, grace) // a container that has ended by itself shows it in its progress
 	})
 }
 
@@ -79,10 +80,10 @@ func (p *process) live() {
 	defer func() {
 		ctx, cancel := outlive.Cleanup(p.ctx, cleanup)
 		defer cancel()
-		_ = client.removeContainer(ctx, p.name) // whatever is left has the label, which docs/SANDBOX.md tells how to find
+		_ = client.RemoveContainer(ctx, p.name) // whatever is left has the label, which docs/SANDBOX.md tells how to find
 	}()
-	switch err := client.create(whole, p.name, p.runner.spec(p.job)); {
-	case isMissing(err):
+	switch err := client.Create(whole, p.name, p.runner.spec(p.job)); {
+	case dockerengine.IsMissing(err):
 		p.failed(engine.NotPulled, err)
 		return
 	case err != nil:
@@ -95,7 +96,7 @@ func (p *process) live() {
 	case <-p.ctx.Done():
 		return
 	}
-	if err := client.start(whole, p.name); err != nil {
+	if err := client.Start(whole, p.name); err != nil {
 		p.failed(engine.NotBegun, err)
 		return
 	}
@@ -107,20 +108,20 @@ func (p *process) live() {
 // follow reads what the container writes until it ends, and then how it ended.
 func (p *process) follow() {
 	client := p.runner.client
-	if err := client.logs(p.ctx, p.name, p.wrote); err != nil && p.ctx.Err() == nil {
+	if err := logs(p.ctx, client, p.name, p.wrote); err != nil && p.ctx.Err() == nil {
 		p.wrote("connect2 sandbox: the log of this container broke off: " + err.Error())
 	}
-	end, err := client.wait(p.ctx, p.name)
+	end, err := client.Wait(p.ctx, p.name)
 	if p.ctx.Err() != nil {
 		return
 	}
 	if err != nil {
 		p.wrote("connect2 sandbox: the end of this container is not known: " + err.Error())
-		end.code = 255
+		end.Code = 255
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.progress.Phase, p.progress.ExitCode, p.progress.OutOfMemory = engine.Exited, end.code, end.outOfMemory
+	p.progress.Phase, p.progress.ExitCode, p.progress.OutOfMemory = engine.Exited, end.Code, end.OutOfMemory
 }
 
 // spec is the job in the words of the engine's API.
