@@ -75,6 +75,7 @@ func (f *follower) read(ctx context.Context, container, group, stream, region st
 	var redactor diagnose.Redactor
 	r, heard := f.run, time.Time{} // when something new was read last
 	for {
+		asked := r.clock.Now()
 		out, err := r.clients.Logs.GetLogEvents(ctx, in, diagnose.InRegion(region))
 		switch {
 		case ctx.Err() != nil:
@@ -99,14 +100,15 @@ func (f *follower) read(ctx context.Context, container, group, stream, region st
 			f.setProblem(firstLine(awserr.Explain(err)))
 			return
 		}
-		if f.over(heard, err) || r.clock.Sleep(ctx, logInterval) != nil {
+		if f.over(asked, heard, err) || r.clock.Sleep(ctx, logInterval) != nil {
 			return
 		}
 	}
 }
 
-// over reports whether the log is at its end: the task has ended, and what it wrote last has had the time to arrive.
-func (f *follower) over(heard time.Time, err error) bool {
+// over reports whether the log is at its end: the task has ended, and what it wrote last had had the time to arrive when the read
+// that has come back was asked for. How long the answer took does not count: what came meanwhile is not in it.
+func (f *follower) over(asked, heard time.Time, err error) bool {
 	select {
 	case <-f.ended:
 	default:
@@ -115,13 +117,12 @@ func (f *follower) over(heard time.Time, err error) bool {
 	f.mu.Lock()
 	quiet := f.quiet
 	f.mu.Unlock()
-	now := f.run.clock.Now()
 	switch {
-	case now.Before(quiet):
+	case asked.Before(quiet):
 		return false
-	case now.Sub(heard) >= logQuiet:
+	case asked.Sub(heard) >= logQuiet:
 		return true
-	case now.Before(f.most):
+	case asked.Before(f.most):
 		return false
 	}
 	if err != nil {
@@ -167,24 +168,23 @@ func (f *follower) drain(ctx context.Context) {
 
 var errRead = errors.New("the logs are read to their end")
 
-// settle decides from when on silence is the end of the log.
+// settle decides from when on silence is the end of the log; never later than it was decided before.
 func (f *follower) settle() {
-	t := f.run.last
+	t, now := f.run.last, f.run.clock.Now()
 	quiet := f.run.exited.Add(logLag)
 	switch {
 	case t.StartedAt == nil && !slices.ContainsFunc(t.Containers, func(c types.Container) bool { return c.ExitCode != nil }):
 		quiet = time.Time{} // no container ran: there is no log to wait for
 	case f.run.exited.IsZero():
-		quiet = f.run.clock.Now().Add(logLag)
-		if !f.quiet.IsZero() {
-			quiet = f.quiet
-		}
+		quiet = now.Add(logLag)
 	case t.StoppedAt != nil && t.ExecutionStoppedAt != nil && t.StoppedAt.Sub(*t.ExecutionStoppedAt) >= logLag:
-		quiet = time.Time{}
+		quiet = now // by ECS's own clock the last line is there: the next read has it
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.quiet = quiet
+	if f.quiet.IsZero() || quiet.Before(f.quiet) {
+		f.quiet = quiet
+	}
 }
 
 // abandon stops reading at once.

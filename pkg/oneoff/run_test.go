@@ -492,6 +492,21 @@ func TestLongLogIsReadInOneGo(t *testing.T) {
 	})
 }
 
+// An answer that took long says nothing of the lines that came meanwhile: the log is not at its end for that.
+func TestSlowAnswersOfTheLog(t *testing.T) {
+	for _, late := range []time.Duration{0, time.Second, 3 * time.Second, 5 * time.Second, 7 * time.Second, 9 * time.Second} {
+		w := newWorld()
+		w.slowLogs = 6 * time.Second
+		w.lines = []line{{25 * time.Second, stream("app"), "one"}, {w.exits + late, stream("app"), "two"}}
+		play(t, w, spec(), func(t *testing.T, r Result, err error, told *told, took time.Duration) {
+			wantEnd(t, r, err, Exited)
+			if !slices.Equal(told.lines, []string{"app: one", "app: two"}) || r.Unread != "" || took > 80*time.Second {
+				t.Errorf("%s after the end: %q after %s, unread %q", late, told.lines, took, r.Unread)
+			}
+		})
+	}
+}
+
 // In a rehearsal whose world runs twenty times as fast, everything takes a twentieth of its time, and nothing else changes.
 func TestRehearsal(t *testing.T) {
 	const rate = 20

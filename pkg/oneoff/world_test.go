@@ -57,6 +57,7 @@ type world struct {
 	othersFrom int          // from which call of ListTasks on they are listed
 	stopError  error
 	slowRun    time.Duration // how long RunTask takes to answer
+	slowLogs   time.Duration // and GetLogEvents, with what was there when it was asked
 
 	// What happened.
 	began     time.Time
@@ -230,6 +231,9 @@ func (w *world) DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinit
 
 // GetLogEvents pages two lines at a time, as the API does: the token at the end comes back unchanged.
 func (w *world) GetLogEvents(_ context.Context, in *cloudwatchlogs.GetLogEventsInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetLogEventsOutput, error) {
+	if w.slowLogs > 0 {
+		defer func() { <-time.After(w.slowLogs) }()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.logsError != nil {
