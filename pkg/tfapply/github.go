@@ -1,107 +1,20 @@
 package tfapply
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/google/go-github/v92/github"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/render"
 	"github.com/org/connect2/v2/pkg/terraform"
 )
-
-// hub is GitHub's REST API, as far as comments and reports need it.
-type hub struct {
-	base       string // https://api.github.com
-	repository string
-	token      string
-	transport  http.RoundTripper
-}
-
-// hub returns the API of the run's repository; ok is false where there is no token, or no repository.
-func (s *session) hub() (h hub, ok bool) {
-	h = hub{base: s.env.GitHub.APIURL, repository: s.env.GitHub.Repository, token: s.in.Token, transport: s.env.Transport}
-	return h, h.base != "" && h.repository != "" && h.token != ""
-}
-
-// call makes one request below the repository; in and out may be nil.
-func (h hub) call(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
-	if in != nil {
-		text, err := json.Marshal(in)
-		if err != nil {
-			return err
-		}
-		body = bytes.NewReader(text)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(h.base, "/")+"/repos/"+h.repository+path, body)
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Authorization", "Bearer "+h.token)
-	request.Header.Set("Accept", "application/vnd.github+json")
-	request.Header.Set("X-GitHub-Api-Version", "2022-11-28")
-	response, err := (&http.Client{Transport: h.transport}).Do(request)
-	if err != nil {
-		return fmt.Errorf("GitHub: %w", err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, 32<<20))
-	if err != nil {
-		return fmt.Errorf("GitHub: %s %s: %w", method, path, err)
-	}
-	if response.StatusCode/100 != 2 {
-		var answer struct{ Message string }
-		_ = json.Unmarshal(text, &answer) // a proxy answers in HTML: then the status speaks alone
-		hint := ""
-		if response.StatusCode == http.StatusForbidden || response.StatusCode == http.StatusNotFound {
-			hint = "; the token may lack a permission that the job's `permissions:` give"
-		}
-		return fmt.Errorf("GitHub: %s %s: %s %s%s", method, path, response.Status, answer.Message, hint)
-	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(text, out)
-}
-
-// note is a comment of an issue or a pull request, or an issue itself.
-type note struct {
-	ID     int64  `json:"id"`
-	Number int    `json:"number"`
-	Body   string `json:"body"`
-	User   struct {
-		Login string `json:"login"`
-		Type  string `json:"type"`
-	} `json:"user"`
-	PullRequest *struct{} `json:"pull_request"`
-}
-
-// list reads every page of a list.
-func list[T any](ctx context.Context, h hub, path string) ([]T, error) {
-	separator := "?"
-	if strings.Contains(path, "?") {
-		separator = "&"
-	}
-	var all []T
-	for page := 1; ; page++ {
-		var some []T
-		if err := h.call(ctx, http.MethodGet, fmt.Sprintf("%s%sper_page=100&page=%d", path, separator, page), nil, &some); err != nil {
-			return nil, err
-		}
-		all = append(all, some...)
-		if len(some) < 100 {
-			return all, nil
-		}
-	}
-}
 
 // markedDigest is where the digest of the plan stands in a comment.
 var markedDigest = lazyregexp.New(`<!-- connect2 plan-digest (sha256:[0-9a-f]{64}[0-9a-z;=]*) -->`)
@@ -135,20 +48,23 @@ func (s *session) comment(ctx context.Context, p *planned) {
 }
 
 func (s *session) writeComment(ctx context.Context, h hub, number int, p *planned) error {
-	comments, err := list[note](ctx, h, fmt.Sprintf("/issues/%d/comments", number))
+	comments, err := h.comments(ctx, number)
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(comments, func(c note) bool { return s.ours(c) })
+	at := slices.IndexFunc(comments, func(c *github.IssueComment) bool { return s.ours(c) })
 	if at < 0 {
-		return h.call(ctx, http.MethodPost, fmt.Sprintf("/issues/%d/comments", number), map[string]string{"body": s.commentBody(p, "")}, nil)
+		return h.addComment(ctx, number, s.commentBody(p, ""))
 	}
-	return h.call(ctx, http.MethodPatch, fmt.Sprintf("/issues/comments/%d", comments[at].ID), map[string]string{"body": s.commentBody(p, comments[at].Body)}, nil)
+	return h.changeComment(ctx, comments[at].GetID(), s.commentBody(p, comments[at].GetBody()))
 }
 
-// ours says whether a comment is this configuration's, and written by a bot: anybody may write a comment.
-func (s *session) ours(c note) bool {
-	return c.User.Type == "Bot" && strings.HasPrefix(c.Body, s.marker())
+// ours says whether a comment or an issue is this configuration's, and written by a bot: anybody may write a comment.
+func (s *session) ours(c interface {
+	GetUser() *github.User
+	GetBody() string
+}) bool {
+	return c.GetUser().GetType() == "Bot" && strings.HasPrefix(c.GetBody(), s.marker())
 }
 
 // reviewedInComment finds the plan that was reviewed in the pull request whose merge made the commit of this run: by the
@@ -158,20 +74,16 @@ func (s *session) reviewedInComment(ctx context.Context) (*yardstick, error) {
 	if !ok || s.env.GitHub.SHA == "" {
 		return nil, fmt.Errorf("neither plan-digest nor plan-file is given, and there is no token to look for the merged pull request's comment")
 	}
-	type pull struct {
-		Number   int    `json:"number"`
-		MergedAt string `json:"merged_at"`
-	}
-	pulls, err := list[pull](ctx, h, "/commits/"+s.env.GitHub.SHA+"/pulls")
+	pulls, err := h.pullRequestsOf(ctx, s.env.GitHub.SHA)
 	if err != nil {
 		return nil, err
 	}
-	pulls = slices.DeleteFunc(pulls, func(p pull) bool { return p.MergedAt == "" })
+	pulls = slices.DeleteFunc(pulls, func(p *github.PullRequest) bool { return p.MergedAt == nil })
 	if len(pulls) == 0 {
 		return nil, fmt.Errorf("no merged pull request belongs to commit %s", s.env.GitHub.SHA)
 	}
-	newest := slices.MaxFunc(pulls, func(a, b pull) int { return strings.Compare(a.MergedAt, b.MergedAt) })
-	comments, err := list[note](ctx, h, fmt.Sprintf("/issues/%d/comments", newest.Number))
+	newest := slices.MaxFunc(pulls, func(a, b *github.PullRequest) int { return a.MergedAt.Compare(b.MergedAt.Time) })
+	comments, err := h.comments(ctx, newest.GetNumber())
 	if err != nil {
 		return nil, err
 	}
@@ -179,14 +91,14 @@ func (s *session) reviewedInComment(ctx context.Context) (*yardstick, error) {
 		if !s.ours(c) {
 			continue
 		}
-		found := markedDigest.FindStringSubmatch(c.Body)
+		found := markedDigest.FindStringSubmatch(c.GetBody())
 		if found == nil {
 			break
 		}
 		digest, err := terraform.ParseDigest(found[1])
-		return &yardstick{digest: digest, from: fmt.Sprintf("the comment of pull request #%d", newest.Number)}, err
+		return &yardstick{digest: digest, from: fmt.Sprintf("the comment of pull request #%d", newest.GetNumber())}, err
 	}
-	return nil, fmt.Errorf("pull request #%d has no plan of %s in a comment", newest.Number, s.place())
+	return nil, fmt.Errorf("pull request #%d has no plan of %s in a comment", newest.GetNumber(), s.place())
 }
 
 // driftLabel marks the issue about drift, so that it is found among all others.
@@ -198,22 +110,23 @@ func (s *session) reportDrift(ctx context.Context, p *planned) error {
 	if !ok || s.in.Comment == "off" {
 		return nil
 	}
-	issues, err := list[note](ctx, h, "/issues?state=open&labels="+driftLabel)
+	issues, err := h.openIssues(ctx, driftLabel)
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(issues, func(n note) bool { return n.PullRequest == nil && s.ours(n) })
+	at := slices.IndexFunc(issues, func(i *github.Issue) bool { return !i.IsPullRequest() && s.ours(i) })
 	body := s.driftBody(p)
 	switch {
 	case p.changes && at < 0:
-		return h.call(ctx, http.MethodPost, "/issues", map[string]any{"title": s.title("Drift"), "body": body, "labels": []string{driftLabel}}, nil)
+		return h.openIssue(ctx, s.title("Drift"), body, driftLabel)
 	case p.changes:
-		return h.call(ctx, http.MethodPatch, fmt.Sprintf("/issues/%d", issues[at].Number), map[string]any{"body": body}, nil)
+		return h.changeIssue(ctx, issues[at].GetNumber(), github.UpdateIssueRequest{Body: &body})
 	case at >= 0:
-		if err := h.call(ctx, http.MethodPost, fmt.Sprintf("/issues/%d/comments", issues[at].Number), map[string]any{"body": render.Section(s.driftGone())}, nil); err != nil {
+		if err := h.addComment(ctx, issues[at].GetNumber(), render.Section(s.driftGone())); err != nil {
 			return err
 		}
-		return h.call(ctx, http.MethodPatch, fmt.Sprintf("/issues/%d", issues[at].Number), map[string]any{"state": "closed", "state_reason": "completed"}, nil)
+		closed := github.UpdateIssueRequest{State: github.Ptr("closed"), StateReason: github.Ptr("completed")}
+		return h.changeIssue(ctx, issues[at].GetNumber(), closed)
 	}
 	return nil
 }

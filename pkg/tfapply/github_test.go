@@ -13,6 +13,18 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 )
 
+// note is a comment of an issue or a pull request, or an issue itself.
+type note struct {
+	ID     int64  `json:"id"`
+	Number int    `json:"number"`
+	Body   string `json:"body"`
+	User   struct {
+		Login string `json:"login"`
+		Type  string `json:"type"`
+	} `json:"user"`
+	PullRequest *struct{} `json:"pull_request"`
+}
+
 // gitHub plays the REST API: comments and issues of one repository, and the pull requests of commits.
 type gitHub struct {
 	t        *testing.T

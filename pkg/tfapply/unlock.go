@@ -3,7 +3,6 @@ package tfapply
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
@@ -72,15 +71,12 @@ func (s *session) runStatus(ctx context.Context, r lockOwner) (string, error) {
 	if r.Server != s.env.GitHub.Server {
 		return "", fmt.Errorf("it is of another GitHub: %s", r.Server)
 	}
-	h.repository = r.Repository
-	var run struct {
-		Status string `json:"status"`
-	}
-	if err := h.call(ctx, http.MethodGet, "/actions/runs/"+r.RunID+"/attempts/"+r.Attempt, nil, &run); err != nil {
+	status, err := h.runStatus(ctx, r.Repository, r.RunID, r.Attempt)
+	if err != nil {
 		return "", err
 	}
-	if run.Status == "" {
+	if status == "" {
 		return "", fmt.Errorf("GitHub's answer names no status")
 	}
-	return run.Status, nil
+	return status, nil
 }

@@ -1,0 +1,194 @@
+package tfapply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-github/v92/github"
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/org/connect2/v2/internal/backoff"
+)
+
+// hub is GitHub's REST API, as far as comments and reports need it.
+type hub struct {
+	api         *github.Client
+	owner, name string // of the repository
+}
+
+// hub returns the API of the run's repository; ok is false where there is no token, or no repository.
+func (s *session) hub() (h hub, ok bool) {
+	base, token := s.env.GitHub.APIURL, s.in.Token
+	h.owner, h.name, ok = strings.Cut(s.env.GitHub.Repository, "/")
+	if !ok || base == "" || token == "" {
+		return hub{}, false
+	}
+	base = strings.TrimRight(base, "/") + "/"
+	var err error
+	h.api, err = github.NewClient(github.WithHTTPClient(patientClient(s.env.Transport)), github.WithAuthToken(token),
+		github.WithURLs(&base, nil))
+	if err != nil {
+		s.env.Log.Warnf("GitHub cannot be asked", "the API's address %s: %v", base, err)
+	}
+	return h, err == nil
+}
+
+// How often a request to GitHub is tried, and the waits between two tries.
+const hubTries = 4
+
+var hubWaits = backoff.Policy{First: time.Second, Most: 20 * time.Second}
+
+// longestWait is what a wait that GitHub asks for may last; beyond it the refusal is told.
+const longestWait = time.Minute
+
+// patientClient returns a client that repeats what may pass. Over transport, nil for the default one.
+func patientClient(transport http.RoundTripper) *http.Client {
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	return (&retryablehttp.Client{
+		HTTPClient:   &http.Client{Transport: bounded{transport}},
+		RetryMax:     hubTries - 1,
+		CheckRetry:   repeatable,
+		Backoff:      hubPause,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler, // the last answer is the one to tell
+	}).StandardClient()
+}
+
+// bounded cuts answers that nobody expects to be so long.
+type bounded struct{ http.RoundTripper }
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := b.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	response.Request = r
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(response.Body, 32<<20), response.Body}
+	return response, nil
+}
+
+// repeatable says whether a request is worth another try. One that makes something is repeated only where GitHub says that it
+// has not been looked at: what was made without an answer would be made twice.
+func repeatable(ctx context.Context, response *http.Response, err error) (bool, error) {
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	if response != nil && err == nil && response.Header.Get("Retry-After") != "" {
+		if response.StatusCode == http.StatusForbidden || response.StatusCode == http.StatusTooManyRequests {
+			return askedWait(response) <= longestWait, nil
+		}
+	}
+	var failed *url.Error
+	if response != nil && response.Request.Method == http.MethodPost || errors.As(err, &failed) && failed.Op == "Post" {
+		return false, nil
+	}
+	return retryablehttp.DefaultRetryPolicy(ctx, response, err)
+}
+
+func hubPause(_, _ time.Duration, attempt int, response *http.Response) time.Duration {
+	return max(hubWaits.Wait(attempt+1), min(askedWait(response), longestWait))
+}
+
+// askedWait is what an answer's Retry-After asks for.
+func askedWait(response *http.Response) time.Duration {
+	if response == nil {
+		return 0
+	}
+	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
+	if err != nil {
+		return 0
+	}
+	return time.Duration(max(seconds, 0)) * time.Second
+}
+
+// hubError says what may be missing where GitHub refuses.
+func hubError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if refusal, ok := errors.AsType[*github.ErrorResponse](err); ok && refusal.Response != nil &&
+		(refusal.Response.StatusCode == http.StatusForbidden || refusal.Response.StatusCode == http.StatusNotFound) {
+		return fmt.Errorf("GitHub: %w; the token may lack a permission that the job's `permissions:` give", err)
+	}
+	return fmt.Errorf("GitHub: %w", err)
+}
+
+// all reads every page of a list.
+func all[T any](read func(github.ListOptions) ([]T, *github.Response, error)) ([]T, error) {
+	const most = 100
+	var found []T
+	for page := 1; ; page++ {
+		some, _, err := read(github.ListOptions{Page: page, PerPage: most})
+		if err != nil {
+			return nil, hubError(err)
+		}
+		found = append(found, some...)
+		if len(some) < most {
+			return found, nil
+		}
+	}
+}
+
+func (h hub) comments(ctx context.Context, number int) ([]*github.IssueComment, error) {
+	return all(func(page github.ListOptions) ([]*github.IssueComment, *github.Response, error) {
+		return h.api.Issues.ListComments(ctx, h.owner, h.name, number, &github.IssueListCommentsOptions{ListOptions: page})
+	})
+}
+
+func (h hub) addComment(ctx context.Context, number int, body string) error {
+	_, _, err := h.api.Issues.CreateComment(ctx, h.owner, h.name, number, github.IssueCommentRequest{Body: body})
+	return hubError(err)
+}
+
+func (h hub) changeComment(ctx context.Context, id int64, body string) error {
+	_, _, err := h.api.Issues.UpdateComment(ctx, h.owner, h.name, id, github.IssueCommentRequest{Body: body})
+	return hubError(err)
+}
+
+// pullRequestsOf returns the pull requests that brought a commit.
+func (h hub) pullRequestsOf(ctx context.Context, commit string) ([]*github.PullRequest, error) {
+	return all(func(page github.ListOptions) ([]*github.PullRequest, *github.Response, error) {
+		return h.api.PullRequests.ListPullRequestsWithCommit(ctx, h.owner, h.name, commit, &page)
+	})
+}
+
+// openIssues returns the open issues that have the label; pull requests are issues too.
+func (h hub) openIssues(ctx context.Context, label string) ([]*github.Issue, error) {
+	return all(func(page github.ListOptions) ([]*github.Issue, *github.Response, error) {
+		return h.api.Issues.ListByRepo(ctx, h.owner, h.name,
+			&github.IssueListByRepoOptions{State: "open", Labels: []string{label}, ListOptions: page})
+	})
+}
+
+func (h hub) openIssue(ctx context.Context, title, body, label string) error {
+	_, _, err := h.api.Issues.Create(ctx, h.owner, h.name, github.CreateIssueRequest{Title: title, Body: &body, Labels: []string{label}})
+	return hubError(err)
+}
+
+func (h hub) changeIssue(ctx context.Context, number int, change github.UpdateIssueRequest) error {
+	_, _, err := h.api.Issues.Update(ctx, h.owner, h.name, number, change)
+	return hubError(err)
+}
+
+// runStatus returns how an attempt of a run stands; the repository is OWNER/NAME.
+func (h hub) runStatus(ctx context.Context, repository, run, attempt string) (string, error) {
+	owner, name, ok := strings.Cut(repository, "/")
+	id, err := strconv.ParseInt(run, 10, 64)
+	number, numberErr := strconv.Atoi(attempt)
+	if !ok || err != nil || numberErr != nil {
+		return "", fmt.Errorf("run %q, attempt %q, of %q is not one of GitHub's", run, attempt, repository)
+	}
+	found, _, err := h.api.Actions.GetWorkflowRunAttempt(ctx, owner, name, id, number, nil)
+	return found.GetStatus(), hubError(err)
+}
