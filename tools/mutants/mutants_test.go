@@ -21,11 +21,14 @@ var alive = map[string]result{
 	`Plain: constant strings.HasPrefix(word, "x") → strings.HasPrefix(word, "x~")`: survived,
 	"Plain: constant 1 → 2":                                                        unreached,
 	"Count: constant return 0, errEmpty → return 1, errEmpty":                      survived,
+	"Wait: constant return grace → return (grace + 1)":                             survived,
 	"Wait: if long → true":                                                         survived,
 	"Drain: drop n--":                                                              timedOut,
 	"Must: if ok → true":                                                           survived,
 	"Unknown: constant n + 1 → n + 2":                                              unreached,
 	"Named: operand b → true":                                                      survived,
+	`Turn: constant high → (high + "~")`:                                           unreached,
+	`Turn: constant return low → return (low + "~")`:                               unreached,
 	`Must: drop panic("no")`:                                                       invalid,
 }
 
@@ -37,6 +40,7 @@ var dead = []string{
 	`Plain: constant "two" → "two~"`, "Plain: constant return 2 → return 3",
 	`Count: if word == "" → false`, "Count: drop continue", "Count: drop n++", "Count: error errEmpty → nil",
 	"Passed: error Count(words) → nil", "Wait: constant return time.Minute → return (2 * time.Minute)",
+	`Turn: constant low → (low + "~")`, `Turn: constant return high → return (high + "~")`,
 	"Drain: for n > 0 → false", "Named: a && b → a || b",
 }
 

@@ -175,8 +175,10 @@ func (f *finder) visit(n ast.Node) {
 		f.literal(n)
 	case *ast.Ident:
 		f.boolean(n)
+		f.named(n, n)
 	case *ast.SelectorExpr:
 		f.duration(n)
+		f.named(n, n.Sel)
 	case ast.Stmt:
 		f.statement(n)
 	}
@@ -526,6 +528,33 @@ func (f *finder) boolean(n *ast.Ident) {
 		before, after = "", ""
 	}
 	f.around(f.add(constants, n, strconv.FormatBool(n.Name == "false"), before, after))
+}
+
+// named changes the value of a constant that is returned, or that a case compares with, in this place alone.
+func (f *finder) named(n ast.Expr, name *ast.Ident) {
+	o, ok := f.c.info.Uses[name].(*types.Const)
+	if !ok || o.Pkg() == nil {
+		return
+	}
+	switch f.parent(1).(type) {
+	case *ast.ReturnStmt, *ast.CaseClause:
+	default:
+		return
+	}
+	helper, text := "", ""
+	switch o.Val().Kind() {
+	case constant.String:
+		helper, text = "mutantText", `+ "~"`
+	case constant.Int, constant.Float:
+		helper, text = "mutantOne", "+ 1"
+	default:
+		return
+	}
+	before, after := "", ""
+	if name, ok := f.typeName(f.c.info.Types[n].Type); ok {
+		before, after = "(", " + "+helper+"["+name+"]("+here+"))"
+	}
+	f.around(f.add(constants, n, "("+f.text(n)+" "+text+")", before, after))
 }
 
 // duration doubles a unit of time that stands alone; one with a number beside it is changed through the number.
