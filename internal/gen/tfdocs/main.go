@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -213,9 +214,30 @@ func controlTable(root string) (string, error) {
 	}
 	fmt.Fprintf(&b, "\nBeyond the standard: %s. Not here, and so without a row:\n\n", strings.Join(known.Beyond, ", "))
 	for _, a := range known.Absent {
-		fmt.Fprintf(&b, "- %s (%s)\n", a.What, strings.Join(a.IDs, ", "))
+		b.WriteString(wrapped("- "+a.What+" ("+strings.Join(a.IDs, ", ")+")", "  ", 140) + "\n")
 	}
 	return b.String(), nil
+}
+
+// wrapped breaks a text at blanks into lines of at most width characters, each but the first behind the indent.
+func wrapped(text, indent string, width int) string {
+	var b strings.Builder
+	at := 0
+	for i, word := range strings.Split(text, " ") {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case at+1+n > width:
+			b.WriteString("\n" + indent)
+			at = len(indent)
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += n
+	}
+	return b.String()
 }
 
 // sorted orders ids by service and then by number.

@@ -36,8 +36,9 @@ var longLines = []string{
 	"pkg/tfapply",
 }
 
-// TestNoLongLines holds the lines of the Go sources to their length. Excepted are lines of a raw string, such as the tag of an
-// input: its text is data, and cannot be broken without changing it.
+// TestNoLongLines holds the lines of Go, Markdown and YAML to their length. Excepted is what cannot be broken without changing
+// it: in Go the lines of a raw string, such as the tag of an input; in Markdown tables and code; the descriptions in action.yml,
+// which are generated; and what a run has printed, in docs/examples.
 func TestNoLongLines(t *testing.T) {
 	const root = "../../.."
 	needed := map[string]bool{}
@@ -45,9 +46,17 @@ func TestNoLongLines(t *testing.T) {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && path != root && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules"):
+		case entry.IsDir() && path != root && strings.HasPrefix(entry.Name(), ".") && entry.Name() != ".github":
 			return fs.SkipDir
-		case entry.IsDir() || filepath.Ext(path) != ".go":
+		case entry.IsDir() && entry.Name() == "examples" && filepath.Base(filepath.Dir(path)) == "docs":
+			return fs.SkipDir
+		case entry.IsDir() || entry.Name() == "action.yml":
+			return nil
+		}
+		longLinesOf := map[string]func([]byte) []int{
+			".go": longLinesOfGo, ".md": longLinesOfMarkdown, ".yml": longLinesOfYAML, ".yaml": longLinesOfYAML,
+		}[filepath.Ext(path)]
+		if longLinesOf == nil {
 			return nil
 		}
 		source, err := os.ReadFile(path)
@@ -87,8 +96,12 @@ func exceptedBy(name string) string {
 	return ""
 }
 
-// longLinesOf returns the numbers of the lines that are too long.
-func longLinesOf(source []byte) []int {
+func tooLong(line string) bool {
+	return utf8.RuneCountInString(strings.TrimRight(line, "\r\n")) > longest
+}
+
+// longLinesOfGo returns the numbers of the lines that are too long.
+func longLinesOfGo(source []byte) []int {
 	file := token.NewFileSet().AddFile("", -1, len(source))
 	var s scanner.Scanner
 	s.Init(file, source, nil, 0)
@@ -104,7 +117,34 @@ func longLinesOf(source []byte) []int {
 	var long []int
 	n := 0
 	for line := range strings.Lines(string(source)) {
-		if n++; !raw[n] && utf8.RuneCountInString(strings.TrimRight(line, "\r\n")) > longest {
+		if n++; !raw[n] && tooLong(line) {
+			long = append(long, n)
+		}
+	}
+	return long
+}
+
+func longLinesOfMarkdown(source []byte) []int {
+	var long []int
+	n, code := 0, false
+	for line := range strings.Lines(string(source)) {
+		n++
+		start := strings.TrimLeft(line, " >")
+		if strings.HasPrefix(start, "```") {
+			code = !code
+		}
+		if !code && !strings.HasPrefix(start, "|") && tooLong(line) {
+			long = append(long, n)
+		}
+	}
+	return long
+}
+
+func longLinesOfYAML(source []byte) []int {
+	var long []int
+	n := 0
+	for line := range strings.Lines(string(source)) {
+		if n++; tooLong(line) {
 			long = append(long, n)
 		}
 	}
@@ -115,7 +155,14 @@ func TestLongLinesOf(t *testing.T) {
 	wide := strings.Repeat("é", longest)
 	source := "package p\n//" + wide + "\nvar a = \"" + wide[:longest] + "\"\n" +
 		"var b = `" + wide + "\n" + wide + "é`\nvar c = 1 // " + wide + "\n"
-	if got, want := fmt.Sprint(longLinesOf([]byte(source))), "[2 6]"; got != want {
-		t.Errorf("lines %s, want %s", got, want)
+	if got, want := fmt.Sprint(longLinesOfGo([]byte(source))), "[2 6]"; got != want {
+		t.Errorf("Go: lines %s, want %s", got, want)
+	}
+	source = wide + "\n" + wide + "é\n| " + wide + " |\n```\n" + wide + "é\n```\n- " + wide + "\n"
+	if got, want := fmt.Sprint(longLinesOfMarkdown([]byte(source))), "[2 7]"; got != want {
+		t.Errorf("Markdown: lines %s, want %s", got, want)
+	}
+	if got, want := fmt.Sprint(longLinesOfYAML([]byte("a: b\r\n# "+wide+"\n"+wide+"\r\n"))), "[2]"; got != want {
+		t.Errorf("YAML: lines %s, want %s", got, want)
 	}
 }
