@@ -49,8 +49,9 @@ func Choose(deployments []Deployment, current string, unusable map[string]string
 		return Choice{Refusal: NoHistory, Why: "ECS lists no deployment of the service; it keeps them for 90 days."}
 	}
 	if newest := deployments[len(deployments)-1]; newest.RolledBack() && newest.TaskDefinition != current {
-		return Choice{Refusal: CameBack, Why: fmt.Sprintf("The newest deployment, of %s at %s, was rolled back already: %s is what ran before it.",
-			newest.Name(), clock(newest.Created), arn.Revision(current))}
+		return Choice{Refusal: CameBack,
+			Why: fmt.Sprintf("The newest deployment, of %s at %s, was rolled back already: %s is what ran before it.",
+				newest.Name(), clock(newest.Created), arn.Revision(current))}
 	}
 	first, found := firstOf(deployments, current)
 	if !found {
@@ -58,7 +59,8 @@ func Choose(deployments []Deployment, current string, unusable map[string]string
 			len(deployments), arn.Revision(current))}
 	}
 	if left, back := leftFor(deployments, current); back {
-		return Choice{Refusal: CameBack, Why: fmt.Sprintf("%s came back by a rollback from %s at %s, so how far to go beyond it is not for this program to decide.",
+		return Choice{Refusal: CameBack, Why: fmt.Sprintf("%s came back by a rollback from %s at %s, so how far to go beyond it is not for "+
+			"this program to decide.",
 			arn.Revision(current), left.from.Name(), clock(left.at))}
 	}
 	return pickFrom(deployments, current, first, unusable)

@@ -24,7 +24,8 @@ func story(t *testing.T, text string) []Deployment {
 	var all []Deployment
 	for i, word := range strings.Fields(text) {
 		status := types.ServiceDeploymentStatusSuccessful
-		for mark, other := range map[string]types.ServiceDeploymentStatus{"!": "ROLLBACK_SUCCESSFUL", "-": "STOPPED", "*": "IN_PROGRESS", "?": "ROLLBACK_FAILED"} {
+		for mark, other := range map[string]types.ServiceDeploymentStatus{"!": "ROLLBACK_SUCCESSFUL", "-": "STOPPED", "*": "IN_PROGRESS",
+			"?": "ROLLBACK_FAILED"} {
 			if strings.HasSuffix(word, mark) {
 				word, status = strings.TrimSuffix(word, mark), other
 			}

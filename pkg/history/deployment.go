@@ -17,7 +17,8 @@ import (
 // Client is the part of the ECS API that history needs; *ecs.Client has it.
 type Client interface {
 	ListServiceDeployments(context.Context, *ecs.ListServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.ListServiceDeploymentsOutput, error)
-	DescribeServiceRevisions(context.Context, *ecs.DescribeServiceRevisionsInput, ...func(*ecs.Options)) (*ecs.DescribeServiceRevisionsOutput, error)
+	DescribeServiceRevisions(context.Context, *ecs.DescribeServiceRevisionsInput,
+		...func(*ecs.Options)) (*ecs.DescribeServiceRevisionsOutput, error)
 }
 
 // Deployment is one deployment of the past, or the one that runs.

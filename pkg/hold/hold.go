@@ -97,9 +97,11 @@ func (h Hold) Refuse(service, digest string) error {
 		return refusal("Releases of this service are on hold",
 			fmt.Errorf("service: every release of %s is on hold since its rollback%s", service, h.Last))
 	case i == 0:
-		return refusal("This image was rolled back from", fmt.Errorf("image: %s is on hold for %s, which was rolled back from it%s", digest, service, h.Last))
+		return refusal("This image was rolled back from", fmt.Errorf("image: %s is on hold for %s, which was rolled back from it%s",
+			digest, service, h.Last))
 	case i > 0: // what the tags say is about a later rollback
-		return refusal("This image was rolled back from", fmt.Errorf("image: %s is on hold for %s, which was rolled back from it", digest, service))
+		return refusal("This image was rolled back from",
+			fmt.Errorf("image: %s is on hold for %s, which was rolled back from it", digest, service))
 	}
 	return nil
 }

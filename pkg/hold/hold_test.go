@@ -50,7 +50,8 @@ func digests(letters string) []string {
 func TestHoldSurvivesInTags(t *testing.T) {
 	s := &tagged{tags: map[string]string{"Team": "api"}}
 	at := time.Date(2026, 3, 1, 2, 10, 0, 0, time.UTC)
-	h := Hold{Digests: digests("abc"), Last: Rollback{From: "api:3", Reason: "orders fail (see #12)", By: "octocat", Run: "https://github.com/o/r/actions/runs/1", At: at}}
+	h := Hold{Digests: digests("abc"), Last: Rollback{From: "api:3", Reason: "orders fail (see #12)", By: "octocat",
+		Run: "https://github.com/o/r/actions/runs/1", At: at}}
 	if err := h.Set(t.Context(), s, "arn"); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +227,8 @@ func TestLeft(t *testing.T) {
 
 func TestSetTellsWhatFailed(t *testing.T) {
 	s := &tagged{tags: map[string]string{}, denied: errors.New("denied")}
-	if err := (Hold{All: true}).Set(t.Context(), s, "arn:service/api"); !errors.Is(err, s.denied) || !strings.Contains(err.Error(), "arn:service/api") {
+	if err := (Hold{All: true}).Set(t.Context(), s, "arn:service/api"); !errors.Is(err, s.denied) ||
+		!strings.Contains(err.Error(), "arn:service/api") {
 		t.Errorf("got %v", err)
 	}
 }

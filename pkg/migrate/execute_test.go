@@ -37,8 +37,10 @@ func TestOutcomeOfEachEnd(t *testing.T) {
 			failure(errors.New("AccessDeniedException: not authorized")), action.Failed},
 		{"denied", oneoff.Result{End: oneoff.NotStarted}, failure(answered("AccessDeniedException", "no")), action.Invalid},
 		{"expired", oneoff.Result{End: oneoff.NotStarted}, failure(answered("ExpiredTokenException", "too old")), action.Unknown},
-		{"throttled to the end", oneoff.Result{End: oneoff.NotStarted}, failure(answered("ThrottlingException", "Rate exceeded")), action.Unknown},
-		{"refused for its parameters", oneoff.Result{End: oneoff.NotStarted}, failure(answered("InvalidParameterException", "no")), action.Failed},
+		{"throttled to the end", oneoff.Result{End: oneoff.NotStarted}, failure(answered("ThrottlingException", "Rate exceeded")),
+			action.Unknown},
+		{"refused for its parameters", oneoff.Result{End: oneoff.NotStarted}, failure(answered("InvalidParameterException", "no")),
+			action.Failed},
 		{"its container never ran", oneoff.Result{End: oneoff.NeverRan}, plain, action.Failed},
 		{"its time was over", oneoff.Result{End: oneoff.TimedOut}, plain, action.TimedOut},
 		{"cancelled", oneoff.Result{End: oneoff.Cancelled}, failure(fmt.Errorf("x: %w", context.Canceled)), action.Cancelled},
@@ -67,11 +69,13 @@ func TestOutcomeOfEachEnd(t *testing.T) {
 			case decided == nil:
 				t.Fatalf("%T is not an action.Error", err)
 			case tt.result.End == oneoff.Busy:
-				if decided.Title != "Another migration of this service is running" || !strings.Contains(err.Error(), "aws ecs stop-task --cluster prod --task arn:x") {
+				if decided.Title != "Another migration of this service is running" ||
+					!strings.Contains(err.Error(), "aws ecs stop-task --cluster prod --task arn:x") {
 					t.Errorf("title %q, %v", decided.Title, err)
 				}
 			case tt.result.End == oneoff.Exited:
-				if !strings.Contains(decided.Advice, "The service itself was not touched.") || !strings.Contains(err.Error(), "`alembic upgrade head` ended with exit code 3") {
+				if !strings.Contains(decided.Advice, "The service itself was not touched.") ||
+					!strings.Contains(err.Error(), "`alembic upgrade head` ended with exit code 3") {
 					t.Errorf("advice %q, %v", decided.Advice, err)
 				}
 			case tt.result.End == oneoff.TimedOut && !strings.Contains(decided.Advice, "Raise the input timeout"):

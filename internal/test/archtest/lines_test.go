@@ -23,8 +23,6 @@ var longLines = []string{
 	"pkg/diagnose",
 	"pkg/ecsdeploy",
 	"pkg/ecsrollback",
-	"pkg/history",
-	"pkg/hold",
 	"pkg/migrate",
 	"pkg/oneoff",
 	"pkg/release",
