@@ -47,7 +47,7 @@ func fromEnvironment(fields []Field, environ []string) source {
 		}
 		f, ok := names[variable]
 		switch alias := aliases[variable]; {
-		case ok && alias.Name != "":
+		case alias.Name != "":
 			s.values[f.Name] = append(s.values[f.Name], given{as: alias.Name, value: alias.apply(value)})
 		case ok:
 			s.values[f.Name] = append(s.values[f.Name], given{as: f.Name, value: value})
@@ -94,12 +94,11 @@ func (s *source) unknown(written string, fields []Field) {
 		return
 	}
 	s.problems = append(s.problems, fmt.Errorf("unknown %s %s%s: did you mean %s%s?", kind, s.dashes, written, s.dashes, near))
-	if f, _, ok := fieldNamed(fields, near); ok {
-		if s.misspelt == nil {
-			s.misspelt = map[string]bool{}
-		}
-		s.misspelt[f.Name] = true
+	f, _, _ := fieldNamed(fields, near) // near is one of the names
+	if s.misspelt == nil {
+		s.misspelt = map[string]bool{}
 	}
+	s.misspelt[f.Name] = true
 }
 
 // reservedFlags are the flags that every command has. No input may be named like one.
@@ -125,7 +124,8 @@ func fromFlags(fields []Field, args []string, getenv func(string) string) comman
 		}
 		name, value, hasValue := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
 		if !strings.HasPrefix(arg, "--") || name == "" {
-			if single := strings.TrimLeft(strings.SplitN(arg, "=", 2)[0], "-"); strings.HasPrefix(arg, "-") && single != "" {
+			single, _, _ := strings.Cut(arg, "=")
+			if single = strings.TrimLeft(single, "-"); strings.HasPrefix(arg, "-") && single != "" {
 				problem("%s: flags are written with two hyphens: --%s", arg, single)
 			} else {
 				problem("unexpected argument %q: inputs are given as --name value, a switch as --name=false", arg)
@@ -267,7 +267,7 @@ func (s source) pick(f Field) (text, as string, err error) {
 		}
 		passed := v.as == f.Name && value == f.Default
 		switch {
-		case text == "" || (s.dashes == "" && as == f.Name && text == f.Default):
+		case text == "" || (as == f.Name && text == f.Default): // a flag is never called as its field is
 			text, as = value, v.as
 		case passed, value == text:
 		case v.as == as:

@@ -50,8 +50,8 @@ var (
 	operationText = lazyregexp.New(`operation error ([^:]+): ([A-Za-z0-9]+),`)
 	statusText    = lazyregexp.New(`StatusCode: (\d+)`)
 	requestIDText = lazyregexp.New(`RequestID: ([A-Za-z0-9-]+)`)
-	apiErrorText  = lazyregexp.New(`(?s)(?:api error |RequestID: [^,]*, (?:HostID: [^,]*, )?)([A-Z][A-Za-z0-9]+)(?:: (.*))?$`)
-	cliErrorText  = lazyregexp.New(`(?s)An error occurred \(([A-Za-z0-9.]+)\) when calling the ([A-Za-z0-9]+) operation[^:]*: (.*)$`)
+	apiErrorText  = lazyregexp.New(`(?s)(?:api error |RequestID: [^,]*, (?:HostID: [^,]*, )?(?:api error )?)([A-Z][A-Za-z0-9]+)(?:: (.*))?$`)
+	cliErrorText  = lazyregexp.New(`(?s)An error occurred \(([A-Za-z0-9.]+)\) when calling the ([A-Za-z0-9]+) operation(?: \([^)]*\))?: (.*)$`)
 	// Last resort, for text that other programs made of an AWS error: only names that cannot be a word of prose.
 	exceptionText = lazyregexp.New(`(?s)\b([A-Z][A-Za-z0-9]*(?:Exception|TokenId|Token|AccessDenied)): (.*)$`)
 )

@@ -1,0 +1,177 @@
+package awsconn
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts/types"
+
+	"github.com/org/connect2/v2/pkg/action/actiontest"
+	"github.com/org/connect2/v2/pkg/awserr/awserrtest"
+)
+
+// A secret is masked from 16 bytes on: shorter ones are a stand-in's, and words of the log.
+func TestMaskCredentials(t *testing.T) {
+	for _, test := range []struct {
+		name, secret string
+		hidden       bool
+	}{
+		{"15 bytes", "abcdefghijklmno", false},
+		{"16 bytes", "abcdefghijklmnop", true},
+		{"17 bytes", "abcdefghijklmnopq", true},
+		{"a stand-in's", "test", false},
+	} {
+		for _, c := range []aws.Credentials{{SecretAccessKey: test.secret}, {SessionToken: test.secret}} {
+			c.AccessKeyID = "AKIAIOSFODNN7EXAMPLE"
+			env, recorder := inEnv(newWorld(t))
+			maskCredentials(env.Log, c)
+			env.Log.Eventf("%s", "key AKIAIOSFODNN7EXAMPLE, secret <"+test.secret+">")
+			events := strings.Join(recorder.Events(), "\n")
+			if strings.Contains(events, "<"+test.secret+">") == test.hidden || !strings.Contains(events, "AKIAIOSFODNN7EXAMPLE") {
+				t.Errorf("%s: %q", test.name, events)
+			}
+		}
+	}
+}
+
+// answers makes an assume of these answers, one for each call.
+func answers(t *testing.T, all ...any) func(context.Context) (*types.Credentials, error) {
+	return func(ctx context.Context) (*types.Credentials, error) {
+		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != 90*time.Second {
+			t.Errorf("a renewal has until %s", deadline)
+		}
+		next := all[0]
+		all = all[1:]
+		switch next := next.(type) {
+		case error:
+			return nil, next
+		case time.Time:
+			return &types.Credentials{AccessKeyId: aws.String("AKIA"), SecretAccessKey: aws.String("secret"), Expiration: &next}, nil
+		}
+		return nil, nil
+	}
+}
+
+func debug(r *actiontest.Recorder) string {
+	var lines []string
+	for _, e := range r.Of("debug") {
+		lines = append(lines, e.Text)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestRetrieve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		env, recorder := inEnv(newWorld(t))
+		ends := time.Now().Add(time.Hour)
+		broken := errors.New("broken")
+		p := &roleProvider{log: env.Log, assume: answers(t, ends, ends.Add(time.Hour), nil, broken)}
+		first, err := p.Retrieve(t.Context())
+		if err != nil || first.AccessKeyID != "AKIA" || !first.CanExpire || !first.Expires.Equal(ends) {
+			t.Errorf("%+v: %v", first, err)
+		}
+		if strings.Contains(debug(recorder), "renewed") {
+			t.Errorf("the first ones are told as renewed: %s", debug(recorder))
+		}
+		if _, err := p.Retrieve(t.Context()); err != nil {
+			t.Error(err)
+		}
+		want := "AWS credentials renewed, they last until " + ends.Add(time.Hour).UTC().Format(time.TimeOnly) + " UTC"
+		if strings.Count(debug(recorder), want) != 1 {
+			t.Errorf("%q is not told in %s", want, debug(recorder))
+		}
+		if c, err := p.Retrieve(t.Context()); err == nil || !strings.Contains(err.Error(), "holds no credentials") || c.HasKeys() {
+			t.Errorf("an answer without credentials: %+v, %v", c, err)
+		}
+		if _, err := p.Retrieve(t.Context()); !errors.Is(err, broken) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// TestHandleFailToRefresh says for how long the credentials in use do, when no others can be had: until they end, and asked anew
+// half a minute later.
+func TestHandleFailToRefresh(t *testing.T) {
+	refused := errors.New("refused")
+	keys := aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "secret", CanExpire: true}
+	for _, test := range []struct {
+		name     string
+		previous aws.Credentials
+		left     time.Duration
+		again    time.Duration // 0: they do no more
+	}{
+		{"they last", keys, 4 * time.Minute, 30 * time.Second},
+		{"they last for less than half a minute", keys, 10 * time.Second, 10 * time.Second},
+		{"they last for a moment", keys, 1, 1},
+		{"they end now", keys, 0, 0},
+		{"they have ended", keys, -time.Second, 0},
+		{"there are none", aws.Credentials{}, 4 * time.Minute, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			env, recorder := inEnv(newWorld(t))
+			p := &roleProvider{log: env.Log, expires: time.Now().Add(test.left)}
+			got, err := p.HandleFailToRefresh(t.Context(), test.previous, refused)
+			if test.again == 0 {
+				if !errors.Is(err, refused) || got.HasKeys() {
+					t.Errorf("%s: %+v, %v", test.name, got, err)
+				}
+				return
+			}
+			if again := time.Until(got.Expires) - 5*time.Minute; err != nil || got.AccessKeyID != "AKIA" || again != test.again {
+				t.Errorf("%s: asked anew after %s, want %s: %v", test.name, again, test.again, err)
+			}
+			want := "AWS credentials not renewed, those in use last another " + test.left.Round(time.Second).String() + ": refused"
+			if !strings.Contains(debug(recorder), want) {
+				t.Errorf("%s: %q is not told in %s", test.name, want, debug(recorder))
+			}
+		})
+	}
+}
+
+func TestRefusedErrorIsToldByItsAnswer(t *testing.T) {
+	const role = "arn:aws:iam::123456789012:role/deploy"
+	for _, test := range []struct{ name, code, message, title, advice string }{
+		{"no provider", "InvalidIdentityToken", "No OpenIDConnect provider found",
+			"The account has no OIDC provider for GitHub", "Create it once in account 123456789012: "},
+		{"audience", "InvalidIdentityToken", "Incorrect token audience",
+			"The account's OIDC provider does not accept the audience sts.amazonaws.com", "Add it once in account 123456789012: "},
+		{"trust policy", "AccessDenied", "x",
+			"The trust policy of role deploy does not accept this job", "Check that the role exists under exactly this name, "},
+		{"in passing", "IDPCommunicationError", "x",
+			"AWS could not verify the OIDC token of the job", "This passes by itself as a rule, and was retried: run again."},
+		{"anything else", "ValidationError", "x",
+			"AWS refuses to give out role deploy", "The message of STS above says what it does not accept."},
+	} {
+		cause := awserrtest.API(test.code, test.message)
+		e := newRefusedError(role, "", cause)
+		if e.Title() != test.title || !strings.HasPrefix(e.Advice(), test.advice) || !errors.Is(e, cause) {
+			t.Errorf("%s: %q, %q, %v", test.name, e.Title(), e.Advice(), errors.Unwrap(e))
+		}
+	}
+	if e := newRefusedError("deploy", "", awserrtest.API("AccessDenied", "x")); e.provider() != "" || e.account() != "" {
+		t.Errorf("of what is not an ARN: provider %q, account %q", e.provider(), e.account())
+	}
+}
+
+func TestFitSessionName(t *testing.T) {
+	long := strings.Repeat("a", 80)
+	for _, test := range []struct{ name, end, want string }{
+		{"ab", "", "ab"},
+		{"a", "", "connect2-a"},
+		{"", "@1", "@1"},
+		{long, "", long[:64]},
+		{long, "@12-1", long[:59] + "@12-1"},
+		{"acme", "@" + long, "acme@" + long[:31]},
+		{long, "@" + long, long[:32] + "@" + long[:31]},
+		{"a/b", "@1 2", "a-b@1-2"},
+	} {
+		if got := fitSessionName(test.name, test.end); got != test.want {
+			t.Errorf("%q and %q: %q, want %q", test.name, test.end, got, test.want)
+		}
+	}
+}
