@@ -1,6 +1,7 @@
 package hold_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/pkg/hold"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 var (
@@ -26,6 +28,22 @@ func ExampleOf() {
 	// Output:
 	// true false
 	// false
+}
+
+// A refusal says why, and what to do.
+func ExampleHold_Refuse() {
+	h := hold.Hold{Digests: []string{bad}, Last: hold.Rollback{By: "octocat", Reason: "orders fail"}}
+	err := h.Refuse("api", bad)
+	fmt.Println(strings.ReplaceAll(err.Error(), bad, "DIGEST"))
+	var failure *record.Failure
+	if errors.As(err, &failure) {
+		fmt.Println(failure.Title)
+		fmt.Println(failure.Advice)
+	}
+	// Output:
+	// image: DIGEST is on hold for api, which was rolled back from it by octocat: orders fail
+	// This image was rolled back from
+	// Choose another image; or lift the hold first.
 }
 
 // What a rollback leaves is put on hold; the sidecar that stays is not.
