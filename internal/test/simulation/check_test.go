@@ -104,15 +104,22 @@ func (w *world) overtaken(r *report) string {
 		return ""
 	}
 	for _, m := range w.between(r) {
-		if m.primary != r.began && r.sees(m) {
+		if m.primary != r.began && w.sees(r, m) {
 			return ""
 		}
 	}
 	return fmt.Sprintf("%s; at the newest read %s; at the exit %s (%s)", r.answer.Outcome, r.newest, r.last, r.answer.Error)
 }
 
-// sees says whether the PRIMARY deployment of a moment began during the run. AWS's times are in milliseconds.
-func (r *report) sees(m moment) bool { return !m.since.Before(r.begun.Truncate(time.Millisecond)) }
+// sees says whether the PRIMARY deployment of a moment was not there before the run. What ECS rolls back to was.
+func (w *world) sees(r *report, m moment) bool {
+	for _, earlier := range w.timeline {
+		if earlier.primary == m.primary {
+			return !earlier.at.Before(r.begun.Truncate(time.Millisecond)) // AWS's times are in milliseconds
+		}
+	}
+	return false
+}
 
 func (w *world) left(r *report) string {
 	if r.run.Verb != Rollback || r.killed || r.answer.Outcome != "succeeded" {

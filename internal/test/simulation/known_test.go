@@ -22,8 +22,8 @@ var known = []fault{
 	{
 		name: "what completed, or was rolled back, is told as in force although a newer deployment took over before the read that saw it",
 		is: func(w *world, v violation) bool {
-			told := v.invariant == greenIsInForce || v.invariant == rolledBackIsBack
-			overtaken := v.run.newest.primary != v.run.followed() && v.run.sees(v.run.newest)
+			told := v.invariant == greenIsInForce || v.invariant == rolledBackIsBack || v.invariant == rollbackLeaves
+			overtaken := v.run.newest.primary != v.run.followed() && w.sees(v.run, v.run.newest)
 			return told && overtaken && w.completed(v)
 		},
 		shows: History{
@@ -44,6 +44,17 @@ var known = []fault{
 			Desired: 2, Past: 2, Fates: []Fate{{}},
 			Runs:   []Run{{At: 21 * second, Verb: Rollback, Timeout: 10 * minute}},
 			Others: []Act{{At: 10 * second, What: ColleagueDeploys, N: 1}, {At: 20 * second, What: ColleagueDeploys, N: 3}},
+		},
+	},
+	{
+		name: "a run that is interrupted when its deployment is complete says that ECS was asked to roll it back",
+		is:   func(_ *world, v violation) bool { return v.invariant == redIsNotInForce && v.run.stopped },
+		shows: History{
+			Desired: 1, Past: 1, Fates: []Fate{{}},
+			Runs: []Run{{
+				Verb: Deploy, Version: 2, Timeout: 10 * minute, End: Cancel, Until: 2, After: 50 * second,
+				Faults: []Fault{{Action: "ecs:DescribeServiceDeployments", Answer: "throttle", Skip: 5, Times: 40}},
+			}},
 		},
 	},
 	{
