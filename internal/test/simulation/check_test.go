@@ -23,6 +23,7 @@ const (
 	rolledBackIsBack = "rolled-back means that another version was PRIMARY and COMPLETED between the newest read and the exit"
 	overtakenIsTrue  = "superseded means that somebody else's newer deployment was PRIMARY between the newest read and the exit"
 	rollbackLeaves   = "a rollback that says success does not end on the version that it was to leave"
+	holdIsOnLeft     = "a rollback that says success does not put on hold what serves"
 	endsInTime       = "a run ends within its timeout, that of the way back, and a minute"
 	repeatIsNoChange = "a deployment repeated right after its success is no-change and replaces no task"
 	noSecret         = "no secret is in anything that is written"
@@ -36,16 +37,24 @@ const slack = time.Minute
 func (w *world) check() []violation {
 	var found []violation
 	for _, r := range w.runs {
-		for invariant, problem := range map[string]string{
-			greenIsInForce: w.green(r), redIsNotInForce: w.red(r), rolledBackIsBack: w.back(r),
-			overtakenIsTrue: w.overtaken(r), rollbackLeaves: w.left(r), endsInTime: r.inTime(),
-			repeatIsNoChange: r.repeated(), noSecret: r.secret(), noDefect: r.sound(),
+		for _, held := range []struct{ invariant, problem string }{
+			{noDefect, r.sound()},
+			{endsInTime, r.inTime()},
+			{noSecret, r.secret()},
+			{greenIsInForce, w.green(r)},
+			{redIsNotInForce, w.red(r)},
+			{rolledBackIsBack, w.back(r)},
+			{overtakenIsTrue, w.overtaken(r)},
+			{rollbackLeaves, w.left(r)},
+			{holdIsOnLeft, w.holds(r)},
+			{repeatIsNoChange, w.repeated(r)},
 		} {
-			if problem != "" {
-				v := violation{invariant: invariant, run: r, text: problem}
-				v.known = knownFault(w, v)
-				found = append(found, v)
+			if held.problem == "" {
+				continue
 			}
+			v := violation{invariant: held.invariant, run: r, text: held.problem}
+			v.known = knownFault(w, v)
+			found = append(found, v)
 		}
 	}
 	return found
@@ -133,6 +142,18 @@ func (w *world) left(r *report) string {
 	return fmt.Sprintf("succeeded, and %s, which was to be left, serves: %s", name(r.leave), r.last)
 }
 
+func (w *world) holds(r *report) string {
+	if r.run.Verb != Rollback || r.killed || r.answer.Outcome != "succeeded" {
+		return ""
+	}
+	for _, m := range w.between(r) {
+		if !m.held || m.primary != r.began && w.sees(r, m) { // somebody deploys in spite of the hold
+			return ""
+		}
+	}
+	return fmt.Sprintf("succeeded, and what serves is on hold: %s", r.last)
+}
+
 func (r *report) inTime() string {
 	limit := r.run.Timeout + max(wayBackTime, r.run.Timeout) + slack
 	if took := r.ended.Sub(r.begun); took > limit {
@@ -141,9 +162,14 @@ func (r *report) inTime() string {
 	return ""
 }
 
-func (r *report) repeated() string {
+func (w *world) repeated(r *report) string {
 	if !r.repeat || !r.alone || !r.before.whole() {
 		return ""
+	}
+	for _, other := range w.runs {
+		if other.number != r.number && !other.begun.After(r.ended) && !other.ended.Before(r.begun) {
+			return "" // it may have changed something
+		}
 	}
 	if r.answer.Outcome != noChange || r.last.deployments != r.before.deployments || r.last.tasks != r.before.tasks {
 		return fmt.Sprintf("%s; %d deployments and tasks %s before, %d and %s after. %s", r.answer.Outcome,

@@ -63,6 +63,17 @@ var corpus = map[string]History{
 		Runs:   []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute}},
 		Others: []Act{{At: 60 * second, What: OperatorStops, N: 3}, {At: 70 * second, What: Scales, N: 4}},
 	},
+	"a blue/green deployment": {
+		Desired: 2, Past: 1, Shift: BlueGreen, Fates: []Fate{{}},
+		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute}},
+	},
+	"a canary deployment whose tasks never answer, and a rollback of it": {
+		Desired: 2, Past: 1, Shift: Canary, Fates: []Fate{{Kind: Unhealthy}},
+		Runs: []Run{
+			{Verb: Deploy, Version: 2, Timeout: 10 * minute},
+			{At: 60 * second, Verb: Rollback, Timeout: 10 * minute},
+		},
+	},
 	"every answer of an update is lost": {
 		Desired: 2, Past: 1, Fates: []Fate{{}},
 		Runs: []Run{{

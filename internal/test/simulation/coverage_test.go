@@ -93,6 +93,9 @@ func (w *world) beside(r *report) map[string]bool {
 			rows["tasks: "+string(fate.Kind)+", "+lasts] = true
 		}
 	}
+	if w.history.Shift != Rolling {
+		rows["shift: "+string(w.history.Shift)] = true
+	}
 	if len(rows) == 0 {
 		rows["nothing"] = true
 	}

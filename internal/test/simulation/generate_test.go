@@ -13,12 +13,14 @@ func draw(t *rapid.T) History {
 		Desired: rapid.SampledFrom([]int{1, 2, 2, 3}).Draw(t, "desired"),
 		Past:    rapid.SampledFrom([]int{2, 2, 3, 1}).Draw(t, "past"),
 		Breaker: rapid.SampledFrom([]Breaker{RollsBack, RollsBack, RollsBack, Stops, Off}).Draw(t, "breaker"),
+		Shift:   rapid.SampledFrom([]Shift{Rolling, Rolling, Rolling, Rolling, BlueGreen, Linear, Canary}).Draw(t, "shift"),
 		Lag:     rapid.SampledFrom([]time.Duration{0, 0, 0, 5 * time.Second}).Draw(t, "lag"),
 		Skew:    rapid.SampledFrom([]time.Duration{0, 0, 0, 3 * time.Second, -3 * time.Second}).Draw(t, "skew"),
 	}
 	h.Fates = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Fate { return drawFate(t, h.Desired) }), 1, 3).Draw(t, "fates")
 	versions := h.Past + len(h.Fates)
 	h.Runs = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Run { return drawRun(t, h.Past, versions) }), 1, 3).Draw(t, "runs")
+	h.Runs[0].Change = 0 // somebody has to begin
 	h.Others = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Act { return drawAct(t, h.Past, versions) }), 0, 3).Draw(t, "others")
 	return h
 }
@@ -62,6 +64,8 @@ func drawRun(t *rapid.T, past, versions int) Run {
 	r.Change, r.At = drawWhen(t)
 	if r.Verb == Deploy {
 		r.Version = drawVersion(t, past, versions)
+		r.Lifts = rapid.SampledFrom([]bool{true, true, false}).Draw(t, "lifts")
+		r.Force = rapid.SampledFrom([]bool{false, false, false, false, false, true}).Draw(t, "force")
 	}
 	r.Faults = rapid.SliceOfN(rapid.Custom(drawFault), 0, 2).Draw(t, "faults")
 	r.End = rapid.SampledFrom([]End{ItsOwn, ItsOwn, ItsOwn, Cancel, Kill}).Draw(t, "end")

@@ -12,6 +12,7 @@ type History struct {
 	Desired int           // tasks
 	Past    int           // versions that were released before the beginning: 1 to Past, the last of which serves
 	Breaker Breaker       // the service's circuit breaker
+	Shift   Shift         // how its traffic goes from one version to the next
 	Lag     time.Duration // until a service deployment is listed; 0: the sandbox's 1.5 s
 	Skew    time.Duration // AWS's clock is so far ahead of ours
 	Fates   []Fate        // of the versions after Past
@@ -30,6 +31,17 @@ const (
 	RollsBack Breaker = ""      // it ends a failing deployment and rolls back
 	Stops     Breaker = "stops" // it ends a failing deployment and leaves it
 	Off       Breaker = "off"
+)
+
+// Shift is a deployment strategy.
+type Shift string
+
+// The strategies, with steps and bakes of a minute.
+const (
+	Rolling   Shift = ""
+	BlueGreen Shift = "BLUE_GREEN"
+	Linear    Shift = "LINEAR"
+	Canary    Shift = "CANARY"
 )
 
 // Fate is what becomes of the tasks of a version.
@@ -66,7 +78,9 @@ type Run struct {
 	Change  int           // it begins at this change of the service; 0: at the beginning of the history …
 	At      time.Duration // … and so long after that
 	Verb    Verb
-	Version int // of a deployment
+	Version int  // of a deployment
+	Force   bool // it deploys even what is in force
+	Lifts   bool // it deploys in spite of a hold
 	Timeout time.Duration
 	Faults  []Fault
 	End     End

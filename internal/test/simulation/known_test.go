@@ -13,7 +13,7 @@ import (
 var known = []fault{
 	{
 		name: "a rollback that meets what another rollback has begun stops it, and the version that was to be left serves again",
-		is:   func(_ *world, v violation) bool { return v.invariant == rollbackLeaves && v.run.joined },
+		is:   func(_ *world, v violation) bool { return v.wrongEnd() && v.run.joined },
 		shows: History{
 			Desired: 1, Past: 2,
 			Runs: []Run{{Verb: Rollback, Timeout: 4 * minute, End: Cancel, After: 5 * second, Again: 80 * second}},
@@ -22,7 +22,7 @@ var known = []fault{
 	{
 		name: "what completed, or was rolled back, is told as in force although a newer deployment took over before the read that saw it",
 		is: func(w *world, v violation) bool {
-			told := v.invariant == greenIsInForce || v.invariant == rolledBackIsBack || v.invariant == rollbackLeaves
+			told := v.invariant == greenIsInForce || v.invariant == rolledBackIsBack || v.wrongEnd()
 			overtaken := v.run.newest.primary != v.run.followed() && w.sees(v.run, v.run.newest)
 			return told && overtaken && w.completed(v)
 		},
@@ -38,7 +38,7 @@ var known = []fault{
 	{
 		name: "a rollback that reads a list without the newest deployment stops the one before, and takes the newest for the way back",
 		is: func(w *world, v violation) bool {
-			return v.invariant == rollbackLeaves && v.run.first.at.Sub(v.run.first.since) < w.lag()
+			return v.wrongEnd() && v.run.first.at.Sub(v.run.first.since) < w.lag()
 		},
 		shows: History{
 			Desired: 2, Past: 2, Fates: []Fate{{}},
@@ -52,15 +52,15 @@ var known = []fault{
 		shows: History{
 			Desired: 1, Past: 1, Fates: []Fate{{}},
 			Runs: []Run{{
-				Verb: Deploy, Version: 2, Timeout: 10 * minute, End: Cancel, Until: 2, After: 50 * second,
-				Faults: []Fault{{Action: "ecs:DescribeServiceDeployments", Answer: "throttle", Skip: 5, Times: 40}},
+				Verb: Deploy, Version: 2, Timeout: 10 * minute, End: Cancel, Until: 2, After: 90 * second,
+				Faults: []Fault{{Action: "ecs:DescribeServiceDeployments", Answer: "throttle", Skip: 40, Times: 60}},
 			}},
 		},
 	},
 	{
 		name: "a rollback that stops a deployment of the very revision that completed last ends on that revision",
 		is: func(w *world, v violation) bool {
-			return v.invariant == rollbackLeaves && v.run.first.state == engine.InProgress && w.served(v.run.first.at) == v.run.leave
+			return v.wrongEnd() && v.run.first.state == engine.InProgress && w.served(v.run.first.at) == v.run.leave
 		},
 		shows: History{
 			Desired: 1, Past: 2,
@@ -68,6 +68,11 @@ var known = []fault{
 			Others: []Act{{At: 10 * second, What: ColleagueForces}},
 		},
 	},
+}
+
+// wrongEnd says whether a rollback ended on what it was to leave, which is also what it has put on hold.
+func (v violation) wrongEnd() bool {
+	return v.invariant == rollbackLeaves || v.invariant == holdIsOnLeft
 }
 
 // served returns the task definition of the deployment that was complete last before a time.

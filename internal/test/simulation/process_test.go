@@ -152,7 +152,7 @@ func (w *world) play(number int, run Run) {
 	}
 	done := w.start(number, run, number)
 	clean := run
-	clean.Faults, clean.End = nil, ItsOwn
+	clean.Faults, clean.End, clean.Force = nil, ItsOwn, false
 	if run.Verb == Deploy && !done.killed && done.answer.green() && done.last.whole() && done.last.inForce(done.answer.TaskDefinition) {
 		w.start(number, clean, 0).repeat = true
 	}

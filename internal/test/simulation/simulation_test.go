@@ -24,15 +24,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestHistories generates histories and checks the invariants in each. HISTORIES says how many.
+// atMost is how long histories are generated where nobody says how many.
+const atMost = 8 * time.Second
+
+// TestHistories generates histories and checks the invariants in each. HISTORIES says how many; without, some hundred, as far as
+// they fit into atMost.
 func TestHistories(t *testing.T) {
-	histories := 120
+	histories, until := 300, time.Now().Add(atMost)
 	if text := os.Getenv("HISTORIES"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
 			t.Fatalf("HISTORIES=%q is not a number of histories", text)
 		}
-		histories = n
+		histories, until = n, time.Time{}
 	}
 	for name, value := range map[string]string{
 		"rapid.checks": strconv.Itoa((histories + workers - 1) / workers), "rapid.nofailfile": "true",
@@ -46,15 +50,15 @@ func TestHistories(t *testing.T) {
 		for n := range workers {
 			t.Run(fmt.Sprint(n+1), func(t *testing.T) {
 				t.Parallel()
-				search(t, told)
+				search(t, told, until)
 			})
 		}
 	})
 	t.Logf("\n%s", told)
 }
 
-// search looks for a violation and prints the shortest history that shows it.
-func search(t *testing.T, told *coverage) {
+// search looks for a violation until a time, if one is given, and prints the shortest history that shows it.
+func search(t *testing.T, told *coverage, until time.Time) {
 	var shortest string
 	var found time.Time
 	t.Cleanup(func() {
@@ -63,6 +67,9 @@ func search(t *testing.T, told *coverage) {
 		}
 	})
 	rapid.Check(t, func(rt *rapid.T) {
+		if shortest == "" && !until.IsZero() && time.Now().After(until) {
+			return
+		}
 		h := draw(rt)
 		if shortest != "" && time.Since(found) > shrinkTime {
 			return // rapid looks at its own limit between rounds alone

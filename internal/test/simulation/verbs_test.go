@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -49,6 +50,9 @@ const (
 	wayBackTime = 15 * time.Minute // what a deployment gives its way back
 )
 
+// holdTag is the service's tag that names the images that must not be deployed.
+const holdTag = "connect2:hold"
+
 // errSignal is the cause of a context that a signal has ended.
 var errSignal = action.ErrInterrupted
 
@@ -58,7 +62,8 @@ func (r Run) run(ctx context.Context, t *testing.T, p *process) answer {
 	verb := ecsrollback.Action
 	if r.Verb == Deploy {
 		verb = ecsdeploy.Action
-		args = append(args, "--image", tag(r.Version), "--environment-variables", "SETTING="+settingValue, "--override-hold")
+		args = append(args, "--image", tag(r.Version), "--environment-variables", "SETTING="+settingValue,
+			fmt.Sprint("--override-hold=", r.Lifts), fmt.Sprint("--force=", r.Force))
 	}
 	env, told := actiontest.NewTestEnv(t, p.environ())
 	env.Transport = p

@@ -45,6 +45,7 @@ type moment struct {
 	tasks          string // ids of the tasks that run and are meant to
 	sick           bool   // one of them fails a health check
 	deployments    int    // that there ever were
+	held           bool   // the image of the PRIMARY deployment is on hold
 }
 
 // inForce says whether the task definition is what the service is at, and complete.
@@ -171,6 +172,13 @@ func (w *world) build() {
 		},
 		Users: map[string]sandbox.UserScenario{},
 	}
+	if h.Shift != Rolling {
+		scenario.Service.Deployment = map[string]any{
+			"strategy": string(h.Shift), "bakeTimeInMinutes": 1,
+			"linearConfiguration": map[string]any{"stepPercent": 50, "stepBakeTimeInMinutes": 1},
+			"canaryConfiguration": map[string]any{"canaryPercent": 10, "canaryBakeTimeInMinutes": 1},
+		}
+	}
 	*scenario.Service.CircuitBreaker = h.Breaker != Off
 	*scenario.Service.Rollback = h.Breaker == RollsBack
 	for i, run := range h.Runs {
@@ -284,6 +292,11 @@ func (w *world) look(e *engine.Engine, s *engine.Service) moment {
 	for _, rollout := range s.History {
 		if rollout.Rollback != nil && !rollout.Over() {
 			m.leaves = rollout.Target.Spec.Definition.ARN
+		}
+	}
+	for _, tag := range s.Tags {
+		for digest, version := range w.digests {
+			m.held = m.held || tag.Key == holdTag && version == m.version && strings.Contains(tag.Value, digest)
 		}
 	}
 	var tasks []string
