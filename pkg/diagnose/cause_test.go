@@ -18,7 +18,7 @@ const (
 	noDatabase = `connection to server at "db", port 5432 failed: timeout`
 )
 
-func said(text string) Event { return Event{Message: text} }
+func said(text string) Event { return Event{Text: text} }
 
 // unhealthyAt is ECS's event of a task that a load balancer finds unhealthy.
 func unhealthyAt(task string, port int, group, why string) Event {
@@ -350,15 +350,15 @@ func TestTargetCause(t *testing.T) {
 		{"a target without an address", Evidence{Tasks: failed("", app), Targets: []Target{target(groupB, "", "unhealthy", 8000, codes+"[503]")}},
 			"elb-health-failed", "app", "finds app unhealthy", "GROUP", nil},
 		{"what the event says", Evidence{Tasks: failed(ip, app), Events: []Event{unhealthyAt("0f9d", 8000, groupA, codes+"[503]")}},
-			"elb-health-error", "app", "with 503", groupA, []string{unhealthyAt("0f9d", 8000, groupA, codes+"[503]").Message}},
+			"elb-health-error", "app", "with 503", groupA, []string{unhealthyAt("0f9d", 8000, groupA, codes+"[503]").Text}},
 		{"the newest event", Evidence{Tasks: failed(ip, app), Events: []Event{said("(service api) has started 1 tasks."),
 			unhealthyAt("0f9d", 8000, groupA, codes+"[503]"), unhealthyAt("0f9d", 8000, groupA, codes+"[502]")}},
-			"elb-health-error", "app", "with 503", groupA, []string{unhealthyAt("0f9d", 8000, groupA, codes+"[503]").Message}},
+			"elb-health-error", "app", "with 503", groupA, []string{unhealthyAt("0f9d", 8000, groupA, codes+"[503]").Text}},
 		{"another task's event", Evidence{Tasks: failed(ip, app), Events: []Event{unhealthyAt("abcd", 8000, groupA, codes+"[503]")}},
 			"elb-health-failed", "app", "finds app unhealthy", "GROUP", nil},
 		{"the target before the event", Evidence{Tasks: failed(ip, app), Targets: []Target{target(groupB, ip, "unhealthy", 8000, codes+"[503]")},
 			Events: []Event{unhealthyAt("0f9d", 8001, groupA, codes+"[502]")}}, "elb-health-error", "app", "with 503", groupB,
-			[]string{"Target.X: " + codes + "[503]", unhealthyAt("0f9d", 8001, groupA, codes+"[502]").Message}},
+			[]string{"Target.X: " + codes + "[503]", unhealthyAt("0f9d", 8001, groupA, codes+"[502]").Text}},
 		{"the container behind the port", Evidence{Tasks: failed(ip, app, admin),
 			Events: []Event{unhealthyAt("0f9d", 9000, groupA, codes+"[503]")}},
 			"elb-health-error", "admin", "admin answers", groupA, nil},

@@ -339,23 +339,6 @@ func unhealthyCause(e Evidence, t Task) candidate {
 	return candidate{}
 }
 
-// checkCommand returns a health check's command as it is typed in a shell. Its first word, CMD or CMD-SHELL, says whether a shell
-// runs it (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html).
-func checkCommand(command []string) string {
-	words := command[1:]
-	if command[0] == "CMD-SHELL" {
-		words = append([]string{"sh", "-c"}, words...)
-	}
-	typed := make([]string, len(words))
-	for i, word := range words {
-		typed[i] = word
-		if word == "" || strings.ContainsAny(word, " \t\n\"'`$\\;&|<>()*?[]{}~#!") {
-			typed[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-		}
-	}
-	return strings.Join(typed, " ")
-}
-
 // containerHealthCause explains a task whose container's own health check fails.
 func containerHealthCause(e Evidence, t Task, quote string) candidate {
 	c := mainContainer(t)
@@ -400,7 +383,7 @@ func targetCause(e Evidence, t Task, quote string) candidate {
 		}
 	}
 	for _, event := range e.Events {
-		m := unhealthyEvent.FindStringSubmatch(event.Message)
+		m := unhealthyEvent.FindStringSubmatch(event.Text)
 		if m == nil || m[1] != "" && m[1] != t.ID() {
 			continue
 		}
@@ -409,7 +392,7 @@ func targetCause(e Evidence, t Task, quote string) candidate {
 			v["group"] = m[3]
 			port, _ = strconv.Atoi(m[2])
 		}
-		words = append(words, quotes(event.Message)...)
+		words = append(words, quotes(event.Text)...)
 		break
 	}
 	c := mainContainer(t)

@@ -154,10 +154,10 @@ func TestHealth(t *testing.T) {
 			Containers: []Container{{Name: "app", Ports: []int{8000}, ExitCode: code(137), Logs: logs}}}
 	}
 	event := func(why string) []Event {
-		return []Event{{Message: "(service api) (task 0f9d) (port 8000) is unhealthy in (target-group " + group +
+		return []Event{{Text: "(service api) (task 0f9d) (port 8000) is unhealthy in (target-group " + group +
 			") due to (reason " + why + ")."}}
 	}
-	older := []Event{{Message: "(service api) (port 8000) is unhealthy in (target-group " + group +
+	older := []Event{{Text: "(service api) (port 8000) is unhealthy in (target-group " + group +
 		") due to (reason Request timed out)."}}
 	running := Task{ARN: "arn:aws:ecs:eu-west-1:111122223333:task/prod/0f9d", LastStatus: "RUNNING", IP: "10.0.3.17",
 		Containers: []Container{{Name: "app", Ports: []int{8000},
@@ -213,7 +213,7 @@ func TestHealth(t *testing.T) {
 		{"no reason left", Evidence{Tasks: []Task{failed()}}, "elb-health-failed", "finds app unhealthy", record.FaultUnclear, false},
 		{"container check", Evidence{Tasks: []Task{check}}, "container-health-failed", "health check of app", record.FaultRelease,
 			true},
-		{"container check, event alone", Evidence{Events: []Event{{Message: "(service api) (task 0f9d) failed container health checks."}}}, "container-health-failed",
+		{"container check, event alone", Evidence{Events: []Event{{Text: "(service api) (task 0f9d) failed container health checks."}}}, "container-health-failed",
 			"health check of", record.FaultRelease, true},
 	}
 	for _, tt := range tests {
@@ -233,7 +233,7 @@ func TestHealth(t *testing.T) {
 }
 
 func TestEventsAndReasons(t *testing.T) {
-	event := func(text string) Evidence { return Evidence{Events: []Event{{Message: text}}} }
+	event := func(text string) Evidence { return Evidence{Events: []Event{{Text: text}}} }
 	stopped := func(stop, reason string) Evidence {
 		return Evidence{Tasks: []Task{{LastStatus: "STOPPED", StopCode: stop, Reason: reason,
 			Containers: []Container{{Name: "app", ExitCode: code(143)}}}}}
@@ -327,7 +327,7 @@ func TestEventsAndReasons(t *testing.T) {
 func TestPrecedence(t *testing.T) {
 	crash := exited(1, "ModuleNotFoundError: No module named 'x'")
 	spot := Task{LastStatus: "STOPPED", StopCode: "SpotInterruption", Reason: "Your Spot Task was interrupted."}
-	capacity := Event{Message: "(service api) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."}
+	capacity := Event{Text: "(service api) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."}
 	unread := exited(1)
 	tests := []struct {
 		name string
@@ -339,7 +339,7 @@ func TestPrecedence(t *testing.T) {
 		{"a crash that is explained over a newer one that is not yet", Evidence{Tasks: []Task{unread, crash}},
 			"app-import-error"},
 		{"a crash over an alarm", Evidence{Tasks: []Task{crash},
-			Events: []Event{{Message: "(service api) (deployment ecs-svc/1) deployment failed: alarm detected."}}}, "app-import-error"},
+			Events: []Event{{Text: "(service api) (deployment ecs-svc/1) deployment failed: alarm detected."}}}, "app-import-error"},
 		{"capacity over a Spot interruption", Evidence{Tasks: []Task{spot}, Events: []Event{capacity}},
 			"capacity-unavailable"},
 		{"a hook over a crash", Evidence{Tasks: []Task{crash},
@@ -406,24 +406,6 @@ func TestPlacementFailure(t *testing.T) {
 	} {
 		if c := PlacementFailure(reason, ""); c.Code != want {
 			t.Errorf("%s: got %s, want %s", reason, c.Code, want)
-		}
-	}
-}
-
-func TestCheckCommand(t *testing.T) {
-	const script = `import urllib.request as u; u.urlopen("http://localhost/health")`
-	for _, test := range []struct {
-		command []string
-		want    string
-	}{
-		{[]string{"CMD", "python", "-c", script}, "python -c '" + script + "'"},
-		{[]string{"CMD-SHELL", "curl -f http://localhost/ || exit 1"}, "sh -c 'curl -f http://localhost/ || exit 1'"},
-		{[]string{"CMD-SHELL", "echo 'ok'"}, `sh -c 'echo '\''ok'\'''`},
-		{[]string{"CMD", "/check", "--fast"}, "/check --fast"},
-		{[]string{"CMD"}, ""},
-	} {
-		if got := checkCommand(test.command); got != test.want {
-			t.Errorf("%q: %s, want %s", test.command, got, test.want)
 		}
 	}
 }

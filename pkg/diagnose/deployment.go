@@ -139,35 +139,35 @@ func deploymentCause(e Evidence) candidate {
 // eventCause explains one service event; most events explain nothing.
 func eventCause(e Evidence, event Event) candidate {
 	v := e.varsOf(e.anyTask(), "")
-	if m := unplaced.FindStringSubmatch(event.Message); m != nil {
-		return reasonCause(v, event.Message, m[1])
+	if m := unplaced.FindStringSubmatch(event.Text); m != nil {
+		return reasonCause(v, event.Text, m[1])
 	}
-	if m := unlaunched.FindStringSubmatch(event.Message); m != nil {
-		return reasonCause(v, event.Message, m[1])
+	if m := unlaunched.FindStringSubmatch(event.Text); m != nil {
+		return reasonCause(v, event.Text, m[1])
 	}
-	if m := failedBecause.FindStringSubmatch(event.Message); m != nil && !genericFailures.MatchString(m[1]) {
-		if c, ok := first(deploymentRules, v, event.Message); ok {
+	if m := failedBecause.FindStringSubmatch(event.Text); m != nil && !genericFailures.MatchString(m[1]) {
+		if c, ok := first(deploymentRules, v, event.Text); ok {
 			return candidate{Finding: c, rank: rankDeployment}
 		}
 		if alarmed.MatchString(m[1]) {
-			return candidate{Finding: alarmCause(event.Message), rank: rankAlarm}
+			return candidate{Finding: alarmCause(event.Text), rank: rankAlarm}
 		}
 	}
-	if m := unhealthyEvent.FindStringSubmatch(event.Message); m != nil {
+	if m := unhealthyEvent.FindStringSubmatch(event.Text); m != nil {
 		if t, ok := e.task(m[1]); ok {
 			return targetCause(e, t, "")
 		}
 		return targetCause(Evidence{Cluster: e.Cluster, Service: e.Service, Events: []Event{event}}, Task{ARN: m[1]}, "")
 	}
-	if m := containerCheck.FindStringSubmatch(event.Message); m != nil {
+	if m := containerCheck.FindStringSubmatch(event.Text); m != nil {
 		t, _ := e.task(m[1])
-		return containerHealthCause(e, t, event.Message)
+		return containerHealthCause(e, t, event.Text)
 	}
-	if c, ok := first(eventRules, v, event.Message); ok {
+	if c, ok := first(eventRules, v, event.Text); ok {
 		return candidate{Finding: c, rank: rankPlacement}
 	}
-	if c, ok := first(placementRules, v, event.Message); ok {
-		if throttledByAWS.MatchString(event.Message) {
+	if c, ok := first(placementRules, v, event.Text); ok {
+		if throttledByAWS.MatchString(event.Text) {
 			return candidate{Finding: c, rank: rankPlatform}
 		}
 		return candidate{Finding: c, rank: rankPlacement}
@@ -215,7 +215,7 @@ func alarmCause(reason string) record.Finding {
 func nothing(e Evidence) record.Finding {
 	said := []string{e.StatusReason, e.RolloutReason}
 	for _, event := range e.Events {
-		said = append(said, event.Message)
+		said = append(said, event.Text)
 	}
 	for _, text := range said {
 		if broken.MatchString(text) {

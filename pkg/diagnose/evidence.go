@@ -9,7 +9,7 @@ package diagnose
 import (
 	"time"
 
-	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
 // Evidence is what was found out about a failing revision. Everything in it is optional: Classify works with what is there.
@@ -31,57 +31,10 @@ type Evidence struct {
 	Missing []string
 }
 
-// Task is one task of the failing revision, as DescribeTasks tells it.
-type Task struct {
-	ARN        string
-	LastStatus string // RUNNING, STOPPED, …
-	StopCode   string // TaskFailedToStart, EssentialContainerExited, …; empty while it runs
-	Reason     string // stoppedReason
-	Health     string // HEALTHY, UNHEALTHY, UNKNOWN: the containers' own health checks
-	IP         string // private IPv4 address of its network interface
-	CreatedAt  time.Time
-	StartedAt  time.Time // zero if it never reached RUNNING
-	StoppedAt  time.Time
-	Containers []Container
-}
-
-// ID returns the last part of the task's ARN.
-func (t Task) ID() string { return arn.Last(t.ARN) }
-
-// Stopped reports whether the task has ended or is ending: ECS sets the stop code as soon as it decides to stop one.
-func (t Task) Stopped() bool { return t.LastStatus == "STOPPED" || t.StopCode != "" }
-
-// Container is one container of a task with the settings of its definition that matter for a diagnosis.
-type Container struct {
-	Name     string
-	Image    string
-	Sidecar  bool   // the definition says essential: false, so its exit does not end the task
-	ExitCode *int   // nil if it never ran
-	Reason   string // the container's own reason, e.g. OutOfMemoryError
-	Health   string // HEALTHY, UNHEALTHY, UNKNOWN
-	Ports    []int  // container ports of the definition
-	Check    string // the definition's health check command, as it is typed in a shell
-	Memory   int    // MiB: its hard limit, or the task's where it has none; 0 if unknown
-	Arch     string // CPU architecture that the definition asks for: X86_64 (also when it names none) or ARM64
-	LogGroup string // CloudWatch log group and stream of its awslogs driver; empty for other drivers
-	Stream   string
-	Logs     []string // last log lines, oldest first, not yet redacted
-
-	LogRegion string // the region of the log group; empty: the service's
-}
-
-// Target is the health of one task behind a load balancer, as DescribeTargetHealth tells it.
-type Target struct {
-	Group       string // target group ARN
-	ID          string // IP address
-	Port        int
-	State       string // initial, healthy, unhealthy, draining, unused, unavailable
-	Reason      string // e.g. Target.ResponseCodeMismatch
-	Description string // e.g. "Health checks failed with these codes: [502]"
-}
-
-// Event is one service event.
-type Event struct {
-	At      time.Time
-	Message string
-}
+// What the evidence is made of, as ECS is read.
+type (
+	Task      = ecsview.Task
+	Container = ecsview.Container
+	Target    = ecsview.Target
+	Event     = ecsview.ServiceEvent
+)

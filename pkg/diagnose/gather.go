@@ -2,9 +2,9 @@ package diagnose
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,18 +12,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/clock"
+	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/ecsview/health"
 	"github.com/org/connect2/v2/pkg/record"
 )
 
 // ECS is the part of the ECS API that Gather reads.
 type ECS interface {
-	DescribeServices(context.Context, *ecs.DescribeServicesInput, ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error)
-	ListTasks(context.Context, *ecs.ListTasksInput, ...func(*ecs.Options)) (*ecs.ListTasksOutput, error)
-	DescribeTasks(context.Context, *ecs.DescribeTasksInput, ...func(*ecs.Options)) (*ecs.DescribeTasksOutput, error)
+	ecsview.Services
+	ecsview.Tasks
 	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
 }
 
@@ -32,16 +32,11 @@ type Logs interface {
 	GetLogEvents(context.Context, *cloudwatchlogs.GetLogEventsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetLogEventsOutput, error)
 }
 
-// ELB is the part of the load balancing API that Gather reads.
-type ELB interface {
-	DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthInput, ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error)
-}
-
 // Clients are what Gather reads with. Logs and ELB may be nil: then it goes without.
 type Clients struct {
 	ECS  ECS
 	Logs Logs
-	ELB  ELB
+	ELB  health.Client
 }
 
 // Query says what failed.
@@ -58,6 +53,9 @@ type Query struct {
 	Since        time.Time // older events and tasks belong to something else; zero: all
 	StatusReason string    // what the service deployment says of itself, where the caller has read it
 
+	Snapshot *ecsview.Snapshot   // the service, where the caller has just read it; nil: it is read
+	Reader   *ecsview.TaskReader // knows tasks of the service that were read before; nil: all are read
+
 	// Patience is how long to wait for the log of a container that has just ended: ECS publishes the last lines up to some
 	// seconds late. Zero takes what is there.
 	Patience time.Duration
@@ -67,10 +65,9 @@ type Query struct {
 }
 
 const (
-	logTasks  = 3           // tasks whose logs are read: as many as it takes to see that they fail alike
-	logLines  = 100         // last lines that are read of each container: enough for a long traceback
-	logPause  = time.Second // between two looks at a log that is awaited
-	taskPages = 5           // pages of 100 stopped tasks; a service that fails faster shows nothing new further back
+	logTasks = 3           // tasks whose logs are read: as many as it takes to see that they fail alike
+	logLines = 100         // last lines that are read of each container: enough for a long traceback
+	logPause = time.Second // between two looks at a log that is awaited
 )
 
 // logLag is how long after its end a container's last line may still come: the log driver publishes every 5 s, and
@@ -127,93 +124,62 @@ func (g *gathering) service() (groups []string) {
 	if g.query.Service == "" {
 		return nil
 	}
-	out, err := g.clients.ECS.DescribeServices(g.ctx, &ecs.DescribeServicesInput{Cluster: aws.String(g.query.Cluster),
-		Services: []string{g.query.Service}})
-	if g.failed("the service's events", err) || len(out.Services) == 0 {
-		return nil
-	}
-	service := out.Services[0]
-	for _, event := range service.Events {
-		at := aws.ToTime(event.CreatedAt)
-		if at.Before(g.query.Since) {
-			continue
+	service := g.query.Snapshot
+	if service == nil {
+		read, err := ecsview.Read(g.ctx, g.clients.ECS, g.query.Cluster, g.query.Service)
+		if errors.Is(err, ecsview.ErrNoService) || g.failed("the service's events", err) {
+			return nil
 		}
-		g.Events = append(g.Events, Event{At: at, Message: aws.ToString(event.Message)})
+		service = &read
+	}
+	for _, event := range service.Events {
+		if !event.At.Before(g.query.Since) {
+			g.Events = append(g.Events, event)
+		}
 	}
 	slices.SortStableFunc(g.Events, func(a, b Event) int { return b.At.Compare(a.At) })
 	for _, d := range service.Deployments {
-		if id := aws.ToString(d.Id); id == g.query.Deployment || g.query.Deployment == "" &&
-			aws.ToString(d.TaskDefinition) == g.query.TaskDefinition {
-			g.Deployment, g.RolloutReason = id, aws.ToString(d.RolloutStateReason)
-			g.TaskDefinition = orElse(g.TaskDefinition, aws.ToString(d.TaskDefinition))
+		if d.ID == g.query.Deployment || g.query.Deployment == "" && d.TaskDefinition == g.query.TaskDefinition {
+			g.Deployment, g.RolloutReason = d.ID, d.Reason
+			g.TaskDefinition = orElse(g.TaskDefinition, d.TaskDefinition)
 		}
 	}
-	for _, lb := range service.LoadBalancers {
-		groups = append(groups, aws.ToString(lb.TargetGroupArn))
-		if lb.AdvancedConfiguration != nil {
-			groups = append(groups, aws.ToString(lb.AdvancedConfiguration.AlternateTargetGroupArn))
-		}
-	}
-	return slices.DeleteFunc(groups, func(group string) bool { return group == "" })
+	return service.TargetGroups
 }
 
-// tasks lists and describes the tasks that are meant, newest first.
-func (g *gathering) tasks() []types.Task {
+// tasks lists and describes the tasks that are meant, newest first. ECS lets startedBy stand with no other filter, so that the
+// deployment is looked for in the descriptions instead.
+func (g *gathering) tasks() []Task {
 	arns := slices.Clone(g.query.Tasks)
 	if g.query.Service != "" {
 		for _, desired := range []types.DesiredStatus{types.DesiredStatusStopped, types.DesiredStatusRunning} {
-			arns = append(arns, g.list(desired)...)
+			listed, err := ecsview.ListTasks(g.ctx, g.clients.ECS, g.query.Cluster, g.query.Service, desired)
+			g.failed("the list of the service's tasks", err)
+			arns = append(arns, listed...)
 		}
 	}
-	slices.Sort(arns)
-	arns = slices.Compact(arns)
-	var found []types.Task
-	for batch := range slices.Chunk(arns, 100) {
-		out, err := g.clients.ECS.DescribeTasks(g.ctx, &ecs.DescribeTasksInput{Cluster: aws.String(g.query.Cluster),
-			Tasks: batch})
-		if g.failed("the failed tasks", err) {
-			continue
-		}
-		for _, t := range out.Tasks {
-			if g.meant(t) {
-				found = append(found, t)
-			}
-		}
+	reader := g.query.Reader
+	if reader == nil {
+		reader = ecsview.NewTaskReader(g.clients.ECS, g.query.Cluster, g.query.Service)
 	}
-	slices.SortStableFunc(found, func(a, b types.Task) int { return aws.ToTime(b.CreatedAt).Compare(aws.ToTime(a.CreatedAt)) })
+	found, err := reader.Read(g.ctx, arns)
+	g.failed("the failed tasks", err)
+	found = slices.DeleteFunc(found, func(t Task) bool { return !g.meant(t) })
+	slices.SortStableFunc(found, func(a, b Task) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return found
 }
 
-// list lists the service's tasks. ECS lets startedBy stand with no other filter, so that the deployment is looked for in
-// the descriptions instead.
-func (g *gathering) list(desired types.DesiredStatus) (arns []string) {
-	var token *string
-	for range taskPages {
-		out, err := g.clients.ECS.ListTasks(g.ctx, &ecs.ListTasksInput{Cluster: aws.String(g.query.Cluster),
-			ServiceName:   aws.String(g.query.Service),
-			DesiredStatus: desired, NextToken: token})
-		if g.failed("the list of the service's tasks", err) {
-			return arns
-		}
-		arns = append(arns, out.TaskArns...)
-		if token = out.NextToken; aws.ToString(token) == "" {
-			return arns
-		}
-	}
-	return arns
-}
-
 // meant reports whether a described task is one that the query asks for.
-func (g *gathering) meant(t types.Task) bool {
+func (g *gathering) meant(t Task) bool {
 	switch {
-	case slices.Contains(g.query.Tasks, aws.ToString(t.TaskArn)):
+	case slices.Contains(g.query.Tasks, t.ARN):
 		return true
-	case t.CreatedAt != nil && t.CreatedAt.Before(g.query.Since):
+	case !t.CreatedAt.IsZero() && t.CreatedAt.Before(g.query.Since):
 		return false
 	case g.query.Deployment != "":
-		return aws.ToString(t.StartedBy) == g.query.Deployment
+		return t.StartedBy == g.query.Deployment
 	}
-	return g.query.TaskDefinition == "" || aws.ToString(t.TaskDefinitionArn) == g.query.TaskDefinition
+	return g.query.TaskDefinition == "" || t.TaskDefinition == g.query.TaskDefinition
 }
 
 // definition reads the revision, whose settings the tasks' descriptions do not repeat.
@@ -229,81 +195,19 @@ func (g *gathering) definition() *types.TaskDefinition {
 	return out.TaskDefinition
 }
 
-// addTasks turns what the API describes into evidence.
-func (g *gathering) addTasks(found []types.Task, definition *types.TaskDefinition) {
+// addTasks takes the tasks, with the settings of their definition, into the evidence.
+func (g *gathering) addTasks(found []Task, definition *types.TaskDefinition) {
 	for _, t := range found {
-		g.Tasks = append(g.Tasks, TaskOf(t, definition))
-		if t.StopCode != "" {
-			for _, at := range []*time.Time{t.ExecutionStoppedAt, t.StoppingAt} {
-				if at != nil && at.After(g.ended) {
-					g.ended = *at
-				}
+		g.Tasks = append(g.Tasks, t.With(definition))
+		if t.StopCode == "" {
+			continue
+		}
+		for _, at := range []time.Time{t.EndedAt, t.StoppingAt} {
+			if at.After(g.ended) {
+				g.ended = at
 			}
 		}
 	}
-}
-
-// TaskOf returns what the API says of a task, with the settings of its definition (which may be nil). It reads no logs.
-func TaskOf(t types.Task, definition *types.TaskDefinition) Task {
-	out := Task{
-		ARN: aws.ToString(t.TaskArn), LastStatus: aws.ToString(t.LastStatus), StopCode: string(t.StopCode), Reason: aws.ToString(t.StoppedReason),
-		Health: string(t.HealthStatus), CreatedAt: aws.ToTime(t.CreatedAt), StartedAt: aws.ToTime(t.StartedAt), StoppedAt: aws.ToTime(t.StoppedAt),
-	}
-	for _, c := range t.Containers {
-		container := Container{Name: aws.ToString(c.Name), Image: aws.ToString(c.Image), Reason: aws.ToString(c.Reason),
-			Health: string(c.HealthStatus)}
-		if c.ExitCode != nil {
-			n := int(*c.ExitCode)
-			container.ExitCode = &n
-		}
-		for _, n := range c.NetworkInterfaces {
-			out.IP = orElse(out.IP, aws.ToString(n.PrivateIpv4Address))
-		}
-		container.settings(definition, out.ID())
-		out.Containers = append(out.Containers, container)
-	}
-	return out
-}
-
-// settings fills in what the task definition says of the container of this name.
-func (c *Container) settings(definition *types.TaskDefinition, taskID string) {
-	if definition == nil {
-		return
-	}
-	i := slices.IndexFunc(definition.ContainerDefinitions,
-		func(d types.ContainerDefinition) bool { return aws.ToString(d.Name) == c.Name })
-	if i < 0 {
-		return
-	}
-	d := definition.ContainerDefinitions[i]
-	c.Sidecar = d.Essential != nil && !*d.Essential
-	for _, p := range d.PortMappings {
-		c.Ports = append(c.Ports, int(aws.ToInt32(p.ContainerPort)))
-	}
-	if d.HealthCheck != nil && len(d.HealthCheck.Command) > 0 {
-		c.Check = checkCommand(d.HealthCheck.Command)
-	}
-	c.Memory = int(aws.ToInt32(d.Memory))
-	if c.Memory == 0 {
-		c.Memory, _ = strconv.Atoi(aws.ToString(definition.Memory))
-	}
-	if definition.RuntimePlatform != nil {
-		c.Arch = string(definition.RuntimePlatform.CpuArchitecture)
-	}
-	c.LogGroup, c.Stream, c.LogRegion = LogStream(d, taskID)
-}
-
-// LogStream returns where the awslogs driver of a container puts the log of this task; all empty for another driver, or
-// where no stream prefix is set: then the stream has a name that only the host knows (Fargate requires a prefix).
-func LogStream(d types.ContainerDefinition, taskID string) (group, stream, region string) {
-	if d.LogConfiguration == nil || d.LogConfiguration.LogDriver != types.LogDriverAwslogs {
-		return "", "", ""
-	}
-	o := d.LogConfiguration.Options
-	if o["awslogs-group"] == "" || o["awslogs-stream-prefix"] == "" {
-		return "", "", ""
-	}
-	return o["awslogs-group"], o["awslogs-stream-prefix"] + "/" + aws.ToString(d.Name) + "/" + taskID, o["awslogs-region"]
 }
 
 // InRegion makes a call to CloudWatch Logs in the region that the log driver writes to, which may be another than the
@@ -321,22 +225,14 @@ func (g *gathering) targets(group string) {
 	if g.clients.ELB == nil {
 		return
 	}
-	out, err := g.clients.ELB.DescribeTargetHealth(g.ctx,
-		&elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(group)})
+	all, err := health.Read(g.ctx, g.clients.ELB, group)
 	if g.failed("the health of the load balancer's targets", err) {
 		return
 	}
-	for _, d := range out.TargetHealthDescriptions {
-		if d.Target == nil || d.TargetHealth == nil {
-			continue
+	for _, target := range all {
+		if slices.ContainsFunc(g.Tasks, func(t Task) bool { return t.IP == target.ID }) { // else it is another revision's
+			g.Targets = append(g.Targets, target)
 		}
-		ip := aws.ToString(d.Target.Id)
-		if !slices.ContainsFunc(g.Tasks, func(t Task) bool { return t.IP == ip }) {
-			continue // another revision's
-		}
-		g.Targets = append(g.Targets, Target{Group: group, ID: ip, Port: int(aws.ToInt32(d.Target.Port)),
-			State:  string(d.TargetHealth.State),
-			Reason: string(d.TargetHealth.Reason), Description: aws.ToString(d.TargetHealth.Description)})
 	}
 }
 

@@ -211,7 +211,7 @@ func TestGather(t *testing.T) {
 				t.Errorf("settings of the definition: %+v", c)
 			}
 		}
-		if len(e.Targets) != 1 || e.Targets[0].ID != "10.0.0.1" || len(e.Events) != 2 || e.Events[0].Message != "second" {
+		if len(e.Targets) != 1 || e.Targets[0].ID != "10.0.0.1" || len(e.Events) != 2 || e.Events[0].Text != "second" {
 			t.Errorf("targets %+v, events %+v", e.Targets, e.Events)
 		}
 		if e.RolloutReason != "ECS deployment circuit breaker: tasks failed to start." || len(e.Missing) > 0 ||

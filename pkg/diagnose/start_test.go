@@ -184,7 +184,7 @@ func TestStartFailures(t *testing.T) {
 			}
 			check("in an event", Evidence{Service: "api",
 				Tasks:  []Task{{LastStatus: "PENDING", Containers: containers}},
-				Events: []Event{{Message: "(service api) was unable to place a task. Reason: " + tt.reason + "."}}})
+				Events: []Event{{Text: "(service api) was unable to place a task. Reason: " + tt.reason + "."}}})
 		})
 	}
 }

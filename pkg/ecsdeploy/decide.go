@@ -3,7 +3,7 @@ package ecsdeploy
 import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/org/connect2/v2/pkg/rollout"
+	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
 // step is what a deployment has to do.
@@ -19,7 +19,7 @@ const (
 // decide says what has to be done for the revision to run. existing is the ARN of the registered revision with the wanted
 // content, or "". That the service is at the revision is not enough to do nothing: its deployment must be complete and all of
 // its tasks running, or what runs is something else.
-func decide(s rollout.Snapshot, existing string, force bool) step {
+func decide(s ecsview.Snapshot, existing string, force bool) step {
 	if existing == "" {
 		return register
 	}

@@ -8,23 +8,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/org/connect2/v2/pkg/rollout"
+	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
 func TestDecide(t *testing.T) {
-	at := func(td, state string, running, desired int) rollout.Snapshot {
-		return rollout.Snapshot{Desired: desired, Running: running, TaskDefinition: td, Deployments: []rollout.Deployment{
+	at := func(td, state string, running, desired int) ecsview.Snapshot {
+		return ecsview.Snapshot{Desired: desired, Running: running, TaskDefinition: td, Deployments: []ecsview.Deployment{
 			{ID: "ecs-svc/1", Status: "PRIMARY", TaskDefinition: td, State: state, Running: running, Desired: desired},
 		}}
 	}
-	counts := func(service, primary, desired int) rollout.Snapshot {
+	counts := func(service, primary, desired int) ecsview.Snapshot {
 		s := at("a", "COMPLETED", primary, desired)
 		s.Running = service
 		return s
 	}
 	for _, test := range []struct {
 		name     string
-		snapshot rollout.Snapshot
+		snapshot ecsview.Snapshot
 		existing string
 		force    bool
 		want     step
@@ -44,7 +44,7 @@ func TestDecide(t *testing.T) {
 		{"being deployed, forced", at("a", "IN_PROGRESS", 1, 2), "a", true, deploy},
 		{"failed", at("a", "FAILED", 0, 2), "a", false, deploy},
 		{"no rollout state", at("a", "", 2, 2), "a", false, deploy},
-		{"nothing is deployed", rollout.Snapshot{}, "a", false, deploy},
+		{"nothing is deployed", ecsview.Snapshot{}, "a", false, deploy},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := decide(test.snapshot, test.existing, test.force); got != test.want {
@@ -90,7 +90,7 @@ func TestOnFargate(t *testing.T) {
 		{"managed instances", provider("my-instances"), false},
 		{"mixed", provider("FARGATE", "my-instances"), false},
 	} {
-		if got := rollout.OnFargate(test.service); got != test.want {
+		if got := ecsview.OnFargate(test.service); got != test.want {
 			t.Errorf("%s: got %v", test.name, got)
 		}
 	}

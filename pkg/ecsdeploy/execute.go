@@ -15,6 +15,7 @@ import (
 	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/rollout/narrate"
 	"github.com/org/connect2/v2/pkg/taskdef"
@@ -203,7 +204,7 @@ func (d *Deployment) discard(ctx context.Context) {
 }
 
 func (d *Deployment) inUse(ctx context.Context, arn string) (bool, error) {
-	now, err := rollout.Read(ctx, d.client, d.in.Cluster, d.in.Service)
+	now, err := ecsview.Read(ctx, d.client, d.in.Cluster, d.in.Service)
 	if err != nil {
 		return true, err
 	}

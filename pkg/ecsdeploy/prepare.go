@@ -15,10 +15,10 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/record"
-	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
@@ -41,7 +41,7 @@ type Deployment struct {
 	hold      hold.Hold // what must not be deployed
 	emptied   bool      // the first release failed and its tasks were taken away again
 	first     int       // tasks that the first release of an empty service starts; 0: it is no first release
-	before    rollout.Snapshot
+	before    ecsview.Snapshot
 	running   *taskdef.Revision // what the service is at; nil where it may not be described
 	base      taskdef.Document  // what is rendered
 	baseName  string            // where the base is from, for people
@@ -84,11 +84,11 @@ const refused = "The deployment was not started: nothing was changed"
 
 // readService reads the service and refuses those that cannot be served.
 func (d *Deployment) readService(ctx context.Context) error {
-	service, err := rollout.Lookup(ctx, d.client, d.in.Cluster, d.in.Service)
+	service, err := ecsview.Lookup(ctx, d.client, d.in.Cluster, d.in.Service)
 	if err != nil {
 		return err
 	}
-	d.service, d.before, d.hold = service, rollout.SnapshotOf(service), hold.Of(service)
+	d.service, d.before, d.hold = service, ecsview.SnapshotOf(service), hold.Of(service)
 	d.family = familyOf(arn.Family(d.before.TaskDefinition))
 	return d.readFirst()
 }
@@ -203,7 +203,7 @@ func (d *Deployment) render(ctx context.Context, ref string) []error {
 			doc = changed
 		}
 	}
-	if rollout.OnFargate(d.service) {
+	if ecsview.OnFargate(d.service) {
 		for _, problem := range doc.Check() {
 			problems = append(problems, fmt.Errorf("the task definition from %s: %s", d.baseName, problem))
 		}

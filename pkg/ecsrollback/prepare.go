@@ -15,9 +15,9 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/image"
-	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
@@ -33,7 +33,7 @@ type Rollback struct {
 	registries *image.Registries
 
 	service     types.Service
-	before      rollout.Snapshot
+	before      ecsview.Snapshot
 	deployments []history.Deployment // newest first; empty where they cannot be read
 	unread      error                // why they cannot be read
 	rejected    []history.Rejected   // what was looked at and not chosen
@@ -73,10 +73,10 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 
 func (r *Rollback) prepare(ctx context.Context) error {
 	var err error
-	if r.service, err = rollout.Lookup(ctx, r.client, r.in.Cluster, r.in.Service); err != nil {
+	if r.service, err = ecsview.Lookup(ctx, r.client, r.in.Cluster, r.in.Service); err != nil {
 		return err
 	}
-	r.before = rollout.SnapshotOf(r.service)
+	r.before = ecsview.SnapshotOf(r.service)
 	r.deployments, err = history.Read(ctx, r.client, r.in.Cluster, r.in.Service)
 	if err != nil && !awserr.IsUnsupported(err) && !awserr.Optional(r.env.Log.Sink(), "The history of deployments", err) {
 		return err

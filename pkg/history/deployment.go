@@ -7,18 +7,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
 // Client is the part of the ECS API that history needs; *ecs.Client has it.
 type Client interface {
-	ListServiceDeployments(context.Context, *ecs.ListServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.ListServiceDeploymentsOutput, error)
-	DescribeServiceRevisions(context.Context, *ecs.DescribeServiceRevisionsInput,
-		...func(*ecs.Options)) (*ecs.DescribeServiceRevisionsOutput, error)
+	ecsview.ServiceDeployments
+	ecsview.Revisions
 }
 
 // Deployment is one deployment of the past, or the one that runs.
@@ -33,11 +31,7 @@ type Deployment struct {
 }
 
 // Image is what a container ran.
-type Image struct {
-	Container string
-	Image     string // as the task definition had it
-	Digest    string // what ECS resolved it to; empty where it did not
-}
+type Image = ecsview.Image
 
 // Succeeded reports whether the deployment arrived.
 func (d Deployment) Succeeded() bool { return d.Status == types.ServiceDeploymentStatusSuccessful }
@@ -94,56 +88,23 @@ const most = 900
 
 // Read returns the deployments of a service, newest first, with what each was to run.
 func Read(ctx context.Context, client Client, cluster, service string) ([]Deployment, error) {
-	var all []Deployment
-	revisions := map[string]types.ServiceRevision{}
-	var arns []string
-	input := &ecs.ListServiceDeploymentsInput{Cluster: aws.String(cluster), Service: aws.String(service), MaxResults: aws.Int32(100)}
-	var targets []string
-	for len(all) < most {
-		out, err := client.ListServiceDeployments(ctx, input)
-		if err != nil {
-			return nil, fmt.Errorf("listing the deployments of service %s: %w", service, err)
-		}
-		for _, brief := range out.ServiceDeployments {
-			all = append(all, Deployment{
-				ARN:      aws.ToString(brief.ServiceDeploymentArn),
-				Status:   brief.Status,
-				Reason:   aws.ToString(brief.StatusReason),
-				Created:  aws.ToTime(brief.CreatedAt),
-				Finished: aws.ToTime(brief.FinishedAt),
-			})
-			arn := aws.ToString(brief.TargetServiceRevisionArn)
-			targets = append(targets, arn)
-			if arn != "" {
-				arns = append(arns, arn)
-			}
-		}
-		if out.NextToken == nil {
-			break
-		}
-		input.NextToken = out.NextToken
+	listed, err := ecsview.ListServiceDeployments(ctx, client, cluster, service, time.Time{}, most)
+	if err != nil {
+		return nil, err
 	}
-	slices.Sort(arns)
-	for chunk := range slices.Chunk(slices.Compact(arns), 20) { // what the API takes in one call
-		out, err := client.DescribeServiceRevisions(ctx, &ecs.DescribeServiceRevisionsInput{ServiceRevisionArns: chunk})
-		if err != nil {
-			return nil, fmt.Errorf("describing the revisions of service %s: %w", service, err)
-		}
-		for _, revision := range out.ServiceRevisions {
-			revisions[aws.ToString(revision.ServiceRevisionArn)] = revision
-		}
+	arns := make([]string, 0, len(listed))
+	for _, d := range listed {
+		arns = append(arns, d.Revision)
 	}
-	for i, arn := range targets {
-		revision := revisions[arn]
-		all[i].TaskDefinition = aws.ToString(revision.TaskDefinition)
-		for _, image := range revision.ContainerImages {
-			all[i].Images = append(all[i].Images, Image{
-				Container: aws.ToString(image.ContainerName),
-				Image:     aws.ToString(image.Image),
-				Digest:    aws.ToString(image.ImageDigest),
-			})
-		}
+	revisions, err := ecsview.DescribeRevisions(ctx, client, arns)
+	if err != nil {
+		return nil, fmt.Errorf("reading what service %s ran: %w", service, err)
 	}
-	slices.SortStableFunc(all, func(a, b Deployment) int { return b.Created.Compare(a.Created) })
+	all := make([]Deployment, 0, len(listed))
+	for _, d := range listed {
+		revision := revisions[d.Revision]
+		all = append(all, Deployment{ARN: d.ARN, Status: d.Status, Reason: d.Reason, Created: d.Created, Finished: d.Finished,
+			TaskDefinition: revision.TaskDefinition, Images: revision.Images})
+	}
 	return all, nil
 }

@@ -41,11 +41,12 @@ func TestImagesTellVersionsApart(t *testing.T) {
 		images []Image
 		want   string
 	}{
-		{"what ECS resolved", []Image{{"api", "repo:1", digest("1")}}, "api=" + digest("1")},
-		{"what the task definition pins", []Image{{"api", "repo@" + digest("2"), ""}}, "api=" + digest("2")},
-		{"what ECS resolved counts", []Image{{"api", "repo@" + digest("2"), digest("1")}}, "api=" + digest("1")},
-		{"in any order", []Image{{"web", "", digest("2")}, {"api", "", digest("1")}}, "api=" + digest("1") + " web=" + digest("2")},
-		{"one that nobody knows", []Image{{"api", "", digest("1")}, {"web", "repo:1", ""}}, "the revision"},
+		{"what ECS resolved", []Image{{Container: "api", Image: "repo:1", Digest: digest("1")}}, "api=" + digest("1")},
+		{"what the task definition pins", []Image{{Container: "api", Image: "repo@" + digest("2")}}, "api=" + digest("2")},
+		{"what ECS resolved counts", []Image{{Container: "api", Image: "repo@" + digest("2"), Digest: digest("1")}}, "api=" + digest("1")},
+		{"in any order", []Image{{Container: "web", Digest: digest("2")}, {Container: "api", Digest: digest("1")}},
+			"api=" + digest("1") + " web=" + digest("2")},
+		{"one that nobody knows", []Image{{Container: "api", Digest: digest("1")}, {Container: "web", Image: "repo:1"}}, "the revision"},
 		{"none", nil, "the revision"},
 	} {
 		if got := (Deployment{TaskDefinition: "the revision", Images: test.images}).images(); got != test.want {

@@ -17,11 +17,11 @@ import (
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/oneoff"
 	"github.com/org/connect2/v2/pkg/record"
-	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
@@ -29,7 +29,7 @@ import (
 type ecsClient interface {
 	oneoff.ECS
 	taskdef.Client
-	rollout.Services
+	ecsview.Services
 }
 
 // clients are the APIs that a migration calls.
@@ -77,7 +77,7 @@ func prepare(ctx context.Context, env *action.Env, c clients, in Inputs) (*Plan,
 		add(fmt.Errorf("command: %w", err))
 	}
 	p.command = words
-	service, err := rollout.Find(ctx, c.ecs, in.Cluster, in.Service)
+	service, err := ecsview.Find(ctx, c.ecs, in.Cluster, in.Service)
 	add(err)
 	if err == nil {
 		if !in.OverrideHold {

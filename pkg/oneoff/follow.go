@@ -15,6 +15,7 @@ import (
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/record"
 )
 
@@ -53,7 +54,7 @@ func (r *run) follow(definition *types.TaskDefinition) *follower {
 	id := arn.Last(r.result.TaskARN)
 	found := false
 	for _, c := range definition.ContainerDefinitions {
-		group, stream, region := diagnose.LogStream(c, id)
+		group, stream, region := ecsview.LogStream(c, id)
 		if group == "" {
 			continue
 		}

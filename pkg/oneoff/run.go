@@ -17,6 +17,7 @@ import (
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/record"
 )
 
@@ -338,7 +339,7 @@ func (r *run) conclude(definition *types.TaskDefinition, logs *follower, err err
 	if err == nil && code != nil && *code == 0 {
 		return nil
 	}
-	task := diagnose.TaskOf(r.last, definition)
+	task := ecsview.TaskOf(r.last, definition)
 	for i := range task.Containers {
 		task.Containers[i].Logs = logs.tail(task.Containers[i].Name)
 	}

@@ -14,10 +14,11 @@ import (
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
 // intervene looks at failed tasks, gives a deployment up that cannot succeed, and keeps the time.
-func (f *follower) intervene(ctx context.Context, s Snapshot, v Verdict) error {
+func (f *follower) intervene(ctx context.Context, s ecsview.Snapshot, v Verdict) error {
 	underWay := v.State == Waiting || v.State == Rolling || v.State == Settling
 	f.watch(ctx, s)
 	if underWay && !f.stopping && f.hopeless(s) {
@@ -61,7 +62,7 @@ func (f *follower) overdue() error {
 
 // watch looks for failed tasks and has new ones judged. It looks at each change, and every five seconds besides while tasks
 // are missing, since ECS tells a task that exits at once by nothing but its being gone.
-func (f *follower) watch(ctx context.Context, s Snapshot) {
+func (f *follower) watch(ctx context.Context, s ecsview.Snapshot) {
 	due := f.changed.After(f.watched) || time.Since(f.watched) >= 5*time.Second
 	if f.target.ID == "" || f.options.Committed || !due {
 		return
@@ -70,7 +71,7 @@ func (f *follower) watch(ctx context.Context, s Snapshot) {
 	var failed []FailedTask
 	if !f.watchOff {
 		var err error
-		if failed, err = f.watcher.look(ctx, f.target); awserr.Optional(f.options.Log.Sink(), "Why tasks failed", err) {
+		if failed, err = look(ctx, f.tasks, f.target); awserr.Optional(f.options.Log.Sink(), "Why tasks failed", err) {
 			f.watchOff = true
 		} else if err != nil {
 			return // the next look may work; the rollout itself is followed without
@@ -79,7 +80,7 @@ func (f *follower) watch(ctx context.Context, s Snapshot) {
 	for _, task := range failed {
 		f.changed = time.Now()
 		f.result.Failed = append(f.result.Failed, task)
-		f.notify(Event{Kind: KindTask, At: s.At, Text: task.String(), State: f.result.Verdict.State})
+		f.notify(Event{Kind: KindTask, At: f.changed, Text: task.String(), State: f.result.Verdict.State})
 	}
 	if f.options.Judge == nil || len(failed) == 0 && !f.trouble(s) {
 		return
@@ -94,7 +95,7 @@ func (f *follower) watch(ctx context.Context, s Snapshot) {
 
 // trouble reports whether the scheduler's last word is of a failure that no task was found for: it cannot start any, or they
 // may not be listed.
-func (f *follower) trouble(s Snapshot) bool {
+func (f *follower) trouble(s ecsview.Snapshot) bool {
 	if len(f.result.Failed) > 0 || f.result.Cause.Cause != "" || len(f.result.Events) == 0 {
 		return false
 	}
@@ -108,7 +109,7 @@ func (f *follower) trouble(s Snapshot) bool {
 }
 
 // hopeless reports whether the failures so far leave no doubt that this release cannot run.
-func (f *follower) hopeless(s Snapshot) bool {
+func (f *follower) hopeless(s ecsview.Snapshot) bool {
 	if !f.result.Cause.Certain {
 		return false
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
 // Target is the deployment that is followed.
@@ -64,7 +66,7 @@ const rollbackGrace = 10 * time.Second
 
 // Evaluate says what a snapshot means for the target. It decides from the target's own service deployment where that is
 // known, and from the list of deployments otherwise. That the service is stable decides nothing.
-func Evaluate(t Target, s Snapshot, seen Seen) Verdict {
+func Evaluate(t Target, s ecsview.Snapshot, seen Seen) Verdict {
 	if s.Status == "DRAINING" || s.Status == "INACTIVE" {
 		return Verdict{Deleted, "the service is " + s.Status}
 	}
@@ -76,7 +78,7 @@ func Evaluate(t Target, s Snapshot, seen Seen) Verdict {
 
 // evaluateOwn reads the state machine of the service-deployments API
 // (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html).
-func evaluateOwn(t Target, s Snapshot) Verdict {
+func evaluateOwn(t Target, s ecsview.Snapshot) Verdict {
 	own := s.Own
 	reason := own.Reason
 	if reason == "" {
@@ -109,7 +111,7 @@ func evaluateOwn(t Target, s Snapshot) Verdict {
 
 // evaluateStopped tells the three reasons for STOPPED apart by the deployment that is PRIMARY now: a newer one, an older
 // one that was put back, or still this one.
-func evaluateStopped(t Target, s Snapshot, reason string) Verdict {
+func evaluateStopped(t Target, s ecsview.Snapshot, reason string) Verdict {
 	primary := s.Primary()
 	switch {
 	case primary == nil || primary.ID == t.ID:
@@ -122,7 +124,7 @@ func evaluateStopped(t Target, s Snapshot, reason string) Verdict {
 }
 
 // evaluateList reads the deployments that DescribeServices lists.
-func evaluateList(t Target, s Snapshot, seen Seen) Verdict {
+func evaluateList(t Target, s ecsview.Snapshot, seen Seen) Verdict {
 	primary, own := s.Primary(), s.Find(t.ID)
 	switch {
 	case primary == nil:
@@ -142,7 +144,7 @@ func evaluateList(t Target, s Snapshot, seen Seen) Verdict {
 	}
 }
 
-func evaluatePrimary(t Target, s Snapshot, own *Deployment, seen Seen) Verdict {
+func evaluatePrimary(t Target, s ecsview.Snapshot, own *ecsview.Deployment, seen Seen) Verdict {
 	switch types.DeploymentRolloutState(own.State) {
 	case types.DeploymentRolloutStateCompleted:
 		return Verdict{Succeeded, own.Reason}
@@ -161,7 +163,7 @@ func evaluatePrimary(t Target, s Snapshot, own *Deployment, seen Seen) Verdict {
 }
 
 // evaluateAbsent decides about a deployment that is not listed: not yet, or not any more.
-func evaluateAbsent(t Target, s Snapshot, primary *Deployment, seen Seen) Verdict {
+func evaluateAbsent(t Target, s ecsview.Snapshot, primary *ecsview.Deployment, seen Seen) Verdict {
 	if newer(t, s) {
 		return Verdict{Superseded, primary.Reason}
 	}
@@ -177,7 +179,7 @@ func evaluateAbsent(t Target, s Snapshot, primary *Deployment, seen Seen) Verdic
 }
 
 // wayBack says how far the deployment that was put back has come.
-func wayBack(primary *Deployment, reason string) Verdict {
+func wayBack(primary *ecsview.Deployment, reason string) Verdict {
 	switch types.DeploymentRolloutState(primary.State) {
 	case types.DeploymentRolloutStateFailed:
 		return Verdict{RollbackFailed, joinReasons(reason, primary.Reason)}
@@ -190,7 +192,7 @@ func wayBack(primary *Deployment, reason string) Verdict {
 
 // newer reports whether the service is at a deployment that came after the target and is no way back from it. A circuit
 // breaker puts an old id back; should a rollback ever have an id of its own, the event names it.
-func newer(t Target, s Snapshot) bool {
+func newer(t Target, s ecsview.Snapshot) bool {
 	primary := s.Primary()
 	if primary == nil || primary.ID == t.ID || slices.Contains(t.Known, primary.ID) || primary.Created.Before(t.Created) {
 		return false
@@ -198,13 +200,13 @@ func newer(t Target, s Snapshot) bool {
 	if primary.TakesBack() {
 		return false
 	}
-	return !slices.ContainsFunc(s.Events, func(e ServiceEvent) bool {
+	return !slices.ContainsFunc(s.Events, func(e ecsview.ServiceEvent) bool {
 		return strings.Contains(e.Text, "rolling back to deployment "+primary.ID+".")
 	})
 }
 
 // failureEvent returns the scheduler's words about the failure of the target, or "".
-func failureEvent(t Target, s Snapshot) string {
+func failureEvent(t Target, s ecsview.Snapshot) string {
 	for _, e := range s.Events {
 		if _, reason, found := strings.Cut(e.Text, "(deployment "+t.ID+") deployment failed: "); found {
 			return reason
@@ -214,7 +216,7 @@ func failureEvent(t Target, s Snapshot) string {
 }
 
 // progress tells the states of a deployment that is under way apart.
-func progress(t Target, s Snapshot) Verdict {
+func progress(t Target, s ecsview.Snapshot) Verdict {
 	d := s.Find(t.ID)
 	if d == nil {
 		return Verdict{Rolling, ""}
@@ -231,7 +233,7 @@ func progress(t Target, s Snapshot) Verdict {
 	return Verdict{Rolling, d.Reason}
 }
 
-func orReason(reason string, d *Deployment) string {
+func orReason(reason string, d *ecsview.Deployment) string {
 	if reason == "" && d != nil {
 		return d.Reason
 	}

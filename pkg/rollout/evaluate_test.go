@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
 var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -23,8 +25,8 @@ var target = Target{
 }
 
 // deployment is old, new or later in some state.
-func deployment(id, status, state string, change ...func(*Deployment)) Deployment {
-	d := Deployment{ID: id, Status: status, State: state, Desired: 2, Running: 2}
+func deployment(id, status, state string, change ...func(*ecsview.Deployment)) ecsview.Deployment {
+	d := ecsview.Deployment{ID: id, Status: status, State: state, Desired: 2, Running: 2}
 	switch id {
 	case oldID:
 		d.TaskDefinition, d.Created, d.Updated = oldTD, epoch.Add(-time.Hour), epoch.Add(-time.Hour)
@@ -39,18 +41,18 @@ func deployment(id, status, state string, change ...func(*Deployment)) Deploymen
 	return d
 }
 
-func running(n int) func(*Deployment) { return func(d *Deployment) { d.Running = n } }
-func because(reason string) func(*Deployment) {
-	return func(d *Deployment) { d.Reason = reason }
+func running(n int) func(*ecsview.Deployment) { return func(d *ecsview.Deployment) { d.Running = n } }
+func because(reason string) func(*ecsview.Deployment) {
+	return func(d *ecsview.Deployment) { d.Reason = reason }
 }
-func touched(d *Deployment) { d.Updated = epoch.Add(time.Minute) }
+func touched(d *ecsview.Deployment) { d.Updated = epoch.Add(time.Minute) }
 
 // TestEvaluateByList goes through the phases that DescribeServices shows, without the service-deployments API.
 func TestEvaluateByList(t *testing.T) {
-	list := func(d ...Deployment) []Deployment { return d }
+	list := func(d ...ecsview.Deployment) []ecsview.Deployment { return d }
 	for _, test := range []struct {
 		name        string
-		deployments []Deployment
+		deployments []ecsview.Deployment
 		events      []string
 		seen        Seen
 		status      string
@@ -158,12 +160,12 @@ func TestEvaluateByList(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := Snapshot{At: epoch.Add(2 * time.Minute), Status: "ACTIVE", Desired: 2, Running: 2, Deployments: test.deployments}
+			s := ecsview.Snapshot{Status: "ACTIVE", Desired: 2, Running: 2, Deployments: test.deployments}
 			if test.status != "" {
 				s.Status = test.status
 			}
 			for _, text := range test.events {
-				s.Events = append(s.Events, ServiceEvent{ID: text, At: epoch.Add(time.Second), Text: text})
+				s.Events = append(s.Events, ecsview.ServiceEvent{ID: text, At: epoch.Add(time.Second), Text: text})
 			}
 			got := Evaluate(target, s, test.seen)
 			if got.State != test.want || test.reason != "" && got.Reason != test.reason {
@@ -175,21 +177,21 @@ func TestEvaluateByList(t *testing.T) {
 
 // TestEvaluateByServiceDeployment goes through every state of the service-deployments API.
 func TestEvaluateByServiceDeployment(t *testing.T) {
-	under := []Deployment{deployment(newID, "PRIMARY", "IN_PROGRESS", running(1)), deployment(oldID, "ACTIVE", "COMPLETED")}
-	back := []Deployment{deployment(oldID, "PRIMARY", "COMPLETED", touched)}
-	over := []Deployment{deployment(laterID, "PRIMARY", "IN_PROGRESS"), deployment(newID, "ACTIVE", "IN_PROGRESS")}
+	under := []ecsview.Deployment{deployment(newID, "PRIMARY", "IN_PROGRESS", running(1)), deployment(oldID, "ACTIVE", "COMPLETED")}
+	back := []ecsview.Deployment{deployment(oldID, "PRIMARY", "COMPLETED", touched)}
+	over := []ecsview.Deployment{deployment(laterID, "PRIMARY", "IN_PROGRESS"), deployment(newID, "ACTIVE", "IN_PROGRESS")}
 	for _, test := range []struct {
 		name        string
 		status      types.ServiceDeploymentStatus
-		deployments []Deployment
+		deployments []ecsview.Deployment
 		want        State
 	}{
 		{"pending", "PENDING", under, Rolling},
 		{"in progress", "IN_PROGRESS", under, Rolling},
 		{"a status of the future", "WAITING_FOR_GODOT", under, Rolling},
-		{"in progress, all run", "IN_PROGRESS", []Deployment{deployment(newID, "PRIMARY", "IN_PROGRESS")}, Settling},
-		{"listed as complete, but the API does not say so yet", "IN_PROGRESS", []Deployment{deployment(newID, "PRIMARY", "COMPLETED")}, Settling},
-		{"in progress, listed as failed", "IN_PROGRESS", []Deployment{deployment(newID, "PRIMARY", "FAILED", running(0))}, Failing},
+		{"in progress, all run", "IN_PROGRESS", []ecsview.Deployment{deployment(newID, "PRIMARY", "IN_PROGRESS")}, Settling},
+		{"listed as complete, but the API does not say so yet", "IN_PROGRESS", []ecsview.Deployment{deployment(newID, "PRIMARY", "COMPLETED")}, Settling},
+		{"in progress, listed as failed", "IN_PROGRESS", []ecsview.Deployment{deployment(newID, "PRIMARY", "FAILED", running(0))}, Failing},
 		{"successful", "SUCCESSFUL", under, Succeeded},
 		{"successful although something newer runs", "SUCCESSFUL", over, Succeeded},
 		{"rollback requested", "ROLLBACK_REQUESTED", under, RollingBack},
@@ -200,12 +202,12 @@ func TestEvaluateByServiceDeployment(t *testing.T) {
 		{"stop requested by a newer deployment", "STOP_REQUESTED", over, Superseded},
 		{"stop requested by the breaker", "STOP_REQUESTED", under, Failing},
 		{"stopped by a newer deployment", "STOPPED", over, Superseded},
-		{"stopped by the breaker, nothing put back", "STOPPED", []Deployment{deployment(newID, "PRIMARY", "FAILED")}, Failed},
+		{"stopped by the breaker, nothing put back", "STOPPED", []ecsview.Deployment{deployment(newID, "PRIMARY", "FAILED")}, Failed},
 		{"stopped, the old one is back", "STOPPED", back, RolledBack},
-		{"stopped, the old one is coming back", "STOPPED", []Deployment{deployment(oldID, "PRIMARY", "IN_PROGRESS", touched)}, RollingBack},
+		{"stopped, the old one is coming back", "STOPPED", []ecsview.Deployment{deployment(oldID, "PRIMARY", "IN_PROGRESS", touched)}, RollingBack},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := Snapshot{Status: "ACTIVE", Desired: 2, Running: 2, Deployments: test.deployments, Own: &ServiceDeployment{Status: test.status}}
+			s := ecsview.Snapshot{Status: "ACTIVE", Desired: 2, Running: 2, Deployments: test.deployments, Own: &ecsview.ServiceDeployment{Status: test.status}}
 			if got := Evaluate(target, s, Seen{Listed: true}); got.State != test.want {
 				t.Errorf("got %q (%s), want %q", got.State, got.Reason, test.want)
 			}
@@ -216,7 +218,7 @@ func TestEvaluateByServiceDeployment(t *testing.T) {
 // TestStabilityDecidesNothing holds the rule that stability decides nothing: one deployment, all tasks
 // running, and yet each of these is another verdict.
 func TestStabilityDecidesNothing(t *testing.T) {
-	stable := Snapshot{Status: "ACTIVE", Desired: 2, Running: 2, Deployments: []Deployment{deployment(oldID, "PRIMARY", "COMPLETED", touched)}}
+	stable := ecsview.Snapshot{Status: "ACTIVE", Desired: 2, Running: 2, Deployments: []ecsview.Deployment{deployment(oldID, "PRIMARY", "COMPLETED", touched)}}
 	if !stable.Settled() {
 		t.Fatal("the snapshot is meant to be stable")
 	}
@@ -293,17 +295,19 @@ func TestPace(t *testing.T) {
 
 func TestNews(t *testing.T) {
 	told := map[string]bool{}
-	event := func(id string, after time.Duration) ServiceEvent { return ServiceEvent{ID: id, At: epoch.Add(after)} }
-	ids := func(events []ServiceEvent) (all string) {
+	event := func(id string, after time.Duration) ecsview.ServiceEvent {
+		return ecsview.ServiceEvent{ID: id, At: epoch.Add(after)}
+	}
+	ids := func(events []ecsview.ServiceEvent) (all string) {
 		for _, e := range events {
 			all += e.ID
 		}
 		return all
 	}
-	if got := ids(news(told, epoch, []ServiceEvent{event("c", 2), event("b", 1), event("a", -1)})); got != "bc" {
+	if got := ids(news(told, epoch, []ecsview.ServiceEvent{event("c", 2), event("b", 1), event("a", -1)})); got != "bc" {
 		t.Errorf("first read: got %q, want bc: oldest first, without what came before", got)
 	}
-	if got := ids(news(told, epoch, []ServiceEvent{event("d", 3), event("c", 2), event("b", 1)})); got != "d" {
+	if got := ids(news(told, epoch, []ecsview.ServiceEvent{event("d", 3), event("c", 2), event("b", 1)})); got != "d" {
 		t.Errorf("second read: got %q, want d", got)
 	}
 }

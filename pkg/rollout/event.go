@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
 // Kind sorts what Follow tells.
@@ -41,8 +42,8 @@ type Step struct {
 
 // news returns the events that were not told yet, oldest first. The API returns at most a hundred, newest first, and
 // repeats them at each read.
-func news(told map[string]bool, since time.Time, events []ServiceEvent) []ServiceEvent {
-	var fresh []ServiceEvent
+func news(told map[string]bool, since time.Time, events []ecsview.ServiceEvent) []ecsview.ServiceEvent {
+	var fresh []ecsview.ServiceEvent
 	for _, e := range events {
 		if !told[e.ID] && !e.At.Before(since) {
 			fresh = append(fresh, e)
@@ -76,7 +77,7 @@ func groupNames(text string) string {
 }
 
 // counts describes the progress of the deployment in one line.
-func counts(t Target, s Snapshot) string {
+func counts(t Target, s ecsview.Snapshot) string {
 	own := s.Find(t.ID)
 	if own == nil {
 		return ""

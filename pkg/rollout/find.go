@@ -2,13 +2,11 @@ package rollout
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
 // The two APIs may write the moment of one update a little apart. One that was created within createdSlack before the target
@@ -41,64 +39,37 @@ func pick(t Target, candidates []candidate, slack time.Duration) string {
 // update may not have it yet.
 type finder struct {
 	client    Client
-	revisions map[string]string // service revision ARN to task definition ARN; they never change
-	begun     time.Time         // of the search
+	revisions map[string]ecsview.Revision // by ARN; they never change
+	begun     time.Time                   // of the search
 }
 
 // find returns the ARN, or "" while it is not listed.
 func (f *finder) find(ctx context.Context, t Target) (string, error) {
 	if f.begun.IsZero() {
-		f.begun = time.Now()
+		f.begun, f.revisions = time.Now(), map[string]ecsview.Revision{}
 	}
-	since := t.Created.Add(-createdSlack)
-	out, err := f.client.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{
-		Cluster:    aws.String(t.Cluster),
-		Service:    aws.String(t.Service),
-		CreatedAt:  &types.CreatedAt{After: aws.Time(since)},
-		MaxResults: aws.Int32(100),
-	})
+	listed, err := ecsview.ListServiceDeployments(ctx, f.client, t.Cluster, t.Service, t.Created.Add(-createdSlack), 0)
 	if err != nil {
-		return "", fmt.Errorf("listing the service deployments of %s: %w", t.Service, err)
-	}
-	var unknown []string
-	for _, brief := range out.ServiceDeployments {
-		arn := aws.ToString(brief.TargetServiceRevisionArn)
-		if _, known := f.revisions[arn]; !known && arn != "" {
-			unknown = append(unknown, arn)
-		}
-	}
-	if err := f.resolve(ctx, unknown); err != nil {
 		return "", err
 	}
+	var unknown []string
+	for _, d := range listed {
+		if _, known := f.revisions[d.Revision]; !known {
+			unknown = append(unknown, d.Revision)
+		}
+	}
+	read, err := ecsview.DescribeRevisions(ctx, f.client, unknown)
+	if err != nil {
+		return "", err
+	}
+	maps.Copy(f.revisions, read)
 	var candidates []candidate
-	for _, brief := range out.ServiceDeployments {
-		candidates = append(candidates, candidate{
-			arn:            aws.ToString(brief.ServiceDeploymentArn),
-			created:        aws.ToTime(brief.CreatedAt),
-			taskDefinition: f.revisions[aws.ToString(brief.TargetServiceRevisionArn)],
-		})
+	for _, d := range listed {
+		candidates = append(candidates, candidate{d.ARN, d.Created, f.revisions[d.Revision].TaskDefinition})
 	}
 	arn := pick(t, candidates, 0)
 	if arn == "" && time.Since(f.begun) >= settleTime {
 		arn = pick(t, candidates, createdSlack)
 	}
 	return arn, nil
-}
-
-// resolve learns the task definitions of service revisions, twenty in a call, which is what the API takes.
-func (f *finder) resolve(ctx context.Context, arns []string) error {
-	if f.revisions == nil {
-		f.revisions = map[string]string{}
-	}
-	slices.Sort(arns)
-	for chunk := range slices.Chunk(slices.Compact(arns), 20) {
-		out, err := f.client.DescribeServiceRevisions(ctx, &ecs.DescribeServiceRevisionsInput{ServiceRevisionArns: chunk})
-		if err != nil {
-			return fmt.Errorf("describing service revisions: %w", err)
-		}
-		for _, revision := range out.ServiceRevisions {
-			f.revisions[aws.ToString(revision.ServiceRevisionArn)] = aws.ToString(revision.TaskDefinition)
-		}
-	}
-	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
 // Follow follows a deployment to its end and tells on the way what happens. It returns nil as the error for Succeeded alone;
@@ -37,7 +38,7 @@ func Follow(ctx context.Context, client Client, target Target, options Options, 
 		options: options.withDefaults(),
 		notify:  notify,
 		finder:  finder{client: client},
-		watcher: watcher{client: client, seen: map[string]bool{}},
+		tasks:   ecsview.NewTaskReader(client, target.Cluster, target.Service),
 		told:    map[string]bool{},
 		seen:    Seen{Listed: target.ID != ""},
 
@@ -64,7 +65,7 @@ type follower struct {
 	options Options
 	notify  func(Event)
 	finder  finder
-	watcher watcher
+	tasks   *ecsview.TaskReader
 	result  Result
 
 	seen      Seen
@@ -123,10 +124,10 @@ func (f *follower) run(ctx context.Context) error {
 }
 
 // read fetches a snapshot, with the service deployment where it can be had.
-func (f *follower) read(ctx context.Context) (Snapshot, error) {
-	snapshot, err := Read(ctx, f.client, f.target.Cluster, f.target.Service)
+func (f *follower) read(ctx context.Context) (ecsview.Snapshot, error) {
+	snapshot, err := ecsview.Read(ctx, f.client, f.target.Cluster, f.target.Service)
 	if err != nil {
-		return Snapshot{}, err
+		return ecsview.Snapshot{}, err
 	}
 	f.target.adopt(snapshot)
 	if f.ownOff || f.target.ID == "" {
@@ -145,12 +146,12 @@ func (f *follower) read(ctx context.Context) (Snapshot, error) {
 			f.tell(KindWarning, "the service-deployments API keeps failing, going on with DescribeServices alone: "+err.Error())
 			return snapshot, nil
 		}
-		return Snapshot{}, err
+		return ecsview.Snapshot{}, err
 	}
 	return snapshot, nil
 }
 
-func (f *follower) readOwn(ctx context.Context) (*ServiceDeployment, error) {
+func (f *follower) readOwn(ctx context.Context) (*ecsview.ServiceDeployment, error) {
 	if f.target.ServiceDeployment == "" {
 		// It appears a moment after the update. Later on it is looked for less often: the list of deployments serves meanwhile.
 		if time.Since(f.searched) < min(time.Since(f.result.Started)/4, 10*time.Second) {
@@ -163,11 +164,11 @@ func (f *follower) readOwn(ctx context.Context) (*ServiceDeployment, error) {
 		}
 		f.target.ServiceDeployment = arn
 	}
-	return describeOwn(ctx, f.client, f.target.ServiceDeployment)
+	return ecsview.DescribeServiceDeployment(ctx, f.client, f.target.ServiceDeployment)
 }
 
 // tellPauses says how to let a deployment go on that waits for somebody, once for each hook.
-func (f *follower) tellPauses(own *ServiceDeployment) {
+func (f *follower) tellPauses(own *ecsview.ServiceDeployment) {
 	if own == nil {
 		return
 	}
@@ -181,7 +182,7 @@ func (f *follower) tellPauses(own *ServiceDeployment) {
 }
 
 // take judges a snapshot and tells what is new in it.
-func (f *follower) take(s Snapshot) Verdict {
+func (f *follower) take(s ecsview.Snapshot) Verdict {
 	f.contact, f.throttled = time.Now(), 0
 	f.noteFailedPrimary(s)
 	verdict := Evaluate(f.target, s, f.seen)
@@ -194,7 +195,7 @@ func (f *follower) take(s Snapshot) Verdict {
 	if verdict.State != f.result.Verdict.State {
 		f.changed = time.Now()
 		f.openStep(verdict.State)
-		f.notify(Event{Kind: KindState, At: s.At, Text: stateText(f.target, f.result.Verdict.State, verdict), State: verdict.State})
+		f.notify(Event{Kind: KindState, At: f.contact, Text: stateText(f.target, f.result.Verdict.State, verdict), State: verdict.State})
 	}
 	f.tellPauses(s.Own)
 	since := f.target.Created
@@ -202,20 +203,20 @@ func (f *follower) take(s Snapshot) Verdict {
 		since = f.result.Started
 	}
 	for _, e := range news(f.told, since, s.Events) {
-		f.changed, e.Seen = time.Now(), time.Now()
-		f.result.Events = append(f.result.Events, e)
+		f.changed = time.Now()
+		f.result.Events = append(f.result.Events, SeenEvent{e, f.changed})
 		f.notify(Event{Kind: KindService, At: e.At, Text: shorten(f.target.Service, e.Text), State: verdict.State})
 	}
 	if line := counts(f.target, s); line != "" && line != f.lastCount {
 		f.changed, f.lastCount = time.Now(), line
-		f.notify(Event{Kind: KindProgress, At: s.At, Text: line, State: verdict.State})
+		f.notify(Event{Kind: KindProgress, At: f.contact, Text: line, State: verdict.State})
 	}
 	f.result.Verdict, f.result.Last, f.result.Serving = verdict, s, s.TaskDefinition
 	return verdict
 }
 
 // noteFailedPrimary measures how long the deployment has been FAILED without another taking its place.
-func (f *follower) noteFailedPrimary(s Snapshot) {
+func (f *follower) noteFailedPrimary(s ecsview.Snapshot) {
 	own := s.Find(f.target.ID)
 	if own == nil || own.Status != "PRIMARY" || own.State != string(types.DeploymentRolloutStateFailed) {
 		f.failedAt = time.Time{}

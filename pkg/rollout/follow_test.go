@@ -15,12 +15,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
 // drive starts a deployment in the world and follows it.
 func drive(ctx context.Context, t *testing.T, w *world, options Options) (Result, []Event, error) {
 	t.Helper()
-	before, err := Read(ctx, w, "prod", "api")
+	before, err := ecsview.Read(ctx, w, "prod", "api")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +130,7 @@ func TestEarlyStop(t *testing.T) {
 			w.story = append(w.story, chapter{since + 30*time.Second, func(w *world) { w.rolledBack("stopped") }})
 			return nil
 		}
-		judge := func(_ context.Context, _ Snapshot, failed []FailedTask) Judgement {
+		judge := func(_ context.Context, _ ecsview.Snapshot, failed []FailedTask) Judgement {
 			return Judgement{Cause: "exits at once", Streak: len(failed), Certain: true}
 		}
 		result, events, err := drive(t.Context(), t, w, Options{Judge: judge})
@@ -148,7 +149,7 @@ func TestEarlyStop(t *testing.T) {
 func TestUncertainCauseWaitsForTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(breaker...)
-		judge := func(_ context.Context, _ Snapshot, failed []FailedTask) Judgement {
+		judge := func(_ context.Context, _ ecsview.Snapshot, failed []FailedTask) Judgement {
 			return Judgement{Cause: "capacity", Streak: len(failed)}
 		}
 		result, _, _ := drive(t.Context(), t, w, Options{Judge: judge})
@@ -351,7 +352,7 @@ func TestContactLostAndFoundAgain(t *testing.T) {
 func TestAttachFollowsWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(good...)
-		before, _ := Read(t.Context(), w, "prod", "api")
+		before, _ := ecsview.Read(t.Context(), w, "prod", "api")
 		if _, ok := Attach("prod", "api", before, newTD); ok {
 			t.Fatal("attached to a deployment of another task definition")
 		}
@@ -359,7 +360,7 @@ func TestAttachFollowsWhatIsUnderWay(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(30 * time.Second)
-		later, _ := Read(t.Context(), w, "prod", "api")
+		later, _ := ecsview.Read(t.Context(), w, "prod", "api")
 		target, ok := Attach("prod", "api", later, newTD)
 		if !ok || target.Previous != oldTD {
 			t.Fatalf("got %+v, %v", target, ok)
@@ -374,7 +375,7 @@ func TestAttachFollowsWhatIsUnderWay(t *testing.T) {
 func TestStartForcesOnlyWhatWouldElseDoNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		before, _ := Read(t.Context(), w, "prod", "api")
+		before, _ := ecsview.Read(t.Context(), w, "prod", "api")
 		if _, err := Start(t.Context(), w, "prod", "api", before, oldTD); err != nil || w.log[0] != "update api:41 force=true desired=<nil>" {
 			t.Errorf("got %v, %v", w.log, err)
 		}

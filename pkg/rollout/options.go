@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
 // Options say how a deployment is followed. The zero value follows for half an hour and never gives a deployment up early.
@@ -17,7 +18,7 @@ type Options struct {
 	// LostAfter is how long reads may fail in a row before what is running counts as unknown; 0 is 3 minutes.
 	LostAfter time.Duration
 	// Judge is asked when tasks have failed, or when the scheduler reports that it cannot start any. Nil asks nobody.
-	Judge func(context.Context, Snapshot, []FailedTask) Judgement
+	Judge func(context.Context, ecsview.Snapshot, []FailedTask) Judgement
 	// Retreat is called once when the deployment is being given up, before the way back is followed. Nil does nothing.
 	Retreat func(context.Context)
 	// Speed is that of the world that is followed.
@@ -66,15 +67,21 @@ type Result struct {
 	Ended   Ended // who ended it early
 	Cause   Judgement
 	Failed  []FailedTask // oldest first
-	Events  []ServiceEvent
+	Events  []SeenEvent
 	Steps   []Step
-	Last    Snapshot // the last that was read
+	Last    ecsview.Snapshot // the last that was read
 	Started time.Time
 	Took    time.Duration
 
 	// Serving is the task definition that the service is at now, as far as it is known: what was deployed, or what it was put
 	// back to.
 	Serving string
+}
+
+// SeenEvent is a line of the scheduler and when it was read.
+type SeenEvent struct {
+	ecsview.ServiceEvent
+	Seen time.Time // by our clock
 }
 
 // Ended says who ended a deployment before ECS did.

@@ -4,28 +4,28 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
 // Start tells the service to run a task definition, and returns the deployment that this began. It names nothing but the
 // task definition, so that the desired count of an autoscaler and everything else stay as they are; a new deployment is
 // forced only where the service is at this very task definition already.
-func Start(ctx context.Context, client Client, cluster, service string, before Snapshot, taskDefinition string) (Target, error) {
+func Start(ctx context.Context, client Client, cluster, service string, before ecsview.Snapshot, taskDefinition string) (Target, error) {
 	return start(ctx, client, before, taskDefinition, &ecs.UpdateServiceInput{Cluster: aws.String(cluster), Service: aws.String(service)})
 }
 
 // StartFirst starts the first release of a service that has no tasks yet, with this many.
-func StartFirst(ctx context.Context, client Client, cluster, service string, before Snapshot, taskDefinition string, count int) (Target, error) {
+func StartFirst(ctx context.Context, client Client, cluster, service string, before ecsview.Snapshot, taskDefinition string, count int) (Target, error) {
 	return start(ctx, client, before, taskDefinition, &ecs.UpdateServiceInput{Cluster: aws.String(cluster), Service: aws.String(service),
 		DesiredCount: aws.Int32(int32(count))})
 }
 
-func start(ctx context.Context, client Client, before Snapshot, taskDefinition string, input *ecs.UpdateServiceInput) (Target, error) {
+func start(ctx context.Context, client Client, before ecsview.Snapshot, taskDefinition string, input *ecs.UpdateServiceInput) (Target, error) {
 	cluster, service := *input.Cluster, *input.Service
 	if ctx.Err() != nil {
 		return Target{}, fmt.Errorf("updating service %s: %w", service, context.Cause(ctx))
@@ -38,14 +38,14 @@ func start(ctx context.Context, client Client, before Snapshot, taskDefinition s
 	if err != nil {
 		return Target{}, fmt.Errorf("updating service %s in cluster %s to %s: %w", service, cluster, taskDefinition, err)
 	}
-	target := Target{Cluster: cluster, Service: service, TaskDefinition: taskDefinition, Previous: worked(before, taskDefinition)}
+	target := Target{Cluster: cluster, Service: service, TaskDefinition: taskDefinition, Previous: before.Complete(taskDefinition)}
 	for _, d := range before.Deployments {
 		target.Known = append(target.Known, d.ID)
 	}
 	if out.Service == nil {
 		return target, nil // the deployment is looked for by its task definition
 	}
-	target.adopt(SnapshotOf(*out.Service))
+	target.adopt(ecsview.SnapshotOf(*out.Service))
 	return target, nil
 }
 
@@ -64,12 +64,12 @@ func outliving(ctx context.Context) (call context.Context, done func()) {
 
 // Attach returns the deployment of this task definition that is under way, so that a repeated run follows what an earlier
 // one began. It reports false where the service is at another task definition.
-func Attach(cluster, service string, s Snapshot, taskDefinition string) (Target, bool) {
+func Attach(cluster, service string, s ecsview.Snapshot, taskDefinition string) (Target, bool) {
 	primary := s.Primary()
 	if primary == nil || primary.TaskDefinition != taskDefinition {
 		return Target{}, false
 	}
-	target := Target{Cluster: cluster, Service: service, TaskDefinition: taskDefinition, Previous: worked(s, taskDefinition)}
+	target := Target{Cluster: cluster, Service: service, TaskDefinition: taskDefinition, Previous: s.Complete(taskDefinition)}
 	for _, d := range s.Deployments {
 		if d.ID != primary.ID {
 			target.Known = append(target.Known, d.ID)
@@ -81,34 +81,9 @@ func Attach(cluster, service string, s Snapshot, taskDefinition string) (Target,
 
 // adopt takes id and time of the deployment that the update began from a snapshot: the PRIMARY one, if it was not there
 // before and is for our task definition.
-func (t *Target) adopt(s Snapshot) {
+func (t *Target) adopt(s ecsview.Snapshot) {
 	primary := s.Primary()
 	if t.ID == "" && primary != nil && primary.TaskDefinition == t.TaskDefinition && !slices.Contains(t.Known, primary.ID) {
 		t.ID, t.Created = primary.ID, primary.Created
 	}
-}
-
-// worked returns the task definition of the newest deployment that is complete, other than the given one; "" if none is. One
-// that ECS is rolling back to counts: it was complete before.
-func worked(s Snapshot, except string) string {
-	var found *Deployment
-	for i, d := range s.Deployments {
-		complete := d.State == string(types.DeploymentRolloutStateCompleted) || strings.HasSuffix(d.Reason, "rolling back to deploymentId "+d.ID+".")
-		if complete && d.TaskDefinition != except && (found == nil || d.Created.After(found.Created)) {
-			found = &s.Deployments[i]
-		}
-	}
-	if found == nil {
-		return ""
-	}
-	return found.TaskDefinition
-}
-
-// Worked returns the ARN of the task definition that serves for sure: that of the newest deployment which is complete. Where
-// none is, it is the service's own.
-func (s Snapshot) Worked() string {
-	if arn := worked(s, ""); arn != "" {
-		return arn
-	}
-	return s.TaskDefinition
 }

@@ -3,11 +3,9 @@ package status
 import (
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/history"
-	"github.com/org/connect2/v2/pkg/rollout"
 )
 
 // State is how a service is doing, in one word.
@@ -23,7 +21,7 @@ const (
 )
 
 // judge says how a service is doing. running is the service deployment that is under way, or nil.
-func judge(s rollout.Snapshot, running *history.Deployment, evidence diagnose.Evidence) State {
+func judge(s ecsview.Snapshot, running *history.Deployment, evidence diagnose.Evidence) State {
 	primary := s.Primary()
 	switch {
 	case running != nil && running.RolledBack(), primary.InProgress() && primary.TakesBack():
@@ -42,7 +40,7 @@ func judge(s rollout.Snapshot, running *history.Deployment, evidence diagnose.Ev
 // was not wanted any more is none.
 func failed(evidence diagnose.Evidence) []diagnose.Task {
 	return slices.DeleteFunc(slices.Clone(evidence.Tasks), func(t diagnose.Task) bool {
-		return !rollout.StoppedByFailure(types.TaskStopCode(t.StopCode), t.Reason)
+		return !ecsview.Task{StopCode: t.StopCode, Reason: t.Reason}.Failed()
 	})
 }
 

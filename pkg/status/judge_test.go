@@ -6,13 +6,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/history"
-	"github.com/org/connect2/v2/pkg/rollout"
 )
 
 func TestJudge(t *testing.T) {
-	at := func(desired, running int, state, reason string) rollout.Snapshot {
-		return rollout.Snapshot{Desired: desired, Running: running, Deployments: []rollout.Deployment{
+	at := func(desired, running int, state, reason string) ecsview.Snapshot {
+		return ecsview.Snapshot{Desired: desired, Running: running, Deployments: []ecsview.Deployment{
 			{Status: "PRIMARY", State: state, Reason: reason, Desired: desired, Running: running}}}
 	}
 	under := func(status types.ServiceDeploymentStatus) *history.Deployment {
@@ -23,7 +23,7 @@ func TestJudge(t *testing.T) {
 	gone := diagnose.Evidence{Tasks: []diagnose.Task{{LastStatus: "STOPPED", StopCode: "EssentialContainerExited", Health: "UNHEALTHY"}}}
 	for _, test := range []struct {
 		name     string
-		service  rollout.Snapshot
+		service  ecsview.Snapshot
 		running  *history.Deployment
 		evidence diagnose.Evidence
 		want     State
@@ -40,7 +40,7 @@ func TestJudge(t *testing.T) {
 		{"stopped, and not yet rolled back", at(2, 1, "IN_PROGRESS", ""), under("STOP_REQUESTED"), diagnose.Evidence{}, Deploying},
 		{"a rollback is under way", at(2, 1, "IN_PROGRESS", ""), under("ROLLBACK_IN_PROGRESS"), diagnose.Evidence{}, RollingBack},
 		{"the same without the API", at(2, 1, "IN_PROGRESS", "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1."), nil, diagnose.Evidence{}, RollingBack},
-		{"no deployment at all", rollout.Snapshot{Desired: 2}, nil, diagnose.Evidence{}, Degraded},
+		{"no deployment at all", ecsview.Snapshot{Desired: 2}, nil, diagnose.Evidence{}, Degraded},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := judge(test.service, test.running, test.evidence); got != test.want {

@@ -15,10 +15,10 @@ import (
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/record"
-	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
@@ -26,7 +26,7 @@ import (
 type view struct {
 	in          Inputs
 	at          time.Time
-	service     rollout.Snapshot
+	service     ecsview.Snapshot
 	hold        hold.Hold
 	revision    *taskdef.Revision    // that the service is at; nil where it may not be described
 	deployments []history.Deployment // newest first; empty where they cannot be read
@@ -41,11 +41,11 @@ type view struct {
 // look reads the service. Only what says nothing without it is an error: all else is optional, and what is denied is told once.
 func look(ctx context.Context, log *action.Log, conn *awsconn.Conn, in Inputs) (*view, error) {
 	client := ecs.NewFromConfig(conn.Config)
-	service, err := rollout.Find(ctx, client, in.Cluster, in.Service)
+	service, err := ecsview.Find(ctx, client, in.Cluster, in.Service)
 	if err != nil {
 		return nil, err
 	}
-	v := &view{in: in, at: time.Now(), service: rollout.SnapshotOf(service), hold: hold.Of(service)}
+	v := &view{in: in, at: time.Now(), service: ecsview.SnapshotOf(service), hold: hold.Of(service)}
 	if v.revision, err = taskdef.Describe(ctx, client, v.service.TaskDefinition); unless(log, "The image and the commit that run", err) {
 		return nil, err
 	}

@@ -129,7 +129,7 @@ func (v *view) events() []string {
 	}
 	var lines []string
 	for _, e := range v.evidence.Events[:min(len(v.evidence.Events), shownEvents)] {
-		lines = append(lines, e.At.UTC().Format(time.TimeOnly)+"  "+diagnose.Printable(diagnose.Redact(e.Message)))
+		lines = append(lines, e.At.UTC().Format(time.TimeOnly)+"  "+diagnose.Printable(diagnose.Redact(e.Text)))
 	}
 	return lines
 }

@@ -24,7 +24,7 @@ type layer string
 const (
 	base   layer = "base"   // small packages that know nothing of the module, for everybody
 	ground layer = "ground" // what everything stands on: the record, inputs and outputs, the connection to AWS
-	view   layer = "view"   // what reads AWS for several nouns
+	view   layer = "view"   // what reads ECS, for all nouns
 	noun   layer = "noun"   // one mechanism of the field each
 	edge   layer = "edge"   // what renders a run for people and machines
 	verb   layer = "verb"   // one action each
@@ -51,6 +51,8 @@ var layers = map[string]layer{
 	"internal/lazyregexp":   base,
 	"internal/nearest":      base,
 	"internal/outlive":      base,
+
+	"pkg/ecsview": view,
 
 	"pkg/taskdef":   noun,
 	"pkg/rollout":   noun,
@@ -302,6 +304,9 @@ func TestRules(t *testing.T) {
 		{"internal/arn", "pkg/awsconn", false},
 		{"internal/arn", "pkg/sandbox", false},
 		{"pkg/taskdef", "pkg/awsconn", true},
+		{"pkg/rollout", "pkg/ecsview", true},
+		{"pkg/ecsview", "pkg/rollout", false},
+		{"pkg/ecsview", "pkg/awserr", true},
 		{"pkg/rollout", "pkg/diagnose", true},
 		{"pkg/rollout", "pkg/ecsdeploy", false},
 		{"pkg/ecsdeploy", "pkg/migrate", false},

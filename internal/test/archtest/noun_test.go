@@ -12,7 +12,8 @@ const (
 	github     = "github.com/sethvargo/go-githubactions"
 )
 
-// clients are the AWS clients that each noun calls, by the name of their package. Importing the noun must bring no other.
+// clients are the AWS clients that each noun calls, itself or through the view, by the name of their package. Importing the noun
+// must bring no other.
 var clients = map[string][]string{
 	"pkg/taskdef":   {"ecs"},
 	"pkg/rollout":   {"ecs"},
@@ -59,8 +60,8 @@ func TestNounsBringOnlyTheirOwn(t *testing.T) {
 			continue
 		}
 		for _, client := range calls {
-			if !slices.Contains(p.Imports, awsClients+client) {
-				t.Errorf("%s does not use the client of %s itself: take it out of clients", folder, client)
+			if !slices.ContainsFunc(append(viewsOf(t, p), p), func(l listed) bool { return slices.Contains(l.Imports, awsClients+client) }) {
+				t.Errorf("%s does not use the client of %s: take it out of clients", folder, client)
 			}
 		}
 		for _, dep := range openDeps[folder] {
@@ -79,6 +80,15 @@ func TestNounsBringOnlyTheirOwn(t *testing.T) {
 			t.Errorf("openDeps: %s is not a noun", folder)
 		}
 	}
+}
+
+// viewsOf returns the packages of the view that a package imports.
+func viewsOf(t *testing.T, p listed) []listed {
+	t.Helper()
+	return slices.DeleteFunc(slices.Clone(packages(t)), func(other listed) bool {
+		folder, _ := folderOf(other.ImportPath)
+		return layerOf(folder) != view || !slices.Contains(p.Imports, other.ImportPath)
+	})
 }
 
 // foreign returns what does not belong among the dependencies of a noun that calls these clients.

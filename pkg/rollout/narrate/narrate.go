@@ -17,6 +17,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/rollout"
 )
@@ -71,7 +72,7 @@ const (
 )
 
 // judge explains the failures so far.
-func (n *Narrator) judge(ctx context.Context, s rollout.Snapshot, _ []rollout.FailedTask) rollout.Judgement {
+func (n *Narrator) judge(ctx context.Context, s ecsview.Snapshot, _ []rollout.FailedTask) rollout.Judgement {
 	evidence, err := n.gather(ctx, s, judgePatience)
 	if err != nil {
 		return rollout.Judgement{}
@@ -91,7 +92,7 @@ func (n *Narrator) judge(ctx context.Context, s rollout.Snapshot, _ []rollout.Fa
 	return rollout.Judgement{Cause: cause.Title, Streak: streak, Certain: cause.Certain && cause.Fault != record.FaultPlatform}
 }
 
-func (n *Narrator) gather(ctx context.Context, s rollout.Snapshot, patience time.Duration) (diagnose.Evidence, error) {
+func (n *Narrator) gather(ctx context.Context, s ecsview.Snapshot, patience time.Duration) (diagnose.Evidence, error) {
 	query := diagnose.Query{
 		Cluster:        n.target.Cluster,
 		Service:        arn.Last(n.target.Service),

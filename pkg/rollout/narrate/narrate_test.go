@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/rollout"
 )
@@ -50,8 +51,9 @@ func TestSummaryHoldsForeignTextBack(t *testing.T) {
 		Started: begun,
 		Took:    75 * time.Second,
 		Steps:   []rollout.Step{{Name: "rolling", From: begun, To: begun.Add(time.Minute), Failed: true}},
-		Events:  []rollout.ServiceEvent{{ID: "1", At: begun, Seen: begun, Text: "(service s) ```\n<script>alert(1)</script> has started 1 tasks"}},
-		Failed:  []rollout.FailedTask{{ARN: "arn:aws:ecs:r:1:task/c/0123456789abcdef", Seen: begun.Add(30 * time.Second)}},
+		Events: []rollout.SeenEvent{{Seen: begun, ServiceEvent: ecsview.ServiceEvent{ID: "1", At: begun,
+			Text: "(service s) ```\n<script>alert(1)</script> has started 1 tasks"}}},
+		Failed: []rollout.FailedTask{{Task: ecsview.Task{ARN: "arn:aws:ecs:r:1:task/c/0123456789abcdef"}, Seen: begun.Add(30 * time.Second)}},
 	}
 	got := Summary("Deployment of api:2", result, cause)
 	for _, want := range []string{"❌", "`rolled-back`", "`api:1`", "cannot import payments", "gantt", "task 01234567 failed", "1m15s"} {

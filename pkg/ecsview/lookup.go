@@ -1,4 +1,4 @@
-package rollout
+package ecsview
 
 import (
 	"context"
@@ -23,8 +23,8 @@ func Lookup(ctx context.Context, client Services, cluster, service string) (type
 	return found, nil
 }
 
-// Find reads a service whose settings are wanted, whoever deploys to it, with its tags. Where the cluster or the service does not exist, or
-// was deleted, the error names the input.
+// Find reads a service whose settings are wanted, whoever deploys to it, with its tags. Where the cluster or the service does not
+// exist, or was deleted, the error names the input.
 func Find(ctx context.Context, client Services, cluster, service string) (types.Service, error) {
 	found, err := describe(ctx, client, cluster, service, types.ServiceFieldTags)
 	var noCluster *types.ClusterNotFoundException
@@ -32,7 +32,8 @@ func Find(ctx context.Context, client Services, cluster, service string) (types.
 	case errors.As(err, &noCluster):
 		return found, fmt.Errorf("cluster: there is no cluster %q in this account and region%s", cluster, others(cluster, clusters(ctx, client)))
 	case errors.Is(err, ErrNoService):
-		return found, fmt.Errorf("service: there is no service %q in cluster %s%s", service, cluster, others(service, services(ctx, client, cluster)))
+		return found, fmt.Errorf("service: there is no service %q in cluster %s%s", service, cluster,
+			others(service, services(ctx, client, cluster)))
 	case err != nil:
 		return found, err
 	case aws.ToString(found.Status) != "ACTIVE":
@@ -49,7 +50,8 @@ func refuse(service types.Service) string {
 	if c := service.DeploymentController; c != nil {
 		switch c.Type {
 		case types.DeploymentControllerTypeCodeDeploy:
-			return "its deployments are made by CodeDeploy (deployment controller CODE_DEPLOY), which ecs:UpdateService cannot start: use CodeDeploy, or move it to the controller ECS with the strategy BLUE_GREEN"
+			return "its deployments are made by CodeDeploy (deployment controller CODE_DEPLOY), which ecs:UpdateService cannot start: " +
+				"use CodeDeploy, or move it to the controller ECS with the strategy BLUE_GREEN"
 		case types.DeploymentControllerTypeExternal:
 			return "its deployments are made by an external controller (EXTERNAL): use that"
 		}

@@ -1,4 +1,4 @@
-package rollout
+package ecsview
 
 import (
 	"slices"
@@ -11,7 +11,6 @@ import (
 
 // Snapshot is what was read of a service at one moment.
 type Snapshot struct {
-	At             time.Time
 	Status         string // of the service: ACTIVE, DRAINING, INACTIVE
 	TaskDefinition string // ARN; the target of the latest update, or what was rolled back to
 	Desired        int
@@ -20,6 +19,7 @@ type Snapshot struct {
 	Deployments    []Deployment   // PRIMARY first
 	Events         []ServiceEvent // newest first
 	Current        string         // ARN of the service deployment that runs now, where the API tells it
+	TargetGroups   []string       // ARNs of those that its tasks are registered in, the alternate ones too
 
 	// Own is the service deployment that is followed; nil while it is not seen or where the API is not to be had.
 	Own *ServiceDeployment
@@ -43,6 +43,7 @@ type Deployment struct {
 // ServiceDeployment is one entry of the service-deployments API.
 type ServiceDeployment struct {
 	ARN            string
+	Revision       string // ARN of the service revision that it is to bring
 	Status         types.ServiceDeploymentStatus
 	Reason         string // statusReason
 	RollbackReason string
@@ -62,7 +63,6 @@ type ServiceDeployment struct {
 type ServiceEvent struct {
 	ID   string
 	At   time.Time // by the clock of ECS
-	Seen time.Time // when Follow read it, by our clock; zero in a Snapshot
 	Text string
 }
 
@@ -103,7 +103,6 @@ func (s Snapshot) Settled() bool {
 // SnapshotOf reads a service as DescribeServices and UpdateService return it.
 func SnapshotOf(service types.Service) Snapshot {
 	s := Snapshot{
-		At:             time.Now(),
 		Status:         aws.ToString(service.Status),
 		TaskDefinition: aws.ToString(service.TaskDefinition),
 		Desired:        int(service.DesiredCount),
@@ -125,6 +124,17 @@ func SnapshotOf(service types.Service) Snapshot {
 			Created:        aws.ToTime(d.CreatedAt),
 			Updated:        aws.ToTime(d.UpdatedAt),
 		})
+	}
+	for _, lb := range service.LoadBalancers {
+		groups := []string{aws.ToString(lb.TargetGroupArn)}
+		if lb.AdvancedConfiguration != nil {
+			groups = append(groups, aws.ToString(lb.AdvancedConfiguration.AlternateTargetGroupArn))
+		}
+		for _, group := range groups {
+			if group != "" {
+				s.TargetGroups = append(s.TargetGroups, group)
+			}
+		}
 	}
 	for _, e := range service.Events {
 		s.Events = append(s.Events, ServiceEvent{ID: aws.ToString(e.Id), At: aws.ToTime(e.CreatedAt), Text: aws.ToString(e.Message)})
@@ -154,6 +164,7 @@ func serviceDeploymentOf(d types.ServiceDeployment) *ServiceDeployment {
 		own.Threshold = int(d.DeploymentCircuitBreaker.Threshold)
 	}
 	if d.TargetServiceRevision != nil {
+		own.Revision = aws.ToString(d.TargetServiceRevision.Arn)
 		own.Weight = aws.ToFloat64(d.TargetServiceRevision.RequestedProductionTrafficWeight)
 	}
 	for _, hook := range d.LifecycleHookDetails {
@@ -162,4 +173,30 @@ func serviceDeploymentOf(d types.ServiceDeployment) *ServiceDeployment {
 		}
 	}
 	return own
+}
+
+// Worked returns the ARN of the task definition that serves for sure: that of the newest deployment which is complete. Where
+// none is, it is the service's own.
+func (s Snapshot) Worked() string {
+	if arn := s.Complete(""); arn != "" {
+		return arn
+	}
+	return s.TaskDefinition
+}
+
+// Complete returns the ARN of the task definition of the newest deployment that is complete, other than the given one; "" if none
+// is. A deployment that ECS is rolling back to counts: it was complete before.
+func (s Snapshot) Complete(except string) string {
+	var found *Deployment
+	for i, d := range s.Deployments {
+		complete := d.State == string(types.DeploymentRolloutStateCompleted) ||
+			strings.HasSuffix(d.Reason, "rolling back to deploymentId "+d.ID+".")
+		if complete && d.TaskDefinition != except && (found == nil || d.Created.After(found.Created)) {
+			found = &s.Deployments[i]
+		}
+	}
+	if found == nil {
+		return ""
+	}
+	return found.TaskDefinition
 }

@@ -1,4 +1,4 @@
-package rollout
+package ecsview
 
 import (
 	"context"
@@ -9,6 +9,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
+
+// Services reads services; *ecs.Client does.
+type Services interface {
+	DescribeServices(context.Context, *ecs.DescribeServicesInput, ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error)
+}
 
 // ErrNoService says that the cluster has no service of this name, or none that is ACTIVE.
 var ErrNoService = errors.New("no such service")
@@ -40,16 +45,4 @@ func describe(ctx context.Context, client Services, cluster, service string, inc
 		return types.Service{}, fmt.Errorf("service %s in cluster %s: %w (%s)", service, cluster, ErrNoService, reason)
 	}
 	return out.Services[0], nil
-}
-
-// describeOwn reads one service deployment; nil where the API does not know it.
-func describeOwn(ctx context.Context, client Client, arn string) (*ServiceDeployment, error) {
-	out, err := client.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{arn}})
-	if err != nil {
-		return nil, fmt.Errorf("describing service deployment %s: %w", arn, err)
-	}
-	if len(out.ServiceDeployments) == 0 {
-		return nil, nil
-	}
-	return serviceDeploymentOf(out.ServiceDeployments[0]), nil
 }
