@@ -52,7 +52,8 @@ func failedTask(ctx context.Context) (client *ecs.Client, logs *cloudwatchlogs.C
 	if err != nil {
 		log.Fatal(err)
 	}
-	service, err := client.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(cluster), Services: []string{"connect2-api-service-dev"}})
+	service, err := client.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(cluster),
+		Services: []string{"connect2-api-service-dev"}})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -113,7 +113,8 @@ func register(ctx context.Context, client *ecs.Client) *taskdef.Revision {
 }
 
 func describe(ctx context.Context, client *ecs.Client) types.Service {
-	out, err := client.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(cluster), Services: []string{"connect2-api-service-dev"}})
+	out, err := client.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(cluster),
+		Services: []string{"connect2-api-service-dev"}})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -102,7 +102,8 @@ func (r *run) notStarted(c record.Finding, err error) error {
 	failed := r.because(NotStarted, c, fmt.Errorf("running %s in cluster %s: %w", r.spec.TaskDefinition, r.spec.Cluster, awserr.Explain(err)))
 	if awserr.IsLost(err) {
 		failed.end, failed.Title = Lost, "ECS did not answer: the task may have been started"
-		failed.Advice = fmt.Sprintf("Look before running it again: `aws ecs list-tasks --cluster %s --family %s`.", r.spec.Cluster, r.spec.family())
+		failed.Advice = fmt.Sprintf("Look before running it again: `aws ecs list-tasks --cluster %s --family %s`.",
+			r.spec.Cluster, r.spec.family())
 	}
 	return failed
 }
