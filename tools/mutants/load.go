@@ -61,7 +61,7 @@ func load(ctx context.Context, root string, targets []target) ([]*pkg, error) {
 		}
 		byFolder[folder] = append(byFolder[folder], t)
 	}
-	args := []string{"list", "-export", "-deps", "-json=ImportPath,Dir,Name,Export,GoFiles,TestGoFiles,XTestGoFiles"}
+	args := []string{"list", "-e", "-export", "-deps", "-json=ImportPath,Dir,Name,Export,GoFiles,TestGoFiles,XTestGoFiles"}
 	args = append(args, helperImports...)
 	for _, folder := range folders {
 		args = append(args, "./"+folder)
@@ -98,6 +98,9 @@ func load(ctx context.Context, root string, targets []target) ([]*pkg, error) {
 		l, ok := byDir[dir]
 		if !ok {
 			return nil, fmt.Errorf("go list says nothing of %s", folder)
+		}
+		if len(l.GoFiles) == 0 {
+			continue // tests alone, or nothing that is built on this system
 		}
 		p := &pkg{path: l.ImportPath, dir: dir, name: l.Name, files: l.GoFiles, sources: map[string][]byte{}, imports: imports,
 			tests: len(l.TestGoFiles)+len(l.XTestGoFiles) > 0}

@@ -99,16 +99,26 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
-	if len(targets) == 0 {
-		fmt.Fprintln(out, "no line of Go code to mutate")
-		return nil
+	var packages []*pkg
+	if len(targets) > 0 {
+		if packages, err = load(ctx, root, targets); err != nil {
+			return err
+		}
 	}
-	packages, err := load(ctx, root, targets)
-	if err != nil {
-		return err
+	if o.base == "" {
+		for _, t := range targets {
+			mutated := slices.ContainsFunc(packages, func(p *pkg) bool { return p.count([]string{t.file}) > 0 })
+			if slices.Contains(deciding, t.file) && !mutated {
+				return fmt.Errorf("%s has nothing to mutate, or is not built on this system", t.file)
+			}
+		}
 	}
 	// Deciding files first, so that a time limit cuts the others.
 	slices.SortStableFunc(packages, func(a, b *pkg) int { return cmp.Compare(b.count(deciding), a.count(deciding)) })
+	if len(packages) == 0 {
+		fmt.Fprintln(out, "no line of Go code to mutate")
+		return nil
+	}
 	if o.list {
 		for _, p := range packages {
 			for _, m := range p.mutants {

@@ -216,6 +216,19 @@ func TestChangedLines(t *testing.T) {
 	}
 }
 
+func TestDecidingFileWithoutMutants(t *testing.T) {
+	repository(t)
+	const tagged = "//go:build never\n\npackage calm\n\nfunc more(n int) bool { return n > 1 }\n"
+	for file, text := range map[string]string{"calm/more.go": tagged, "deciding.txt": "calm/more.go\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := mutants(t, "-list"); err == nil || !strings.Contains(err.Error(), "calm/more.go has nothing to mutate") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestList(t *testing.T) {
 	repository(t)
 	write := func(text string) {
