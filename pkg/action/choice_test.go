@@ -30,7 +30,7 @@ type choosy struct {
 	Shared
 	Label
 	Other  Shared            // not embedded: nobody asks it
-	Zone   string            `input:"zone" default:"z" alias:"area,acre" doc:"The zone."`
+	Zone   string            `input:"zone" default:"z" alias:"area,acre,zoning" doc:"The zone."`
 	Must   string            `input:"must" required:"true" doc:"Needed."`
 	Need   string            `input:"need" required:"true" doc:"Needed too."`
 	Limit  *int              `input:"limit"`
@@ -59,6 +59,8 @@ func TestChoice(t *testing.T) {
 			problems: []string{`area and zone are one input, given as "z" and as "y": give one of them`}},
 		{name: "two aliases, one the default", environ: []string{"ACRE=x", "AREA=z"},
 			problems: []string{`acre and area are one input, given as "x" and as "z": give one of them`}},
+		{name: "a value, then an alias", environ: []string{"ZONE=y", "ZONING=x"},
+			problems: []string{`zone and zoning are one input, given as "y" and as "x": give one of them`}},
 		{name: "the default, then an alias", environ: []string{"ACRE=z", "AREA=z"}, check: func(c choosy) bool { return c.Zone == "z" }},
 		{name: "blanks within a map", environ: []string{"ENVIRONMENT=A= 1 "}, check: func(c choosy) bool { return c.Env["A"] == " 1 " }},
 		{name: "a pointer", environ: []string{"LIMIT=3"}, check: func(c choosy) bool { return c.Limit != nil && *c.Limit == 3 }},

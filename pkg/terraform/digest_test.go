@@ -99,6 +99,14 @@ func TestDigestOfOpenParts(t *testing.T) {
 	if one == two {
 		t.Error("a part that is not known yet counts as one that is null")
 	}
+	null := func(v object) []object {
+		return []object{change("aws_x.a", update, object{"v": "none"}, object{"v": []any{v}})}
+	}
+	_, one = digestOf(t, null(object{}), nil)
+	_, two = digestOf(t, null(object{"a": nil}), nil)
+	if one == two {
+		t.Error("a null counts as nothing")
+	}
 	old := func(v any, more ...object) []object {
 		more = append(more, object{"after_unknown": object{"v": true}})
 		return []object{change("aws_x.a", update, object{"v": v}, object{}, more...)}

@@ -74,7 +74,7 @@ func (c Change) Moved() bool { return c.Previous != "" && c.Previous != c.Addres
 
 // Attribute is one difference.
 type Attribute struct {
-	Path   string // tags.Name, ingress[0].cidr_blocks[1]
+	Path   string // tags.Name, ingress[0].cidr_blocks[1]; empty: the value of an output as a whole
 	Before string // as people read it; empty: not there
 	After  string
 	Forces bool // it is why the resource is replaced
@@ -134,26 +134,20 @@ func (d *planDecoder) decode() error {
 	if err := d.variables(); err != nil {
 		return err
 	}
-	keep := func(list *[]Change) func(*rawChange) error {
-		return func(raw *rawChange) error {
-			change, differs, err := d.change(raw)
-			if differs {
-				*list = append(*list, change)
-			}
-			return err
+	err = d.each("resource_changes", func(raw *rawChange) {
+		if change, differs := d.change(raw); differs {
+			d.plan.Changes = append(d.plan.Changes, change)
 		}
-	}
-	if err := d.each("resource_changes", keep(&d.plan.Changes)); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	// Drift takes no part in the digest: what it leads to does.
 	quiet := planDecoder{r: d.r, sections: d.sections, plan: &Plan{}, volatile: d.volatile}
-	err = quiet.each("resource_drift", func(raw *rawChange) error {
-		change, differs, err := quiet.change(raw)
-		if differs {
+	err = quiet.each("resource_drift", func(raw *rawChange) {
+		if change, differs := quiet.change(raw); differs {
 			d.plan.Drift = append(d.plan.Drift, change)
 		}
-		return err
 	})
 	if err != nil {
 		return err
@@ -172,7 +166,7 @@ func (d *planDecoder) decode() error {
 // member decodes one member of the plan; one that is missing leaves the target as it is.
 func (d *planDecoder) member(name string, into any) error {
 	r, ok, err := d.open(name)
-	if err != nil || !ok {
+	if !ok {
 		return err
 	}
 	if err := json.NewDecoder(r).Decode(into); err != nil {
@@ -181,6 +175,7 @@ func (d *planDecoder) member(name string, into any) error {
 	return nil
 }
 
+// open returns a member of the plan; ok is false where there is none, or it cannot be read.
 func (d *planDecoder) open(name string) (io.Reader, bool, error) {
 	s, ok := d.sections[name]
 	if !ok {
@@ -215,13 +210,13 @@ type rawValues struct {
 }
 
 // each decodes a list of changes one at a time, so that only one is in memory whole.
-func (d *planDecoder) each(name string, f func(*rawChange) error) error {
+func (d *planDecoder) each(name string, f func(*rawChange)) error {
 	r, ok, err := d.open(name)
-	if err != nil || !ok {
+	if !ok {
 		return err
 	}
 	decoder := json.NewDecoder(r)
-	if first, err := decoder.Token(); err != nil || first == nil {
+	if _, err := decoder.Token(); err != nil { // [, or null, behind which nothing comes
 		return err
 	}
 	for decoder.More() {
@@ -229,15 +224,13 @@ func (d *planDecoder) each(name string, f func(*rawChange) error) error {
 		if err := decoder.Decode(&raw); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		if err := f(&raw); err != nil {
-			return fmt.Errorf("%s: %w", raw.Address, err)
-		}
+		f(&raw)
 	}
 	return nil
 }
 
 // change reduces one change to what is worth keeping, and says whether anything happens at all.
-func (d *planDecoder) change(raw *rawChange) (Change, bool, error) {
+func (d *planDecoder) change(raw *rawChange) (Change, bool) {
 	c := Change{
 		Address: raw.Address, Type: raw.Type, Deposed: raw.Deposed, Data: raw.Mode == tfjson.DataResourceMode,
 		Action: actionOf(raw.Change.Actions), Reason: reasons[raw.ActionReason],
@@ -252,28 +245,22 @@ func (d *planDecoder) change(raw *rawChange) (Change, bool, error) {
 		if !c.Data {
 			d.plan.Unchanged++
 		}
-		return c, false, nil
+		return c, false
 	}
-	v, err := raw.Change.decode()
-	if err != nil {
-		return c, false, err
-	}
+	v := raw.Change.decode()
 	c.before, c.after = v.visible()
 	differences := v.differences(d.plan.trace.record(c, v, d.volatile))
-	if len(differences) > maxAttributes {
-		c.Hidden = len(differences) - maxAttributes
-		differences = differences[:maxAttributes]
-	}
-	c.Attributes = differences
+	kept := min(len(differences), maxAttributes)
+	c.Attributes, c.Hidden = differences[:kept], len(differences)-kept
 	c.judge()
-	return c, true, nil
+	return c, true
 }
 
 // judge has the rules look at the change, and gives up the values that only they look at.
 func (c *Change) judge() {
 	c.findings = findings(*c)
 	for _, values := range []map[string]any{c.after, c.before} {
-		if family, _ := values["family"].(string); family != "" && c.family == "" {
+		if family, _ := values["family"].(string); c.family == "" {
 			c.family = strings.Clone(family)
 		}
 	}
@@ -333,11 +320,7 @@ func (d *planDecoder) outputs() error {
 		if c.Action == None {
 			continue
 		}
-		v, err := values.decode()
-		if err != nil {
-			return fmt.Errorf("output %s: %w", name, err)
-		}
-		v.scalar = true
+		v := values.decode()
 		c.Attributes = v.differences(d.plan.trace.record(Change{Address: "output." + name, Action: c.Action}, v, d.volatile))
 		d.plan.Outputs = append(d.plan.Outputs, c)
 	}
@@ -349,14 +332,12 @@ func (d *planDecoder) variables() error {
 	var variables map[string]struct {
 		Value any `json:"value"`
 	}
-	if err := d.member("variables", &variables); err != nil || len(variables) == 0 {
+	if err := d.member("variables", &variables); err != nil {
 		return err
 	}
-	text, err := json.Marshal(variables) // maps are written in the order of their keys
-	if err != nil {
-		return err
+	if len(variables) > 0 {
+		d.plan.trace.variables, _ = json.Marshal(variables) // what was JSON is again; maps are written in the order of their keys
 	}
-	d.plan.trace.variables = text
 	return nil
 }
 
@@ -416,9 +397,7 @@ func (m identityModule) callers() []string {
 			ARN    string `json:"arn"`
 			UserID string `json:"user_id"`
 		}
-		if json.Unmarshal(resource.Values, &caller) != nil {
-			continue
-		}
+		_ = json.Unmarshal(resource.Values, &caller) // what has another form names nobody
 		for _, text := range []string{caller.ARN, caller.UserID} {
 			if len(text) > 8 { // shorter ones could stand for anything
 				pairs = append(pairs, text, "<the caller>")

@@ -140,6 +140,7 @@ func TestWhatIsListed(t *testing.T) {
 		{"a change", change("aws_x.a", update, same, object{"v": "2"}), true, 0, false, ""},
 		{"a move", change("aws_x.a", nothing, same, same, object{"previous_address": "aws_x.b"}), true, 0, true, ""},
 		{"the same address as before", change("aws_x.a", nothing, same, same, object{"previous_address": "aws_x.a"}), false, 1, false, ""},
+		{"a change at the same address", change("aws_x.a", update, same, object{"v": "2"}, object{"previous_address": "aws_x.a"}), true, 0, false, ""},
 		{"an import", change("aws_x.a", nothing, same, same, object{"importing": object{"id": "i"}}), true, 0, false, "i"},
 	} {
 		p := read(t, planOf(t, []object{test.change}, nil))
@@ -147,6 +148,11 @@ func TestWhatIsListed(t *testing.T) {
 			t.Errorf("%s: %d listed, %d unchanged", test.name, len(p.Changes), p.Unchanged)
 		} else if test.listed && (p.Changes[0].Moved() != test.moved || p.Changes[0].Importing != test.imported || p.Changes[0].Imported != (test.imported != "")) {
 			t.Errorf("%s: %+v", test.name, p.Changes[0])
+		} else if test.listed && !test.moved && p.Changes[0].Previous != "" {
+			t.Errorf("%s: a previous address: %q", test.name, p.Changes[0].Previous)
+		}
+		if p.trace.variables != nil {
+			t.Errorf("%s: there are no variables, and %s counts", test.name, p.trace.variables)
 		}
 	}
 	if (Change{Address: "a", Previous: "a"}).Moved() {

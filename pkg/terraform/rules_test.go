@@ -211,6 +211,7 @@ func TestBecause(t *testing.T) {
 		{Change{Reason: "it was asked for", Attributes: forced("a")}, ", because a changes"},
 		{Change{Attributes: forced("a", "b")}, ", because a, b change"},
 		{Change{Attributes: forced("a", "b", "c")}, ", because a, b, c change"},
+		{Change{Attributes: forced("a", "b", "c", "d")}, ", because a, b, c and 1 more change"},
 		{Change{Attributes: forced("a", "b", "c", "d", "e")}, ", because a, b, c and 2 more change"},
 	} {
 		if got := because(test.change); got != test.want {

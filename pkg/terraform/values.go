@@ -19,10 +19,10 @@ type values struct {
 	unknown                         any
 	beforeSensitive, afterSensitive any
 	forces                          []string // paths that force a replacement
-	scalar                          bool     // an output: the value is no object
 }
 
-func (raw rawValues) decode() (values, error) {
+// decode reads both sides. What it reads was JSON when the plan was read.
+func (raw rawValues) decode() values {
 	var v values
 	for _, part := range []struct {
 		text json.RawMessage
@@ -36,14 +36,12 @@ func (raw rawValues) decode() (values, error) {
 		}
 		d := json.NewDecoder(bytes.NewReader(part.text))
 		d.UseNumber() // 64-bit numbers stay what they are
-		if err := d.Decode(part.into); err != nil {
-			return v, err
-		}
+		_ = d.Decode(part.into)
 	}
 	for _, path := range raw.ReplacePaths {
 		v.forces = append(v.forces, pathOf(path))
 	}
-	return v, nil
+	return v
 }
 
 // pathOf writes a path of the plan ("ingress", 0, "cidr_blocks") as people do.
@@ -153,9 +151,6 @@ func (v values) differences(leaf leafFunc) []Attribute {
 	d := differ{forces: v.forces, leaf: leaf}
 	before, after := side{v.before, v.beforeSensitive, nil}, side{v.after, v.afterSensitive, v.unknown}
 	d.compare("", before, after)
-	if v.scalar && len(d.out) == 1 && d.out[0].Path == "" {
-		d.out[0].Path = "value"
-	}
 	return d.out
 }
 
