@@ -17,8 +17,8 @@ import (
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/rollout"
-	"github.com/org/connect2/v2/pkg/rollout/narrate"
 	"github.com/org/connect2/v2/pkg/taskdef"
+	"github.com/org/connect2/v2/pkg/verdict"
 )
 
 // Execute registers the revision if it is new, updates the service and follows the deployment. The outputs are what is known
@@ -62,28 +62,22 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 // follow follows the deployment to its end and clears up after it. disposable says that the revision was made for this
 // release, so that it is taken away if it failed.
 func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Target, disposable bool) (Outputs, error) {
-	narrator := narrate.New(d.env.Log, d.conn.Config, target)
 	end := d.env.Log.Group(fmt.Sprintf("Rollout of %s to %s", d.existing.Name(), d.in.Service))
-	result, err := narrator.Follow(ctx, d.client, rollout.Options{Timeout: d.in.Timeout, Retreat: d.emptyAgain, Speed: d.env.Speed()})
+	result, err := verdict.Follow(ctx, d.env, d.conn.Config, target, rollout.Timeout(d.in.Timeout))
 	end()
-	out.Outcome, out.DeploymentARN = result.Outcome, result.Target.ServiceDeployment
+	out.Outcome, out.DeploymentARN, out.Cause = action.OutcomeOf(err), result.Target.ServiceDeployment, verdict.Cause(result)
 	if err == nil {
 		d.tellUnverified()
 		d.liftHold(ctx)
 		d.keepImage(ctx)
-		d.env.Log.Summary(narrate.Summary("Deployed "+d.existing.Name(), result, narrator.Cause(ctx, rollout.Result{}), d.facts()...))
+		d.env.Log.Summary(verdict.Summary("Deployed "+d.existing.Name(), result, out.Outcome, d.facts()...))
 		return out, nil
 	}
-	err = d.backToEmpty(err)
-	cause := narrator.Cause(ctx, result)
-	if cause.Known() {
-		out.Cause = cause.Code
-	}
-	if disposable && result.Verdict.State == rollout.RolledBack {
+	if disposable && result.Verdict.Phase == rollout.RolledBack {
 		d.discard(ctx)
 	}
-	d.env.Log.Summary(narrate.Summary("Deployment of "+d.existing.Name(), result, cause, d.facts()...))
-	return out, narrate.Explained(err, cause)
+	d.env.Log.Summary(verdict.Summary("Deployment of "+d.existing.Name(), result, out.Outcome, d.facts()...))
+	return out, err
 }
 
 // liftHold lets later runs deploy what this one was told to deploy in spite of a hold.

@@ -7,12 +7,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"github.com/org/connect2/v2/internal/arn"
-	"github.com/org/connect2/v2/internal/outlive"
-	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/rollout"
 )
 
@@ -45,36 +41,4 @@ func (d *Deployment) update(ctx context.Context) (rollout.Target, error) {
 	}
 	d.env.Log.Eventf("this is the first release of the service: it starts with %d tasks", d.first)
 	return rollout.StartFirst(ctx, d.client, d.in.Cluster, d.in.Service, d.before, d.existing.ARN, d.first)
-}
-
-// emptyAgain takes the tasks of a first release that failed away again. What ECS would roll back to is the template, whose
-// tasks have no image and can only fail.
-func (d *Deployment) emptyAgain(ctx context.Context) {
-	if d.first == 0 {
-		return
-	}
-	cleanup, done := outlive.Cleanup(ctx, action.CleanupTime)
-	defer done()
-	_, err := d.client.UpdateService(cleanup, &ecs.UpdateServiceInput{Cluster: aws.String(d.in.Cluster),
-		Service: aws.String(d.in.Service), DesiredCount: aws.Int32(0)})
-	if err != nil {
-		d.env.Log.Warnf("The service has tasks that cannot start",
-			"the first release failed, and the desired count could not be set back to 0: %v", awserr.Explain(err))
-		return
-	}
-	d.emptied = true
-	d.env.Log.Eventf("the first release failed: the service is without tasks again")
-}
-
-// backToEmpty is the error of a first release that failed. There was no version to put back; that the service is empty again
-// is all there was to restore.
-func (d *Deployment) backToEmpty(err error) error {
-	if !d.emptied || action.OutcomeOf(err) != action.Stuck {
-		return err
-	}
-	return &action.Error{
-		Outcome: action.RolledBack,
-		Title:   "The first release of the service failed",
-		Err:     fmt.Errorf("the first release of %s failed, and the service is without tasks again: %w", d.in.Service, err),
-	}
 }

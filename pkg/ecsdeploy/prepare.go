@@ -39,7 +39,6 @@ type Deployment struct {
 
 	service   types.Service
 	hold      hold.Hold // what must not be deployed
-	emptied   bool      // the first release failed and its tasks were taken away again
 	first     int       // tasks that the first release of an empty service starts; 0: it is no first release
 	before    ecsview.Snapshot
 	running   *taskdef.Revision // what the service is at; nil where it may not be described

@@ -11,8 +11,8 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/rollout"
-	"github.com/org/connect2/v2/pkg/rollout/narrate"
 	"github.com/org/connect2/v2/pkg/taskdef"
+	"github.com/org/connect2/v2/pkg/verdict"
 )
 
 // Execute does what Prepare decided and follows it. The outputs are what is known in every case.
@@ -54,21 +54,16 @@ func (r *Rollback) goBack(ctx context.Context, out Outputs) (Outputs, error) {
 	}
 	out.Changed = true
 	r.note(ctx, r.revision.ARN)
-	narrator := narrate.New(r.env.Log, r.conn.Config, target)
 	end := r.env.Log.Group(fmt.Sprintf("Rollback of %s to %s", r.in.Service, r.revision.Name()))
-	result, err := narrator.Follow(ctx, r.client, rollout.Options{Timeout: r.in.Timeout, LeaveOnInterrupt: true, Speed: r.env.Speed()})
+	result, err := verdict.Follow(ctx, r.env, r.conn.Config, target, rollout.Timeout(r.in.Timeout), rollout.LeaveOnInterrupt())
 	end()
-	out.Outcome, out.DeploymentARN = result.Outcome, result.Target.ServiceDeployment
-	if err == nil {
-		r.env.Log.Summary(narrate.Summary("Rolled back to "+r.revision.Name(), result, narrator.Cause(ctx, rollout.Result{}), r.facts()...))
-		return out, nil
+	out.Outcome, out.DeploymentARN, out.Cause = action.OutcomeOf(err), result.Target.ServiceDeployment, verdict.Cause(result)
+	title := "Rolled back to "
+	if err != nil {
+		title = "Rollback to "
 	}
-	cause := narrator.Cause(ctx, result)
-	if cause.Known() {
-		out.Cause = cause.Code
-	}
-	r.env.Log.Summary(narrate.Summary("Rollback to "+r.revision.Name(), result, cause, r.facts()...))
-	return out, narrate.Explained(err, cause)
+	r.env.Log.Summary(verdict.Summary(title+r.revision.Name(), result, out.Outcome, r.facts()...))
+	return out, err
 }
 
 // start begins the deployment of the revision, or takes up the one that is under way.
@@ -115,7 +110,7 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 	}
 	out.DeploymentARN = r.stop
 	if r.plan == stopRunning {
-		err := rollout.Stop(ctx, r.client, r.stop)
+		err := rollout.RequestRollback(ctx, r.client, r.stop)
 		if before := r.before.Worked(); (awserr.IsDenied(err) || awserr.IsUnsupported(err)) && before != target.TaskDefinition {
 			awserr.Optional(r.env.Log.Sink(), "Stopping the deployment in progress (it is replaced by an update instead)", err)
 			if err := r.goTo(ctx, before, nil); err != nil {
@@ -132,29 +127,22 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 		r.env.Log.Eventf("asked ECS to stop the deployment of %s and to roll back", arn.Revision(target.TaskDefinition))
 		r.note(ctx, r.before.Worked())
 	}
-	narrator := narrate.New(r.env.Log, r.conn.Config, target)
 	end := r.env.Log.Group("Rollback of " + r.in.Service)
-	result, err := narrator.Follow(ctx, r.client, rollout.Options{Timeout: r.in.Timeout, RollbackTimeout: r.in.Timeout,
-		Committed: true, Speed: r.env.Speed()})
+	result, err := verdict.Follow(ctx, r.env, r.conn.Config, target, rollout.Timeout(r.in.Timeout), rollout.RollbackTimeout(r.in.Timeout), rollout.Committed())
 	end()
-	state := result.Verdict.State
-	if state == rollout.Succeeded && r.stop == "" {
-		state = rollout.RolledBack // without the API, what is followed is the deployment that is being put back
+	phase := result.Verdict.Phase
+	if phase == rollout.Succeeded && r.stop == "" {
+		phase = rollout.RolledBack // without the API, what is followed is the deployment that is being put back
 	}
-	switch state {
+	switch phase {
 	case rollout.RolledBack:
 		out.Outcome, out.TaskDefinitionARN = action.Succeeded, result.Serving
-		result.Outcome = action.Succeeded
-		r.env.Log.Summary(narrate.Summary("Stopped and rolled back to "+arn.Revision(result.Serving), result,
-			narrator.Cause(ctx, rollout.Result{}), r.facts()...))
+		r.env.Log.Summary(verdict.Summary("Stopped and rolled back to "+arn.Revision(result.Serving), result, out.Outcome, r.facts()...))
 		return out, nil
 	case rollout.Succeeded:
 		return r.tooLate(ctx, out)
 	}
-	out.Outcome = result.Outcome
-	if err == nil {
-		err = &action.Error{Outcome: action.Unknown, Err: fmt.Errorf("the rollback of %s ended as %s", r.in.Service, result.Verdict.State)}
-	}
+	out.Outcome = action.OutcomeOf(err)
 	return out, err
 }
 

@@ -19,37 +19,38 @@ type Target struct {
 	Created        time.Time // createdAt of the ID
 	Known          []string  // ids of the deployments that were there before: one that is PRIMARY again is a rollback
 	Previous       string    // ARN of the task definition that worked before; empty where there is none to go back to
+	Empty          bool      // the service had no tasks before: if the deployment fails, it is to have none again
 
 	// ServiceDeployment is the ARN in the service-deployments API; empty until it is found.
 	ServiceDeployment string
 }
 
-// State is what a deployment is doing, or how it ended.
-type State string
+// Phase is what a deployment is doing, or how it ended.
+type Phase string
 
-// The states. The last six are ends.
+// The phases. The last six are ends.
 const (
-	Waiting        State = "waiting"         // accepted, but not seen yet
-	Rolling        State = "rolling"         // new tasks start, old ones are stopped
-	Settling       State = "settling"        // all new tasks run; ECS has not called it complete yet
-	Failing        State = "failing"         // ECS gives the deployment up, without going back by itself
-	RollingBack    State = "rolling back"    // ECS puts the previous version back
-	Succeeded      State = "succeeded"       // this very deployment is complete
-	RolledBack     State = "rolled back"     // failed; the previous version is in force again
-	Failed         State = "failed"          // failed, and nothing put the previous version back
-	RollbackFailed State = "rollback failed" // failed, and so did the way back
-	Superseded     State = "superseded"      // a newer deployment took over
-	Deleted        State = "deleted"         // the service itself is gone, or going
+	Waiting        Phase = "waiting"         // accepted, but not seen yet
+	Rolling        Phase = "rolling"         // new tasks start, old ones are stopped
+	Settling       Phase = "settling"        // all new tasks run; ECS has not called it complete yet
+	Failing        Phase = "failing"         // ECS gives the deployment up, without going back by itself
+	RollingBack    Phase = "rolling back"    // ECS puts the previous version back
+	Succeeded      Phase = "succeeded"       // this very deployment is complete
+	RolledBack     Phase = "rolled back"     // failed; the previous version is in force again
+	Failed         Phase = "failed"          // failed, and nothing put the previous version back
+	RollbackFailed Phase = "rollback failed" // failed, and so did the way back
+	Superseded     Phase = "superseded"      // a newer deployment took over
+	Deleted        Phase = "deleted"         // the service itself is gone, or going
 )
 
-// Final reports whether the state is an end.
-func (s State) Final() bool {
-	return slices.Contains([]State{Succeeded, RolledBack, Failed, RollbackFailed, Superseded, Deleted}, s)
+// Final reports whether the phase is an end.
+func (p Phase) Final() bool {
+	return slices.Contains([]Phase{Succeeded, RolledBack, Failed, RollbackFailed, Superseded, Deleted}, p)
 }
 
 // Verdict is what a snapshot means for the deployment that is followed.
 type Verdict struct {
-	State  State
+	Phase  Phase
 	Reason string // ECS's own words, where it has any
 }
 
@@ -59,6 +60,9 @@ type Seen struct {
 	RollingBack bool          // it was seen failing or rolling back
 	FailedFor   time.Duration // how long ECS has called it FAILED while it stayed PRIMARY
 }
+
+// rolloutFailed is the rolloutState of a deployment that ECS has given up.
+const rolloutFailed = string(types.DeploymentRolloutStateFailed)
 
 // rollbackGrace is how long a failed deployment may stay PRIMARY before it counts as one that ECS does not roll back. ECS
 // writes both in one step as far as anybody has seen; the reads may be some seconds behind.
@@ -137,7 +141,7 @@ func evaluateList(t Target, s ecsview.Snapshot, seen Seen) Verdict {
 		return Verdict{Superseded, primary.Reason}
 	default:
 		// An older deployment is PRIMARY again: the way back has begun, even if this one's own state lags behind.
-		if own.State == string(types.DeploymentRolloutStateFailed) {
+		if own.State == rolloutFailed {
 			return Verdict{RollingBack, own.Reason}
 		}
 		return Verdict{RollingBack, primary.Reason}
@@ -221,10 +225,10 @@ func progress(t Target, s ecsview.Snapshot) Verdict {
 	if d == nil {
 		return Verdict{Rolling, ""}
 	}
-	if d.Status != "PRIMARY" && d.State == string(types.DeploymentRolloutStateFailed) {
+	if d.Status != "PRIMARY" && d.State == rolloutFailed {
 		return Verdict{RollingBack, d.Reason}
 	}
-	if d.State == string(types.DeploymentRolloutStateFailed) {
+	if d.State == rolloutFailed {
 		return Verdict{Failing, d.Reason}
 	}
 	if d.Running >= d.Desired && d.Desired >= s.Desired {

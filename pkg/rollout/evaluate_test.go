@@ -56,7 +56,7 @@ func TestEvaluateByList(t *testing.T) {
 		events      []string
 		seen        Seen
 		status      string
-		want        State
+		want        Phase
 		reason      string
 	}{
 		{
@@ -168,8 +168,8 @@ func TestEvaluateByList(t *testing.T) {
 				s.Events = append(s.Events, ecsview.ServiceEvent{ID: text, At: epoch.Add(time.Second), Text: text})
 			}
 			got := Evaluate(target, s, test.seen)
-			if got.State != test.want || test.reason != "" && got.Reason != test.reason {
-				t.Errorf("got %q (%s), want %q (%s)", got.State, got.Reason, test.want, test.reason)
+			if got.Phase != test.want || test.reason != "" && got.Reason != test.reason {
+				t.Errorf("got %q (%s), want %q (%s)", got.Phase, got.Reason, test.want, test.reason)
 			}
 		})
 	}
@@ -184,7 +184,7 @@ func TestEvaluateByServiceDeployment(t *testing.T) {
 		name        string
 		status      types.ServiceDeploymentStatus
 		deployments []ecsview.Deployment
-		want        State
+		want        Phase
 	}{
 		{"pending", "PENDING", under, Rolling},
 		{"in progress", "IN_PROGRESS", under, Rolling},
@@ -208,8 +208,8 @@ func TestEvaluateByServiceDeployment(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := ecsview.Snapshot{Status: "ACTIVE", Desired: 2, Running: 2, Deployments: test.deployments, Own: &ecsview.ServiceDeployment{Status: test.status}}
-			if got := Evaluate(target, s, Seen{Listed: true}); got.State != test.want {
-				t.Errorf("got %q (%s), want %q", got.State, got.Reason, test.want)
+			if got := Evaluate(target, s, Seen{Listed: true}); got.Phase != test.want {
+				t.Errorf("got %q (%s), want %q", got.Phase, got.Reason, test.want)
 			}
 		})
 	}
@@ -222,31 +222,31 @@ func TestStabilityDecidesNothing(t *testing.T) {
 	if !stable.Settled() {
 		t.Fatal("the snapshot is meant to be stable")
 	}
-	if got := Evaluate(target, stable, Seen{Listed: true}); got.State == Succeeded {
-		t.Errorf("a stable service that runs the old version is called %q", got.State)
+	if got := Evaluate(target, stable, Seen{Listed: true}); got.Phase == Succeeded {
+		t.Errorf("a stable service that runs the old version is called %q", got.Phase)
 	}
 	stable.Deployments[0] = deployment(newID, "PRIMARY", "IN_PROGRESS")
-	if got := Evaluate(target, stable, Seen{Listed: true}); got.State.Final() {
-		t.Errorf("a stable service whose deployment is in progress is called %q", got.State)
+	if got := Evaluate(target, stable, Seen{Listed: true}); got.Phase.Final() {
+		t.Errorf("a stable service whose deployment is in progress is called %q", got.Phase)
 	}
 }
 
 func TestPick(t *testing.T) {
-	at := func(d time.Duration, arn, td string) candidate {
-		return candidate{arn: arn, created: epoch.Add(d), taskDefinition: td}
+	at := func(d time.Duration, arn, td string) Candidate {
+		return Candidate{ARN: arn, Created: epoch.Add(d), TaskDefinition: td}
 	}
 	for _, test := range []struct {
 		name       string
-		candidates []candidate
+		candidates []Candidate
 		want       string
 	}{
 		{"none", nil, ""},
-		{"only the one before", []candidate{at(-time.Hour, "before", newTD)}, ""},
-		{"ours", []candidate{at(20*time.Millisecond, "ours", newTD), at(-time.Hour, "before", oldTD)}, "ours"},
-		{"ours at the same moment", []candidate{at(0, "ours", newTD)}, "ours"},
-		{"a repeated update made another just before", []candidate{at(-200*time.Millisecond, "repeated", newTD), at(time.Millisecond, "ours", newTD)}, "ours"},
-		{"somebody's newer one for another revision", []candidate{at(time.Minute, "other", laterTD)}, ""},
-		{"somebody repeated ours later", []candidate{at(time.Minute, "repeated", newTD), at(time.Second, "ours", newTD)}, "ours"},
+		{"only the one before", []Candidate{at(-time.Hour, "before", newTD)}, ""},
+		{"ours", []Candidate{at(20*time.Millisecond, "ours", newTD), at(-time.Hour, "before", oldTD)}, "ours"},
+		{"ours at the same moment", []Candidate{at(0, "ours", newTD)}, "ours"},
+		{"a repeated update made another just before", []Candidate{at(-200*time.Millisecond, "repeated", newTD), at(time.Millisecond, "ours", newTD)}, "ours"},
+		{"somebody's newer one for another revision", []Candidate{at(time.Minute, "other", laterTD)}, ""},
+		{"somebody repeated ours later", []Candidate{at(time.Minute, "repeated", newTD), at(time.Second, "ours", newTD)}, "ours"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := pick(target, test.candidates, 0); got != test.want {
@@ -257,7 +257,7 @@ func TestPick(t *testing.T) {
 }
 
 func TestPickWithSlack(t *testing.T) {
-	early := []candidate{{arn: "ours", created: epoch.Add(-200 * time.Millisecond), taskDefinition: newTD}}
+	early := []Candidate{{ARN: "ours", Created: epoch.Add(-200 * time.Millisecond), TaskDefinition: newTD}}
 	if got := pick(target, early, 0); got != "" {
 		t.Errorf("without slack: got %q", got)
 	}
@@ -304,10 +304,15 @@ func TestNews(t *testing.T) {
 		}
 		return all
 	}
-	if got := ids(news(told, epoch, []ecsview.ServiceEvent{event("c", 2), event("b", 1), event("a", -1)})); got != "bc" {
+	news := func(since time.Time, events []ecsview.ServiceEvent) []ecsview.ServiceEvent {
+		fresh, seen := news(told, since, events)
+		told = remember(told, seen)
+		return fresh
+	}
+	if got := ids(news(epoch, []ecsview.ServiceEvent{event("c", 2), event("b", 1), event("a", -1)})); got != "bc" {
 		t.Errorf("first read: got %q, want bc: oldest first, without what came before", got)
 	}
-	if got := ids(news(told, epoch, []ecsview.ServiceEvent{event("d", 3), event("c", 2), event("b", 1)})); got != "d" {
+	if got := ids(news(epoch, []ecsview.ServiceEvent{event("d", 3), event("c", 2), event("b", 1)})); got != "d" {
 		t.Errorf("second read: got %q, want d", got)
 	}
 }

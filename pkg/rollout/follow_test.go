@@ -14,12 +14,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // drive starts a deployment in the world and follows it.
-func drive(ctx context.Context, t *testing.T, w *world, options Options) (Result, []Event, error) {
+func drive(ctx context.Context, t *testing.T, w *world, options ...Option) (Result, []record.Event, error) {
 	t.Helper()
 	before, err := ecsview.Read(ctx, w, "prod", "api")
 	if err != nil {
@@ -32,12 +32,12 @@ func drive(ctx context.Context, t *testing.T, w *world, options Options) (Result
 	if target.ID != newID || target.Previous != oldTD || !slices.Equal(target.Known, []string{oldID}) {
 		t.Fatalf("Start returned %+v", target)
 	}
-	var events []Event
-	result, err := Follow(ctx, w, target, options, func(e Event) { events = append(events, e) })
+	var events []record.Event
+	result, err := Follow(ctx, w, target, append(options, Events(func(e record.Event) { events = append(events, e) }))...)
 	return result, events, err
 }
 
-func texts(events []Event) string {
+func texts(events []record.Event) string {
 	var lines []string
 	for _, e := range events {
 		lines = append(lines, string(e.Kind)+": "+e.Text)
@@ -64,9 +64,9 @@ var breaker = []chapter{
 func TestFollowToSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(good...)
-		result, events, err := drive(t.Context(), t, w, Options{})
-		if err != nil || result.Outcome != action.Succeeded || result.Serving != newTD {
-			t.Fatalf("got %v, %v, serving %s", result.Outcome, err, result.Serving)
+		result, events, err := drive(t.Context(), t, w)
+		if err != nil || result.End != EndSucceeded || result.Serving != newTD {
+			t.Fatalf("got %v, %v, serving %s", result.End, err, result.Serving)
 		}
 		if result.Took < 100*time.Second || result.Took > 102*time.Second {
 			t.Errorf("the end at 100s was noticed after %v", result.Took)
@@ -75,7 +75,7 @@ func TestFollowToSuccess(t *testing.T) {
 			t.Errorf("followed %q", result.Target.ServiceDeployment)
 		}
 		story := texts(events)
-		for _, want := range []string{"service: has started 2 tasks", "progress: 2 of 2 new tasks running, 2 old still running", "state: all new tasks run"} {
+		for _, want := range []string{"note: ECS: has started 2 tasks", "progress: 2 of 2 new tasks running, 2 old still running", "note: all new tasks run"} {
 			if strings.Count(story, want) != 1 {
 				t.Errorf("%q is not told once in\n%s", want, story)
 			}
@@ -105,11 +105,11 @@ func TestBreakerRollbackIsNoSuccess(t *testing.T) {
 						return nil
 					}
 				}
-				result, events, err := drive(t.Context(), t, w, Options{})
-				if result.Outcome != action.RolledBack || action.OutcomeOf(err) != action.RolledBack || result.Serving != oldTD {
-					t.Fatalf("got %v (%v), serving %s\n%s", result.Outcome, err, result.Serving, texts(events))
+				result, events, err := drive(t.Context(), t, w)
+				if result.End != EndRolledBack || err == nil || result.Serving != oldTD {
+					t.Fatalf("got %v (%v), serving %s\n%s", result.End, err, result.Serving, texts(events))
 				}
-				if len(result.Failed) != 3 || !strings.Contains(texts(events), "task: task 1 failed: api exited with 1") {
+				if len(result.Failed) != 3 || !strings.Contains(texts(events), "note: ✗ task 1 failed: api exited with 1") {
 					t.Errorf("%d failed tasks\n%s", len(result.Failed), texts(events))
 				}
 				if result.Took > 257*time.Second {
@@ -130,12 +130,12 @@ func TestEarlyStop(t *testing.T) {
 			w.story = append(w.story, chapter{since + 30*time.Second, func(w *world) { w.rolledBack("stopped") }})
 			return nil
 		}
-		judge := func(_ context.Context, _ ecsview.Snapshot, failed []FailedTask) Judgement {
-			return Judgement{Cause: "exits at once", Streak: len(failed), Certain: true}
+		judge := func(_ context.Context, c Case) (Diagnosis, bool) {
+			return Diagnosis{Finding: record.Finding{Code: "exit", Title: "exits at once", Certain: true}, Alike: len(w.tasks)}, true
 		}
-		result, events, err := drive(t.Context(), t, w, Options{Judge: judge})
-		if result.Outcome != action.RolledBack || result.Ended != ByCause || !strings.Contains(err.Error(), "exits at once") {
-			t.Fatalf("got %v, %v: %v\n%s", result.Outcome, result.Ended, err, texts(events))
+		result, events, err := drive(t.Context(), t, w, Diagnose(judge))
+		if result.End != EndRolledBack || result.By != ByCause || !strings.Contains(err.Error(), "exits at once") {
+			t.Fatalf("got %v, %v: %v\n%s", result.End, result.By, err, texts(events))
 		}
 		if result.Took > 112*time.Second {
 			t.Errorf("took %v", result.Took)
@@ -149,12 +149,12 @@ func TestEarlyStop(t *testing.T) {
 func TestUncertainCauseWaitsForTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(breaker...)
-		judge := func(_ context.Context, _ ecsview.Snapshot, failed []FailedTask) Judgement {
-			return Judgement{Cause: "capacity", Streak: len(failed)}
+		judge := func(_ context.Context, c Case) (Diagnosis, bool) {
+			return Diagnosis{Finding: record.Finding{Code: "capacity", Title: "capacity"}, Alike: len(w.tasks)}, true
 		}
-		result, _, _ := drive(t.Context(), t, w, Options{Judge: judge})
-		if result.Outcome != action.RolledBack || result.Ended != ByECS || len(w.log) != 1 || result.Cause.Cause != "capacity" {
-			t.Errorf("got %v, ended by %q, cause %q, calls %v", result.Outcome, result.Ended, result.Cause.Cause, w.log)
+		result, _, _ := drive(t.Context(), t, w, Diagnose(judge))
+		if result.End != EndRolledBack || result.By != ByECS || len(w.log) != 1 || result.Cause.Title != "capacity" {
+			t.Errorf("got %v, ended by %q, cause %q, calls %v", result.End, result.By, result.Cause.Title, w.log)
 		}
 	})
 }
@@ -169,19 +169,19 @@ func TestFailedWithoutRollback(t *testing.T) {
 		name   string
 		end    func(w *world)
 		update error
-		want   action.Outcome
+		want   End
 	}{
 		{"put back", func(w *world) {
 			w.drop(newID)
 			w.drop(oldID)
 			w.find(laterID).RolloutState = "COMPLETED"
 			w.status(0, "SUCCESSFUL", "")
-		}, nil, action.RolledBack},
+		}, nil, EndRolledBack},
 		{"the way back fails too", func(w *world) {
 			w.find(laterID).RolloutState = "FAILED"
 			w.status(0, "STOPPED", "")
-		}, nil, action.Stuck},
-		{"the update is denied", nil, denied("UpdateService"), action.Stuck},
+		}, nil, EndStuck},
+		{"the update is denied", nil, denied("UpdateService"), EndStuck},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -196,9 +196,9 @@ func TestFailedWithoutRollback(t *testing.T) {
 					}
 					return nil
 				}
-				result, events, err := drive(t.Context(), t, w, Options{})
-				if result.Outcome != test.want {
-					t.Fatalf("got %v: %v\n%s", result.Outcome, err, texts(events))
+				result, events, err := drive(t.Context(), t, w)
+				if result.End != test.want {
+					t.Fatalf("got %v: %v\n%s", result.End, err, texts(events))
 				}
 				if test.update == nil && (len(w.log) != 2 || !strings.HasPrefix(w.log[1], "update api:41")) {
 					t.Errorf("changed: %v", w.log)
@@ -214,9 +214,9 @@ func TestSuperseded(t *testing.T) {
 			w.status(0, "STOP_REQUESTED", "")
 			w.begin(laterTD, laterID)
 		}})
-		result, _, err := drive(t.Context(), t, w, Options{})
-		if result.Outcome != action.Superseded || !strings.Contains(err.Error(), "api:43") || len(w.log) != 1 {
-			t.Errorf("got %v: %v, calls %v", result.Outcome, err, w.log)
+		result, _, err := drive(t.Context(), t, w)
+		if result.End != EndSuperseded || !strings.Contains(err.Error(), "api:43") || len(w.log) != 1 {
+			t.Errorf("got %v: %v, calls %v", result.End, err, w.log)
 		}
 	})
 }
@@ -233,13 +233,12 @@ func TestTimeout(t *testing.T) {
 					}
 					return nil
 				}
-				result, _, err := drive(t.Context(), t, w, Options{Timeout: 5 * time.Minute, RollbackTimeout: 10 * time.Minute})
-				if result.Outcome != action.TimedOut || result.Ended != ByTimeout || len(w.log) != 2 {
-					t.Fatalf("got %v, ended by %q: %v; calls %v", result.Outcome, result.Ended, err, w.log)
+				result, _, err := drive(t.Context(), t, w, Timeout(5*time.Minute), RollbackTimeout(10*time.Minute))
+				if (result.End == EndTimedOut) != ends || !ends && result.End != EndOverdue || result.By != ByTimeout || len(w.log) != 2 {
+					t.Fatalf("got %v, ended by %q: %v; calls %v", result.End, result.By, err, w.log)
 				}
-				var failure *action.Error
-				if !errors.As(err, &failure) || strings.Contains(failure.Title, "was rolled back") != ends {
-					t.Errorf("told as %q", failure.Title)
+				if strings.Contains(err.Error(), "serves again") != ends {
+					t.Errorf("told as %q", err)
 				}
 			})
 		})
@@ -254,9 +253,9 @@ func TestTimeoutMeetsSuccess(t *testing.T) {
 			w.complete()
 			return &types.ConflictException{Message: aws.String("terminal")}
 		}
-		result, _, err := drive(t.Context(), t, w, Options{Timeout: time.Minute})
-		if err != nil || result.Outcome != action.Succeeded {
-			t.Errorf("got %v: %v", result.Outcome, err)
+		result, _, err := drive(t.Context(), t, w, Timeout(time.Minute))
+		if err != nil || result.End != EndSucceeded {
+			t.Errorf("got %v: %v", result.End, err)
 		}
 	})
 }
@@ -288,9 +287,9 @@ func TestInterrupt(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer time.AfterFunc(test.after, cancel).Stop()
 				begun := time.Now()
-				result, events, err := drive(ctx, t, w, Options{})
-				if result.Outcome != action.Cancelled || result.Ended != ByInterrupt {
-					t.Fatalf("got %v: %v", result.Outcome, err)
+				result, events, err := drive(ctx, t, w)
+				if result.End != EndInterrupted || result.By != ByInterrupt {
+					t.Fatalf("got %v: %v", result.End, err)
 				}
 				if got := time.Since(begun) - test.after; got > 5*time.Second {
 					t.Errorf("the interrupt took %v; a runner gives 7.5 s", got)
@@ -313,7 +312,7 @@ func TestThrottledReads(t *testing.T) {
 			}
 			return nil
 		}
-		result, _, err := drive(t.Context(), t, w, Options{})
+		result, _, err := drive(t.Context(), t, w)
 		if err != nil || result.Took > 110*time.Second {
 			t.Errorf("got %v after %v", err, result.Took)
 		}
@@ -323,8 +322,8 @@ func TestThrottledReads(t *testing.T) {
 func TestContactLostAndFoundAgain(t *testing.T) {
 	for _, test := range []struct {
 		silence time.Duration
-		want    action.Outcome
-	}{{2 * time.Minute, action.Succeeded}, {time.Hour, action.Unknown}} {
+		want    End
+	}{{2 * time.Minute, EndSucceeded}, {time.Hour, EndUnknown}} {
 		t.Run(test.silence.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(good...)
@@ -334,11 +333,11 @@ func TestContactLostAndFoundAgain(t *testing.T) {
 					}
 					return nil
 				}
-				result, _, err := drive(t.Context(), t, w, Options{})
-				if result.Outcome != test.want {
-					t.Fatalf("got %v: %v", result.Outcome, err)
+				result, _, err := drive(t.Context(), t, w)
+				if result.End != test.want {
+					t.Fatalf("got %v: %v", result.End, err)
 				}
-				if test.want == action.Unknown && !errors.Is(err, io.ErrUnexpectedEOF) {
+				if test.want == EndUnknown && !errors.Is(err, io.ErrUnexpectedEOF) {
 					t.Errorf("the error does not say what failed: %v", err)
 				}
 				if len(w.log) != 1 {
@@ -365,7 +364,7 @@ func TestAttachFollowsWhatIsUnderWay(t *testing.T) {
 		if !ok || target.Previous != oldTD {
 			t.Fatalf("got %+v, %v", target, ok)
 		}
-		result, err := Follow(t.Context(), w, target, Options{}, nil)
+		result, err := Follow(t.Context(), w, target)
 		if err != nil || result.Target.ServiceDeployment != "arn:sd/"+newID || len(w.log) != 1 {
 			t.Errorf("got %v: %v, %v", result.Target, err, w.log)
 		}
@@ -391,7 +390,7 @@ func TestNoticedLate(t *testing.T) {
 		end := 100*time.Second + time.Duration(i)*730*time.Millisecond*time.Duration(1+i%7)
 		synctest.Test(t, func(t *testing.T) {
 			story := append(slices.Clone(good[:2]), chapter{end, (*world).complete})
-			result, _, err := drive(t.Context(), t, newWorld(story...), Options{})
+			result, _, err := drive(t.Context(), t, newWorld(story...))
 			if err != nil {
 				t.Fatal(err)
 			}

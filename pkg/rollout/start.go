@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
+	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
@@ -19,26 +19,30 @@ func Start(ctx context.Context, client Client, cluster, service string, before e
 	return start(ctx, client, before, taskDefinition, &ecs.UpdateServiceInput{Cluster: aws.String(cluster), Service: aws.String(service)})
 }
 
-// StartFirst starts the first release of a service that has no tasks yet, with this many.
-func StartFirst(ctx context.Context, client Client, cluster, service string, before ecsview.Snapshot, taskDefinition string, count int) (Target, error) {
+// StartFirst starts the first release of a service that has no tasks yet, with this many. If it fails, the service is to be without
+// tasks again.
+func StartFirst(ctx context.Context, client Client, cluster, service string, before ecsview.Snapshot, taskDefinition string,
+	count int) (Target, error) {
 	return start(ctx, client, before, taskDefinition, &ecs.UpdateServiceInput{Cluster: aws.String(cluster), Service: aws.String(service),
 		DesiredCount: aws.Int32(int32(count))})
 }
 
-func start(ctx context.Context, client Client, before ecsview.Snapshot, taskDefinition string, input *ecs.UpdateServiceInput) (Target, error) {
+func start(ctx context.Context, client Client, before ecsview.Snapshot, taskDefinition string,
+	input *ecs.UpdateServiceInput) (Target, error) {
 	cluster, service := *input.Cluster, *input.Service
 	if ctx.Err() != nil {
 		return Target{}, fmt.Errorf("updating service %s: %w", service, context.Cause(ctx))
 	}
 	input.TaskDefinition = aws.String(taskDefinition)
 	input.ForceNewDeployment = before.TaskDefinition == taskDefinition
-	call, done := outliving(ctx)
+	call, done := outlive.Answer(ctx, interruptLimit) // what was sent and not waited for may begin a deployment that nobody watches
 	defer done()
 	out, err := client.UpdateService(call, input)
 	if err != nil {
 		return Target{}, fmt.Errorf("updating service %s in cluster %s to %s: %w", service, cluster, taskDefinition, err)
 	}
-	target := Target{Cluster: cluster, Service: service, TaskDefinition: taskDefinition, Previous: before.Complete(taskDefinition)}
+	target := Target{Cluster: cluster, Service: service, TaskDefinition: taskDefinition, Previous: before.Complete(taskDefinition),
+		Empty: input.DesiredCount != nil}
 	for _, d := range before.Deployments {
 		target.Known = append(target.Known, d.ID)
 	}
@@ -47,19 +51,6 @@ func start(ctx context.Context, client Client, before ecsview.Snapshot, taskDefi
 	}
 	target.adopt(ecsview.SnapshotOf(*out.Service))
 	return target, nil
-}
-
-// outliving returns a context for a call whose answer must be known even if the run is interrupted while it is under way: it
-// ends interruptLimit after ctx. An update that was sent and not waited for might begin a deployment that nobody watches.
-func outliving(ctx context.Context) (call context.Context, done func()) {
-	call, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		time.AfterFunc(interruptLimit, func() { cancel(context.Cause(ctx)) })
-	})
-	return call, func() {
-		stop()
-		cancel(nil)
-	}
 }
 
 // Attach returns the deployment of this task definition that is under way, so that a repeated run follows what an earlier

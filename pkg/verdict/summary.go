@@ -1,4 +1,4 @@
-package narrate
+package verdict
 
 import (
 	"fmt"
@@ -13,21 +13,19 @@ import (
 	"github.com/org/connect2/v2/pkg/rollout"
 )
 
-func cardText(cause record.Finding) string { return render.CardText(cause) }
-
 // Summary returns the job summary of a rollout as Markdown: the facts, the cause of a failure, the timeline, and what the
 // scheduler said. More facts of the caller's stand behind the common ones.
-func Summary(title string, result rollout.Result, cause record.Finding, facts ...[2]render.Cell) string {
+func Summary(title string, result rollout.Result, outcome action.Outcome, facts ...[2]render.Cell) string {
 	all := append([][2]render.Cell{
-		{"Outcome", render.Code(string(result.Outcome))},
+		{"Outcome", render.Code(string(outcome))},
 		{"Service", render.Text(result.Target.Cluster + " / " + result.Target.Service)},
 		{"Deployed", render.Code(arn.Revision(result.Target.TaskDefinition))},
 		{"Serving now", render.Code(arn.Revision(result.Serving))},
 		{"Took", render.Text(render.Took(result.Took))},
 	}, facts...)
-	pieces := []string{render.Heading(mark(result.Outcome) + " " + title), render.Facts(all...)}
-	if cause.Known() && result.Outcome.ExitCode() != 0 {
-		pieces = append(pieces, render.Card(cause))
+	pieces := []string{render.Heading(mark(outcome) + " " + title), render.Facts(all...)}
+	if result.Cause != nil && outcome.ExitCode() != 0 {
+		pieces = append(pieces, render.Card(*result.Cause))
 	}
 	pieces = append(pieces, render.Timeline("Rollout of "+arn.Revision(result.Target.TaskDefinition), result.Started, spans(result)))
 	if len(result.Events) > 0 {
@@ -47,41 +45,27 @@ func mark(o action.Outcome) string {
 	}
 }
 
-// spans turns the result into bars and points: the deployment's states, and the tasks that failed. All times are by our
+// spans turns the result into bars and points: the deployment's phases, and the tasks that failed. All times are by our
 // clock, since that of ECS may differ.
 func spans(result rollout.Result) []render.Span {
 	var all []render.Span
 	for _, step := range result.Steps {
-		state := render.Done
-		switch {
-		case step.Failed:
-			state = render.Failed
-		case step.RollsBack:
-			state = render.Active
+		state := map[record.State]render.State{record.Failed: render.Failed, record.Undone: render.Active}[step.State]
+		if state == "" {
+			state = render.Done
 		}
-		all = append(all, render.Span{Lane: "Deployment", Name: step.Name, Start: step.From, End: step.To, State: state})
+		all = append(all, render.Span{Lane: step.Lane, Name: step.Name, Start: step.Begun, End: step.Ended, State: state})
 	}
 	for _, task := range result.Failed {
 		name := "task " + shortID(task.ID()) + " failed"
 		all = append(all, render.Span{Lane: "Tasks", Name: name, Start: task.Seen, State: render.Failed})
 	}
 	for _, e := range result.Events {
-		for _, moment := range moments {
-			if strings.Contains(e.Text, moment.sign) {
-				all = append(all, render.Span{Lane: "ECS", Name: moment.name, Start: e.Seen})
-				break
-			}
+		if name := rollout.Moment(e.Text); name != "" {
+			all = append(all, render.Span{Lane: "ECS", Name: name, Start: e.Seen})
 		}
 	}
 	return all
-}
-
-// moments are the scheduler's events that belong into a timeline.
-var moments = []struct{ sign, name string }{
-	{"has started ", "started"},
-	{") registered ", "registered"},
-	{"deployment completed", "completed"},
-	{"rolling back to", "rolling back"},
 }
 
 func shortID(id string) string { return id[:min(len(id), 8)] }

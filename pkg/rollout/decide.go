@@ -1,0 +1,346 @@
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/pkg/clock"
+)
+
+// change is what is done to the service.
+type change string
+
+const (
+	stop    change = "stop"     // have ECS stop the deployment and put the previous version back
+	putBack change = "put back" // update the service to the version that worked before
+	noWay   change = "no way"   // there is nothing to put back
+)
+
+// want is what should be changed, as far as the state tells. The zero value is nothing.
+type want struct {
+	change change
+	by     By
+	empty  bool // set the desired count to 0
+}
+
+// enough returns how many failures in a row with one certain cause end a deployment before the circuit breaker does: two,
+// so that one unlucky task never ends a release, and three from five tasks on. The breaker's own threshold is at least
+// three.
+func enough(desired int) int {
+	if desired > 4 {
+		return 3
+	}
+	return 2
+}
+
+// placementPatience is how long a certain cause without any task to show for it may last: the scheduler says such things
+// once and then falls silent for hours.
+const placementPatience = 30 * time.Second
+
+// underWay reports whether the deployment has neither ended nor is being given up.
+func (s *State) underWay() bool {
+	return s.verdict.Phase == Waiting || s.verdict.Phase == Rolling || s.verdict.Phase == Settling
+}
+
+// wanted says what should be changed now.
+func (s *State) wanted(now time.Time) want {
+	w := want{by: s.by}
+	phase := s.verdict.Phase
+	switch {
+	case s.isBack: // there is no way back from the way back
+		return want{}
+	case s.underWay() && !s.stopping:
+		if w.by = s.givenUpBy(now); w.by != ByECS {
+			w.change = s.wayBack()
+		}
+	case phase == Failed, phase == RollbackFailed:
+		w.change = putBack
+		if s.target.Previous == "" {
+			w.change = noWay
+		}
+	}
+	failing := phase == Failing || phase == Failed || phase == RollingBack || phase == RollbackFailed || phase == RolledBack
+	w.empty = s.target.Empty && !s.emptyTried && (failing || w.change == putBack)
+	if w.change == "" && !w.empty {
+		return want{}
+	}
+	return w
+}
+
+// givenUpBy says why a deployment that is under way should be ended.
+func (s *State) givenUpBy(now time.Time) By {
+	switch {
+	case s.hopeless(now):
+		return ByCause
+	case !now.Before(s.deadline):
+		return ByTimeout
+	}
+	return ByECS
+}
+
+// wayBack says how a deployment that is under way can be ended.
+func (s *State) wayBack() change {
+	switch {
+	case !s.cannotStop && s.target.ServiceDeployment != "":
+		return stop
+	case s.target.Previous != "":
+		return putBack
+	}
+	return noWay
+}
+
+// hopeless reports whether the failures so far leave no doubt that this release cannot run.
+func (s *State) hopeless(now time.Time) bool {
+	if !s.diagnosis.certain() {
+		return false
+	}
+	if len(s.failed) > 0 {
+		return s.diagnosis.Alike >= enough(s.last.Desired)
+	}
+	own := s.last.Find(s.target.ID)
+	return own != nil && own.Running == 0 && own.Pending == 0 && now.Sub(s.certain) >= placementPatience
+}
+
+// decide decides what is done. A change is carried out once it was wanted on one observation and is still wanted on a later one,
+// here and nowhere else: what happened between deciding and acting is seen before it would be overwritten.
+func (m *move) decide() {
+	wanted := m.wanted(m.now)
+	switch {
+	case wanted == (want{}):
+		m.want, m.refused = want{}, time.Time{}
+		m.goOn()
+	case wanted != m.want:
+		m.want = wanted
+		m.look(0)
+	default:
+		m.carryOut(wanted)
+	}
+}
+
+// goOn ends a deployment that has ended, keeps the time of a way back, and looks again.
+func (m *move) goOn() {
+	phase := m.verdict.Phase
+	switch {
+	case phase.Final():
+		m.conclude()
+	case m.now.Before(m.deadline) || !m.stopping && phase != RollingBack && phase != Failing:
+		m.look(m.pace())
+	case !m.stopping: // a rollback that ECS began by itself gets the time of one as well
+		m.stopping, m.deadline = true, m.now.Add(m.settings.rollbackTimeout)
+		m.look(m.pace())
+	default:
+		m.finishBack(EndOverdue, m.overdue())
+	}
+}
+
+// carryOut has a change made. Its answer is awaited before anything is read.
+func (m *move) carryOut(w want) {
+	if w.empty {
+		m.effects = append(m.effects, Empty{})
+	}
+	m.by = w.by
+	first := m.refused.IsZero()
+	switch w.change {
+	case stop:
+		if first {
+			m.warn(m.whyStopped())
+		}
+		m.effects = append(m.effects, Stop{m.target.ServiceDeployment})
+	case putBack:
+		if first && m.underWay() {
+			m.warn(m.whyStopped())
+		}
+		if first {
+			m.warn(fmt.Sprintf("ECS does not roll back by itself here: putting %s back", arn.Revision(m.target.Previous)))
+		}
+		m.effects = append(m.effects, PutBack{Before: m.last, TaskDefinition: m.target.Previous})
+	case noWay:
+		if !w.empty {
+			m.finish(EndStuck, m.stuck(m.howFailed(), ErrNoWayBack))
+		}
+	}
+}
+
+func (m *move) whyStopped() string {
+	if m.by == ByTimeout {
+		return fmt.Sprintf("the deployment is not done after %s: stopping it with a rollback", clock.Took(m.settings.timeout))
+	}
+	return "stopping the deployment: " + m.diagnosis.Finding.Title
+}
+
+// answered takes what a change came to.
+func (m *move) answered(a Answer) {
+	switch to := a.To.(type) {
+	case Empty:
+		m.emptyTried, m.emptied = true, a.Trouble.Err == nil
+		m.tellEmptied(a.Trouble.Err)
+	case Stop:
+		m.stopAnswered(a.Trouble)
+	case PutBack:
+		m.putBackAnswered(to, a)
+	}
+}
+
+func (m *move) stopAnswered(trouble Trouble) {
+	switch {
+	case trouble.Err == nil && m.leaving != nil:
+		m.left("ECS was asked to stop the deployment and to roll back")
+	case trouble.Err == nil:
+		m.stopping, m.changed, m.want, m.refused = true, m.now, want{}, time.Time{}
+		m.deadline = m.now.Add(m.settings.rollbackTimeout)
+	case m.leaving != nil:
+		m.cannotStop, m.unstopped = true, trouble.Err
+	case m.worthRepeating(trouble): // the same change is still wanted: it is made on the next observation
+	default:
+		m.debug("stopping the deployment: " + trouble.Err.Error())
+		m.cannotStop, m.refused = true, time.Time{}
+		m.want = m.wanted(m.now)
+	}
+}
+
+// worthRepeating reports whether a change that failed is tried again: it was not refused for good, and not for too long.
+func (m *move) worthRepeating(trouble Trouble) bool {
+	if !trouble.Throttled && !trouble.Lost {
+		return false
+	}
+	m.throttled++
+	if m.refused.IsZero() {
+		m.refused = m.now
+	}
+	return m.now.Sub(m.refused) < m.settings.lostAfter
+}
+
+func (m *move) putBackAnswered(to PutBack, a Answer) {
+	m.sent = m.sent || a.Trouble.Lost
+	switch {
+	case m.leaving != nil:
+		m.leftBy(to, a.Trouble.Err)
+	case a.Trouble.Err == nil:
+		m.goBack(a.Target)
+	case m.worthRepeating(a.Trouble):
+	default:
+		m.finish(EndStuck, m.stuck(m.howFailed(), explain(a.Trouble.Err)))
+	}
+}
+
+// goBack follows the deployment that puts the previous version back.
+func (m *move) goBack(back Target) {
+	m.failure = m.howFailed()
+	m.openStep(RollingBack)
+	back.Previous = ""
+	m.back, m.isBack, m.verdict, m.want, m.refused = back, true, Verdict{}, want{}, time.Time{}
+	m.seen, m.failedAt, m.counts = Seen{Listed: back.ID != ""}, time.Time{}, ""
+	m.begun, m.searched, m.ownFailed = time.Time{}, time.Time{}, 0
+	m.stopping, m.changed, m.deadline = true, m.now, m.now.Add(m.settings.rollbackTimeout)
+}
+
+// howFailed is the verdict on a deployment that is not left to itself any more: ECS's own, or where it has none, that it failed.
+func (s *State) howFailed() Verdict {
+	if s.verdict.Phase == Failed || s.verdict.Phase == RollbackFailed {
+		return s.verdict
+	}
+	return Verdict{Failed, ""}
+}
+
+// conclude ends following a deployment that has ended.
+func (m *move) conclude() {
+	switch v := m.verdict; v.Phase {
+	case Succeeded:
+		m.arrived()
+	case Superseded:
+		m.finish(EndSuperseded, m.superseded())
+	case Deleted:
+		m.finishBack(EndDeleted, m.deleted())
+	case RolledBack:
+		if m.isBack {
+			m.finishBack(EndStuck, m.backFailed())
+			return
+		}
+		m.rolledBack(m.serving, v.Reason)
+	default:
+		if m.isBack {
+			m.finishBack(EndStuck, m.backFailed())
+			return
+		}
+		m.finish(EndStuck, m.stuck(v, ErrNoWayBack))
+	}
+}
+
+// arrived ends a deployment that is complete, be it the one that was asked for or the way back from it.
+func (m *move) arrived() {
+	if m.isBack {
+		m.verdict = Verdict{RolledBack, m.failure.Reason}
+		m.rolledBack(m.target.Previous, m.failure.Reason)
+		return
+	}
+	m.by, m.serving = ByECS, m.target.TaskDefinition // also if it arrived before the stop did
+	m.finish(EndSucceeded, nil)
+}
+
+// rolledBack ends a deployment whose predecessor is in force again.
+func (m *move) rolledBack(serving, reason string) {
+	m.serving = serving
+	end := EndRolledBack
+	if m.by == ByTimeout {
+		end = EndTimedOut
+	}
+	m.finish(end, fmt.Errorf("the deployment of %s did not succeed; %s serves again: %s",
+		arn.Revision(m.target.TaskDefinition), arn.Revision(serving), m.reasonOr(reason)))
+}
+
+// finishBack ends following with an error, which of a way back means that nothing was put back.
+func (m *move) finishBack(end End, err error) {
+	if m.isBack {
+		m.verdict = Verdict{RollbackFailed, m.failure.Reason}
+		end, err = EndStuck, m.stuck(m.failure, err)
+	}
+	m.finish(end, err)
+}
+
+// leave ends a run that is interrupted. A deployment that nobody watches must not stay half done, so it is stopped with a rollback,
+// in one call, on what is known. A way back that is going on is left to ECS.
+func (m *move) leave(o Observation) {
+	m.by, m.reads = ByInterrupt, Reads{}
+	t := m.target
+	switch {
+	case m.stopping || m.seen.RollingBack || m.isBack:
+		m.left("its rollback goes on")
+	case m.settings.leave:
+		m.left("it goes on without this run")
+	case t.ServiceDeployment == "" && !m.ownOff && t.ID != "" && !m.asked: // interrupted before it was seen
+		m.asked, m.reads = true, Reads{Find: true}
+	default:
+		m.found(o.Found)
+		if t.Empty && !m.emptyTried {
+			m.effects = append(m.effects, Empty{})
+		}
+		if m.target.ServiceDeployment != "" && !m.cannotStop {
+			m.effects = append(m.effects, Stop{m.target.ServiceDeployment})
+			return
+		}
+		if m.target.Previous != "" {
+			m.effects = append(m.effects, PutBack{Before: m.last, TaskDefinition: m.target.Previous})
+			return
+		}
+		m.leftBy(PutBack{}, cmp.Or(m.unstopped, errNotStoppable))
+	}
+}
+
+// leftBy ends a run that is interrupted and has put the previous version back, or tried to.
+func (m *move) leftBy(to PutBack, err error) {
+	if err != nil {
+		m.left(fmt.Sprintf("the deployment goes on without this run, since it could not be stopped (%v)", err))
+		return
+	}
+	m.left("the service was told to run " + arn.Revision(to.TaskDefinition) + " again")
+}
+
+// left ends a run that is interrupted.
+func (m *move) left(fate string) {
+	m.by = ByInterrupt
+	m.warn("interrupted: " + fate)
+	m.finish(EndInterrupted, fmt.Errorf("the run was interrupted while %s was being deployed; %s: %w",
+		arn.Revision(m.followed().TaskDefinition), fate, m.leaving))
+}

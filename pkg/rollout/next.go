@@ -1,0 +1,333 @@
+package rollout
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/ecsview"
+)
+
+// Next says what follows from an observation that was made at a moment: the new state, what is to be done, and what is to be read
+// next. It touches nothing. Where effects change something, nothing is read before their answers were given to Next; where
+// neither is left, the state is done.
+func Next(s State, o Observation, now time.Time) (State, []Effect, Reads) {
+	m := &move{State: s, now: now}
+	m.observe(o)
+	return m.State, m.effects, m.reads
+}
+
+// move is one step from a state to the next.
+type move struct {
+	State
+	now     time.Time
+	effects []Effect
+	reads   Reads
+}
+
+func (m *move) observe(o Observation) {
+	if m.end == "" && o.Interrupted != nil && m.leaving == nil {
+		m.leaving = o.Interrupted
+	}
+	for _, answer := range o.Answers {
+		m.answered(answer)
+	}
+	switch {
+	case m.end != "":
+		m.afterwards(o)
+	case m.leaving != nil:
+		m.leave(o)
+	case o.Read.Service:
+		m.looked(o)
+	case o.Read.Tasks:
+		m.watch(o)
+	case o.Read.Diagnosis:
+		m.diagnosed(o)
+		m.decide()
+	case m.want != (want{}) && m.refused.IsZero():
+		m.look(0) // another change was decided on, since the first one cannot be made
+	default:
+		m.look(m.pace())
+	}
+}
+
+// look has the service read after a while, with its service deployment where that can be had.
+func (m *move) look(after time.Duration) {
+	m.reads = Reads{After: after, Service: true}
+	t := m.followed()
+	switch {
+	case m.ownOff || t.ID == "":
+	case t.ServiceDeployment != "":
+		m.reads.Own = t.ServiceDeployment
+	default:
+		// It appears a moment after the update. Later on it is looked for less often: the list of deployments serves meanwhile.
+		at := m.now.Add(after)
+		if m.reads.Find = m.searched.IsZero() || at.Sub(m.searched) >= min(at.Sub(m.started)/4, 10*time.Second); m.reads.Find {
+			m.searched, m.begun = at, first(m.begun, at)
+		}
+	}
+}
+
+// pace is how long to wait until the service is read again.
+func (m *move) pace() time.Duration {
+	return pace(m.now.Sub(m.changed), m.verdict.Phase != Rolling, m.throttled)
+}
+
+// looked takes what was read of the service.
+func (m *move) looked(o Observation) {
+	if o.ServiceTrouble.Err != nil {
+		m.silent(o.ServiceTrouble)
+		return
+	}
+	if o.Service == nil {
+		m.look(m.pace())
+		return
+	}
+	if !m.lookedAtOwn(o) {
+		return
+	}
+	s := *o.Service
+	s.Own = o.Own
+	m.take(s)
+	switch {
+	case m.want != (want{}): // was decided on before this observation
+		m.decide()
+	case m.dueTasks():
+		m.watched, m.reads = m.now, Reads{Tasks: true}
+		if m.tasksOff {
+			m.watch(Observation{Read: m.reads})
+		}
+	default:
+		m.decide()
+	}
+}
+
+// lookedAtOwn takes what was found of the service deployment. It reports false where the whole observation is worth nothing.
+func (m *move) lookedAtOwn(o Observation) bool {
+	trouble := o.OwnTrouble
+	switch {
+	case trouble.Err == nil:
+		m.ownFailed = 0
+		m.found(o.Found)
+	case trouble.Refused:
+		m.ownOff = true
+	default:
+		m.ownFailed++
+		if m.ownFailed <= 5 || trouble.Throttled {
+			m.silent(trouble)
+			return false
+		}
+		m.ownOff = true
+		m.warn("the service-deployments API keeps failing, going on with DescribeServices alone: " + trouble.Err.Error())
+	}
+	return true
+}
+
+// found takes the followed one's service deployment from those that were listed.
+func (m *move) found(candidates []Candidate) {
+	if len(candidates) == 0 || m.followed().ServiceDeployment != "" {
+		return
+	}
+	own := pick(*m.followed(), candidates, 0)
+	if own == "" && m.now.Sub(m.begun) >= settleTime {
+		own = pick(*m.followed(), candidates, createdSlack)
+	}
+	m.followed().ServiceDeployment = own
+}
+
+// take judges a snapshot and tells what is new in it.
+func (m *move) take(s ecsview.Snapshot) {
+	m.contact, m.throttled = m.now, 0
+	m.adopt(s)
+	t := m.followed()
+	m.noteFailedPrimary(s)
+	verdict := Evaluate(*t, s, m.seen)
+	if s.Find(t.ID) != nil {
+		m.seen.Listed = true
+	}
+	if verdict.Phase == RollingBack {
+		m.seen.RollingBack = true
+	}
+	if verdict.Phase != m.verdict.Phase {
+		m.changed = m.now
+		m.openStep(verdict.Phase)
+		m.note(phaseText(*t, m.verdict.Phase, verdict))
+	}
+	m.tellPauses(s.Own)
+	m.tellNews(s)
+	if line := counts(*t, s); line != "" && line != m.counts {
+		m.changed, m.counts = m.now, line
+		m.progress(line)
+	}
+	m.verdict, m.last, m.serving = verdict, s, s.TaskDefinition
+}
+
+// adopt takes the id of the followed deployment from a snapshot, where the answer to the update did not name it.
+func (m *move) adopt(s ecsview.Snapshot) {
+	primary := s.Primary()
+	switch {
+	case m.isBack:
+		m.back.adopt(s)
+		if m.back.ID == "" && primary != nil && primary.TaskDefinition == m.back.TaskDefinition {
+			m.back.ID, m.back.Created = primary.ID, primary.Created // ECS was back there by itself: nothing new has begun
+		}
+	case m.sent && primary != nil && primary.ID != m.target.ID && primary.TaskDefinition == m.target.Previous &&
+		!slices.Contains(m.target.Known, primary.ID): // the update was heard, though no answer came
+		m.goBack(Target{Cluster: m.target.Cluster, Service: m.target.Service, TaskDefinition: m.target.Previous, ID: primary.ID,
+			Created: primary.Created, Known: append(slices.Clone(m.target.Known), m.target.ID)})
+	default:
+		m.target.adopt(s)
+	}
+}
+
+// noteFailedPrimary measures how long the deployment has been FAILED without another taking its place.
+func (m *move) noteFailedPrimary(s ecsview.Snapshot) {
+	own := s.Find(m.followed().ID)
+	if own == nil || own.Status != "PRIMARY" || own.State != rolloutFailed {
+		m.failedAt, m.seen.FailedFor = time.Time{}, 0
+		return
+	}
+	if m.failedAt.IsZero() {
+		m.failedAt = m.now
+	}
+	m.seen.FailedFor = m.now.Sub(m.failedAt)
+}
+
+// dueTasks reports whether it is time to look for failed tasks: at each change, and every five seconds besides, since ECS tells a
+// task that exits at once by nothing but its being gone. At the end of a deployment that failed it is looked at once more.
+func (m *move) dueTasks() bool {
+	switch {
+	case m.isBack || m.target.ID == "" || m.settings.committed:
+		return false
+	case m.verdict.Phase == Succeeded || m.verdict.Phase == Superseded:
+		return false
+	}
+	return m.changed.After(m.watched) || m.now.Sub(m.watched) >= 5*time.Second
+}
+
+// watch takes the tasks that have stopped, and has new failures explained.
+func (m *move) watch(o Observation) {
+	if o.TasksTrouble.Refused {
+		m.tasksOff = true
+	} else if o.TasksTrouble.Err != nil {
+		m.decide() // the next look may work; the deployment itself is followed without
+		return
+	}
+	fresh := m.takeFailed(o.Tasks)
+	if m.settings.diagnoses && (fresh || m.trouble()) {
+		m.reads = Reads{Diagnosis: true}
+		return
+	}
+	m.decide()
+}
+
+// takeFailed takes note of the tasks that failed, oldest first, and tells them; it reports whether there was one.
+func (m *move) takeFailed(tasks []ecsview.Task) bool {
+	tasks = slices.Clone(tasks)
+	slices.SortFunc(tasks, func(a, b ecsview.Task) int { return a.StoppedAt.Compare(b.StoppedAt) })
+	any := false
+	for _, task := range tasks {
+		m.tellTask(task)
+		if task.StartedBy == m.target.ID && task.Failed() {
+			any, m.changed = true, m.now
+			m.failed = append(slices.Clip(m.failed), FailedTask{task, m.now})
+			m.note("✗ " + task.Failure())
+		}
+	}
+	return any
+}
+
+// trouble reports whether the scheduler's last word is of a failure that no task was found for: it cannot start any, or they
+// may not be listed.
+func (s *State) trouble() bool {
+	if len(s.failed) > 0 || s.diagnosis.known() || len(s.events) == 0 {
+		return false
+	}
+	last := s.events[len(s.events)-1].Text
+	own := s.last.Find(s.target.ID)
+	for _, sign := range []string{"unable to", "failed to", "could not", "misconfigured"} {
+		if own != nil && own.Running == 0 && strings.Contains(last, sign) {
+			return true
+		}
+	}
+	return s.tasksOff && strings.Contains(last, "unhealthy")
+}
+
+// diagnosed takes why tasks fail.
+func (m *move) diagnosed(o Observation) {
+	before := m.diagnosis
+	m.diagnosis = Diagnosis{}
+	if o.Diagnosis == nil || !o.Diagnosis.known() {
+		return
+	}
+	m.diagnosis = *o.Diagnosis
+	if m.diagnosis.Finding.Title != before.Finding.Title {
+		m.certain = m.now
+	}
+	m.knowCause()
+}
+
+// knowCause keeps the diagnosis as the cause; afterwards less is to be seen.
+func (m *move) knowCause() {
+	if m.cause == nil || m.cause.Code != m.diagnosis.Finding.Code {
+		m.find(m.diagnosis.Finding)
+	}
+	finding := m.diagnosis.Finding
+	m.cause = &finding
+}
+
+// silent takes a read that failed. Once that has gone on for too long, what runs is not known.
+func (m *move) silent(trouble Trouble) {
+	if trouble.Throttled {
+		m.throttled++
+	} else {
+		m.throttled = max(m.throttled, 1) // hurry helps a service in trouble as little as one that throttles
+	}
+	silent := m.now.Sub(m.contact)
+	if silent < m.settings.lostAfter {
+		m.debug("reading the deployment failed, trying again: " + trouble.Err.Error())
+		m.look(m.pace())
+		return
+	}
+	m.finish(EndUnknown, m.unknown(silent, trouble.Err))
+}
+
+// afterwards takes what is still of interest once the end is known.
+func (m *move) afterwards(o Observation) {
+	for _, task := range o.Tasks {
+		m.tellTask(task)
+	}
+	if o.Diagnosis != nil && o.Diagnosis.known() {
+		m.diagnosis = *o.Diagnosis
+		m.knowCause()
+	}
+	m.done = true
+}
+
+// finish ends following. A failure that nobody could explain is looked into once more.
+func (m *move) finish(end End, err error) {
+	m.end, m.err, m.took, m.want = end, err, m.now.Sub(m.started), want{}
+	m.closeStep(m.verdict.Phase)
+	m.reads = Reads{}
+	switch {
+	case end == EndInterrupted || end == EndUnknown || m.settings.committed:
+	case end == EndSucceeded && m.target.ID != "" && !m.tasksOff:
+		m.reads = Reads{Running: true}
+	case end != EndSucceeded && m.settings.diagnoses && m.cause == nil:
+		m.reads = Reads{Diagnosis: true, Last: true}
+	}
+	m.done = !m.reads.any()
+}
+
+// remember adds names to a set that older states share.
+func remember(set map[string]bool, names []string) map[string]bool {
+	set = maps.Clone(set)
+	if set == nil {
+		set = map[string]bool{}
+	}
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}

@@ -1,0 +1,99 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/record"
+)
+
+// Reads say what is read next, and when. The zero value reads nothing.
+type Reads struct {
+	After     time.Duration // how long to wait before that
+	Service   bool          // the service
+	Find      bool          // the service deployments that could be the followed one's
+	Own       string        // ARN of the service deployment to describe; empty: none
+	Tasks     bool          // the tasks that have stopped since they were last read
+	Running   bool          // the tasks that run or are stopping, for the record
+	Diagnosis bool          // why tasks fail
+	Last      bool          // of a diagnosis: it is the last one, and may take its time
+}
+
+// any reports whether anything is to be read.
+func (r Reads) any() bool {
+	return r.Service || r.Find || r.Own != "" || r.Tasks || r.Running || r.Diagnosis
+}
+
+// Observation is what came of one round: of carrying out what was decided, and of reading what was asked for.
+type Observation struct {
+	Read      Reads                      // what was asked for
+	Service   *ecsview.Snapshot          // nil: not read
+	Found     []Candidate                // the service deployments that were listed
+	Own       *ecsview.ServiceDeployment // nil: not read, or not known to ECS
+	Tasks     []ecsview.Task             // that stopped since they were last read, or that run
+	Diagnosis *Diagnosis                 // nil: not made, or it found nothing
+
+	ServiceTrouble, OwnTrouble, TasksTrouble Trouble // why something was not read
+
+	Answers     []Answer // what the effects that were carried out came to
+	Interrupted error    // why the run is to end; nil: it goes on
+}
+
+// Trouble is a call that failed; the zero value is one that worked.
+type Trouble struct {
+	Err       error
+	Refused   bool // a permission is missing, or the API is not to be had: asking again does not help
+	Throttled bool // too many calls: nothing was done
+	Lost      bool // no answer: whether anything was done is not known
+}
+
+// Candidate is a service deployment that could be the followed one's.
+type Candidate struct {
+	ARN            string
+	Created        time.Time
+	TaskDefinition string // of its target revision
+}
+
+// Diagnosis is why tasks of a deployment fail.
+type Diagnosis struct {
+	Finding record.Finding
+	Alike   int // how many tasks in a row have failed of it
+}
+
+// known reports whether the diagnosis says anything.
+func (d Diagnosis) known() bool { return d.Finding.Known() }
+
+// certain reports whether other tasks of the release will fail of it as well.
+func (d Diagnosis) certain() bool {
+	return d.known() && d.Finding.Certain && d.Finding.Fault != record.FaultPlatform
+}
+
+// Effect is something that Next wants done.
+type Effect interface{ changes() bool }
+
+// Tell tells what happened or is known.
+type Tell struct{ Event record.Event }
+
+// Stop asks ECS to stop a service deployment and to put the previous version back.
+type Stop struct{ ServiceDeployment string }
+
+// PutBack updates the service to a version that worked.
+type PutBack struct {
+	Before         ecsview.Snapshot // the service as it was seen last
+	TaskDefinition string           // ARN
+}
+
+// Empty sets the desired count to 0.
+type Empty struct{}
+
+func (Tell) changes() bool    { return false }
+func (Stop) changes() bool    { return true }
+func (PutBack) changes() bool { return true }
+func (Empty) changes() bool   { return true }
+
+// Answer is what an effect came to.
+type Answer struct {
+	To      Effect
+	Trouble Trouble
+	Target  Target // of a PutBack: the deployment that it began
+}

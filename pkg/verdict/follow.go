@@ -1,0 +1,103 @@
+package verdict
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/clock"
+	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/record"
+	"github.com/org/connect2/v2/pkg/render"
+	"github.com/org/connect2/v2/pkg/rollout"
+)
+
+// lostAfter is how long reads may fail in a row, by the wall clock: calls are answered by it, however fast a rehearsal goes.
+const lostAfter = 3 * time.Minute
+
+// Follow follows a deployment for an action: it tells it in the log, has failures explained as soon as they happen, and goes by the
+// clock of the world that is acted on. The error is that of Of.
+func Follow(ctx context.Context, env *action.Env, cfg aws.Config, target rollout.Target,
+	options ...rollout.Option) (rollout.Result, error) {
+	speed := float64(env.Speed())
+	e := &explainer{events: told(env.Events), clock: env.Clock(), clients: diagnose.Clients{
+		ECS:  ecs.NewFromConfig(cfg),
+		Logs: cloudwatchlogs.NewFromConfig(cfg),
+		ELB:  elb.NewFromConfig(cfg),
+	}}
+	result, err := rollout.Follow(ctx, ecs.NewFromConfig(cfg), target, append([]rollout.Option{
+		rollout.Events(e.events), rollout.Clock(e.clock), rollout.Diagnose(e.explain),
+		rollout.LostAfter(time.Duration(float64(lostAfter) * speed)),
+	}, options...)...)
+	return result, Of(result, err)
+}
+
+// told takes secrets out of what is told of a task: its reason quotes what the release has written.
+func told(events record.Sink) record.Sink {
+	return func(e record.Event) {
+		if strings.HasPrefix(e.Text, "✗ ") {
+			e.Text = diagnose.Redact(e.Text)
+		}
+		events.Emit(e)
+	}
+}
+
+const (
+	// patience is how long a diagnosis waits for the log lines of a container that has just exited. The rollout is not read
+	// meanwhile, so it is short; the last one has more time.
+	patience     = 6 * time.Second
+	lastPatience = 12 * time.Second
+)
+
+// explainer explains the failures of one rollout.
+type explainer struct {
+	clients diagnose.Clients
+	events  record.Sink
+	clock   clock.Clock
+	code    string // of the cause that was told last
+}
+
+// explain says why tasks fail, and tells it with its evidence where that is news.
+func (e *explainer) explain(ctx context.Context, c rollout.Case) (rollout.Diagnosis, bool) {
+	query := diagnose.Query{
+		Cluster:        c.Target.Cluster,
+		Service:        arn.Last(c.Target.Service),
+		Deployment:     c.Target.ID,
+		TaskDefinition: c.Target.TaskDefinition,
+		Since:          c.Target.Created,
+		Snapshot:       &c.Service,
+		Reader:         c.Tasks,
+		Patience:       patience,
+		Events:         e.events,
+		Clock:          e.clock,
+	}
+	if c.Last {
+		query.Patience = lastPatience
+	}
+	if c.Service.Own != nil {
+		query.StatusReason = c.Service.Own.Reason
+	}
+	evidence, err := diagnose.Gather(ctx, e.clients, query)
+	if err != nil {
+		return rollout.Diagnosis{}, false
+	}
+	found := rollout.Diagnosis{Finding: diagnose.Classify(evidence)}
+	if shared, alike := diagnose.Streak(evidence); alike > 0 && !c.Last {
+		found = rollout.Diagnosis{Finding: shared, Alike: alike}
+	}
+	if !found.Finding.Known() {
+		return rollout.Diagnosis{}, false
+	}
+	if !c.Last && found.Finding.Code != e.code {
+		e.code = found.Finding.Code
+		e.events.Notef("%s", strings.TrimSpace(render.CardText(found.Finding)))
+	}
+	return found, true
+}

@@ -1,0 +1,100 @@
+package verdict
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/record"
+	"github.com/org/connect2/v2/pkg/rollout"
+)
+
+var cause = record.Finding{Code: "app-import-error", Title: "api cannot import payments",
+	Evidence: []string{"api | ModuleNotFoundError"}, Fix: []string{"add the dependency"}}
+
+func TestOf(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		result  rollout.Result
+		err     error
+		cause   *record.Finding
+		outcome action.Outcome
+		title   string // a part of it
+	}{
+		{"rolled back", rollout.Result{End: rollout.EndRolledBack}, io.EOF, nil, action.RolledBack, "failed and was rolled back"},
+		{"a cause replaces the outcome's title", rollout.Result{End: rollout.EndRolledBack}, io.EOF, &cause, action.RolledBack, cause.Title},
+		{"too slow",
+			rollout.Result{End: rollout.EndTimedOut, Timeout: 30 * time.Minute}, io.EOF, nil, action.TimedOut,
+			"not done after 30m00s and was rolled back"},
+		{"also of a timeout", rollout.Result{End: rollout.EndTimedOut}, io.EOF, &cause, action.TimedOut, cause.Title},
+		{"the way back takes long",
+			rollout.Result{End: rollout.EndOverdue, By: rollout.ByCause}, io.EOF, nil, action.Stuck, "rollback is not done yet"},
+		{"of one that was too slow",
+			rollout.Result{End: rollout.EndOverdue, By: rollout.ByTimeout}, io.EOF, nil, action.TimedOut, "rollback is not done yet"},
+		{"stuck", rollout.Result{End: rollout.EndStuck}, io.EOF, nil, action.Stuck, "could not be put back"},
+		{"a first release",
+			rollout.Result{End: rollout.EndStuck, Emptied: true}, io.EOF, nil, action.RolledBack, "first release of the service failed"},
+		{"a first release whose cause is known",
+			rollout.Result{End: rollout.EndStuck, Emptied: true}, io.EOF, &cause, action.RolledBack, cause.Title},
+		{"a first release that went back",
+			rollout.Result{End: rollout.EndRolledBack, Emptied: true}, io.EOF, nil, action.RolledBack, "failed and was rolled back"},
+		{"superseded is not a failure of the release",
+			rollout.Result{End: rollout.EndSuperseded}, io.EOF, &cause, action.Superseded, "newer deployment took over"},
+		{"deleted", rollout.Result{End: rollout.EndDeleted}, io.EOF, nil, action.Stuck, "was deleted"},
+		{"lost", rollout.Result{End: rollout.EndUnknown}, io.EOF, &cause, action.Unknown, "Contact lost"},
+		{"interrupted neither",
+			rollout.Result{End: rollout.EndInterrupted}, errors.Join(io.EOF, context.Canceled), &cause, action.Cancelled, "Interrupted"},
+		{"by a deadline",
+			rollout.Result{End: rollout.EndInterrupted}, errors.Join(io.EOF, context.DeadlineExceeded), nil, action.TimedOut, "Interrupted"},
+		{"another deadline",
+			rollout.Result{End: rollout.EndRolledBack}, errors.Join(io.EOF, context.DeadlineExceeded), nil, action.RolledBack, "rolled back"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := Of(test.result, &record.Failure{Err: test.err, Finding: test.cause})
+			var failure *action.Error
+			if !errors.As(got, &failure) || failure.Outcome != test.outcome || !strings.Contains(failure.Title, test.title) ||
+				!errors.Is(got, io.EOF) {
+				t.Fatalf("got %+v", got)
+			}
+			explained := strings.Contains(got.Error(), "ModuleNotFoundError") && strings.Contains(failure.Advice, "add the dependency")
+			if explained != (test.title == cause.Title) {
+				t.Errorf("evidence and fix are given: %v; %v, advice %q", explained, got, failure.Advice)
+			}
+		})
+	}
+	if err := Of(rollout.Result{End: rollout.EndSucceeded}, nil); err != nil {
+		t.Errorf("a success is an error: %v", err)
+	}
+}
+
+func TestSummaryHoldsForeignTextBack(t *testing.T) {
+	begun := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	result := rollout.Result{
+		Cause:   &cause,
+		Target:  rollout.Target{Cluster: "c", Service: "s", TaskDefinition: "arn:aws:ecs:r:1:task-definition/api:2"},
+		Serving: "arn:aws:ecs:r:1:task-definition/api:1",
+		Started: begun,
+		Took:    75 * time.Second,
+		Steps:   []record.Step{{Lane: "Deployment", Name: "rolling", Begun: begun, Ended: begun.Add(time.Minute), State: record.Failed}},
+		Events: []rollout.SeenEvent{{Seen: begun, ServiceEvent: ecsview.ServiceEvent{ID: "1", At: begun,
+			Text: "(service s) ```\n<script>alert(1)</script> has started 1 tasks"}}},
+		Failed: []rollout.FailedTask{{Task: ecsview.Task{ARN: "arn:aws:ecs:r:1:task/c/0123456789abcdef"}, Seen: begun.Add(30 * time.Second)}},
+	}
+	got := Summary("Deployment of api:2", result, action.RolledBack)
+	for _, want := range []string{"❌", "`rolled-back`", "`api:1`", "cannot import payments", "gantt", "task 01234567 failed", "1m15s"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the summary lacks %q:\n%s", want, got)
+		}
+	}
+	if strings.Count(got, "````")%2 != 0 || !strings.Contains(got, "````") {
+		t.Errorf("a fence in an event ends the summary's own:\n%s", got)
+	}
+	if got := Summary("Deployed api:2", result, action.Succeeded); strings.Contains(got, "payments") || !strings.Contains(got, "✅") {
+		t.Errorf("a success shows a cause:\n%s", got)
+	}
+}
