@@ -17,6 +17,7 @@ type Record struct {
 	Decisions []Event   `json:"decisions,omitempty"`
 	Steps     []Step    `json:"steps,omitempty"`
 	Events    []Event   `json:"events,omitempty"` // notes, notices, warnings, errors, and the other kinds as they came; no output lines
+	Output    []Event   `json:"output,omitempty"` // the last lines of other programs, MaxOutput of each source
 	Findings  []Finding `json:"findings,omitempty"`
 	Facts     []Fact    `json:"facts,omitempty"`
 	Sections  []Section `json:"sections,omitempty"`
@@ -75,9 +76,30 @@ func (r *Record) Apply(e Event) {
 		r.Sections = replace(r.Sections, *e.Section, func(s Section) string { return s.Name })
 	case KindVerdict:
 		r.Verdict, r.Ended = *e.Verdict, e.At
-	case KindOutput, KindProgress, KindDebug: // many, and told as they come
+	case KindOutput:
+		r.Output = append(r.Output, e)
+		r.dropOutput(e.Source)
+	case KindProgress, KindDebug: // many, and told as they come
 	default:
 		r.Events = append(r.Events, e)
+	}
+}
+
+// MaxOutput is how many lines of another program's output a record keeps, the last ones of each source.
+const MaxOutput = 200
+
+// dropOutput leaves out the oldest line of a source that has too many.
+func (r *Record) dropOutput(source string) {
+	of := func(e Event) bool { return e.Source == source }
+	kept := 0
+	for _, e := range r.Output {
+		if of(e) {
+			kept++
+		}
+	}
+	if kept > MaxOutput {
+		i := slices.IndexFunc(r.Output, of)
+		r.Output = slices.Delete(r.Output, i, i+1)
 	}
 }
 
