@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"io"
@@ -8,14 +9,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/record"
 )
 
 // HTML writes the record of a run as one file that needs no network: the verdict and the cause on top, one timeline of all parts,
 // what was asked and found, the parts' own sections, and what was told. It is readable on a phone, in light and dark, and by a screen
-// reader. Every text goes through redact before it is escaped; nil leaves it as it is.
-func HTML(w io.Writer, r *record.Record, redact func(string) string) error {
-	p := &page{redact: redact}
+// reader. Secrets are taken out of every text.
+func HTML(w io.Writer, r *record.Record, secrets *Secrets) error {
+	r = redacted(r, secrets)
+	p := &page{}
 	p.raw("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">" +
 		"<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">" +
 		"<meta name=\"referrer\" content=\"no-referrer\"><title>")
@@ -46,21 +49,13 @@ func headline(r *record.Record) string {
 }
 
 // page builds the document. raw takes markup of this package's own; everything else is text.
-type page struct {
-	b      strings.Builder
-	redact func(string) string
-}
+type page struct{ b strings.Builder }
 
 func (p *page) raw(markup string) { p.b.WriteString(markup) }
 
 func (p *page) text(s string) { p.b.WriteString(p.escape(s)) }
 
-func (p *page) escape(s string) string {
-	if p.redact != nil {
-		s = p.redact(s)
-	}
-	return html.EscapeString(visible(s))
-}
+func (p *page) escape(s string) string { return html.EscapeString(visible(s)) }
 
 // element writes a text in an element of this tag and class; an empty text writes nothing.
 func (p *page) element(tag, class, text string) {
@@ -88,7 +83,7 @@ func (p *page) verdict(r *record.Record) {
 	p.raw(`<header class="` + class + `"><p class="badge"><span aria-hidden="true">` + mark + `</span> `)
 	p.text(headline(r))
 	p.raw("</p>\n")
-	if title := firstOf(v.Title, findingTitle(v.Finding)); title != "" {
+	if title := cmp.Or(v.Title, findingTitle(v.Finding)); title != "" {
 		p.raw("<h1>" + p.prose(firstUpper(title)) + "</h1>\n")
 	} else {
 		p.element("h1", "", r.Name)
@@ -146,7 +141,7 @@ func (p *page) finding(f *record.Finding) {
 		p.raw(" · container <code>" + p.escape(f.Container) + "</code>")
 	}
 	if f.Task != "" {
-		p.raw(" · task <code>" + p.escape(f.Task[strings.LastIndexByte(f.Task, '/')+1:]) + "</code>")
+		p.raw(" · task <code>" + p.escape(arn.Last(f.Task)) + "</code>")
 	}
 	p.raw("</p></section>\n")
 }
@@ -240,7 +235,7 @@ func (p *page) body(r *record.Record, heading string) {
 
 func (p *page) section(s record.Section, heading string) {
 	if s.Folded {
-		p.raw("<details><summary>" + p.escape(firstOf(s.Title, s.Name)) + "</summary>\n")
+		p.raw("<details><summary>" + p.escape(cmp.Or(s.Title, s.Name)) + "</summary>\n")
 		defer p.raw("</details>\n")
 	} else {
 		p.raw("<section>")
@@ -276,7 +271,7 @@ func (p *page) block(b record.Block, heading string) {
 // diff colours the lines of a difference by their first character.
 func (p *page) diff(text string) {
 	p.raw(`<pre class="diff">`)
-	for line := range strings.Lines(text) {
+	for _, line := range splitLines(text) {
 		tag := ""
 		switch {
 		case strings.HasPrefix(line, "+"):
@@ -286,9 +281,10 @@ func (p *page) diff(text string) {
 		}
 		if tag == "" {
 			p.text(line)
-			continue
+		} else {
+			p.raw("<" + tag + ">" + p.escape(line) + "</" + tag + ">")
 		}
-		p.raw("<" + tag + ">" + p.escape(line) + "</" + tag + ">")
+		p.raw("\n")
 	}
 	p.raw("</pre>\n")
 }
@@ -324,21 +320,21 @@ func (p *page) asked(r *record.Record) {
 	p.raw("</details>\n")
 }
 
-// told is one line of what a run told, in any of its parts.
-type told struct {
+// telling is one line of what a run told, in any of its parts.
+type telling struct {
 	event record.Event
 	part  string
 }
 
-func tellings(r *record.Record, part string) []told {
-	var all []told
+func tellings(r *record.Record, part string) []telling {
+	var all []telling
 	for _, e := range slices.Concat(r.Decisions, r.Events, r.Output) {
-		all = append(all, told{e, part})
+		all = append(all, telling{e, part})
 	}
 	for _, child := range r.Parts {
 		all = append(all, tellings(child, strings.TrimPrefix(part+"/"+child.Name, "/"))...)
 	}
-	slices.SortStableFunc(all, func(a, b told) int { return a.event.At.Compare(b.event.At) })
+	slices.SortStableFunc(all, func(a, b telling) int { return a.event.At.Compare(b.event.At) })
 	return all
 }
 
@@ -352,30 +348,13 @@ func (p *page) story(r *record.Record) {
 	for _, line := range lines {
 		e := line.event
 		p.raw(`<li class="` + string(e.Kind) + `"><time>` + p.escape(relative(e.At.Sub(r.Begun))) + "</time> <span>")
-		if who := firstOf(e.Source, line.part); who != "" {
+		if who := cmp.Or(e.Source, line.part); who != "" {
 			p.element("i", "", who)
 		}
 		p.text(strings.Join(nonEmpty(e.Title, e.Text), ": "))
 		p.raw("</span></li>\n")
 	}
 	p.raw("</ol></details>\n")
-}
-
-// faults says in words whose fault a finding is.
-var faults = map[record.Fault]string{
-	record.FaultRelease:        "this release (image, command or task definition)",
-	record.FaultInfrastructure: "the infrastructure (roles, network, secrets, quotas, database)",
-	record.FaultPlatform:       "AWS",
-	record.FaultUnclear:        "nobody for certain: the evidence does not tell",
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 func nonEmpty(texts ...string) []string {

@@ -12,10 +12,10 @@ import (
 	"github.com/org/connect2/v2/pkg/record"
 )
 
-func htmlOf(t *testing.T, r *record.Record, redact func(string) string) string {
+func htmlOf(t *testing.T, r *record.Record, secrets *Secrets) string {
 	t.Helper()
 	var b strings.Builder
-	if err := HTML(&b, r, redact); err != nil {
+	if err := HTML(&b, r, secrets); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -70,7 +70,9 @@ func TestHTMLEscapes(t *testing.T) {
 }
 
 func TestHTMLRedacts(t *testing.T) {
-	doc := htmlOf(t, failedRelease(), strings.NewReplacer("DATABASE_URL", "***", "sha256:bbb", "***").Replace)
+	var secrets Secrets
+	secrets.Add("DATABASE_URL", "sha256:bbb")
+	doc := htmlOf(t, failedRelease(), &secrets)
 	for _, secret := range []string{"DATABASE_URL", "sha256:bbb"} {
 		if strings.Contains(doc, secret) {
 			t.Errorf("shows %q", secret)

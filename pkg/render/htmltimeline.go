@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -28,7 +29,7 @@ func lanesOf(r *record.Record) []lane {
 	var add func(r *record.Record)
 	add = func(r *record.Record) {
 		for _, s := range r.Steps {
-			name := firstOf(s.Lane, r.Name)
+			name := cmp.Or(s.Lane, r.Name)
 			i := slices.IndexFunc(lanes, func(l lane) bool { return l.name == name })
 			if i < 0 {
 				lanes = append(lanes, lane{name: name})
