@@ -76,7 +76,8 @@ func (s shot) page(document, work string) (string, error) {
 		return "", err
 	}
 	var body bytes.Buffer
-	if err := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe())).Convert(markdown, &body); err != nil {
+	convert := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe()))
+	if err := convert.Convert(markdown, &body); err != nil {
 		return "", fmt.Errorf("render %s: %w", document, err)
 	}
 	theme, chart := "light", "default"
