@@ -3,12 +3,12 @@
 // against the engine's own state.
 //
 // A History is plain data. It is generated with shrinking (pgregory.net/rapid), so that a violation is printed as the
-// shortest history that shows it, as a test to paste into corpus_test.go. Known lists what today's code is known to get
+// shortest history that shows it, as Go to paste into corpus_test.go. The list known holds what today's code is known to get
 // wrong: such a violation is counted and does not fail the test.
 //
 // The verbs are driven in verbs_test.go alone, by their arguments, and judged by exit code and outputs alone.
 //
 //	go test ./internal/test/simulation                 some hundred histories
-//	make simulate HISTORIES=100000                for the night
+//	make simulate HISTORIES=100000                     for the night
 //	go test ./internal/test/simulation -rapid.seed=N   the histories of a seed again
 package simulation

@@ -88,10 +88,13 @@ func (p *process) took(r *http.Request, m moment) {
 	defer p.w.mu.Unlock()
 	if isRead(r) && p.leave == "" && p.run.Verb == Rollback {
 		p.leave = m.taskDefinition
-		if earlier, ours := p.w.leaving[m.primary]; ours && m.state != engine.Completed {
-			p.leave, p.joined = earlier, true
-		} else if m.leaves != "" {
+		if m.leaves != "" {
 			p.leave = m.leaves
+		}
+		for _, revision := range []string{m.revision, m.undoes} {
+			if earlier, ours := p.w.leaving[revision]; ours && m.state != engine.Completed {
+				p.leave, p.joined = earlier, true
+			}
 		}
 	}
 	if !isCall(r, "UpdateService") || !m.at.Equal(m.since) {
@@ -100,10 +103,10 @@ func (p *process) took(r *http.Request, m moment) {
 	if p.run.Verb == Rollback || m.version == p.run.Version {
 		p.began = m
 	}
-	if _, known := p.w.leaving[m.primary]; !known && p.run.Verb == Rollback {
-		p.w.leaving[m.primary] = p.leave
+	if _, known := p.w.leaving[m.revision]; !known && p.run.Verb == Rollback {
+		p.w.leaving[m.revision] = p.leave
 	} else if !known && p.began.primary != m.primary { // a deployment's own way back
-		p.w.leaving[m.primary] = p.began.taskDefinition
+		p.w.leaving[m.revision] = p.began.taskDefinition
 	}
 }
 

@@ -40,6 +40,8 @@ type moment struct {
 	state          string // its rolloutState
 	alone          bool   // no other deployment is listed
 	leaves         string // the task definition that ECS rolls back from; empty: it does not roll back
+	undoes         string // ARN of the service revision that ECS rolls back from
+	revision       string // ARN of the PRIMARY one
 	desired        int
 	running        int    // of all deployments
 	tasks          string // ids of the tasks that run and are meant to
@@ -78,7 +80,7 @@ type world struct {
 	changes  int               // of the service, so far
 	changed  chan struct{}     // closed at the next
 	acts     []deed            // of others, so far
-	leaving  map[string]string // what a way back of ours leaves, by the id of its deployment
+	leaving  map[string]string // what a way back of ours leaves, by its service revision
 	log      []string
 	runs     []*report
 }
@@ -136,7 +138,7 @@ func simulate(t *testing.T, h History) (w *world) {
 		imageOf(tag(version + 1)) // not made inside the bubble: it is shared
 	}
 	synctest.Test(t, func(t *testing.T) {
-		w = &world{t: t, history: h, changed: make(chan struct{}), begun: time.Now(), digests: map[string]int{}, leaving: map[string]string{}}
+		w = &world{t: t, history: h, begun: time.Now(), changed: make(chan struct{}), digests: map[string]int{}, leaving: map[string]string{}}
 		w.build()
 		over, cancel := context.WithTimeoutCause(context.Background(), endOfTime, errors.New("the end of the simulation"))
 		defer cancel()
@@ -285,13 +287,14 @@ func (w *world) note() moment {
 func (w *world) look(e *engine.Engine, s *engine.Service) moment {
 	d := s.Deployments[0]
 	m := moment{
-		at: e.Now().Add(-w.history.Skew), primary: d.ID, since: d.CreatedAt.Add(-w.history.Skew), state: d.State, alone: len(s.Deployments) == 1,
+		at: e.Now().Add(-w.history.Skew), primary: d.ID, revision: d.Revision.ARN, since: d.CreatedAt.Add(-w.history.Skew),
+		state: d.State, alone: len(s.Deployments) == 1,
 		taskDefinition: d.Revision.Spec.Definition.ARN, version: w.version(d.Revision),
 		desired: s.Desired, running: s.Counts().Running, deployments: len(s.History),
 	}
 	for _, rollout := range s.History {
 		if rollout.Rollback != nil && !rollout.Over() {
-			m.leaves = rollout.Target.Spec.Definition.ARN
+			m.leaves, m.undoes = rollout.Target.Spec.Definition.ARN, rollout.Target.ARN
 		}
 	}
 	for _, tag := range s.Tags {
