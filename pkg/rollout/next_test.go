@@ -1,0 +1,488 @@
+package rollout
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/record"
+)
+
+const own = "arn:sd/ecs-svc/200"
+
+// rolling is a deployment that has been followed for a minute: its service deployment is known, and nothing was decided.
+func rolling(change ...func(*State)) State {
+	t := target
+	t.ServiceDeployment = own
+	s, _ := begin(t, epoch, defaults)
+	s.verdict, s.last = Verdict{Rolling, ""}, under(1, 0)
+	s.contact, s.changed, s.watched = epoch.Add(time.Minute), epoch.Add(time.Minute), epoch.Add(time.Minute)
+	for _, c := range change {
+		c(&s)
+	}
+	return s
+}
+
+// under is a service whose new deployment is under way, with this many tasks of it.
+func under(tasks, pending int) ecsview.Snapshot {
+	return ecsview.Snapshot{Status: "ACTIVE", TaskDefinition: newTD, Desired: 2, Running: 2 + tasks, Deployments: []ecsview.Deployment{
+		deployment(newID, "PRIMARY", "IN_PROGRESS", running(tasks), func(d *ecsview.Deployment) { d.Pending = pending }),
+		deployment(oldID, "ACTIVE", "COMPLETED")}}
+}
+
+func failures(n int) func(*State) {
+	return func(s *State) { s.failed = make([]FailedTask, n) }
+}
+
+func diagnosed(alike int, change ...func(*record.Finding)) func(*State) {
+	f := record.Finding{Code: "exit", Title: "exits at once", Certain: true}
+	for _, c := range change {
+		c(&f)
+	}
+	return func(s *State) { s.diagnosis = Diagnosis{f, alike} }
+}
+
+func phase(p Phase) func(*State) { return func(s *State) { s.verdict = Verdict{p, ""} } }
+
+const later = 2 * time.Minute
+
+// TestWanted has a row for each condition under which the service is changed, and one that flips it alone.
+func TestWanted(t *testing.T) {
+	hopeless := []func(*State){failures(2), diagnosed(2)}
+	with := func(more ...func(*State)) []func(*State) {
+		return append(append([]func(*State){}, hopeless...), more...)
+	}
+	empty := func(s *State) { s.target.Empty = true }
+	for _, test := range []struct {
+		name string
+		at   time.Duration
+		with []func(*State)
+		want want
+	}{
+		{"nothing has failed", later, nil, want{}},
+		{"two failures of one certain cause", later, hopeless, want{change: stop, by: ByCause}},
+		{"while it waits", later, with(phase(Waiting)), want{change: stop, by: ByCause}},
+		{"while it settles", later, with(phase(Settling)), want{change: stop, by: ByCause}},
+		{"while ECS gives it up", later, with(phase(Failing)), want{}},
+		{"while ECS rolls back", later, with(phase(RollingBack)), want{}},
+		{"once it has arrived", later, with(phase(Succeeded)), want{}},
+		{"it is being stopped already", later, with(func(s *State) { s.stopping = true }), want{}},
+		{"one failure", later, []func(*State){failures(1), diagnosed(1)}, want{}},
+		{"two of four tasks", later, with(func(s *State) { s.last.Desired = 4 }), want{change: stop, by: ByCause}},
+		{"two of five", later, with(func(s *State) { s.last.Desired = 5 }), want{}},
+		{"three of five", later, []func(*State){failures(3), diagnosed(3), func(s *State) { s.last.Desired = 5 }}, want{change: stop, by: ByCause}},
+		{"not certain", later, []func(*State){failures(2), diagnosed(2, func(f *record.Finding) { f.Certain = false })}, want{}},
+		{"AWS's fault", later, []func(*State){failures(2), diagnosed(2, func(f *record.Finding) { f.Fault = record.FaultPlatform })}, want{}},
+		{"it says nothing", later, []func(*State){failures(2), diagnosed(2, func(f *record.Finding) { f.Vague = true })}, want{}},
+		{"cannot be stopped", later, with(func(s *State) { s.cannotStop = true }), want{change: putBack, by: ByCause}},
+		{"not seen yet", later, with(func(s *State) { s.target.ServiceDeployment = "" }), want{change: putBack, by: ByCause}},
+		{"cannot be stopped, and there is nothing before", later,
+			with(func(s *State) { s.cannotStop, s.target.Previous = true, "" }), want{change: noWay, by: ByCause}},
+		{"a moment before the end of its time", defaults.timeout - 1, nil, want{}},
+		{"at the end of its time", defaults.timeout, nil, want{change: stop, by: ByTimeout}},
+		{"at the end of its time for a cause", defaults.timeout, hopeless, want{change: stop, by: ByCause}},
+		{"failed for good", later, []func(*State){phase(Failed)}, want{change: putBack}},
+		{"the rollback failed", later, []func(*State){phase(RollbackFailed)}, want{change: putBack}},
+		{"failed after its time", later, []func(*State){phase(Failed), func(s *State) { s.by = ByTimeout }}, want{change: putBack, by: ByTimeout}},
+		{"failed, and there is nothing before", later, []func(*State){phase(Failed), func(s *State) { s.target.Previous = "" }}, want{change: noWay}},
+		{"the way back failed", later, []func(*State){phase(Failed), func(s *State) { s.isBack = true }}, want{}},
+		{"a first release", later, []func(*State){empty}, want{}},
+		{"a first release that ECS gives up", later, []func(*State){empty, phase(Failing)}, want{empty: true}},
+		{"that is rolled back", later, []func(*State){empty, phase(RollingBack)}, want{empty: true}},
+		{"that was", later, []func(*State){empty, phase(RolledBack)}, want{empty: true}},
+		{"that failed", later, []func(*State){empty, phase(Failed)}, want{change: putBack, empty: true}},
+		{"whose rollback failed", later, []func(*State){empty, phase(RollbackFailed)}, want{change: putBack, empty: true}},
+		{"that is stopped", later, with(empty), want{change: stop, by: ByCause}},
+		{"that cannot be stopped", later, with(empty, func(s *State) { s.cannotStop = true }), want{change: putBack, by: ByCause, empty: true}},
+		{"that is empty again", later, []func(*State){empty, phase(RollingBack), func(s *State) { s.emptyTried = true }}, want{}},
+		{"not a first release", later, []func(*State){phase(RollingBack)}, want{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := rolling(test.with...)
+			if got := s.wanted(epoch.Add(test.at)); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestHopelessPlacement is a certain cause that no task shows: ECS cannot start any.
+func TestHopelessPlacement(t *testing.T) {
+	for _, test := range []struct {
+		name           string
+		tasks, pending int
+		since          time.Duration
+		gone, want     bool
+	}{
+		{"for as long as it takes", 0, 0, placementPatience, false, true},
+		{"not yet", 0, 0, placementPatience - 1, false, false},
+		{"a task runs", 1, 0, placementPatience, false, false},
+		{"a task starts", 0, 1, placementPatience, false, false},
+		{"it is not listed", 0, 0, placementPatience, true, false},
+	} {
+		s := rolling(diagnosed(0), func(s *State) { s.certain, s.last = epoch, under(test.tasks, test.pending) })
+		if test.gone {
+			s.last.Deployments = s.last.Deployments[1:]
+		}
+		if got := s.hopeless(epoch.Add(test.since)); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}
+
+func TestTrouble(t *testing.T) {
+	event := func(text string) func(*State) {
+		return func(s *State) { s.events = append(s.events, SeenEvent{ServiceEvent: ecsview.ServiceEvent{Text: text}}) }
+	}
+	none := func(s *State) { s.last = under(0, 0) }
+	for _, test := range []struct {
+		name string
+		with []func(*State)
+		want bool
+	}{
+		{"it cannot place", []func(*State){none, event("was unable to place a task")}, true},
+		{"it cannot launch", []func(*State){none, event("failed to launch a task")}, true},
+		{"it could not", []func(*State){none, event("could not launch 2 tasks")}, true},
+		{"IAM", []func(*State){none, event("IAM permissions policies have been misconfigured")}, true},
+		{"nothing was said", []func(*State){none}, false},
+		{"it is not its last word", []func(*State){none, event("was unable to place a task"), event("has started 1 tasks")}, false},
+		{"a task runs all the same", []func(*State){event("was unable to place a task")}, false},
+		{"a task has failed", []func(*State){none, event("was unable to place a task"), failures(1)}, false},
+		{"it is explained", []func(*State){none, event("was unable to place a task"), diagnosed(0)}, false},
+		{"not listed", []func(*State){event("was unable to place a task"), func(s *State) { s.last.Deployments = nil }}, false},
+		{"unhealthy, and tasks may not be read", []func(*State){event("is unhealthy"), func(s *State) { s.tasksOff = true }}, true},
+		{"unhealthy, and they may", []func(*State){event("is unhealthy")}, false},
+		{"well, and they may not", []func(*State){event("has started 1 tasks"), func(s *State) { s.tasksOff = true }}, false},
+	} {
+		s := rolling(test.with...)
+		if got := s.trouble(); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}
+
+// changes are the effects that change something, in words, and what is read next.
+func changes(effects []Effect, r Reads) string {
+	var all []string
+	for _, e := range effects {
+		switch e := e.(type) {
+		case Stop:
+			all = append(all, "stop "+e.ServiceDeployment)
+		case PutBack:
+			all = append(all, "put back "+e.TaskDefinition[strings.LastIndexByte(e.TaskDefinition, '/')+1:])
+		case Empty:
+			all = append(all, "empty")
+		}
+	}
+	for name, on := range map[string]bool{"the service": r.Service, "tasks": r.Tasks, "a diagnosis": r.Diagnosis && !r.Last,
+		"the last diagnosis": r.Last, "running tasks": r.Running, "candidates": r.Find && !r.Service} {
+		if on {
+			all = append(all, "read "+name)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+func looked(s ecsview.Snapshot) Observation {
+	return Observation{Read: Reads{Service: true}, Service: &s, Own: &ecsview.ServiceDeployment{Status: "IN_PROGRESS"}}
+}
+
+// TestAChangeIsMadeOnAnObservationAfterItsDecision goes through decisions step by step: each is confirmed by an observation that
+// was made after it, and dropped where that shows something else.
+func TestAChangeIsMadeOnAnObservationAfterItsDecision(t *testing.T) {
+	hopeless := func() State { return rolling(failures(2), diagnosed(2)) }
+	failed := ecsview.Snapshot{Status: "ACTIVE", TaskDefinition: newTD, Desired: 2, Deployments: []ecsview.Deployment{
+		deployment(newID, "PRIMARY", "FAILED", running(0)), deployment(oldID, "ACTIVE", "COMPLETED")}}
+	stopped := Observation{Read: Reads{Service: true}, Service: &failed, Own: &ecsview.ServiceDeployment{Status: "STOPPED"}}
+	newer := ecsview.Snapshot{Status: "ACTIVE", TaskDefinition: laterTD, Desired: 2, Deployments: []ecsview.Deployment{
+		deployment(laterID, "PRIMARY", "IN_PROGRESS"), deployment(newID, "ACTIVE", "FAILED")}}
+	over := Observation{Read: Reads{Service: true}, Service: &newer, Own: &ecsview.ServiceDeployment{Status: "STOPPED"}}
+	back := ecsview.Snapshot{Status: "ACTIVE", TaskDefinition: oldTD, Desired: 2, Deployments: []ecsview.Deployment{
+		deployment(oldID, "PRIMARY", "IN_PROGRESS", touched, because(rollingBackText)), deployment(newID, "ACTIVE", "FAILED")}}
+	tripped := Observation{Read: Reads{Service: true}, Service: &back, Own: &ecsview.ServiceDeployment{Status: "ROLLBACK_IN_PROGRESS"}}
+	answer := func(to Effect, trouble Trouble) Observation {
+		return Observation{Answers: []Answer{{To: to, Trouble: trouble, Target: Target{ID: laterID, TaskDefinition: oldTD, Created: epoch.Add(time.Minute)}}}}
+	}
+	noTasks := Observation{Read: Reads{Tasks: true}}
+	type step struct {
+		o    Observation
+		want string
+	}
+	for _, test := range []struct {
+		name  string
+		state State
+		steps []step
+		end   End
+		by    By
+	}{
+		{"a hopeless one is stopped", hopeless(), []step{
+			{looked(under(1, 0)), "read tasks"}, {noTasks, "read the service"}, {looked(under(1, 0)), "stop " + own},
+			{answer(Stop{own}, Trouble{}), "read the service"}, {tripped, "read tasks"}, {noTasks, "read the service"}}, "", ByCause},
+		{"not if the breaker was first", hopeless(), []step{
+			{looked(under(1, 0)), "read tasks"}, {noTasks, "read the service"}, {tripped, "read the service"}}, "", ByECS},
+		{"not if somebody deploys meanwhile", hopeless(), []step{
+			{looked(under(1, 0)), "read tasks"}, {noTasks, "read the service"}, {over, ""}}, EndSuperseded, ByECS},
+		{"a throttled stop is tried again", hopeless(), []step{
+			{looked(under(1, 0)), "read tasks"}, {noTasks, "read the service"}, {looked(under(1, 0)), "stop " + own},
+			{answer(Stop{own}, Trouble{Err: io.EOF, Throttled: true}), "read the service"}, {looked(under(1, 0)), "stop " + own},
+			{answer(Stop{own}, Trouble{Err: io.EOF, Lost: true}), "read the service"}, {tripped, "read the service"}}, "", ByCause},
+		{"a refused one is put back instead", hopeless(), []step{
+			{looked(under(1, 0)), "read tasks"}, {noTasks, "read the service"}, {looked(under(1, 0)), "stop " + own},
+			{answer(Stop{own}, Trouble{Err: io.EOF, Refused: true}), "read the service"}, {looked(under(1, 0)), "put back api:41"},
+			{answer(PutBack{TaskDefinition: oldTD}, Trouble{}), "read the service"}}, "", ByCause},
+		{"not over a rollback that has begun", hopeless(), []step{
+			{looked(under(1, 0)), "read tasks"}, {noTasks, "read the service"}, {looked(under(1, 0)), "stop " + own},
+			{answer(Stop{own}, Trouble{Err: io.EOF, Refused: true}), "read the service"}, {tripped, "read the service"}}, "", ByCause},
+		{"a failed one is put back", rolling(), []step{
+			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, "put back api:41"},
+			{answer(PutBack{TaskDefinition: oldTD}, Trouble{}), "read the service"}}, "", ByECS},
+		{"not over a newer one", rolling(), []step{
+			{stopped, "read tasks"}, {noTasks, "read the service"}, {over, ""}}, EndSuperseded, ByECS},
+		{"and stuck if that is refused", rolling(), []step{
+			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, "put back api:41"},
+			{answer(PutBack{TaskDefinition: oldTD}, Trouble{Err: io.EOF, Refused: true}), ""}}, EndStuck, ByECS},
+		{"tried again if throttled", rolling(), []step{
+			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, "put back api:41"},
+			{answer(PutBack{TaskDefinition: oldTD}, Trouble{Err: io.EOF, Throttled: true}), "read the service"}, {stopped, "put back api:41"}}, "", ByECS},
+		{"nothing to put back", rolling(func(s *State) { s.target.Previous = "" }), []step{
+			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, ""}}, EndStuck, ByECS},
+		{"a first release is emptied before it is put back", rolling(func(s *State) { s.target.Empty = true }), []step{
+			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, "empty, put back api:41"}}, "", ByECS},
+		{"the unexplained end is looked into", rolling(func(s *State) { s.target.Previous, s.settings.diagnoses = "", true }), []step{
+			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, "read the last diagnosis"},
+			{Observation{Read: Reads{Diagnosis: true, Last: true}}, ""}}, EndStuck, ByECS},
+		{"a failure is explained before anything is decided", rolling(func(s *State) { s.settings.diagnoses = true }), []step{
+			{looked(under(1, 0)), "read tasks"},
+			{Observation{Read: Reads{Tasks: true}, Tasks: []ecsview.Task{{ARN: "t", StartedBy: newID, StopCode: "TaskFailedToStart"}}}, "read a diagnosis"},
+			{Observation{Read: Reads{Diagnosis: true}}, "read the service"}}, "", ByECS},
+		{"that of another deployment is not", rolling(func(s *State) { s.settings.diagnoses = true }), []step{
+			{looked(under(1, 0)), "read tasks"},
+			{Observation{Read: Reads{Tasks: true}, Tasks: []ecsview.Task{{ARN: "t", StartedBy: oldID, StopCode: "TaskFailedToStart"}}}, "read the service"}}, "", ByECS},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, now := test.state, epoch.Add(2*time.Minute)
+			for i, step := range test.steps {
+				before := fmt.Sprintf("%+v", s)
+				next, effects, reads := Next(s, step.o, now)
+				if got := changes(effects, reads); got != step.want {
+					t.Fatalf("step %d: got %q, want %q", i, got, step.want)
+				}
+				if after := fmt.Sprintf("%+v", s); after != before {
+					t.Fatalf("step %d changed the state that it was given", i)
+				}
+				s, now = next, now.Add(time.Second)
+			}
+			if s.end != test.end || s.by != test.by || s.Done() != (test.end != "") {
+				t.Errorf("ended as %q by %q, done %v; want %q by %q: %v", s.end, s.by, s.Done(), test.end, test.by, s.err)
+			}
+		})
+	}
+}
+
+// TestAnUpdateWithoutAnAnswerIsRecognised has ECS begin the way back although its answer was lost: it supersedes nothing.
+func TestAnUpdateWithoutAnAnswerIsRecognised(t *testing.T) {
+	for _, sent := range []bool{true, false} {
+		s := rolling(phase(Failed), func(s *State) { s.sent = sent })
+		back := ecsview.Snapshot{Status: "ACTIVE", TaskDefinition: oldTD, Desired: 2, Deployments: []ecsview.Deployment{
+			deployment(laterID, "PRIMARY", "IN_PROGRESS", func(d *ecsview.Deployment) { d.TaskDefinition = oldTD }), deployment(newID, "ACTIVE", "FAILED")}}
+		s, _, _ = Next(s, Observation{Read: Reads{Service: true}, Service: &back}, epoch.Add(2*time.Minute))
+		if s.isBack != sent || (s.verdict.Phase == Superseded) == sent {
+			t.Errorf("sent %v: on the way back %v, %s", sent, s.isBack, s.verdict.Phase)
+		}
+	}
+}
+
+// TestOverdue goes through the times of a way back.
+func TestOverdue(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		phase    Phase
+		stopping bool
+		at       time.Duration
+		end      End
+		prolongs bool
+	}{
+		{"in its time", RollingBack, true, defaults.timeout - 1, "", false},
+		{"over its time", RollingBack, true, defaults.timeout, EndOverdue, false},
+		{"stopped, and nothing seen of it", Rolling, true, defaults.timeout, EndOverdue, false},
+		{"ECS rolls back by itself", RollingBack, false, defaults.timeout, "", true},
+		{"ECS is giving it up by itself", Failing, false, defaults.timeout, "", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := rolling(phase(test.phase), func(s *State) { s.stopping = test.stopping })
+			m := &move{State: s, now: epoch.Add(test.at)}
+			m.goOn()
+			if m.end != test.end || m.deadline.After(s.deadline) != test.prolongs {
+				t.Errorf("ended as %q, deadline %v", m.end, m.deadline.Sub(epoch))
+			}
+		})
+	}
+}
+
+func TestDueTasks(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		with func(*State)
+		want bool
+	}{
+		{"nothing is new", func(*State) {}, false},
+		{"something changed", func(s *State) { s.changed = s.watched.Add(1) }, true},
+		{"four seconds", func(s *State) { s.watched = epoch.Add(later - 4*time.Second); s.changed = s.watched }, false},
+		{"five seconds", func(s *State) { s.watched = epoch.Add(later - 5*time.Second); s.changed = s.watched }, true},
+		{"on the way back", func(s *State) { s.changed, s.isBack = s.watched.Add(1), true }, false},
+		{"without an id", func(s *State) { s.changed, s.target.ID = s.watched.Add(1), "" }, false},
+		{"committed", func(s *State) { s.changed, s.settings.committed = s.watched.Add(1), true }, false},
+		{"arrived", func(s *State) { s.changed, s.verdict = s.watched.Add(1), Verdict{Succeeded, ""} }, false},
+		{"superseded", func(s *State) { s.changed, s.verdict = s.watched.Add(1), Verdict{Superseded, ""} }, false},
+		{"failed", func(s *State) { s.changed, s.verdict = s.watched.Add(1), Verdict{Failed, ""} }, true},
+	} {
+		s := rolling(func(s *State) { s.watched = epoch.Add(later - time.Second); s.changed = s.watched }, test.with)
+		if got := (&move{State: s, now: epoch.Add(later)}).dueTasks(); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}
+
+// TestLeaving is a run that is interrupted: which last calls it makes, in which order, and what it says.
+func TestLeaving(t *testing.T) {
+	interrupted := Observation{Interrupted: errors.New("enough")}
+	answer := func(to Effect, err error) Observation {
+		return Observation{Answers: []Answer{{To: to, Trouble: Trouble{Err: err}}}, Interrupted: interrupted.Interrupted}
+	}
+	type step struct {
+		o    Observation
+		want string
+	}
+	unseen := func(s *State) { s.target.ServiceDeployment = "" }
+	found := Observation{Read: Reads{Find: true}, Interrupted: interrupted.Interrupted, Found: []Candidate{{own, epoch, newTD}}}
+	missing := Observation{Read: Reads{Find: true}, Interrupted: interrupted.Interrupted}
+	for _, test := range []struct {
+		name  string
+		with  func(*State)
+		steps []step
+		says  string
+	}{
+		{"it is stopped", func(*State) {}, []step{{interrupted, "stop " + own}, {answer(Stop{own}, nil), ""}}, "ECS was asked to stop the deployment"},
+		{"and put back where that fails", func(*State) {}, []step{{interrupted, "stop " + own}, {answer(Stop{own}, io.EOF), "put back api:41"},
+			{answer(PutBack{TaskDefinition: oldTD}, nil), ""}}, "was told to run api:41 again"},
+		{"neither works", func(*State) {}, []step{{interrupted, "stop " + own}, {answer(Stop{own}, io.EOF), "put back api:41"},
+			{answer(PutBack{TaskDefinition: oldTD}, io.EOF), ""}}, "goes on without this run, since it could not be stopped"},
+		{"nothing before", func(s *State) { s.target.Previous = "" }, []step{{interrupted, "stop " + own}, {answer(Stop{own}, io.EOF), ""}},
+			"could not be stopped (EOF)"},
+		{"not seen yet", unseen, []step{{interrupted, "read candidates"}, {found, "stop " + own}}, ""},
+		{"not to be seen", unseen, []step{{interrupted, "read candidates"}, {missing, "put back api:41"}}, ""},
+		{"without the API", func(s *State) { unseen(s); s.ownOff = true }, []step{{interrupted, "put back api:41"}}, ""},
+		{"without an id", func(s *State) { unseen(s); s.target.ID = "" }, []step{{interrupted, "put back api:41"}}, ""},
+		{"cannot be stopped", func(s *State) { s.cannotStop = true }, []step{{interrupted, "put back api:41"}}, ""},
+		{"a first release", func(s *State) { s.target.Empty = true }, []step{{interrupted, "empty, stop " + own}}, ""},
+		{"its rollback goes on", func(s *State) { s.stopping = true }, []step{{interrupted, ""}}, "its rollback goes on"},
+		{"ECS's too", func(s *State) { s.seen.RollingBack = true }, []step{{interrupted, ""}}, "its rollback goes on"},
+		{"the way back goes on", func(s *State) { s.isBack = true }, []step{{interrupted, ""}}, "its rollback goes on"},
+		{"left alone", func(s *State) { s.settings.leave = true }, []step{{interrupted, ""}}, "it goes on without this run"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := rolling(test.with)
+			for i, step := range test.steps {
+				next, effects, reads := Next(s, step.o, epoch.Add(later))
+				if got := changes(effects, reads); got != step.want {
+					t.Fatalf("step %d: got %q, want %q", i, got, step.want)
+				}
+				s = next
+			}
+			result, err := s.Result()
+			if test.says == "" {
+				return
+			}
+			if result.End != EndInterrupted || result.By != ByInterrupt || !s.Done() || !strings.Contains(err.Error(), test.says) ||
+				!errors.Is(err, interrupted.Interrupted) {
+				t.Errorf("ended as %q by %q: %v", result.End, result.By, err)
+			}
+		})
+	}
+}
+
+// TestSilence is how reads that fail are borne.
+func TestSilence(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		o         Observation
+		with      func(*State)
+		at        time.Duration
+		end       End
+		ownOff    bool
+		throttled int
+	}{
+		{"the service", Observation{ServiceTrouble: Trouble{Err: io.EOF}}, nil, later, "", false, 1},
+		{"throttled again", Observation{ServiceTrouble: Trouble{Err: io.EOF, Throttled: true}}, func(s *State) { s.throttled = 2 }, later, "", false, 3},
+		{"a moment before it is too long", Observation{ServiceTrouble: Trouble{Err: io.EOF}}, nil, 4*time.Minute - 1, "", false, 1},
+		{"too long", Observation{ServiceTrouble: Trouble{Err: io.EOF}}, nil, 4 * time.Minute, EndUnknown, false, 1},
+		{"the service deployment", Observation{OwnTrouble: Trouble{Err: io.EOF}}, nil, later, "", false, 1},
+		{"that is refused", Observation{OwnTrouble: Trouble{Err: io.EOF, Refused: true}}, nil, later, "", true, 0},
+		{"for the sixth time", Observation{OwnTrouble: Trouble{Err: io.EOF}}, func(s *State) { s.ownFailed = 5 }, later, "", true, 0},
+		{"for the fifth", Observation{OwnTrouble: Trouble{Err: io.EOF}}, func(s *State) { s.ownFailed = 4 }, later, "", false, 1},
+		{"throttled for the sixth", Observation{OwnTrouble: Trouble{Err: io.EOF, Throttled: true}}, func(s *State) { s.ownFailed = 5 }, later, "", false, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := rolling()
+			if test.with != nil {
+				test.with(&s)
+			}
+			test.o.Read = Reads{Service: true}
+			if test.o.ServiceTrouble.Err == nil {
+				now := under(1, 0)
+				test.o.Service = &now
+			}
+			s, _, reads := Next(s, test.o, epoch.Add(test.at))
+			if s.end != test.end || s.ownOff != test.ownOff || s.throttled != test.throttled {
+				t.Errorf("ended as %q, off %v, throttled %d", s.end, s.ownOff, s.throttled)
+			}
+			if test.throttled > 0 && test.end == "" && reads.After != pace(0, false, test.throttled) {
+				t.Errorf("reads after %v", reads.After)
+			}
+		})
+	}
+}
+
+func TestTaskSteps(t *testing.T) {
+	at := func(s int) time.Time { return epoch.Add(time.Duration(s) * time.Second) }
+	text := func(task ecsview.Task) string {
+		var all []string
+		for _, s := range taskSteps(task) {
+			if s.Lane != "task ab12cd34" {
+				t.Errorf("lane %q", s.Lane)
+			}
+			end := "…"
+			if !s.Ended.IsZero() {
+				end = fmt.Sprint(int(s.Ended.Sub(epoch).Seconds()))
+			}
+			all = append(all, fmt.Sprintf("%s %d-%s %s", s.Name, int(s.Begun.Sub(epoch).Seconds()), end, s.State))
+		}
+		return strings.ReplaceAll(strings.Join(all, ", "), " ,", ",")
+	}
+	for _, test := range []struct {
+		name string
+		task ecsview.Task
+		want string
+	}{
+		{"it runs", ecsview.Task{CreatedAt: at(0), PullStartedAt: at(5), PullStoppedAt: at(9), StartedAt: at(12), LastStatus: "RUNNING"},
+			"pull 5-9 done, start 9-12 done, run 12-… "},
+		{"it was replaced", ecsview.Task{CreatedAt: at(0), StartedAt: at(12), StoppingAt: at(60), StoppedAt: at(90), StopCode: "ServiceSchedulerInitiated"},
+			"start 0-12 done, run 12-60 done, drain 60-90 done"},
+		{"its health check failed", ecsview.Task{StartedAt: at(12), StoppingAt: at(60), StopCode: "ServiceSchedulerInitiated", LastStatus: "STOPPING",
+			Reason: "Task failed container health checks"}, "health 12-60 failed, drain 60-… "},
+		{"its image is missing", ecsview.Task{CreatedAt: at(0), PullStartedAt: at(5), PullStoppedAt: at(9), StoppingAt: at(10), StoppedAt: at(11),
+			StopCode: "TaskFailedToStart"}, "pull 5-9 failed, start 9-10 failed, drain 10-11 done"},
+		{"it exited", ecsview.Task{StartedAt: at(1), EndedAt: at(4), StoppedAt: at(8), StopCode: "EssentialContainerExited"},
+			"run 1-4 failed, drain 4-8 done"},
+		{"nothing is known", ecsview.Task{}, ""},
+	} {
+		test.task.ARN = "arn:aws:ecs:r:1:task/c/ab12cd34ef"
+		if got := text(test.task); got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
