@@ -61,8 +61,8 @@ func (s *State) wanted(now time.Time) want {
 			w.change = noWay
 		}
 	}
-	failing := phase == Failing || phase == Failed || phase == RollingBack || phase == RollbackFailed || phase == RolledBack
-	w.empty = s.target.Empty && !s.emptyTried && (failing || w.change == putBack)
+	goingBack := phase == Failing || phase == RollingBack || phase == RolledBack
+	w.empty = s.target.Empty && !s.emptyTried && (goingBack || w.change == putBack || w.change == noWay)
 	if w.change == "" && !w.empty {
 		return want{}
 	}

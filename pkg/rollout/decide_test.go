@@ -98,6 +98,8 @@ func TestWanted(t *testing.T) {
 		{"whose rollback failed", later, []func(*State){empty, phase(RollbackFailed)}, want{change: putBack, empty: true}},
 		{"that is stopped", later, with(empty), want{change: stop, by: ByCause}},
 		{"that cannot be stopped", later, with(empty, func(s *State) { s.cannotStop = true }), want{change: putBack, by: ByCause, empty: true}},
+		{"that cannot be stopped, and there is nothing before", later,
+			with(empty, func(s *State) { s.cannotStop, s.target.Previous = true, "" }), want{change: noWay, by: ByCause, empty: true}},
 		{"that is empty again", later, []func(*State){empty, phase(RollingBack), func(s *State) { s.emptyTried = true }}, want{}},
 		{"not a first release", later, []func(*State){phase(RollingBack)}, want{}},
 	} {
@@ -118,8 +120,8 @@ func TestHopelessPlacement(t *testing.T) {
 		since          time.Duration
 		gone, want     bool
 	}{
-		{"for as long as it takes", 0, 0, placementPatience, false, true},
-		{"not yet", 0, 0, placementPatience - 1, false, false},
+		{"for as long as it takes", 0, 0, 30 * time.Second, false, true},
+		{"not yet", 0, 0, 30*time.Second - 1, false, false},
 		{"a task runs", 1, 0, placementPatience, false, false},
 		{"a task starts", 0, 1, placementPatience, false, false},
 		{"it is not listed", 0, 0, placementPatience, true, false},
