@@ -3,6 +3,7 @@ package action
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/record"
@@ -35,6 +36,9 @@ func VerdictOf(name string, outcome Outcome, err error) record.Verdict {
 	}
 	if IsInputProblem(err) && outcome == Invalid {
 		v.Advice = fmt.Sprintf("`connect2 %s --help` lists the inputs. Nothing was changed.", name)
+	}
+	if v.Finding != nil && slices.Contains(v.Finding.Fix, v.Advice) {
+		v.Advice = "" // told with the finding
 	}
 	v.Advice = cmp.Or(v.Advice, outcomeAdvice[outcome])
 	return v

@@ -21,7 +21,7 @@ func titleOf(err error) string {
 	case errors.As(err, &immutable):
 		return fmt.Sprintf("Tag %s is immutable and belongs to another image", immutable.Tag)
 	case errors.As(err, &missing):
-		return fmt.Sprintf("Repository %s does not exist", missing.name)
+		return "No such ECR repository: " + missing.name
 	case errors.As(err, &absent):
 		return "The source image does not exist"
 	case errors.As(err, &refusal) && refusal.Status == http.StatusForbidden && refusal.Permission != "":

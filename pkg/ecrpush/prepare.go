@@ -54,7 +54,7 @@ func (p *Push) Platforms() []string {
 // repository; the tags and whether they may move. All problems are reported together, with the outcome Invalid. A nil
 // connection serves registries that are not on AWS.
 func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Push, error) {
-	p := &Push{env: env, in: in, told: teller{log: env.Log}}
+	p := &Push{env: env, in: in, told: teller{events: env.Events}}
 	registries := p.registries(conn)
 
 	var srcErr, toErr error

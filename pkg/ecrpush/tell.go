@@ -7,49 +7,50 @@ import (
 	"strings"
 	"time"
 
-	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/image"
+	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/render"
 )
 
 // teller puts a push into words. It is told of events from several goroutines at once.
-type teller struct{ log *action.Log }
+type teller struct{ events record.Sink }
 
 // event tells what happens to one blob, manifest or tag.
 func (t teller) event(e image.Event) {
 	switch e.Kind {
 	case image.Reused:
-		t.log.Eventf("%s reused (%s)", short(e.Digest), bytes(e.Size))
+		t.events.Notef("%s reused (%s)", short(e.Digest), render.Size(e.Size))
 	case image.Mounted:
-		t.log.Eventf("%s mounted (%s)", short(e.Digest), bytes(e.Size))
+		t.events.Notef("%s mounted (%s)", short(e.Digest), render.Size(e.Size))
 	case image.Compressed:
-		t.log.Eventf("%s compressed: %s to %s in %s", short(e.Digest), bytes(e.Read), bytes(e.Size), action.Took(e.Took))
+		t.events.Notef("%s compressed: %s to %s in %s", short(e.Digest), render.Size(e.Read), render.Size(e.Size), render.Took(e.Took))
 	case image.Uploaded:
-		t.log.Eventf("%s uploaded (%s in %s, %s/s)", short(e.Digest), bytes(e.Size), action.Took(e.Took), bytes(rate(e.Size, e.Took)))
+		t.events.Notef("%s uploaded (%s in %s, %s/s)",
+			short(e.Digest), render.Size(e.Size), render.Took(e.Took), render.Size(rate(e.Size, e.Took)))
 	case image.Sending:
-		t.log.Progressf("sending: %s so far", bytes(e.Size))
+		t.events.Progressf("sending: %s so far", render.Size(e.Size))
 	case image.Put:
-		t.log.Eventf("%s stored (%s)", short(e.Digest), e.Text)
+		t.events.Notef("%s stored (%s)", short(e.Digest), e.Text)
 	case image.Tagged:
-		t.log.Eventf("tag %s points at %s", e.Text, short(e.Digest))
+		t.events.Notef("tag %s points at %s", e.Text, short(e.Digest))
 	case image.Retried:
 		if e.Took > 0 {
-			t.log.Eventf("%s: %v; trying again in %s", e.Text, e.Err, action.Took(e.Took))
+			t.events.Notef("%s: %v; trying again in %s", e.Text, e.Err, render.Took(e.Took))
 		} else {
-			t.log.Eventf("%s", e.Text)
+			t.events.Notef("%s", e.Text)
 		}
 	case image.Remarked:
 		if e.Err != nil {
-			t.log.Warnf("Slower push", "%s: %v", e.Text, e.Err)
+			t.events.Warnf("Slower push", "%s: %v", e.Text, e.Err)
 		} else {
-			t.log.Warnf("Slower push", "%s", e.Text)
+			t.events.Warnf("Slower push", "%s", e.Text)
 		}
 	}
 }
 
 // nothing tells that there is no source, which the inputs call no failure.
 func (t teller) nothing(p *Push) {
-	t.log.Eventf("%s is not there: nothing is pushed, as if-absent says", p.in.Source)
+	t.events.Notef("%s is not there: nothing is pushed, as if-absent says", p.in.Source)
 }
 
 // plan tells what the source is and what will be done with it, or in a dry run what would be.
@@ -58,23 +59,24 @@ func (t teller) plan(p *Push) {
 	if digest, ok := p.plan.Digest(); ok {
 		image = digest
 	}
-	t.log.Eventf("source %s: %s, %s%s", p.in.Source, p.src.Kind, image, platforms(p.src))
+	t.events.Notef("source %s: %s, %s%s", p.in.Source, p.src.Kind, image, platforms(p.src))
 	for _, note := range p.src.Notes {
-		t.log.Warnf("Source", "%s", note)
+		t.events.Warnf("Source", "%s", note)
 	}
 	if len(p.plan.Tags) == 0 {
-		t.log.Noticef("No tags", "the image is pushed by its digest alone; a lifecycle rule on untagged images may remove it")
+		t.events.Noticef("No tags", "the image is pushed by its digest alone; a lifecycle rule on untagged images may remove it")
 	}
 	sentences := p.sentences()
 	if !p.in.DryRun {
 		for _, s := range sentences {
-			t.log.Eventf("%s", s)
+			t.events.Decided(s, "")
 		}
 		return
 	}
 	text := "Dry run, nothing was sent: " + strings.Join(sentences, "; ") + "."
-	t.log.Noticef("Dry run", "%s", text)
-	t.log.Summary(render.Join(0, render.Heading("Dry run of a push to "+p.plan.To.Name), render.Text(text)+"\n\n", tagTable(p.plan.Tags)))
+	t.events.Noticef("Dry run", "%s", text)
+	t.events.Section(record.Section{Name: "dry-run", Blocks: []record.Block{
+		{Paragraph: []record.Text{{Text: text}}}, {Table: tagTable(p.plan.Tags)}}})
 }
 
 // sentences says what the push will do.
@@ -93,13 +95,13 @@ func (p *Push) sentences() []string {
 	default:
 		var parts []string
 		if w.Compress > 0 {
-			parts = append(parts, fmt.Sprintf("%d to compress (%s)", w.Compress, bytes(w.CompressBytes)))
+			parts = append(parts, fmt.Sprintf("%d to compress (%s)", w.Compress, render.Size(w.CompressBytes)))
 		}
 		if w.Send > 0 {
-			parts = append(parts, fmt.Sprintf("%d to send as they are (%s)", w.Send, bytes(w.SendBytes)))
+			parts = append(parts, fmt.Sprintf("%d to send as they are (%s)", w.Send, render.Size(w.SendBytes)))
 		}
 		if w.Reuse > 0 {
-			parts = append(parts, fmt.Sprintf("%d reused (%s)", w.Reuse, bytes(w.ReuseBytes)))
+			parts = append(parts, fmt.Sprintf("%d reused (%s)", w.Reuse, render.Size(w.ReuseBytes)))
 		}
 		out = append(out, "layers and configurations for "+to+": "+strings.Join(parts, ", "))
 	}
@@ -126,65 +128,83 @@ func (t teller) done(p *Push, r image.Result, took time.Duration) {
 			reused++
 		}
 	}
-	sent := fmt.Sprintf("%d sent (%s), %d reused (%s)", uploaded, bytes(r.Sent), reused, bytes(r.Reused))
+	sent := fmt.Sprintf("%d sent (%s), %d reused (%s)", uploaded, render.Size(r.Sent), reused, render.Size(r.Reused))
 	if len(r.Blobs) == 0 {
 		sent = "none: the image was there"
 	}
-	t.log.Eventf("%s@%s after %s; layers and configurations: %s", p.plan.To.URI, r.Digest, action.Took(took), sent)
+	t.events.Notef("%s@%s after %s; layers and configurations: %s", p.plan.To.URI, r.Digest, render.Took(took), sent)
 
-	title := "Pushed to " + p.plan.To.Name
-	if !r.Changed() {
-		title = "Nothing to push to " + p.plan.To.Name
+	for _, fact := range []record.Fact{
+		{Name: "Image", Value: record.Text{Text: p.plan.To.URI + "@" + r.Digest, Form: record.Code}},
+		{Name: "Source", Value: record.Text{Text: p.in.Source + " (" + string(p.src.Kind) + ")", Form: record.Code}},
+		{Name: "Platforms", Value: record.Text{Text: strings.Join(p.src.Platforms(), ", ")}},
+		{Name: "Tags moved", Value: record.Text{Text: strings.Join(r.Moved, ", ")}},
+		{Name: "Tags that had it", Value: record.Text{Text: strings.Join(r.Kept, ", ")}},
+		{Name: "Layers and configurations", Value: record.Text{Text: sent}},
+		{Name: "Compressed", Value: record.Text{Text: compressed(r)}},
+	} {
+		t.events.Fact(fact.Name, fact.Value)
 	}
-	compressed := ""
-	if r.Unpacked > 0 {
-		var packed int64
-		for _, b := range r.Blobs {
-			if b.Read > 0 {
-				packed += b.Size
-			}
-		}
-		compressed = fmt.Sprintf("%s to %s", bytes(r.Unpacked), bytes(packed))
+	if len(r.Blobs) > 0 {
+		t.events.Section(record.Section{Name: "layers", Title: "Layers", Folded: true, Blocks: []record.Block{{Table: layerTable(r.Blobs)}}})
 	}
-	t.log.Summary(render.Join(0,
-		render.Heading(title),
-		render.Facts(
-			[2]render.Cell{"Image", render.Code(p.plan.To.URI + "@" + r.Digest)},
-			[2]render.Cell{"Source", render.Code(p.in.Source) + " (" + string(p.src.Kind) + ")"},
-			[2]render.Cell{"Platforms", render.Text(strings.Join(p.src.Platforms(), ", "))},
-			[2]render.Cell{"Tags moved", render.Text(strings.Join(r.Moved, ", "))},
-			[2]render.Cell{"Tags that had it", render.Text(strings.Join(r.Kept, ", "))},
-			[2]render.Cell{"Layers and configurations", render.Text(sent)},
-			[2]render.Cell{"Compressed", render.Text(compressed)},
-			[2]render.Cell{"Took", action.Took(took)},
-		),
-		layerTable(r.Blobs),
-	))
 }
 
-// layerTable lists how each blob came into the repository, the largest first, folded.
-func layerTable(blobs []image.BlobResult) string {
-	if len(blobs) == 0 {
+// compressed says how much was compressed to how much.
+func compressed(r image.Result) string {
+	if r.Unpacked == 0 {
 		return ""
 	}
-	slices.SortStableFunc(blobs, func(a, b image.BlobResult) int { return cmp.Compare(b.Size, a.Size) })
-	var rows [][]render.Cell
-	for _, b := range blobs {
-		before := ""
+	var packed int64
+	for _, b := range r.Blobs {
 		if b.Read > 0 {
-			before = bytes(b.Read)
+			packed += b.Size
 		}
-		took := ""
-		if b.Took > 0 {
-			took = action.Took(b.Took)
-		}
-		rows = append(rows, []render.Cell{render.Code(short(b.Digest)), string(b.How), bytes(b.Size), before, took})
 	}
-	return render.Details("Layers", render.Table([]render.Cell{"Digest", "", "Size", "Before compression", "Upload"}, rows...))
+	return fmt.Sprintf("%s to %s", render.Size(r.Unpacked), render.Size(packed))
 }
 
-func tagTable(tags []image.TagMove) string {
-	var rows [][]render.Cell
+// layerColumns are the columns of the table of layers.
+var layerColumns = []struct {
+	head string
+	cell func(image.BlobResult) record.Text
+}{
+	{"Digest", func(b image.BlobResult) record.Text { return record.Text{Text: short(b.Digest), Form: record.Code} }},
+	{"How", func(b image.BlobResult) record.Text { return record.Text{Text: string(b.How)} }},
+	{"Size", func(b image.BlobResult) record.Text { return record.Text{Text: render.Size(b.Size)} }},
+	{"Before compression", func(b image.BlobResult) record.Text {
+		if b.Read == 0 {
+			return record.Text{}
+		}
+		return record.Text{Text: render.Size(b.Read)}
+	}},
+	{"Upload", func(b image.BlobResult) record.Text {
+		if b.Took == 0 {
+			return record.Text{}
+		}
+		return record.Text{Text: render.Took(b.Took)}
+	}},
+}
+
+// layerTable lists how each blob came into the repository, the largest first.
+func layerTable(blobs []image.BlobResult) *record.Table {
+	slices.SortStableFunc(blobs, func(a, b image.BlobResult) int { return cmp.Compare(b.Size, a.Size) })
+	table := &record.Table{}
+	for _, column := range layerColumns {
+		table.Head = append(table.Head, column.head)
+	}
+	for _, b := range blobs {
+		var row []record.Text
+		for _, column := range layerColumns {
+			row = append(row, column.cell(b))
+		}
+		table.Rows = append(table.Rows, row)
+	}
+	return table
+}
+
+func tagTable(tags []image.TagMove) *record.Table {
+	table := &record.Table{Head: []string{"Tag", "Now", ""}}
 	for _, m := range tags {
 		does := "moves"
 		switch {
@@ -193,13 +213,10 @@ func tagTable(tags []image.TagMove) string {
 		case m.From == "":
 			does = "is new"
 		}
-		now := ""
-		if m.From != "" {
-			now = render.Code(short(m.From))
-		}
-		rows = append(rows, []render.Cell{render.Code(m.Tag), now, does})
+		table.Rows = append(table.Rows, []record.Text{
+			{Text: m.Tag, Form: record.Code}, {Text: short(m.From), Form: record.Code}, {Text: does}})
 	}
-	return render.Table([]render.Cell{"Tag", "Now", ""}, rows...)
+	return table
 }
 
 func platforms(s *image.Source) string {
@@ -222,18 +239,4 @@ func rate(n int64, took time.Duration) int64 {
 		return n
 	}
 	return int64(float64(n) / took.Seconds())
-}
-
-// bytes writes a size with a unit, in powers of 1000 as registries bill them.
-func bytes(n int64) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1000_000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1000)
-	case n < 1000_000_000:
-		return fmt.Sprintf("%.1f MB", float64(n)/1000_000)
-	default:
-		return fmt.Sprintf("%.2f GB", float64(n)/1000_000_000)
-	}
 }

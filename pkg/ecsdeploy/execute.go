@@ -65,18 +65,17 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 	end := d.env.Log.Group(fmt.Sprintf("Rollout of %s to %s", d.existing.Name(), d.in.Service))
 	result, err := verdict.Follow(ctx, d.env, d.conn.Config, target, rollout.Timeout(d.in.Timeout))
 	end()
+	verdict.Report(d.env.Events, result)
 	out.Outcome, out.DeploymentARN, out.Cause = action.OutcomeOf(err), result.Target.ServiceDeployment, verdict.Cause(result)
 	if err == nil {
 		d.tellUnverified()
 		d.liftHold(ctx)
 		d.keepImage(ctx)
-		d.env.Log.Summary(verdict.Summary("Deployed "+d.existing.Name(), result, out.Outcome, d.facts()...))
 		return out, nil
 	}
 	if disposable && result.Verdict.Phase == rollout.RolledBack {
 		d.discard(ctx)
 	}
-	d.env.Log.Summary(verdict.Summary("Deployment of "+d.existing.Name(), result, out.Outcome, d.facts()...))
 	return out, err
 }
 

@@ -3,6 +3,7 @@ package ecsdeploy_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -42,7 +43,9 @@ func inputs(image string) ecsdeploy.Inputs {
 }
 
 func (s *site) deploy(in ecsdeploy.Inputs) (ecsdeploy.Outputs, error) {
-	return ecsdeploy.Run(s.T.Context(), s.Env, in)
+	out, err := ecsdeploy.Run(s.T.Context(), s.Env, in)
+	s.Log.End(out.Outcome, err)
+	return out, err
 }
 
 // mustDeploy deploys what has to succeed.
@@ -117,7 +120,8 @@ func TestCrashIsExplained(t *testing.T) {
 		begun := time.Now()
 		out, err := s.deploy(inputs("v2"))
 		wantOutcome(t, out, err, action.RolledBack)
-		if out.Cause == "" || !strings.Contains(err.Error(), "payments") {
+		var failure *action.Error
+		if out.Cause == "" || !errors.As(err, &failure) || failure.Finding == nil || !strings.Contains(failure.Title, "payments") {
 			t.Errorf("cause %q, error %v", out.Cause, err)
 		}
 		if name, _ := s.Primary(); name != family+":1" {

@@ -1,49 +1,66 @@
 package ecsdeploy
 
 import (
-	"fmt"
+	"strings"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/render"
+	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
+// plans say what is done, and why, by what there is to do.
+var plans = map[step]struct{ what, why string }{
+	nothing:  {"nothing to do", "%s is in force already"},
+	follow:   {"following the deployment in progress", "%s is being deployed already"},
+	deploy:   {"deploying %s", "it is registered already"},
+	register: {"registering a revision of %s and deploying it", "no registered revision has this content"},
+}
+
 // tellPlan says what will be done, and in a dry run what would be.
 func (d *Deployment) tellPlan(todo step) {
-	log := d.env.Log
-	would := map[step]string{
-		nothing:  "nothing to do: %s is in force already",
-		follow:   "%s is being deployed already",
-		deploy:   "deploying %s, which is registered already",
-		register: "registering a revision of %s and deploying it",
-	}[todo]
+	events := d.env.Events
 	name := d.family
 	if d.existing != nil {
 		name = d.existing.Name()
 	}
-	log.Eventf("service %s runs %s (%d of %d tasks)", d.in.Service, arn.Revision(d.before.TaskDefinition), d.before.Running, d.before.Desired)
+	plan := plans[todo]
+	what, why := strings.ReplaceAll(plan.what, "%s", name), strings.ReplaceAll(plan.why, "%s", name)
+	events.Notef("service %s runs %s (%d of %d tasks)", d.in.Service, arn.Revision(d.before.TaskDefinition), d.before.Running, d.before.Desired)
 	if d.image.Repository != "" {
-		log.Eventf("image of container %s: %s", d.container, d.image)
+		events.Notef("image of container %s: %s", d.container, d.image)
 	}
 	changes := d.changes()
-	if todo != nothing && todo != follow {
-		for _, change := range changes {
-			log.Eventf("  %s", change)
-		}
+	if todo == nothing || todo == follow {
+		changes = nil
 	}
 	if !d.in.DryRun {
-		log.Eventf(would, name)
+		for _, change := range changes {
+			events.Notef("  %s", change)
+		}
+	}
+	events.Decided(what, why)
+	if d.in.DryRun {
+		events.Noticef("Dry run", "%s. Nothing was changed.", what)
+		events.Section(record.Section{Name: "dry-run", Blocks: []record.Block{{Paragraph: []record.Text{
+			{Text: "Dry run: ", Form: record.Strong}, {Text: what + ": " + why + ". Nothing was changed."}}}}})
+	}
+	d.tellFacts()
+	d.tellChanges(changes)
+}
+
+// tellChanges reports what differs in the task definition.
+func (d *Deployment) tellChanges(changes []taskdef.Change) {
+	if len(changes) == 0 {
 		return
 	}
-	text := fmt.Sprintf(would+". Nothing was changed.", name)
-	log.Noticef("Dry run", "%s", text)
-	rows := make([][]render.Cell, 0, len(changes))
+	table := record.Table{Head: []string{"Field", "Now", "Then"}}
 	for _, change := range changes {
-		rows = append(rows, []render.Cell{render.Code(change.Path), render.Code(change.Before), render.Code(change.After)})
+		table.Rows = append(table.Rows, []record.Text{
+			{Text: change.Path, Form: record.Code}, {Text: change.Before, Form: record.Code}, {Text: change.After, Form: record.Code}})
 	}
-	log.Summary(render.Join(0, render.Heading("Dry run of a deployment to "+d.in.Service), render.Text(text)+"\n",
-		render.Table([]render.Cell{"Field", "Now", "Then"}, rows...)))
+	d.env.Events.Section(record.Section{Name: "task-definition", Title: "Changes of the task definition", Folded: !d.in.DryRun,
+		Blocks: []record.Block{{Table: &table}}})
 }
 
 // changes returns what differs from the revision that runs.
@@ -61,22 +78,20 @@ func (d *Deployment) tellUnverified() {
 	}
 }
 
-// facts are the summary's lines about this deployment.
-func (d *Deployment) facts() [][2]render.Cell {
-	facts := [][2]render.Cell{
-		{"Previous", render.Code(arn.Revision(d.before.TaskDefinition))},
-		{"Rendered from", render.Code(d.baseName)},
-	}
+// tellFacts reports what this deployment starts from.
+func (d *Deployment) tellFacts() {
+	events := d.env.Events
+	events.Fact("Previous", record.Text{Text: arn.Revision(d.before.TaskDefinition), Form: record.Code})
+	events.Fact("Rendered from", record.Text{Text: d.baseName, Form: record.Code})
 	if d.image.Repository != "" {
-		facts = append(facts, [2]render.Cell{"Image", render.Code(d.image.String())})
+		events.Fact("Image", record.Text{Text: d.image.String(), Form: record.Code})
 	}
 	if sha := d.env.GitHub.SHA; sha != "" {
-		facts = append(facts, [2]render.Cell{"Commit", render.Link(sha[:min(len(sha), 12)], d.env.GitHub.CommitURL())})
+		events.Fact("Commit", record.Text{Text: sha[:min(len(sha), 12)], Link: d.env.GitHub.CommitURL()})
 	}
 	if d.before.Desired == 0 && d.first == 0 {
-		facts = append(facts, [2]render.Cell{"Verified", render.Text("no: the service wants 0 tasks")})
+		events.Fact("Verified", record.Text{Text: "no: the service wants 0 tasks"})
 	}
-	return facts
 }
 
 var _ action.Validator = Inputs{}

@@ -57,12 +57,8 @@ func (r *Rollback) goBack(ctx context.Context, out Outputs) (Outputs, error) {
 	end := r.env.Log.Group(fmt.Sprintf("Rollback of %s to %s", r.in.Service, r.revision.Name()))
 	result, err := verdict.Follow(ctx, r.env, r.conn.Config, target, rollout.Timeout(r.in.Timeout), rollout.LeaveOnInterrupt())
 	end()
+	verdict.Report(r.env.Events, result)
 	out.Outcome, out.DeploymentARN, out.Cause = action.OutcomeOf(err), result.Target.ServiceDeployment, verdict.Cause(result)
-	title := "Rolled back to "
-	if err != nil {
-		title = "Rollback to "
-	}
-	r.env.Log.Summary(verdict.Summary(title+r.revision.Name(), result, out.Outcome, r.facts()...))
 	return out, err
 }
 
@@ -130,6 +126,7 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 	end := r.env.Log.Group("Rollback of " + r.in.Service)
 	result, err := verdict.Follow(ctx, r.env, r.conn.Config, target, rollout.Timeout(r.in.Timeout), rollout.RollbackTimeout(r.in.Timeout), rollout.Committed())
 	end()
+	verdict.Report(r.env.Events, result)
 	phase := result.Verdict.Phase
 	if phase == rollout.Succeeded && r.stop == "" {
 		phase = rollout.RolledBack // without the API, what is followed is the deployment that is being put back
@@ -137,7 +134,6 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 	switch phase {
 	case rollout.RolledBack:
 		out.Outcome, out.TaskDefinitionARN = action.Succeeded, result.Serving
-		r.env.Log.Summary(verdict.Summary("Stopped and rolled back to "+arn.Revision(result.Serving), result, out.Outcome, r.facts()...))
 		return out, nil
 	case rollout.Succeeded:
 		return r.tooLate(ctx, out)

@@ -1,36 +1,33 @@
 package ecsrollback
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/history"
+	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/render"
 )
 
 // tellPlan says what will be done and why, and in a dry run what would be.
 func (r *Rollback) tellPlan() {
-	log := r.env.Log
+	events := r.env.Events
 	what := map[plan]string{
 		stopRunning: "stop the deployment in progress with a rollback",
 		awaitOther:  "follow the rollback in progress",
 		stay:        "nothing",
 		update:      "update the service to " + r.targetName(),
 	}[r.plan]
-	log.Eventf("service %s runs %s (%d of %d tasks)", r.in.Service, arn.Revision(r.before.TaskDefinition), r.before.Running, r.before.Desired)
-	log.Eventf("to do: %s. %s", what, r.why)
+	events.Notef("service %s runs %s (%d of %d tasks)", r.in.Service, arn.Revision(r.before.TaskDefinition), r.before.Running, r.before.Desired)
+	events.Decided("to do: "+what, r.why)
 	for _, rejected := range r.rejected {
-		log.Eventf("  passed over %s: %s", rejected.Deployment.Name(), rejected.Why)
+		events.Notef("  passed over %s: %s", rejected.Deployment.Name(), rejected.Why)
 	}
-	if !r.in.DryRun {
-		return
+	if r.in.DryRun {
+		events.Noticef("Dry run", "would do: %s. %s Nothing was changed.", what, r.why)
+		events.Fact("Would do", record.Text{Text: what})
 	}
-	log.Noticef("Dry run", "would do: %s. %s Nothing was changed.", what, r.why)
-	log.Summary(render.Join(0,
-		render.Heading("Dry run of a rollback of "+r.in.Service),
-		render.Facts(append([][2]render.Cell{{"Would do", render.Text(what)}}, r.facts()...)...),
-	))
+	r.tellFacts()
 }
 
 func (r *Rollback) targetName() string {
@@ -43,24 +40,21 @@ func (r *Rollback) targetName() string {
 	return r.revision.Name()
 }
 
-// facts are the summary's lines about this rollback, with the deployments that were looked at.
-func (r *Rollback) facts() [][2]render.Cell {
-	facts := [][2]render.Cell{
-		{"From", render.Code(arn.Revision(r.before.TaskDefinition))},
-		{"Why this one", render.Text(r.why)},
+// tellFacts reports what this rollback starts from, with the deployments that were looked at.
+func (r *Rollback) tellFacts() {
+	events := r.env.Events
+	events.Fact("From", record.Text{Text: arn.Revision(r.before.TaskDefinition), Form: record.Code})
+	events.Fact("Why this one", record.Text{Text: r.why})
+	events.Fact("Reason", record.Text{Text: r.in.Reason})
+	if len(r.deployments) == 0 {
+		return
 	}
-	if r.in.Reason != "" {
-		facts = append(facts, [2]render.Cell{"Reason", render.Text(r.in.Reason)})
-	}
-	var lines []string
+	table := record.Table{Head: []string{"When", "Revision", "Deployment"}}
 	for _, d := range r.deployments[:min(len(r.deployments), 10)] {
-		lines = append(lines, fmt.Sprintf("%s %s %s%s", d.Created.UTC().Format("01-02 15:04"), render.Code(d.Name()),
-			render.Text(strings.ToLower(string(d.Status))), render.Text(r.remark(d))))
+		table.Rows = append(table.Rows, []record.Text{
+			{Text: render.Day(d.Created)}, {Text: d.Name(), Form: record.Code}, {Text: strings.ToLower(string(d.Status)) + r.remark(d)}})
 	}
-	if len(lines) > 0 {
-		facts = append(facts, [2]render.Cell{"Deployments", strings.Join(lines, "<br>")})
-	}
-	return facts
+	events.Section(record.Section{Name: "deployments", Title: "Deployments", Blocks: []record.Block{{Table: &table}}})
 }
 
 // remark says what a deployment in the list has to do with this rollback.

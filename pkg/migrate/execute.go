@@ -13,7 +13,6 @@ import (
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/oneoff"
 	"github.com/org/connect2/v2/pkg/record"
-	"github.com/org/connect2/v2/pkg/render"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
@@ -48,7 +47,7 @@ func (p *Plan) Execute(ctx context.Context, env *action.Env) (Outputs, error) {
 	if awserr.IsDenied(err) && action.OutcomeOf(err) == action.Invalid && revision != before {
 		err = action.Failf(action.Failed, "%s was registered and not run: %w", revision.Name(), err)
 	}
-	p.summarise(env, out, result, err, lines)
+	p.report(env.Events, out, result, lines)
 	return out, err
 }
 
@@ -117,13 +116,8 @@ func (p *Plan) judge(result oneoff.Result, err error) error {
 	case err != nil:
 		return &action.Error{Outcome: outcome, Err: err}
 	}
-	c := result.Cause
-	advice := strings.Join(c.Fix, ". ")
-	if advice != "" {
-		advice += ". "
-	}
-	return &action.Error{Outcome: outcome, Title: c.Title,
-		Advice: advice + "The service itself was not touched. Statements that ran outside a transaction are not undone.",
+	return &action.Error{Outcome: outcome, Title: result.Cause.Title, Finding: &result.Cause,
+		Advice: "The service itself was not touched. Statements that ran outside a transaction are not undone.",
 		Err:    fmt.Errorf("`%s` ended with exit code %d in task %s", p.commandLine(), *result.ExitCode, result.TaskARN)}
 }
 
@@ -139,34 +133,20 @@ func (p *Plan) commandLine() string {
 	return diagnose.Redact(strings.Join(words, " "))
 }
 
-// summarise writes the job summary.
-func (p *Plan) summarise(env *action.Env, out Outputs, result oneoff.Result, err error, lines tail) {
-	outcome := action.OutcomeOf(err)
-	exit := ""
+// report tells what is to be known of a migration at its end.
+func (p *Plan) report(events record.Sink, out Outputs, result oneoff.Result, lines tail) {
+	events.Fact("Command", record.Text{Text: p.commandLine(), Form: record.Code})
 	if out.ExitCode != nil {
-		exit = fmt.Sprint(*out.ExitCode)
+		events.Fact("Exit code", record.Text{Text: fmt.Sprint(*out.ExitCode), Form: record.Code})
 	}
-	pieces := []string{
-		render.Heading(fmt.Sprintf("Migration of %s: %s", p.service, outcome)),
-		render.Facts(
-			[2]render.Cell{"Command", render.Code(p.commandLine())},
-			[2]render.Cell{"Exit code", render.Code(exit)},
-			[2]render.Cell{"Image", render.Code(out.Image)},
-			[2]render.Cell{"Task definition", render.Code(arn.Revision(out.TaskDefinitionARN))},
-			[2]render.Cell{"Task", render.Code(result.TaskARN)},
-			[2]render.Cell{"Duration", render.Text(render.Took(result.Duration))},
-			[2]render.Cell{"Log", render.Text(unread(result))},
-		),
+	events.Fact("Image", record.Text{Text: out.Image, Form: record.Code})
+	events.Fact("Task definition", record.Text{Text: arn.Revision(out.TaskDefinitionARN), Form: record.Code})
+	events.Fact("Task", record.Text{Text: result.TaskARN, Form: record.Code})
+	events.Fact("Log", record.Text{Text: unread(result)})
+	if len(lines) > 0 {
+		events.Section(record.Section{Name: "log", Title: "Last lines of the log", Folded: true,
+			Blocks: []record.Block{{Verbatim: strings.Join(lines, "\n"), Language: "text"}}})
 	}
-	switch {
-	case outcome == action.Succeeded:
-	case result.Cause.Code != "":
-		pieces = append(pieces, render.Card(result.Cause))
-	default:
-		pieces = append(pieces, render.Fence("text", diagnose.Redact(err.Error())))
-	}
-	pieces = append(pieces, render.Details("Last lines of the log", lines.fence()))
-	env.Log.Summary(render.Join(0, pieces...))
 }
 
 func unread(result oneoff.Result) string {
@@ -190,11 +170,4 @@ func (t *tail) of(events record.Sink) record.Sink {
 		}
 		events.Emit(e)
 	}
-}
-
-func (t tail) fence() string {
-	if len(t) == 0 {
-		return ""
-	}
-	return render.Fence("text", strings.Join(t, "\n"))
 }

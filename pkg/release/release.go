@@ -11,7 +11,7 @@ import (
 	"github.com/org/connect2/v2/pkg/ecrpush"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/migrate"
-	"github.com/org/connect2/v2/pkg/render"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // Release is a release whose parts were checked and not begun. Close frees what its source holds.
@@ -21,15 +21,14 @@ type Release struct {
 	push      *ecrpush.Push // nil where the image was pushed before
 	migration *migrate.Plan // nil where none was asked for
 	deploy    *ecsdeploy.Deployment
-	done      []part
 }
 
-// part is one line of the summary.
-type part struct {
-	name    string
-	outcome action.Outcome
-	what    string
-}
+// The parts of a release, in its record.
+const (
+	partPush    = "push"
+	partMigrate = "migrate"
+	partDeploy  = "deploy"
+)
 
 // Prepare checks every part of the release and changes nothing. The problems of all parts are reported together.
 func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Release, error) {
@@ -42,13 +41,13 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	}
 	var err error
 	if in.Source != "" {
-		r.push, err = ecrpush.Prepare(ctx, env, conn, in.push())
+		r.push, err = ecrpush.Prepare(ctx, env.Part(partPush), conn, in.push())
 		note(err)
 	}
-	r.deploy, err = ecsdeploy.Prepare(ctx, env, conn, in.deploy())
+	r.deploy, err = ecsdeploy.Prepare(ctx, env.Part(partDeploy), conn, in.deploy())
 	note(err)
 	if in.Migrate && err == nil { // a service that cannot be read would be told twice
-		r.migration, err = migrate.Prepare(ctx, env, conn, in.migration())
+		r.migration, err = migrate.Prepare(ctx, env.Part(partMigrate), conn, in.migration())
 		note(err)
 	}
 	if r.push != nil && r.deploy != nil {
@@ -88,8 +87,9 @@ func (r *Release) Close() {
 // in every case.
 func (r *Release) Execute(ctx context.Context) (Outputs, error) {
 	var out Outputs
+	r.env.Events.Fact("Service", record.Text{Text: r.in.Cluster + " / " + r.in.Service})
 	err := r.run(ctx, &out)
-	r.summarise()
+	r.env.Events.Fact("Image", record.Text{Text: out.Image, Form: record.Code})
 	return out, err
 }
 
@@ -108,9 +108,10 @@ func (r *Release) run(ctx context.Context, out *Outputs) error {
 }
 
 func (r *Release) pushImage(ctx context.Context, out *Outputs) error {
+	end := r.begin(partPush)
 	pushed, err := r.push.Execute(ctx)
+	end(pushed.Outcome, err)
 	out.Outcome, out.Digest, out.Image, out.Changed = pushed.Outcome, pushed.Digest, pushed.Image, pushed.Changed
-	r.note("Push", pushed.Outcome, err, pushed.Image)
 	if err != nil {
 		return err
 	}
@@ -142,18 +143,19 @@ func afterPush(image string, err error) error {
 func (r *Release) migrate(ctx context.Context, out *Outputs) error {
 	if r.in.DryRun {
 		r.env.Log.Eventf("the migration `%s` would run here; a rehearsal runs none", r.in.Migration.Command)
-		r.done = append(r.done, part{"Migrate", action.NoChange, "not run in a rehearsal"})
+		r.begin(partMigrate)(action.NoChange, nil)
 		return nil
 	}
-	migrated, err := r.migration.Execute(ctx, r.env)
+	end := r.begin(partMigrate)
+	migrated, err := r.migration.Execute(ctx, r.env.Part(partMigrate))
 	err = afterChange(err, out.Changed)
+	end(migrated.Outcome, err)
 	out.ExitCode, out.Cause, out.Image = migrated.ExitCode, migrated.Cause, migrated.Image
 	outcome := migrated.Outcome
 	if outcome == "" {
 		outcome = action.OutcomeOf(err)
 	}
 	out.Outcome = outcome
-	r.note("Migrate", outcome, err, r.in.Migration.Command)
 	if err == nil {
 		out.Changed = true
 	}
@@ -163,11 +165,13 @@ func (r *Release) migrate(ctx context.Context, out *Outputs) error {
 func (r *Release) deployImage(ctx context.Context, out *Outputs) error {
 	if r.in.DryRun && r.push != nil && out.Outcome != action.NoChange {
 		r.env.Log.Eventf("the pushed image would be deployed to %s here", r.in.Service)
-		r.done = append(r.done, part{"Deploy", action.NoChange, "not done in a rehearsal"})
+		r.begin(partDeploy)(action.NoChange, nil)
 		return nil
 	}
+	end := r.begin(partDeploy)
 	deployed, err := r.deploy.Execute(ctx)
 	err = afterChange(err, out.Changed)
+	end(deployed.Outcome, err)
 	out.Outcome = deployed.Outcome
 	if out.Outcome == action.NoChange && out.Changed {
 		out.Outcome = action.Succeeded // the release as a whole did something
@@ -178,7 +182,6 @@ func (r *Release) deployImage(ctx context.Context, out *Outputs) error {
 	if deployed.Image != "" {
 		out.Image, out.Digest = deployed.Image, deployed.Digest
 	}
-	r.note("Deploy", deployed.Outcome, err, arn.Revision(deployed.TaskDefinitionARN))
 	if err != nil && r.migration != nil {
 		return afterMigration(err, deployed)
 	}
@@ -210,24 +213,23 @@ func afterMigration(err error, deployed ecsdeploy.Outputs) error {
 		err, deployed.Image, serving)
 }
 
-// note keeps a part for the summary.
-func (r *Release) note(name string, outcome action.Outcome, err error, what string) {
-	if err != nil {
-		outcome = action.OutcomeOf(err)
-	}
-	r.done = append(r.done, part{name, outcome, what})
-}
-
-// summarise ends the job summary with one table of the parts.
-func (r *Release) summarise() {
-	var rows [][]render.Cell
-	for _, p := range r.done {
-		what := ""
-		if p.what != "" {
-			what = render.Code(p.what)
+// begin begins a part: a step of the release's own timeline. The function that it returns ends the part with its verdict.
+func (r *Release) begin(part string) (end func(action.Outcome, error)) {
+	step := record.Step{ID: part, Name: part, Begun: r.env.Clock().Now()}
+	r.env.Events.Emit(record.Event{Kind: record.KindStepBegan, Step: &step})
+	return func(outcome action.Outcome, err error) {
+		switch {
+		case err != nil:
+			outcome = action.OutcomeOf(err)
+		case outcome == "":
+			outcome = action.Succeeded
 		}
-		rows = append(rows, []render.Cell{render.Text(p.name), render.Text(string(p.outcome)), what})
+		ended, verdict := step, action.VerdictOf(part, outcome, err)
+		ended.State = record.Done
+		if !verdict.OK {
+			ended.State = record.Failed
+		}
+		r.env.Events.Part(part).Emit(record.Event{Kind: record.KindVerdict, Verdict: &verdict})
+		r.env.Events.Emit(record.Event{Kind: record.KindStepEnded, Step: &ended})
 	}
-	r.env.Log.Summary(render.Join(0, render.Heading("Release of "+r.in.Service),
-		render.Table([]render.Cell{"Part", "Outcome", "What"}, rows...)))
 }

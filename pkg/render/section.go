@@ -25,8 +25,12 @@ func Cut(s record.Section, limit int, left string) string {
 	if left == "" {
 		left = "… %d more do not fit here."
 	}
+	return cut(s, 2, limit, left)
+}
+
+func cut(s record.Section, level, limit int, left string) string {
 	c := &cutter{room: limit - len(left) - 40} // of what is said about what was left out
-	c.section(s, 2)
+	c.section(s, level)
 	switch {
 	case c.folds > 0:
 		fmt.Fprintf(&c.b, "\n"+left+"\n", c.folds)

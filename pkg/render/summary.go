@@ -16,7 +16,7 @@ func Summary(r *record.Record, secrets *Secrets) string {
 	if told := len(r.Facts) + len(r.Sections) + len(r.Parts); told == 0 && r.Verdict.OK {
 		pieces = append(pieces, resultTable(r.Results))
 	}
-	pieces = append(pieces, factTable(r.Facts, r), partTable(r.Parts), runTimeline(r), sections(r.Sections, 3))
+	pieces = append(pieces, factTable(r.Facts, r), partTable(r), runTimeline(r), sections(r.Sections, 3))
 	for _, part := range r.Parts {
 		pieces = append(pieces, partSummary(part, ""))
 	}
@@ -105,23 +105,31 @@ func markdownAdvice(text string) string {
 	return strings.Join(out, "\n\n")
 }
 
-// factTable is the table of the facts, with how long the run took.
+// factTable is the table of the facts, with how long the run took; of a part, whose step says it, r is nil.
 func factTable(facts []record.Fact, r *record.Record) string {
 	var pairs [][2]Cell
 	for _, f := range facts {
 		pairs = append(pairs, [2]Cell{Text(f.Name), inline(f.Value)})
 	}
-	if took := r.Took(); took > 0 && len(facts) > 0 {
-		pairs = append(pairs, [2]Cell{"Took", Text(Took(took))})
+	if r != nil && r.Took() > 0 && len(facts) > 0 {
+		pairs = append(pairs, [2]Cell{"Took", Text(Took(r.Took()))})
 	}
 	return Facts(pairs...)
 }
 
-// partTable lists the parts of a run.
-func partTable(parts []*record.Record) string {
+// partTable lists the parts of a run, with how long the step of each took.
+func partTable(r *record.Record) string {
 	var rows [][]Cell
-	for _, p := range parts {
-		rows = append(rows, []Cell{Text(firstUpper(p.Name)), Text(p.Verdict.Outcome), Text(Took(p.Took()))})
+	for _, p := range r.Parts {
+		took := p.Took()
+		for _, s := range r.Steps {
+			if s.Name == p.Name && !s.Ended.IsZero() {
+				took = s.Ended.Sub(s.Begun)
+			}
+		}
+		if p.Verdict.Outcome != "" {
+			rows = append(rows, []Cell{Text(firstUpper(p.Name)), Text(p.Verdict.Outcome), Text(Took(took))})
+		}
 	}
 	return Table([]Cell{"Part", "Outcome", "Took"}, rows...)
 }
@@ -129,7 +137,7 @@ func partTable(parts []*record.Record) string {
 // partSummary is what a part of a run adds to its summary. Why it failed stands on top, as the verdict of the run.
 func partSummary(r *record.Record, under string) string {
 	name := firstUpper(strings.TrimSpace(under + " " + r.Name))
-	body := []string{factTable(r.Facts, r), sections(r.Sections, 4)}
+	body := []string{factTable(r.Facts, nil), sections(r.Sections, 4)}
 	for _, part := range r.Parts {
 		body = append(body, partSummary(part, r.Name))
 	}
@@ -189,16 +197,19 @@ func spansOf(r *record.Record) []Span {
 	return spans
 }
 
+// sectionMost is the most bytes of a section in a job summary: others write into the same one.
+const sectionMost = 500 << 10
+
 // sections renders parts of a report. level is that of their headings.
 func sections(all []record.Section, level int) string {
-	c := &cutter{room: SummaryLimit}
+	var pieces []string
 	for _, s := range all {
 		if s.Folded && s.Title == "" {
 			s.Title = s.Name
 		}
-		c.section(s, level)
+		pieces = append(pieces, cut(s, level, sectionMost, "… %d more do not fit here; the job's log lists them."))
 	}
-	return c.b.String()
+	return joinPieces(pieces)
 }
 
 // joinPieces puts pieces of Markdown one under the other.

@@ -286,8 +286,8 @@ func (m *move) rolledBack(serving, reason string) {
 	if m.by == ByTimeout {
 		end = EndTimedOut
 	}
-	m.finish(end, fmt.Errorf("the deployment of %s did not succeed; %s serves again: %s",
-		arn.Revision(m.target.TaskDefinition), arn.Revision(serving), m.reasonOr(reason)))
+	m.finish(end, fmt.Errorf("the deployment of %s did not succeed; %s serves again%s",
+		arn.Revision(m.target.TaskDefinition), arn.Revision(serving), m.withReason(reason)))
 }
 
 // finishBack ends following with an error, which of a way back means that nothing was put back.

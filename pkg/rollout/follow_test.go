@@ -134,7 +134,7 @@ func TestEarlyStop(t *testing.T) {
 			return Diagnosis{Finding: record.Finding{Code: "exit", Title: "exits at once", Certain: true}, Alike: len(w.tasks)}, true
 		}
 		result, events, err := drive(t.Context(), t, w, Diagnose(judge))
-		if result.End != EndRolledBack || result.By != ByCause || !strings.Contains(err.Error(), "exits at once") {
+		if result.End != EndRolledBack || result.By != ByCause || result.Cause.Title != "exits at once" || err == nil {
 			t.Fatalf("got %v, %v: %v\n%s", result.End, result.By, err, texts(events))
 		}
 		if result.Took > 112*time.Second {

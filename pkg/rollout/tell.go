@@ -328,15 +328,21 @@ func (s *State) backFailed() error {
 }
 
 func (s *State) stuck(v Verdict, err error) error {
-	return fmt.Errorf("the deployment of %s failed (%s), and the service could not be put back: %w",
-		arn.Revision(s.target.TaskDefinition), s.reasonOr(v.Reason), err)
+	return fmt.Errorf("the deployment of %s failed%s, and the service could not be put back: %w",
+		arn.Revision(s.target.TaskDefinition), s.withReason(v.Reason), err)
 }
 
-// reasonOr returns why the deployment failed: the cause, ECS's own words, or the last task that did.
+// withReason says in a message why the deployment failed, unless its cause is known: the finding beside the message tells that.
+func (s *State) withReason(reason string) string {
+	if s.cause != nil {
+		return ""
+	}
+	return ": " + s.reasonOr(reason)
+}
+
+// reasonOr returns why the deployment failed: ECS's own words, or the last task that did.
 func (s *State) reasonOr(reason string) string {
 	switch {
-	case s.cause != nil:
-		return s.cause.Title
 	case reason != "":
 		return strings.TrimSuffix(reason, ".")
 	case len(s.failed) > 0:

@@ -208,7 +208,7 @@ func (r *runner) end(ctx context.Context, result action.Result, err error, print
 	if print != nil {
 		failure := ""
 		if err != nil {
-			failure = r.secrets.Redact(err.Error())
+			failure = r.secrets.Redact(render.VerdictText(record.Verdict{Message: err.Error(), Finding: evidenceOf(verdict.Finding)}))
 		}
 		if _, err := print.Write(action.PrintJSON(outputs, failure)); err != nil && code == 0 {
 			r.events.Errorf("The outputs are lost", "Writing them to standard output failed: %v", err)
@@ -216,6 +216,14 @@ func (r *runner) end(ctx context.Context, result action.Result, err error, print
 		}
 	}
 	return code
+}
+
+// evidenceOf returns the words that prove a cause, without what to do about it.
+func evidenceOf(f *record.Finding) *record.Finding {
+	if f == nil {
+		return nil
+	}
+	return &record.Finding{Evidence: f.Evidence}
 }
 
 // settle decides the outcome and completes the outputs that every action has.

@@ -59,6 +59,6 @@ func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
 	if err != nil {
 		return Outputs{}, awsconn.Refuse(ctx, "The service could not be read", err)
 	}
-	found.tell(env.Log)
+	found.tell(env.Events)
 	return found.outputs(), nil
 }

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/internal/arn"
-	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/history"
+	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/render"
 )
 
@@ -19,34 +19,55 @@ const shownDeployments = 5
 const shownEvents = 5
 
 // tell tells what was found, worst last: that is what stands at a terminal's prompt.
-func (v *view) tell(log *action.Log) {
+func (v *view) tell(events record.Sink) {
 	facts := v.facts()
 	var text strings.Builder
 	text.WriteString(v.headline())
 	for _, fact := range facts {
 		fmt.Fprintf(&text, "\n%-11s %s", fact[0], fact[1])
+		events.Fact(fact[0], record.Text{Text: fact[1]})
 	}
-	log.Eventf("%s", text.String())
-	pieces := []string{render.Heading(v.headline()), render.Facts(cells(facts)...)}
-	if lines := v.history(); len(lines) > 0 {
-		log.Eventf("deployments, newest first\n%s", strings.Join(lines, "\n"))
-		pieces = append(pieces, render.Details("Deployments, newest first", render.Fence("text", strings.Join(lines, "\n"))))
+	events.Notef("%s", text.String())
+	events.Section(record.Section{Name: "headline", Blocks: []record.Block{{Paragraph: []record.Text{{Text: v.headline(), Form: record.Strong}}}}})
+	list := func(name, title string, lines []string) {
+		if len(lines) == 0 {
+			return
+		}
+		events.Notef("%s\n%s", title, strings.Join(lines, "\n"))
+		events.Section(record.Section{Name: name, Title: upper(title), Folded: true,
+			Blocks: []record.Block{{Verbatim: strings.Join(lines, "\n"), Language: "text"}}})
 	}
-	if lines := v.events(); len(lines) > 0 {
-		log.Eventf("what ECS said last\n%s", strings.Join(lines, "\n"))
-		pieces = append(pieces, render.Details("What ECS said last", render.Fence("text", strings.Join(lines, "\n"))))
-	}
+	list("deployments", "deployments, newest first", v.history())
+	list("events", "what ECS said last", v.events())
 	if len(v.failed) > 0 {
-		text := fmt.Sprintf("%s of the current deployment failed within the last hour, the newest %s ago", count(len(v.failed), "task"), v.ago(v.failed[0].StoppedAt))
-		log.Eventf("%s", text)
-		pieces = append(pieces, render.Text(text)+"\n\n")
+		text := fmt.Sprintf("%s of the current deployment failed within the last hour, the newest %s ago",
+			count(len(v.failed), "task"), v.ago(v.failed[0].StoppedAt))
+		events.Notef("%s", text)
+		events.Section(record.Section{Name: "failed", Blocks: []record.Block{{Paragraph: []record.Text{{Text: text}}}}})
 	}
 	if v.cause.Known() {
-		log.Eventf("%s", strings.TrimSpace(render.CardText(v.cause)))
-		pieces = append(pieces, render.Card(v.cause))
+		events.Found(v.cause)
+		events.Section(causeSection(v.cause))
 	}
-	log.Summary(render.Join(0, pieces...))
 }
+
+// causeSection reports why tasks fail. A look has no verdict that would say it.
+func causeSection(cause record.Finding) record.Section {
+	s := record.Section{Name: "cause", Title: upper(cause.Title)}
+	if len(cause.Evidence) > 0 {
+		s.Blocks = append(s.Blocks, record.Block{Verbatim: strings.Join(cause.Evidence, "\n"), Language: "text"})
+	}
+	var fix [][]record.Text
+	for _, step := range cause.Fix {
+		fix = append(fix, []record.Text{{Text: step}})
+	}
+	if len(fix) > 0 {
+		s.Blocks = append(s.Blocks, record.Block{List: fix})
+	}
+	return s
+}
+
+func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // headline is the whole of it in one line.
 func (v *view) headline() string {
@@ -141,13 +162,4 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// cells are the facts as a table's.
-func cells(facts [][2]string) [][2]render.Cell {
-	all := make([][2]render.Cell, 0, len(facts))
-	for _, fact := range facts {
-		all = append(all, [2]render.Cell{render.Text(fact[0]), render.Text(fact[1])})
-	}
-	return all
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/awserr"
-	"github.com/org/connect2/v2/pkg/render"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // buckets are the calls of S3 that bootstrap makes.
@@ -84,16 +84,19 @@ func bootstrap(ctx context.Context, env *action.Env, in Inputs, out *Outputs) er
 		}),
 	}
 	err = f.lay(ctx, in)
-	var rows [][]render.Cell
+	table := record.Table{Head: []string{"What", ""}}
 	for _, text := range f.done {
-		env.Log.Eventf("changed: %s", text)
-		rows = append(rows, []render.Cell{render.Text(text), "changed"})
+		env.Events.Notef("changed: %s", text)
+		table.Rows = append(table.Rows, []record.Text{{Text: text}, {Text: "changed"}})
 	}
 	for _, text := range f.kept {
-		env.Log.Eventf("as it should be: %s", text)
-		rows = append(rows, []render.Cell{render.Text(text), "as it was"})
+		env.Events.Notef("as it should be: %s", text)
+		table.Rows = append(table.Rows, []record.Text{{Text: text}, {Text: "as it was"}})
 	}
-	env.Log.Summary(render.Heading(bootstrapTitle+" of "+in.Environment) + render.Table([]render.Cell{"What", ""}, rows...))
+	if len(table.Rows) > 0 {
+		env.Events.Section(record.Section{Name: "bootstrap", Title: bootstrapTitle + " of " + in.Environment,
+			Blocks: []record.Block{{Table: &table}}})
+	}
 	if err != nil {
 		outcome := action.Invalid
 		if len(f.done) > 0 {

@@ -10,16 +10,16 @@ import (
 	"github.com/org/connect2/v2/pkg/terraform"
 )
 
-const (
-	// summaryMost is the most of a job summary that a review takes: other steps write into the same one.
-	summaryMost = 500 << 10
-	// leftOut stands below a review that does not fit.
-	leftOut = "… %d more changes do not fit here; the totals above count them, and the job's log lists them."
-)
+// leftOut stands below a review that does not fit.
+const leftOut = "… %d more changes do not fit here; the totals above count them, and the job's log lists them."
 
-// summary puts the review of a plan into the job summary, and below it what is to stand there in any case.
+// summary reports the review of a plan, and below it what is to stand there in any case.
 func (s *session) summary(p *planned, what string, below ...record.Section) {
-	s.env.Log.Summary(s.review(p, what, summaryMost, "", below...))
+	review := p.review.Section(s.title(what))
+	review.Name = "review"
+	for _, section := range append([]record.Section{review}, below...) {
+		s.env.Events.Section(section)
+	}
 }
 
 // review is the Markdown of a plan's review, cut so that all of it takes at most limit bytes: hidden lines above, and sections below.

@@ -15,7 +15,6 @@ import (
 	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/record"
-	"github.com/org/connect2/v2/pkg/render"
 	"github.com/org/connect2/v2/pkg/rollout"
 )
 
@@ -97,7 +96,7 @@ func (e *explainer) explain(ctx context.Context, c rollout.Case) (rollout.Diagno
 	}
 	if !c.Last && found.Finding.Code != e.code {
 		e.code = found.Finding.Code
-		e.events.Notef("%s", strings.TrimSpace(render.CardText(found.Finding)))
+		e.events.Found(found.Finding)
 	}
 	return found, true
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
@@ -16,7 +15,7 @@ import (
 )
 
 // Of returns the error of a rollout as the *action.Error that it is for an action, and nil for nil. Where the cause is known and
-// says more than the end does, it is the title, and its fix is the advice.
+// says more than the end does, it is the title, and the finding.
 func Of(result rollout.Result, err error) error {
 	if err == nil {
 		return nil
@@ -100,22 +99,8 @@ func explained(failure action.Error, cause record.Finding) error {
 	default:
 		return &failure
 	}
-	failure.Title = cause.Title
-	advice := cause.Fix
-	if failure.Advice != "" {
-		advice = append([]string{failure.Advice}, advice...)
-	}
-	failure.Advice = strings.Join(advice, "\n")
-	failure.Err = fmt.Errorf("%w%s", failure.Err, evidence(cause))
+	failure.Title, failure.Finding = cause.Title, &cause
 	return &failure
-}
-
-func evidence(cause record.Finding) string {
-	var b strings.Builder
-	for _, quote := range cause.Evidence {
-		b.WriteString("\n  | " + strings.ReplaceAll(quote, "\n", "\n  | "))
-	}
-	return b.String()
 }
 
 // Cause returns the stable word for why a rollout failed; "" where it did not, or where that is not known.

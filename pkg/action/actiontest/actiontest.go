@@ -128,8 +128,11 @@ func (r *Recorder) Record(see func(*record.Record)) { r.recorder.Read(see) }
 
 // End records how the run ended, as package run does.
 func (r *Recorder) End(outcome action.Outcome, err error) {
-	if err != nil {
+	switch {
+	case err != nil:
 		outcome = action.OutcomeOf(err)
+	case outcome == "":
+		outcome = action.Succeeded
 	}
 	verdict := action.VerdictOf("test", outcome, err)
 	r.recorder.Emit(record.Event{Kind: record.KindVerdict, Verdict: &verdict})
