@@ -109,6 +109,7 @@ func TestTimeline(t *testing.T) {
 	got := Timeline("api: v42; #7 100%%", start, []Span{
 		{Lane: "Tasks", Name: "section one: click {x} %% comment\nend", Start: at(12), End: at(75.5), State: Failed},
 		{Lane: "Deployment", Name: "started", Start: at(-3)},
+		{Lane: "Deployment", Name: "served", Start: at(-3600), End: at(20), State: Done},
 		{Lane: "Tasks", Name: "", Start: at(80), End: at(81), State: Done},
 	})
 	lines := strings.Split(strings.TrimRight(got, "\n"), "\n")
@@ -121,6 +122,7 @@ func TestTimeline(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"+12.0s section one click (x) pct pct comment end :crit, 2000-01-01 00:00:12.000, 63500ms", "+0.0s started :milestone, 2000-01-01 00:00:00.000, 0ms",
+		"+0.0s served :done, 2000-01-01 00:00:00.000, 20000ms",
 		"+1m20s … :done, 2000-01-01 00:01:20.000, 1000ms", "axisFormat %M:%S"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)

@@ -87,7 +87,7 @@ func writeSpan(b *strings.Builder, start time.Time, s Span) {
 	if s.State != Plain {
 		tags = append(tags, string(s.State))
 	}
-	length := s.End.Sub(s.Start)
+	length := s.End.Sub(start.Add(at)) // what was before the chart begins is not drawn
 	if s.End.IsZero() || length <= 0 {
 		tags = append(tags, "milestone")
 		length = 0
