@@ -2,7 +2,6 @@ package render
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/clock"
@@ -35,12 +34,4 @@ func Size(n int64) string {
 	default:
 		return fmt.Sprintf("%.2f GB", float64(n)/1000_000_000)
 	}
-}
-
-// short cuts a name to n characters and says so by an ellipsis.
-func short(s string, n int) string {
-	if runes := []rune(s); len(runes) > n {
-		return strings.TrimRight(string(runes[:n-1]), " ") + "…"
-	}
-	return s
 }

@@ -125,7 +125,7 @@ func (s *session) reportDrift(ctx context.Context, p *planned) error {
 		if err := h.addComment(ctx, issues[at].GetNumber(), render.Section(s.driftGone())); err != nil {
 			return err
 		}
-		closed := github.UpdateIssueRequest{State: github.Ptr("closed"), StateReason: github.Ptr("completed")}
+		closed := github.UpdateIssueRequest{State: new("closed"), StateReason: new("completed")}
 		return h.changeIssue(ctx, issues[at].GetNumber(), closed)
 	}
 	return nil

@@ -541,7 +541,7 @@ func (f *finder) named(n ast.Expr, name *ast.Ident) {
 	default:
 		return
 	}
-	helper, text := "", ""
+	var helper, text string
 	switch o.Val().Kind() {
 	case constant.String:
 		helper, text = "mutantText", `+ "~"`
