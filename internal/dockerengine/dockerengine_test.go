@@ -11,14 +11,30 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
 // engine answers "METHOD /path?query" with a status and a body, and everything else with 500.
 type engine struct {
+	mu      sync.Mutex
 	answers map[string]answer
 	calls   []string
+}
+
+// answer sets what a call is answered with from now on.
+func (e *engine) answer(call string, a answer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.answers[call] = a
+}
+
+// called returns the calls so far.
+func (e *engine) called() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.calls)
 }
 
 type answer struct {
@@ -28,9 +44,11 @@ type answer struct {
 
 func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := r.Method + " " + r.URL.RequestURI()
-	e.calls = append(e.calls, call)
 	_, _ = io.Copy(io.Discard, r.Body)
+	e.mu.Lock()
+	e.calls = append(e.calls, call)
 	a, ok := e.answers[call]
+	e.mu.Unlock()
 	if !ok {
 		a = answer{http.StatusInternalServerError, `{"message": "not expected"}`}
 	}
@@ -168,8 +186,8 @@ func TestContainersLife(t *testing.T) {
 	if _, err := c.Logs(ctx, "missing"); !IsMissing(err) {
 		t.Errorf("got %v", err)
 	}
-	if i := slices.IndexFunc(e.calls, func(call string) bool { return strings.HasSuffix(call, "?") }); i >= 0 {
-		t.Errorf("%s has an empty query", e.calls[i])
+	if i := slices.IndexFunc(e.called(), func(call string) bool { return strings.HasSuffix(call, "?") }); i >= 0 {
+		t.Errorf("%s has an empty query", e.called()[i])
 	}
 }
 
@@ -192,7 +210,7 @@ func TestImages(t *testing.T) {
 	if _, err := c.Save(t.Context(), "app:v2"); !IsMissing(err) {
 		t.Errorf("an image that is not there: %v", err)
 	}
-	if slices.Contains(e.calls, "GET /images/app:v2/get") {
+	if slices.Contains(e.called(), "GET /images/app:v2/get") {
 		t.Error("the export of an image that is not there was asked for")
 	}
 	write := func(w io.Writer) error { _, err := io.WriteString(w, "archive"); return err }
@@ -203,7 +221,7 @@ func TestImages(t *testing.T) {
 	if err := c.Load(t.Context(), func(io.Writer) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("an archive that cannot be written: %v", err)
 	}
-	e.answers["POST /images/load?quiet=1"] = answer{http.StatusOK, `{"stream": "Loaded"}`}
+	e.answer("POST /images/load?quiet=1", answer{http.StatusOK, `{"stream": "Loaded"}`})
 	if err := c.Load(t.Context(), write); err != nil {
 		t.Error(err)
 	}

@@ -5,6 +5,7 @@ package action
 import (
 	"context"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 )
@@ -45,9 +46,16 @@ type Action struct {
 	fields func() specification
 }
 
+// Common are the inputs that every action has beside its own: where the record of a run is kept.
+type Common struct {
+	Events string `input:"events" doc:"File to write the run's events to while it goes on, as JSON lines (docs/EVENTS.md)."`
+	Report string `input:"report" doc:"File to write a report of the run to: one HTML page that needs no network."`
+}
+
 // specification is what the structs' tags say.
 type specification struct {
-	inputs  []Field
+	own     []Field // inputs of the action itself
+	inputs  []Field // these, and the common ones
 	outputs []Field
 }
 
@@ -66,12 +74,17 @@ func Define[In, Out any](meta Meta, run func(context.Context, *Env, In) (Out, er
 		},
 	}
 	a.fields = sync.OnceValue(func() specification {
-		return specification{inputs: fieldsOf(a.in, "input"), outputs: fieldsOf(a.out, "output")}
+		own := fieldsOf(a.in, "input")
+		return specification{
+			own:     own,
+			inputs:  slices.Concat(own, fieldsOf(reflect.TypeFor[Common](), "input")),
+			outputs: fieldsOf(a.out, "output"),
+		}
 	})
 	return a
 }
 
-// Inputs returns the action's inputs in the order of the struct. It panics where a tag is wrong.
+// Inputs returns the action's inputs in the order of the struct, and then the common ones. It panics where a tag is wrong.
 func (a *Action) Inputs() []Field { return a.fields().inputs }
 
 // Outputs returns the action's outputs in the order of the struct. It panics where a tag is wrong.

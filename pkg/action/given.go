@@ -70,6 +70,13 @@ func (g Given) Asked() []record.Fact {
 	return facts
 }
 
+// Common returns the inputs that every action has. What is wrong with them is told by Decode, with everything else.
+func (g Given) Common() Common {
+	var c Common
+	_ = g.decodeInto(reflect.ValueOf(&c).Elem(), fieldsOf(reflect.TypeFor[Common](), "input"))
+	return c
+}
+
 // Result is what came of a run.
 type Result struct {
 	value  reflect.Value
@@ -82,7 +89,7 @@ type Decoded struct{ in reflect.Value }
 // Decode decodes and checks what was given. The error tells all problems at once.
 func (a *Action) Decode(given Given) (Decoded, error) {
 	in := reflect.New(a.in).Elem()
-	if problems := given.decodeInto(in, a.Inputs()); len(problems) > 0 {
+	if problems := given.decodeInto(in, a.fields().own); len(problems) > 0 {
 		return Decoded{}, invalidInputs(problems)
 	}
 	return Decoded{in}, nil

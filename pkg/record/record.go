@@ -143,6 +143,13 @@ func NewRecorder(name string, now func() time.Time, views ...Sink) *Recorder {
 	return &Recorder{now: now, views: views, record: &Record{Name: name, Begun: now()}, once: map[string]bool{}, open: map[string][]Step{}}
 }
 
+// Show hands what happens from now on to one more view.
+func (r *Recorder) Show(view Sink) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.views = append(r.views, view)
+}
+
 // Emit is the recorder as a Sink.
 func (r *Recorder) Emit(e Event) {
 	r.mu.Lock()

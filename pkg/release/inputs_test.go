@@ -105,6 +105,9 @@ func decoded[In any](t *testing.T, inputs []action.Field, renamed map[string]str
 	})
 	var args []string
 	for _, f := range inputs {
+		if f.Name == "events" || f.Name == "report" {
+			continue // files that the run itself writes: they reach no part
+		}
 		name := f.Name
 		if other, ok := renamed[name]; ok {
 			name = other

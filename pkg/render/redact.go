@@ -11,6 +11,11 @@ func redacted(r *record.Record, secrets *Secrets) *record.Record {
 	return mapped(reflect.ValueOf(r), secrets.Redact).Interface().(*record.Record)
 }
 
+// redactedEvent returns a copy of an event without secrets in any of its texts.
+func redactedEvent(e record.Event, secrets *Secrets) record.Event {
+	return mapped(reflect.ValueOf(e), secrets.Redact).Interface().(record.Event)
+}
+
 // mapped returns a deep copy of v in which each string is what change makes of it. Structs whose fields cannot be set, such as times,
 // are copied as they are.
 func mapped(v reflect.Value, change func(string) string) reflect.Value {

@@ -8,11 +8,18 @@ import (
 
 // failedRelease is the record of a release whose tasks crash after the migration, with texts that must not act as markup.
 func failedRelease() *record.Record {
-	start := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	now := start
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	r := record.NewRecorder("release", func() time.Time { return now })
-	all := r.Sink()
-	at := func(d time.Duration) { now = start.Add(d) }
+	tellFailedRelease(r, &now)
+	var made *record.Record
+	r.Read(func(kept *record.Record) { made = kept })
+	return made
+}
+
+// tellFailedRelease tells that release to a recorder that goes by now.
+func tellFailedRelease(r *record.Recorder, now *time.Time) {
+	all, start := r.Sink(), *now
+	at := func(d time.Duration) { *now = start.Add(d) }
 	step := func(s record.Sink, lane, name string, from, to time.Duration, state record.State) {
 		s.Emit(record.Event{Kind: record.KindStepEnded,
 			Step: &record.Step{Lane: lane, Name: name, Begun: start.Add(from), Ended: start.Add(to), State: state}})
@@ -62,7 +69,4 @@ func failedRelease() *record.Record {
 	all.Emit(record.Event{Kind: record.KindVerdict, Verdict: &record.Verdict{Outcome: "rolled-back", Title: finding.Title,
 		Message: "the deployment of connect2-api-dev:12 did not succeed; connect2-api-dev:11 serves again",
 		Advice:  "The database has the schema of the new image, which was not undone.", Finding: finding}})
-	var made *record.Record
-	r.Read(func(kept *record.Record) { made = kept })
-	return made
 }

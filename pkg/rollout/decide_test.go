@@ -488,3 +488,37 @@ func TestTaskSteps(t *testing.T) {
 		}
 	}
 }
+
+// TestClocksApart holds that a deployment which was begun just now says how far the clocks are apart, and one that was taken up does
+// not.
+func TestClocksApart(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, test := range []struct {
+		name   string
+		target Target
+		want   time.Duration
+	}{
+		{"ECS is behind", Target{Created: now.Add(-20 * time.Minute)}, 20 * time.Minute},
+		{"ECS is ahead", Target{Created: now.Add(time.Second)}, -time.Second},
+		{"taken up", Target{Created: now.Add(-20 * time.Minute), TakenUp: true}, 0},
+		{"not named by ECS", Target{}, 0},
+	} {
+		if got := apart(test.target, now); got != test.want {
+			t.Errorf("%s: %s, want %s", test.name, got, test.want)
+		}
+	}
+	m := &move{State: State{ahead: time.Minute}}
+	m.tellTask(ecsview.Task{ARN: "t/ab12cd34", CreatedAt: now, PullStartedAt: now, PullStoppedAt: now.Add(time.Second)})
+	told := false
+	for _, e := range m.effects {
+		if tell, ok := e.(Tell); ok && tell.Event.Step != nil {
+			told = true
+			if tell.Event.Step.Begun.Before(now.Add(time.Minute)) {
+				t.Errorf("%s begins at %s", tell.Event.Step.Name, tell.Event.Step.Begun)
+			}
+		}
+	}
+	if !told {
+		t.Error("no step was told")
+	}
+}

@@ -19,6 +19,7 @@ type Target struct {
 	Created        time.Time // createdAt of the ID
 	Known          []string  // ids of the deployments that were there before: one that is PRIMARY again is a rollback
 	Previous       string    // ARN of the task definition that worked before; empty where there is none to go back to
+	TakenUp        bool      // it was under way already, so that its Created says nothing about how far the clocks are apart
 	Empty          bool      // the service had no tasks before: if the deployment fails, it is to have none again
 
 	// ServiceDeployment is the ARN in the service-deployments API; empty until it is found.

@@ -60,7 +60,7 @@ func Attach(cluster, service string, s ecsview.Snapshot, taskDefinition string) 
 	if primary == nil || primary.TaskDefinition != taskDefinition {
 		return Target{}, false
 	}
-	target := Target{Cluster: cluster, Service: service, TaskDefinition: taskDefinition, Previous: s.Complete(taskDefinition)}
+	target := Target{Cluster: cluster, Service: service, TaskDefinition: taskDefinition, Previous: s.Complete(taskDefinition), TakenUp: true}
 	for _, d := range s.Deployments {
 		if d.ID != primary.ID {
 			target.Known = append(target.Known, d.ID)

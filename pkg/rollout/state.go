@@ -38,6 +38,7 @@ type State struct {
 	cause     *record.Finding // the last that was known
 
 	// What was told.
+	ahead  time.Duration   // our clock, of that of ECS
 	told   map[string]bool // ids of service events
 	counts string
 	paused []string // hooks that were told to wait
@@ -71,10 +72,18 @@ func Begin(target Target, now time.Time, options ...Option) (State, Reads) {
 func begin(target Target, now time.Time, s settings) (State, Reads) {
 	m := &move{now: now, State: State{
 		settings: s, target: target, started: now, changed: now, contact: now, deadline: now.Add(s.timeout),
-		seen: Seen{Listed: target.ID != ""}, stopping: s.committed,
+		seen: Seen{Listed: target.ID != ""}, stopping: s.committed, ahead: apart(target, now),
 	}}
 	m.look(0)
 	return m.State, m.reads
+}
+
+// apart returns how far our clock is ahead of that of ECS, as the start of a deployment shows that was begun just now.
+func apart(target Target, now time.Time) time.Duration {
+	if target.TakenUp || target.Created.IsZero() {
+		return 0
+	}
+	return now.Sub(target.Created)
 }
 
 // Done reports whether there is nothing left to do or to read.

@@ -143,10 +143,14 @@ func (m *move) closeStep(next Phase) {
 	m.tell(record.Event{Kind: record.KindStepEnded, Step: &step})
 }
 
-// tellTask tells the stretches of a task's life as far as ECS gives their times, which are by its own clock. One that is told
-// again takes the place of what was told before.
+// tellTask tells the stretches of a task's life as far as ECS gives their times, put on our clock as everything on the timeline is.
+// One that is told again takes the place of what was told before.
 func (m *move) tellTask(t ecsview.Task) {
 	for _, step := range taskSteps(t) {
+		step.Begun = step.Begun.Add(m.ahead)
+		if !step.Ended.IsZero() {
+			step.Ended = step.Ended.Add(m.ahead)
+		}
 		kind := record.KindStepEnded
 		if step.Ended.IsZero() {
 			kind = record.KindStepBegan

@@ -77,7 +77,8 @@ type runner struct {
 	log      *render.Log
 	recorder *record.Recorder
 	events   record.Sink // the recorder's
-	markdown []string    // of verbs that write their summary themselves
+	kept     kept
+	markdown []string // of verbs that write their summary themselves
 }
 
 // newRunner completes the environment of a run that tells its events to w. Where the caller takes the events himself, w gets none.
@@ -123,12 +124,16 @@ func (r *runner) run(ctx context.Context, given action.Given, print io.Writer) i
 	result := r.action.None()
 	err := r.guard(func() (err error) {
 		r.env.Hide(given.Secrets()...)
+		files := r.keep(given.Common())
 		for _, fact := range given.Asked() {
 			r.events.Emit(record.Event{Kind: record.KindAsked, Fact: &fact})
 		}
 		in, err := r.action.Decode(given)
 		if err != nil {
 			return err
+		}
+		if files != nil {
+			return &action.Error{Outcome: action.Invalid, Title: "The record of the run cannot be kept", Err: files}
 		}
 		if err := outputsWritable(r.env.Getenv("GITHUB_OUTPUT")); err != nil {
 			return err
@@ -196,6 +201,7 @@ func (r *runner) end(ctx context.Context, result action.Result, err error, print
 	verdict := action.VerdictOf(r.action.Meta.Name, outcome, err)
 	r.events.Emit(record.Event{Kind: record.KindVerdict, Verdict: &verdict})
 	r.summarise()
+	defer r.report() // what is told below belongs in it too
 	code := outcome.ExitCode()
 	if file := r.env.Getenv("GITHUB_OUTPUT"); file != "" && !errors.Is(err, errOutputs) {
 		if err := action.WriteOutputs(file, outputs); err != nil {
