@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,15 +21,17 @@ import (
 // speed is how much faster than the wall clock the demo's AWS runs: a rollout of three minutes takes two seconds.
 const speed = 90
 
-// Run runs the demo and writes what it does to out, and the job summary that GitHub would show to the file summary. It removes
-// the AWS settings from this process's environment. The outcome is Succeeded where every step ended as it should, Cancelled
-// where ctx ended first, and Defect otherwise; an error is about what the demo itself needs.
-func Run(ctx context.Context, out io.Writer, summary string) (action.Outcome, error) {
+// Run runs the demo and writes what it does to out, and the job summary that GitHub would show to the file summary. Where
+// reports names a folder, it keeps a report of each action there, 1.html to 4.html. It removes the AWS settings from this
+// process's environment. The outcome is Succeeded where every step ended as it should, Cancelled where ctx ended first, and
+// Defect otherwise; an error is about what the demo itself needs.
+func Run(ctx context.Context, out io.Writer, summary, reports string) (action.Outcome, error) {
 	d, err := newDemo(ctx, out, summary)
 	if err != nil {
 		return action.Defect, err
 	}
 	defer d.close()
+	d.reports = reports
 	return d.run(), nil
 }
 
@@ -39,6 +42,8 @@ type demo struct {
 	env          *action.Env
 	folder       string // where the images are
 	summary      string
+	reports      string   // a folder; "" keeps none
+	actions      int      // that have been run
 	service      []string // the flags that name the service
 	outputs      string   // the file that an action writes its outputs to, as on GitHub
 	firstVersion string   // the ARN of the revision of version 1
@@ -150,6 +155,10 @@ func (d *demo) runAction(name string, args ...string) int {
 		d.printf(" %s", arg)
 	}
 	d.printf("\n")
+	d.actions++
+	if d.reports != "" {
+		args = append(args, "--report", filepath.Join(d.reports, strconv.Itoa(d.actions)+".html"))
+	}
 	return run.Command(d.ctx, catalog.Named(catalog.Scratch(), name), args, io.Discard, d.out, d.env)
 }
 

@@ -115,16 +115,16 @@ func TestHTMLInABrowser(t *testing.T) {
 					t.Errorf("%q: want it in a fold", folded)
 				}
 			}
-			if s.Lanes != 5 {
-				t.Errorf("%d lanes, want push, migrate, the deployment and two tasks", s.Lanes)
+			if s.Lanes != 6 {
+				t.Errorf("%d lanes, want push, migrate, the deployment, ECS and two tasks", s.Lanes)
 			}
 			for _, b := range s.Bars {
 				if b.Left < s.Track[0]-1 || b.Right > s.Track[1]+4 || b.Right-b.Left < 2 {
 					t.Errorf("bar %q from %.0f to %.0f is not on its track %v", b.Label, b.Left, b.Right, s.Track)
 				}
 			}
-			if len(s.Bars) != 10 {
-				t.Errorf("%d bars, want 10", len(s.Bars))
+			if len(s.Bars) != 11 {
+				t.Errorf("%d bars, want 11", len(s.Bars))
 			}
 			if s.Paper != test.paper || s.Ink == s.Paper {
 				t.Errorf("paper %s, ink %s; want paper %s", s.Paper, s.Ink, test.paper)

@@ -108,6 +108,7 @@ func TestLanes(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
 	r := &record.Record{Name: "release", Begun: start, Steps: []record.Step{
+		{Name: "gone", Lane: "task 0", Begun: at(-9), Ended: at(-1)}, {Name: "g", Lane: "task 2", Begun: at(-9), Ended: at(1)},
 		{Name: "a", Begun: at(5), Ended: at(9)}, {Name: "b", Begun: at(9), Ended: at(12)}, {Name: "c", Begun: at(8), Ended: at(10)}, {Name: "d", Begun: at(11)}},
 		Parts: []*record.Record{{Name: "push", Steps: []record.Step{{Name: "e", Begun: at(0), Ended: at(4)}, {Name: "f", Lane: "task 1", Begun: at(20), Ended: at(20)}}}}}
 	lanes := lanesOf(r)
@@ -119,7 +120,7 @@ func TestLanes(t *testing.T) {
 		}
 		got = append(got, line)
 	}
-	want := []string{"push: e0", "release: a0 c1 b0 d1", "task 1: f0"}
+	want := []string{"task 2: g0", "push: e0", "release: a0 c1 b0 d1", "task 1: f0"}
 	if strings.Join(got, "; ") != strings.Join(want, "; ") {
 		t.Errorf("got %q, want %q", got, want)
 	}

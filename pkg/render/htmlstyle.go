@@ -9,7 +9,7 @@ const stylesheet = `
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;
 overflow-wrap:anywhere}
-main{max-width:64rem;margin:0 auto;padding:1rem}
+main{max-width:64rem;margin:0 auto;padding:1rem;overflow-x:clip}
 h1{font-size:1.5rem;line-height:1.25;margin:.25rem 0}
 h2{font-size:1.1rem;margin:1.5rem 0 .5rem}
 h3{font-size:1rem;margin:1rem 0 .5rem}

@@ -26,9 +26,16 @@ type lane struct {
 // part. Steps that are only sections of the log, in a lane that others fill, are left out.
 func lanesOf(r *record.Record) []lane {
 	var lanes []lane
+	begun := r.Begun
 	var add func(r *record.Record)
 	add = func(r *record.Record) {
 		for _, s := range r.Steps {
+			if s.Begun.Before(begun) { // a task that ran before; it is shown from the start of the run
+				s.Begun = begun
+			}
+			if !s.Ended.IsZero() && s.Ended.Before(begun) {
+				continue
+			}
 			name := cmp.Or(s.Lane, r.Name)
 			i := slices.IndexFunc(lanes, func(l lane) bool { return l.name == name })
 			if i < 0 {
@@ -74,9 +81,6 @@ func spanOf(r *record.Record, lanes []lane) (from, to time.Time) {
 	from, to = r.Begun, r.Ended
 	for _, l := range lanes {
 		for _, b := range l.bars {
-			if b.step.Begun.Before(from) {
-				from = b.step.Begun
-			}
 			for _, t := range []time.Time{b.step.Begun, b.step.Ended} {
 				if t.After(to) {
 					to = t

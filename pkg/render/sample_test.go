@@ -49,6 +49,7 @@ func tellFailedRelease(r *record.Recorder, now *time.Time) {
 	deploy := all.Part("deploy")
 	step(deploy, "Deployment", "rolling", 22*time.Second, 70*time.Second, record.Failed)
 	step(deploy, "Deployment", "rolling back", 70*time.Second, 95*time.Second, record.Undone)
+	step(deploy, "ECS", "deployment completed", 95*time.Second, 95*time.Second, record.Done)
 	for i, id := range []string{"ab12cd34", "ef56ab78"} {
 		from := 24*time.Second + time.Duration(i)*time.Second
 		step(deploy, "task "+id, "pull", from, from+9*time.Second, record.Done)

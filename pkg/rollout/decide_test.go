@@ -507,7 +507,13 @@ func TestClocksApart(t *testing.T) {
 			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
 	}
-	m := &move{State: State{ahead: time.Minute}}
+	old := &move{State: State{started: now, ahead: -time.Minute}}
+	old.tellTask(ecsview.Task{ARN: "t/ab12cd34", CreatedAt: now, PullStartedAt: now, PullStoppedAt: now.Add(time.Second),
+		StartedAt: now.Add(2 * time.Second), StoppingAt: now.Add(3 * time.Second), StoppedAt: now.Add(4 * time.Second)})
+	if len(old.effects) > 0 {
+		t.Errorf("what had ended before the rollout is told: %v", old.effects)
+	}
+	m := &move{State: State{started: now, ahead: time.Minute}}
 	m.tellTask(ecsview.Task{ARN: "t/ab12cd34", CreatedAt: now, PullStartedAt: now, PullStoppedAt: now.Add(time.Second)})
 	told := false
 	for _, e := range m.effects {

@@ -150,6 +150,9 @@ func (m *move) tellTask(t ecsview.Task) {
 		step.Begun = step.Begun.Add(m.ahead)
 		if !step.Ended.IsZero() {
 			step.Ended = step.Ended.Add(m.ahead)
+			if step.Ended.Before(m.started) { // of an earlier rollout, whose tasks ECS still lists
+				continue
+			}
 		}
 		kind := record.KindStepEnded
 		if step.Ended.IsZero() {

@@ -122,6 +122,8 @@ func TestManifest(t *testing.T) {
 					"mode":             map[string]any{"description": "How. One of fast, slow.", "required": false},
 					"tags":             map[string]any{"description": "Tags. One per line, or separated by commas. Required.", "required": false},
 					"labels":           map[string]any{"description": "The same as tags.", "required": false},
+					"events":           map[string]any{"description": common("events"), "required": false},
+					"report":           map[string]any{"description": common("report"), "required": false},
 				},
 				"outputs": map[string]any{
 					"outcome":  map[string]any{"description": sample("x").Outputs()[0].Doc},
@@ -138,6 +140,7 @@ func TestManifest(t *testing.T) {
 				"| `timeout` | How long. At most 6h. Also accepted as `wait-for-minutes`. | `10m` |\n" +
 				"| `mode` | How. One of fast, slow. |  |\n" +
 				"| `tags` | Tags. One per line, or separated by commas. Required. Also accepted as `labels`. | **required** |\n" +
+				"| `events` | " + common("events") + " |  |\n| `report` | " + common("report") + " |  |\n" +
 				"<!-- /inputs -->\nand\n<!-- outputs -->\n| output | what it is |\n|---|---|\n"
 			if !strings.HasPrefix(files[1].text, wantReadme) ||
 				!strings.HasSuffix(files[1].text, "| `digest` | The &lt;digest&gt;. |\n<!-- /outputs -->\nend\n") {
@@ -198,4 +201,14 @@ func TestReadmeWithoutMarkers(t *testing.T) {
 	if _, err := render(root, sample("probe")); err == nil || !strings.Contains(err.Error(), "README.md: no <!-- ") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// common returns what an input that every action has is described with.
+func common(name string) string {
+	for _, f := range sample("x").Inputs() {
+		if f.Name == name {
+			return f.Doc
+		}
+	}
+	return "there is no input " + name
 }
