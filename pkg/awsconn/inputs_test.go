@@ -23,7 +23,7 @@ func TestInputsEmbed(t *testing.T) {
 	for _, field := range a.Inputs() {
 		names = append(names, field.Name)
 	}
-	if diff := cmp.Diff([]string{"region", "role-to-assume", "account-id", "cluster"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"region", "role-to-assume", "account-id", "cluster", "events", "report"}, names); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
