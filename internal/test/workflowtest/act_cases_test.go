@@ -59,8 +59,9 @@ func TestDeployByBranch(t *testing.T) {
 					t.Errorf("%s was called by %s, not by the role", e.Name(), e.Caller)
 				}
 			}
-			for _, words := range []string{"Pushed to connect2-api-" + environment, "Migration of connect2-api-service-" + environment +
-				": succeeded", "Deployed connect2-api-" + environment + ":2"} {
+			for _, words := range []string{"## ✅ ecr-push: succeeded", "/connect2-api-" + environment + "@sha256:",
+				"## ✅ migrate: succeeded", "## ✅ ecs-deploy: succeeded", "connect2-api-service-" + environment,
+				"| **Deployed** | `connect2-api-" + environment + ":2` |"} {
 				if !strings.Contains(r.summary, words) {
 					t.Errorf("the summaries do not speak of %s:\n%s", words, r.summary)
 				}
