@@ -13,25 +13,42 @@ import (
 
 	"github.com/org/connect2/v2/internal/backoff"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/clock"
 )
+
+// delays are the SDK's own waits, by the random numbers of a clock.
+type delays struct{ clock clock.Clock }
+
+// BackoffDelay returns how long to wait after the n-th attempt failed.
+func (d delays) BackoffDelay(attempt int, err error) (time.Duration, error) {
+	base := baseRetryDelay
+	if isThrottle(err) {
+		base = throttleRetryDelay
+	}
+	most := maxRetryDelay
+	if doublings := max(attempt-1, 0); doublings < 20 {
+		most = min(base<<doublings, maxRetryDelay)
+	}
+	return time.Duration(clock.Random(d.clock) * float64(most)), nil
+}
 
 // How often one call is sent, the first time included. Throttling is waited out for longer than anything else: the buckets
-// of ECS refill at 1 to 20 a second, and a rollout that is watched for minutes must not die of somebody else's burst. The SDK's
-// own delays are 1 s × 2ⁿ for throttling and 50 ms × 2ⁿ for the rest, each times a random factor of 0 to 1, and the
+// of ECS refill at 1 to 20 a second, and a rollout that is watched for minutes must not die of somebody else's burst. The delays are
+// those of the SDK: 1 s × 2ⁿ for throttling and 250 ms × 2ⁿ for the rest, each times a random factor of 0 to 1, and the
 // x-amz-retry-after header overrules them.
 const (
-	throttleAttempts  = 10
-	transientAttempts = 6
-	maxRetryDelay     = 10 * time.Second // so ten throttled attempts take 65 s at most, 33 s on average
-	baseRetryDelay    = 250 * time.Millisecond
+	throttleAttempts   = 10
+	transientAttempts  = 6
+	maxRetryDelay      = 10 * time.Second // so ten throttled attempts take 65 s at most, 33 s on average
+	baseRetryDelay     = 250 * time.Millisecond
+	throttleRetryDelay = time.Second
 )
 
-// newRetryer returns the retry policy of one service client.
-func newRetryer() aws.Retryer {
+// newRetryer returns the retry policy of one service client. The waits are spread by the clock's random numbers.
+func newRetryer(c clock.Clock) aws.Retryer {
 	return &retryer{RetryerV2: retry.NewStandard(func(o *retry.StandardOptions) {
+		o.Backoff = delays{c}
 		o.MaxAttempts = throttleAttempts
-		o.MaxBackoff = maxRetryDelay
-		o.BaseDelay = baseRetryDelay
 		// The SDK takes LimitExceededException for throttling. ECS, ECR and Logs mean a quota by it, which no retry lifts.
 		o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(quotaIsFinal)}, o.Retryables...)
 	})}

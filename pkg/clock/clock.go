@@ -71,6 +71,8 @@ func WithTimeoutCause(ctx context.Context, c Clock, d time.Duration, cause error
 	switch c := c.(type) {
 	case system:
 		return context.WithTimeoutCause(ctx, d, cause)
+	case *seeded:
+		return WithTimeoutCause(ctx, c.Clock, d, cause)
 	case *faster:
 		return context.WithTimeoutCause(ctx, time.Duration(float64(d)/c.speed), cause)
 	}

@@ -101,3 +101,35 @@ func TestTimeoutByTheClock(t *testing.T) {
 		}
 	})
 }
+
+// TestSeeded holds that the waits of a seed are the same each time, differ from those of another seed, and stay within their share.
+func TestSeeded(t *testing.T) {
+	draws := func(seed uint64) (waits [20]time.Duration) {
+		c := clock.Seeded(nil, seed)
+		for i := range waits {
+			waits[i] = clock.Spread(c, 10*time.Second, 0.1)
+			if waits[i] < 9*time.Second || waits[i] > 11*time.Second {
+				t.Errorf("10s spread by a tenth is %s", waits[i])
+			}
+		}
+		return waits
+	}
+	if draws(1) != draws(1) {
+		t.Error("one seed gave two histories")
+	}
+	if draws(1) == draws(2) {
+		t.Error("two seeds gave one history")
+	}
+	if a, b := clock.Random(clock.System), clock.Random(clock.System); a == b || a < 0 || a >= 1 {
+		t.Errorf("the wall clock's random numbers are %g and %g", a, b)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		ctx, cancel := clock.WithTimeoutCause(t.Context(), clock.Seeded(clock.Faster(60), 1), time.Minute, context.Canceled)
+		defer cancel()
+		<-ctx.Done()
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("a minute of a clock 60 times as fast took %s", took)
+		}
+	})
+}

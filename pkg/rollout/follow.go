@@ -31,7 +31,7 @@ func Follow(ctx context.Context, client Client, target Target, options ...Option
 	calls := ctx // of reading and of carrying out
 	for !state.Done() {
 		var o Observation
-		if err := l.clock.Sleep(calls, jitter(reads.After)); err == nil {
+		if err := l.clock.Sleep(calls, clock.Spread(l.clock, reads.After, spread)); err == nil {
 			o = l.read(calls, &state, reads)
 		}
 		for {

@@ -1,9 +1,6 @@
 package rollout
 
-import (
-	"math/rand/v2"
-	"time"
-)
+import "time"
 
 const (
 	fastest     = time.Second      // while something is expected to happen
@@ -27,7 +24,5 @@ func pace(sinceChange time.Duration, near bool, throttled int) time.Duration {
 	return min(max(sinceChange/5, fastest), slowest)
 }
 
-// jitter spreads reads of runs that began together by a tenth either way.
-func jitter(d time.Duration) time.Duration {
-	return d - d/10 + rand.N(d/5+1)
-}
+// spread is the share by which the wait until a read is shorter or longer, so that runs which began together do not read together.
+const spread = 0.1
