@@ -1,4 +1,4 @@
-// Command tfdocs writes the table of security controls in docs/SECURITY.md: what the tests of the Terraform modules assert,
+// Command tfdocs writes the table of security controls in docs/CONTROLS.md: what the tests of the Terraform modules assert,
 // the exceptions of terraform/test/exceptions.yaml with their reasons, and what terraform/test/controls.yaml says of the rest.
 package main
 
@@ -26,7 +26,7 @@ func main() {
 	if len(os.Args) > 1 {
 		root = os.Args[1]
 	}
-	path := filepath.Join(root, "docs", "SECURITY.md")
+	path := filepath.Join(root, "docs", "CONTROLS.md")
 	old, err := os.ReadFile(path)
 	if err != nil {
 		log.Fatal(err)

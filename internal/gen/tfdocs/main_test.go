@@ -10,7 +10,7 @@ import (
 const root = "../../.."
 
 func TestTheTableOfControlsIsUpToDate(t *testing.T) {
-	document, err := os.ReadFile(filepath.Join(root, "docs", "SECURITY.md"))
+	document, err := os.ReadFile(filepath.Join(root, "docs", "CONTROLS.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func TestTheTableOfControlsIsUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(want) != string(document) {
-		t.Error("docs/SECURITY.md differs from the tests and exceptions: run go generate ./internal/gen/tfdocs")
+		t.Error("docs/CONTROLS.md differs from the tests and exceptions: run go generate ./internal/gen/tfdocs")
 	}
 	if rows := strings.Count(table, "\n| ") - 1; rows < 60 {
 		t.Errorf("the table has %d controls; it had more than 60: are the tests' messages still read?", rows)

@@ -1,4 +1,4 @@
-# ElastiCache takes the auth token only as an ordinary argument, so it is in the state; docs/SECURITY.md says so. It is made
+# ElastiCache takes the auth token only as an ordinary argument, so it is in the state; docs/CONTROLS.md says so. It is made
 # as an ephemeral value, kept in a secret of its own and read back from there, so that it is the same in every run.
 locals {
   makes_token = var.transit_encryption_enabled && var.manage_auth_token

@@ -35,7 +35,7 @@ data "aws_iam_policy_document" "plan" {
     resources = ["*"]
   }
 
-  # A plan reads the first password back to see whether it must be written; docs/SECURITY.md has this exception.
+  # A plan reads the first password back to see whether it must be written; docs/CONTROLS.md has this exception.
   statement {
     sid       = "ReadBack"
     actions   = ["secretsmanager:GetSecretValue"]
