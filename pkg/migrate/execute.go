@@ -33,6 +33,9 @@ func (p *Plan) Execute(ctx context.Context, env *action.Env) (Outputs, error) {
 		env.Log.Eventf("the service uses Fargate Spot; the migration runs on on-demand Fargate, which AWS does not interrupt")
 	}
 	env.Log.Eventf("running `%s` in container %s of %s", p.commandLine(), p.container, revision.Name())
+	if elsewhere := logElsewhere(p.base.Document.LogDriver(p.container)); elsewhere != "" {
+		env.Events.Notef("container %s %s: its lines are not shown here; how it ends is", p.container, elsewhere)
+	}
 	var lines tail
 	result, err := oneoff.Run(ctx, oneoff.Clients{ECS: p.clients.ecs, Logs: p.clients.logs}, oneoff.Spec{
 		Cluster: p.cluster, TaskDefinition: revision.ARN, Settings: p.settings, Container: p.container, Command: p.command,
@@ -73,6 +76,17 @@ func (p *Plan) register(ctx context.Context, env *action.Env) (*taskdef.Revision
 	return revision, nil
 }
 
+// logElsewhere says where a container's log goes if CloudWatch does not get it by the driver awslogs; "" if it does.
+func logElsewhere(driver string) string {
+	switch driver {
+	case "awslogs":
+		return ""
+	case "":
+		return "has no log configuration"
+	}
+	return "logs by the driver " + driver
+}
+
 // outcomeOf returns the outcome of a migration whose task ended so; err is the error that came with that end.
 func outcomeOf(result oneoff.Result, err error) action.Outcome {
 	switch result.End {
@@ -81,7 +95,7 @@ func outcomeOf(result oneoff.Result, err error) action.Outcome {
 			return action.Succeeded
 		}
 		return action.Failed
-	case oneoff.Refused, oneoff.NeverRan:
+	case oneoff.Refused, oneoff.NeverRan, oneoff.Stopped:
 		return action.Failed
 	case oneoff.NotStarted:
 		return action.OutcomeBeforeChange(err)

@@ -41,6 +41,7 @@ func TestOutcomeOfEachEnd(t *testing.T) {
 			action.Unknown},
 		{"refused for its parameters", oneoff.Result{End: oneoff.NotStarted}, failure(answered("InvalidParameterException", "no")),
 			action.Failed},
+		{"stopped before its own end, though it exits with 0", oneoff.Result{End: oneoff.Stopped, ExitCode: &zero}, plain, action.Failed},
 		{"its container never ran", oneoff.Result{End: oneoff.NeverRan}, plain, action.Failed},
 		{"its time was over", oneoff.Result{End: oneoff.TimedOut}, plain, action.TimedOut},
 		{"cancelled", oneoff.Result{End: oneoff.Cancelled}, failure(fmt.Errorf("x: %w", context.Canceled)), action.Cancelled},
@@ -100,5 +101,14 @@ func TestTailKeepsTheLastLines(t *testing.T) {
 	}
 	if len(passed) != keptLines+2 || !slices.Equal(passed[:2], []string{"a note", "0"}) {
 		t.Errorf("%d events passed on, first %q", len(passed), passed[:2])
+	}
+}
+
+func TestLogElsewhere(t *testing.T) {
+	for driver, want := range map[string]string{"awslogs": "", "": "has no log configuration",
+		"awsfirelens": "logs by the driver awsfirelens"} {
+		if got := logElsewhere(driver); got != want {
+			t.Errorf("%q: %q, want %q", driver, got, want)
+		}
 	}
 }

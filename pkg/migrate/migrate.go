@@ -47,7 +47,8 @@ var Action = action.Define(action.Meta{
 	Name:        "migrate",
 	Description: "Runs a service's database migrations as a one-off ECS task with the new image.",
 	Doc: `Runs a command (by default "alembic upgrade head") as a task of its own, with the settings of the service and the image of the
-release, shows its log to the last line, and passes its exit code on. One migration runs at a time. A task that is cancelled or takes too
+release, shows its log to the last line, and passes its exit code on. A task that was stopped before the command had come to its own
+end is a failure, whatever its exit code. One migration runs at a time. A task that is cancelled or takes too
 long is stopped. What ecs-rollback has put on hold is refused. The service itself is not touched.`,
 	Icon: "database", Color: "blue",
 	Examples: []action.Example{

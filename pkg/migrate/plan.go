@@ -216,7 +216,7 @@ func (p *Plan) document() (taskdef.Document, error) {
 	if err != nil {
 		return taskdef.Document{}, fmt.Errorf("container: %w", err)
 	}
-	return d.Registrable(), nil
+	return d.ForOneRun(p.container).Registrable(), nil
 }
 
 // refuse is the error for all problems, or nil.

@@ -416,3 +416,84 @@ func TestRunDenied(t *testing.T) {
 		})
 	}
 }
+
+// stopped ends the migration's task by a call that comes from elsewhere, while its command works.
+func stopped(after time.Duration, how func(*engine.Engine, *engine.Task)) func(
+	*testing.T, *sandbox.Sandbox, *action.Env, migrate.Inputs) {
+	return func(t *testing.T, sb *sandbox.Sandbox, _ *action.Env, _ migrate.Inputs) {
+		timer := time.AfterFunc(after, func() {
+			sb.Inspect(func(e *engine.Engine) {
+				c, err := e.Cluster("connect2-api-cluster-dev")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, task := range c.Tasks {
+					if strings.HasSuffix(task.Definition.Family, "-migrate") {
+						how(e, task)
+					}
+				}
+			})
+		})
+		t.Cleanup(func() { timer.Stop() })
+	}
+}
+
+// A process that takes SIGTERM well exits with 0; it was stopped in the middle of its work all the same.
+func TestStoppedMigrationIsNotGreen(t *testing.T) {
+	for name, how := range map[string]func(*engine.Engine, *engine.Task){
+		"by a person": func(e *engine.Engine, task *engine.Task) { e.StopTask(task, "") },
+		"by Spot":     func(e *engine.Engine, task *engine.Task) { e.InterruptSpot(task) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			story{run: runs(5*time.Minute, 0), before: stopped(90*time.Second, how)}.play(t, func(t *testing.T, r told) {
+				r.wantOutcome(t, action.Failed)
+				if r.out.ExitCode == nil || *r.out.ExitCode != 0 || !strings.Contains(errorText(r.err), "had come to its own end") {
+					t.Errorf("exit code %v, error %v", r.out.ExitCode, r.err)
+				}
+			})
+		})
+	}
+}
+
+// Two migrations that begin within one second of each other: whatever each sees of the other, one container runs at a time.
+func TestTwoMigrationsAtOnce(t *testing.T) {
+	for _, apart := range []time.Duration{0, time.Second} {
+		t.Run(apart.String(), func(t *testing.T) {
+			var ends [2]action.Outcome
+			ended := make(chan struct{})
+			lag := engine.Duration(4 * time.Second)
+			story{run: runs(time.Minute, 0), scenario: sandbox.Scenario{Lag: sandbox.LagScenario{Tasks: &lag}},
+				before: func(t *testing.T, sb *sandbox.Sandbox, env *action.Env, in migrate.Inputs) {
+					environ := maps.Clone(sb.Environ())
+					environ["GITHUB_ACTIONS"] = "true"
+					other, _ := actiontest.NewTestEnv(t, environ)
+					other.Transport = env.Transport
+					go func() {
+						defer close(ended)
+						time.Sleep(apart)
+						_, err := migrate.Run(t.Context(), other, in)
+						ends[1] = action.OutcomeOf(err)
+					}()
+				}}.play(t, func(t *testing.T, r told) {
+				<-ended
+				ends[0] = action.OutcomeOf(r.err)
+				if !slices.Contains(ends[:], action.Succeeded) || !slices.Contains(ends[:], action.Invalid) {
+					t.Errorf("outcomes %q: %v", ends, r.err)
+				}
+				begun := 0
+				r.sb.Inspect(func(e *engine.Engine) {
+					c, _ := e.Cluster("connect2-api-cluster-dev")
+					for _, task := range c.Tasks {
+						if strings.HasSuffix(task.Definition.Family, "-migrate") && !task.StartedAt.IsZero() {
+							begun++
+						}
+					}
+				})
+				if begun != 1 {
+					t.Errorf("%d containers ran", begun)
+				}
+			})
+		})
+	}
+}

@@ -26,7 +26,8 @@ type End string
 
 // The ends. Only after Lost may a task be running, or have been started, that nobody watches.
 const (
-	Exited     End = "exited"      // the container ended, with the exit code of the result
+	Exited     End = "exited"      // the container ended by itself, with the exit code of the result
+	Stopped    End = "stopped"     // somebody or something stopped the task before its container had come to its own end
 	Refused    End = "refused"     // ECS answered that it starts no task: no capacity, a quota
 	NotStarted End = "not-started" // a call before the start failed, or the one that starts it: the error says why
 	NeverRan   End = "never-ran"   // the task was started, and its container never ran
@@ -65,10 +66,10 @@ const (
 	longRun         = 10 * time.Minute // from then on nobody notices some seconds
 )
 
-// Run starts the task and follows it to its end. The error is nil whenever the container ended with an exit code, whatever
-// that is. Otherwise it is a *record.Failure, and Result.End says of which kind. With the context the task is stopped.
+// Run starts the task and follows it to its end. The error is nil whenever the container ended by itself with an exit code,
+// whatever that is. Otherwise it is a *record.Failure, and Result.End says of which kind. With the context the task is stopped.
 func Run(ctx context.Context, clients Clients, spec Spec, options Options) (Result, error) {
-	r := &run{clients: clients, spec: spec, events: options.Events, clock: clock.Or(options.Clock)}
+	r := &run{clients: clients, spec: spec, events: options.Events, clock: clock.Or(options.Clock), gone: map[string]bool{}}
 	r.began = r.clock.Now()
 	err := r.run(ctx)
 	if endOf(err) != Lost {
@@ -99,9 +100,14 @@ type run struct {
 	events record.Sink
 
 	status string
-	since  time.Time  // when this status was seen first
-	last   types.Task // as it was described last
-	exited time.Time  // when its containers had ended, by the clock
+	since  time.Time       // when this status was seen first
+	last   types.Task      // as it was described last
+	gone   map[string]bool // other tasks of the family, by ARN, that have ended
+	looked bool            // whether other tasks of the family were asked for since the start, and answered for
+
+	essential map[string]bool // which containers end the task when they end; nil where it is not known
+	outrun    string          // the container that ended the task while the named one still ran
+	exited    time.Time       // when its containers had ended, by the clock
 }
 
 func (r *run) run(ctx context.Context) error {
@@ -114,6 +120,7 @@ func (r *run) run(ctx context.Context) error {
 		return err
 	}
 	definition := r.definition(ctx)
+	r.essential = essentials(definition)
 	logs := r.follow(definition)
 	defer logs.abandon()
 
@@ -122,6 +129,9 @@ func (r *run) run(ctx context.Context) error {
 	err := r.wait(limited)
 	if limited.Err() != nil && err != nil && endOf(err) == "" {
 		err = r.stop(ctx)
+	}
+	if endOf(err) == TimedOut && r.result.ExitCode != nil && ownEnd(r.last, r.outrun != "") {
+		err = nil // it had ended by itself when it was to be stopped
 	}
 	switch end := endOf(err); {
 	case end == Lost, end == Busy, end == Cancelled:
@@ -170,18 +180,24 @@ func (r *run) wait(ctx context.Context) error {
 			return r.lost(fmt.Errorf("ECS no longer knows the task (%s)", missingReason(out.Failures)))
 		}
 		seen, known = r.clock.Now(), true
-		if err := r.saw(ctx, out.Tasks[0]); err != nil {
-			return err
-		}
+		r.saw(out.Tasks[0])
 		if r.ended() {
 			return nil
+		}
+		if r.mayGiveWay() {
+			if err := r.giveWay(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }
 
 // saw takes note of the task as it is now.
-func (r *run) saw(ctx context.Context, t types.Task) error {
+func (r *run) saw(t types.Task) {
 	r.last = t
+	if r.outrun == "" {
+		r.outrun = outruns(t, r.spec.Container, r.essential)
+	}
 	if t.ExecutionStoppedAt != nil && r.exited.IsZero() {
 		r.exited = r.clock.Now()
 		if t.StoppedAt != nil { // seen late: ECS's own clock says how late
@@ -194,15 +210,9 @@ func (r *run) saw(ctx context.Context, t types.Task) error {
 			r.result.ExitCode = aws.Int(int(*c.ExitCode))
 		}
 	}
-	status := aws.ToString(t.LastStatus)
-	if status == r.status {
-		return nil
+	if status := aws.ToString(t.LastStatus); status != r.status {
+		r.changed(status)
 	}
-	r.changed(status)
-	if r.spec.Exclusive && (status == "PROVISIONING" || status == "PENDING" || status == "ACTIVATING") {
-		return r.yieldIfLater(ctx)
-	}
-	return nil
 }
 
 // changed tells the task's new status, and what the old one took.
@@ -250,7 +260,7 @@ func (r *run) lookAgain(ctx context.Context) {
 	out, err := r.clients.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(r.spec.Cluster),
 		Tasks: []string{r.result.TaskARN}})
 	if err == nil && len(out.Tasks) == 1 {
-		_ = r.saw(ctx, out.Tasks[0]) // its error is only that of a task that has not run yet
+		r.saw(out.Tasks[0])
 	}
 }
 
@@ -336,7 +346,8 @@ func (r *run) definition(ctx context.Context) *types.TaskDefinition {
 // conclude names the cause of a failure, and decides the error where wait has not.
 func (r *run) conclude(definition *types.TaskDefinition, logs *follower, err error) error {
 	code := r.result.ExitCode
-	if err == nil && code != nil && *code == 0 {
+	own := ownEnd(r.last, r.outrun != "")
+	if err == nil && own && code != nil && *code == 0 {
 		return nil
 	}
 	task := ecsview.TaskOf(r.last, definition)
@@ -354,11 +365,26 @@ func (r *run) conclude(definition *types.TaskDefinition, logs *follower, err err
 		cause := timedOutCause(r.spec, task)
 		r.result.Cause, failed.Finding = cause, &cause
 	}
-	if err != nil || code != nil {
+	switch {
+	case err != nil, own && code != nil:
 		return err
+	case code != nil:
+		return r.stoppedEarly(*code)
 	}
 	return r.because(NeverRan, r.result.Cause, fmt.Errorf("container %s of task %s never ran: %s: %s", r.spec.Container,
 		r.result.TaskARN, r.result.StopCode, diagnose.Redact(r.result.Reason)))
+}
+
+// stoppedEarly is the failure of a task whose container ran and was ended by something else, whatever its exit code is then.
+func (r *run) stoppedEarly(code int) *failure {
+	by := fmt.Sprintf("%s: %s", r.result.StopCode, diagnose.Redact(r.result.Reason))
+	if r.outrun != "" {
+		by = fmt.Sprintf("container %s ended first, and it is essential", r.outrun)
+	}
+	failed := r.because(Stopped, r.result.Cause, fmt.Errorf("task %s was stopped before container %s had come to its own end (%s); "+
+		"its exit code %d only says how it took the signal", r.result.TaskARN, r.spec.Container, by, code))
+	failed.Advice = "What the command had done by then is done. Read its log, find out who or what stopped the task, then run it again."
+	return failed
 }
 
 // because is a failure with a cause, which gives it its title and its advice where it is known.

@@ -553,3 +553,51 @@ func TestFasterClock(t *testing.T) {
 		}
 	})
 }
+
+// What a service gives its own tasks, the task beside it gets too.
+func TestServiceTagsAndVolumes(t *testing.T) {
+	tag := func(key, value string) types.Tag { return types.Tag{Key: aws.String(key), Value: aws.String(value)} }
+	service := types.Service{PropagateTags: types.PropagateTagsService, EnableECSManagedTags: true,
+		Tags: []types.Tag{tag("team", "api"), tag("aws:x", "1"), tag("connect2:hold", "2")},
+		Deployments: []types.Deployment{{VolumeConfigurations: []types.ServiceVolumeConfiguration{{Name: aws.String("data"),
+			ManagedEBSVolume: &types.ServiceManagedEBSVolumeConfiguration{RoleArn: aws.String("arn:role"), SizeInGiB: aws.Int32(20)}}}}}}
+	s := Spec{Settings: SettingsOf(service), Tags: map[string]string{"run": "7"}}
+	in := s.input(1, false)
+	var tags []string
+	for _, tag := range in.Tags {
+		tags = append(tags, aws.ToString(tag.Key)+"="+aws.ToString(tag.Value))
+	}
+	if !slices.Equal(tags, []string{"run=7", "team=api"}) || !in.EnableECSManagedTags || in.PropagateTags != "" {
+		t.Errorf("tags %q, managed %v, propagated %q", tags, in.EnableECSManagedTags, in.PropagateTags)
+	}
+	if len(in.VolumeConfigurations) != 1 || aws.ToString(in.VolumeConfigurations[0].Name) != "data" {
+		t.Fatalf("volumes %+v", in.VolumeConfigurations)
+	}
+	ebs := in.VolumeConfigurations[0].ManagedEBSVolume
+	if aws.ToString(ebs.RoleArn) != "arn:role" || aws.ToInt32(ebs.SizeInGiB) != 20 || !aws.ToBool(ebs.TerminationPolicy.DeleteOnTermination) {
+		t.Errorf("volume %+v", ebs)
+	}
+	service.PropagateTags = types.PropagateTagsTaskDefinition
+	s.Settings = SettingsOf(service)
+	if in := s.input(1, false); in.PropagateTags != types.PropagateTagsTaskDefinition || len(in.Tags) != 1 {
+		t.Errorf("propagated %q, tags %d", in.PropagateTags, len(in.Tags))
+	}
+	if in := s.input(1, true); in.PropagateTags != "" || len(in.Tags) != 0 || in.EnableECSManagedTags {
+		t.Errorf("untagged: propagated %q, %d tags, managed %v", in.PropagateTags, len(in.Tags), in.EnableECSManagedTags)
+	}
+}
+
+// Who may run a task and not tag it runs it without tags, with another token: a token stands for its parameters.
+func TestTagsThatAreDenied(t *testing.T) {
+	w := newWorld()
+	w.runErrors = []error{apiError("AccessDeniedException",
+		"User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: ecs:TagResource on resource: x")}
+	s := spec()
+	s.Tags = map[string]string{"run": "7"}
+	play(t, w, s, func(t *testing.T, r Result, err error, _ *told, _ time.Duration) {
+		wantEnd(t, r, err, Exited)
+		if len(w.inputs) != 2 || len(w.inputs[0].Tags) != 1 || len(w.inputs[1].Tags) != 0 || aws.ToString(w.inputs[1].ClientToken) != "TOKEN-2" {
+			t.Errorf("inputs %+v", w.inputs)
+		}
+	})
+}

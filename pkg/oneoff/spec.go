@@ -5,6 +5,7 @@ package oneoff
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -69,11 +70,22 @@ type Settings struct {
 	PlatformVersion string // Fargate only
 	LaunchType      types.LaunchType
 	Capacity        []types.CapacityProviderStrategyItem // instead of a launch type
+	Volumes         []types.TaskVolumeConfiguration      // of the volumes that are configured at launch
+	Tags            map[string]string                    // what a service gives its own tasks
+	Propagate       types.PropagateTags                  // TASK_DEFINITION, or empty: RunTask knows no other
+	ManagedTags     bool                                 // ECS adds aws:ecs:clusterName
 }
 
 // SettingsOf copies the settings of a service.
 func SettingsOf(s types.Service) Settings {
-	out := Settings{Network: s.NetworkConfiguration, LaunchType: s.LaunchType, Capacity: s.CapacityProviderStrategy}
+	out := Settings{Network: s.NetworkConfiguration, LaunchType: s.LaunchType, Capacity: s.CapacityProviderStrategy,
+		ManagedTags: s.EnableECSManagedTags, Volumes: volumesOf(s)}
+	switch s.PropagateTags {
+	case types.PropagateTagsTaskDefinition:
+		out.Propagate = s.PropagateTags
+	case types.PropagateTagsService: // RunTask has no service to take them from
+		out.Tags = handedOn(s.Tags)
+	}
 	if len(out.Capacity) > 0 {
 		out.LaunchType = "" // the API refuses both together
 	}
@@ -81,6 +93,39 @@ func SettingsOf(s types.Service) Settings {
 		out.PlatformVersion = aws.ToString(s.PlatformVersion)
 	}
 	return out
+}
+
+// handedOn returns the tags of a service that its tasks get: those of people, not those of AWS or of this toolkit.
+func handedOn(tags []types.Tag) map[string]string {
+	own := map[string]string{}
+	for _, tag := range tags {
+		if key := aws.ToString(tag.Key); !strings.HasPrefix(key, "aws:") && !strings.HasPrefix(key, "connect2:") {
+			own[key] = aws.ToString(tag.Value)
+		}
+	}
+	return own
+}
+
+// volumesOf returns the volumes that the service's newest deployment configures at launch. A task that runs once leaves none
+// behind.
+func volumesOf(s types.Service) []types.TaskVolumeConfiguration {
+	if len(s.Deployments) == 0 {
+		return nil
+	}
+	var all []types.TaskVolumeConfiguration
+	for _, v := range s.Deployments[0].VolumeConfigurations {
+		task := types.TaskVolumeConfiguration{Name: v.Name}
+		if ebs := v.ManagedEBSVolume; ebs != nil {
+			task.ManagedEBSVolume = &types.TaskManagedEBSVolumeConfiguration{
+				RoleArn: ebs.RoleArn, Encrypted: ebs.Encrypted, FilesystemType: ebs.FilesystemType, Iops: ebs.Iops, KmsKeyId: ebs.KmsKeyId,
+				SizeInGiB: ebs.SizeInGiB, SnapshotId: ebs.SnapshotId, TagSpecifications: ebs.TagSpecifications,
+				Throughput: ebs.Throughput, VolumeInitializationRate: ebs.VolumeInitializationRate, VolumeType: ebs.VolumeType,
+				TerminationPolicy: &types.TaskManagedEBSVolumeTerminationPolicy{DeleteOnTermination: aws.Bool(true)},
+			}
+		}
+		all = append(all, task)
+	}
+	return all
 }
 
 // Fargate reports whether the task will run on Fargate.
@@ -104,8 +149,8 @@ func (s Settings) OnDemand() (Settings, bool) {
 	return s, spot
 }
 
-// input makes the request of one attempt.
-func (s Spec) input(attempt int) *ecs.RunTaskInput {
+// input makes the request of one attempt, without any tags if the caller may not tag.
+func (s Spec) input(attempt int, untagged bool) *ecs.RunTaskInput {
 	container := types.ContainerOverride{Name: aws.String(s.Container), Command: s.Command}
 	for _, name := range sortedKeys(s.Environment) {
 		container.Environment = append(container.Environment, types.KeyValuePair{Name: aws.String(name),
@@ -114,7 +159,8 @@ func (s Spec) input(attempt int) *ecs.RunTaskInput {
 	in := &ecs.RunTaskInput{
 		Cluster: aws.String(s.Cluster), TaskDefinition: aws.String(s.TaskDefinition), Count: aws.Int32(1),
 		NetworkConfiguration: s.Settings.Network, LaunchType: s.Settings.LaunchType, CapacityProviderStrategy: s.Settings.Capacity,
-		Overrides: &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{container}},
+		Overrides:            &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{container}},
+		VolumeConfigurations: s.Settings.Volumes,
 	}
 	if s.Settings.PlatformVersion != "" {
 		in.PlatformVersion = aws.String(s.Settings.PlatformVersion)
@@ -125,8 +171,17 @@ func (s Spec) input(attempt int) *ecs.RunTaskInput {
 	if s.Token != "" {
 		in.ClientToken = aws.String(fmt.Sprintf("%s-%d", s.Token, attempt))
 	}
-	for _, key := range sortedKeys(s.Tags) {
-		in.Tags = append(in.Tags, types.Tag{Key: aws.String(key), Value: aws.String(s.Tags[key])})
+	if untagged {
+		return in
+	}
+	in.PropagateTags, in.EnableECSManagedTags = s.Settings.Propagate, s.Settings.ManagedTags
+	tags := maps.Clone(s.Settings.Tags)
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	maps.Copy(tags, s.Tags)
+	for _, key := range sortedKeys(tags) {
+		in.Tags = append(in.Tags, types.Tag{Key: aws.String(key), Value: aws.String(tags[key])})
 	}
 	return in
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/internal/backoff"
 	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/awserr"
@@ -23,15 +25,21 @@ import (
 // start starts the task. It tries again while there is no capacity, while a new role has not reached ECS, and, with the same
 // token, after a call whose answer was lost: ECS then returns the task that it has started already.
 func (r *run) start(ctx context.Context) error {
-	attempt := 1
+	attempt, untagged := 1, false
 	for try := 1; ; try++ {
 		call, done := outlive.Answer(ctx, answerPatience)
-		out, err := r.clients.ECS.RunTask(call, r.spec.input(attempt))
+		out, err := r.clients.ECS.RunTask(call, r.spec.input(attempt, untagged))
 		done()
 		if err == nil && len(out.Tasks) > 0 {
 			r.last = out.Tasks[0]
 			r.result.TaskARN = aws.ToString(r.last.TaskArn)
 			return nil
+		}
+		if !untagged && deniesTags(err) {
+			awserr.Optional(r.tell, "The tags of the task", err)
+			untagged = true
+			attempt++ // a token stands for its parameters
+			continue
 		}
 		again, failure := judge(out, err)
 		if ctx.Err() != nil {
@@ -49,6 +57,11 @@ func (r *run) start(ctx context.Context) error {
 			return r.cancelledAtStart(ctx, err)
 		}
 	}
+}
+
+// deniesTags reports whether a task was refused for its tags alone.
+func deniesTags(err error) bool {
+	return awserr.IsDenied(err) && strings.Contains(err.Error(), "ecs:TagResource")
 }
 
 // startAgain is how long a start that failed is waited for before the next.
@@ -120,57 +133,107 @@ func (r *run) cancelledAtStart(ctx context.Context, err error) error {
 	return cancelled
 }
 
-// refuseIfBusy looks for another task of the family before anything is started.
+// refuseIfBusy looks for another task of the family before anything is started. One that is being stopped is waited for: it is
+// on its way out, and its container may still run for as long as its stop timeout lets it.
 func (r *run) refuseIfBusy(ctx context.Context) error {
-	others, err := Running(ctx, r.clients.ECS, r.spec.Cluster, r.spec.family())
-	if err != nil {
-		if awserr.Optional(r.tell, "Whether another task of the family is running", err) {
-			return nil
+	for told := false; ; {
+		others, err := r.others(ctx)
+		if err != nil {
+			if awserr.Optional(r.tell, "Whether another task of the family is running", err) {
+				return nil
+			}
+			return &failure{end: NotStarted, Failure: record.Failure{Err: awserr.Explain(err)}}
 		}
-		return &failure{end: NotStarted, Failure: record.Failure{Err: awserr.Explain(err)}}
+		other, leaving := inTheWay(others)
+		switch {
+		case other == nil:
+			r.began = r.clock.Now() // what was waited for is no time of the task
+			return nil
+		case !leaving || clock.Since(r.clock, r.began) > stopPatience:
+			return busy(aws.ToString(other.TaskArn))
+		case !told:
+			told = true
+			r.tell(record.Event{Kind: record.KindNote,
+				Text: fmt.Sprintf("task %s of this family is being stopped: waiting for its end", arn.Last(aws.ToString(other.TaskArn)))})
+		}
+		if r.clock.Sleep(ctx, time.Second) != nil {
+			return r.cancelledAtStart(ctx, nil)
+		}
 	}
-	if len(others) > 0 {
-		return busy(others[0])
-	}
-	return nil
 }
 
-// yieldIfLater looks again after the start, since two runs that begin together both find nothing before it: the later of
-// the two tasks is stopped while it is still being set up.
-func (r *run) yieldIfLater(ctx context.Context) error {
-	arns, err := Running(ctx, r.clients.ECS, r.spec.Cluster, r.spec.family())
-	if err != nil || len(arns) < 2 {
-		return nil // the look before the start has said what is to be said
+// inTheWay returns a task that another may not be started beside, or nil, and whether it is on its way out.
+func inTheWay(others []types.Task) (other *types.Task, leaving bool) {
+	for i, t := range others {
+		switch stopping := aws.ToString(t.DesiredStatus) == string(types.DesiredStatusStopped); {
+		case isOver(t), stopping && !hasBegun(t):
+		case !stopping:
+			return &others[i], false
+		default:
+			other, leaving = &others[i], true
+		}
 	}
-	out, err := r.clients.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(r.spec.Cluster),
-		Tasks: arns[:min(len(arns), 100)]})
+	return other, leaving
+}
+
+// mayGiveWay reports whether the task is to be compared with others of its family: as long as its containers do not run, and once
+// more if they were running before that could be done.
+func (r *run) mayGiveWay() bool {
+	return r.spec.Exclusive && (settingUp(r.status) || !r.looked && r.status == "RUNNING")
+}
+
+// giveWay looks again after the start, since two runs that begin together both find nothing before it, and lists lag: the later
+// of the two tasks is stopped while it is still being set up.
+func (r *run) giveWay(ctx context.Context) error {
+	others, err := r.others(ctx)
 	if err != nil {
+		return nil // the look before the start has said what is to be said, and the next one comes soon
+	}
+	r.looked = true
+	first := givesWayTo(r.last, others)
+	if first == nil {
 		return nil
 	}
-	for _, other := range out.Tasks {
-		if !earlier(other, r.last) {
-			continue
-		}
-		cleanup, done := outlive.Cleanup(ctx, cancelPatience)
-		defer done()
-		if err := r.stopTask(cleanup, "another task of the family was there first"); err != nil {
-			return r.leftRunning(err)
-		}
-		return busy(aws.ToString(other.TaskArn))
+	cleanup, done := outlive.Cleanup(ctx, cancelPatience)
+	defer done()
+	if err := r.stopTask(cleanup, "another task of the family was there first"); err != nil {
+		return r.leftRunning(err)
 	}
-	return nil
+	return busy(aws.ToString(first.TaskArn))
 }
 
-// earlier reports whether a was there before b. Of two that were created at the same moment the order of their ARNs decides,
-// so that both runs come to the same result.
-func earlier(a, b types.Task) bool {
-	if aws.ToString(a.TaskArn) == aws.ToString(b.TaskArn) {
-		return false
+// others returns the tasks of the family that are to run, and those that are being stopped, without the run's own.
+func (r *run) others(ctx context.Context) ([]types.Task, error) {
+	running, err := listed(ctx, r.clients.ECS, r.spec.Cluster, r.spec.family(), types.DesiredStatusRunning)
+	if err != nil {
+		return nil, err
 	}
-	if c := aws.ToTime(a.CreatedAt).Compare(aws.ToTime(b.CreatedAt)); c != 0 {
-		return c < 0
+	stopping, err := listed(ctx, r.clients.ECS, r.spec.Cluster, r.spec.family(), types.DesiredStatusStopped)
+	if err != nil {
+		return nil, err
 	}
-	return aws.ToString(a.TaskArn) < aws.ToString(b.TaskArn)
+	wanted := slices.DeleteFunc(slices.Concat(running, stopping), func(arn string) bool {
+		return arn == r.result.TaskARN || r.gone[arn]
+	})
+	var all []types.Task
+	for batch := range slices.Chunk(wanted, 100) {
+		out, err := r.clients.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(r.spec.Cluster), Tasks: batch})
+		if err != nil {
+			return nil, fmt.Errorf("describing the tasks of family %s in cluster %s: %w", r.spec.family(), r.spec.Cluster, err)
+		}
+		all = append(all, out.Tasks...)
+		for _, f := range out.Failures { // listed, and not known yet: there it is all the same
+			if slices.Contains(running, aws.ToString(f.Arn)) {
+				all = append(all, types.Task{TaskArn: f.Arn})
+			}
+		}
+	}
+	for _, t := range all {
+		if isOver(t) {
+			r.gone[aws.ToString(t.TaskArn)] = true // nothing of it can change any more
+		}
+	}
+	return all, nil
 }
 
 func busy(arn string) error {
@@ -183,12 +246,26 @@ func busy(arn string) error {
 func Running(ctx context.Context, client interface {
 	ListTasks(context.Context, *ecs.ListTasksInput, ...func(*ecs.Options)) (*ecs.ListTasksOutput, error)
 }, cluster, family string) ([]string, error) {
-	out, err := client.ListTasks(ctx, &ecs.ListTasksInput{Cluster: aws.String(cluster), Family: aws.String(family),
-		DesiredStatus: types.DesiredStatusRunning})
-	if err != nil {
-		return nil, fmt.Errorf("listing the running tasks of family %s in cluster %s: %w", family, cluster, err)
+	return listed(ctx, client, cluster, family, types.DesiredStatusRunning)
+}
+
+// listed lists the tasks of a family that are to run, or that are to stop or have stopped within the hour.
+func listed(ctx context.Context, client interface {
+	ListTasks(context.Context, *ecs.ListTasksInput, ...func(*ecs.Options)) (*ecs.ListTasksOutput, error)
+}, cluster, family string, desired types.DesiredStatus) ([]string, error) {
+	in := &ecs.ListTasksInput{Cluster: aws.String(cluster), Family: aws.String(family), DesiredStatus: desired}
+	var all []string
+	for {
+		out, err := client.ListTasks(ctx, in)
+		if err != nil {
+			return nil, fmt.Errorf("listing the tasks of family %s in cluster %s: %w", family, cluster, err)
+		}
+		all = append(all, out.TaskArns...)
+		if aws.ToString(out.NextToken) == "" {
+			return all, nil
+		}
+		in.NextToken = out.NextToken
 	}
-	return out.TaskArns, nil
 }
 
 // message returns what the service itself said.

@@ -53,13 +53,18 @@ type world struct {
 	describe   func(time.Duration) error // error of DescribeTasks at this time
 	logsError  error
 	definition *types.TaskDefinition
-	others     []types.Task // other tasks of the family
-	othersFrom int          // from which call of ListTasks on they are listed
+	others     []types.Task  // other tasks of the family
+	othersFrom int           // from which call of ListTasks on they are listed
+	othersEnd  time.Duration // when they are STOPPED, from the first call on; 0: never
+	proxyEnds  time.Duration // when the container proxy ends; 0: with the task
 	stopError  error
-	slowRun    time.Duration // how long RunTask takes to answer
-	slowLogs   time.Duration // and GetLogEvents, with what was there when it was asked
+	// stopComesLate says that StopTask finds a task whose container has ended by itself.
+	stopComesLate bool
+	slowRun       time.Duration // how long RunTask takes to answer
+	slowLogs      time.Duration // and GetLogEvents, with what was there when it was asked
 
 	// What happened.
+	asked     time.Time // the first call
 	began     time.Time
 	stopAsked time.Time
 	stops     []string
@@ -131,6 +136,13 @@ func (w *world) task() types.Task {
 		t.StoppedAt = aws.Time(w.began.Add(stopped * w.speed))
 	}
 	t.LastStatus, t.Containers = aws.String(status), []types.Container{container}
+	if w.proxyEnds > 0 {
+		proxy := types.Container{Name: aws.String("proxy"), LastStatus: container.LastStatus, ExitCode: container.ExitCode}
+		if age >= w.proxyEnds {
+			proxy.LastStatus, proxy.ExitCode = aws.String("STOPPED"), aws.Int32(1)
+		}
+		t.Containers = append(t.Containers, proxy)
+	}
 	return t
 }
 
@@ -176,6 +188,9 @@ func (w *world) DescribeTasks(ctx context.Context, in *ecs.DescribeTasksInput, _
 		if arn != taskARN {
 			for _, other := range w.others {
 				if aws.ToString(other.TaskArn) == arn {
+					if w.othersEnd > 0 && time.Since(w.asked) >= w.othersEnd {
+						other.LastStatus = aws.String("STOPPED")
+					}
 					out.Tasks = append(out.Tasks, other)
 				}
 			}
@@ -193,17 +208,24 @@ func (w *world) DescribeTasks(ctx context.Context, in *ecs.DescribeTasksInput, _
 func (w *world) ListTasks(_ context.Context, in *ecs.ListTasksInput, _ ...func(*ecs.Options)) (*ecs.ListTasksOutput, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.lists++
+	if in.DesiredStatus == types.DesiredStatusRunning {
+		w.lists++
+	}
+	if w.asked.IsZero() {
+		w.asked = time.Now()
+	}
 	out := &ecs.ListTasksOutput{}
-	if aws.ToString(in.Family) != "api-migrate" || in.DesiredStatus != types.DesiredStatusRunning {
-		return nil, fmt.Errorf("asked for family %q, %s", aws.ToString(in.Family), in.DesiredStatus)
+	if aws.ToString(in.Family) != "api-migrate" {
+		return nil, fmt.Errorf("asked for family %q", aws.ToString(in.Family))
 	}
 	if w.lists > w.othersFrom {
 		for _, other := range w.others {
-			out.TaskArns = append(out.TaskArns, aws.ToString(other.TaskArn))
+			if stopping := aws.ToString(other.DesiredStatus) == "STOPPED"; stopping == (in.DesiredStatus == types.DesiredStatusStopped) {
+				out.TaskArns = append(out.TaskArns, aws.ToString(other.TaskArn))
+			}
 		}
 	}
-	if !w.began.IsZero() {
+	if !w.began.IsZero() && in.DesiredStatus == types.DesiredStatusRunning {
 		out.TaskArns = append(out.TaskArns, taskARN)
 	}
 	return out, nil
@@ -218,7 +240,7 @@ func (w *world) StopTask(ctx context.Context, in *ecs.StopTaskInput, _ ...func(*
 	if w.stopError != nil {
 		return nil, w.stopError
 	}
-	if aws.ToString(in.Task) == taskARN {
+	if aws.ToString(in.Task) == taskARN && !w.stopComesLate {
 		w.stopAsked = w.began.Add(w.age())
 	}
 	w.stops = append(w.stops, aws.ToString(in.Reason))

@@ -127,6 +127,34 @@ func TestAFailedMigrationStopsTheRelease(t *testing.T) {
 	})
 }
 
+// Spot takes the migration's task back, and its process exits with 0 on SIGTERM: that is no migration to deploy after.
+func TestAStoppedMigrationStopsTheRelease(t *testing.T) {
+	at(t, func(s *site) {
+		folder := s.image("v2", `{start: healthy, run: {"*": {after: 10m}}}`)
+		defer time.AfterFunc(3*time.Minute, func() {
+			s.Sandbox.Inspect(func(e *engine.Engine) {
+				c, err := e.Cluster("connect2-api-cluster-dev")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, task := range c.Tasks {
+					if task.Service == nil {
+						e.InterruptSpot(task)
+					}
+				}
+			})
+		}).Stop()
+		out, err := release.Run(s.T.Context(), s.Env, inputs(folder))
+		if action.OutcomeOf(err) != action.Failed || out.ExitCode == nil || *out.ExitCode != 0 || out.Cause != "spot-interrupted" {
+			t.Errorf("outputs %+v, error %v", out, err)
+		}
+		if slices.Contains(s.calls(), "ecs:UpdateService") {
+			t.Error("the service was updated after a migration that had not come to its own end")
+		}
+	})
+}
+
 func TestAFailedDeploymentNamesTheSchemaAndTheCode(t *testing.T) {
 	at(t, func(s *site) {
 		out, err := release.Run(s.T.Context(), s.Env, inputs(s.image("v2", `{start: crash, after: 2s, exitCode: 1, logs: ["boom"], run: {"*": {after: 2s}}}`)))

@@ -189,6 +189,26 @@ func (d Document) WithEnvironment(container string, variables map[string]string)
 	})
 }
 
+// ForOneRun returns the document for a task that is over when this container is: it is not started again (restartPolicy), and no
+// other container is essential, so that none of them can end the task first.
+func (d Document) ForOneRun(container string) Document {
+	all := &value{kind: '['}
+	for _, c := range d.root.get("containerDefinitions").list() {
+		if c.get("name").str() == container {
+			c = c.without("restartPolicy")
+		} else {
+			c = c.with("essential", &value{kind: 'l', text: "false"})
+		}
+		all.items = append(all.items, c)
+	}
+	return Document{root: d.root.with("containerDefinitions", all), tags: d.tags}
+}
+
+// LogDriver returns the log driver of the named container, or "" where it names none.
+func (d Document) LogDriver(container string) string {
+	return d.container(container).get("logConfiguration").get("logDriver").str()
+}
+
 func setVariable(environment *value, name, to string) *value {
 	for i, variable := range environment.items {
 		if variable.get("name").str() == name {

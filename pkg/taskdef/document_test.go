@@ -233,3 +233,28 @@ func FuzzParseKeepsEveryValue(f *testing.F) {
 		}
 	})
 }
+
+func TestForOneRun(t *testing.T) {
+	d, err := Parse([]byte(`{"family":"f","containerDefinitions":[{"name":"app","restartPolicy":{"enabled":true},"essential":true},
+		{"name":"proxy","restartPolicy":{"enabled":true}},{"name":"log","essential":false}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"family":"f","containerDefinitions":[{"name":"app","essential":true},` +
+		`{"name":"proxy","restartPolicy":{"enabled":true},"essential":false},{"name":"log","essential":false}]}`
+	if got := string(d.ForOneRun("app").JSON()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestLogDriver(t *testing.T) {
+	d, err := Parse([]byte(`{"containerDefinitions":[{"name":"app","logConfiguration":{"logDriver":"awsfirelens"}},{"name":"proxy"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for container, want := range map[string]string{"app": "awsfirelens", "proxy": "", "nobody": ""} {
+		if got := d.LogDriver(container); got != want {
+			t.Errorf("%s: %q", container, got)
+		}
+	}
+}
