@@ -69,7 +69,8 @@ func TestStreakIsOfOneCauseInOneContainer(t *testing.T) {
 		{"the same in another container, later", []Task{newest, crash, elsewhere}, 2},
 		{"a task that still runs does not count", []Task{unhealthy, newest, crash}, 2},
 	} {
-		got, n := Streak(Evidence{Service: "api", Tasks: test.tasks})
+		row := Streak(Evidence{Service: "api", Tasks: test.tasks})
+		got, n := row.Finding, row.Alike
 		if n != test.want || got.Code != "app-import-error" || got.Task != newest.ARN {
 			t.Errorf("%s: got %d of %s of %s; want %d of the newest task", test.name, n, got.Code, got.Task, test.want)
 		}
@@ -272,8 +273,8 @@ func TestExitAdvice(t *testing.T) {
 	if c := Classify(Evidence{Service: "api", Tasks: []Task{alone(139, noModule)}}); c.Code != "segmentation-fault" {
 		t.Errorf("a segmentation fault after an error in the log: got %s", c.Code)
 	}
-	for service, want := range map[string]bool{"api": true, "": false} {
-		if c := Classify(Evidence{Service: service, Tasks: []Task{alone(0)}}); c.Code != "exited-zero" || c.Certain != want {
+	for _, service := range []string{"api", ""} {
+		if c := Classify(Evidence{Service: service, Tasks: []Task{alone(0)}}); c.Code != "exited-zero" || c.Certain {
 			t.Errorf("service %q: got %s, certain %v", service, c.Code, c.Certain)
 		}
 	}
@@ -294,20 +295,19 @@ func TestContainerHealthCause(t *testing.T) {
 		task      Task
 		container string
 		title     string
-		certain   bool
 		fault     record.Fault
 		fix       string // in the first advice
 	}{
 		{"the one that is unhealthy", failed(app, worker, second), "worker",
-			"the container health check of worker fails", true, record.FaultRelease,
+			"the container health check of worker fails", record.FaultRelease,
 			"docker exec app CHECK"},
 		{"nobody knows which", failed(app), "app",
-			"the container health check of app fails", true, record.FaultRelease, "docker exec app /check"},
-		{"its log says why", failed(withLog), "app", "the container health check of app fails: app cannot reach its database at db:5432", false,
+			"the container health check of app fails", record.FaultRelease, "docker exec app /check"},
+		{"its log says why", failed(withLog), "app", "the container health check of app fails: app cannot reach its database at db:5432",
 			record.FaultInfrastructure, "database"},
 	} {
 		c := Classify(Evidence{Service: "api", Tasks: []Task{test.task}})
-		if c.Code != "container-health-failed" || c.Container != test.container || c.Title != test.title || c.Certain != test.certain ||
+		if c.Code != "container-health-failed" || c.Container != test.container || c.Title != test.title || c.Certain ||
 			c.Fault != test.fault || len(c.Fix) == 0 || !strings.Contains(c.Fix[0], test.fix) {
 			t.Errorf("%s: got %+v", test.name, c)
 		}
@@ -491,5 +491,24 @@ func TestBrief(t *testing.T) {
 		if got := brief(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
+	}
+}
+
+// TestCertainIsWhatCannotPass holds the codes that are certain: what the image, the task definition or a secret lacks.
+func TestCertainIsWhatCannotPass(t *testing.T) {
+	want := []string{"app-config-invalid", "app-import-error", "app-syntax-error", "architecture-mismatch", "command-not-executable",
+		"command-not-found", "image-digest-gone", "image-not-found", "log-driver-invalid", "parameter-missing", "repository-missing",
+		"secret-deleted", "secret-key-missing", "secret-missing", "secret-not-json"}
+	var got []string
+	for _, rules := range [][]rule{startRules, logRules, placementRules} {
+		for _, r := range rules {
+			if r.certain {
+				got = append(got, r.code)
+			}
+		}
+	}
+	slices.Sort(got)
+	if got = slices.Compact(got); !slices.Equal(got, want) {
+		t.Errorf("certain are %q", got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/internal/lazyregexp"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/record"
 )
 
@@ -36,7 +37,8 @@ type candidate struct {
 
 // Classify names the one cause that explains the evidence best. It is a pure function: the same evidence gives the same
 // cause. Its evidence is redacted: the service's words first, then log lines written as "container | line". It is certain where
-// the same revision will fail the same way until somebody changes something, and the evidence for that is explicit. Without
+// the failure cannot pass by itself: the image or what the task definition names is missing or cannot run. Whatever may have hung on
+// the moment (a network, a database, a permission that takes a minute to be known, memory) is not, however likely it stays. Without
 // usable evidence the code is "unknown", or "circuit-breaker" where that is all ECS says; Finding.Known tells.
 func Classify(e Evidence) record.Finding {
 	best := candidate{Finding: nothing(e)}
@@ -58,12 +60,18 @@ func Classify(e Evidence) record.Finding {
 	return best.Finding
 }
 
-// Streak returns the cause that the newest failed tasks of the revision share, and how many of them in a row show it.
-// Only certain causes count; tasks that AWS or a person stopped are passed over; a healthy task ends the row. A rollout
-// may be stopped early when the row is long enough.
-func Streak(e Evidence) (record.Finding, int) {
-	var shared record.Finding
-	n := 0
+// Row is the cause that the newest failed tasks of a revision share.
+type Row struct {
+	Finding record.Finding
+	Alike   int // how many tasks in a row show it
+	Waves   int // how many independent observations they are: see ecsview.Waves
+}
+
+// Streak returns the row of the newest failed tasks. Tasks that AWS or a person stopped, that could not be placed, or whose logs were
+// not read, say nothing about the revision and are passed over; a healthy task ends the row, and so does another failure.
+func Streak(e Evidence) Row {
+	var row Row
+	var alike []Task
 	for _, t := range e.Tasks {
 		if !t.Stopped() {
 			if e.healthy(t) {
@@ -72,19 +80,33 @@ func Streak(e Evidence) (record.Finding, int) {
 			continue
 		}
 		c := taskCause(e, t)
-		if c.rank <= rankPlatform {
+		if slices.Contains(e.Unread, t.ARN) {
 			continue
 		}
-		if !c.Certain || n > 0 && (c.Code != shared.Code || c.Container != shared.Container) {
+		if c.rank <= rankPlacement && c.rank != rankGeneric || c.Fault == record.FaultPlatform || c.Code == "terminated" {
+			continue
+		}
+		if len(alike) > 0 && !sameFailure(row.Finding, c.Finding) {
 			break
 		}
-		if n == 0 {
-			shared = c.Finding
+		if len(alike) == 0 {
+			row.Finding = c.Finding
 		}
-		n++
+		alike = append(alike, t)
 	}
-	return shared, n
+	row.Alike, row.Waves = len(alike), ecsview.Waves(alike)
+	return row
 }
+
+// sameFailure reports whether two tasks failed in the same way. Of a cause that is certain its code says so; any other has to be told
+// in the same words, apart from numbers and ids in them.
+func sameFailure(a, b record.Finding) bool {
+	return a.Code == b.Code && a.Container == b.Container && a.Certain == b.Certain &&
+		(a.Certain || changing.ReplaceAllString(a.Title, "#") == changing.ReplaceAllString(b.Title, "#"))
+}
+
+// changing is what differs between two tellings of one failure: numbers, ids, times.
+var changing = lazyregexp.New(`[0-9a-fA-F]*[0-9][0-9a-fA-F]*`)
 
 // healthy reports whether a running task has passed the checks that there are.
 func (e Evidence) healthy(t Task) bool {
@@ -204,7 +226,7 @@ func exitCause(e Evidence, t Task) candidate {
 	}
 	code := exitCode(c)
 	if strings.HasPrefix(c.Reason, "OutOfMemory") {
-		base.Code, base.Certain = "out-of-memory", true
+		base.Code = "out-of-memory"
 		base.Title = fmt.Sprintf("%s ran out of memory (%s)", c.Name, v["memory"])
 		base.Fix = []string{"raise `memory` of the task definition, or start fewer workers"}
 		return candidate{Finding: base, rank: rankExitSaid}
@@ -215,6 +237,7 @@ func exitCause(e Evidence, t Task) candidate {
 	}
 	found, at := inLines(rules, v, lines)
 	if at >= 0 && believable(found, code) {
+		found.Certain = found.Certain && final(lines, at)
 		if tail := lastLines(lines, quotedLines); !slices.Contains(tail, lines[at]) {
 			base.Evidence = append(base.Evidence, c.Name+" | "+lines[at])
 		}
@@ -222,7 +245,7 @@ func exitCause(e Evidence, t Task) candidate {
 	}
 	switch code {
 	case 0:
-		base.Code, base.Certain = "exited-zero", e.Service != ""
+		base.Code = "exited-zero"
 		base.Title = fmt.Sprintf("%s ended by itself with exit code 0, but a service's container must keep running",
 			c.Name)
 		base.Fix = []string{"run the server in the foreground as the container's command",
@@ -236,7 +259,7 @@ func exitCause(e Evidence, t Task) candidate {
 			"or it ignored SIGTERM for longer than `stopTimeout` (30 s by default)"}
 		return candidate{Finding: base, rank: rankExit}
 	case 139:
-		base.Code, base.Certain = "segmentation-fault", true
+		base.Code = "segmentation-fault"
 		base.Title = fmt.Sprintf("%s crashed with a segmentation fault (exit code 139)", c.Name)
 		base.Fix = []string{"a native library is at fault: compare the versions of libraries and of the base image with the last release that worked"}
 		return candidate{Finding: base, rank: rankExitSaid}
@@ -259,8 +282,25 @@ func exitCause(e Evidence, t Task) candidate {
 		return candidate{Finding: base, rank: rankExit}
 	}
 	base.Title += ": " + brief(words)
-	base.Certain = true
 	return candidate{Finding: base, rank: rankExitSaid}
+}
+
+// otherError is a line that may say another reason for the end than an earlier line did, and lastRites one with which a server only
+// tells that it ends because of it.
+var (
+	otherError = lazyregexp.New(`(?i)\b(?:error|fail(?:ed|ure|s)?|exception|\w*(?:error|exception)\b|time(?:d[ -]?)?out|refused|reset by peer|` +
+		`un(?:available|reachable|able)|not (?:available|ready)|cannot|could not|can't|giv(?:ing|e) up|denied|throttl\w+|exceeded|` +
+		`starting up|no such host|panic|fatal|lost (?:the )?connection)`)
+	lastRites = lazyregexp.New(`(?i)\bworker\b.*\b(?:exit\w*|failed to boot|boot)|shutting down|application startup failed|errors\.pydantic\.dev|` +
+		`\bexit(?:ed|ing)?\b.*\b(?:code|status)\b|npm err|node\.js v|lifecycle script|command failed`)
+)
+
+// final reports whether a line is the last word on why the program ended: no later line tells of another error. What was logged and
+// survived, an optional import that is missing, is not why a program ends that loses its database afterwards.
+func final(lines []string, at int) bool {
+	return !slices.ContainsFunc(lines[at+1:], func(line string) bool {
+		return otherError.MatchString(line) && !lastRites.MatchString(line) && line != lines[at]
+	})
 }
 
 // believable reports whether what a log line says can be why a container ended with this code. A container that was ended
@@ -349,7 +389,7 @@ func containerHealthCause(e Evidence, t Task, quote string) candidate {
 		}
 	}
 	lines := RedactLines(c.Logs)
-	cause := record.Finding{Code: "container-health-failed", Container: c.Name, Fault: record.FaultRelease, Certain: true, Task: t.ARN,
+	cause := record.Finding{Code: "container-health-failed", Container: c.Name, Fault: record.FaultRelease, Task: t.ARN,
 		Title:    fmt.Sprintf("the container health check of %s fails", c.Name),
 		Evidence: append(quotes(quote), prefixed(c.Name, lastLines(lines, quotedLines))...),
 		Fix: []string{"start the image and run the check beside it: `docker run -d --name app IMAGE`, then `docker exec app " + orElse(c.Check, "CHECK") +
@@ -359,7 +399,7 @@ func containerHealthCause(e Evidence, t Task, quote string) candidate {
 	if why, at := inLines(logRules, e.varsOf(t, c.Name), lines); at >= 0 {
 		cause.Title += ": " + why.Title
 		cause.Fix = append(why.Fix, cause.Fix...)
-		cause.Certain, cause.Fault = why.Certain, why.Fault
+		cause.Fault = why.Fault
 	}
 	return candidate{Finding: cause, rank: rankUnhealthy}
 }
@@ -425,7 +465,9 @@ func targetCause(e Evidence, t Task, quote string) candidate {
 			Fault: record.FaultUnclear,
 			Fix:   []string{"see why: `aws elbv2 describe-target-health --target-group-arn " + v.expand("${group}") + "`"}}
 	}
-	if said, at := inLines(logRules, v, lines); at >= 0 && !cause.Certain {
+	explicit := cause.Certain // what the load balancer says of the path or the port needs no log line beside it
+	cause.Certain = false     // and yet a health check that fails may pass: dependencies start, caches fill
+	if said, at := inLines(logRules, v, lines); at >= 0 && !explicit {
 		cause.Title += "; its log: " + said.Title
 		cause.Fix = append(said.Fix, cause.Fix...)
 		cause.Fault = said.Fault

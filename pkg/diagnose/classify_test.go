@@ -1,8 +1,10 @@
 package diagnose
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/org/connect2/v2/pkg/record"
 )
@@ -25,7 +27,7 @@ func TestSchemaInAOneOffTask(t *testing.T) {
 	task := exited(1, `psycopg2.errors.UndefinedTable: relation "users" does not exist`)
 	for service, want := range map[string]string{"api": "schema-not-migrated", "": "schema-unexpected"} {
 		c := Classify(Evidence{Service: service, Cluster: "prod", Tasks: []Task{task}})
-		if c.Code != want || c.Fault != record.FaultRelease || !c.Certain || !strings.Contains(c.Title, `relation "users" does not exist`) {
+		if c.Code != want || c.Fault != record.FaultRelease || c.Certain || !strings.Contains(c.Title, `relation "users" does not exist`) {
 			t.Errorf("service %q: got %s %q (%s, certain %v), want %s", service, c.Code, c.Title, c.Fault, c.Certain, want)
 		}
 	}
@@ -61,13 +63,13 @@ func TestExits(t *testing.T) {
 		certain bool
 	}{
 		{"killed for memory", oom, "out-of-memory", "app ran out of memory (limit 512 MiB)",
-			"OutOfMemoryError: Container killed", record.FaultRelease, true},
+			"OutOfMemoryError: Container killed", record.FaultRelease, false},
 		{"killed for memory, no code", oomWithoutCode, "out-of-memory", "app ran out of memory", "OutOfMemoryError",
-			record.FaultRelease, true},
+			record.FaultRelease, false},
 		{"killed", exited(137, "ModuleNotFoundError: No module named 'x'"), "killed", "SIGKILL", "app: exit code 137",
 			record.FaultUnclear, false},
 		{"worker killed for memory", exited(137, "[1] [ERROR] Worker (pid:8) was sent SIGKILL! Perhaps out of memory?"),
-			"out-of-memory", "memory", "Perhaps", record.FaultRelease, true},
+			"out-of-memory", "memory", "Perhaps", record.FaultRelease, false},
 		{"architecture", armTask, "architecture-mismatch", "(ARM64)", "app | exec /app/start: exec format error", record.FaultRelease,
 			true},
 		{"missing module", exited(1, traceback("ModuleNotFoundError: No module named 'asyncpg'")...), "app-import-error",
@@ -87,12 +89,12 @@ func TestExits(t *testing.T) {
 		{"environment", exited(1, traceback("KeyError: 'DATABASE_URL'")...), "app-config-invalid", "DATABASE_URL",
 			"KeyError", record.FaultRelease, true},
 		{"port in use", exited(1, "ERROR:    [Errno 98] error while attempting to bind on address ('0.0.0.0', 8000): address already in use"), "port-in-use",
-			"address is already in use", "Errno 98", record.FaultRelease, true},
+			"address is already in use", "Errno 98", record.FaultRelease, false},
 		{"alembic revision", exited(255, "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.",
 			"FAILED: Can't locate revision identified by 'a1b2c3'"),
-			"schema-revision-missing", "a1b2c3", "FAILED: Can't locate", record.FaultRelease, true},
+			"schema-revision-missing", "a1b2c3", "FAILED: Can't locate", record.FaultRelease, false},
 		{"alembic heads", exited(255, "FAILED: Multiple head revisions are present for given argument 'head'; please specify"), "schema-many-heads", "several heads",
-			"Multiple head", record.FaultRelease, true},
+			"Multiple head", record.FaultRelease, false},
 		{"database password", exited(1, `sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) connection to server at "db.internal" (10.0.1.5), port 5432 `+
 			`failed: FATAL:  password authentication failed for user "app"`), "database-auth-failed", "wrong user or password", "FATAL", record.FaultInfrastructure, false},
 		{"database down", exited(1, `psycopg2.OperationalError: connection to server at "db.internal" (10.0.1.5), port 5432 failed: Connection refused`),
@@ -105,22 +107,22 @@ func TestExits(t *testing.T) {
 			"host name", "gaierror", record.FaultInfrastructure, false},
 		{"schema", exited(1, `asyncpg.exceptions.UndefinedTableError: relation "users" does not exist`),
 			"schema-not-migrated", `relation "users" does not exist`,
-			"UndefinedTableError", record.FaultRelease, true},
+			"UndefinedTableError", record.FaultRelease, false},
 		{"shell", exited(127, "/bin/sh: 1: uvicorn: not found"), "command-not-found", "uvicorn", "not found", record.FaultRelease,
 			true},
 		{"exception", exited(1, traceback("app.errors.StartupError: boom")...), "app-exit",
-			"app exited with code 1: app.errors.StartupError: boom", "boom", record.FaultRelease, true},
+			"app exited with code 1: app.errors.StartupError: boom", "boom", record.FaultRelease, false},
 		{"chained exception", exited(1, append(traceback("ValueError: first"),
 			append([]string{"", "During handling of the above exception, another exception occurred:", ""},
-				traceback("RuntimeError: second")...)...)...), "app-exit", "RuntimeError: second", "second", record.FaultRelease, true},
+				traceback("RuntimeError: second")...)...)...), "app-exit", "RuntimeError: second", "second", record.FaultRelease, false},
 		{"go panic", exited(2, "panic: runtime error: index out of range [3]", "", "goroutine 1 [running]:",
-			"main.main()"), "app-exit", "panic: runtime error", "goroutine", record.FaultRelease, true},
+			"main.main()"), "app-exit", "panic: runtime error", "goroutine", record.FaultRelease, false},
 		{"no words", exited(3, "starting"), "app-exit", "app exited with code 3", "app | starting", record.FaultUnclear, false},
 		{"no logs", exited(1), "app-exit", "app exited with code 1", "Essential container in task exited", record.FaultUnclear,
 			false},
-		{"zero", alone(0, "done"), "exited-zero", "must keep running", "app | done", record.FaultRelease, true},
+		{"zero", alone(0, "done"), "exited-zero", "must keep running", "app | done", record.FaultRelease, false},
 		{"segmentation fault", exited(139), "segmentation-fault", "segmentation fault", "app: exit code 139", record.FaultRelease,
-			true},
+			false},
 		{"terminated", alone(143, "ModuleNotFoundError: No module named 'x'"), "terminated", "SIGTERM",
 			"app: exit code 143", record.FaultUnclear, false},
 	}
@@ -184,11 +186,11 @@ func TestHealth(t *testing.T) {
 		{"503 and the database", Evidence{Tasks: []Task{failed(`connection to server at "db", port 5432 failed: timeout`)},
 			Events: event("Health checks failed with these codes: [503]")}, "elb-health-error", "cannot reach its database at db:5432", record.FaultInfrastructure, false},
 		{"404", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [404]")},
-			"elb-health-path", "404", record.FaultRelease, true},
+			"elb-health-path", "404", record.FaultRelease, false},
 		{"redirect", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [307]")},
-			"elb-health-redirect", "307", record.FaultRelease, true},
+			"elb-health-redirect", "307", record.FaultRelease, false},
 		{"login", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [401]")},
-			"elb-health-denied", "401", record.FaultRelease, true},
+			"elb-health-denied", "401", record.FaultRelease, false},
 		{"timeout", Evidence{Tasks: []Task{failed()}, Events: event("Request timed out")}, "elb-health-timeout",
 			"no answer in time", record.FaultUnclear, false},
 		{"timeout, older event", Evidence{Tasks: []Task{failed()}, Events: older}, "elb-health-timeout",
@@ -196,25 +198,25 @@ func TestHealth(t *testing.T) {
 		{"refused", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed")}, "elb-health-refused",
 			"port 8000", record.FaultUnclear, false},
 		{"event alone", Evidence{Events: event("Health checks failed with these codes: [404]")}, "elb-health-path", "404",
-			record.FaultRelease, true},
+			record.FaultRelease, false},
 		{"other port", Evidence{Tasks: []Task{failed("INFO:     Uvicorn running on http://0.0.0.0:8080 (Press CTRL+C to quit)")}, Events: event("Health checks failed")},
-			"listens-on-other-port", "listens on port 8080, but the load balancer checks port 8000", record.FaultRelease, true},
+			"listens-on-other-port", "listens on port 8080, but the load balancer checks port 8000", record.FaultRelease, false},
 		{"gunicorn on another port", Evidence{Tasks: []Task{failed("[1] [INFO] Listening at: http://0.0.0.0:8001 (1)")},
 			Events: event("Health checks failed")},
-			"listens-on-other-port", "port 8001", record.FaultRelease, true},
+			"listens-on-other-port", "port 8001", record.FaultRelease, false},
 		{"right port", Evidence{Tasks: []Task{failed("INFO:     Uvicorn running on http://0.0.0.0:8000 (Press CTRL+C to quit)")}, Events: event("Request timed out")},
 			"elb-health-timeout", "no answer", record.FaultUnclear, false},
 		{"loopback, still running", Evidence{Tasks: []Task{running}, Targets: target("Target.FailedHealthChecks",
 			"Health checks failed")}, "listens-on-loopback",
-			"127.0.0.1:8000", record.FaultRelease, true},
+			"127.0.0.1:8000", record.FaultRelease, false},
 		{"target says the code", Evidence{Tasks: []Task{running}, Targets: target("Target.ResponseCodeMismatch",
 			"Health checks failed with these codes: [404]")},
-			"elb-health-path", "404", record.FaultRelease, true},
+			"elb-health-path", "404", record.FaultRelease, false},
 		{"no reason left", Evidence{Tasks: []Task{failed()}}, "elb-health-failed", "finds app unhealthy", record.FaultUnclear, false},
 		{"container check", Evidence{Tasks: []Task{check}}, "container-health-failed", "health check of app", record.FaultRelease,
-			true},
+			false},
 		{"container check, event alone", Evidence{Events: []Event{{Text: "(service api) (task 0f9d) failed container health checks."}}}, "container-health-failed",
-			"health check of", record.FaultRelease, true},
+			"health check of", record.FaultRelease, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -358,7 +360,6 @@ func TestPrecedence(t *testing.T) {
 func TestStreak(t *testing.T) {
 	crash := exited(1, "ModuleNotFoundError: No module named 'x'")
 	other := exited(1, "SyntaxError: invalid syntax")
-	uncertain := exited(1, `connection to server at "db", port 5432 failed: timeout`)
 	spot := Task{LastStatus: "STOPPED", StopCode: "SpotInterruption", Reason: "Your Spot Task was interrupted."}
 	scaled := Task{LastStatus: "STOPPED", StopCode: "ServiceSchedulerInitiated",
 		Reason: "Scaling activity initiated by (deployment ecs-svc/1)"}
@@ -375,18 +376,90 @@ func TestStreak(t *testing.T) {
 		{"three alike", []Task{crash, crash, crash}, nil, 3},
 		{"others between do not count", []Task{starting, crash, spot, crash, scaled}, nil, 2},
 		{"another cause ends it", []Task{crash, crash, other, crash}, nil, 2},
-		{"an uncertain cause never begins it", []Task{uncertain, crash, crash}, nil, 0},
 		{"a healthy task ends it", []Task{crash, healthy, crash}, nil, 1},
 		{"healthy for itself but not for the load balancer", []Task{crash, behind, crash},
 			[]Target{{ID: "10.0.0.1", State: "initial"}}, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c, n := Streak(Evidence{Service: "api", Tasks: tt.tasks, Targets: tt.targets})
-			if n != tt.want || n > 0 && c.Code != "app-import-error" {
-				t.Errorf("got %d of %s, want %d", n, c.Code, tt.want)
+			row := Streak(Evidence{Service: "api", Tasks: tt.tasks, Targets: tt.targets})
+			if row.Alike != tt.want || row.Alike > 0 && row.Finding.Code != "app-import-error" {
+				t.Errorf("got %d of %s, want %d", row.Alike, row.Finding.Code, tt.want)
 			}
 		})
+	}
+}
+
+// TestStreakOfWhatMayPass counts failures that are not certain: they have to be told in the same words, and are counted in waves.
+func TestStreakOfWhatMayPass(t *testing.T) {
+	epoch := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	failed := func(second int, words string) Task {
+		t := exited(1, words)
+		t.ARN += words + fmt.Sprint(second)
+		t.CreatedAt, t.StoppingAt = epoch.Add(time.Duration(second)*time.Second), epoch.Add(time.Duration(second+5)*time.Second)
+		return t
+	}
+	const lost, lostLater = "RuntimeError: no broker at 10.0.0.7:5672", "RuntimeError: no broker at 10.0.3.9:5672"
+	platform := failed(60, "")
+	platform.Containers = nil
+	platform.StopCode, platform.Reason = "TaskFailedToStart", "Timeout waiting for network interface provisioning to complete."
+	terminated := failed(60, "")
+	terminated.Containers = []Container{{Name: "app", ExitCode: code(143)}}
+	noRoom := failed(60, "")
+	noRoom.Containers = nil
+	noRoom.StopCode, noRoom.Reason = "TaskFailedToStart", "RESOURCE:MEMORY"
+	for _, test := range []struct {
+		name   string
+		tasks  []Task
+		unread []Task
+		alike  int
+		waves  int
+	}{
+		{"two at once", []Task{failed(1, lost), failed(0, lost)}, nil, 2, 1},
+		{"in two waves", []Task{failed(60, lost), failed(0, lost)}, nil, 2, 2},
+		{"in other numbers", []Task{failed(60, lostLater), failed(0, lost)}, nil, 2, 2},
+		{"in other words", []Task{failed(60, "RuntimeError: no cache"), failed(0, lost)}, nil, 1, 1},
+		{"without words", []Task{failed(60, "bye"), failed(0, "bye")}, nil, 2, 2},
+		{"AWS's fault between", []Task{failed(90, lost), platform, failed(0, lost)}, nil, 2, 2},
+		{"stopped from outside between", []Task{failed(90, lost), terminated, failed(0, lost)}, nil, 2, 2},
+		{"no room between", []Task{failed(90, lost), noRoom, failed(0, lost)}, nil, 2, 2},
+		{"not read between", []Task{failed(120, lost), failed(60, "x"), failed(0, lost)}, []Task{failed(60, "x")}, 2, 2},
+		{"read between", []Task{failed(120, lost), failed(60, "x"), failed(0, lost)}, nil, 1, 1},
+	} {
+		e := Evidence{Service: "api", Tasks: test.tasks}
+		for _, task := range test.unread {
+			e.Unread = append(e.Unread, task.ARN)
+		}
+		if row := Streak(e); row.Alike != test.alike || row.Waves != test.waves || row.Finding.Certain {
+			t.Errorf("%s: got %+v", test.name, row)
+		}
+	}
+}
+
+// TestSurvivedErrorIsNotCertain holds that what was logged before another error is not a certain cause.
+func TestSurvivedErrorIsNotCertain(t *testing.T) {
+	const optional = "ModuleNotFoundError: No module named 'uvloop'"
+	for _, test := range []struct {
+		name string
+		logs []string
+		want bool
+	}{
+		{"the last line", []string{"starting", optional}, true},
+		{"blank lines and talk after it", []string{optional, "", "bye"}, true},
+		{"gunicorn's last lines", []string{optional, "[7] [INFO] Worker exiting (pid: 7)", "[1] [ERROR] Worker (pid:7) exited with code 3",
+			"[1] [ERROR] Shutting down: Master", "[1] [ERROR] Reason: Worker failed to boot."}, true},
+		{"told twice", []string{optional, optional}, true},
+		{"a timeout after it", []string{optional, "falling back to asyncio", "connect timeout to broker"}, false},
+		{"a database that starts", []string{optional, "the database system is starting up"}, false},
+		{"another exception", []string{optional, "During handling of the above exception, another exception occurred:", "StartupError: boom"},
+			false},
+		{"throttled", []string{optional, "GetSecretValue: Rate exceeded"}, false},
+		{"unknown last words", []string{optional, "giving up"}, false},
+	} {
+		c := Classify(Evidence{Service: "api", Tasks: []Task{alone(1, test.logs...)}})
+		if c.Certain != test.want {
+			t.Errorf("%s: certain %v of %q", test.name, c.Certain, c.Title)
+		}
 	}
 }
 

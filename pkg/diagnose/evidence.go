@@ -27,6 +27,9 @@ type Evidence struct {
 	StatusReason  string    // statusReason of the service deployment, or the reason of its rollback
 	At            time.Time // when this was read
 
+	// Unread holds the ARNs of failed tasks whose logs were not read, since others of the same time were.
+	Unread []string
+
 	// Missing says what could not be read and why, one line each; a diagnosis without logs must not look complete.
 	Missing []string
 }

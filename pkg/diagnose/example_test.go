@@ -90,9 +90,9 @@ func ExampleStreak() {
 	failed := diagnose.Task{StopCode: "EssentialContainerExited", LastStatus: "STOPPED", Containers: []diagnose.Container{{
 		Name: "api", ExitCode: aws.Int(1), Logs: []string{"KeyError: 'DATABASE_URL'"},
 	}}}
-	cause, tasks := diagnose.Streak(diagnose.Evidence{Service: "api", Tasks: []diagnose.Task{failed, failed}})
-	fmt.Println(cause.Code, cause.Certain, tasks)
-	// Output: app-config-invalid true 2
+	row := diagnose.Streak(diagnose.Evidence{Service: "api", Tasks: []diagnose.Task{failed, failed}})
+	fmt.Println(row.Finding.Code, row.Finding.Certain, row.Alike, row.Waves)
+	// Output: app-config-invalid true 2 1
 }
 
 func ExampleClassify() {

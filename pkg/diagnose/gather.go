@@ -65,7 +65,8 @@ type Query struct {
 }
 
 const (
-	logTasks = 3           // tasks whose logs are read: as many as it takes to see that they fail alike
+	logTasks = 3           // newest tasks whose logs are read: as many as it takes to see that they fail alike
+	logEarly = 2           // and of the waves before the newest one's, so as to see that their failure does not pass
 	logLines = 100         // last lines that are read of each container: enough for a long traceback
 	logPause = time.Second // between two looks at a log that is awaited
 )
@@ -241,16 +242,27 @@ func (g *gathering) readLogs() {
 	if g.clients.Logs == nil {
 		return
 	}
-	read := 0
-	for i := range g.Tasks {
-		t := &g.Tasks[i]
-		if read == logTasks || g.ctx.Err() != nil {
-			return
+	var worth []int
+	for i, t := range g.Tasks {
+		if g.worthReading(t) {
+			worth = append(worth, i)
 		}
-		if !g.worthReading(*t) {
+	}
+	failed := make([]Task, len(worth))
+	for n, i := range worth {
+		failed[n] = g.Tasks[i]
+	}
+	waves, early := ecsview.WaveOf(failed), 0
+	for n, i := range worth {
+		t := &g.Tasks[i]
+		earlier := n >= logTasks && waves[n] < waves[0] && early < logEarly
+		if g.ctx.Err() != nil || n >= logTasks && !earlier {
+			g.Unread = append(g.Unread, t.ARN)
 			continue
 		}
-		read++
+		if earlier {
+			early++
+		}
 		for j := range t.Containers {
 			g.lastLines(&t.Containers[j])
 		}

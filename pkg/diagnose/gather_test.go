@@ -286,14 +286,14 @@ func TestGatherReadsAllTasksAndFewLogs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cloud{logs: func(string) []string { return []string{"SyntaxError: invalid syntax"} }}
 		for i := range 250 {
-			c.tasks = append(c.tasks, crashed(fmt.Sprint(i), time.Duration(i)*time.Second))
+			c.tasks = append(c.tasks, crashed(fmt.Sprint(i), time.Duration(i/10)*65*time.Second))
 		}
 		e, _ := gather(t, c, query())
-		if len(e.Tasks) != 250 || c.calls["logs:GetLogEvents"] > 2*logTasks {
-			t.Errorf("%d tasks, calls %v", len(e.Tasks), c.calls)
+		if len(e.Tasks) != 250 || c.calls["logs:GetLogEvents"] > 2*(logTasks+logEarly) || len(e.Unread) != 250-logTasks-logEarly {
+			t.Errorf("%d tasks, %d unread, calls %v", len(e.Tasks), len(e.Unread), c.calls)
 		}
-		if cause, n := Streak(e); n != logTasks || cause.Code != "app-syntax-error" {
-			t.Errorf("%d of %s", n, cause.Code)
+		if row := Streak(e); row.Alike != logTasks+logEarly || row.Waves != 2 || row.Finding.Code != "app-syntax-error" {
+			t.Errorf("%d in %d waves of %s", row.Alike, row.Waves, row.Finding.Code)
 		}
 	})
 }

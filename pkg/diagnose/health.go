@@ -81,7 +81,7 @@ func wrongAddress(v vars, c Container, port int) (record.Finding, bool) {
 				Evidence: []string{quote},
 				Fix: []string{fmt.Sprintf("listen on all addresses: `--host 0.0.0.0 --port %s`",
 					v.expand("${port}"))},
-				Certain: true, Fault: record.FaultRelease, Container: c.Name,
+				Fault: record.FaultRelease, Container: c.Name,
 			}, true
 		case port != 0 && logged != strconv.Itoa(port):
 			return record.Finding{
@@ -91,7 +91,7 @@ func wrongAddress(v vars, c Container, port int) (record.Finding, bool) {
 				Evidence: []string{quote},
 				Fix: []string{fmt.Sprintf("let the program listen on %d, or change containerPort of the task definition and of the service "+
 					"to %s", port, logged)},
-				Certain: true, Fault: record.FaultRelease, Container: c.Name,
+				Fault: record.FaultRelease, Container: c.Name,
 			}, true
 		}
 		return record.Finding{}, false

@@ -84,35 +84,35 @@ var logRules = []rule{
 		title: "the database is at schema revision ${revision}, which this image does not contain",
 		fix: []string{"a newer release has migrated the database: deploy an image that contains the revision ${revision}",
 			"or downgrade the schema from such an image before going back"},
-		fault: record.FaultRelease, certain: true,
+		fault: record.FaultRelease,
 	},
 	{
 		code:  "schema-many-heads",
 		re:    lazyregexp.New(`Multiple head revisions are present`),
 		title: "the migrations have several heads",
 		fix:   []string{"join them: `alembic merge heads`, and release again"},
-		fault: record.FaultRelease, certain: true,
+		fault: record.FaultRelease,
 	},
 	{
 		code:  "port-in-use",
 		re:    lazyregexp.New(`(?i)(?:address already in use|EADDRINUSE)`),
 		title: "${container} cannot listen: its address is already in use",
 		fix:   []string{"two containers of one task share one network: give each its own port; do not start the server twice"},
-		fault: record.FaultRelease, certain: true,
+		fault: record.FaultRelease,
 	},
 	{
 		code:  "port-privileged",
 		re:    lazyregexp.New(`(?i)(?:bind|listen).*permission denied|permission denied.*(?:bind|listen)`),
 		title: "${container} may not listen on its port",
 		fix:   []string{"listen on a port above 1023, or run as root"},
-		fault: record.FaultRelease, certain: true,
+		fault: record.FaultRelease,
 	},
 	{
 		code:  "read-only-file-system",
 		re:    lazyregexp.New(`(?i)read-only file system:? ?(?P<path>'[^']+')?`),
 		title: "${container} writes to its read-only root file system ${path}",
 		fix:   []string{"write under a volume or tmpfs, or set `readonlyRootFilesystem: false`"},
-		fault: record.FaultRelease, certain: true,
+		fault: record.FaultRelease,
 	},
 	{
 		code:  "command-not-found",
@@ -141,7 +141,7 @@ var logRules = []rule{
 		re:    lazyregexp.New(`(?P<what>(?:relation|column) "?[\w.]+"?(?: of relation "\w+")? does not exist)`),
 		title: "the database's schema does not fit the image: ${what}",
 		fix:   []string{"run the migrations of this image before it is deployed (action `migrate`, or `migrate: true`)"},
-		fault: record.FaultRelease, certain: true,
+		fault: record.FaultRelease,
 	},
 	{
 		code:  "database-lock-timeout",
@@ -187,7 +187,7 @@ var logRules = []rule{
 		re:    lazyregexp.New(`(?i)was sent SIGKILL! Perhaps out of memory|JavaScript heap out of memory|java\.lang\.OutOfMemoryError|^MemoryError\b|Out of memory: Killed process`),
 		title: "${container} ran out of memory (${memory})",
 		fix:   []string{"raise `memory` of the task definition, or start fewer workers"},
-		fault: record.FaultRelease, certain: true,
+		fault: record.FaultRelease,
 	},
 }
 

@@ -33,14 +33,14 @@ var startRules = []rule{
 		title: "the execution role may not log in to ECR (ecr:GetAuthorizationToken)",
 		fix: []string{"allow `ecr:GetAuthorizationToken` on `*` in the task definition's execution role (the managed policy " +
 			"AmazonECSTaskExecutionRolePolicy has it)", fixRepeat},
-		fault: record.FaultInfrastructure, certain: true,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "registry-unreachable",
 		re:    lazyregexp.New(`(?s)(?:pull registry auth|GetAuthorizationToken).*` + noAnswer),
 		title: "the task has no network route to Amazon ECR (login)",
 		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3", fixGroups},
-		fault: record.FaultInfrastructure, certain: true,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "architecture-mismatch",
@@ -97,7 +97,7 @@ var startRules = []rule{
 		fix: []string{"allow `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer` and `ecr:GetAuthorizationToken` in the execution role",
 			"if the repository ${repo} is in another account, its repository policy must allow this account too",
 			"for a registry other than ECR: check the name, and set `repositoryCredentials` for a private one"},
-		fault: record.FaultInfrastructure, certain: true,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code: "image-pull-denied",
@@ -106,7 +106,7 @@ var startRules = []rule{
 		title: "pulling the image was refused by the registry",
 		fix: []string{"allow `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer` and `ecr:GetAuthorizationToken` in the execution role",
 			"if the repository is in another account, its repository policy must allow this account too"},
-		fault: record.FaultInfrastructure, certain: true,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "registry-unreachable",
@@ -114,7 +114,7 @@ var startRules = []rule{
 		title: "the task has no network route to the registry ${host}",
 		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3",
 			fixGroups},
-		fault: record.FaultInfrastructure, certain: true,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "image-corrupt",
@@ -122,14 +122,14 @@ var startRules = []rule{
 		title: "the image is inconsistent: its configuration names ${want} layers, ${have} could be unpacked",
 		fix: []string{"build and push it again with one compression for all layers (gzip and zstd must not be mixed): " +
 			"`docker buildx build --output type=image,compression=gzip,force-compression=true …`"},
-		fault: record.FaultRelease, certain: true,
+		fault: record.FaultRelease,
 	},
 	{
 		code:  "disk-full",
 		re:    lazyregexp.New(`(?i)no space left on device`),
 		title: "the task's ephemeral storage is too small for the image",
 		fix:   []string{"set `ephemeralStorage.sizeInGiB` (21–200) in the task definition, or make the image smaller"},
-		fault: record.FaultRelease, certain: true,
+		fault: record.FaultRelease,
 	},
 	{
 		code:  "image-pull-failed",
@@ -147,7 +147,7 @@ var startRules = []rule{
 		title: "the execution role may not decrypt the secret with its KMS key",
 		fix: []string{"allow `kms:Decrypt` on the secret's key in the execution role, and let the key's own policy name that role",
 			"check that the key is enabled"},
-		fault: record.FaultInfrastructure, certain: true,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code: "secret-denied",
@@ -156,7 +156,7 @@ var startRules = []rule{
 		title: "the execution role ${role} may not read the secret ${secret}",
 		fix: []string{"allow `${action}` on `${secret}` in the role ${role} (an ARN in the policy needs the six-character suffix, or `-??????`)",
 			fixRepeat},
-		fault: record.FaultInfrastructure, certain: true,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code: "parameter-denied",
@@ -164,7 +164,7 @@ var startRules = []rule{
 			`on resource: (?P<parameter>\S+)`),
 		title: "the execution role ${role} may not read the parameter ${parameter}",
 		fix:   []string{"allow `${action}` on `${parameter}` in the role ${role}", fixRepeat},
-		fault: record.FaultInfrastructure, certain: true,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "secret-deleted",
@@ -211,7 +211,7 @@ var startRules = []rule{
 		re:    lazyregexp.New(`(?s)(?:from asm|Secrets Manager).*` + noAnswer),
 		title: "the task has no network route to AWS Secrets Manager",
 		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for secretsmanager", fixGroups},
-		fault: record.FaultInfrastructure, certain: true,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "parameters-unreachable",
@@ -219,7 +219,7 @@ var startRules = []rule{
 		title: "the task has no network route to AWS Systems Manager (parameters)",
 		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for ssm",
 			fixGroups},
-		fault: record.FaultInfrastructure, certain: true,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "secret-unreadable",
@@ -236,14 +236,14 @@ var startRules = []rule{
 		title: "the log group ${log_group} of the task definition does not exist",
 		fix: []string{"create it: `aws logs create-log-group --log-group-name ${log_group}`",
 			"or set `awslogs-create-group: \"true\"` and allow `logs:CreateLogGroup` in the execution role"},
-		fault: record.FaultInfrastructure, certain: true,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "logs-denied",
 		re:    lazyregexp.New(`(?s)(?:logger args|logging driver).*(?:AccessDenied|not authorized to perform: (?P<action>logs:\w+))`),
 		title: "the execution role may not write to the log group ${log_group}",
 		fix:   []string{"allow `logs:CreateLogStream` and `logs:PutLogEvents` on the log group ${log_group} in the execution role", fixRepeat},
-		fault: record.FaultInfrastructure, certain: true,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "logs-unreachable",
@@ -251,7 +251,7 @@ var startRules = []rule{
 		title: "the task has no network route to CloudWatch Logs",
 		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for logs",
 			fixGroups},
-		fault: record.FaultInfrastructure, certain: true,
+		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "log-driver-invalid",
@@ -275,7 +275,7 @@ var startRules = []rule{
 		title: "the EFS volume could not be mounted",
 		fix: []string{"check that the file system has a mount target in every subnet of the service, and that its security group " +
 			"allows 2049 from the tasks", "with IAM authorisation, the task role needs `elasticfilesystem:ClientMount`"},
-		fault: record.FaultInfrastructure, certain: true,
+		fault: record.FaultInfrastructure,
 	},
 
 	// Command.
@@ -314,7 +314,7 @@ var startRules = []rule{
 		re:    lazyregexp.New(`CannotStartContainer\w*|CannotCreateContainer\w*|OCI runtime create failed`),
 		title: "the container could not be started",
 		fix:   []string{"read the quoted reason; check `entryPoint`, `command`, `user`, `workingDirectory` and mounts of the container"},
-		fault: record.FaultRelease, certain: true,
+		fault: record.FaultRelease,
 	},
 
 	// Network and storage of the task.

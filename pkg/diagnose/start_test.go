@@ -34,26 +34,26 @@ var startFailures = []struct {
 		"image-digest-gone", "api@sha256:0123abcd", record.FaultRelease, true},
 	{"repository missing or no login", manifest + "failed to resolve ref docker.io/library/x:latest: pull access denied, repository does not " +
 		"exist or may require authorization: server message: insufficient_scope: authorization failed.",
-		"image-pull-denied", "docker.io/library/x:latest", record.FaultInfrastructure, true},
+		"image-pull-denied", "docker.io/library/x:latest", record.FaultInfrastructure, false},
 	{"repository missing in ECR", manifest + "failed to resolve ref " + host + "/nope:1: " + host +
 		"/nope:1: name unknown: The repository with " +
 		"name 'nope' does not exist in the registry with id '111122223333'", "repository-missing", "repository nope", record.FaultRelease, true},
 	{"ECR refuses", manifest + "failed to resolve ref " + host +
 		"/app:tag: unexpected status from HEAD request to https://" + host +
-		"/v2/app/manifests/tag: 403 Forbidden", "image-pull-denied", "app:tag", record.FaultInfrastructure, true},
+		"/v2/app/manifests/tag: 403 Forbidden", "image-pull-denied", "app:tag", record.FaultInfrastructure, false},
 	{"ECR refuses, heading only", "CannotPullContainerError: The task can’t pull the image. Check that the role has the permissions to pull " +
-		"images from the registry.", "image-pull-denied", "refused", record.FaultInfrastructure, true},
+		"images from the registry.", "image-pull-denied", "refused", record.FaultInfrastructure, false},
 	{"architecture", manifest + "image Manifest does not contain descriptor matching platform 'linux/amd64'",
 		"architecture-mismatch", "linux/amd64", record.FaultRelease, true},
 	{"architecture, older text", "CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/arm64'",
 		"architecture-mismatch", "linux/arm64", record.FaultRelease, true},
 	{"no route to the registry", manifest + "failed to resolve ref " + host +
 		"/app:tag: failed to do request: Head \"https://" + host +
-		"/v2/app/manifests/tag\": dial tcp 10.0.3.17:443: i/o timeout", "registry-unreachable", host, record.FaultInfrastructure, true},
+		"/v2/app/manifests/tag\": dial tcp 10.0.3.17:443: i/o timeout", "registry-unreachable", host, record.FaultInfrastructure, false},
 	{"layers refused", "CannotPullContainerError: ref pull has been retried 1 time(s): failed to copy: httpReaderSeeker: failed open: " +
 		"unexpected status code https://x/: 403", "image-pull-failed", "could not be pulled", record.FaultUnclear, false},
 	{"mixed compression", "CannotPullContainerError: ref pull has been retried 1 time(s): number of layers and diffIDs don't match: 3 != 15",
-		"image-corrupt", "15 layers", record.FaultRelease, true},
+		"image-corrupt", "15 layers", record.FaultRelease, false},
 	{"EC2 manifest unknown", "CannotPullContainerError: Error response from daemon: manifest for " + host +
 		"/app:v1 not found: manifest " +
 		"unknown: Requested image not found", "image-not-found", host + "/app:v1", record.FaultRelease, true},
@@ -63,15 +63,15 @@ var startFailures = []struct {
 		"ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration. operation error ECR: " +
 		"GetAuthorizationToken, exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, " +
 		"Post \"https://api.ecr.eu-west-1.amazonaws.com/\": dial tcp 13.53.180.123:443: i/o timeout",
-		"registry-unreachable", "Amazon ECR", record.FaultInfrastructure, true},
+		"registry-unreachable", "Amazon ECR", record.FaultInfrastructure, false},
 	{"login denied", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to " +
 		"retrieve ecr registry auth: service call has been retried 1 time(s): operation error ECR: GetAuthorizationToken, https response error " +
 		"StatusCode: 400, RequestID: x, api error AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/exec/abc is not " +
 		"authorized to perform: ecr:GetAuthorizationToken on resource: * because no identity-based policy allows the " +
-		"ecr:GetAuthorizationToken action", "registry-auth-denied", "log in to ECR", record.FaultInfrastructure, true},
+		"ecr:GetAuthorizationToken action", "registry-auth-denied", "log in to ECR", record.FaultInfrastructure, false},
 	{"secret denied", fetch + "api error AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/exec-role/0f9d1c2b is not authorized to " +
 		"perform: secretsmanager:GetSecretValue on resource: " + secretARN + " because no identity-based policy allows the " +
-		"secretsmanager:GetSecretValue action", "secret-denied", "exec-role may not read the secret " + secretARN, record.FaultInfrastructure, true},
+		"secretsmanager:GetSecretValue action", "secret-denied", "exec-role may not read the secret " + secretARN, record.FaultInfrastructure, false},
 	{"secret missing", fetch + "ResourceNotFoundException: The task can't retrieve the secret with ARN '" + secretARN +
 		"' from AWS Secrets Manager. " +
 		"Check whether the secret exists in the specified Region: ResourceNotFoundException: Secrets Manager can't find the specified secret.",
@@ -90,18 +90,18 @@ var startFailures = []struct {
 	{"secret, no route", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to " +
 		"retrieve secret from asm: There is a connection issue between the task and AWS Secrets Manager. Check your task network configuration. " +
 		"failed to fetch secret " + secretARN + " from secrets manager: operation error Secrets Manager: GetSecretValue, https response error " +
-		"StatusCode: 0, RequestID: , canceled, context deadline exceeded", "secrets-unreachable", "Secrets Manager", record.FaultInfrastructure, true},
+		"StatusCode: 0, RequestID: , canceled, context deadline exceeded", "secrets-unreachable", "Secrets Manager", record.FaultInfrastructure, false},
 	{"parameter missing", ssmFrame + "invalid ssm parameters: /api/dev/url", "parameter-missing", "/api/dev/url",
 		record.FaultInfrastructure, true},
 	{"parameter denied", ssmFrame + "api error AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/exec/abc is not authorized to " +
 		"perform: ssm:GetParameters on resource: arn:aws:ssm:eu-west-1:111122223333:parameter/a because no identity-based policy allows the " +
-		"ssm:GetParameters action", "parameter-denied", "parameter/a", record.FaultInfrastructure, true},
+		"ssm:GetParameters action", "parameter-denied", "parameter/a", record.FaultInfrastructure, false},
 	{"parameter, no route", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: The task " +
 		"cannot pull secrets from AWS Systems Manager. There is a connection issue between the task and AWS Systems Manager Parameter Store. " +
 		"Check your task network configuration. RequestCanceled: request context canceled caused by: context deadline exceeded",
-		"parameters-unreachable", "Systems Manager", record.FaultInfrastructure, true},
+		"parameters-unreachable", "Systems Manager", record.FaultInfrastructure, false},
 	{"KMS", fetch + "api error AccessDeniedException: Access to KMS is not allowed", "kms-denied", "KMS", record.FaultInfrastructure,
-		true},
+		false},
 	{"network interface", "Timeout waiting for network interface provisioning to complete.", "network-interface-timeout",
 		"network interface", record.FaultPlatform, false},
 	{"storage", "Timeout waiting for EphemeralStorage provisioning to complete.", "storage-timeout", "ephemeral storage",
@@ -110,20 +110,20 @@ var startFailures = []struct {
 		"'subnet-0a1b2c': InsufficientFreeAddressesInSubnet", "subnet-full", "subnet-0a1b2c", record.FaultInfrastructure, false},
 	{"log group missing", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create " +
 		"Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",
-		"log-group-missing", "/ecs/api", record.FaultInfrastructure, true},
+		"log-group-missing", "/ecs/api", record.FaultInfrastructure, false},
 	{"log group missing, newer frame", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed " +
 		"to create Cloudwatch log stream: operation error CloudWatch Logs: CreateLogStream, https response error StatusCode: 400, RequestID: x, " +
-		"ResourceNotFoundException: The specified log group does not exist.", "log-group-missing", "/ecs/api", record.FaultInfrastructure, true},
+		"ResourceNotFoundException: The specified log group does not exist.", "log-group-missing", "/ecs/api", record.FaultInfrastructure, false},
 	{"logs, no route", "ResourceInitializationError: failed to validate logger args: The task cannot find the Amazon CloudWatch log group defined " +
 		"in the task definition. There is a connection issue between the task and Amazon CloudWatch. Check your network configuration. : signal: killed",
-		"logs-unreachable", "CloudWatch Logs", record.FaultInfrastructure, true},
+		"logs-unreachable", "CloudWatch Logs", record.FaultInfrastructure, false},
 	{"logs, no region", "ResourceInitializationError: failed to validate logger args: unable to get awslogs driver arguments: awslogs-region is required",
 		"log-driver-invalid", "awslogs-region is required", record.FaultRelease, true},
 	{"logs denied", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch " +
 		"log stream: AccessDeniedException: User: arn:aws:sts::1:assumed-role/exec/x is not authorized to perform: logs:CreateLogStream on resource: y",
-		"logs-denied", "/ecs/api", record.FaultInfrastructure, true},
+		"logs-denied", "/ecs/api", record.FaultInfrastructure, false},
 	{"EFS", "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve " +
-		"\"fs-0123.efs.eu-west-1.amazonaws.com\"", "volume-mount-failed", "EFS", record.FaultInfrastructure, true},
+		"\"fs-0123.efs.eu-west-1.amazonaws.com\"", "volume-mount-failed", "EFS", record.FaultInfrastructure, false},
 	{"command", "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI " +
 		"runtime create failed: runc create failed: unable to start container process: exec: \"uvicorm\": executable file not found in $PATH",
 		"command-not-found", "uvicorm", record.FaultRelease, true},
@@ -133,9 +133,9 @@ var startFailures = []struct {
 	{"binary of another architecture", "CannotStartContainerError: ResourceInitializationError: exec /srv/start: exec format error",
 		"architecture-mismatch", "another CPU architecture", record.FaultRelease, true},
 	{"container refused", "CannotStartContainerError: Error response from daemon: invalid user",
-		"container-start-failed", "could not be started", record.FaultRelease, true},
+		"container-start-failed", "could not be started", record.FaultRelease, false},
 	{"no room for the image", "CannotPullContainerError: failed to register layer: write /srv/model.bin: no space left on device",
-		"disk-full", "ephemeral storage", record.FaultRelease, true},
+		"disk-full", "ephemeral storage", record.FaultRelease, false},
 	{"start timeout", "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 1m: reason",
 		"container-start-timeout",
 		"did not start", record.FaultPlatform, false},

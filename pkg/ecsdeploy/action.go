@@ -46,6 +46,7 @@ type Inputs struct {
 	Force          bool              `input:"force" default:"false" alias:"force-new-deployment" doc:"Deploy even if this very revision is in force already."`
 	Wait           bool              `input:"wait" default:"true" alias:"wait-for-service-stability" doc:"Follow the deployment to its end. Without, a failure is neither noticed nor explained."`
 	Timeout        time.Duration     `input:"timeout" default:"30m" min:"1m" max:"24h" alias:"wait-for-minutes(m)" doc:"How long the deployment may take. After that it is rolled back."`
+	EarlyAbort     string            `input:"early-abort" default:"auto" enum:"auto,off" doc:"auto stops a deployment before the circuit breaker does: once its tasks fail of what cannot pass by itself (an image, a secret, a variable or a command that is missing), or have failed in the same way in two waves. off leaves that to ECS and to timeout."`
 	DryRun         bool              `input:"dry-run" default:"false" doc:"Check everything and print what would change, but change nothing."`
 
 	// ImageLater says that the image is not known yet: a release pushes it after everything was checked, and then calls

@@ -63,7 +63,11 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 // release, so that it is taken away if it failed.
 func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Target, disposable bool) (Outputs, error) {
 	end := d.env.Log.Group(fmt.Sprintf("Rollout of %s to %s", d.existing.Name(), d.in.Service))
-	result, err := verdict.Follow(ctx, d.env, d.conn.Config, target, rollout.Timeout(d.in.Timeout))
+	options := []rollout.Option{rollout.Timeout(d.in.Timeout)}
+	if d.in.EarlyAbort == "off" {
+		options = append(options, rollout.Patient())
+	}
+	result, err := verdict.Follow(ctx, d.env, d.conn.Config, target, options...)
 	end()
 	verdict.Report(d.env.Events, result)
 	out.Outcome, out.DeploymentARN, out.Cause = action.OutcomeOf(err), result.Target.ServiceDeployment, verdict.Cause(result)

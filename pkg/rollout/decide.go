@@ -25,7 +25,7 @@ type want struct {
 	empty  bool // set the desired count to 0
 }
 
-// enough returns how many failures in a row with one certain cause end a deployment before the circuit breaker does: two,
+// enough returns how many failures in a row with one lasting cause end a deployment before the circuit breaker does: two,
 // so that one unlucky task never ends a release, and three from five tasks on. The breaker's own threshold is at least
 // three.
 func enough(desired int) int {
@@ -91,13 +91,16 @@ func (s *State) wayBack() change {
 	return noWay
 }
 
-// hopeless reports whether the failures so far leave no doubt that this release cannot run.
+// hopeless reports whether the failures so far leave no doubt that this release cannot run. What ECS alone may bring to a good end
+// is left to it: a cause that may pass ends nothing before a second wave of tasks has failed of it.
 func (s *State) hopeless(now time.Time) bool {
-	if !s.diagnosis.certain() {
+	switch {
+	case s.settings.patient:
 		return false
-	}
-	if len(s.failed) > 0 {
-		return s.diagnosis.Alike >= enough(s.last.Desired)
+	case len(s.failed) > 0:
+		return s.diagnosis.lasting() && s.diagnosis.Alike >= enough(s.last.Desired)
+	case !s.diagnosis.certain():
+		return false
 	}
 	own := s.last.Find(s.target.ID)
 	return own != nil && own.Running == 0 && own.Pending == 0 && now.Sub(s.certain) >= placementPatience

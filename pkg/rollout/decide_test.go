@@ -43,8 +43,13 @@ func diagnosed(alike int, change ...func(*record.Finding)) func(*State) {
 	for _, c := range change {
 		c(&f)
 	}
-	return func(s *State) { s.diagnosis = Diagnosis{f, alike} }
+	return func(s *State) { s.diagnosis = Diagnosis{Finding: f, Alike: alike, Waves: min(alike, 1)} }
 }
+
+// waves says how many independent observations the failures are.
+func waves(n int) func(*State) { return func(s *State) { s.diagnosis.Waves = n } }
+
+func mayPass(f *record.Finding) { f.Certain = false }
 
 func phase(p Phase) func(*State) { return func(s *State) { s.verdict = Verdict{p, ""} } }
 
@@ -75,9 +80,20 @@ func TestWanted(t *testing.T) {
 		{"two of four tasks", later, with(func(s *State) { s.last.Desired = 4 }), want{change: stop, by: ByCause}},
 		{"two of five", later, with(func(s *State) { s.last.Desired = 5 }), want{}},
 		{"three of five", later, []func(*State){failures(3), diagnosed(3), func(s *State) { s.last.Desired = 5 }}, want{change: stop, by: ByCause}},
-		{"not certain", later, []func(*State){failures(2), diagnosed(2, func(f *record.Finding) { f.Certain = false })}, want{}},
+		{"it may pass", later, []func(*State){failures(2), diagnosed(2, mayPass)}, want{}},
+		{"many at once", later, []func(*State){failures(20), diagnosed(20, mayPass)}, want{}},
+		{"it did not pass", later, []func(*State){failures(2), diagnosed(2, mayPass), waves(2)}, want{change: stop, by: ByCause}},
+		{"two waves, of five tasks", later,
+			[]func(*State){failures(2), diagnosed(2, mayPass), waves(2), func(s *State) { s.last.Desired = 5 }}, want{}},
+		{"left to ECS", later, with(func(s *State) { s.settings.patient = true }), want{}},
+		{"left to ECS, in two waves", later,
+			[]func(*State){failures(2), diagnosed(2, mayPass), waves(2), func(s *State) { s.settings.patient = true }}, want{}},
 		{"AWS's fault", later, []func(*State){failures(2), diagnosed(2, func(f *record.Finding) { f.Fault = record.FaultPlatform })}, want{}},
+		{"AWS's fault in two waves", later,
+			[]func(*State){failures(2), diagnosed(2, func(f *record.Finding) { f.Fault = record.FaultPlatform }, mayPass), waves(2)}, want{}},
 		{"it says nothing", later, []func(*State){failures(2), diagnosed(2, func(f *record.Finding) { f.Vague = true })}, want{}},
+		{"it says nothing in two waves", later,
+			[]func(*State){failures(2), diagnosed(2, func(f *record.Finding) { f.Vague = true }, mayPass), waves(2)}, want{}},
 		{"cannot be stopped", later, with(func(s *State) { s.cannotStop = true }), want{change: putBack, by: ByCause}},
 		{"not seen yet", later, with(func(s *State) { s.target.ServiceDeployment = "" }), want{change: putBack, by: ByCause}},
 		{"cannot be stopped, and there is nothing before", later,
@@ -132,6 +148,14 @@ func TestHopelessPlacement(t *testing.T) {
 		}
 		if got := s.hopeless(epoch.Add(test.since)); got != test.want {
 			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+	for name, change := range map[string]func(*State){
+		"it may pass": diagnosed(0, mayPass), "left to ECS": func(s *State) { s.settings.patient = true },
+	} {
+		s := rolling(diagnosed(0), func(s *State) { s.certain, s.last = epoch, under(0, 0) }, change)
+		if s.hopeless(epoch.Add(placementPatience)) {
+			t.Errorf("%s: it is given up", name)
 		}
 	}
 }

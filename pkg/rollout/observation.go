@@ -58,14 +58,20 @@ type Candidate struct {
 type Diagnosis struct {
 	Finding record.Finding
 	Alike   int // how many tasks in a row have failed of it
+	Waves   int // how many independent observations those are: tasks that started together are one
 }
 
 // known reports whether the diagnosis says anything.
 func (d Diagnosis) known() bool { return d.Finding.Known() }
 
-// certain reports whether other tasks of the release will fail of it as well.
+// certain reports whether the cause cannot pass by itself, so that other tasks of the release will fail of it as well.
 func (d Diagnosis) certain() bool {
 	return d.known() && d.Finding.Certain && d.Finding.Fault != record.FaultPlatform
+}
+
+// lasting reports whether the cause is certain, or did not pass from one wave of tasks to the next.
+func (d Diagnosis) lasting() bool {
+	return d.certain() || d.known() && d.Finding.Fault != record.FaultPlatform && d.Waves > 1
 }
 
 // Effect is something that Next wants done.

@@ -26,6 +26,7 @@ type settings struct {
 	lostAfter       time.Duration
 	committed       bool
 	leave           bool
+	patient         bool
 	diagnoses       bool
 }
 
@@ -85,3 +86,6 @@ func Committed() Option { return func(o *options) { o.settings.committed = true 
 
 // LeaveOnInterrupt says that a run which is interrupted leaves the deployment to ECS instead of having it rolled back.
 func LeaveOnInterrupt() Option { return func(o *options) { o.settings.leave = true } }
+
+// Patient says that the deployment is never given up before its time is over, whatever its tasks fail of: that is left to ECS.
+func Patient() Option { return func(o *options) { o.settings.patient = true } }

@@ -88,8 +88,8 @@ func (e *explainer) explain(ctx context.Context, c rollout.Case) (rollout.Diagno
 		return rollout.Diagnosis{}, false
 	}
 	found := rollout.Diagnosis{Finding: diagnose.Classify(evidence)}
-	if shared, alike := diagnose.Streak(evidence); alike > 0 && !c.Last {
-		found = rollout.Diagnosis{Finding: shared, Alike: alike}
+	if row := diagnose.Streak(evidence); !c.Last && row.Alike > 0 && (row.Finding.Certain || row.Waves > 1) {
+		found = rollout.Diagnosis{Finding: row.Finding, Alike: row.Alike, Waves: row.Waves}
 	}
 	if !found.Finding.Known() {
 		return rollout.Diagnosis{}, false
