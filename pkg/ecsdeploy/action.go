@@ -6,11 +6,13 @@ package ecsdeploy
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/commits"
 )
 
 // Action is ecs-deploy, as a GitHub action and as a command.
@@ -36,6 +38,7 @@ var Action = action.Define(action.Meta{
 // Inputs are what ecs-deploy can be told.
 type Inputs struct {
 	awsconn.Inputs
+	commits.Order
 	Cluster        string            `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
 	Service        string            `input:"service" required:"true" doc:"The ECS service: name or ARN."`
 	Image          string            `input:"image" doc:"The image to deploy: a full reference, REPOSITORY@sha256:…, a tag or a digest. What is left out is taken from the template's image. Empty: the image that runs."`
@@ -56,7 +59,7 @@ type Inputs struct {
 
 // Validate returns what is wrong with the inputs by themselves.
 func (in Inputs) Validate() []error {
-	problems := in.Inputs.Validate()
+	problems := slices.Concat(in.Inputs.Validate(), in.Order.Problems())
 	for name := range in.Environment {
 		if strings.TrimSpace(name) == "" || strings.ContainsAny(name, " \t=") {
 			problems = append(problems, fmt.Errorf("environment-variables: %q is no name of a variable", name))

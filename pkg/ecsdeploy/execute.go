@@ -15,6 +15,7 @@ import (
 	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/taskdef"
@@ -119,9 +120,9 @@ func (d *Deployment) register(ctx context.Context) (*taskdef.Revision, error) {
 	}
 	maps.Copy(tags, map[string]string{taskdef.ContentTag: d.rendered.ContentHash()})
 	for key, value := range map[string]string{
-		"connect2:commit": d.env.GitHub.SHA,
-		"connect2:run":    d.env.GitHub.RunURL(),
-		"connect2:base":   taskdef.TagValue(d.baseName),
+		commits.Tag:     d.commit(),
+		"connect2:run":  d.env.GitHub.RunURL(),
+		"connect2:base": taskdef.TagValue(d.baseName),
 	} {
 		if value != "" {
 			tags[key] = taskdef.TagValue(value)

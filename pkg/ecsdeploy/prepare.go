@@ -69,6 +69,8 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 		problems = append(problems, err)
 	} else if err := d.readBase(ctx); err != nil {
 		problems = append(problems, err)
+	} else if err := d.refuseOlder(); err != nil {
+		problems = append(problems, err)
 	} else if !d.base.IsZero() {
 		problems = append(problems, d.render(ctx, in.Image)...)
 	}

@@ -5,15 +5,18 @@ package migrate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/commits"
 )
 
 // Inputs are the inputs of the action.
 type Inputs struct {
 	awsconn.Inputs
+	commits.Order
 	Cluster      string        `input:"cluster" required:"true" doc:"ECS cluster of the service: its name or ARN."`
 	Service      string        `input:"service" required:"true" doc:"ECS service whose network, platform and capacity settings the task gets."`
 	Image        string        `input:"image" required:"true" doc:"Image with the migrations: a full reference, repository@sha256:…, a tag or a digest; what is left out is taken from the template's image."`
@@ -25,7 +28,7 @@ type Inputs struct {
 
 // Validate returns what is wrong with the inputs by themselves.
 func (in Inputs) Validate() []error {
-	problems := in.Inputs.Validate()
+	problems := slices.Concat(in.Inputs.Validate(), in.Order.Problems())
 	if _, err := SplitCommand(in.Command); err != nil {
 		problems = append(problems, fmt.Errorf("command: %w", err))
 	}

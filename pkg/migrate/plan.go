@@ -87,6 +87,7 @@ func prepare(ctx context.Context, env *action.Env, c clients, in Inputs) (*Plan,
 		if err := p.findBase(ctx, aws.ToString(service.TaskDefinition)); err != nil {
 			add(err)
 		} else {
+			add(p.refuseOlder(ctx, env, in, aws.ToString(service.TaskDefinition)))
 			add(p.chooseContainer(in.Container), p.findExisting(ctx), p.refuseIfBusy(ctx, env))
 			if in.Image != "" && p.container != "" {
 				add(p.SetImage(ctx, in.Image))

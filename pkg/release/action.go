@@ -8,6 +8,7 @@ import (
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/ecrpush"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/migrate"
@@ -36,6 +37,7 @@ var Action = action.Define(action.Meta{
 // an input of the same name.
 type Inputs struct {
 	awsconn.Inputs
+	commits.Order
 	Cluster    string           `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
 	Service    string           `input:"service" required:"true" doc:"The ECS service: name or ARN."`
 	Source     string           `input:"source" doc:"The image to push, as ecr-push takes it: a folder or tar with an OCI layout, what docker save wrote, docker://NAME, or a registry reference."`
@@ -81,7 +83,7 @@ func (in Inputs) Validate() []error {
 	problems = append(problems, deploy.Validate()...)
 	if in.Migrate {
 		migration := in.migration()
-		migration.Inputs = awsconn.Inputs{}
+		migration.Inputs, migration.Order = awsconn.Inputs{}, commits.Order{}
 		problems = append(problems, migration.Validate()...)
 	}
 	return problems

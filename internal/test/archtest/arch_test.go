@@ -58,6 +58,7 @@ var layers = map[string]layer{
 	"pkg/rollout":   noun,
 	"pkg/history":   noun,
 	"pkg/hold":      noun,
+	"pkg/commits":   noun,
 	"pkg/diagnose":  noun,
 	"pkg/oneoff":    noun,
 	"pkg/image":     noun,

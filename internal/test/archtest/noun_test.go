@@ -15,6 +15,7 @@ const (
 // clients are the AWS clients that each noun calls, itself or through the view, by the name of their package. Importing the noun
 // must bring no other.
 var clients = map[string][]string{
+	"pkg/commits":   {},
 	"pkg/taskdef":   {"ecs"},
 	"pkg/rollout":   {"ecs"},
 	"pkg/history":   {"ecs"},

@@ -1,0 +1,46 @@
+package ecsdeploy
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/commits"
+	"github.com/org/connect2/v2/pkg/record"
+)
+
+// refuseOlder ends the release of a commit that is older than the one that runs, where the order of commits can be told.
+func (d *Deployment) refuseOlder() error {
+	var running commits.Running
+	if !strings.HasSuffix(arn.Family(d.before.TaskDefinition), templateSuffix) {
+		running.Revision = arn.Revision(d.before.TaskDefinition)
+	}
+	if d.running != nil {
+		running.Commit = d.running.Tags[commits.Tag]
+	}
+	err := d.in.Order.Check(d.env.Events, d.commit(), running)
+	var older *record.Failure
+	if !errors.As(err, &older) {
+		return err
+	}
+	return &action.Error{Outcome: action.Superseded, Title: older.Title, Advice: older.Advice, Err: err}
+}
+
+// commit is the commit that is released. Rolling a changed template out with the image that runs releases no other one, whatever
+// repository does it.
+func (d *Deployment) commit() string {
+	switch {
+	case d.in.Commit != "":
+		return d.in.Commit
+	case d.keepsImage() && d.running != nil:
+		return d.running.Tags[commits.Tag]
+	default:
+		return d.env.GitHub.SHA
+	}
+}
+
+// keepsImage says whether the image that runs is deployed again.
+func (d *Deployment) keepsImage() bool {
+	return d.in.Image == "" && !d.in.ImageLater && d.in.TaskDefinition == ""
+}
