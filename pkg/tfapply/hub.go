@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/go-github/v92/github"
-	"github.com/hashicorp/go-retryablehttp"
 
-	"github.com/org/connect2/v2/internal/backoff"
+	"github.com/org/connect2/v2/internal/githubapi"
 )
 
 // hub is GitHub's REST API, as far as comments and reports need it.
@@ -30,86 +26,12 @@ func (s *session) hub() (h hub, ok bool) {
 	if !ok || base == "" || token == "" {
 		return hub{}, false
 	}
-	base = strings.TrimRight(base, "/") + "/"
 	var err error
-	h.api, err = github.NewClient(github.WithHTTPClient(patientClient(s.env.Transport)), github.WithAuthToken(token),
-		github.WithURLs(&base, nil))
+	h.api, err = githubapi.New(base, token, s.env.Transport)
 	if err != nil {
 		s.env.Log.Warnf("GitHub cannot be asked", "the API's address %s: %v", base, err)
 	}
 	return h, err == nil
-}
-
-// How often a request to GitHub is tried, and the waits between two tries.
-const hubTries = 4
-
-var hubWaits = backoff.Policy{First: time.Second, Most: 20 * time.Second}
-
-// longestWait is what a wait that GitHub asks for may last; beyond it the refusal is told.
-const longestWait = time.Minute
-
-// patientClient returns a client that repeats what may pass. Over transport, nil for the default one.
-func patientClient(transport http.RoundTripper) *http.Client {
-	if transport == nil {
-		transport = http.DefaultTransport
-	}
-	return (&retryablehttp.Client{
-		HTTPClient:   &http.Client{Transport: bounded{transport}},
-		RetryMax:     hubTries - 1,
-		CheckRetry:   repeatable,
-		Backoff:      hubPause,
-		ErrorHandler: retryablehttp.PassthroughErrorHandler, // the last answer is the one to tell
-	}).StandardClient()
-}
-
-// bounded cuts answers that nobody expects to be so long.
-type bounded struct{ http.RoundTripper }
-
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := b.RoundTripper.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	response.Request = r
-	response.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.LimitReader(response.Body, 32<<20), response.Body}
-	return response, nil
-}
-
-// repeatable says whether a request is worth another try. One that makes something is repeated only where GitHub says that it
-// has not been looked at: what was made without an answer would be made twice.
-func repeatable(ctx context.Context, response *http.Response, err error) (bool, error) {
-	if ctx.Err() != nil {
-		return false, ctx.Err()
-	}
-	if response != nil && err == nil && response.Header.Get("Retry-After") != "" {
-		if response.StatusCode == http.StatusForbidden || response.StatusCode == http.StatusTooManyRequests {
-			return askedWait(response) <= longestWait, nil
-		}
-	}
-	var failed *url.Error
-	if response != nil && response.Request.Method == http.MethodPost || errors.As(err, &failed) && failed.Op == "Post" {
-		return false, nil
-	}
-	return retryablehttp.DefaultRetryPolicy(ctx, response, err)
-}
-
-func hubPause(_, _ time.Duration, attempt int, response *http.Response) time.Duration {
-	return max(hubWaits.Wait(attempt+1), min(askedWait(response), longestWait))
-}
-
-// askedWait is what an answer's Retry-After asks for.
-func askedWait(response *http.Response) time.Duration {
-	if response == nil {
-		return 0
-	}
-	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
-	if err != nil {
-		return 0
-	}
-	return time.Duration(max(seconds, 0)) * time.Second
 }
 
 // hubError says what may be missing where GitHub refuses.
@@ -127,17 +49,8 @@ func hubError(err error) error {
 // all reads every page of a list.
 func all[T any](read func(github.ListOptions) ([]T, *github.Response, error)) ([]T, error) {
 	const most = 100
-	var found []T
-	for page := 1; ; page++ {
-		some, _, err := read(github.ListOptions{Page: page, PerPage: most})
-		if err != nil {
-			return nil, hubError(err)
-		}
-		found = append(found, some...)
-		if len(some) < most {
-			return found, nil
-		}
-	}
+	found, err := githubapi.All(most, read)
+	return found, hubError(err)
 }
 
 func (h hub) comments(ctx context.Context, number int) ([]*github.IssueComment, error) {

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/org/connect2/v2/internal/githubapi"
 	"github.com/org/connect2/v2/pkg/action"
 )
 
@@ -79,7 +80,7 @@ func TestGitHubIsAskedAgainWhereThatMayHelp(t *testing.T) {
 		fails       string // in the error; empty for none
 	}{
 		{"a bad moment", []any{says(502, "<html>"), reset, says(200, "[]")}, false, 3, 1500 * time.Millisecond, 3 * time.Second, ""},
-		{"it does not pass", []any{says(503, `{"message":"unavailable"}`)}, false, hubTries,
+		{"it does not pass", []any{says(503, `{"message":"unavailable"}`)}, false, githubapi.Tries,
 			3500 * time.Millisecond, 7 * time.Second, "unavailable"},
 		{"too many requests", []any{says(429, `{"message":"slow down"}`, "Retry-After", "7"), says(200, "[]")}, false, 2,
 			7 * time.Second, 7 * time.Second, ""},

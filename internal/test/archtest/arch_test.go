@@ -48,6 +48,7 @@ var layers = map[string]layer{
 	"internal/arn":          base,
 	"internal/backoff":      base,
 	"internal/dockerengine": base,
+	"internal/githubapi":    base,
 	"internal/lazyregexp":   base,
 	"internal/nearest":      base,
 	"internal/outlive":      base,
