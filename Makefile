@@ -32,7 +32,7 @@ race: ## The same under the race detector
 	$(GO) test -race ./...
 
 .PHONY: simulate
-simulate: ## Simulate HISTORIES histories (10000)
+simulate: ## Simulate HISTORIES histories (10000); SURVEY=1 prints every kind of violation instead of the first
 	HISTORIES=$(or $(HISTORIES),10000) $(GO) test -count=1 -timeout 24h -v -run ^TestHistories$$ ./internal/test/simulation
 
 .PHONY: lint

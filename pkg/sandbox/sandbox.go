@@ -189,6 +189,9 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Journal returns every call so far, in order.
 func (s *Sandbox) Journal() []wire.Entry { return s.server.Journal.Entries() }
 
+// LastCall returns the call that arrived last.
+func (s *Sandbox) LastCall() wire.Entry { return s.server.Journal.Last() }
+
 // ResetJournal forgets the calls so far.
 func (s *Sandbox) ResetJournal() { s.server.Journal.Reset() }
 

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ type violation struct {
 
 // The invariants.
 const (
-	greenIsInForce   = "green means that what was asked for was PRIMARY and COMPLETED between the newest read and the exit"
+	greenIsInForce   = "green means that what was asked for was in force, and its tasks stood, between the newest read and the exit"
 	redIsNotInForce  = "red means that what the run began is not in force, or that it says that it does not know"
 	rolledBackIsBack = "rolled-back means that another version was PRIMARY and COMPLETED between the newest read and the exit"
 	overtakenIsTrue  = "superseded means that somebody else's newer deployment was PRIMARY between the newest read and the exit"
@@ -26,6 +27,12 @@ const (
 	holdIsOnLeft     = "a rollback that says success does not put on hold what serves"
 	endsInTime       = "a run ends within its timeout, that of the way back, and a minute"
 	repeatIsNoChange = "a deployment repeated right after its success is no-change and replaces no task"
+	signalEndsIt     = "a run ends within 7 seconds of a signal"
+	nothingLost      = "nothing is overwritten that was there 2 seconds and the reads' lag before, and what was replaced later is told"
+	goodIsLeft       = "once a run was let finish, the service is not left on a FAILED revision or without tasks"
+	rollbacksAgree   = "rollbacks at once, one after the other, or after a kill end where one would"
+	oracle           = "what ECS alone brings to a good end within the timeout is not taken back"
+	oneRevision      = "an uninterrupted run leaves one new ACTIVE revision at most, and none that failed is the newest of its family"
 	noSecret         = "no secret is in anything that is written"
 	noDefect         = "no run meets a defect of its own"
 )
@@ -48,6 +55,12 @@ func (w *world) check() []violation {
 			{rollbackLeaves, w.left(r)},
 			{holdIsOnLeft, w.holds(r)},
 			{repeatIsNoChange, w.repeated(r)},
+			{signalEndsIt, r.endedBySignal()},
+			{nothingLost, w.overwrote(r)},
+			{goodIsLeft, w.leaves(r)},
+			{rollbacksAgree, w.agrees(r)},
+			{oneRevision, w.revisions(r)},
+			{oracle, w.cutOff(r)},
 		} {
 			if held.problem == "" {
 				continue
@@ -76,7 +89,7 @@ func (w *world) green(r *report) string {
 		return ""
 	}
 	for _, m := range w.between(r) {
-		if m.inForce(r.answer.TaskDefinition) && (r.run.Verb != Deploy || m.version == r.run.Version) {
+		if m.inForce(r.answer.TaskDefinition) && (m.standing() || w.disturbed(m.at)) && (r.run.Verb != Deploy || m.version == r.run.Version) {
 			return ""
 		}
 	}
@@ -163,7 +176,7 @@ func (r *report) inTime() string {
 }
 
 func (w *world) repeated(r *report) string {
-	if !r.repeat || !r.alone || !r.before.whole() {
+	if !r.repeat || !r.alone || !r.before.alone || !r.before.standing() || r.before.sick {
 		return ""
 	}
 	for _, other := range w.runs {
@@ -171,9 +184,140 @@ func (w *world) repeated(r *report) string {
 			return "" // it may have changed something
 		}
 	}
-	if r.answer.Outcome != noChange || r.last.deployments != r.before.deployments || r.last.tasks != r.before.tasks {
+	if r.answer.Outcome != noChange || r.last.deployments != r.before.deployments || !r.before.kept(r.last) {
 		return fmt.Sprintf("%s; %d deployments and tasks %s before, %d and %s after. %s", r.answer.Outcome,
 			r.before.deployments, r.before.tasks, r.last.deployments, r.last.tasks, r.answer.Error)
+	}
+	return ""
+}
+
+// kept says whether each task that ran at one moment runs at a later one too, unless there were too many.
+func (m moment) kept(later moment) bool {
+	if m.stands > m.desired {
+		return true
+	}
+	for _, task := range strings.Fields(m.tasks) {
+		if !strings.Contains(later.tasks, task) {
+			return false
+		}
+	}
+	return true
+}
+
+// disturbed says whether people, Spot or scaling can be why tasks are missing at a moment.
+func (w *world) disturbed(at time.Time) bool {
+	return slices.ContainsFunc(w.acts, func(a acted) bool {
+		return (a.what == OperatorStops || a.what == SpotTakes || a.what == Scales) && !a.at.After(at) && at.Sub(a.at) < 5*time.Minute
+	})
+}
+
+// endedBySignal checks the time between a signal and the end.
+func (r *report) endedBySignal() string {
+	if r.signal.IsZero() {
+		return ""
+	}
+	if took := r.ended.Sub(r.signal); took > 7*time.Second {
+		return fmt.Sprintf("it went on for %v after the signal", took.Round(time.Millisecond))
+	}
+	return ""
+}
+
+// overwrote checks that each update knew what it replaced.
+func (w *world) overwrote(r *report) string {
+	if r.killed {
+		return ""
+	}
+	for _, u := range r.updates {
+		there := u.at.Sub(u.before.since) > 2*time.Second+w.lag()
+		foreign := u.before.primary != r.began && w.sees(r, u.before)
+		what := fmt.Sprintf("at %v it replaced %s with %s", u.at.Sub(w.begun).Round(time.Millisecond), u.before, u.after)
+		switch {
+		case there && !u.read && foreign:
+			return what + ", which it had not read"
+		case there && !u.first && foreign:
+			return what + ", which somebody else had begun since"
+		case !there && !u.read && foreign && !strings.Contains(r.answer.Written, name(u.before.taskDefinition)):
+			return what + ", and says nothing of it"
+		}
+	}
+	return ""
+}
+
+// leaves checks how the service stands long after the last run, if that was let finish.
+func (w *world) leaves(r *report) string {
+	if r.killed || !r.signal.IsZero() || r.faulty || r.answer.untouched() {
+		return ""
+	}
+	for _, other := range w.runs {
+		if other != r && !other.ended.Before(r.begun) {
+			return ""
+		}
+	}
+	for _, a := range w.acts {
+		if !a.at.Before(r.begun) {
+			return ""
+		}
+	}
+	m := w.settled
+	if w.fate(m.version).Kind == Faints && m.state == engine.Completed {
+		return "" // its tasks come and go, and ECS calls that a success
+	}
+	if m.state == engine.Failed || m.running == 0 && m.desired > 0 {
+		return fmt.Sprintf("%s, and %v later %s (%s)", r.answer.Outcome, settling, m, r.answer.Error)
+	}
+	return ""
+}
+
+// agrees checks a history of nothing but rollbacks against what one of them does.
+func (w *world) agrees(r *report) string {
+	if len(w.history.Others) > 0 || w.history.Past < 2 || r != w.runs[len(w.runs)-1] {
+		return ""
+	}
+	succeeded := false
+	for _, r := range w.runs {
+		if r.run.Verb != Rollback {
+			return ""
+		}
+		succeeded = succeeded || !r.killed && r.answer.Outcome == "succeeded"
+	}
+	if want := w.history.Past - 1; succeeded && w.settled.version != want {
+		return fmt.Sprintf("one would end on v%d; in the end %s", want, w.settled)
+	}
+	return ""
+}
+
+// revisions checks what a run leaves of the task definitions that it registered.
+func (w *world) revisions(r *report) string {
+	if r.killed || !r.signal.IsZero() {
+		return ""
+	}
+	problem := ""
+	for i, one := range r.left {
+		for _, other := range r.left[:i] {
+			if one.family == other.family && one.document == other.document {
+				problem = fmt.Sprintf("it leaves %s and %s, which are the same", name(other.arn), name(one.arn))
+			}
+		}
+	}
+	failed := r.answer.tookBack() || r.answer.Outcome == "failed"
+	if problem == "" && failed && !r.undone && len(r.left) > 0 && len(r.updates) > 0 {
+		problem = fmt.Sprintf("%s, and it leaves %s, which it registered", r.answer.Outcome, name(r.left[len(r.left)-1].arn))
+	}
+	return problem
+}
+
+// cutOff asks ECS alone about a deployment that a run took back by itself before its time was over.
+func (w *world) cutOff(r *report) string {
+	by := r.begun.Add(r.run.Timeout)
+	if r.killed || r.run.Verb != Deploy || r.began == "" || r.gaveUp.IsZero() || !r.gaveUp.Before(by) {
+		return ""
+	}
+	if !r.signal.IsZero() && !r.signal.After(r.gaveUp) {
+		return ""
+	}
+	if w.completes(r.began, r.gaveUp, by) {
+		return fmt.Sprintf("it took its deployment back at %v, and ECS alone completes it (%s)", r.gaveUp.Sub(w.begun).Round(time.Millisecond),
+			r.answer.Error)
 	}
 	return ""
 }

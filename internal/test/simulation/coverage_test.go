@@ -17,12 +17,35 @@ type coverage struct {
 	runs      int
 	rows      map[string]map[string]int // by what there was beside a run, and how the run ended
 	known     map[string]int
+	unknown   map[string]*example // by invariant
 	slowest   time.Duration
 	slow      string
 }
 
 func newCoverage() *coverage {
-	return &coverage{begun: time.Now(), rows: map[string]map[string]int{}, known: map[string]int{}}
+	return &coverage{begun: time.Now(), rows: map[string]map[string]int{}, known: map[string]int{}, unknown: map[string]*example{}}
+}
+
+// example is the smallest history that showed a violation, of so many.
+type example struct {
+	times int
+	text  string
+	size  int
+}
+
+// violates keeps a violation that is not known.
+func (c *coverage) violates(w *world, v violation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.unknown[v.invariant]
+	if e == nil {
+		e = &example{}
+		c.unknown[v.invariant] = e
+	}
+	e.times++
+	if size := len(w.history.String()); e.text == "" || size < e.size {
+		e.size, e.text = size, w.history.String()+"\n\n"+w.story(v)
+	}
 }
 
 func (c *coverage) add(w *world, found []violation, took time.Duration) {
@@ -70,10 +93,10 @@ func (w *world) beside(r *report) map[string]bool {
 			rows["fault: "+f.Answer] = true
 		}
 	}
-	if r.stopped {
+	if !r.signal.IsZero() {
 		rows["end: a signal"] = true
 	}
-	if r.killed && !r.stopped {
+	if r.killed && r.signal.IsZero() {
 		rows["end: a kill"] = true
 	}
 	if r.again {
@@ -132,6 +155,10 @@ func (c *coverage) String() string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.known)) {
 		fmt.Fprintf(&b, "known, %d times: %s\n", c.known[name], name)
+	}
+	for _, invariant := range slices.Sorted(maps.Keys(c.unknown)) {
+		e := c.unknown[invariant]
+		fmt.Fprintf(&b, "NOT KNOWN, %d times: %s. The smallest:\n%s\n", e.times, invariant, e.text)
 	}
 	fmt.Fprintf(&b, "the slowest took %v:\n%s\n", c.slowest.Round(time.Millisecond), c.slow)
 	return b.String()

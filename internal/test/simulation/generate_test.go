@@ -10,6 +10,7 @@ import (
 // draw makes up a history.
 func draw(t *rapid.T) History {
 	h := History{
+		Seed:    rapid.Uint64Range(0, 1000).Draw(t, "seed"),
 		Desired: rapid.SampledFrom([]int{1, 2, 2, 3}).Draw(t, "desired"),
 		Past:    rapid.SampledFrom([]int{2, 2, 3, 1}).Draw(t, "past"),
 		Breaker: rapid.SampledFrom([]Breaker{RollsBack, RollsBack, RollsBack, Stops, Off}).Draw(t, "breaker"),
@@ -66,6 +67,9 @@ func drawRun(t *rapid.T, past, versions int) Run {
 		r.Version = drawVersion(t, past, versions)
 		r.Lifts = rapid.SampledFrom([]bool{true, true, false}).Draw(t, "lifts")
 		r.Force = rapid.SampledFrom([]bool{false, false, false, false, false, true}).Draw(t, "force")
+	}
+	if r.Verb == Deploy && rapid.IntRange(0, 3).Draw(t, "grows") == 3 {
+		r.Grow = rapid.IntRange(1, 5).Draw(t, "grow")
 	}
 	r.Faults = rapid.SliceOfN(rapid.Custom(drawFault), 0, 2).Draw(t, "faults")
 	r.End = rapid.SampledFrom([]End{ItsOwn, ItsOwn, ItsOwn, Cancel, Kill}).Draw(t, "end")

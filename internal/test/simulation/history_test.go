@@ -9,6 +9,7 @@ import (
 
 // History is what happens to one service: what was there, who does what when, and what goes wrong.
 type History struct {
+	Seed    uint64        // of how long each call takes, and of every wait that is spread
 	Desired int           // tasks
 	Past    int           // versions that were released before the beginning: 1 to Past, the last of which serves
 	Breaker Breaker       // the service's circuit breaker
@@ -88,6 +89,7 @@ type Run struct {
 	Late    bool          // which is carried out, so that its answer is lost; …
 	Until   int           // … or, where Call is 0, at this change after the beginning of the run; 0: at its beginning …
 	After   time.Duration // … and so long after that
+	Grow    int           // where it is repeated after a success, somebody scales to so many tasks right before; 0: nobody does
 	Again   time.Duration // so long after its end the same is run again, without faults; 0: it is not
 }
 

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
@@ -48,7 +49,7 @@ var known = []fault{
 	},
 	{
 		name: "a run that is interrupted when its deployment is complete says that ECS was asked to roll it back",
-		is:   func(_ *world, v violation) bool { return v.invariant == redIsNotInForce && v.run.stopped },
+		is:   func(_ *world, v violation) bool { return v.invariant == redIsNotInForce && !v.run.signal.IsZero() },
 		shows: History{
 			Desired: 1, Past: 1, Fates: []Fate{{}},
 			Runs: []Run{{
@@ -68,6 +69,50 @@ var known = []fault{
 			Others: []Act{{At: 10 * second, What: ColleagueForces}},
 		},
 	},
+	{
+		name: "tasks that start together and meet one passing fault count as two failures, and a release that ECS completes is taken back",
+		is:   func(w *world, v violation) bool { return v.invariant == oracle && w.fate(v.run.run.Version).First > 0 },
+		shows: History{
+			Desired: 2, Past: 1, Fates: []Fate{{Kind: Crashes, First: 2}},
+			Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute}},
+		},
+	},
+	{
+		name: "a release that begins while a rollback is under way and fails is left on its FAILED revision, though a good one is known",
+		is:   func(_ *world, v violation) bool { return v.invariant == goodIsLeft && v.run.answer.stuck() },
+		shows: History{
+			Desired: 3, Past: 3, Fates: []Fate{{Kind: Crashes}},
+			Runs: []Run{{Verb: Deploy, Version: 4, Timeout: 4 * minute, End: Cancel, After: 55 * second, Again: 5 * second}},
+		},
+	},
+	{
+		name: "a deployment repeated while the service scales replaces every task",
+		is: func(_ *world, v violation) bool {
+			return v.invariant == repeatIsNoChange && v.run.before.stands != v.run.before.desired
+		},
+		shows: History{
+			Desired: 1, Past: 1, Fates: []Fate{{}},
+			Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute, Grow: 2}},
+		},
+	},
+	{
+		name: "a rollback after one that was ended in mid-way ends on what the first was to leave",
+		is: func(w *world, v violation) bool {
+			return v.invariant == rollbacksAgree && slices.ContainsFunc(w.runs, func(r *report) bool { return r.joined })
+		},
+		shows: History{
+			Desired: 2, Past: 2,
+			Runs: []Run{{Verb: Rollback, Timeout: 10 * minute, End: Cancel, After: 60 * second, Again: 5 * second}},
+		},
+	},
+}
+
+// fate is what becomes of the tasks of a version.
+func (w *world) fate(version int) Fate {
+	if n := version - w.history.Past; n > 0 && n <= len(w.history.Fates) {
+		return w.history.Fates[n-1]
+	}
+	return Fate{}
 }
 
 // wrongEnd says whether a rollback ended on what it was to leave, which is also what it has put on hold.

@@ -1,14 +1,18 @@
 package simulation
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
+	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
 
 // process is one run's process: its way to AWS, which may end, and what it was answered.
@@ -16,19 +20,35 @@ type process struct {
 	w      *world
 	number int // of the run; 0: nobody makes its calls fail
 	run    Run
+	seed   uint64
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
-	mu      sync.Mutex
-	calls   int
-	dead    bool
-	signal  bool
-	first   moment // at the first read of the service
-	newest  moment // at the newest
-	faulted bool
-	began   moment
-	leave   string
-	joined  bool
+	mu       sync.Mutex
+	random   *rand.Rand
+	calls    int
+	dead     bool
+	signal   time.Time // when it came; zero: none
+	first    moment    // at the first read of the service
+	newest   moment    // at the newest
+	read     map[string]bool
+	faulted  bool
+	began    moment
+	leave    string
+	joined   bool
+	stopped  time.Time // when it first asked ECS to stop what it began, or updated the service once more
+	updates  []update
+	register []string // ARNs of the task definitions that it registered
+	undone   bool     // it could not take a task definition away again
+}
+
+// update is an UpdateService that began a deployment.
+type update struct {
+	at     time.Time
+	before moment // right before it
+	after  moment
+	read   bool // what was PRIMARY before had been read
+	first  bool // of its run
 }
 
 var errDead = errors.New("the process is dead")
@@ -48,10 +68,11 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.mu.Lock()
 	p.calls++
 	due := p.run.End != ItsOwn && p.run.Call == p.calls
-	dead := p.dead
+	// The way there and the way back.
+	there, back := p.latency(), p.latency()
 	p.mu.Unlock()
-	if dead {
-		return nil, errDead
+	if err := p.travel(r.Context(), there); err != nil {
+		return nil, err
 	}
 	if due && !p.run.Late {
 		p.end()
@@ -59,12 +80,15 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 	if p.isDead() {
 		return nil, errDead
 	}
-	p.w.note() // what the engine did by itself until now
-	response, err := p.w.sandbox.Transport().RoundTrip(r)
-	m := p.w.note()
-	p.took(r, m)
+	before := p.w.note() // what the engine did by itself until now
+	response, err := p.carry(r)
+	after := p.w.note()
+	p.took(r, before, after, err == nil && response.StatusCode < 400)
 	if due && p.run.Late {
 		p.end()
+	}
+	if err := p.travel(r.Context(), back); err != nil {
+		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,15 +99,68 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 		p.faulted = true
 	case isRead(r):
 		if p.first.at.IsZero() {
-			p.first = m
+			p.first = after
 		}
-		p.newest = m
+		p.newest = after
+		if isCall(r, "DescribeServices") {
+			p.read[p.w.shown(after).primary] = true
+		}
+	}
+	return response, err
+}
+
+// latency is how long one way of a call takes: some milliseconds, seldom half a second.
+func (p *process) latency() time.Duration {
+	if p.random.IntN(40) == 0 {
+		return time.Duration(p.random.Int64N(int64(500 * time.Millisecond)))
+	}
+	return 5*time.Millisecond + time.Duration(p.random.Int64N(int64(40*time.Millisecond)))
+}
+
+// travel waits until a request or an answer has arrived, or the process dies or gives the call up.
+func (p *process) travel(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if p.isDead() {
+		return errDead
+	}
+	return nil
+}
+
+// carry carries a call to the sandbox, and keeps it where it changed something.
+func (p *process) carry(r *http.Request) (*http.Response, error) {
+	_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	if action == "" || !wire.Mutating(action) {
+		return p.w.sandbox.Transport().RoundTrip(r)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	at := p.w.sandbox.Now()
+	response, err := p.w.sandbox.Transport().RoundTrip(r)
+	entry := p.w.sandbox.LastCall()
+	if err == nil && response.StatusCode < 400 || entry.Action == action && entry.Fault == "cut-after" {
+		again := r.Clone(context.Background())
+		p.w.keep(deed{at: at, call: again, body: body, action: action})
 	}
 	return response, err
 }
 
 // took keeps what a run has begun, and which task definition a rollback is to leave.
-func (p *process) took(r *http.Request, m moment) {
+func (p *process) took(r *http.Request, before, m moment, answered bool) {
+	var registered string
+	if isCall(r, "RegisterTaskDefinition") {
+		registered = p.w.newestRegistered(m.at)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	if isRead(r) && p.leave == "" && p.run.Verb == Rollback {
@@ -97,8 +174,20 @@ func (p *process) took(r *http.Request, m moment) {
 			}
 		}
 	}
+	switch {
+	case registered != "":
+		p.register = append(p.register, registered)
+	case isCall(r, "DeregisterTaskDefinition") && !answered:
+		p.undone = true
+	case isCall(r, "StopServiceDeployment") && answered && p.stopped.IsZero():
+		p.stopped = m.at
+	}
 	if !isCall(r, "UpdateService") || !m.at.Equal(m.since) {
 		return
+	}
+	p.updates = append(p.updates, update{at: m.at, before: before, after: m, read: p.read[before.primary], first: len(p.updates) == 0})
+	if len(p.updates) == 2 && p.stopped.IsZero() {
+		p.stopped = m.at
 	}
 	if p.run.Verb == Rollback || m.version == p.run.Version {
 		p.began = m
@@ -135,7 +224,7 @@ func (p *process) end() {
 	}
 	p.w.tell("run %d gets a signal", p.number)
 	p.mu.Lock()
-	p.signal = true
+	p.signal = time.Now()
 	p.mu.Unlock()
 	p.cancel(errSignal)
 	time.AfterFunc(10*time.Second, p.die) // the runner kills what is left
@@ -156,7 +245,10 @@ func (w *world) play(number int, run Run) {
 	done := w.start(number, run, number)
 	clean := run
 	clean.Faults, clean.End, clean.Force = nil, ItsOwn, false
-	if run.Verb == Deploy && !done.killed && done.answer.green() && done.last.whole() && done.last.inForce(done.answer.TaskDefinition) {
+	if run.Verb == Deploy && !done.killed && done.answer.green() && done.last.standing() && done.last.inForce(done.answer.TaskDefinition) {
+		if run.Grow > 0 {
+			w.act(Act{What: Scales, N: run.Grow})
+		}
 		w.start(number, clean, 0).repeat = true
 	}
 	if run.Again > 0 {
@@ -169,12 +261,14 @@ func (w *world) play(number int, run Run) {
 func (w *world) start(number int, run Run, faults int) *report {
 	ctx, cancel := context.WithCancelCause(w.over)
 	defer cancel(nil)
-	p := &process{w: w, number: faults, run: run, ctx: ctx, cancel: cancel}
 	done := &report{number: number, run: run, begun: time.Now(), before: w.note()}
 	w.mu.Lock()
 	acts, changes := len(w.acts), w.changes
 	w.runs = append(w.runs, done)
+	seed := w.history.Seed<<8 + uint64(number)<<4 + uint64(len(w.runs))
 	w.mu.Unlock()
+	p := &process{w: w, number: faults, run: run, seed: seed, ctx: ctx, cancel: cancel,
+		random: rand.New(rand.NewPCG(seed, 0x63616c6c73)), read: map[string]bool{}}
 	w.tell("run %d begins: %s %s", number, run.Verb, versionOf(run))
 	if run.End != ItsOwn && run.Call == 0 {
 		w.everyone.Go(func() {
@@ -186,9 +280,11 @@ func (w *world) start(number int, run Run, faults int) *report {
 	done.answer = run.run(ctx, w.t, p)
 	done.ended, done.last = time.Now(), w.note()
 	p.mu.Lock()
-	done.calls, done.killed, done.stopped, done.faulty = p.calls, p.dead, p.signal, p.faulted
+	done.calls, done.killed, done.signal, done.faulty = p.calls, p.dead, p.signal, p.faulted
 	done.first, done.newest, done.began, done.leave, done.joined = p.first, p.newest, p.began.primary, p.leave, p.joined
+	done.gaveUp, done.updates, done.registered, done.undone = p.stopped, p.updates, p.register, p.undone
 	p.mu.Unlock()
+	done.left = w.leftActive(done.registered)
 	w.mu.Lock()
 	done.alone = acts == len(w.acts)
 	w.mu.Unlock()

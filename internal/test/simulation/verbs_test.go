@@ -13,6 +13,7 @@ import (
 	"github.com/org/connect2/v2/internal/test/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/action/actiontest"
+	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/ecsrollback"
 	"github.com/org/connect2/v2/pkg/run"
@@ -41,6 +42,9 @@ func (a answer) untouched() bool { return a.Outcome == string(action.Invalid) }
 // tookBack says whether the run says that another version is in force again.
 func (a answer) tookBack() bool { return a.Outcome == string(action.RolledBack) }
 
+// stuck says whether the run says that the service is left in trouble.
+func (a answer) stuck() bool { return a.Outcome == string(action.Stuck) }
+
 // overtaken says whether the run says that a newer deployment took over.
 func (a answer) overtaken() bool { return a.Outcome == string(action.Superseded) }
 
@@ -66,7 +70,7 @@ func (r Run) run(ctx context.Context, t *testing.T, p *process) answer {
 			fmt.Sprint("--override-hold=", r.Lifts), fmt.Sprint("--force=", r.Force))
 	}
 	env, told := actiontest.NewTestEnv(t, p.environ())
-	env.Transport = p
+	env.Transport, env.Time = p, clock.Seeded(clock.System, p.seed)
 	var stdout bytes.Buffer
 	a := answer{Code: run.Command(ctx, verb, args, &stdout, io.Discard, env)}
 	if err := json.Unmarshal(stdout.Bytes(), &a); err != nil {

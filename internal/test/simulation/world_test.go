@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,6 +31,9 @@ const (
 // end is the virtual time after which everything is over, whatever hangs.
 const endOfTime = 6 * time.Hour
 
+// settling is how long the service is left to itself in the end.
+const settling = 20 * time.Minute
+
 // moment is the state of the service at one time.
 type moment struct {
 	at             time.Time // by our clock
@@ -46,6 +50,8 @@ type moment struct {
 	running        int    // of all deployments
 	tasks          string // ids of the tasks that run and are meant to
 	sick           bool   // one of them fails a health check
+	fallen         int    // tasks of the PRIMARY deployment that have failed by their own fault since it was complete, …
+	stands         int    // and those that run and are well
 	deployments    int    // that there ever were
 	held           bool   // the image of the PRIMARY deployment is on hold
 }
@@ -59,6 +65,9 @@ func (m moment) inForce(taskDefinition string) bool {
 func (m moment) whole() bool {
 	return m.alone && m.state == engine.Completed && m.running == m.desired && !m.sick
 }
+
+// standing says whether all tasks that are wanted run and are well, or those that are missing did not fail by their own fault.
+func (m moment) standing() bool { return m.fallen == 0 || m.stands >= m.desired }
 
 func (m moment) String() string {
 	return fmt.Sprintf("PRIMARY is v%d %s (%s, %s), %d of %d tasks run",
@@ -79,39 +88,57 @@ type world struct {
 	timeline []moment          // what changed, oldest first
 	changes  int               // of the service, so far
 	changed  chan struct{}     // closed at the next
-	acts     []deed            // of others, so far
+	acts     []acted           // of others, so far
+	deeds    []deed            // what changed the service or what belongs to it, in order
+	settled  moment            // long after everything was over
 	leaving  map[string]string // what a way back of ours leaves, by its service revision
 	log      []string
 	runs     []*report
 }
 
-// deed is something that somebody else has done.
+// acted is something that somebody else has done.
+type acted struct {
+	what  What
+	at    time.Time
+	state string // of the rollout at that time
+}
+
+// deed is what can be done once more in another world: a call that was carried out, or what somebody else did.
 type deed struct {
-	what What
-	at   time.Time
+	at     time.Time // by the sandbox's clock
+	action string
+	call   *http.Request
+	body   []byte
+	act    func(*engine.Engine, *engine.Service)
 }
 
 // report is what became of a run of ours.
 type report struct {
-	number  int
-	run     Run
-	again   bool // the same run once more
-	repeat  bool // a deployment repeated right after its success
-	answer  answer
-	begun   time.Time
-	ended   time.Time
-	calls   int
-	killed  bool
-	stopped bool // by a signal
-	first   moment
-	newest  moment // at the newest read of the service
-	last    moment // at the exit
-	before  moment // at the beginning
-	alone   bool   // nobody else did anything meanwhile
-	faulty  bool   // a call was made to fail
-	began   string // id of the newest deployment that it began
-	leave   string // of a rollback: the task definition that it was to leave
-	joined  bool   // of a rollback: it met what another rollback of ours had begun
+	number int
+	run    Run
+	again  bool // the same run once more
+	repeat bool // a deployment repeated right after its success
+	answer answer
+	begun  time.Time
+	ended  time.Time
+	calls  int
+	killed bool
+	signal time.Time // when it came; zero: none
+	gaveUp time.Time // when it first asked ECS to stop what it began, or updated the service once more; zero: never
+	first  moment
+	newest moment // at the newest read of the service
+	last   moment // at the exit
+	before moment // at the beginning
+	alone  bool   // nobody else did anything meanwhile
+	faulty bool   // a call was made to fail
+	began  string // id of the newest deployment that it began
+	leave  string // of a rollback: the task definition that it was to leave
+	joined bool   // of a rollback: it met what another rollback of ours had begun
+
+	updates    []update
+	registered []string   // ARNs of the task definitions that it registered
+	left       []revision // those of them that are ACTIVE at its end
+	undone     bool       // a call that takes one away was made to fail
 }
 
 var imageCache sync.Map
@@ -139,7 +166,7 @@ func simulate(t *testing.T, h History) (w *world) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		w = &world{t: t, history: h, begun: time.Now(), changed: make(chan struct{}), digests: map[string]int{}, leaving: map[string]string{}}
-		w.build()
+		w.sandbox = w.build()
 		over, cancel := context.WithTimeoutCause(context.Background(), endOfTime, errors.New("the end of the simulation"))
 		defer cancel()
 		w.over = over
@@ -154,13 +181,29 @@ func simulate(t *testing.T, h History) (w *world) {
 			w.everyone.Go(func() { w.act(act) })
 		}
 		w.everyone.Wait()
+		time.Sleep(settling)
+		w.settled = w.note()
 		stop()
 		watcher.Wait()
 	})
 	return w
 }
 
-func (w *world) build() {
+// build makes the sandbox of the history.
+func (w *world) build() *sandbox.Sandbox {
+	scenario := w.scenario()
+	for i, run := range w.history.Runs {
+		for _, f := range run.Faults {
+			scenario.Faults = append(scenario.Faults, sandbox.Fault{
+				Action: f.Action, Answer: sandbox.Answer(f.Answer), Skip: f.Skip, Times: f.Times, Caller: "*/" + userName(i+1),
+			})
+		}
+	}
+	return w.populate(scenario, func() time.Time { return time.Now().Add(w.history.Skew) })
+}
+
+// scenario is the world of the history, without what goes wrong in its calls.
+func (w *world) scenario() *sandbox.Scenario {
 	h := w.history
 	var releases []string
 	for i := range h.Past {
@@ -183,37 +226,33 @@ func (w *world) build() {
 	}
 	*scenario.Service.CircuitBreaker = h.Breaker != Off
 	*scenario.Service.Rollback = h.Breaker == RollsBack
-	for i, run := range h.Runs {
+	for i := range h.Runs {
 		scenario.Users[userName(i+1)] = sandbox.UserScenario{AccessKey: accessKey(i + 1)}
-		for _, f := range run.Faults {
-			scenario.Faults = append(scenario.Faults, sandbox.Fault{
-				Action: f.Action, Answer: sandbox.Answer(f.Answer), Skip: f.Skip, Times: f.Times, Caller: "*/" + userName(i+1),
-			})
-		}
 	}
 	if lag := engine.Duration(h.Lag); lag > 0 {
 		scenario.Lag.ServiceDeployments = &lag
 	}
-	w.sandbox = sandbox.New(sandbox.Options{Scenario: scenario, Now: func() time.Time { return time.Now().Add(h.Skew) }})
-	for i := range h.Past {
-		w.push(i + 1)
+	return scenario
+}
+
+// populate makes a sandbox of a scenario, with all versions in its registry.
+func (w *world) populate(scenario *sandbox.Scenario, now func() time.Time) *sandbox.Sandbox {
+	s := sandbox.New(sandbox.Options{Scenario: scenario, Now: now})
+	for version := range w.history.Past + len(w.history.Fates) {
+		digest, err := s.Push(sandboxtest.Repository, tag(version+1), imageOf(tag(version+1)))
+		if err != nil {
+			panic(err)
+		}
+		w.digests[digest] = version + 1
+		if version >= w.history.Past {
+			s.SetBehaviour(tag(version+1), w.history.Fates[version-w.history.Past].behaviour())
+		}
 	}
-	for i, fate := range h.Fates {
-		w.push(h.Past + i + 1)
-		w.sandbox.SetBehaviour(tag(h.Past+i+1), fate.behaviour())
-	}
+	return s
 }
 
 func userName(run int) string  { return fmt.Sprintf("runner%d", run) }
 func accessKey(run int) string { return fmt.Sprintf("AKIASIMULATION00000%d", run) }
-
-func (w *world) push(version int) {
-	digest, err := w.sandbox.Push(sandboxtest.Repository, tag(version), imageOf(tag(version)))
-	if err != nil {
-		panic(err)
-	}
-	w.digests[digest] = version
-}
 
 // behaviour is what the engine is told to do with the tasks of a version.
 func (f Fate) behaviour() engine.Behaviour {
@@ -252,8 +291,10 @@ func (f Fate) behaviour() engine.Behaviour {
 }
 
 // service runs f with the service, while nothing else can change it.
-func (w *world) service(f func(*engine.Engine, *engine.Service)) {
-	w.sandbox.Inspect(func(e *engine.Engine) {
+func (w *world) service(f func(*engine.Engine, *engine.Service)) { inspect(w.sandbox, f) }
+
+func inspect(s *sandbox.Sandbox, f func(*engine.Engine, *engine.Service)) {
+	s.Inspect(func(e *engine.Engine) {
 		c, err := e.Cluster(sandboxtest.Cluster)
 		if err != nil {
 			panic(err)
@@ -309,9 +350,44 @@ func (w *world) look(e *engine.Engine, s *engine.Service) moment {
 			m.sick = m.sick || t.HealthStatus() == engine.HealthUnhealthy
 		}
 	}
+	m.stands, m.fallen = fates(s)
 	slices.Sort(tasks)
 	m.tasks = strings.Join(tasks, " ")
 	return m
+}
+
+// fates counts the tasks of the PRIMARY deployment that run and are well, and those that failed by their own fault since it was
+// complete.
+func fates(s *engine.Service) (stands, fallen int) {
+	d := s.Deployments[0]
+	for _, t := range s.Tasks() {
+		if t.Deployment != d {
+			continue
+		}
+		switch {
+		case t.DesiredStatus == engine.Running:
+			if t.LastStatus == engine.Running && t.HealthStatus() != engine.HealthUnhealthy {
+				stands++
+			}
+		case d.State != engine.Completed || t.CreatedAt.Before(d.CreatedAt):
+		case t.StopCode == engine.EssentialContainerExited, t.StopCode == engine.TaskFailedToStart,
+			t.StopCode == engine.ServiceSchedulerInitiated && strings.HasPrefix(t.StoppedReason, "Task failed"):
+			if since(t).After(d.UpdatedAt) {
+				fallen++
+			}
+		}
+	}
+	return stands, fallen
+}
+
+// since is when a task began to end.
+func since(t *engine.Task) time.Time {
+	for _, at := range []time.Time{t.ExecutionStoppedAt, t.StoppingAt, t.StoppedAt} {
+		if !at.IsZero() {
+			return at
+		}
+	}
+	return t.CreatedAt
 }
 
 // wanted returns the tasks that run or start and are meant to.
@@ -390,12 +466,12 @@ func (w *world) act(a Act) {
 	if !w.await(w.over, a.Change, a.At) {
 		return
 	}
-	w.mu.Lock()
-	w.acts = append(w.acts, deed{a.What, time.Now()})
-	w.mu.Unlock()
 	what := string(a.What)
-	w.note() // what the engine did by itself until now
-	w.service(func(e *engine.Engine, s *engine.Service) {
+	before := w.note() // what the engine did by itself until now
+	w.mu.Lock()
+	w.acts = append(w.acts, acted{a.What, time.Now(), before.state})
+	w.mu.Unlock()
+	do := func(e *engine.Engine, s *engine.Service) {
 		switch a.What {
 		case ColleagueDeploys:
 			what += " " + tag(a.N) + w.release(e, s, a.N)
@@ -424,7 +500,10 @@ func (w *world) act(a Act) {
 				what += ": " + err.Error()
 			}
 		}
-	})
+	}
+	at := w.sandbox.Now()
+	w.service(do)
+	w.keep(deed{at: at, act: do})
 	w.tell("%s", what)
 	w.note()
 }

@@ -55,6 +55,16 @@ func (j *Journal) Entries() []Entry {
 	return out
 }
 
+// Last returns the call that arrived last, or nothing where there was none.
+func (j *Journal) Last() Entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.entries) == 0 {
+		return Entry{}
+	}
+	return *j.entries[len(j.entries)-1]
+}
+
 // Reset forgets everything recorded so far.
 func (j *Journal) Reset() {
 	j.mu.Lock()
