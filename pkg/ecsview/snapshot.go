@@ -184,13 +184,21 @@ func (s Snapshot) Worked() string {
 	return s.TaskDefinition
 }
 
+// wentBackTo reports whether ECS has gone back to this deployment: it does so to one that was complete alone. Of a circuit breaker's
+// rollback the deployment's own reason says so, of any the scheduler's line does.
+func (s Snapshot) wentBackTo(d Deployment) bool {
+	return strings.HasSuffix(d.Reason, "rolling back to deploymentId "+d.ID+".") ||
+		slices.ContainsFunc(s.Events, func(e ServiceEvent) bool {
+			return strings.HasSuffix(e.Text, "rolling back to deployment "+d.ID+".")
+		})
+}
+
 // Complete returns the ARN of the task definition of the newest deployment that is complete, other than the given one; "" if none
 // is. A deployment that ECS is rolling back to counts: it was complete before.
 func (s Snapshot) Complete(except string) string {
 	var found *Deployment
 	for i, d := range s.Deployments {
-		complete := d.State == string(types.DeploymentRolloutStateCompleted) ||
-			strings.HasSuffix(d.Reason, "rolling back to deploymentId "+d.ID+".")
+		complete := d.State == string(types.DeploymentRolloutStateCompleted) || s.wentBackTo(d)
 		if complete && d.TaskDefinition != except && (found == nil || d.Created.After(found.Created)) {
 			found = &s.Deployments[i]
 		}

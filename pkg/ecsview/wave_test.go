@@ -55,3 +55,22 @@ func TestEnded(t *testing.T) {
 		}
 	}
 }
+
+// TestCompleteCountsWhatECSWentBackTo holds that a deployment which a rollback has brought back counts as one that worked.
+func TestCompleteCountsWhatECSWentBackTo(t *testing.T) {
+	const line = "(service api) rolling back to deployment ecs-svc/1."
+	for _, test := range []struct {
+		name, reason, event, want string
+	}{
+		{"a circuit breaker says so", "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.", "", "v1"},
+		{"the scheduler says so", "ECS deployment ecs-svc/1 in progress.", line, "v1"},
+		{"it went back to another", "", "(service api) rolling back to deployment ecs-svc/12.", ""},
+		{"nobody says so", "ECS deployment ecs-svc/1 in progress.", "", ""},
+	} {
+		s := Snapshot{Deployments: []Deployment{{ID: "ecs-svc/1", TaskDefinition: "v1", State: "IN_PROGRESS", Reason: test.reason}},
+			Events: []ServiceEvent{{Text: test.event}}}
+		if got := s.Complete("v2"); got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}

@@ -3,7 +3,10 @@ package rollout
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/clock"
@@ -41,8 +44,20 @@ const placementPatience = 30 * time.Second
 
 // underWay reports whether the deployment has neither ended nor is being given up.
 func (s *State) underWay() bool {
-	return s.verdict.Phase == Waiting || s.verdict.Phase == Rolling || s.verdict.Phase == Settling
+	return slices.Contains([]Phase{Waiting, Rolling, Settling, Replacing}, s.verdict.Phase)
 }
+
+// complete reports whether ECS has called the deployment complete.
+func (s *State) complete() bool {
+	if own := s.last.Own; own != nil {
+		return own.Status == types.ServiceDeploymentStatusSuccessful
+	}
+	own := s.last.Find(s.followed().ID)
+	return own != nil && own.State == string(types.DeploymentRolloutStateCompleted)
+}
+
+// failing reports whether the deployment may have to be given up: it is under way, or its tasks fail after it was complete.
+func (s *State) failing() bool { return s.underWay() || s.verdict.Phase == Succeeded && s.fell }
 
 // wanted says what should be changed now.
 func (s *State) wanted(now time.Time) want {
@@ -51,7 +66,7 @@ func (s *State) wanted(now time.Time) want {
 	switch {
 	case s.isBack: // there is no way back from the way back
 		return want{}
-	case s.underWay() && !s.stopping:
+	case s.failing() && !s.stopping:
 		if w.by = s.givenUpBy(now); w.by != ByECS {
 			w.change = s.wayBack()
 		}
@@ -74,6 +89,8 @@ func (s *State) givenUpBy(now time.Time) By {
 	switch {
 	case s.hopeless(now):
 		return ByCause
+	case s.complete() && !(s.fell && s.verdict.Phase == Replacing): // nothing is left to wait for
+		return ByECS
 	case !now.Before(s.deadline):
 		return ByTimeout
 	}
@@ -83,7 +100,7 @@ func (s *State) givenUpBy(now time.Time) By {
 // wayBack says how a deployment that is under way can be ended.
 func (s *State) wayBack() change {
 	switch {
-	case !s.cannotStop && s.target.ServiceDeployment != "":
+	case !s.cannotStop && s.target.ServiceDeployment != "" && !s.complete():
 		return stop
 	case s.target.Previous != "":
 		return putBack
@@ -114,6 +131,8 @@ func (m *move) decide() {
 	case wanted == (want{}):
 		m.want, m.refused = want{}, time.Time{}
 		m.goOn()
+	case wanted.change == noWay && !m.pastAsked && !m.ownOff && !m.target.Empty:
+		m.pastAsked, m.reads = true, Reads{Past: true}
 	case wanted != m.want:
 		m.want = wanted
 		m.look(0)
@@ -126,8 +145,12 @@ func (m *move) decide() {
 func (m *move) goOn() {
 	phase := m.verdict.Phase
 	switch {
+	case phase == Succeeded && !m.stands(m.now), phase == Replacing && !m.harmless():
+		m.look(m.pace())
 	case phase.Final():
 		m.conclude()
+	case phase == Replacing || m.complete() && !m.now.Before(m.deadline):
+		m.arrived()
 	case m.now.Before(m.deadline) || !m.stopping && phase != RollingBack && phase != Failing:
 		m.look(m.pace())
 	case !m.stopping: // a rollback that ECS began by itself gets the time of one as well
@@ -136,6 +159,76 @@ func (m *move) goOn() {
 	default:
 		m.finishBack(EndOverdue, m.overdue())
 	}
+}
+
+const (
+	// gapPatience is how long tasks of a complete deployment are looked for among those that failed, when some are missing.
+	gapPatience = 5 * time.Second
+	// failureSlack is how long before a deployment was called complete a task may have failed that nobody has replaced since.
+	failureSlack = 30 * time.Second
+	// standing bounds how long tasks have to run again after others of the complete deployment have failed.
+	standingLeast, standingMost = 10 * time.Second, 5 * time.Minute
+)
+
+// noteGap keeps since when tasks of the complete deployment are missing, whether they have failed, and since when they all run again.
+func (m *move) noteGap() {
+	switch {
+	case m.verdict.Phase != Replacing:
+		m.replacing = time.Time{}
+		if m.verdict.Phase == Succeeded && m.fell && m.stood.IsZero() {
+			m.stood = m.now
+		}
+		return
+	case m.replacing.IsZero():
+		m.replacing = m.now
+	}
+	m.stood = time.Time{}
+	if !m.fell && len(m.fallen()) > 0 {
+		m.fell = true
+		m.warn("tasks of the deployment have failed since it was complete: waiting until others stand in their place")
+	}
+}
+
+// fallen returns the tasks that have failed since ECS called the deployment complete, or right before.
+func (s *State) fallen() []FailedTask {
+	var since time.Time // by the clock of ECS, as the ends of tasks are
+	if own := s.last.Own; own != nil && !own.Finished.IsZero() {
+		since = own.Finished
+	} else if d := s.last.Find(s.followed().ID); d != nil {
+		since = d.Updated
+	}
+	var fallen []FailedTask
+	for _, t := range s.failed {
+		if t.Ended().After(since.Add(-failureSlack)) {
+			fallen = append(fallen, t)
+		}
+	}
+	return fallen
+}
+
+// harmless reports whether the tasks that a complete deployment lacks are missing for a reason that is not theirs: the service is
+// scaled out, Spot capacity was taken back, somebody has stopped one.
+func (s *State) harmless() bool {
+	if s.isBack || s.settings.committed {
+		return true
+	}
+	own := s.last.Find(s.target.ID)
+	return !s.fell && (own == nil || own.Failed == 0) && s.watched.Sub(s.replacing) >= gapPatience
+}
+
+// stands reports whether all tasks of a complete deployment have run for as long as those that failed before them, or for as long as
+// there is time.
+func (s *State) stands(now time.Time) bool {
+	if !s.fell || s.isBack || !now.Before(s.deadline) {
+		return true
+	}
+	lived := standingLeast
+	for _, t := range s.fallen() {
+		if !t.StartedAt.IsZero() {
+			lived = max(lived, t.Ended().Sub(t.StartedAt)+standingLeast)
+		}
+	}
+	return now.Sub(s.stood) >= min(lived, standingMost)
 }
 
 // carryOut has a change made. Its answer is awaited before anything is read.
@@ -180,14 +273,16 @@ func (m *move) answered(a Answer) {
 		m.emptyTried, m.emptied = true, a.Trouble.Err == nil
 		m.tellEmptied(a.Trouble.Err)
 	case Stop:
-		m.stopAnswered(a.Trouble)
+		m.stopAnswered(a.Trouble, a.Over)
 	case PutBack:
 		m.putBackAnswered(to, a)
 	}
 }
 
-func (m *move) stopAnswered(trouble Trouble) {
+func (m *move) stopAnswered(trouble Trouble, over bool) {
 	switch {
+	case m.leaving != nil && over:
+		m.overtaken = true // it may have arrived: that is looked at
 	case trouble.Err == nil && m.leaving != nil:
 		m.left("ECS was asked to stop the deployment and to roll back")
 	case trouble.Err == nil:
@@ -308,6 +403,10 @@ func (m *move) leave(o Observation) {
 	m.by, m.reads = ByInterrupt, Reads{}
 	t := m.target
 	switch {
+	case m.overtaken && o.Read.Service:
+		m.leaveOver(o)
+	case m.overtaken:
+		m.reads = Reads{Service: true, Own: t.ServiceDeployment}
 	case m.stopping || m.seen.RollingBack || m.isBack:
 		m.left("its rollback goes on")
 	case m.settings.leave:
@@ -328,6 +427,25 @@ func (m *move) leave(o Observation) {
 			return
 		}
 		m.leftBy(PutBack{}, cmp.Or(m.unstopped, errNotStoppable))
+	}
+}
+
+// leaveOver ends a run that is interrupted whose deployment had ended before it could be stopped.
+func (m *move) leaveOver(o Observation) {
+	if o.Service == nil {
+		m.left("it had come to its end before it could be stopped, and how it ended could not be read")
+		return
+	}
+	s := *o.Service
+	s.Own = o.Own
+	m.take(s)
+	switch m.verdict.Phase {
+	case Succeeded:
+		m.arrived()
+	case Replacing, Settling:
+		m.left("it was complete before it could be stopped, and is in force")
+	default:
+		m.left("it had come to its end before it could be stopped (" + string(m.verdict.Phase) + ")")
 	}
 }
 

@@ -205,7 +205,7 @@ func changes(effects []Effect, r Reads) string {
 		}
 	}
 	for name, on := range map[string]bool{"the service": r.Service, "tasks": r.Tasks, "a diagnosis": r.Diagnosis && !r.Last,
-		"the last diagnosis": r.Last, "running tasks": r.Running, "candidates": r.Find && !r.Service} {
+		"the last diagnosis": r.Last, "running tasks": r.Running, "the past": r.Past, "candidates": r.Find && !r.Service} {
 		if on {
 			all = append(all, "read "+name)
 		}
@@ -233,7 +233,7 @@ func TestAChangeIsMadeOnAnObservationAfterItsDecision(t *testing.T) {
 	answer := func(to Effect, trouble Trouble) Observation {
 		return Observation{Answers: []Answer{{To: to, Trouble: trouble, Target: Target{ID: laterID, TaskDefinition: oldTD, Created: epoch.Add(time.Minute)}}}}
 	}
-	noTasks := Observation{Read: Reads{Tasks: true}}
+	noTasks, noPast := Observation{Read: Reads{Tasks: true}}, Observation{Read: Reads{Past: true}}
 	type step struct {
 		o    Observation
 		want string
@@ -275,11 +275,23 @@ func TestAChangeIsMadeOnAnObservationAfterItsDecision(t *testing.T) {
 			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, "put back api:41"},
 			{answer(PutBack{TaskDefinition: oldTD}, Trouble{Err: io.EOF, Throttled: true}), "read the service"}, {stopped, "put back api:41"}}, "", ByECS},
 		{"nothing to put back", rolling(func(s *State) { s.target.Previous = "" }), []step{
+			{stopped, "read tasks"}, {noTasks, "read the past"}, {noPast, "read the service"}, {stopped, "read the service"},
+			{stopped, ""}}, EndStuck, ByECS},
+		{"the history knows what to put back", rolling(func(s *State) { s.target.Previous = "" }), []step{
+			{stopped, "read tasks"}, {noTasks, "read the past"}, {Observation{Read: Reads{Past: true}, Past: oldTD}, "read the service"},
+			{stopped, "read the service"}, {stopped, "put back api:41"}}, "", ByECS},
+		{"it knows nothing but what failed", rolling(func(s *State) { s.target.Previous = "" }), []step{
+			{stopped, "read tasks"}, {noTasks, "read the past"}, {Observation{Read: Reads{Past: true}, Past: newTD}, "read the service"},
+			{stopped, "read the service"}, {stopped, ""}}, EndStuck, ByECS},
+		{"it may not be read", rolling(func(s *State) { s.target.Previous, s.ownOff = "", true }), []step{
 			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, ""}}, EndStuck, ByECS},
+		{"a first release has none", rolling(func(s *State) { s.target.Previous, s.target.Empty = "", true }), []step{
+			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, "empty"}}, "", ByECS},
 		{"a first release is emptied before it is put back", rolling(func(s *State) { s.target.Empty = true }), []step{
 			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, "empty, put back api:41"}}, "", ByECS},
 		{"the unexplained end is looked into", rolling(func(s *State) { s.target.Previous, s.settings.diagnoses = "", true }), []step{
-			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, "read the last diagnosis"},
+			{stopped, "read tasks"}, {noTasks, "read the past"}, {noPast, "read the service"}, {stopped, "read the service"},
+			{stopped, "read the last diagnosis"},
 			{Observation{Read: Reads{Diagnosis: true, Last: true}}, ""}}, EndStuck, ByECS},
 		{"a failure is explained before anything is decided", rolling(func(s *State) { s.settings.diagnoses = true }), []step{
 			{looked(under(1, 0)), "read tasks"},

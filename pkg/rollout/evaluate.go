@@ -34,6 +34,7 @@ const (
 	Waiting        Phase = "waiting"         // accepted, but not seen yet
 	Rolling        Phase = "rolling"         // new tasks start, old ones are stopped
 	Settling       Phase = "settling"        // all new tasks run; ECS has not called it complete yet
+	Replacing      Phase = "replacing"       // complete, and not all of its tasks run
 	Failing        Phase = "failing"         // ECS gives the deployment up, without going back by itself
 	RollingBack    Phase = "rolling back"    // ECS puts the previous version back
 	Succeeded      Phase = "succeeded"       // this very deployment is complete
@@ -92,10 +93,16 @@ func evaluateOwn(t Target, s ecsview.Snapshot) Verdict {
 	switch own.Status {
 	case types.ServiceDeploymentStatusSuccessful:
 		// Also after a rollback that was asked for too late: the deployment had arrived.
-		return Verdict{Succeeded, own.Reason}
+		return evaluateComplete(t, s, own.Reason)
 	case types.ServiceDeploymentStatusRollbackRequested, types.ServiceDeploymentStatusRollbackInProgress:
 		return Verdict{RollingBack, reason}
 	case types.ServiceDeploymentStatusRollbackSuccessful:
+		switch primary := s.Primary(); {
+		case newer(t, s):
+			return Verdict{Superseded, reason}
+		case primary != nil && primary.ID == t.ID: // the list is behind
+			return Verdict{RollingBack, reason}
+		}
 		return Verdict{RolledBack, reason}
 	case types.ServiceDeploymentStatusRollbackFailed:
 		if newer(t, s) {
@@ -112,6 +119,22 @@ func evaluateOwn(t Target, s ecsview.Snapshot) Verdict {
 	}
 	// PENDING, IN_PROGRESS, and any state that is newer than this program.
 	return progress(t, s)
+}
+
+// evaluateComplete decides about a deployment that ECS has called complete: whether it is still in force, and stands.
+func evaluateComplete(t Target, s ecsview.Snapshot, reason string) Verdict {
+	d := s.Find(t.ID)
+	switch {
+	case newer(t, s):
+		return Verdict{Superseded, reason}
+	case d == nil || d.Status != "PRIMARY":
+		return Verdict{Succeeded, reason}
+	case d.InProgress(): // the list is behind, or ECS goes back to this deployment from one that came later
+		return Verdict{Settling, d.Reason}
+	case d.Running < d.Desired:
+		return Verdict{Replacing, reason}
+	}
+	return Verdict{Succeeded, reason}
 }
 
 // evaluateStopped tells the three reasons for STOPPED apart by the deployment that is PRIMARY now: a newer one, an older
@@ -152,7 +175,7 @@ func evaluateList(t Target, s ecsview.Snapshot, seen Seen) Verdict {
 func evaluatePrimary(t Target, s ecsview.Snapshot, own *ecsview.Deployment, seen Seen) Verdict {
 	switch types.DeploymentRolloutState(own.State) {
 	case types.DeploymentRolloutStateCompleted:
-		return Verdict{Succeeded, own.Reason}
+		return evaluateComplete(t, s, own.Reason)
 	case types.DeploymentRolloutStateFailed:
 		if seen.FailedFor < rollbackGrace {
 			return Verdict{Failing, own.Reason}

@@ -100,6 +100,9 @@ func (l *loop) read(ctx context.Context, s *State, reads Reads) Observation {
 	if reads.Running {
 		o.Tasks, _ = l.tasks.Running(ctx) // for the record alone
 	}
+	if reads.Past {
+		o.Past = l.past(ctx, s.target)
+	}
 	if reads.Diagnosis {
 		if found, known := l.diagnose(ctx, Case{Target: s.target, Service: s.last, Tasks: l.tasks, Last: reads.Last}); known {
 			o.Diagnosis = &found
@@ -133,6 +136,45 @@ func (l *loop) candidates(ctx context.Context, t Target) ([]Candidate, error) {
 	return found, nil
 }
 
+// past returns the task definition that the service's history says has worked last, other than the target's; "" where none is known.
+func (l *loop) past(ctx context.Context, t Target) string {
+	listed, err := ecsview.ListServiceDeployments(ctx, l.client, t.Cluster, t.Service, time.Time{}, 100)
+	if err != nil {
+		l.trouble("The service's history, for a version to go back to", err)
+		return ""
+	}
+	var arns []string
+	for _, d := range listed {
+		arns = append(arns, d.Revision)
+	}
+	read, err := ecsview.DescribeRevisions(ctx, l.client, arns)
+	if err != nil {
+		l.trouble("The service's history, for a version to go back to", err)
+		return ""
+	}
+	return lastThatWorked(listed, read, t.TaskDefinition)
+}
+
+// lastThatWorked returns the task definition of the newest deployment that succeeded, other than the given one. One that was still
+// under way when the next took over counts where its task definition had succeeded before: somebody was going back to it.
+func lastThatWorked(newestFirst []ecsview.ServiceDeployment, revisions map[string]ecsview.Revision, except string) string {
+	succeeded := map[string]bool{}
+	for _, d := range newestFirst {
+		if d.Status == types.ServiceDeploymentStatusSuccessful {
+			succeeded[revisions[d.Revision].TaskDefinition] = true
+		}
+	}
+	for _, d := range newestFirst {
+		definition := revisions[d.Revision].TaskDefinition
+		wanted := d.Status == types.ServiceDeploymentStatusSuccessful || d.Status == types.ServiceDeploymentStatusStopped ||
+			d.Status == types.ServiceDeploymentStatusStopRequested
+		if wanted && definition != "" && definition != except && succeeded[definition] {
+			return definition
+		}
+	}
+	return ""
+}
+
 // carryOut tells what is to be told, and does what is to be done, one after the other. It returns an answer for each change.
 func (l *loop) carryOut(ctx context.Context, s *State, effects []Effect) (answers []Answer) {
 	for _, effect := range effects {
@@ -144,7 +186,7 @@ func (l *loop) carryOut(ctx context.Context, s *State, effects []Effect) (answer
 			continue
 		case Stop:
 			if err = RequestRollback(ctx, l.client, e.ServiceDeployment); isOver(err) {
-				err = nil // following it tells how it ended
+				answer.Over, err = true, nil // following it tells how it ended
 			}
 			answer.Trouble = l.trouble("Stopping the deployment with a rollback (the service is updated to the version before instead)", err)
 		case PutBack:

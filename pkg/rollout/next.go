@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
@@ -45,6 +46,8 @@ func (m *move) observe(o Observation) {
 	case o.Read.Diagnosis:
 		m.diagnosed(o)
 		m.decide()
+	case o.Read.Past:
+		m.remembered(o.Past)
 	case m.want != (want{}) && m.refused.IsZero():
 		m.look(0) // another change was decided on, since the first one cannot be made
 	default:
@@ -161,6 +164,17 @@ func (m *move) take(s ecsview.Snapshot) {
 		m.progress(line)
 	}
 	m.verdict, m.last, m.serving = verdict, s, s.TaskDefinition
+	m.noteGap()
+}
+
+// remembered takes the version that worked last by the service's history, where the deployments that were listed at the beginning
+// named none.
+func (m *move) remembered(taskDefinition string) {
+	if taskDefinition != "" && taskDefinition != m.target.TaskDefinition {
+		m.target.Previous = taskDefinition
+		m.note("the service's history knows a version that worked: " + arn.Revision(taskDefinition))
+	}
+	m.look(0)
 }
 
 // adopt takes the id of the followed deployment from a snapshot, where the answer to the update did not name it.
@@ -200,7 +214,7 @@ func (m *move) dueTasks() bool {
 	switch {
 	case m.isBack || m.target.ID == "" || m.settings.committed:
 		return false
-	case m.verdict.Phase == Succeeded || m.verdict.Phase == Superseded:
+	case m.verdict.Phase == Succeeded && !m.fell, m.verdict.Phase == Superseded:
 		return false
 	}
 	return m.changed.After(m.watched) || m.now.Sub(m.watched) >= 5*time.Second
@@ -215,6 +229,7 @@ func (m *move) watch(o Observation) {
 		return
 	}
 	fresh := m.takeFailed(o.Tasks)
+	m.noteGap()
 	if m.settings.diagnoses && (fresh || m.trouble()) {
 		m.reads = Reads{Diagnosis: true}
 		return

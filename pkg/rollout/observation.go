@@ -15,13 +15,14 @@ type Reads struct {
 	Own       string        // ARN of the service deployment to describe; empty: none
 	Tasks     bool          // the tasks that have stopped since they were last read
 	Running   bool          // the tasks that run or are stopping, for the record
+	Past      bool          // the task definition that worked last, by the service's history
 	Diagnosis bool          // why tasks fail
 	Last      bool          // of a diagnosis: it is the last one, and may take its time
 }
 
 // any reports whether anything is to be read.
 func (r Reads) any() bool {
-	return r.Service || r.Find || r.Own != "" || r.Tasks || r.Running || r.Diagnosis
+	return r.Service || r.Find || r.Own != "" || r.Tasks || r.Running || r.Past || r.Diagnosis
 }
 
 // Observation is what came of one round: of carrying out what was decided, and of reading what was asked for.
@@ -32,6 +33,7 @@ type Observation struct {
 	Own       *ecsview.ServiceDeployment // nil: not read, or not known to ECS
 	Tasks     []ecsview.Task             // that stopped since they were last read, or that run
 	Diagnosis *Diagnosis                 // nil: not made, or it found nothing
+	Past      string                     // ARN of the task definition that worked last; empty: none is known
 
 	ServiceTrouble, OwnTrouble, TasksTrouble Trouble // why something was not read
 
@@ -101,5 +103,6 @@ func (Empty) changes() bool   { return true }
 type Answer struct {
 	To      Effect
 	Trouble Trouble
+	Over    bool   // of a Stop: the deployment has ended, so that there was nothing to stop
 	Target  Target // of a PutBack: the deployment that it began
 }

@@ -35,6 +35,9 @@ type State struct {
 	failed    []FailedTask
 	diagnosis Diagnosis       // of the failures so far
 	certain   time.Time       // since when the diagnosis is what it is
+	replacing time.Time       // since when tasks of the complete deployment are missing; zero: they are not
+	fell      bool            // tasks of the complete deployment have failed
+	stood     time.Time       // since when all of them run again after that
 	cause     *record.Finding // the last that was known
 
 	// What was told.
@@ -53,9 +56,11 @@ type State struct {
 	sent       bool      // a PutBack got no answer
 	emptied    bool
 	emptyTried bool
+	pastAsked  bool // a version that worked was looked for in the service's history
 	by         By
 	leaving    error // why the run is to end at once
 	unstopped  error // why a deployment that is left could not be stopped
+	overtaken  bool  // the end came before the stop of a run that is to end
 	asked      bool  // a run that is to end has looked for the service deployment
 	end        End
 	err        error

@@ -135,7 +135,7 @@ func (m *move) closeStep(next Phase) {
 	switch {
 	case step.Name == string(RollingBack):
 		step.State = record.Undone
-	case next != Succeeded && next != Settling && next != Rolling:
+	case next != Succeeded && next != Settling && next != Replacing && next != Rolling:
 		step.State = record.Failed
 	}
 	m.steps = slices.Clone(m.steps)
@@ -281,8 +281,11 @@ func phaseOr(p Phase) Phase {
 // phaseText tells a change of the deployment's phase.
 func phaseText(t Target, before Phase, v Verdict) string {
 	name := arn.Revision(t.TaskDefinition)
-	if before == Settling && v.Phase == Rolling {
+	switch {
+	case before == Settling && v.Phase == Rolling:
 		return "new tasks are being replaced"
+	case before == Replacing && v.Phase == Succeeded:
+		return "all tasks of " + name + " run again"
 	}
 	text := map[Phase]string{
 		Waiting:        "waiting for the deployment of " + name + " to appear",
@@ -290,6 +293,7 @@ func phaseText(t Target, before Phase, v Verdict) string {
 		Settling:       "all new tasks run; ECS waits for their health checks and stops the old ones",
 		Failing:        "ECS is giving the deployment up",
 		RollingBack:    "rolling back",
+		Replacing:      "the deployment of " + name + " is complete, but not all of its tasks run",
 		Succeeded:      "the deployment of " + name + " succeeded",
 		RolledBack:     "rolled back: the previous version is in force again",
 		Failed:         "the deployment of " + name + " failed",
@@ -297,7 +301,7 @@ func phaseText(t Target, before Phase, v Verdict) string {
 		Deleted:        "the service was deleted",
 		Superseded:     "a newer deployment took over",
 	}[v.Phase]
-	if v.Reason != "" && v.Phase != Rolling && v.Phase != Settling && v.Phase != Succeeded {
+	if v.Reason != "" && v.Phase != Rolling && v.Phase != Settling && v.Phase != Replacing && v.Phase != Succeeded {
 		text += ": " + v.Reason
 	}
 	return text

@@ -75,6 +75,29 @@ var corpus = map[string]History{
 			{At: 60 * second, Verb: Rollback, Timeout: 10 * minute},
 		},
 	},
+	"something newer takes over between the completion and the read that sees it": {
+		Desired: 2, Past: 1, Fates: []Fate{{}, {}},
+		Runs: []Run{{
+			Verb: Deploy, Version: 2, Timeout: 10 * minute,
+			Faults: []Fault{{Action: "ecs:DescribeServiceDeployments", Answer: "throttle", Skip: 5, Times: 40}},
+		}},
+		Others: []Act{{At: 160 * second, What: ColleagueDeploys, N: 3}},
+	},
+	"a signal when the deployment is complete, and no read has seen it": {
+		Desired: 1, Past: 1, Fates: []Fate{{}},
+		Runs: []Run{{
+			Verb: Deploy, Version: 2, Timeout: 10 * minute, End: Cancel, Until: 2, After: 90 * second,
+			Faults: []Fault{{Action: "ecs:DescribeServiceDeployments", Answer: "throttle", Skip: 40, Times: 60}},
+		}},
+	},
+	"two tasks that start together meet one passing fault": {
+		Desired: 2, Past: 1, Fates: []Fate{{Kind: Crashes, First: 2}},
+		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute}},
+	},
+	"a bad release begins while a rollback is under way": {
+		Desired: 3, Past: 3, Fates: []Fate{{Kind: Crashes}},
+		Runs: []Run{{Verb: Deploy, Version: 4, Timeout: 4 * minute, End: Cancel, After: 55 * second, Again: 5 * second}},
+	},
 	"every answer of an update is lost": {
 		Desired: 2, Past: 1, Fates: []Fate{{}},
 		Runs: []Run{{

@@ -21,22 +21,6 @@ var known = []fault{
 		},
 	},
 	{
-		name: "what completed, or was rolled back, is told as in force although a newer deployment took over before the read that saw it",
-		is: func(w *world, v violation) bool {
-			told := v.invariant == greenIsInForce || v.invariant == rolledBackIsBack || v.wrongEnd()
-			overtaken := v.run.newest.primary != v.run.followed() && w.sees(v.run, v.run.newest)
-			return told && overtaken && w.completed(v)
-		},
-		shows: History{
-			Desired: 2, Past: 1, Fates: []Fate{{}, {}},
-			Runs: []Run{{
-				Verb: Deploy, Version: 2, Timeout: 10 * minute,
-				Faults: []Fault{{Action: "ecs:DescribeServiceDeployments", Answer: "throttle", Skip: 5, Times: 40}},
-			}},
-			Others: []Act{{At: 160 * second, What: ColleagueDeploys, N: 3}},
-		},
-	},
-	{
 		name: "a rollback that reads a list without the newest deployment stops the one before, and takes the newest for the way back",
 		is: func(w *world, v violation) bool {
 			return v.wrongEnd() && v.run.first.at.Sub(v.run.first.since) < w.lag()
@@ -48,17 +32,6 @@ var known = []fault{
 		},
 	},
 	{
-		name: "a run that is interrupted when its deployment is complete says that ECS was asked to roll it back",
-		is:   func(_ *world, v violation) bool { return v.invariant == redIsNotInForce && !v.run.signal.IsZero() },
-		shows: History{
-			Desired: 1, Past: 1, Fates: []Fate{{}},
-			Runs: []Run{{
-				Verb: Deploy, Version: 2, Timeout: 10 * minute, End: Cancel, Until: 2, After: 90 * second,
-				Faults: []Fault{{Action: "ecs:DescribeServiceDeployments", Answer: "throttle", Skip: 40, Times: 60}},
-			}},
-		},
-	},
-	{
 		name: "a rollback that stops a deployment of the very revision that completed last ends on that revision",
 		is: func(w *world, v violation) bool {
 			return v.wrongEnd() && v.run.first.state == engine.InProgress && w.served(v.run.first.at) == v.run.leave
@@ -67,22 +40,6 @@ var known = []fault{
 			Desired: 1, Past: 2,
 			Runs:   []Run{{At: 30 * second, Verb: Rollback, Timeout: 10 * minute}},
 			Others: []Act{{At: 10 * second, What: ColleagueForces}},
-		},
-	},
-	{
-		name: "tasks that start together and meet one passing fault count as two failures, and a release that ECS completes is taken back",
-		is:   func(w *world, v violation) bool { return v.invariant == oracle && w.fate(v.run.run.Version).First > 0 },
-		shows: History{
-			Desired: 2, Past: 1, Fates: []Fate{{Kind: Crashes, First: 2}},
-			Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute}},
-		},
-	},
-	{
-		name: "a release that begins while a rollback is under way and fails is left on its FAILED revision, though a good one is known",
-		is:   func(_ *world, v violation) bool { return v.invariant == goodIsLeft && v.run.answer.stuck() },
-		shows: History{
-			Desired: 3, Past: 3, Fates: []Fate{{Kind: Crashes}},
-			Runs: []Run{{Verb: Deploy, Version: 4, Timeout: 4 * minute, End: Cancel, After: 55 * second, Again: 5 * second}},
 		},
 	},
 	{
@@ -128,21 +85,6 @@ func (w *world) served(before time.Time) (taskDefinition string) {
 		}
 	}
 	return taskDefinition
-}
-
-// followed returns the id of the deployment that a run began or, where it began none, met.
-func (r *report) followed() string { return cmp.Or(r.began, r.first.primary) }
-
-// completed says whether what a violation calls in force was so at any time during the run before its newest read.
-func (w *world) completed(v violation) bool {
-	for _, m := range w.timeline {
-		own := m.primary == v.run.followed()
-		could := v.run.run.Verb == Rollback || own == (v.invariant == greenIsInForce)
-		if could && m.state == engine.Completed && m.at.After(v.run.begun) && !m.at.After(v.run.newest.at) {
-			return true
-		}
-	}
-	return false
 }
 
 // lag is how long a new service deployment is not listed.
