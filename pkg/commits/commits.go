@@ -16,12 +16,15 @@ import (
 	"github.com/org/connect2/v2/pkg/record"
 )
 
+// None is the commit of a release that has none: an image that was named, for example.
+const None = "none"
+
 // Tag is the tag of a revision that names the commit it was released from.
 const Tag = "connect2:commit"
 
 // Order is what an action is told of the order of commits. Its tags are those of inputs of pkg/action.
 type Order struct {
-	Commit string `input:"commit" doc:"The commit that is released, in full. Empty: GITHUB_SHA. It is kept with the revision."`
+	Commit string `input:"commit" doc:"The commit that is released, in full; none for an image whose commit is not known. Empty: GITHUB_SHA. It is kept with the revision."`
 	List   string `input:"commits" doc:"A file with the repository's commits and their parents, as git log --all --format='%H %P' writes it. With it a commit that is an ancestor of the one that runs ends as superseded, before anything is changed."`
 	Older  bool   `input:"allow-older" default:"false" doc:"Go on even if a newer commit runs."`
 }
@@ -41,10 +44,22 @@ func isHash(s string) bool {
 
 // Problems returns what is wrong with the inputs by themselves.
 func (in Order) Problems() []error {
-	if in.Commit != "" && !isHash(in.Commit) {
+	if in.Commit != "" && in.Commit != None && !isHash(in.Commit) {
 		return []error{fmt.Errorf("commit: %q is not a full commit hash, which has 40 or 64 digits: `git rev-parse %[1]s` gives it", in.Commit)}
 	}
 	return nil
+}
+
+// Released returns the commit that is released: that of the input or, where that is empty, the run's own; "" for none.
+func (in Order) Released(own string) string {
+	switch in.Commit {
+	case "":
+		return own
+	case None:
+		return ""
+	default:
+		return in.Commit
+	}
 }
 
 // Relation is how the commit that is to be released stands to the one that runs.

@@ -126,7 +126,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestProblems(t *testing.T) {
-	for commit, good := range map[string]bool{"": true, h("a"): true, strings.Repeat("0", 64): true, "4f2c9e1": false, "main": false} {
+	for commit, good := range map[string]bool{"": true, None: true, h("a"): true, strings.Repeat("0", 64): true, "4f2c9e1": false, "main": false} {
 		if problems := (Order{Commit: commit}).Problems(); (len(problems) == 0) != good {
 			t.Errorf("%q: %v", commit, problems)
 		}
@@ -151,6 +151,14 @@ func BenchmarkRelation(b *testing.B) {
 		graph, err := Read(strings.NewReader(text))
 		if err != nil || graph.Relation(fmt.Sprintf("%040x", 1), fmt.Sprintf("%040x", n)) != Older {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestReleased(t *testing.T) {
+	for commit, want := range map[string]string{"": h("f"), None: "", h("a"): h("a")} {
+		if got := (Order{Commit: commit}).Released(h("f")); got != want {
+			t.Errorf("%q: %q, want %q", commit, got, want)
 		}
 	}
 }

@@ -30,14 +30,10 @@ func (d *Deployment) refuseOlder() error {
 // commit is the commit that is released. Rolling a changed template out with the image that runs releases no other one, whatever
 // repository does it.
 func (d *Deployment) commit() string {
-	switch {
-	case d.in.Commit != "":
-		return d.in.Commit
-	case d.keepsImage() && d.running != nil:
-		return d.running.Tags[commits.Tag]
-	default:
-		return d.env.GitHub.SHA
+	if d.keepsImage() && d.running != nil {
+		return d.in.Order.Released(d.running.Tags[commits.Tag])
 	}
+	return d.in.Order.Released(d.env.GitHub.SHA)
 }
 
 // keepsImage says whether the image that runs is deployed again.

@@ -1,7 +1,6 @@
 package migrate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -28,7 +27,7 @@ func (p *Plan) refuseOlder(ctx context.Context, env *action.Env, in Inputs, curr
 	case !awserr.Optional(env.Events, "The commit that runs", err):
 		return awserr.Explain(err)
 	}
-	err = in.Order.Check(env.Events, cmp.Or(in.Commit, env.GitHub.SHA), running)
+	err = in.Order.Check(env.Events, in.Order.Released(env.GitHub.SHA), running)
 	var older *record.Failure
 	if !errors.As(err, &older) {
 		return err

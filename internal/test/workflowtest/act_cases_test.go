@@ -132,6 +132,32 @@ func TestOtherBranches(t *testing.T) {
 	}
 }
 
+// A run whose build was slow comes after that of the next commit: it ends before it changes anything, unless its commit was asked
+// for, which the form takes in git's short form too.
+func TestOlderCommit(t *testing.T) {
+	s := newSite(t, "dev", "")
+	older := s.git("rev-parse", "development")
+	s.change("development", "README.md", "newer")
+	if r := s.act("push", "development", deployWorkflow); r.failed {
+		t.Fatal("the newer commit failed")
+	}
+	newer := s.git("rev-parse", "development")
+	s.sb.ResetJournal()
+	s.git("checkout", "-q", "development")
+	s.git("reset", "-q", "--hard", older)
+	s.git("branch", "-f", "later", newer) // the remote has it; the run's own commit is the older one
+	r := s.act("push", "development", deployWorkflow)
+	if !r.failed || s.did("ecs:RunTask")+s.did("ecs:UpdateService") > 0 || !strings.Contains(r.log, "A newer commit runs already") {
+		t.Errorf("failed: %v, %d migrations, %d deployments", r.failed, s.did("ecs:RunTask"), s.did("ecs:UpdateService"))
+	}
+	s.git("reset", "-q", "--hard", newer)
+	r = s.act("workflow_dispatch", "development", deployWorkflow, "environment=dev", "ref="+older[:7])
+	r.expect(t, map[string]string{"plan.commit": older, "deploy.outcome": "succeeded"})
+	if r.failed {
+		t.Error("the older commit, asked for, failed")
+	}
+}
+
 // A rehearsal goes through all steps and changes nothing.
 func TestDryRun(t *testing.T) {
 	s := newSite(t, "dev", "")

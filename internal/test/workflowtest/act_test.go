@@ -47,11 +47,20 @@ var standIns = map[string]string{
         find . -mindepth 1 -delete
         git init --quiet .
         git remote add origin "file://$CALLER"
+        REF=${REF:-$GITHUB_SHA}
+        # A hash in full is a commit; anything else is a branch or a tag, and there has to be one (its src/ref-helper.ts).
+        if ! [[ $REF =~ ^([0-9a-f]{40}|[0-9a-f]{64})$ ]]; then
+          name=${REF#refs/heads/} name=${name#refs/tags/}
+          if ! git ls-remote --exit-code origin "refs/heads/$name" "refs/tags/$name" >/dev/null; then
+            echo "A branch or tag with the name '$REF' could not be found"
+            exit 1
+          fi
+        fi
         if [[ $DEPTH == 0 ]]; then
           git fetch --quiet --tags origin '+refs/heads/*:refs/remotes/origin/*'
-          git checkout --quiet --detach "origin/$REF" 2>/dev/null || git checkout --quiet --detach "${REF:-$GITHUB_SHA}"
+          git checkout --quiet --detach "origin/$REF" 2>/dev/null || git checkout --quiet --detach "$REF"
         else
-          git fetch --quiet --no-tags --depth 1 origin "${REF:-$GITHUB_SHA}"
+          git fetch --quiet --no-tags --depth 1 origin "$REF"
           git checkout --quiet --detach FETCH_HEAD
         fi`,
 	// The Python of the job's image.

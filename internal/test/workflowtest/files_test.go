@@ -5,6 +5,7 @@ package workflowtest
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -42,7 +43,7 @@ type job struct {
 	Permissions *permissions      `yaml:"permissions"`
 	Environment *environment      `yaml:"environment"`
 	Concurrency *concurrency      `yaml:"concurrency"`
-	Timeout     int               `yaml:"timeout-minutes"`
+	Timeout     string            `yaml:"timeout-minutes"` // minutes, or an expression
 	Outputs     map[string]string `yaml:"outputs"`
 	Steps       []step            `yaml:"steps"`
 }
@@ -339,7 +340,7 @@ func TestPermissions(t *testing.T) {
 				}
 				continue
 			}
-			if j.Timeout == 0 {
+			if j.Timeout == "" {
 				t.Errorf("%s: no timeout-minutes: GitHub's is six hours", where)
 			}
 			assumes, checksOut, signs := false, false, false
@@ -411,7 +412,8 @@ func TestRollbackWaitsForNothing(t *testing.T) {
 		if j.Environment == nil || j.Environment.Name != "${{ inputs.environment }}-rollback" {
 			t.Errorf("%s: environment %+v, want one of its own, which has no reviewers", id, j.Environment)
 		}
-		if j.Concurrency == nil || j.Concurrency.Group != "rollback-${{ inputs.environment }}" || j.Concurrency.Cancel != "false" {
+		if j.Concurrency == nil || j.Concurrency.Group != "rollback-${{ inputs.environment }}-${{ inputs.service || 'service' }}" ||
+			j.Concurrency.Cancel != "false" {
 			t.Errorf("%s: concurrency %+v, want a group of its own, not cancelled", id, j.Concurrency)
 		}
 	}
@@ -441,7 +443,8 @@ func TestDeployIsAloneInItsEnvironment(t *testing.T) {
 	for id, j := range f.Jobs {
 		switch {
 		case id == "deploy":
-			if j.Concurrency == nil || j.Concurrency.Group != "deploy-${{ needs.plan.outputs.environment }}" || j.Concurrency.Cancel != "false" {
+			if j.Concurrency == nil || j.Concurrency.Group !=
+				"deploy-${{ needs.plan.outputs.environment }}-${{ inputs.service || 'service' }}" || j.Concurrency.Cancel != "false" {
 				t.Errorf("deploy: concurrency %+v", j.Concurrency)
 			}
 			if j.Environment == nil || j.Environment.Name != "${{ needs.plan.outputs.environment }}" || j.Environment.URL == "" {
@@ -461,6 +464,22 @@ func TestDeployIsAloneInItsEnvironment(t *testing.T) {
 			if j.Concurrency != nil || w.Concurrency != nil && strings.Contains(w.Concurrency.Group, "deploy") {
 				t.Errorf("%s %s: the called workflow has the group", w.path, id)
 			}
+		}
+	}
+}
+
+// An approval counts for the attempt that it was given in: "Re-run failed jobs" takes over what the approving job said.
+func TestAnApprovalCountsOnce(t *testing.T) {
+	f := glob(t, ".github/workflows/service-deploy.yml")[0]
+	deploy, approve := f.Jobs["deploy"], f.Jobs["approve"]
+	if approve.Outputs["attempt"] != "${{ github.run_attempt }}" {
+		t.Errorf("approve hands on %q", approve.Outputs)
+	}
+	for attempt, allowed := range map[string]bool{"1": true, "2": false} {
+		cmd := exec.Command("bash", "-e", "-c", deploy.Steps[0].Run)
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "APPROVED=1", "ATTEMPT=" + attempt}
+		if out, err := cmd.CombinedOutput(); (err == nil) != allowed || !allowed && !strings.Contains(string(out), "Re-run all jobs") {
+			t.Errorf("attempt %s after an approval of the first: %v\n%s", attempt, err, out)
 		}
 	}
 }
@@ -492,6 +511,94 @@ func TestCallersAreShort(t *testing.T) {
 		for id, j := range f.Jobs {
 			if called(t, j.Uses) == nil {
 				t.Errorf("%s %s calls no workflow of ours", f.path, id)
+			}
+		}
+	}
+}
+
+// TestFormsExist holds that what the documents tell people to press is there: of a service's repository in the examples, of this
+// one in its own workflows. A form is named in bold after an arrow, or by its file in a command with its inputs.
+func TestFormsExist(t *testing.T) {
+	forms := map[string]map[string]actionInput{} // by name and by file
+	for _, f := range glob(t, ".github/workflows/*.yml", "examples/*/.github/workflows/*.yml") {
+		var on struct {
+			Dispatch *struct{ Inputs map[string]actionInput } `yaml:"workflow_dispatch"`
+		}
+		if f.On.Decode(&on) != nil || on.Dispatch == nil {
+			continue
+		}
+		var named struct{ Name string }
+		if err := yaml.Unmarshal([]byte(f.text), &named); err != nil {
+			t.Fatal(err)
+		}
+		// A service's repository has the examples' workflows, and none of those that they call.
+		if strings.HasPrefix(f.path, ".github/") && !slices.Contains([]string{"infrastructure.yml", "release.yml"}, filepath.Base(f.path)) {
+			continue
+		}
+		forms[named.Name], forms[filepath.Base(f.path)] = on.Dispatch.Inputs, on.Dispatch.Inputs
+	}
+	pressed := regexp.MustCompile(`Actions → \*\*([^*]+)\*\*|form (?:of|in) \*\*([^*]+)\*\*|\*\*([^*]+)\*\* by hand`)
+	typed := regexp.MustCompile(`gh workflow run (\S+)((?: -\S+ \S+)*)`)
+	field := regexp.MustCompile(`-f ([\w-]+)=`)
+	found := 0
+	for path, text := range documents(t) {
+		for _, m := range pressed.FindAllStringSubmatch(text, -1) {
+			found++
+			if name := m[1] + m[2] + m[3]; forms[name] == nil {
+				t.Errorf("%s speaks of the form %q, which neither the examples nor this repository have", path, name)
+			}
+		}
+		for _, m := range typed.FindAllStringSubmatch(text, -1) {
+			found++
+			if forms[m[1]] == nil {
+				t.Errorf("%s runs %s, which has no form", path, m[1])
+			}
+			for _, in := range field.FindAllStringSubmatch(m[2], -1) {
+				if _, ok := forms[m[1]][in[1]]; !ok {
+					t.Errorf("%s gives %s the input %s, which its form lacks", path, m[1], in[1])
+				}
+			}
+		}
+	}
+	if found < 5 {
+		t.Errorf("the documents name %d forms: the patterns of this test find them no more", found)
+	}
+}
+
+// documents returns what people read, by path.
+func documents(t testing.TB) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, pattern := range []string{"README.md", "docs/*.md", "examples/*/README.md"} {
+		paths, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, paths, err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[path] = string(text)
+		}
+	}
+	return found
+}
+
+// TestFormsReachTheirWorkflow holds that an example's form hands each of its inputs on, and by the workflow's own name.
+func TestFormsReachTheirWorkflow(t *testing.T) {
+	for _, f := range glob(t, "examples/*/.github/workflows/*.yml") {
+		var on struct {
+			Dispatch *struct{ Inputs map[string]actionInput } `yaml:"workflow_dispatch"`
+		}
+		if f.On.Decode(&on) != nil || on.Dispatch == nil {
+			continue
+		}
+		for id, j := range f.Jobs {
+			for name := range on.Dispatch.Inputs {
+				if !strings.Contains(j.With[name], "inputs."+name) {
+					t.Errorf("%s %s: the form's input %s does not reach the workflow that is called", f.path, id, name)
+				}
 			}
 		}
 	}
