@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/commits"
@@ -50,6 +52,7 @@ type Inputs struct {
 	Wait           bool              `input:"wait" default:"true" alias:"wait-for-service-stability" doc:"Follow the deployment to its end. Without, a failure is neither noticed nor explained."`
 	Timeout        time.Duration     `input:"timeout" default:"30m" min:"1m" max:"24h" alias:"wait-for-minutes(m)" doc:"How long the deployment may take. After that it is rolled back."`
 	EarlyAbort     string            `input:"early-abort" default:"auto" enum:"auto,off" doc:"auto stops a deployment before the circuit breaker does: once its tasks fail of what cannot pass by itself (an image, a secret, a variable or a command that is missing), or have failed in the same way in two waves. off leaves that to ECS and to timeout."`
+	Queue          time.Duration     `input:"queue" default:"0s" max:"24h" doc:"How long to wait first for a deployment that is under way to end. 0s: it is replaced at once, as a release should."`
 	DryRun         bool              `input:"dry-run" default:"false" doc:"Check everything and print what would change, but change nothing."`
 
 	// ImageLater says that the image is not known yet: a release pushes it after everything was checked, and then calls
@@ -84,6 +87,9 @@ type Outputs struct {
 func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
 	conn, err := awsconn.Connect(ctx, env, in.Inputs)
 	if err != nil {
+		return Outputs{}, err
+	}
+	if err := queue(ctx, env, ecs.NewFromConfig(conn.Config), in); err != nil {
 		return Outputs{}, err
 	}
 	deployment, err := Prepare(ctx, env, conn, in)

@@ -54,6 +54,7 @@ type Inputs struct {
 // Excluded names the inputs of the parts that a release does not have, with the reason of each.
 func (Inputs) Excluded() map[string]string {
 	return map[string]string{
+		"Deploy.queue":   "a release waits for nothing: a roll-out that may wait is one of ecs-deploy alone",
 		"Push.if-absent": "a source that is not there leaves a release nothing to deploy: it is a failure",
 	}
 }

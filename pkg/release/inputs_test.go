@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -77,7 +78,10 @@ func TestEveryInputReachesItsParts(t *testing.T) {
 	if push.IfAbsent != "" {
 		t.Errorf("if-absent is excluded, and %q in the push", push.IfAbsent)
 	}
-	push.IfAbsent = "skip" // what the flag says to the part alone
+	if deploy.Queue != 0 {
+		t.Errorf("queue is excluded, and %s in the deployment", deploy.Queue)
+	}
+	push.IfAbsent, deploy.Queue = "skip", 65*time.Second // what the flags say to the parts alone
 	if !deploy.ImageLater {
 		t.Error("a source is given, and the deployment does not wait for its image")
 	}
