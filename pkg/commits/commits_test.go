@@ -126,7 +126,9 @@ func TestCheck(t *testing.T) {
 }
 
 func TestProblems(t *testing.T) {
-	for commit, good := range map[string]bool{"": true, None: true, h("a"): true, strings.Repeat("0", 64): true, "4f2c9e1": false, "main": false} {
+	for commit, good := range map[string]bool{
+		"": true, None: true, h("a"): true, strings.Repeat("0", 64): true, "4f2c9e1": false, "main": false,
+	} {
 		if problems := (Order{Commit: commit}).Problems(); (len(problems) == 0) != good {
 			t.Errorf("%q: %v", commit, problems)
 		}
