@@ -39,13 +39,25 @@ func patientClient(transport http.RoundTripper) *http.Client {
 	if transport == nil {
 		transport = http.DefaultTransport
 	}
-	return (&retryablehttp.Client{
+	return &http.Client{Transport: either{&retryablehttp.RoundTripper{Client: &retryablehttp.Client{
 		HTTPClient:   &http.Client{Transport: bounded{transport}},
 		RetryMax:     Tries - 1,
 		CheckRetry:   repeatable,
 		Backoff:      pause,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler, // the last answer is the one to tell
-	}).StandardClient()
+	}}}}
+}
+
+// either gives an answer or an error, as a RoundTripper must: net/http logs one that gives both.
+type either struct{ http.RoundTripper }
+
+func (e either) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := e.RoundTripper.RoundTrip(r)
+	if err != nil && response != nil {
+		response.Body.Close()
+		response = nil
+	}
+	return response, err
 }
 
 // bounded cuts answers that nobody expects to be so long.

@@ -87,6 +87,8 @@ var layers = map[string]layer{
 	"internal/catalog": entry,
 	"internal/demo":    entry,
 
+	"internal/githubsetup": entry,
+
 	"internal/gen":  generator,
 	"internal/test": support,
 }
