@@ -585,6 +585,14 @@ func documents(t testing.TB) map[string]string {
 	return found
 }
 
+// The workflow that the README shows is the one that is tried.
+func TestReadmeShowsTheExample(t *testing.T) {
+	want := glob(t, "examples/api/.github/workflows/deploy.yml")[0].text
+	if readme := documents(t)[filepath.Join(root, "README.md")]; !strings.Contains(readme, "```yaml\n"+want+"```\n") {
+		t.Error("README.md shows another deploy.yml than examples/api has")
+	}
+}
+
 // TestFormsReachTheirWorkflow holds that an example's form hands each of its inputs on, and by the workflow's own name.
 func TestFormsReachTheirWorkflow(t *testing.T) {
 	for _, f := range glob(t, "examples/*/.github/workflows/*.yml") {
