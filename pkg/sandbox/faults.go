@@ -19,6 +19,9 @@ type Fault struct {
 	Every  int     `yaml:"every"`  // of the calls after that, every Nth fails; 0 means each
 	Rate   float64 `yaml:"rate"`   // instead of every: the share that fails, 0 to 1, drawn by the seed
 	Times  int     `yaml:"times"`  // at most so many failures; 0: without end
+
+	Code    string `yaml:"code"`    // of the answer "refuse": the error's code, such as ClientException
+	Message string `yaml:"message"` // of the answer "refuse"
 }
 
 // Answer is what a faulty call gets.
@@ -33,9 +36,12 @@ const (
 	Expired     Answer = "expired"     // the credentials are refused as expired
 	Cut         Answer = "cut"         // the connection is reset before the call has any effect
 	CutAfter    Answer = "cut-after"   // the call takes effect, and the connection is reset instead of an answer
+	Hang        Answer = "hang"        // the call has no effect, and no answer: the connection stays open
+	HangAfter   Answer = "hang-after"  // the call takes effect, and no answer comes
+	Refuse      Answer = "refuse"      // the error of Code and Message, HTTP 400
 )
 
-var answers = []Answer{Throttle, Deny, Unavailable, Expired, Cut, CutAfter}
+var answers = []Answer{Throttle, Deny, Unavailable, Expired, Cut, CutAfter, Hang, HangAfter, Refuse}
 
 // check says what is wrong with a fault.
 func (f Fault) check() error {
@@ -50,6 +56,8 @@ func (f Fault) check() error {
 		return fmt.Errorf("fault on %s: every, skip and times cannot be negative", f.Action)
 	case f.Rate > 0 && f.Every > 0:
 		return fmt.Errorf("fault on %s: rate and every exclude each other", f.Action)
+	case (f.Answer == Refuse) != (f.Code != "") || f.Message != "" && f.Answer != Refuse:
+		return fmt.Errorf("fault on %s: the answer refuse has a code, and a message where that is known; no other answer has", f.Action)
 	case f.Answer == Deny && (f.Every > 0 || f.Rate > 0 || f.Skip > 0 || f.Times > 0):
 		return fmt.Errorf("fault on %s: a denial is in force for every call; every, rate, skip and times do not go with it", f.Action)
 	}
@@ -58,8 +66,9 @@ func (f Fault) check() error {
 
 // injector decides which calls fail. The world's lock guards it.
 type injector struct {
-	faults []*countedFault
-	dice   *ids
+	faults  []*countedFault
+	dice    *ids
+	buckets []*bucket
 }
 
 type countedFault struct {
@@ -108,6 +117,19 @@ func (i *injector) intercept(r *wire.Request) error {
 		case CutAfter:
 			r.Cut = true
 			return nil
+		case Hang:
+			panic(wire.Silence{})
+		case HangAfter:
+			r.Hang = true
+			return nil
+		case Refuse:
+			return wire.Errorf(f.Code, "%s", f.Message)
+		}
+	}
+	for _, b := range i.buckets {
+		if b.actions[name] && !b.take(r.Now) {
+			r.Note(func(e *wire.Entry) { e.Fault = string(Throttle) })
+			return r.Throttled()
 		}
 	}
 	return nil

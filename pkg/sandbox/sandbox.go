@@ -65,6 +65,7 @@ type Sandbox struct {
 // world is everything that has state; the server's World lock guards it.
 type world struct {
 	engine    *engine.Engine
+	services  *ecs.Service
 	directory *iam.Directory
 	registry  *ecr.Service
 	logs      *logs.Service
@@ -107,6 +108,9 @@ func Open(o Options) (*Sandbox, error) {
 		names: newIDs(scenario.Seed, worldIDs), requests: newIDs(scenario.Seed, requestIDs),
 		faults: &injector{dice: newIDs(scenario.Seed, faultDice)},
 	}
+	if scenario.Limits == DocumentedLimits {
+		s.faults.buckets = documentedBuckets(scenario.LimitsUsed)
+	}
 	s.build(o.BlobDir, o.Runner)
 	if err := s.populate(); err != nil {
 		return nil, fmt.Errorf("sandbox: building the world of the scenario: %w", err)
@@ -142,18 +146,23 @@ func (s *Sandbox) build(blobDir string, runner engine.Runner) {
 	s.balancing = elbv2.New(elbv2.Options{Account: account, Region: region})
 	s.secrets = secretsmanager.New(secretsmanager.Options{Account: account, Region: region, NewID: s.names.UUID, Suffix: s.names.Suffix})
 	s.params = ssm.New(ssm.Options{Account: account, Region: region})
+	var seen func()
+	if *s.scenario.Lag.Services > 0 {
+		seen = func() { s.services.Keep() }
+	}
 	s.engine = engine.New(engine.Options{
 		Account: account, Region: region, Seed: s.scenario.Seed, Start: s.beginning(),
 		Images: images{s.registry, s.scenario.Images}, Logs: s.logs, Secrets: secrets{s.secrets, s.params},
 		Targets: targets{s.balancing}, Runner: runner,
-		Behaviours: s.scenario.Images, Lag: s.engineLag(),
+		Behaviours: s.scenario.Images, Lag: s.engineLag(), Seen: seen,
 	})
+	s.services = ecs.New(s.engine, time.Duration(*s.scenario.Lag.Services))
 	s.scaling = &autoscaling.Service{Account: account, Region: region, Services: services{s.engine}, NewID: s.names.UUID}
 	s.storage = s3.New(s.clock.Now)
 	s.storage.Owner(account)
 	token := &sts.Service{Directory: s.directory}
 	s.server.JSON = []*wire.JSONService{
-		ecs.New(s.engine).API(), s.registry.API(), s.logs.API(), s.secrets.API(), s.params.API(), s.scaling.API(),
+		s.services.API(), s.registry.API(), s.logs.API(), s.secrets.API(), s.params.API(), s.scaling.API(),
 	}
 	s.server.Query = []*wire.QueryService{token.API(), s.balancing.API(), s.directory.API()}
 }
@@ -172,6 +181,10 @@ func (s *Sandbox) engineLag() engine.Lag {
 // ServeHTTP answers every protocol on one port: the registry under /v2/, the sandbox's own controls under /_sandbox/, and
 // the AWS APIs everywhere else.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	wire.Hold(http.HandlerFunc(s.serve), w, r)
+}
+
+func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasPrefix(r.URL.Path, ecr.DownloadPath):
 		s.registry.ServeLayer(w, r)

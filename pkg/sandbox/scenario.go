@@ -38,7 +38,9 @@ type Scenario struct {
 	Faults      []Fault                     `yaml:"faults"`
 	Credentials CredentialsScenario         `yaml:"credentials"`
 	Lag         LagScenario                 `yaml:"lag"`
-	Scaling     *ScalingScenario            `yaml:"scaling"` // registers the service as a scalable target
+	Limits      string                      `yaml:"limits"`     // "documented": calls are throttled as AWS documents; empty: they are not
+	LimitsUsed  float64                     `yaml:"limitsUsed"` // the share of the limits that other callers of the account use; 0 to below 1
+	Scaling     *ScalingScenario            `yaml:"scaling"`    // registers the service as a scalable target
 }
 
 // ServiceScenario describes the one service that exists from the beginning.
@@ -132,6 +134,7 @@ type LagScenario struct {
 	Logs               *engine.Duration `yaml:"logs"`               // from writing a line to its being readable; 3s
 	ServiceDeployments *engine.Duration `yaml:"serviceDeployments"` // until a service deployment is listed; 1.5s
 	Tasks              *engine.Duration `yaml:"tasks"`              // until DescribeTasks knows a task that RunTask returned; 0s
+	Services           *engine.Duration `yaml:"services"`           // how old the state is that DescribeServices shows; 0s
 }
 
 // ScalingScenario is a scalable target for the service.
@@ -238,6 +241,8 @@ func (s *Scenario) check() error {
 		problem(r.Path != "" && !(strings.HasPrefix(r.Path, "/") && strings.HasSuffix(r.Path, "/")),
 			"roles: the path %q of %s does not begin and end with a slash", r.Path, name)
 	}
+	problem(s.Limits != "" && s.Limits != DocumentedLimits, "limits: %q is neither empty nor %q", s.Limits, DocumentedLimits)
+	problem(s.LimitsUsed < 0 || s.LimitsUsed >= 1, "limitsUsed: %v is not a share from 0 to below 1", s.LimitsUsed)
 	problem(s.Speed < 0, "speed: %v is negative", s.Speed)
 	problem(s.Scaling != nil && (s.Scaling.Min < 0 || s.Scaling.Max < s.Scaling.Min), "scaling: min and max must be 0 <= min <= max")
 	for name, u := range s.Users {
@@ -305,6 +310,7 @@ func (s Scenario) filled() Scenario {
 	orPointer(&s.Lag.Logs, engine.Duration(3*time.Second))
 	orPointer(&s.Lag.ServiceDeployments, engine.Duration(1500*time.Millisecond))
 	orPointer(&s.Lag.Tasks, 0)
+	orPointer(&s.Lag.Services, 0)
 	return s
 }
 

@@ -16,6 +16,8 @@ func draw(t *rapid.T) History {
 		Breaker: rapid.SampledFrom([]Breaker{RollsBack, RollsBack, RollsBack, Stops, Off}).Draw(t, "breaker"),
 		Shift:   rapid.SampledFrom([]Shift{Rolling, Rolling, Rolling, Rolling, BlueGreen, Linear, Canary}).Draw(t, "shift"),
 		Lag:     rapid.SampledFrom([]time.Duration{0, 0, 0, 5 * time.Second}).Draw(t, "lag"),
+		Reads:   rapid.SampledFrom([]time.Duration{0, 0, 0, 2 * time.Second}).Draw(t, "reads"),
+		Busy:    rapid.SampledFrom([]float64{0, 0, 0, 0, 0, 0.5, 0.9}).Draw(t, "busy"),
 		Skew:    rapid.SampledFrom([]time.Duration{0, 0, 0, 3 * time.Second, -3 * time.Second}).Draw(t, "skew"),
 	}
 	h.Fates = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Fate { return drawFate(t, h.Desired) }), 1, 3).Draw(t, "fates")
@@ -94,10 +96,14 @@ var actions = []string{
 	"elasticloadbalancing:*", "sts:*", "*",
 }
 
+// lasts is how many calls fail where it is for good.
+const lasts = 1 << 20
+
 func drawFault(t *rapid.T) Fault {
+	answers := []string{"throttle", "throttle", "unavailable", "cut", "cut-after", "hang", "hang-after", "expired", "refuse"}
 	f := Fault{
 		Action: rapid.SampledFrom(actions).Draw(t, "action"),
-		Answer: rapid.SampledFrom([]string{"throttle", "unavailable", "cut", "cut-after"}).Draw(t, "answer"),
+		Answer: rapid.SampledFrom(answers).Draw(t, "answer"),
 		Times:  rapid.SampledFrom([]int{1, 2, 5, 12, 40}).Draw(t, "times"),
 	}
 	most := 2 // what changes something is called once or twice in a run
@@ -105,6 +111,12 @@ func drawFault(t *rapid.T) Fault {
 		most = 40
 	}
 	f.Skip = rapid.IntRange(0, most).Draw(t, "skip")
+	switch f.Answer {
+	case "expired": // credentials that ended do not come back
+		f.Action, f.Times, f.Skip = "*", lasts, rapid.IntRange(0, 120).Draw(t, "until")
+	case "refuse": // what AWS refuses for a moment
+		f.Action, f.Skip, f.Times = "ecs:RegisterTaskDefinition", 0, min(f.Times, 5)
+	}
 	return f
 }
 

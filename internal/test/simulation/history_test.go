@@ -15,10 +15,12 @@ type History struct {
 	Breaker Breaker       // the service's circuit breaker
 	Shift   Shift         // how its traffic goes from one version to the next
 	Lag     time.Duration // until a service deployment is listed; 0: the sandbox's 1.5 s
+	Reads   time.Duration // how old the state is that DescribeServices shows
+	Others  []Act         // everybody else's
+	Busy    float64       // the share that other callers use of what AWS documents as the account's limits; 0: there are no limits
 	Skew    time.Duration // AWS's clock is so far ahead of ours
 	Fates   []Fate        // of the versions after Past
 	Runs    []Run         // ours
-	Others  []Act         // everybody else's
 }
 
 // A change is a moment at which the service's PRIMARY deployment becomes another or goes into another rolloutState. They are
@@ -106,7 +108,7 @@ const (
 // Fault makes calls of one run fail.
 type Fault struct {
 	Action string // pattern, such as "ecs:Describe*"
-	Answer string // throttle, unavailable, cut, cut-after
+	Answer string // throttle, unavailable, cut, cut-after, hang, hang-after, expired, refuse
 	Skip   int    // matching calls that pass first
 	Times  int    // so many calls fail
 }

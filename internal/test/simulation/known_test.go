@@ -3,6 +3,7 @@ package simulation
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
@@ -53,6 +54,41 @@ var known = []fault{
 		},
 	},
 	{
+		name: "a call that is never answered keeps a run from ending",
+		is: func(_ *world, v violation) bool {
+			hangs := slices.ContainsFunc(v.run.run.Faults, func(f Fault) bool { return strings.HasPrefix(f.Answer, "hang") })
+			return hangs && (v.invariant == endsInTime || v.invariant == signalEndsIt)
+		},
+		shows: History{
+			Desired: 1, Past: 2,
+			Runs: []Run{{Verb: Rollback, Timeout: 4 * minute, Faults: []Fault{{Action: "ecs:UpdateService", Answer: "hang", Times: 40}}}},
+		},
+	},
+	{
+		name: "a deployment that began right before an update is replaced without a word",
+		is: func(_ *world, v violation) bool {
+			return v.invariant == nothingLost && strings.HasSuffix(v.text, "says nothing of it")
+		},
+		shows: History{
+			Desired: 1, Past: 1, Fates: []Fate{{}, {}},
+			Runs:   []Run{{At: 2 * second, Verb: Deploy, Version: 2, Timeout: 10 * minute}},
+			Others: []Act{{At: 2200 * time.Millisecond, What: ColleagueDeploys, N: 3}},
+		},
+	},
+	{
+		name: "a lost answer of RegisterTaskDefinition registers several revisions",
+		is: func(_ *world, v violation) bool {
+			return v.invariant == oneRevision && v.run.faulty
+		},
+		shows: History{
+			Desired: 1, Past: 1, Fates: []Fate{{}},
+			Runs: []Run{{
+				Verb: Deploy, Version: 2, Timeout: 10 * minute,
+				Faults: []Fault{{Action: "ecs:RegisterTaskDefinition", Answer: "cut-after", Times: 2}},
+			}},
+		},
+	},
+	{
 		name: "a rollback after one that was ended in mid-way ends on what the first was to leave",
 		is: func(w *world, v violation) bool {
 			return v.invariant == rollbacksAgree && slices.ContainsFunc(w.runs, func(r *report) bool { return r.joined })
@@ -88,7 +124,9 @@ func (w *world) served(before time.Time) (taskDefinition string) {
 }
 
 // lag is how long a new service deployment is not listed.
-func (w *world) lag() time.Duration { return cmp.Or(w.history.Lag, 1500*time.Millisecond) }
+func (w *world) lag() time.Duration {
+	return cmp.Or(w.history.Lag, 1500*time.Millisecond) + w.history.Reads
+}
 
 // fault is a known fault.
 type fault struct {

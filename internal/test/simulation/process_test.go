@@ -98,12 +98,15 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 	case err != nil || response.StatusCode >= 400:
 		p.faulted = true
 	case isRead(r):
+		if isCall(r, "DescribeServices") {
+			after = p.w.shown(after)
+			p.read[after.primary] = true
+		}
 		if p.first.at.IsZero() {
 			p.first = after
 		}
-		p.newest = after
-		if isCall(r, "DescribeServices") {
-			p.read[p.w.shown(after).primary] = true
+		if after.at.After(p.newest.at) {
+			p.newest = after
 		}
 	}
 	return response, err
@@ -249,6 +252,7 @@ func (w *world) play(number int, run Run) {
 		if run.Grow > 0 {
 			w.act(Act{What: Scales, N: run.Grow})
 		}
+		time.Sleep(w.history.Reads) // until reads show what it saw done
 		w.start(number, clean, 0).repeat = true
 	}
 	if run.Again > 0 {

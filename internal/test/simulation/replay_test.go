@@ -94,8 +94,25 @@ func (w *world) completes(deployment string, from, by time.Time) bool {
 // standing is how long the tasks of a release have to stand, so that it counts as one that works.
 const standing = 10 * time.Minute
 
-// shown is what a read of the service shows at a moment.
-func (w *world) shown(m moment) moment { return m }
+// shown is what DescribeServices shows at a moment.
+func (w *world) shown(m moment) moment {
+	if w.history.Reads == 0 {
+		return m
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	from := m.at.Add(-w.history.Reads)
+	m = w.timeline[0]
+	for _, earlier := range w.timeline {
+		if !earlier.at.After(from) {
+			m = earlier
+		}
+	}
+	if m.at.Before(from) {
+		m.at = from // it was so until then
+	}
+	return m
+}
 
 // newestRegistered returns the ARN of the task definition that was registered at a moment, or "" where none was.
 func (w *world) newestRegistered(at time.Time) (arn string) {

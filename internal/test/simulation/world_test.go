@@ -189,15 +189,28 @@ func simulate(t *testing.T, h History) (w *world) {
 	return w
 }
 
+// tooManyAttempts is a ClientException that passes.
+const tooManyAttempts = "Too many concurrent attempts to create a new revision of the specified family."
+
 // build makes the sandbox of the history.
 func (w *world) build() *sandbox.Sandbox {
 	scenario := w.scenario()
 	for i, run := range w.history.Runs {
 		for _, f := range run.Faults {
-			scenario.Faults = append(scenario.Faults, sandbox.Fault{
+			fault := sandbox.Fault{
 				Action: f.Action, Answer: sandbox.Answer(f.Answer), Skip: f.Skip, Times: f.Times, Caller: "*/" + userName(i+1),
-			})
+			}
+			if fault.Answer == sandbox.Refuse {
+				fault.Code, fault.Message = "ClientException", tooManyAttempts
+			}
+			scenario.Faults = append(scenario.Faults, fault)
 		}
+	}
+	if lag := engine.Duration(w.history.Reads); lag > 0 {
+		scenario.Lag.Services = &lag
+	}
+	if w.history.Busy > 0 {
+		scenario.Limits, scenario.LimitsUsed = sandbox.DocumentedLimits, w.history.Busy
 	}
 	return w.populate(scenario, func() time.Time { return time.Now().Add(w.history.Skew) })
 }

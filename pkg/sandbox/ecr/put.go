@@ -93,6 +93,9 @@ func (s *Service) parse(repo *repository, manifest []byte, mediaType string) (*i
 	var missing []string
 	for _, layer := range head.Layers {
 		size, ok := repo.layers[layer.Digest.String()]
+		if !ok && !layer.MediaType.IsDistributable() && layer.MediaType.IsLayer() {
+			continue // a foreign layer lies elsewhere; ECR takes its manifest without it (unconfirmed)
+		}
 		if !ok {
 			missing = append(missing, layer.Digest.String())
 		}

@@ -63,9 +63,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	default:
 		err = rt.handle(s, w, r, rt)
 	}
-	if r.Cut {
-		panic(http.ErrAbortHandler)
-	}
+	r.Lost()
 	r.Finish(err)
 	if err != nil {
 		writeError(w, hr, err)

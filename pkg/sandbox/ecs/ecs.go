@@ -8,17 +8,71 @@ package ecs
 import (
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
 
 // Service answers the calls of the API. The world's lock guards it and its engine.
-type Service struct{ engine *engine.Engine }
+type Service struct {
+	engine *engine.Engine
+	lag    time.Duration // how old the state is that DescribeServices shows
+	past   map[*engine.Service][]shot
+}
 
-// New puts the API on an engine, which must have been advanced to a request's time before the request runs.
-func New(e *engine.Engine) *Service { return &Service{engine: e} }
+// shot is what a service looked like from a moment on.
+type shot struct {
+	from time.Time
+	view object
+}
+
+// New puts the API on an engine, which must have been advanced to a request's time before the request runs. With a lag,
+// DescribeServices shows the state of so long ago, and the engine has to call Keep wherever the world may have changed.
+func New(e *engine.Engine, lag time.Duration) *Service {
+	return &Service{engine: e, lag: lag, past: map[*engine.Service][]shot{}}
+}
+
+// Keep keeps what the services look like now, for as long as a lagging read may show it.
+func (s *Service) Keep() {
+	now := s.engine.Now()
+	for _, c := range s.engine.Clusters() {
+		for _, service := range c.Services {
+			shots := s.past[service]
+			if n := len(shots); n > 0 && shots[n-1].from.Equal(now) {
+				shots = shots[:n-1]
+			}
+			for len(shots) > 1 && !shots[1].from.After(now.Add(-s.lag)) {
+				shots = shots[1:]
+			}
+			s.past[service] = append(shots, shot{now, serviceView(service, []string{"TAGS"})})
+		}
+	}
+}
+
+// seen is what DescribeServices shows of a service.
+func (s *Service) seen(service *engine.Service, include []string) object {
+	if s.lag <= 0 {
+		return serviceView(service, include)
+	}
+	var view object
+	for _, shot := range s.past[service] {
+		if view == nil || !shot.from.After(s.engine.Now().Add(-s.lag)) {
+			view = shot.view
+		}
+	}
+	if view == nil {
+		return serviceView(service, include)
+	}
+	view = maps.Clone(view)
+	if !slices.Contains(include, "TAGS") {
+		delete(view, "tags")
+	}
+	return view
+}
 
 // API is the service's table of operations.
 func (s *Service) API() *wire.JSONService {

@@ -43,7 +43,7 @@ func newAccount(t *testing.T, options engine.Options) *account {
 		Identify: func(string, time.Time) (wire.Caller, error) {
 			return wire.Caller{Account: "123456789012", ARN: "arn:aws:sts::123456789012:assumed-role/deployer/run", Policy: a.policy}, nil
 		},
-		JSON: []*wire.JSONService{ecs.New(a.engine).API()},
+		JSON: []*wire.JSONService{ecs.New(a.engine, 0).API()},
 	}
 	a.Client = awsecs.New(awsecs.Options{
 		Region: "us-west-2", BaseEndpoint: aws.String("http://sandbox.test"), HTTPClient: a,

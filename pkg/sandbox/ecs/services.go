@@ -147,7 +147,7 @@ func (s *Service) describeServices(r *wire.Request) (any, error) {
 			failures = append(failures, failure(arn, "MISSING"))
 			continue
 		}
-		found = append(found, serviceView(service, in.Include))
+		found = append(found, s.seen(service, in.Include))
 	}
 	return object{"services": found, "failures": failures}, nil
 }
@@ -198,8 +198,10 @@ func serviceView(s *engine.Service, include []string) object {
 	if s.Grace > 0 || len(s.Spec.LoadBalancers) > 0 {
 		out["healthCheckGracePeriodSeconds"] = s.Grace
 	}
-	if i := slices.IndexFunc(reversed(s.History), (*engine.ServiceDeployment).Visible); i >= 0 {
-		out["currentServiceDeployment"] = reversed(s.History)[i].ARN // that it stays when all is over is unconfirmed
+	for _, d := range s.History {
+		if d.Visible() && !d.Over() {
+			out["currentServiceDeployment"] = d.ARN // the newest that goes on; none where none does
+		}
 	}
 	if slices.Contains(include, "TAGS") {
 		out["tags"] = list(s.Tags)

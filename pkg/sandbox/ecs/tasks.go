@@ -161,6 +161,7 @@ func (s *Service) listTasks(r *wire.Request) (any, error) {
 			arns = append(arns, t.ARN)
 		}
 	}
+	slices.Sort(arns) // by their random ids: AWS promises no order, so the order tells nothing
 	return page(in.paging, "taskArns", arns, 100, 100)
 }
 

@@ -25,6 +25,7 @@ type Options struct {
 	Behaviours map[string]Behaviour
 	Timing     Timing // zero fields take DefaultTiming's
 	Lag        Lag
+	Seen       func() // called at each moment before and after which the world may differ; nil: nobody wants to know
 }
 
 // Lag is the eventual consistency of the API: how long reads miss what was just made. Zero fields take the defaults;
@@ -92,6 +93,7 @@ func (e *Engine) Now() time.Time { return e.now }
 // Advance runs every transition that is due at or before now, in order, and takes in what really running containers did
 // meanwhile. A time in the past changes nothing.
 func (e *Engine) Advance(now time.Time) {
+	e.seen() // what was done since, by a call
 	e.runDue(now)
 	if len(e.running) > 0 {
 		e.look()
@@ -104,9 +106,16 @@ func (e *Engine) runDue(now time.Time) {
 		due := heap.Pop(&e.queue).(planned)
 		e.now = due.at
 		due.run()
+		e.seen()
 	}
 	if now.After(e.now) {
 		e.now = now
+	}
+}
+
+func (e *Engine) seen() {
+	if e.options.Seen != nil {
+		e.options.Seen()
 	}
 }
 

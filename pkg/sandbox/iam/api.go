@@ -71,24 +71,32 @@ func (d *Directory) result(role *Role) (roleResult, error) {
 	}, nil
 }
 
+// single is how IAM keeps a list: one element as a string, and strict clients expect that.
+func single(list []string) any {
+	if len(list) == 1 {
+		return list[0]
+	}
+	return list
+}
+
 // trustDocument writes a trust as the policy document that IAM would hold.
 func trustDocument(account string, t Trust) map[string]any {
 	statements := []any{}
 	if len(t.Services) > 0 {
 		statements = append(statements, map[string]any{"Effect": "Allow", "Action": "sts:AssumeRole",
-			"Principal": map[string]any{"Service": t.Services}})
+			"Principal": map[string]any{"Service": single(t.Services)}})
 	}
 	if len(t.Principals) > 0 {
 		statements = append(statements, map[string]any{"Effect": "Allow", "Action": "sts:AssumeRole",
-			"Principal": map[string]any{"AWS": t.Principals}})
+			"Principal": map[string]any{"AWS": single(t.Principals)}})
 	}
 	for _, web := range t.Web {
 		statements = append(statements, map[string]any{
 			"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
 			"Principal": map[string]any{"Federated": "arn:aws:iam::" + account + ":oidc-provider/" + web.Provider},
 			"Condition": map[string]any{
-				"StringLike":   map[string]any{web.Provider + ":sub": web.Subjects},
-				"StringEquals": map[string]any{web.Provider + ":aud": web.Audience},
+				"StringLike":   map[string]any{web.Provider + ":sub": single(web.Subjects)},
+				"StringEquals": map[string]any{web.Provider + ":aud": single(web.Audience)},
 			},
 		})
 	}

@@ -14,6 +14,35 @@ import (
 	"github.com/org/connect2/v2/pkg/sandbox/policy"
 )
 
+// Silence is what a handler panics with where a call is never answered: the connection stays open until the client gives up.
+// [Hold] catches it.
+type Silence struct{}
+
+// Hold serves a request, and keeps it waiting for as long as its client does where the handler falls silent.
+func Hold(handler http.Handler, w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case Silence{}:
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
+		default:
+			panic(p)
+		}
+	}()
+	handler.ServeHTTP(w, r)
+}
+
+// Lost ends the handler of a request whose operation took effect and whose answer is lost.
+func (r *Request) Lost() {
+	switch {
+	case r.Cut:
+		panic(http.ErrAbortHandler)
+	case r.Hang:
+		panic(Silence{})
+	}
+}
+
 // Request is one call of an API operation.
 type Request struct {
 	Context context.Context
@@ -28,6 +57,7 @@ type Request struct {
 	Form    url.Values // query services
 	HTTP    *http.Request
 	Cut     bool // set by Server.Intercept: the operation takes effect, and its answer is lost with the connection
+	Hang    bool // set by Server.Intercept: the operation takes effect, and its answer never comes
 
 	dialect *dialect
 	journal *Journal

@@ -146,7 +146,7 @@ func (s *Server) run(c *call) (result any, err error) {
 	s.open(r)
 	defer func() {
 		if p := recover(); p != nil {
-			if p == any(http.ErrAbortHandler) { // the connection is cut: there is no status to record
+			if p == any(http.ErrAbortHandler) || p == any(Silence{}) { // no answer: there is no status to record
 				panic(p)
 			}
 			err = fmt.Errorf("%s:%s: %v", r.Service, r.Action, p)
@@ -165,9 +165,7 @@ func (s *Server) run(c *call) (result any, err error) {
 		return nil, NotModelled("%s:%s", r.Service, r.Action)
 	}
 	result, err = c.operation(r)
-	if r.Cut {
-		panic(http.ErrAbortHandler)
-	}
+	r.Lost()
 	return result, err
 }
 
