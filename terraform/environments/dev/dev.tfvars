@@ -29,6 +29,9 @@ domain = {
 github = {
   repository = { owner = "org", name = "connect2" }
 
+  # Dev's secrets are dev's: every branch may plan it. Elsewhere the plan role is for main's infrastructure-plan.yml alone.
+  plan_workflows = []
+
   service_repositories = [
     { owner = "org", name = "connect2-api", branches = ["development"] },
     # This repository rolls a changed template out after an apply.

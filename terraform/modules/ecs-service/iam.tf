@@ -3,8 +3,11 @@ data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 
 locals {
-  # A valueFrom is the secret's ARN, which has seven parts, with an optional :key:stage:version behind it.
-  secret_arns = distinct([for value in values(var.secrets) : join(":", slice(split(":", value), 0, 7))])
+  # A valueFrom is a secret's ARN, which has seven parts, with an optional :key:stage:version behind it; a parameter's ARN; or a
+  # parameter's bare name, which ECS looks up in the task's own region.
+  parameter_arn  = "arn:${data.aws_partition.current.partition}:ssm:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:parameter"
+  secret_arns    = distinct([for value in values(var.secrets) : join(":", slice(split(":", value), 0, 7)) if can(regex("^arn:[^:]+:secretsmanager:", value))])
+  parameter_arns = distinct([for value in values(var.secrets) : startswith(value, "arn:") ? value : "${local.parameter_arn}/${trimprefix(value, "/")}" if !can(regex("^arn:[^:]+:secretsmanager:", value))])
 }
 
 data "aws_iam_policy_document" "tasks_assume" {
@@ -46,12 +49,22 @@ data "aws_iam_policy_document" "execution" {
   }
 
   dynamic "statement" {
-    for_each = length(var.secrets) > 0 ? [1] : []
+    for_each = length(local.secret_arns) > 0 ? [1] : []
 
     content {
       sid       = "Secrets"
       actions   = ["secretsmanager:GetSecretValue"]
       resources = local.secret_arns
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(local.parameter_arns) > 0 ? [1] : []
+
+    content {
+      sid       = "Parameters"
+      actions   = ["ssm:GetParameters"]
+      resources = local.parameter_arns
     }
   }
 
@@ -66,7 +79,7 @@ data "aws_iam_policy_document" "execution" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["secretsmanager.${data.aws_region.current.region}.amazonaws.com"]
+        values   = [for service in concat(["secretsmanager"], length(local.parameter_arns) > 0 ? ["ssm"] : []) : "${service}.${data.aws_region.current.region}.amazonaws.com"]
       }
     }
   }

@@ -85,13 +85,22 @@ variable "environment" {
 }
 
 variable "secrets" {
-  description = "Environment variables whose values come from Secrets Manager: name to ARN:KEY:: (one key of a JSON secret) or ARN."
+  description = "Environment variables whose values come from Secrets Manager or Parameter Store: name to a secret's ARN, to ARN:KEY:: (one key of a JSON secret), to a parameter's ARN, or to the bare name of a parameter in this region."
   type        = map(string)
   default     = {}
 
   validation {
     condition     = length(setintersection(keys(var.secrets), keys(var.environment))) == 0
     error_message = "A name stands in both secrets and environment; ECS would refuse the task definition."
+  }
+
+  validation {
+    condition = alltrue([for value in values(var.secrets) :
+      can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:[^:]+(:[^:]*:[^:]*:[^:]*)?$", value)) ||
+      can(regex("^arn:[^:]+:ssm:[^:]+:[0-9]{12}:parameter/[A-Za-z0-9_./-]+$", value)) ||
+      can(regex("^/?[A-Za-z0-9_./-]+$", value))
+    ])
+    error_message = "A value of secrets is none of the four that ECS takes: the ARN of a secret (arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-abcdef), the same with :KEY:STAGE:VERSION behind it (KEY:: for one key), the ARN of a parameter (arn:aws:ssm:REGION:ACCOUNT:parameter/NAME), or a parameter's name."
   }
 }
 

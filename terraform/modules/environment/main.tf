@@ -12,13 +12,19 @@ locals {
   alb_name      = "${var.project}-alb-${var.environment}"
   state_bucket  = "${var.project}-terraform-state-${var.environment}"
   secret_prefix = "${var.project}/${var.environment}"
+  vpc_name      = "${var.project}-vpc-${var.environment}"
+  database_name = "${var.project}-db-${var.environment}"
+  cache_name    = "${var.project}-redis-${var.environment}"
+  alerts_name   = "${var.project}-alerts-${var.environment}"
+  rotation_name = "${var.project}-rotate-${var.environment}"
 
   service_arn = "arn:${data.aws_partition.current.partition}:ecs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:service/${local.cluster_name}/${local.service_name}"
 
   shifts_traffic = var.deployment.strategy != "rolling"
 
+  iam_path = "/${var.project}/${var.environment}/"
   iam = {
-    path                 = "/${var.project}/${var.environment}/"
+    path                 = local.iam_path
     permissions_boundary = one(module.github_oidc[*].permissions_boundary)
   }
 
@@ -42,7 +48,7 @@ locals {
 module "networking" {
   source = "../networking"
 
-  name                    = "${var.project}-vpc-${var.environment}"
+  name                    = local.vpc_name
   vpc_cidr                = var.network.vpc_cidr
   az_count                = var.network.az_count
   nat                     = var.network.nat
@@ -188,7 +194,7 @@ locals {
 module "rds" {
   source = "../rds"
 
-  name          = "${var.project}-db-${var.environment}"
+  name          = local.database_name
   secret_prefix = local.secret_prefix
 
   network = {
@@ -229,7 +235,7 @@ module "rds" {
 module "elasticache" {
   source = "../elasticache"
 
-  name          = "${var.project}-redis-${var.environment}"
+  name          = local.cache_name
   secret_prefix = local.secret_prefix
 
   network = {
@@ -257,7 +263,7 @@ module "elasticache" {
 module "sns_alerts" {
   source = "../sns-alerts"
 
-  name          = "${var.project}-alerts-${var.environment}"
+  name          = local.alerts_name
   kms_key_arn   = aws_kms_key.this.arn
   subscriptions = var.alert_subscriptions
   service_arn   = local.service_arn
@@ -298,17 +304,37 @@ module "github_oidc" {
   repository           = var.github.repository
   service_repositories = var.github.service_repositories
 
+  # Null: this repository's own, from its default branch; a list without entries: whatever runs in ENV-plan.
+  plan_workflows = coalesce(var.github.plan_workflows, [
+    "${var.github.repository.owner}/${var.github.repository.name}/.github/workflows/infrastructure-plan.yml@refs/heads/main",
+  ])
+  allow = var.service.allow
+
   names = {
-    cluster            = local.cluster_name
-    service            = local.service_name
-    repository         = local.name
-    state_bucket       = coalesce(var.github.state_bucket, local.state_bucket)
-    log_group          = "/ecs/${local.name}"
-    load_balancer_name = local.alb_name
-    task_role_path     = "/${var.project}/${var.environment}/"
-    execution_role     = "${local.name}-execution"
-    task_role          = "${local.name}-task"
-    promotion_sources  = local.promotion_sources
+    cluster       = local.cluster_name
+    service       = local.service_name
+    repository    = local.name
+    state_bucket  = coalesce(var.github.state_bucket, local.state_bucket)
+    state_key     = var.github.state_key
+    log_group     = "/ecs/${local.name}"
+    load_balancer = local.alb_name
+    database      = local.database_name
+    cache         = local.cache_name
+    alerts        = local.alerts_name
+    rotation      = local.rotation_name
+    secret_prefix = local.secret_prefix
+    hosts         = var.domain.host == null ? [] : [var.domain.host]
+    creates_zone  = var.domain.create_zone ? var.domain.zone : null
+
+    log_groups = [
+      "/ecs/${local.name}", "/ecs/${local.cluster_name}/exec", "/vpc/${local.vpc_name}", "/aws/rds/instance/${local.database_name}/postgresql",
+      "/aws/rds/instance/${local.database_name}/upgrade", "/aws/lambda/${local.rotation_name}",
+    ]
+
+    task_role_path    = local.iam_path
+    execution_role    = "${local.name}-execution"
+    task_role         = "${local.name}-task"
+    promotion_sources = local.promotion_sources
   }
 }
 
@@ -316,7 +342,7 @@ module "secret_rotation" {
   source = "../secret-rotation"
   count  = var.rotation == null ? 0 : 1
 
-  name       = "${var.project}-rotate-${var.environment}"
+  name       = local.rotation_name
   zip        = var.rotation.zip
   days       = var.rotation.days
   secret_arn = module.rds.secret_arn

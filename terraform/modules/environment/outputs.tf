@@ -68,6 +68,11 @@ output "execution_role_arn" {
 output "task_role_arn" {
   description = "Role of the application."
   value       = module.ecs_service.task_role_arn
+
+  precondition {
+    condition     = length(local.beyond_the_boundary) == 0
+    error_message = "The permissions boundary would refuse at run time: ${join("; ", local.beyond_the_boundary)}. Add the actions and resources to service.allow, such as [{ actions = [\"ses:SendEmail\"], resources = [\"*\"] }]; an administrator applies the wider boundary."
+  }
 }
 
 output "target_group_arn" {

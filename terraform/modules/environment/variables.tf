@@ -134,16 +134,20 @@ variable "domain" {
 }
 
 variable "service" {
-  description = "The service's container and what it is given: architecture, the numeric user, the command, environment variables, further secrets (name to ARN:KEY::), what it may do in AWS, a writable root filesystem, and ECS Exec."
+  description = "The service's container and what it is given: architecture, the numeric user, the command, environment variables, further secrets (name to a secret's ARN with an optional :KEY:: behind it, or to a parameter's ARN or name), what it may do in AWS (policy_json) and how far the permissions boundary is widened for that (allow), a writable root filesystem, and ECS Exec."
   type = object({
-    architecture             = optional(string, "X86_64")
-    port                     = optional(number, 8000)
-    health_path              = optional(string, "/health")
-    user                     = optional(string, "10001:10001")
-    command                  = optional(list(string))
-    environment              = optional(map(string), {})
-    secrets                  = optional(map(string), {})
-    policy_json              = optional(string)
+    architecture = optional(string, "X86_64")
+    port         = optional(number, 8000)
+    health_path  = optional(string, "/health")
+    user         = optional(string, "10001:10001")
+    command      = optional(list(string))
+    environment  = optional(map(string), {})
+    secrets      = optional(map(string), {})
+    policy_json  = optional(string)
+    allow = optional(list(object({
+      actions   = list(string)
+      resources = optional(list(string), ["*"])
+    })), [])
     on_demand_tasks          = optional(number, 0)
     cpu_target               = optional(number, 60)
     memory_target            = optional(number, 70)
@@ -228,10 +232,12 @@ variable "promotion" {
 }
 
 variable "github" {
-  description = "Whose workflows may plan and apply this infrastructure (repository) and release to it (service_repositories, by branch), whether to make the account's OIDC provider, and the bucket of the state. Null: no roles for GitHub, and no permissions boundary."
+  description = "Whose workflows may plan and apply this infrastructure (repository) and release to it (service_repositories, by branch), whether to make the account's OIDC provider, the bucket of the state and what its key begins with, and the workflows that may take the plan role, with their refs (by default infrastructure-plan.yml of this repository's main; an empty list lets any in). Null: no roles for GitHub, and no permissions boundary."
   type = object({
     create_provider = optional(bool, false)
     state_bucket    = optional(string)
+    state_key       = optional(string, "terraform.tfstate")
+    plan_workflows  = optional(list(string))
     repository = object({
       owner    = string
       owner_id = optional(number)

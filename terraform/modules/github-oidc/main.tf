@@ -49,14 +49,15 @@ locals {
   }
 
   policies = {
-    plan   = [data.aws_iam_policy_document.plan.json]
+    plan   = [local.infrastructure_policies.plan]
     push   = [local.delivery_policies.push]
     deploy = [local.delivery_policies.deploy]
     apply = [
-      data.aws_iam_policy_document.plan.json,
-      data.aws_iam_policy_document.apply_network.json,
-      data.aws_iam_policy_document.apply_services.json,
-      data.aws_iam_policy_document.apply_iam.json,
+      local.infrastructure_policies.plan,
+      local.infrastructure_policies.apply_network,
+      local.infrastructure_policies.apply_edge,
+      local.infrastructure_policies.apply_services,
+      local.infrastructure_policies.apply_iam,
     ]
   }
 
@@ -102,6 +103,18 @@ data "aws_iam_policy_document" "trust" {
       test     = "StringEquals"
       variable = "token.actions.githubusercontent.com:sub"
       values   = each.value
+    }
+
+    # The sub names an environment and no branch. Which workflow runs, and from which ref, is a claim of its own:
+    # https://docs.github.com/en/actions/reference/security/oidc, and AWS compares it since January 2026.
+    dynamic "condition" {
+      for_each = each.key == "plan" && length(var.plan_workflows) > 0 ? [1] : []
+
+      content {
+        test     = "StringEquals"
+        variable = "token.actions.githubusercontent.com:job_workflow_ref"
+        values   = var.plan_workflows
+      }
     }
   }
 }

@@ -8,6 +8,12 @@ output "permissions_boundary" {
   value       = aws_iam_policy.boundary.arn
 }
 
+# For whoever checks before an apply that what a role is given lies within it.
+output "boundary_statements" {
+  description = "What the boundary allows: actions and resources. Of keys, a tag decides as well."
+  value       = [for s in concat(local.boundary_own, local.boundary_allow) : { actions = s.Action, resources = s.Resource }]
+}
+
 output "provider_arn" {
   description = "The account's GitHub OIDC provider."
   value       = local.provider_arn
@@ -16,4 +22,9 @@ output "provider_arn" {
 output "subjects" {
   description = "The sub claims that each role accepts."
   value       = local.roles
+}
+
+output "trust" {
+  description = "Whom each role trusts: what must be equal to what."
+  value       = { for role, d in data.aws_iam_policy_document.trust : role => { for c in one(d.statement).condition : c.variable => c.values } }
 }

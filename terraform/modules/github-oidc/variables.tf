@@ -61,18 +61,67 @@ variable "service_repositories" {
   }
 }
 
+variable "plan_workflows" {
+  description = "The workflows that may take the plan role, each with the ref that it must be from, such as org/connect2/.github/workflows/infrastructure-plan.yml@refs/heads/main. The plan role reads passwords, and an environment without reviewers is open to every branch: with this, another branch's workflow is refused. Empty: any workflow of the repository in the environment ENV-plan."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for workflow in var.plan_workflows : can(regex("^[^/@*?]+/[^/@*?]+/\\.github/workflows/[^/@*?]+\\.ya?ml@refs/(heads|tags)/[^*?]+$", workflow))])
+    error_message = "plan_workflows must name workflows with their refs in full, such as org/connect2/.github/workflows/infrastructure-plan.yml@refs/heads/main."
+  }
+}
+
+variable "allow" {
+  description = "What the application may do besides, as far as the permissions boundary goes: actions, and the resources on which. A role still needs a policy of its own that says so. The resources default to all, for actions that know none; name them where they have names."
+  type = list(object({
+    actions   = list(string)
+    resources = optional(list(string), ["*"])
+  }))
+  default = []
+
+  validation {
+    condition     = alltrue([for a in var.allow : length(a.actions) > 0 && length(a.resources) > 0])
+    error_message = "Each entry of service.allow needs at least one action and one resource."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for a in var.allow : [for action in a.actions : can(regex("^[a-z0-9-]+:[A-Za-z0-9*?]+$", action))]]))
+    error_message = "service.allow must name the service of each action, such as ses:SendEmail or bedrock:Invoke*."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for a in var.allow : [for action in a.actions : !can(regex("^(?i:iam|organizations|account|sso|sso-directory|identitystore):", action))]]))
+    error_message = "service.allow takes no action of iam, organizations, account or sso: an application that could make roles or users could make itself an administrator. Let an administrator make what it needs."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for a in var.allow : [for action in a.actions : !can(regex("^(?i:sts|secretsmanager|ssm|kms):", action)) || !contains(a.resources, "*")]]))
+    error_message = "service.allow with sts, secretsmanager, ssm or kms needs the ARNs of the roles, secrets, parameters or keys: on all resources it would reach those of other environments."
+  }
+}
+
 variable "names" {
-  description = "What the roles may touch: cluster, service, ECR repository, state bucket, log group, load balancer and the task definition's two roles by name, the path of the roles that Terraform makes, and the ARNs of repositories that releases are promoted from."
+  description = "What the roles may touch, by name: cluster, service, ECR repository, the state's bucket and what its keys begin with, log groups, load balancer, database, cache, alerts, rotation function, what the secrets' names begin with, the host names with records and the zone that is made here, the task definition's two roles, the path of the roles that Terraform makes, and the ARNs of repositories that releases are promoted from."
   type = object({
-    cluster            = string
-    service            = string
-    repository         = string
-    state_bucket       = string
-    log_group          = string
-    promotion_sources  = optional(list(string), [])
-    task_role_path     = string
-    execution_role     = string
-    task_role          = string
-    load_balancer_name = string
+    cluster           = string
+    service           = string
+    repository        = string
+    state_bucket      = string
+    state_key         = optional(string, "terraform.tfstate")
+    log_group         = string
+    log_groups        = list(string)
+    load_balancer     = string
+    database          = string
+    cache             = string
+    alerts            = string
+    rotation          = string
+    secret_prefix     = string
+    hosts             = optional(list(string), [])
+    creates_zone      = optional(string)
+    promotion_sources = optional(list(string), [])
+    task_role_path    = string
+    execution_role    = string
+    task_role         = string
   })
 }

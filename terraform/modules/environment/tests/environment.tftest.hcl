@@ -277,3 +277,107 @@ run "the_redis_token_is_rotated_only_where_there_is_one" {
 
   expect_failures = [var.rotation]
 }
+
+run "what_the_boundary_would_refuse_is_said_before_anything_is_made" {
+  command = plan
+
+  variables {
+    github  = { repository = { owner = "org", name = "connect2" } }
+    service = { policy_json = "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":[\"ses:SendEmail\"],\"Resource\":\"*\"}}" }
+  }
+
+  expect_failures = [output.task_role_arn]
+}
+
+run "a_secret_beyond_the_prefix_is_refused" {
+  command = plan
+
+  variables {
+    github  = { repository = { owner = "org", name = "connect2" } }
+    service = { secrets = { PARTNER_KEY = "arn:aws:secretsmanager:us-west-2:123456789012:secret:partner-MnOpQr:key::" } }
+  }
+
+  expect_failures = [output.task_role_arn]
+}
+
+run "everything_but_a_list_is_refused" {
+  command = plan
+
+  variables {
+    github  = { repository = { owner = "org", name = "connect2" } }
+    service = { policy_json = "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"NotAction\":[\"iam:*\"],\"Resource\":\"*\"}]}" }
+  }
+
+  expect_failures = [output.task_role_arn]
+}
+
+run "what_is_allowed_is_within_the_boundary" {
+  command = plan
+
+  variables {
+    github = { repository = { owner = "org", name = "connect2" } }
+
+    service = {
+      policy_json = "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":[\"SES:SendEmail\",\"bedrock:InvokeModel\"],\"Resource\":\"*\"},{\"Effect\":\"Allow\",\"Action\":\"s3:GetObject\",\"Resource\":[\"arn:aws:s3:::uploads/*\"]},{\"Effect\":\"Allow\",\"Action\":\"rds-db:connect\",\"Resource\":\"arn:aws:rds-db:us-west-2:123456789012:dbuser:*/app\"},{\"Effect\":\"Allow\",\"Action\":\"lambda:InvokeFunction\",\"Resource\":\"arn:aws:lambda:us-west-2:123456789012:function:thumbnails\"},{\"Effect\":\"Allow\",\"Action\":\"sts:AssumeRole\",\"Resource\":\"arn:aws:iam::210987654321:role/partner\"},{\"Effect\":\"Deny\",\"Action\":\"*\",\"NotResource\":\"*\"},{\"Effect\":\"Allow\",\"Action\":\"cloudwatch:PutMetricData\",\"Resource\":\"*\"}]}"
+      secrets = {
+        PARTNER_KEY = "arn:aws:secretsmanager:us-west-2:123456789012:secret:partner-MnOpQr:key::"
+        OWN_KEY     = "arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/test/own-MnOpQr"
+        PARAMETER   = "/connect2-api/test/parameter"
+      }
+      allow = [
+        { actions = ["ses:Send*", "bedrock:InvokeModel"] },
+        { actions = ["s3:Get*"], resources = ["arn:aws:s3:::uploads/*"] },
+        { actions = ["rds-db:connect"], resources = ["arn:aws:rds-db:us-west-2:123456789012:dbuser:*"] },
+        { actions = ["lambda:InvokeFunction"], resources = ["arn:aws:lambda:us-west-2:123456789012:function:thumb*"] },
+        { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::210987654321:role/partner"] },
+        { actions = ["secretsmanager:GetSecretValue"], resources = ["arn:aws:secretsmanager:us-west-2:123456789012:secret:partner-*"] },
+      ]
+    }
+  }
+
+  assert {
+    condition     = length(local.asked_for) == 10 && length(local.beyond_the_boundary) == 0
+    error_message = "each is named in service.allow, or the environment's own: ${jsonencode(local.beyond_the_boundary)}"
+  }
+}
+
+run "allowed_on_one_is_not_allowed_on_another" {
+  command = plan
+
+  variables {
+    github = { repository = { owner = "org", name = "connect2" } }
+
+    service = {
+      policy_json = "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"s3:GetObject\",\"Resource\":[\"arn:aws:s3:::uploads/*\",\"arn:aws:s3:::payroll/*\"]}]}"
+      allow       = [{ actions = ["s3:GetObject"], resources = ["arn:aws:s3:::uploads/*"] }]
+    }
+  }
+
+  expect_failures = [output.task_role_arn]
+}
+
+run "the_plan_role_is_for_main_unless_said_otherwise" {
+  command = plan
+
+  variables {
+    github = { repository = { owner = "org", name = "connect2" } }
+  }
+
+  assert {
+    condition     = strcontains(jsonencode(module.github_oidc[0].trust["plan"]), "org/connect2/.github/workflows/infrastructure-plan.yml@refs/heads/main")
+    error_message = "another branch's workflow must not take it"
+  }
+}
+
+run "an_empty_list_opens_the_plan_role" {
+  command = plan
+
+  variables {
+    github = { repository = { owner = "org", name = "connect2" }, plan_workflows = [] }
+  }
+
+  assert {
+    condition     = !strcontains(jsonencode(module.github_oidc[0].trust["plan"]), "job_workflow_ref")
+    error_message = "as dev has it"
+  }
+}

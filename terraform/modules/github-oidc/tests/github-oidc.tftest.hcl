@@ -15,15 +15,22 @@ variables {
   ]
 
   names = {
-    cluster            = "connect2-api-cluster-staging"
-    service            = "connect2-api-service-staging"
-    repository         = "connect2-api-staging"
-    state_bucket       = "connect2-api-terraform-state-staging"
-    log_group          = "/ecs/connect2-api-staging"
-    load_balancer_name = "connect2-api-alb-staging"
-    task_role_path     = "/connect2-api/staging/"
-    execution_role     = "connect2-api-staging-execution"
-    task_role          = "connect2-api-staging-task"
+    cluster        = "connect2-api-cluster-staging"
+    service        = "connect2-api-service-staging"
+    repository     = "connect2-api-staging"
+    state_bucket   = "connect2-api-terraform-state-staging"
+    log_group      = "/ecs/connect2-api-staging"
+    log_groups     = ["/ecs/connect2-api-staging", "/aws/lambda/connect2-api-rotate-staging"]
+    load_balancer  = "connect2-api-alb-staging"
+    database       = "connect2-api-db-staging"
+    cache          = "connect2-api-redis-staging"
+    alerts         = "connect2-api-alerts-staging"
+    rotation       = "connect2-api-rotate-staging"
+    secret_prefix  = "connect2-api/staging"
+    hosts          = ["api-staging.connect.com"]
+    task_role_path = "/connect2-api/staging/"
+    execution_role = "connect2-api-staging-execution"
+    task_role      = "connect2-api-staging-task"
   }
 }
 
@@ -166,16 +173,23 @@ run "promotion_reads_its_sources" {
 
   variables {
     names = {
-      cluster            = "connect2-api-cluster-staging"
-      service            = "connect2-api-service-staging"
-      repository         = "connect2-api-staging"
-      state_bucket       = "connect2-api-terraform-state-staging"
-      log_group          = "/ecs/connect2-api-staging"
-      load_balancer_name = "connect2-api-alb-staging"
-      task_role_path     = "/connect2-api/staging/"
-      execution_role     = "connect2-api-staging-execution"
-      task_role          = "connect2-api-staging-task"
-      promotion_sources  = ["arn:aws:ecr:us-east-1:210987654321:repository/connect2-api-dev"]
+      cluster           = "connect2-api-cluster-staging"
+      service           = "connect2-api-service-staging"
+      repository        = "connect2-api-staging"
+      state_bucket      = "connect2-api-terraform-state-staging"
+      log_group         = "/ecs/connect2-api-staging"
+      log_groups        = ["/ecs/connect2-api-staging", "/aws/lambda/connect2-api-rotate-staging"]
+      load_balancer     = "connect2-api-alb-staging"
+      database          = "connect2-api-db-staging"
+      cache             = "connect2-api-redis-staging"
+      alerts            = "connect2-api-alerts-staging"
+      rotation          = "connect2-api-rotate-staging"
+      secret_prefix     = "connect2-api/staging"
+      hosts             = ["api-staging.connect.com"]
+      task_role_path    = "/connect2-api/staging/"
+      execution_role    = "connect2-api-staging-execution"
+      task_role         = "connect2-api-staging-task"
+      promotion_sources = ["arn:aws:ecr:us-east-1:210987654321:repository/connect2-api-dev"]
     }
   }
 
@@ -281,15 +295,22 @@ run "long_names_fit" {
     environment = "performance"
 
     names = {
-      cluster            = "connect2-billing-api-cluster-performance"
-      service            = "connect2-billing-api-service-performance"
-      repository         = "connect2-billing-api-performance"
-      state_bucket       = "connect2-billing-api-terraform-state-performance"
-      log_group          = "/ecs/connect2-billing-api-performance"
-      load_balancer_name = "connect2-billing-api-performance"
-      task_role_path     = "/connect2-billing-api/performance/"
-      execution_role     = "connect2-billing-api-performance-execution"
-      task_role          = "connect2-billing-api-performance-task"
+      cluster        = "connect2-billing-api-cluster-performance"
+      service        = "connect2-billing-api-service-performance"
+      repository     = "connect2-billing-api-performance"
+      state_bucket   = "connect2-billing-api-terraform-state-performance"
+      log_group      = "/ecs/connect2-billing-api-performance"
+      log_groups     = ["/ecs/connect2-billing-api-performance", "/aws/lambda/connect2-billing-api-rotate-performance"]
+      load_balancer  = "connect2-billing-api-performance"
+      database       = "connect2-billing-api-db-performance"
+      cache          = "connect2-billing-api-redis-performance"
+      alerts         = "connect2-billing-api-alerts-performance"
+      rotation       = "connect2-billing-api-rotate-performance"
+      secret_prefix  = "connect2-billing-api/performance"
+      hosts          = ["api-performance.connect.com"]
+      task_role_path = "/connect2-billing-api/performance/"
+      execution_role = "connect2-billing-api-performance-execution"
+      task_role      = "connect2-billing-api-performance-task"
       promotion_sources = [
         "arn:aws-us-gov:ecr:us-gov-west-1:210987654321:repository/connect2-billing-api-staging",
         "arn:aws-us-gov:ecr:us-gov-west-1:210987654321:repository/connect2-billing-api-development",
@@ -298,8 +319,8 @@ run "long_names_fit" {
   }
 
   assert {
-    condition     = alltrue([for key in ["push-1", "deploy-1"] : length(aws_iam_policy.this[key].policy) > 200 && length(aws_iam_policy.this[key].policy) <= 6144])
-    error_message = "IAM takes 6,144 characters in a managed policy; deploy's has ${length(aws_iam_policy.this["deploy-1"].policy)}"
+    condition     = alltrue([for key in keys(aws_iam_policy.this) : length(aws_iam_policy.this[key].policy) > 200 && length(aws_iam_policy.this[key].policy) <= 6144])
+    error_message = "IAM takes 6,144 characters in a managed policy: ${jsonencode({ for key, p in aws_iam_policy.this : key => length(p.policy) })}, boundary ${length(aws_iam_policy.boundary.policy)}"
   }
 }
 
@@ -308,17 +329,24 @@ run "what_would_not_fit_is_refused" {
 
   variables {
     names = {
-      cluster            = "connect2-api-cluster-staging"
-      service            = "connect2-api-service-staging"
-      repository         = "connect2-api-staging"
-      state_bucket       = "connect2-api-terraform-state-staging"
-      log_group          = "/ecs/connect2-api-staging"
-      load_balancer_name = "connect2-api-alb-staging"
-      task_role_path     = "/connect2-api/staging/"
-      execution_role     = "connect2-api-staging-execution"
-      task_role          = "connect2-api-staging-task"
-      promotion_sources  = [for i in range(100) : "arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-${i}"]
+      cluster           = "connect2-api-cluster-staging"
+      service           = "connect2-api-service-staging"
+      repository        = "connect2-api-staging"
+      state_bucket      = "connect2-api-terraform-state-staging"
+      log_group         = "/ecs/connect2-api-staging"
+      log_groups        = ["/ecs/connect2-api-staging"]
+      load_balancer     = "connect2-api-alb-staging"
+      database          = "connect2-api-db-staging"
+      cache             = "connect2-api-redis-staging"
+      alerts            = "connect2-api-alerts-staging"
+      rotation          = "connect2-api-rotate-staging"
+      secret_prefix     = "connect2-api/staging"
+      task_role_path    = "/connect2-api/staging/"
+      execution_role    = "connect2-api-staging-execution"
+      task_role         = "connect2-api-staging-task"
+      promotion_sources = [for i in range(100) : "arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-${i}"]
     }
+
   }
 
   expect_failures = [aws_iam_policy.this]
@@ -328,16 +356,60 @@ run "plan_writes_nothing" {
   command = plan
 
   assert {
-    condition     = alltrue([for action in flatten([for s in data.aws_iam_policy_document.plan.statement : tolist(s.actions)]) : can(regex(":(Get|List|Describe|Decrypt)", action))])
+    condition     = alltrue([for action in flatten(jsondecode(aws_iam_policy.this["plan-1"].policy).Statement[*].Action) : can(regex(":(Get|List|Describe|Decrypt)", action))])
     error_message = "a plan only reads"
+  }
+
+  assert {
+    condition     = alltrue([for s in jsondecode(aws_iam_policy.this["plan-1"].policy).Statement : !contains(s.Resource, "*") || s.Sid == "Read"])
+    error_message = "values of secrets, parameters and functions are read by name alone"
   }
 }
 
+run "plan_is_for_pinned_workflows" {
+  command = plan
+
+  variables {
+    plan_workflows = ["org/connect2/.github/workflows/infrastructure-plan.yml@refs/heads/main"]
+  }
+
+  assert {
+    condition     = jsonencode([for c in one(data.aws_iam_policy_document.trust["plan"].statement).condition : [c.test, c.values] if c.variable == "token.actions.githubusercontent.com:job_workflow_ref"]) == jsonencode([["StringEquals", ["org/connect2/.github/workflows/infrastructure-plan.yml@refs/heads/main"]]])
+    error_message = "another branch's workflow cannot take the role that reads passwords"
+  }
+
+  assert {
+    condition     = alltrue([for role in ["apply", "deploy", "push"] : length(one(data.aws_iam_policy_document.trust[role].statement).condition) == 2])
+    error_message = "the others have reviewers or branches"
+  }
+}
+
+run "a_workflow_without_a_ref_is_refused" {
+  command = plan
+
+  variables {
+    plan_workflows = ["org/connect2/.github/workflows/infrastructure-plan.yml"]
+  }
+
+  expect_failures = [var.plan_workflows]
+}
+
+run "a_workflow_from_any_ref_is_refused" {
+  command = plan
+
+  variables {
+    plan_workflows = ["org/connect2/.github/workflows/infrastructure-plan.yml@refs/heads/*"]
+  }
+
+  expect_failures = [var.plan_workflows]
+}
+
+# The documents as IAM gets them: which of them may do what is held by internal/test/iamtest, on whole journals and attacks.
 run "apply_makes_roles_only_within_the_boundary" {
   command = plan
 
   assert {
-    condition     = one(one([for s in data.aws_iam_policy_document.apply_iam.statement : s.condition if s.sid == "RolesWithinTheBoundary"])).variable == "iam:PermissionsBoundary" && one(one([for s in data.aws_iam_policy_document.apply_iam.statement : s.condition if s.sid == "RolesWithinTheBoundary"])).values == tolist(["arn:aws:iam::123456789012:policy/connect2-api-github/staging/connect2-api-staging-boundary"])
+    condition     = jsonencode([for s in jsondecode(aws_iam_policy.this["apply-5"].policy).Statement : s.Condition if s.Sid == "RolesWithinTheBoundary"]) == jsonencode([{ StringEquals = { "iam:PermissionsBoundary" = "arn:aws:iam::123456789012:policy/connect2-api-github/staging/connect2-api-staging-boundary" } }])
     error_message = "roles are made with the boundary"
   }
 
@@ -347,22 +419,22 @@ run "apply_makes_roles_only_within_the_boundary" {
   }
 
   assert {
-    condition     = alltrue([for s in data.aws_iam_policy_document.apply_iam.statement : s.sid == "RolesWithinTheBoundary" || length(setintersection(s.actions, ["iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"])) == 0]) && length(flatten([for d in [data.aws_iam_policy_document.plan, data.aws_iam_policy_document.apply_network, data.aws_iam_policy_document.apply_services] : [for s in d.statement : [for a in s.actions : a if startswith(a, "iam:") && !can(regex(":(Get|List)", a))]]])) == 0
+    condition     = alltrue([for s in jsondecode(aws_iam_policy.this["apply-5"].policy).Statement : s.Sid == "RolesWithinTheBoundary" || length(setintersection(try(s.Action, []), ["iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"])) == 0]) && length(flatten([for key in ["apply-1", "apply-2", "apply-3", "apply-4"] : [for s in jsondecode(aws_iam_policy.this[key].policy).Statement : [for a in s.Action : a if startswith(a, "iam:") && !can(regex(":(Get|List)", a))]]])) == 0
     error_message = "no other statement gives a role anything, and no other document writes IAM"
   }
 
   assert {
-    condition     = length(flatten([for s in data.aws_iam_policy_document.boundary.statement : [for a in s.actions : a if startswith(a, "iam:") || startswith(a, "sts:") || a == "*"] if s.effect == "Allow" || s.effect == null])) == 0 && contains([for s in data.aws_iam_policy_document.boundary.statement : s.sid if s.effect == "Deny"], "NotTheState")
+    condition     = length(flatten([for s in jsondecode(aws_iam_policy.boundary.policy).Statement : [for a in s.Action : a if startswith(a, "iam:") || startswith(a, "sts:Assume") || a == "*"] if s.Effect == "Allow"])) == 0 && contains([for s in jsondecode(aws_iam_policy.boundary.policy).Statement : s.Sid if s.Effect == "Deny"], "NotTheState")
     error_message = "within the boundary nobody makes roles, takes others or reads the state"
   }
 
   assert {
-    condition     = alltrue([for s in data.aws_iam_policy_document.apply_iam.statement : alltrue([for r in s.resources : can(regex(":(role|instance-profile)/(connect2-api/staging/|aws-service-role/)", r))])])
+    condition     = alltrue([for s in jsondecode(aws_iam_policy.this["apply-5"].policy).Statement : s.Effect == "Deny" || alltrue([for r in s.Resource : can(regex(":(role|instance-profile)/(connect2-api/staging/|aws-service-role/)", r))])])
     error_message = "IAM is written under the path of this environment alone"
   }
 
   assert {
-    condition     = !contains(flatten([for s in data.aws_iam_policy_document.apply_iam.statement : tolist(s.actions)]), "iam:CreatePolicy") && !contains(flatten([for s in data.aws_iam_policy_document.apply_iam.statement : tolist(s.actions)]), "iam:DeleteRolePermissionsBoundary")
+    condition     = !strcontains(aws_iam_policy.this["apply-5"].policy, "iam:CreatePolicy") && !strcontains(aws_iam_policy.this["apply-5"].policy, "iam:DeleteRolePermissionsBoundary")
     error_message = "the boundary and these roles are out of the apply role's reach"
   }
 
@@ -372,16 +444,99 @@ run "apply_makes_roles_only_within_the_boundary" {
   }
 }
 
+run "no_zone_no_right_to_zones" {
+  command = plan
+
+  assert {
+    condition     = !strcontains(aws_iam_policy.this["apply-3"].policy, "route53:DeleteHostedZone") && !strcontains(aws_iam_policy.this["apply-3"].policy, "route53:CreateHostedZone")
+    error_message = "an environment that looks its zone up neither makes nor deletes one"
+  }
+
+  assert {
+    condition     = jsonencode([for s in jsondecode(aws_iam_policy.this["apply-3"].policy).Statement : s.Condition["ForAllValues:StringLike"] if s.Sid == "OwnRecords"]) == jsonencode([{ "route53:ChangeResourceRecordSetsNormalizedRecordNames" = ["api-staging.connect.com", "_*.api-staging.connect.com"] }])
+    error_message = "records of its own host and of its certificate, and no others"
+  }
+}
+
+run "the_boundary_is_widened_by_what_is_allowed" {
+  command = plan
+
+  variables {
+    allow = [
+      { actions = ["ses:SendEmail", "bedrock:InvokeModel"] },
+      { actions = ["sts:AssumeRole"], resources = ["arn:aws:iam::210987654321:role/partner"] },
+    ]
+  }
+
+  assert {
+    condition = jsonencode([for s in jsondecode(aws_iam_policy.boundary.policy).Statement : [s.Action, s.Resource] if startswith(s.Sid, "Allow")]) == jsonencode([
+      [["ses:SendEmail", "bedrock:InvokeModel"], ["*"]],
+      [["sts:AssumeRole"], ["arn:aws:iam::210987654321:role/partner"]],
+    ])
+    error_message = "each entry is a statement"
+  }
+}
+
+run "an_application_that_could_make_roles_is_refused" {
+  command = plan
+
+  variables {
+    allow = [{ actions = ["iam:PassRole"] }]
+  }
+
+  expect_failures = [var.allow]
+}
+
+run "every_secret_is_refused" {
+  command = plan
+
+  variables {
+    allow = [{ actions = ["secretsmanager:GetSecretValue"] }]
+  }
+
+  expect_failures = [var.allow]
+}
+
+run "everything_is_refused" {
+  command = plan
+
+  variables {
+    allow = [{ actions = ["*"] }]
+  }
+
+  expect_failures = [var.allow]
+}
+
+run "nothing_is_refused" {
+  command = plan
+
+  variables {
+    allow = [{ actions = [] }]
+  }
+
+  expect_failures = [var.allow]
+}
+
+run "too_wide_a_boundary_is_refused" {
+  command = plan
+
+  variables {
+    allow = [for i in range(100) : { actions = ["s3:GetObject"], resources = ["arn:aws:s3:::a-bucket-with-a-long-name-${i}/*"] }]
+  }
+
+  expect_failures = [aws_iam_policy.boundary]
+}
+
 run "security_controls" {
   command = plan
 
   assert {
-    condition     = alltrue([for d in [data.aws_iam_policy_document.apply_network, data.aws_iam_policy_document.apply_services, data.aws_iam_policy_document.apply_iam, data.aws_iam_policy_document.plan] : alltrue([for s in d.statement : !contains(s.actions, "*")])]) && alltrue([for key in ["push-1", "deploy-1"] : length(regexall("\\*", join("", flatten(jsondecode(aws_iam_policy.this[key].policy).Statement[*].Action)))) == 0])
+    condition     = alltrue([for key in ["plan-1", "apply-1", "apply-2", "apply-3", "apply-4", "apply-5"] : alltrue([for s in jsondecode(aws_iam_policy.this[key].policy).Statement : !contains(try(s.Action, []), "*")])]) && alltrue([for key in ["push-1", "deploy-1"] : length(regexall("\\*", join("", flatten(jsondecode(aws_iam_policy.this[key].policy).Statement[*].Action)))) == 0])
     error_message = "[IAM.1] no policy allows everything"
   }
 
   assert {
-    condition     = alltrue([for d in [data.aws_iam_policy_document.apply_network, data.aws_iam_policy_document.apply_services, data.aws_iam_policy_document.plan] : alltrue([for s in d.statement : !contains(s.resources, "*") || !contains(flatten([tolist(s.actions)]), "kms:Decrypt")])]) && length(regexall("kms:", "${aws_iam_policy.this["push-1"].policy}${aws_iam_policy.this["deploy-1"].policy}")) == 0
+    condition     = alltrue([for key in ["plan-1", "apply-2", "apply-3", "apply-4"] : alltrue([for s in jsondecode(aws_iam_policy.this[key].policy).Statement : !contains(s.Resource, "*") || length(setintersection(s.Action, ["kms:*", "kms:Decrypt"])) == 0])]) && length(regexall("kms:", "${aws_iam_policy.this["push-1"].policy}${aws_iam_policy.this["deploy-1"].policy}")) == 0
     error_message = "[KMS.1] no policy decrypts with every key"
   }
 }
