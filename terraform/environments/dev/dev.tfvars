@@ -29,7 +29,7 @@ domain = {
 github = {
   repository = { owner = "org", name = "connect2" }
 
-  # Dev's secrets are dev's: every branch may plan it. Elsewhere the plan role is for main's infrastructure-plan.yml alone.
+  # Dev's secrets are dev's: every branch may plan it. Elsewhere the plan role is for main's infrastructure.yml alone.
   plan_workflows = []
 
   service_repositories = [

@@ -306,7 +306,7 @@ module "github_oidc" {
 
   # Null: this repository's own, from its default branch; a list without entries: whatever runs in ENV-plan.
   plan_workflows = coalesce(var.github.plan_workflows, [
-    "${var.github.repository.owner}/${var.github.repository.name}/.github/workflows/infrastructure-plan.yml@refs/heads/main",
+    "${var.github.repository.owner}/${var.github.repository.name}/.github/workflows/infrastructure.yml@refs/heads/main",
   ])
   allow = var.service.allow
 

@@ -232,7 +232,7 @@ variable "promotion" {
 }
 
 variable "github" {
-  description = "Whose workflows may plan and apply this infrastructure (repository) and release to it (service_repositories, by branch), whether to make the account's OIDC provider, the bucket of the state and what its key begins with, and the workflows that may take the plan role, with their refs (by default infrastructure-plan.yml of this repository's main; an empty list lets any in). Null: no roles for GitHub, and no permissions boundary."
+  description = "Whose workflows may plan and apply this infrastructure (repository) and release to it (service_repositories, by branch), whether to make the account's OIDC provider, the bucket of the state and what its key begins with, and the workflows that may take the plan role, with their refs (by default infrastructure.yml of this repository's main; an empty list lets any in). Null: no roles for GitHub, and no permissions boundary."
   type = object({
     create_provider = optional(bool, false)
     state_bucket    = optional(string)

@@ -62,13 +62,13 @@ variable "service_repositories" {
 }
 
 variable "plan_workflows" {
-  description = "The workflows that may take the plan role, each with the ref that it must be from, such as org/connect2/.github/workflows/infrastructure-plan.yml@refs/heads/main. The plan role reads passwords, and an environment without reviewers is open to every branch: with this, another branch's workflow is refused. Empty: any workflow of the repository in the environment ENV-plan."
+  description = "The workflows that may take the plan role, each with the ref that it must be from, such as org/connect2/.github/workflows/infrastructure.yml@refs/heads/main. The plan role reads passwords, and an environment without reviewers is open to every branch: with this, another branch's workflow is refused. Empty: any workflow of the repository in the environment ENV-plan."
   type        = list(string)
   default     = []
 
   validation {
     condition     = alltrue([for workflow in var.plan_workflows : can(regex("^[^/@*?]+/[^/@*?]+/\\.github/workflows/[^/@*?]+\\.ya?ml@refs/(heads|tags)/[^*?]+$", workflow))])
-    error_message = "plan_workflows must name workflows with their refs in full, such as org/connect2/.github/workflows/infrastructure-plan.yml@refs/heads/main."
+    error_message = "plan_workflows must name workflows with their refs in full, such as org/connect2/.github/workflows/infrastructure.yml@refs/heads/main."
   }
 }
 

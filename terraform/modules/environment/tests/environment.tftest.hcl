@@ -364,7 +364,7 @@ run "the_plan_role_is_for_main_unless_said_otherwise" {
   }
 
   assert {
-    condition     = strcontains(jsonencode(module.github_oidc[0].trust["plan"]), "org/connect2/.github/workflows/infrastructure-plan.yml@refs/heads/main")
+    condition     = strcontains(jsonencode(module.github_oidc[0].trust["plan"]), "org/connect2/.github/workflows/infrastructure.yml@refs/heads/main")
     error_message = "another branch's workflow must not take it"
   }
 }

@@ -370,11 +370,11 @@ run "plan_is_for_pinned_workflows" {
   command = plan
 
   variables {
-    plan_workflows = ["org/connect2/.github/workflows/infrastructure-plan.yml@refs/heads/main"]
+    plan_workflows = ["org/connect2/.github/workflows/infrastructure.yml@refs/heads/main"]
   }
 
   assert {
-    condition     = jsonencode([for c in one(data.aws_iam_policy_document.trust["plan"].statement).condition : [c.test, c.values] if c.variable == "token.actions.githubusercontent.com:job_workflow_ref"]) == jsonencode([["StringEquals", ["org/connect2/.github/workflows/infrastructure-plan.yml@refs/heads/main"]]])
+    condition     = jsonencode([for c in one(data.aws_iam_policy_document.trust["plan"].statement).condition : [c.test, c.values] if c.variable == "token.actions.githubusercontent.com:job_workflow_ref"]) == jsonencode([["StringEquals", ["org/connect2/.github/workflows/infrastructure.yml@refs/heads/main"]]])
     error_message = "another branch's workflow cannot take the role that reads passwords"
   }
 
@@ -388,7 +388,7 @@ run "a_workflow_without_a_ref_is_refused" {
   command = plan
 
   variables {
-    plan_workflows = ["org/connect2/.github/workflows/infrastructure-plan.yml"]
+    plan_workflows = ["org/connect2/.github/workflows/infrastructure.yml"]
   }
 
   expect_failures = [var.plan_workflows]
@@ -398,7 +398,7 @@ run "a_workflow_from_any_ref_is_refused" {
   command = plan
 
   variables {
-    plan_workflows = ["org/connect2/.github/workflows/infrastructure-plan.yml@refs/heads/*"]
+    plan_workflows = ["org/connect2/.github/workflows/infrastructure.yml@refs/heads/*"]
   }
 
   expect_failures = [var.plan_workflows]
