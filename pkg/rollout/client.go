@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
@@ -17,4 +18,42 @@ type Client interface {
 	ecsview.Tasks
 	UpdateService(context.Context, *ecs.UpdateServiceInput, ...func(*ecs.Options)) (*ecs.UpdateServiceOutput, error)
 	StopServiceDeployment(context.Context, *ecs.StopServiceDeploymentInput, ...func(*ecs.Options)) (*ecs.StopServiceDeploymentOutput, error)
+}
+
+// swift reads with few tries: what fails is read again in the next round, when it says more, and throttling is answered by a slower
+// pace rather than by waiting in each call. What changes something is tried as often as the client does.
+type swift struct{ Client }
+
+const swiftTries = 3
+
+func (s swift) options(more []func(*ecs.Options)) []func(*ecs.Options) {
+	return append(slices.Clip(more), func(o *ecs.Options) { o.RetryMaxAttempts = swiftTries })
+}
+
+func (s swift) DescribeServices(ctx context.Context, in *ecs.DescribeServicesInput,
+	o ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error) {
+	return s.Client.DescribeServices(ctx, in, s.options(o)...)
+}
+
+func (s swift) ListServiceDeployments(ctx context.Context, in *ecs.ListServiceDeploymentsInput,
+	o ...func(*ecs.Options)) (*ecs.ListServiceDeploymentsOutput, error) {
+	return s.Client.ListServiceDeployments(ctx, in, s.options(o)...)
+}
+
+func (s swift) DescribeServiceDeployments(ctx context.Context, in *ecs.DescribeServiceDeploymentsInput,
+	o ...func(*ecs.Options)) (*ecs.DescribeServiceDeploymentsOutput, error) {
+	return s.Client.DescribeServiceDeployments(ctx, in, s.options(o)...)
+}
+
+func (s swift) DescribeServiceRevisions(ctx context.Context, in *ecs.DescribeServiceRevisionsInput,
+	o ...func(*ecs.Options)) (*ecs.DescribeServiceRevisionsOutput, error) {
+	return s.Client.DescribeServiceRevisions(ctx, in, s.options(o)...)
+}
+
+func (s swift) ListTasks(ctx context.Context, in *ecs.ListTasksInput, o ...func(*ecs.Options)) (*ecs.ListTasksOutput, error) {
+	return s.Client.ListTasks(ctx, in, s.options(o)...)
+}
+
+func (s swift) DescribeTasks(ctx context.Context, in *ecs.DescribeTasksInput, o ...func(*ecs.Options)) (*ecs.DescribeTasksOutput, error) {
+	return s.Client.DescribeTasks(ctx, in, s.options(o)...)
 }

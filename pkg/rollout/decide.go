@@ -154,7 +154,8 @@ func (m *move) goOn() {
 	case m.now.Before(m.deadline) || !m.stopping && phase != RollingBack && phase != Failing:
 		m.look(m.pace())
 	case !m.stopping: // a rollback that ECS began by itself gets the time of one as well
-		m.stopping, m.deadline = true, m.now.Add(m.settings.rollbackTimeout)
+		m.deadline = m.backBy()
+		m.stopping = true
 		m.look(m.pace())
 	default:
 		m.finishBack(EndOverdue, m.overdue())
@@ -286,8 +287,8 @@ func (m *move) stopAnswered(trouble Trouble, over bool) {
 	case trouble.Err == nil && m.leaving != nil:
 		m.left("ECS was asked to stop the deployment and to roll back")
 	case trouble.Err == nil:
+		m.deadline = m.backBy()
 		m.stopping, m.changed, m.want, m.refused = true, m.now, want{}, time.Time{}
-		m.deadline = m.now.Add(m.settings.rollbackTimeout)
 	case m.leaving != nil:
 		m.cannotStop, m.unstopped = true, trouble.Err
 	case m.worthRepeating(trouble): // the same change is still wanted: it is made on the next observation
@@ -331,7 +332,21 @@ func (m *move) goBack(back Target) {
 	m.back, m.isBack, m.verdict, m.want, m.refused = back, true, Verdict{}, want{}, time.Time{}
 	m.seen, m.failedAt, m.counts = Seen{Listed: back.ID != ""}, time.Time{}, ""
 	m.begun, m.searched, m.ownFailed = time.Time{}, time.Time{}, 0
-	m.stopping, m.changed, m.deadline = true, m.now, m.now.Add(m.settings.rollbackTimeout)
+	m.deadline = m.backBy()
+	m.stopping, m.changed = true, m.now
+}
+
+// backBy returns when the way back has to be done. It has its time from now on, or from the end of the deployment's time where that is
+// over; a second try has what the first left of it.
+func (m *move) backBy() time.Time {
+	if m.stopping {
+		return m.deadline
+	}
+	from := m.now
+	if m.deadline.Before(from) {
+		from = m.deadline
+	}
+	return from.Add(m.settings.rollbackTimeout)
 }
 
 // howFailed is the verdict on a deployment that is not left to itself any more: ECS's own, or where it has none, that it failed.

@@ -25,6 +25,7 @@ import (
 // Where ECS does not roll back, the service is updated to Target.Previous. When ctx is cancelled, one call asks ECS to roll
 // back, since nobody watches the deployment any more: a runner leaves a few seconds, too few to see how that ends.
 func Follow(ctx context.Context, client Client, target Target, options ...Option) (Result, error) {
+	client = swift{client}
 	l := &loop{options: collect(options), client: client, tasks: ecsview.NewTaskReader(client, target.Cluster, target.Service),
 		revisions: map[string]ecsview.Revision{}}
 	state, reads := begin(target, l.clock.Now(), l.settings)
@@ -41,7 +42,7 @@ func Follow(ctx context.Context, client Client, target Target, options ...Option
 			if ctx.Err() != nil && calls == ctx {
 				limited, done := outlive.Cleanup(ctx, interruptLimit)
 				defer done()
-				calls = limited
+				calls, l.leaving = limited, true
 			}
 			var effects []Effect
 			state, effects, reads = Next(state, o, l.clock.Now())
@@ -53,9 +54,49 @@ func Follow(ctx context.Context, client Client, target Target, options ...Option
 	return state.Result()
 }
 
-// interruptLimit is how long each of the last two calls of a cancelled run may take, the one under way and the one that asks for
-// the rollback: GitHub's runner sends a second signal 7.5 s after the first, and kills 2.5 s later.
-const interruptLimit = 3 * time.Second
+// GitHub's runner sends a second signal 7.5 s after the first, and kills 2.5 s later. So a cancelled run has interruptGrace for the
+// answer of the change that is under way, and interruptLimit for all that it does after that.
+const (
+	interruptGrace = 2500 * time.Millisecond
+	interruptLimit = 3500 * time.Millisecond
+)
+
+// How long one call may take, by the wall clock. A call that is never answered must not keep the loop from the deadline, from another
+// read that works, or from the rollback.
+const (
+	readLimit      = 10 * time.Second
+	changeLimit    = 20 * time.Second
+	diagnosisLimit = 45 * time.Second // of many calls, each of which the diagnosis bounds; and it waits for log lines
+)
+
+// noAnswer is the error of a call that was given up.
+type noAnswer struct {
+	limit time.Duration
+	err   error
+}
+
+func (e *noAnswer) Error() string { return fmt.Sprintf("no answer within %s: %v", e.limit, e.err) }
+
+// bounded makes a call that is given up after a while.
+func bounded(ctx context.Context, limit time.Duration, call func(context.Context) error) error {
+	limited, done := context.WithTimeout(ctx, limit)
+	defer done()
+	err := call(limited)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return &noAnswer{limit, err}
+	}
+	return err
+}
+
+// change makes a call whose answer must be known, since what it changes stays.
+func (l *loop) change(ctx context.Context, call func(context.Context) error) error {
+	if l.leaving {
+		return call(ctx)
+	}
+	answered, done := outlive.Answer(ctx, interruptGrace)
+	defer done()
+	return bounded(answered, changeLimit, call)
+}
 
 func collect(list []Option) options {
 	o := options{settings: defaults, clock: clock.System}
@@ -71,6 +112,7 @@ type loop struct {
 	client    Client
 	tasks     *ecsview.TaskReader
 	revisions map[string]ecsview.Revision // by ARN; they never change
+	leaving   bool                        // the run is interrupted: what is done now is bounded as a whole
 }
 
 // read reads what is asked for. What cannot be read is trouble in the observation.
@@ -78,35 +120,50 @@ func (l *loop) read(ctx context.Context, s *State, reads Reads) Observation {
 	o := Observation{Read: reads}
 	t := s.followed()
 	if reads.Service {
-		snapshot, err := ecsview.Read(ctx, l.client, t.Cluster, t.Service)
+		err := bounded(ctx, readLimit, func(ctx context.Context) error {
+			snapshot, err := ecsview.Read(ctx, l.client, t.Cluster, t.Service)
+			o.Service = &snapshot
+			return err
+		})
 		if err != nil {
-			o.ServiceTrouble = l.trouble("", err)
+			o.Service, o.ServiceTrouble = nil, l.trouble("", err)
 			return o
 		}
-		o.Service = &snapshot
 	}
-	var err error
-	if reads.Find {
-		o.Found, err = l.candidates(ctx, *t)
-	}
-	if reads.Own != "" {
-		o.Own, err = ecsview.DescribeServiceDeployment(ctx, l.client, reads.Own)
-	}
-	o.OwnTrouble = l.trouble("The state of the service deployment", err)
+	o.OwnTrouble = l.trouble("The state of the service deployment", bounded(ctx, readLimit, func(ctx context.Context) (err error) {
+		if reads.Find {
+			o.Found, err = l.candidates(ctx, *t)
+		}
+		if reads.Own != "" {
+			o.Own, err = ecsview.DescribeServiceDeployment(ctx, l.client, reads.Own)
+		}
+		return err
+	}))
 	if reads.Tasks {
-		o.Tasks, err = l.tasks.Stopped(ctx)
-		o.TasksTrouble = l.trouble("Why tasks failed", err)
+		o.TasksTrouble = l.trouble("Why tasks failed", bounded(ctx, readLimit, func(ctx context.Context) (err error) {
+			o.Tasks, err = l.tasks.Stopped(ctx)
+			return err
+		}))
 	}
-	if reads.Running {
-		o.Tasks, _ = l.tasks.Running(ctx) // for the record alone
+	if reads.Running { // for the record alone
+		_ = bounded(ctx, readLimit, func(ctx context.Context) (err error) {
+			o.Tasks, err = l.tasks.Running(ctx)
+			return err
+		})
 	}
 	if reads.Past {
-		o.Past = l.past(ctx, s.target)
+		l.trouble("The service's history, for a version to go back to", bounded(ctx, readLimit, func(ctx context.Context) (err error) {
+			o.Past, err = l.past(ctx, s.target)
+			return err
+		}))
 	}
 	if reads.Diagnosis {
-		if found, known := l.diagnose(ctx, Case{Target: s.target, Service: s.last, Tasks: l.tasks, Last: reads.Last}); known {
-			o.Diagnosis = &found
-		}
+		_ = bounded(ctx, diagnosisLimit, func(ctx context.Context) error {
+			if found, known := l.diagnose(ctx, Case{Target: s.target, Service: s.last, Tasks: l.tasks, Last: reads.Last}); known {
+				o.Diagnosis = &found
+			}
+			return ctx.Err()
+		})
 	}
 	return o
 }
@@ -137,11 +194,10 @@ func (l *loop) candidates(ctx context.Context, t Target) ([]Candidate, error) {
 }
 
 // past returns the task definition that the service's history says has worked last, other than the target's; "" where none is known.
-func (l *loop) past(ctx context.Context, t Target) string {
+func (l *loop) past(ctx context.Context, t Target) (string, error) {
 	listed, err := ecsview.ListServiceDeployments(ctx, l.client, t.Cluster, t.Service, time.Time{}, 100)
 	if err != nil {
-		l.trouble("The service's history, for a version to go back to", err)
-		return ""
+		return "", err
 	}
 	var arns []string
 	for _, d := range listed {
@@ -149,10 +205,9 @@ func (l *loop) past(ctx context.Context, t Target) string {
 	}
 	read, err := ecsview.DescribeRevisions(ctx, l.client, arns)
 	if err != nil {
-		l.trouble("The service's history, for a version to go back to", err)
-		return ""
+		return "", err
 	}
-	return lastThatWorked(listed, read, t.TaskDefinition)
+	return lastThatWorked(listed, read, t.TaskDefinition), nil
 }
 
 // lastThatWorked returns the task definition of the newest deployment that succeeded, other than the given one. One that was still
@@ -185,15 +240,20 @@ func (l *loop) carryOut(ctx context.Context, s *State, effects []Effect) (answer
 			l.events.Emit(e.Event)
 			continue
 		case Stop:
-			if err = RequestRollback(ctx, l.client, e.ServiceDeployment); isOver(err) {
+			err = l.change(ctx, func(ctx context.Context) error { return requestRollback(ctx, l.client, e.ServiceDeployment) })
+			if isOver(err) {
 				answer.Over, err = true, nil // following it tells how it ended
 			}
 			answer.Trouble = l.trouble("Stopping the deployment with a rollback (the service is updated to the version before instead)", err)
 		case PutBack:
-			answer.Target, err = Start(ctx, l.client, s.target.Cluster, s.target.Service, e.Before, e.TaskDefinition)
+			err = l.change(ctx, func(ctx context.Context) (err error) {
+				answer.Target, err = update(ctx, l.client, e.Before, e.TaskDefinition,
+					&ecs.UpdateServiceInput{Cluster: aws.String(s.target.Cluster), Service: aws.String(s.target.Service)})
+				return err
+			})
 			answer.Trouble = l.trouble("", err)
 		case Empty:
-			answer.Trouble = l.trouble("", l.empty(ctx, s.target))
+			answer.Trouble = l.trouble("", l.change(ctx, func(ctx context.Context) error { return empty(ctx, l.client, s.target) }))
 		}
 		answers = append(answers, answer)
 	}
@@ -206,7 +266,14 @@ func (l *loop) trouble(what string, err error) Trouble {
 		return Trouble{}
 	}
 	t := Trouble{Err: err}
+	var silent *noAnswer
+	if errors.As(err, &silent) {
+		t.Lost = true
+		return t
+	}
 	switch awserr.KindOf(err) {
+	case awserr.KindExpired, awserr.KindCredentials:
+		t.Credentials = true
 	case awserr.KindUnsupported:
 		t.Refused = true
 	case awserr.KindDenied, awserr.KindKey:
@@ -225,9 +292,13 @@ func (l *loop) trouble(what string, err error) Trouble {
 // RequestRollback asks ECS to stop a service deployment and to put the previous version back. That works without a circuit breaker
 // too, and does no harm to a rollback that goes on already. A deployment that is over answers a types.ConflictException.
 func RequestRollback(ctx context.Context, client Client, serviceDeployment string) error {
-	call, done := outlive.Answer(ctx, interruptLimit)
+	call, done := outlive.Answer(ctx, interruptGrace)
 	defer done()
-	_, err := client.StopServiceDeployment(call, &ecs.StopServiceDeploymentInput{
+	return requestRollback(call, client, serviceDeployment)
+}
+
+func requestRollback(ctx context.Context, client Client, serviceDeployment string) error {
+	_, err := client.StopServiceDeployment(ctx, &ecs.StopServiceDeploymentInput{
 		ServiceDeploymentArn: aws.String(serviceDeployment),
 		StopType:             types.StopServiceDeploymentStopTypeRollback,
 	})
@@ -245,10 +316,8 @@ func isOver(err error) bool {
 
 // empty takes the tasks of a first release that failed away again. What ECS would roll back to has no image, and its tasks can only
 // fail.
-func (l *loop) empty(ctx context.Context, t Target) error {
-	call, done := outlive.Answer(ctx, interruptLimit)
-	defer done()
-	_, err := l.client.UpdateService(call, &ecs.UpdateServiceInput{Cluster: aws.String(t.Cluster), Service: aws.String(t.Service),
+func empty(ctx context.Context, client Client, t Target) error {
+	_, err := client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String(t.Cluster), Service: aws.String(t.Service),
 		DesiredCount: aws.Int32(0)})
 	if err != nil {
 		return fmt.Errorf("setting the desired count of service %s to 0: %w", t.Service, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
@@ -141,6 +142,10 @@ func (m *move) found(candidates []Candidate) {
 
 // take judges a snapshot and tells what is new in it.
 func (m *move) take(s ecsview.Snapshot) {
+	if m.missed {
+		m.missed = false
+		m.note("contact again after " + clock.Took(m.now.Sub(m.contact)))
+	}
 	m.contact, m.throttled = m.now, 0
 	m.adopt(s)
 	t := m.followed()
@@ -217,17 +222,25 @@ func (m *move) dueTasks() bool {
 	case m.verdict.Phase == Succeeded && !m.fell, m.verdict.Phase == Superseded:
 		return false
 	}
-	return m.changed.After(m.watched) || m.now.Sub(m.watched) >= 5*time.Second
+	if m.unwatched > 0 { // each try may take as long as a read that is never answered does
+		return m.now.Sub(m.watched) >= watchPause<<min(m.unwatched, 4)
+	}
+	return m.changed.After(m.watched) || m.now.Sub(m.watched) >= watchPause
 }
+
+// watchPause is how long stopped tasks are not looked at where nothing changes.
+const watchPause = 5 * time.Second
 
 // watch takes the tasks that have stopped, and has new failures explained.
 func (m *move) watch(o Observation) {
 	if o.TasksTrouble.Refused {
 		m.tasksOff = true
 	} else if o.TasksTrouble.Err != nil {
+		m.unwatched++
 		m.decide() // the next look may work; the deployment itself is followed without
 		return
 	}
+	m.unwatched = 0
 	fresh := m.takeFailed(o.Tasks)
 	m.noteGap()
 	if m.settings.diagnoses && (fresh || m.trouble()) {
@@ -292,6 +305,9 @@ func (m *move) knowCause() {
 	m.cause = &finding
 }
 
+// lostGrace is how long after the end of its time a run that can read nothing goes on.
+const lostGrace = 30 * time.Second
+
 // silent takes a read that failed. Once that has gone on for too long, what runs is not known.
 func (m *move) silent(trouble Trouble) {
 	if trouble.Throttled {
@@ -300,12 +316,29 @@ func (m *move) silent(trouble Trouble) {
 		m.throttled = max(m.throttled, 1) // hurry helps a service in trouble as little as one that throttles
 	}
 	silent := m.now.Sub(m.contact)
-	if silent < m.settings.lostAfter {
-		m.debug("reading the deployment failed, trying again: " + trouble.Err.Error())
-		m.look(m.pace())
+	if m.lost(silent, trouble.Throttled) {
+		m.finish(EndUnknown, m.unknown(silent, trouble.Err))
 		return
 	}
-	m.finish(EndUnknown, m.unknown(silent, trouble.Err))
+	if !m.missed && !trouble.Throttled && (trouble.Credentials || silent >= tellSilence) {
+		m.missed = true
+		m.warn(m.missing(trouble.Err))
+	} else {
+		m.debug("reading the deployment failed, trying again: " + trouble.Err.Error())
+	}
+	m.look(m.pace())
+}
+
+// tellSilence is how long reads may fail before that is told. Credentials that AWS does not take are told at once.
+const tellSilence = 15 * time.Second
+
+// lost reports whether what runs has to be given up as unknown. Throttling passes: it is waited for as long as there is time.
+func (m *move) lost(silent time.Duration, throttled bool) bool {
+	late := !m.now.Before(m.deadline.Add(lostGrace))
+	if m.stopping {
+		return late || silent >= m.settings.lostAfter && !throttled
+	}
+	return silent >= m.settings.lostAfter && (late || !throttled)
 }
 
 // afterwards takes what is still of interest once the end is known.

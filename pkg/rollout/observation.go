@@ -47,6 +47,8 @@ type Trouble struct {
 	Refused   bool // a permission is missing, or the API is not to be had: asking again does not help
 	Throttled bool // too many calls: nothing was done
 	Lost      bool // no answer: whether anything was done is not known
+
+	Credentials bool // AWS does not take the credentials, or not any more
 }
 
 // Candidate is a service deployment that could be the followed one's.

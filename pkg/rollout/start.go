@@ -29,15 +29,21 @@ func StartFirst(ctx context.Context, client Client, cluster, service string, bef
 
 func start(ctx context.Context, client Client, before ecsview.Snapshot, taskDefinition string,
 	input *ecs.UpdateServiceInput) (Target, error) {
-	cluster, service := *input.Cluster, *input.Service
 	if ctx.Err() != nil {
-		return Target{}, fmt.Errorf("updating service %s: %w", service, context.Cause(ctx))
+		return Target{}, fmt.Errorf("updating service %s: %w", *input.Service, context.Cause(ctx))
 	}
+	call, done := outlive.Answer(ctx, interruptGrace) // what was sent and not waited for may begin a deployment that nobody watches
+	defer done()
+	return update(call, client, before, taskDefinition, input)
+}
+
+// update sends an update, and returns the deployment that it began.
+func update(ctx context.Context, client Client, before ecsview.Snapshot, taskDefinition string,
+	input *ecs.UpdateServiceInput) (Target, error) {
+	cluster, service := *input.Cluster, *input.Service
 	input.TaskDefinition = aws.String(taskDefinition)
 	input.ForceNewDeployment = before.TaskDefinition == taskDefinition
-	call, done := outlive.Answer(ctx, interruptLimit) // what was sent and not waited for may begin a deployment that nobody watches
-	defer done()
-	out, err := client.UpdateService(call, input)
+	out, err := client.UpdateService(ctx, input)
 	if err != nil {
 		return Target{}, fmt.Errorf("updating service %s in cluster %s to %s: %w", service, cluster, taskDefinition, err)
 	}

@@ -26,12 +26,14 @@ type State struct {
 	changed   time.Time // when a read last differed from the one before
 	contact   time.Time // when a read last worked
 	throttled int       // reads in a row that were throttled or failed
+	missed    bool      // it was told that nothing can be read
 	ownOff    bool      // the service-deployments API is not to be had
 	ownFailed int       // reads of it that failed in a row
 	begun     time.Time // of the search for the service deployment
 	searched  time.Time // when it was last looked for
 	tasksOff  bool      // stopped tasks cannot be read
 	watched   time.Time // when they were last read
+	unwatched int       // reads of them that failed in a row
 	failed    []FailedTask
 	diagnosis Diagnosis       // of the failures so far
 	certain   time.Time       // since when the diagnosis is what it is

@@ -318,6 +318,12 @@ func (s *State) unknown(silent time.Duration, err error) error {
 		clock.Took(silent), phaseOr(s.verdict.Phase), explain(err))
 }
 
+// missing says that nothing can be read just now, and until when that is tried.
+func (s *State) missing(err error) string {
+	return fmt.Sprintf("nothing can be read, so how the deployment goes is not known; it goes on in ECS. Trying until %s: %v",
+		s.contact.Add(s.settings.lostAfter).UTC().Format("15:04:05 MST"), explain(err))
+}
+
 func (s *State) superseded() error {
 	return fmt.Errorf("while %s was being deployed to %s, a deployment of %s began",
 		arn.Revision(s.followed().TaskDefinition), s.target.Service, arn.Revision(s.serving))

@@ -53,6 +53,9 @@ const (
 	// meanwhile, so it is short; the last one has more time.
 	patience     = 6 * time.Second
 	lastPatience = 12 * time.Second
+
+	// gatherLimit is how long a diagnosis may read besides, by the wall clock.
+	gatherLimit = 15 * time.Second
 )
 
 // explainer explains the failures of one rollout.
@@ -83,8 +86,10 @@ func (e *explainer) explain(ctx context.Context, c rollout.Case) (rollout.Diagno
 	if c.Service.Own != nil {
 		query.StatusReason = c.Service.Own.Reason
 	}
-	evidence, err := diagnose.Gather(ctx, e.clients, query)
-	if err != nil {
+	reading, done := context.WithTimeout(ctx, gatherLimit+query.Patience)
+	defer done()
+	evidence, _ := diagnose.Gather(reading, e.clients, query) // of a call that is never answered, what the others said remains
+	if ctx.Err() != nil {
 		return rollout.Diagnosis{}, false
 	}
 	found := rollout.Diagnosis{Finding: diagnose.Classify(evidence)}
