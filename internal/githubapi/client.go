@@ -5,7 +5,6 @@ package githubapi
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,6 +15,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/org/connect2/v2/internal/backoff"
+	"github.com/org/connect2/v2/internal/bounded"
 )
 
 // New returns a client for the API at base, such as https://api.github.com or https://ghe.example/api/v3. A nil transport is the
@@ -40,7 +40,7 @@ func patientClient(transport http.RoundTripper) *http.Client {
 		transport = http.DefaultTransport
 	}
 	return &http.Client{Transport: either{&retryablehttp.RoundTripper{Client: &retryablehttp.Client{
-		HTTPClient:   &http.Client{Transport: bounded{transport}},
+		HTTPClient:   &http.Client{Transport: bounded.NewTransport(transport, limits)},
 		RetryMax:     Tries - 1,
 		CheckRetry:   repeatable,
 		Backoff:      pause,
@@ -60,21 +60,8 @@ func (e either) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// bounded cuts answers that nobody expects to be so long.
-type bounded struct{ http.RoundTripper }
-
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := b.RoundTripper.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	response.Request = r
-	response.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.LimitReader(response.Body, 32<<20), response.Body}
-	return response, nil
-}
+// limits are those of one request: more than the largest page of comments, and longer than any takes.
+var limits = bounded.Limits{Silence: 20 * time.Second, Whole: time.Minute, Size: 32 << 20, Objects: 100_000, Values: 1_000_000}
 
 // repeatable says whether a request is worth another try. One that makes something is repeated only where GitHub says that it
 // has not been looked at: what was made without an answer would be made twice.

@@ -22,8 +22,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
+	"github.com/org/connect2/v2/internal/bounded"
 	"github.com/org/connect2/v2/pkg/action"
 )
+
+// headerTimeout is for hosts beside AWS's APIs, once a request is sent: a registry takes its time to put a large layer together.
+const headerTimeout = 90 * time.Second
+
+// maxHeader is how many bytes the header of an answer may have.
+const maxHeader = 1 << 20
 
 // dialTimeout bounds one attempt to connect; the SDK's own 30 s make six attempts last minutes.
 const dialTimeout = 10 * time.Second
@@ -41,9 +48,8 @@ func loadConfig(ctx context.Context, env *action.Env, in Inputs) (aws.Config, er
 	}
 	if env.Transport == nil {
 		// It must be a BuildableClient: with AWS_CA_BUNDLE set, the SDK refuses every other client at this point.
-		options = append(options, config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) {
-			d.Timeout = dialTimeout
-		})))
+		// Its own timeout is for the calls that the SDK's providers of credentials send while the configuration is read.
+		options = append(options, config.WithHTTPClient(buildable().WithTimeout(wholeOfChange)))
 	} else {
 		options = append(options,
 			config.WithWebIdentityRoleCredentialOptions(func(o *stscreds.WebIdentityRoleOptions) { o.Client = webIdentity }))
@@ -60,11 +66,20 @@ func loadConfig(ctx context.Context, env *action.Env, in Inputs) (aws.Config, er
 	if env.Transport != nil {
 		cfg.HTTPClient = &http.Client{Transport: env.Transport}
 	}
-	cfg.HTTPClient = wholeBodies{cfg.HTTPClient}
+	cfg.HTTPClient = wholeBodies{bounded.NewClient(cfg.HTTPClient, limitsOf)}
 	cfg.AppID = cmp.Or(cfg.AppID, "connect2") // ends up in CloudTrail's userAgent
 	cfg.ConfigSources = append([]any{serviceEndpoints{env}}, cfg.ConfigSources...)
 	webIdentity.client = sts.NewFromConfig(cfg)
 	return cfg, nil
+}
+
+// buildable returns the SDK's client with bounds for what comes before the body of an answer.
+func buildable() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
+		WithTransportOptions(func(t *http.Transport) {
+			t.ResponseHeaderTimeout, t.MaxResponseHeaderBytes = headerTimeout, maxHeader
+		})
 }
 
 // differences are the options for what env says and the process's environment, which the SDK reads, does not.
@@ -151,7 +166,7 @@ func newTransport(env *action.Env) (http.RoundTripper, error) {
 	if env.Transport != nil {
 		return env.Transport, nil
 	}
-	transport := awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).GetTransport()
+	transport := buildable().GetTransport()
 	file := env.Var("AWS_CA_BUNDLE")
 	if file == "" {
 		return transport, nil

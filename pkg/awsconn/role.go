@@ -26,8 +26,10 @@ const (
 	renewBefore = 5 * time.Minute
 	// renewAgain is when a renewal that failed is tried anew, while the credentials that are there still last.
 	renewAgain = 30 * time.Second
-	// assumeTimeout bounds one renewal, with the retries in it.
+	// assumeTimeout bounds the first assumption of the role, with the retries in it.
 	assumeTimeout = 90 * time.Second
+	// renewTimeout bounds one renewal: a rollout goes on meanwhile, and its next call waits for it.
+	renewTimeout = 30 * time.Second
 )
 
 // roleCredentials assumes the role and returns its credentials, renewed for as long as they are asked for. ctx ends the first
@@ -51,6 +53,7 @@ type roleProvider struct {
 	mu      sync.Mutex
 	first   *aws.Credentials // assumed before there was a cache, and not fetched by it yet
 	expires time.Time        // of the newest credentials, as STS said it: the cache moves its own copy
+	failed  bool             // the newest renewal did, and that was told
 }
 
 // Retrieve assumes the role.
@@ -58,10 +61,17 @@ func (p *roleProvider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if first := p.takeFirst(); first != nil {
 		return *first, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, assumeTimeout)
+	limit, ends := assumeTimeout, p.ends()
+	if !ends.IsZero() {
+		limit = renewTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	got, err := p.assume(ctx)
-	if err != nil {
+	switch {
+	case err != nil && !ends.IsZero() && !time.Now().Before(ends):
+		return aws.Credentials{}, fmt.Errorf("the AWS credentials of this run ended at %s and could not be renewed: %w", clockTime(ends), err)
+	case err != nil:
 		return aws.Credentials{}, err
 	}
 	if got == nil {
@@ -78,12 +88,24 @@ func (p *roleProvider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	maskCredentials(p.log, credentials)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.expires.IsZero() {
-		p.log.Debugf("AWS credentials renewed, they last until %s", credentials.Expires.UTC().Format(time.TimeOnly+" UTC"))
+	switch {
+	case p.failed:
+		p.log.Eventf("the AWS credentials are renewed after all, they last until %s", clockTime(credentials.Expires))
+	case !p.expires.IsZero():
+		p.log.Debugf("AWS credentials renewed, they last until %s", clockTime(credentials.Expires))
 	}
-	p.expires = credentials.Expires
+	p.expires, p.failed = credentials.Expires, false
 	return credentials, nil
 }
+
+// ends returns when the credentials end that are there; zero where there are none yet.
+func (p *roleProvider) ends() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.expires
+}
+
+func clockTime(t time.Time) string { return t.UTC().Format(time.TimeOnly + " UTC") }
 
 func (p *roleProvider) takeFirst() *aws.Credentials {
 	p.mu.Lock()
@@ -102,10 +124,21 @@ func (p *roleProvider) HandleFailToRefresh(_ context.Context, previous aws.Crede
 	if !previous.HasKeys() || left <= 0 {
 		return aws.Credentials{}, err
 	}
-	p.log.Debugf("AWS credentials not renewed, those in use last another %s: %v", left.Round(time.Second), err)
+	p.tellFailed(left, err)
 	// The cache takes renewBefore off again, so that it asks anew after renewAgain, or when they end.
 	previous.Expires = time.Now().Add(min(renewAgain, left) + renewBefore)
 	return previous, nil
+}
+
+// tellFailed says at once what is about to be lost and how long it is tried; of a row of failures the first is told.
+func (p *roleProvider) tellFailed(left time.Duration, err error) {
+	if p.failed {
+		p.log.Debugf("AWS credentials not renewed, those in use last another %s: %v", left.Round(time.Second), err)
+		return
+	}
+	p.failed = true
+	p.log.Warnf("AWS credentials not renewed", "those in use last until %s, and it is tried again every %s until then; after that no call "+
+		"to AWS is answered, and what ECS is doing by then it goes on with: %v", clockTime(p.expires), renewAgain, awserr.Explain(err))
 }
 
 // maskCredentials hides what must not be seen; the access key id is no secret and helps in looking through CloudTrail.

@@ -41,10 +41,12 @@ func TestMaskCredentials(t *testing.T) {
 
 // answers makes an assume of these answers, one for each call.
 func answers(t *testing.T, all ...any) func(context.Context) (*types.Credentials, error) {
+	limit := 90 * time.Second // the first; a renewal holds up a rollout
 	return func(ctx context.Context) (*types.Credentials, error) {
-		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != 90*time.Second {
-			t.Errorf("a renewal has until %s", deadline)
+		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != limit {
+			t.Errorf("a renewal has until %s, not %s", deadline, limit)
 		}
+		limit = 30 * time.Second
 		next := all[0]
 		all = all[1:]
 		switch next := next.(type) {
@@ -88,8 +90,46 @@ func TestRetrieve(t *testing.T) {
 		if c, err := p.Retrieve(t.Context()); err == nil || !strings.Contains(err.Error(), "holds no credentials") || c.HasKeys() {
 			t.Errorf("an answer without credentials: %+v, %v", c, err)
 		}
-		if _, err := p.Retrieve(t.Context()); !errors.Is(err, broken) {
+		if _, err := p.Retrieve(t.Context()); !errors.Is(err, broken) || err.Error() != "broken" {
 			t.Errorf("%v", err)
+		}
+	})
+}
+
+// What is lost is said as soon as a renewal fails, once; and that it came after all; and, when they have ended, which ones did.
+func TestCredentialsThatEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		env, recorder := inEnv(newWorld(t))
+		broken := errors.New("broken")
+		ends := time.Now().Add(time.Hour)
+		p := &roleProvider{log: env.Log, assume: answers(t, ends, ends.Add(time.Hour), broken, broken)}
+		keys, err := p.Retrieve(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if _, err := p.HandleFailToRefresh(t.Context(), keys, broken); err != nil {
+				t.Error(err)
+			}
+		}
+		want := "those in use last until 01:00:00 UTC, and it is tried again every 30s"
+		if got := recorder.Warnings(); len(got) != 1 || !strings.Contains(got[0], want) {
+			t.Errorf("warnings %q", got)
+		}
+		if _, err := p.Retrieve(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Join(recorder.Events(), "\n"); !strings.Contains(got, "are renewed after all, they last until 02:00:00 UTC") {
+			t.Errorf("told %s", got)
+		}
+		time.Sleep(2*time.Hour - 1)
+		if _, err := p.Retrieve(t.Context()); err == nil || err.Error() != "broken" {
+			t.Errorf("a moment before: %v", err)
+		}
+		time.Sleep(1)
+		want = "ended at 02:00:00 UTC and could not be renewed"
+		if _, err := p.Retrieve(t.Context()); !errors.Is(err, broken) || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v", err)
 		}
 	})
 }
@@ -125,8 +165,13 @@ func TestHandleFailToRefresh(t *testing.T) {
 			if again := time.Until(got.Expires) - 5*time.Minute; err != nil || got.AccessKeyID != "AKIA" || again != test.again {
 				t.Errorf("%s: asked anew after %s, want %s: %v", test.name, again, test.again, err)
 			}
-			want := "AWS credentials not renewed, those in use last another " + test.left.Round(time.Second).String() + ": refused"
-			if !strings.Contains(debug(recorder), want) {
+			want := "those in use last until " + p.expires.UTC().Format(time.TimeOnly) + " UTC"
+			if told := recorder.Warnings(); len(told) != 1 || !strings.Contains(told[0], want) || !strings.HasSuffix(told[0], "refused") {
+				t.Errorf("%s: %q is not told in %q", test.name, want, told)
+			}
+			_, _ = p.HandleFailToRefresh(t.Context(), test.previous, refused)
+			want = "AWS credentials not renewed, those in use last another " + test.left.Round(time.Second).String() + ": refused"
+			if !strings.Contains(debug(recorder), want) || len(recorder.Warnings()) != 1 {
 				t.Errorf("%s: %q is not told in %s", test.name, want, debug(recorder))
 			}
 		})

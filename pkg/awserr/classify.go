@@ -224,7 +224,13 @@ func (f facts) isRegion() bool {
 }
 
 func (f facts) isThrottled() bool {
-	return throttleCodes[f.code] || f.status == 429 || (quotaCodes[f.code] && strings.Contains(f.message, "Rate exceeded"))
+	return f.isCrowded() || throttleCodes[f.code] || f.status == 429 || (quotaCodes[f.code] && strings.Contains(f.message, "Rate exceeded"))
+}
+
+// isCrowded reports that ECS was registering another revision of the same family. It calls that a fault of the client
+// (terraform-provider-aws#9777); it passes, and nothing was registered.
+func (f facts) isCrowded() bool {
+	return f.code == "ClientException" && strings.HasPrefix(f.message, "Too many concurrent attempts to create a new revision")
 }
 
 func (f facts) isQuota() bool { return quotaCodes[f.code] }
@@ -243,6 +249,9 @@ func IsDenied(err error) bool { k := KindOf(err); return k == KindDenied || k ==
 
 // IsThrottled reports that AWS refused the call for its rate. The retries of the SDK are spent by then.
 func IsThrottled(err error) bool { return KindOf(err) == KindThrottled }
+
+// IsCrowded reports that ECS registered another revision of the family at that moment: a kind of throttling.
+func IsCrowded(err error) bool { return err != nil && factsOf(err).isCrowded() }
 
 // IsExpired reports credentials that have expired, an ID token's included.
 func IsExpired(err error) bool { return KindOf(err) == KindExpired }

@@ -3,7 +3,12 @@ package image
 import (
 	"net/http"
 	"sync"
+	"time"
 )
+
+// silence is how long a registry may take nothing and send nothing. It is long, since one that has got a large layer puts it
+// together before it answers.
+const silence = 2 * time.Minute
 
 // networkTransport is how registries are reached where no transport is given.
 var networkTransport = sync.OnceValue(func() http.RoundTripper { return forUploads(http.DefaultTransport) })

@@ -19,6 +19,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/org/connect2/v2/internal/bounded"
 )
 
 // ManifestTypes are the media types of manifests and indexes that are asked for and accepted. Naming all of them keeps a
@@ -97,10 +99,11 @@ func (rs *Registries) bare(ref Reference) (*Repository, http.RoundTripper) {
 	case isLoopback(ref.Registry):
 		r.base.Scheme = "http"
 	}
-	if rs.Transport != nil {
-		return r, rs.Transport
+	transport := rs.Transport
+	if transport == nil {
+		transport = networkTransport()
 	}
-	return r, networkTransport()
+	return r, bounded.NewTransport(transport, bounded.Limits{Silence: silence})
 }
 
 // Ref returns the reference of a tag or digest in the repository.

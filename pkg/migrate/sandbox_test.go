@@ -461,7 +461,7 @@ func TestTwoMigrationsAtOnce(t *testing.T) {
 	for _, apart := range []time.Duration{0, time.Second} {
 		t.Run(apart.String(), func(t *testing.T) {
 			var ends [2]action.Outcome
-			ended := make(chan struct{})
+			var ended chan struct{} // made in the bubble, whose time may then pass while it is waited for
 			lag := engine.Duration(4 * time.Second)
 			story{run: runs(time.Minute, 0), scenario: sandbox.Scenario{Lag: sandbox.LagScenario{Tasks: &lag}},
 				before: func(t *testing.T, sb *sandbox.Sandbox, env *action.Env, in migrate.Inputs) {
@@ -469,6 +469,7 @@ func TestTwoMigrationsAtOnce(t *testing.T) {
 					environ["GITHUB_ACTIONS"] = "true"
 					other, _ := actiontest.NewTestEnv(t, environ)
 					other.Transport = env.Transport
+					ended = make(chan struct{})
 					go func() {
 						defer close(ended)
 						time.Sleep(apart)

@@ -47,6 +47,7 @@ var layers = map[string]layer{
 
 	"internal/arn":          base,
 	"internal/backoff":      base,
+	"internal/bounded":      base,
 	"internal/dockerengine": base,
 	"internal/githubapi":    base,
 	"internal/lazyregexp":   base,
