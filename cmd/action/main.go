@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/org/connect2/v2/internal/catalog"
+	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/run"
 )
 
@@ -19,6 +20,10 @@ func main() {
 	if len(os.Args) < 2 {
 		fmt.Fprintf(os.Stderr, "usage: %s NAME, where NAME is one of %s\n", os.Args[0], strings.Join(names, ", "))
 		os.Exit(1)
+	}
+	if os.Args[1] == "--version" {
+		fmt.Println("action", action.Version())
+		return
 	}
 	a := catalog.Named(actions, os.Args[1])
 	if a == nil {

@@ -3,9 +3,11 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 
+	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/run"
 	"github.com/org/connect2/v2/pkg/tfapply"
 )
@@ -13,6 +15,10 @@ import (
 func main() {
 	if filepath.Base(os.Args[0]) == "tf-apply-post" {
 		os.Exit(tfapply.PostMain())
+	}
+	if len(os.Args) == 2 && os.Args[1] == "--version" {
+		fmt.Println("tf-apply", action.Version())
+		return
 	}
 	os.Exit(run.Entry(tfapply.Action, os.Args[1:]))
 }

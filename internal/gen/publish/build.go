@@ -22,11 +22,15 @@ type build struct {
 // target is a program for a platform.
 type target struct{ program, system, architecture string }
 
-// The actions run in Linux containers; connect2 is for terminals and for runners without Docker as well.
+// The actions run in Linux containers; connect2 is for terminals and for runners without Docker as well. All are compiled on one
+// machine: Go needs no emulation for another one's.
 var released = []target{
-	{"action", "linux", "amd64"}, {"action", "linux", "arm64"},
+	{"action", "linux", "amd64"}, {"action", "linux", "arm64"}, {"tf-apply", "linux", "amd64"}, {"tf-apply", "linux", "arm64"},
 	{"connect2", "linux", "amd64"}, {"connect2", "linux", "arm64"}, {"connect2", "darwin", "amd64"}, {"connect2", "darwin", "arm64"},
 }
+
+// attached says whether people download it from the release; the others are in the images.
+func (t target) attached() bool { return t.program == "connect2" }
 
 func (t target) file() string { return t.program + "_" + t.system + "_" + t.architecture }
 
@@ -46,6 +50,8 @@ func (b build) run(ctx context.Context) error {
 		}
 		if t.program == "action" {
 			platforms = append(platforms, platform{architecture: t.architecture, binary: path})
+		}
+		if !t.attached() {
 			continue
 		}
 		sum, err := sumOf(path)

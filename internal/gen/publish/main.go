@@ -1,7 +1,9 @@
 // Command publish makes what a release consists of, and writes its image into the actions. The workflow release.yml runs it.
 //
 //	go run ./internal/gen/publish build --version v2.1.0 --out dist    binaries, their checksums, and the actions' image
-//	go run ./internal/gen/publish pin --version v2.1.0 --image ghcr.io/org/connect2@sha256:…
+//	go run ./internal/gen/publish pin --version v2.1.0 --repository org/connect2 --sums dist/SHA256SUMS \
+//	  --image ghcr.io/org/connect2@sha256:… --terraform-image ghcr.io/org/connect2-terraform@sha256:…
+//	go run ./internal/gen/publish pin-workflows --version v2.1.0 --commit SHA    once that is committed
 package main
 
 import (
@@ -16,7 +18,7 @@ import (
 	"time"
 )
 
-const usage = "usage: publish build|pin --version vX.Y.Z ..., with --help for the flags"
+const usage = "usage: publish build|pin|pin-workflows --version vX.Y.Z ..., with --help for the flags"
 
 // versionForm is what a release is called. A pre-release is none: v2 would move to it.
 var versionForm = regexp.MustCompile(`^v2\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$`)
@@ -54,19 +56,38 @@ func run(ctx context.Context, args []string) error {
 		}
 		return b.run(ctx)
 	case "pin":
+		p := pin{images: map[string]string{}}
 		image := flags.String("image", "", "the image of Dockerfile, NAME@sha256:…")
 		terraform := flags.String("terraform-image", "", "the image of Dockerfile.terraform, NAME@sha256:…")
+		flags.StringVar(&p.repository, "repository", "", "OWNER/NAME of the repository that has the release")
+		sums := flags.String("sums", "dist/SHA256SUMS", "the checksums of the binaries")
 		if err := flags.Parse(args[1:]); err != nil {
 			return err
 		}
-		changed, err := pin(*root, *version, map[string]string{"Dockerfile": *image, "Dockerfile.terraform": *terraform})
-		for _, path := range changed {
-			fmt.Println(path)
+		text, err := os.ReadFile(*sums)
+		if err != nil {
+			return err
 		}
-		return err
+		p.root, p.version, p.sums = *root, *version, string(text)
+		p.images["Dockerfile"], p.images["Dockerfile.terraform"] = *image, *terraform
+		return list(p.write())
+	case "pin-workflows":
+		commit := flags.String("commit", "", "the commit whose actions the workflows use")
+		if err := flags.Parse(args[1:]); err != nil {
+			return err
+		}
+		return list(pinWorkflows(*root, *version, *commit))
 	default:
 		return fmt.Errorf("%q is no command: %s", args[0], usage)
 	}
+}
+
+// list prints what was changed.
+func list(changed []string, err error) error {
+	for _, path := range changed {
+		fmt.Println(path)
+	}
+	return err
 }
 
 // sourceDate reads SOURCE_DATE_EPOCH, the seconds since 1970 that every date in the results is taken from

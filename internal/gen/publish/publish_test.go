@@ -28,9 +28,9 @@ const root = "../../.."
 // CONNECT2_E2E=1 all that is released is built.
 func TestTwoBuildsAreTheSame(t *testing.T) {
 	if testing.Short() || raceDetector {
-		t.Skip("links two programs twice; that they are the same is no matter of races")
+		t.Skip("links three programs twice; that they are the same is no matter of races")
 	}
-	targets := []target{{"action", "linux", "amd64"}, {"connect2", runtime.GOOS, runtime.GOARCH}}
+	targets := []target{{"action", "linux", "amd64"}, {"connect2", runtime.GOOS, runtime.GOARCH}, {"tf-apply", "linux", "amd64"}}
 	if os.Getenv("CONNECT2_E2E") != "" {
 		targets = released
 	}
@@ -41,9 +41,13 @@ func TestTwoBuildsAreTheSame(t *testing.T) {
 	sources(t, elsewhere)
 
 	var platforms []string
+	attached := 0
 	for _, target := range targets {
 		if target.program == "action" {
 			platforms = append(platforms, target.system+"/"+target.architecture)
+		}
+		if target.attached() {
+			attached++
 		}
 	}
 	var results []map[string]string
@@ -67,14 +71,24 @@ func TestTwoBuildsAreTheSame(t *testing.T) {
 	}
 	check := exec.Command("sha256sum", "--check", "--strict", "SHA256SUMS")
 	check.Dir = out
-	if said, err := check.CombinedOutput(); err != nil || strings.Count(string(sums), "\n") != len(targets)-len(platforms) {
+	if said, err := check.CombinedOutput(); err != nil || strings.Count(string(sums), "\n") != attached {
 		t.Errorf("checksums of what is downloaded: %v\n%s\n%s", err, sums, said)
 	}
 	t.Run("image", func(t *testing.T) { checkImage(t, filepath.Join(out, "image"), platforms) })
 	t.Run("version", func(t *testing.T) {
-		said, err := exec.Command(filepath.Join(out, "connect2_"+runtime.GOOS+"_"+runtime.GOARCH), "--version").CombinedOutput()
-		if err != nil || string(said) != "connect2 v2.3.4\n" {
-			t.Errorf("%q, %v", said, err)
+		ran := 0
+		for _, target := range targets {
+			if target.system != runtime.GOOS || target.architecture != runtime.GOARCH {
+				continue
+			}
+			ran++
+			said, err := exec.Command(filepath.Join(out, target.file()), "--version").CombinedOutput()
+			if want := target.program + " v2.3.4\n"; err != nil || string(said) != want {
+				t.Errorf("%s: %q, %v, want %q", target.file(), said, err, want)
+			}
+		}
+		if ran == 0 {
+			t.Error("nothing was built for this machine")
 		}
 	})
 }
@@ -191,39 +205,123 @@ var (
 	terraformImage = "ghcr.io/org/connect2-terraform@sha256:" + strings.Repeat("2", 64)
 )
 
-// TestPinOnAClone does on a throw-away clone what the release does on its commit.
+// sums is a SHA256SUMS of everything that is attached.
+func sums() string {
+	var b strings.Builder
+	for _, t := range released {
+		if t.attached() {
+			fmt.Fprintf(&b, "%s  %s\n", strings.Repeat("a", 64), t.file())
+		}
+	}
+	return b.String()
+}
+
+// TestPinOnAClone does on a throw-away clone what the release does on its commits.
 func TestPinOnAClone(t *testing.T) {
 	clone := filepath.Join(t.TempDir(), "clone")
 	sources(t, clone)
 	before := contents(t, clone)
-	changed, err := pin(clone, "v2.3.4", map[string]string{"Dockerfile": scratchImage, "Dockerfile.terraform": terraformImage})
+	p := pin{root: clone, version: "v2.3.4", repository: "org/connect2", sums: sums(),
+		images: map[string]string{"Dockerfile": scratchImage, "Dockerfile.terraform": terraformImage}}
+	changed, err := p.write()
+	if err != nil {
+		t.Fatal(err)
+	}
+	between := contents(t, clone)
+	checkChanged(t, clone, before, between, changed)
+	actions := 0
+	for path, text := range between {
+		if path != "action.yml" && !regexp.MustCompile(`^actions/[^/]+/action\.yml$`).MatchString(path) {
+			continue
+		}
+		switch actions++; {
+		case path == "actions/setup/action.yml":
+			if text != before[path] {
+				t.Errorf("%s runs no container, and was changed", path)
+			}
+		case strings.Count(text, "image: docker://ghcr.io/org/connect2") != 1, strings.Contains(text, "Dockerfile"):
+			t.Errorf("%s is not pinned:\n%s", path, text)
+		}
+	}
+	if actions != 7 || len(changed) != 7 {
+		t.Errorf("%d actions; changed %q", actions, changed)
+	}
+	if want := "repository org/connect2\nversion v2.3.4\n" + sums(); between[setupRelease] != want {
+		t.Errorf("actions/setup knows of its release %q, want %q", between[setupRelease], want)
+	}
+
+	commit := strings.Repeat("c", 40)
+	changed, err = pinWorkflows(clone, "v2.3.4", commit)
 	if err != nil {
 		t.Fatal(err)
 	}
 	after := contents(t, clone)
+	checkChanged(t, clone, between, after, changed)
 	for path, text := range after {
-		name, err := filepath.Rel(clone, filepath.Join(clone, path))
-		if err != nil {
-			t.Fatal(err)
-		}
-		touched := slices.Contains(changed, filepath.Join(clone, name))
-		if touched != (text != before[path]) {
-			t.Errorf("%s: listed as changed is %v, and it is not so", path, touched)
-		}
-		action := path == "action.yml" || regexp.MustCompile(`^actions/[^/]+/action\.yml$`).MatchString(path)
-		switch {
-		case action && strings.Count(text, "image: docker://ghcr.io/org/connect2") != 1, action && strings.Contains(text, "Dockerfile"):
-			t.Errorf("%s is not pinned:\n%s", path, text)
-		case strings.HasPrefix(path, ".github/workflows/") && regexp.MustCompile(`(?m)^\s*(- )?uses: org/connect2/\S+@v2$`).MatchString(text):
+		if strings.HasPrefix(path, ".github/workflows/") && regexp.MustCompile(`org/connect2\S*@v2\b(?:[^.]|$)`).MatchString(text) {
 			t.Errorf("%s still uses what moves", path)
 		}
 	}
 	deploy := after[".github/workflows/service-deploy.yml"]
-	if n := strings.Count(deploy, "uses: org/connect2/actions/ecr-push@v2.3.4\n"); n != 3 {
+	if n := strings.Count(deploy, "uses: org/connect2/actions/ecr-push@"+commit+" # v2.3.4\n"); n != 3 {
 		t.Errorf("service-deploy.yml uses the released ecr-push %d times, want 3", n)
 	}
-	if _, err := pin(clone, "v2.3.5", map[string]string{"Dockerfile": scratchImage, "Dockerfile.terraform": terraformImage}); err == nil {
+	if !strings.Contains(deploy, "#       uses: org/connect2/.github/workflows/service-deploy.yml@v2.3.4\n") {
+		t.Error("service-deploy.yml tells its callers of something else than the release")
+	}
+	p.version = "v2.3.5"
+	if _, err := p.write(); err == nil {
 		t.Error("a release commit could be pinned again: it would keep the first release's image in part")
+	}
+}
+
+// checkChanged holds that what is listed as changed is what has changed.
+func checkChanged(t *testing.T, clone string, before, after map[string]string, changed []string) {
+	t.Helper()
+	for path, text := range after {
+		touched := slices.Contains(changed, filepath.Join(clone, path))
+		if touched != (text != before[path]) {
+			t.Errorf("%s: listed as changed is %v, and it is not so", path, touched)
+		}
+	}
+}
+
+func TestPinWorkflow(t *testing.T) {
+	commit := strings.Repeat("c", 40)
+	for name, c := range map[string]struct{ text, want, problem string }{
+		"action":   {"      - uses: org/connect2/actions/x@v2\n", "      - uses: org/connect2/actions/x@" + commit + " # v2.3.4\n", ""},
+		"root":     {"        uses: org/connect2@v2\n", "        uses: org/connect2@" + commit + " # v2.3.4\n", ""},
+		"comment":  {"#   uses: org/connect2/.github/workflows/a.yml@v2\n", "#   uses: org/connect2/.github/workflows/a.yml@v2.3.4\n", ""},
+		"workflow": {"    uses: org/connect2/.github/workflows/a.yml@v2\n", "", "no release can pin"},
+		"local":    {"    uses: ./.github/workflows/a.yml\n", "    uses: ./.github/workflows/a.yml\n", ""},
+		"other":    {"    uses: other/connect2/x@v2\n", "    uses: other/connect2/x@v2\n", ""},
+		"longer":   {"    uses: org/connect22@v2\n", "    uses: org/connect22@v2\n", ""},
+		"pinned":   {"    uses: org/connect2/x@v2.0.0\n", "    uses: org/connect2/x@v2.0.0\n", ""},
+	} {
+		got, err := pinWorkflow(c.text, "v2.3.4", commit)
+		if got != c.want || (c.problem == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.problem) {
+			t.Errorf("%s: %q, %v; want %q, %q", name, got, err, c.want, c.problem)
+		}
+	}
+	for _, commit := range []string{"", "main", "cccc", strings.Repeat("C", 40)} {
+		if _, err := pinWorkflows(root, "v2.3.4", commit); err == nil {
+			t.Errorf("the commit %q was taken", commit)
+		}
+	}
+}
+
+func TestReleaseOfSetup(t *testing.T) {
+	for name, c := range map[string]struct{ repository, sums, problem string }{
+		"whole":         {"org/connect2", sums(), ""},
+		"repository":    {"connect2", sums(), "is not OWNER/NAME"},
+		"a line":        {"org/connect2", sums() + "version v9.9.9\n", "the line"},
+		"none":          {"org/connect2", "", "lack connect2_linux_amd64"},
+		"one is absent": {"org/connect2", strings.Replace(sums(), "darwin_arm64", "plan9_arm64", 1), "lack connect2_darwin_arm64"},
+	} {
+		_, err := pin{version: "v2.3.4", repository: c.repository, sums: c.sums}.release()
+		if (c.problem == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.problem) {
+			t.Errorf("%s: %v, want %q", name, err, c.problem)
+		}
 	}
 }
 
@@ -233,7 +331,8 @@ func TestPinAction(t *testing.T) {
 		"root":      {"runs:\n  using: docker\n  image: Dockerfile\n", "runs:\n  using: docker\n  image: docker://" + scratchImage + "\n", ""},
 		"below":     {"  image: ../../Dockerfile\n  args: [x]\n", "  image: docker://" + scratchImage + "\n  args: [x]\n", ""},
 		"terraform": {"  image: ../../Dockerfile.terraform\n", "  image: docker://" + terraformImage + "\n", ""},
-		"no image":  {"runs:\n  using: composite\n", "", "0 lines"},
+		"no image":  {"runs:\n  using: docker\n", "", "0 lines"},
+		"composite": {"runs:\n  using: composite\n", "runs:\n  using: composite\n", ""},
 		"two":       {"  image: Dockerfile\n  image: Dockerfile\n", "", "2 lines"},
 		"pinned":    {"  image: docker://" + scratchImage + "\n", "", "already"},
 		"unknown":   {"  image: ../../Dockerfile.other\n", "", "Dockerfile.other"},
