@@ -152,7 +152,8 @@ func TestOlderCommit(t *testing.T) {
 	}
 	s.git("reset", "-q", "--hard", newer)
 	r = s.act("workflow_dispatch", "development", deployWorkflow, "environment=dev", "ref="+older[:7])
-	r.expect(t, map[string]string{"plan.commit": older, "deploy.outcome": "succeeded"})
+	// Both commits are of one image here, so that there is nothing to do; what counts is that it is not refused.
+	r.expect(t, map[string]string{"plan.commit": older, "deploy.outcome": "no-change"})
 	if r.failed {
 		t.Error("the older commit, asked for, failed")
 	}
