@@ -25,7 +25,7 @@ func (p *Push) Execute(ctx context.Context) (Outputs, error) {
 	if p.in.DryRun {
 		return p.dryRun(), nil
 	}
-	end := p.env.Log.Group("Push to " + p.plan.To.Name)
+	end := p.env.Events.Group("Push to " + p.plan.To.Name)
 	r, err := p.plan.Execute(ctx)
 	end()
 	out := p.outputs(r)

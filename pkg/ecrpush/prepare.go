@@ -89,7 +89,7 @@ func (p *Push) registries(conn *awsconn.Conn) *image.Registries {
 		}
 		rs = image.NewRegistries(conn.Config, transport)
 	}
-	rs.Mask = p.env.Log.Mask
+	rs.Mask = p.env.Hide
 	rs.Observe = p.told.event
 	return rs
 }

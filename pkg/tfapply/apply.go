@@ -39,7 +39,7 @@ func (s *session) apply(ctx context.Context, out *Outputs) error {
 	if err == nil && applied.Unsaved == "" {
 		err = s.outputs(context.WithoutCancel(ctx), out)
 	} else if readErr := s.outputs(context.WithoutCancel(ctx), out); readErr != nil {
-		s.env.Log.Debugf("%v", readErr)
+		s.env.Events.Debugf("%v", readErr)
 	}
 	return err
 }
@@ -76,7 +76,7 @@ func (s *session) reviewed(ctx context.Context) (*yardstick, error) {
 func (s *session) compare(reviewed *yardstick, p *planned) error {
 	if reviewed == nil || reviewed.digest.Same(p.digest) {
 		if reviewed != nil {
-			s.env.Log.Eventf("this is the reviewed plan (%s)", reviewed.from)
+			s.env.Events.Notef("this is the reviewed plan (%s)", reviewed.from)
 		}
 		return nil
 	}
@@ -109,7 +109,7 @@ func (s *session) execute(ctx context.Context, p *planned) (terraform.Applied, e
 	insist, release := run.HoldSignals()
 	defer release()
 	status := s.beginStatus(p)
-	end := s.env.Log.Group(s.in.Engine.String() + " apply")
+	end := s.env.Events.Group(s.in.Engine.String() + " apply")
 	applied, err := s.runner.Apply(ctx, terraform.ApplyOptions{Plan: p.file, LockTimeout: s.in.LockTimeout, Parallelism: s.in.Parallelism}, insist)
 	end()
 	if errors.Is(err, terraform.ErrNotBegun) {
@@ -141,13 +141,13 @@ func (s *session) saveState(ctx context.Context, applied *terraform.Applied) {
 	for n := range pushTries {
 		time.Sleep(pushWaits.Wait(n + 1))
 		if err = s.runner.PushState(ctx, applied.Unsaved); err == nil {
-			s.env.Log.Eventf("the state that could not be uploaded was pushed now")
+			s.env.Events.Notef("the state that could not be uploaded was pushed now")
 			if os.Remove(applied.Unsaved) == nil {
 				applied.Unsaved = ""
 			}
 			return
 		}
-		s.env.Log.Eventf("the state still cannot be uploaded: %v", err)
+		s.env.Events.Notef("the state still cannot be uploaded: %v", err)
 	}
 	s.giveBack(applied.Unsaved)
 }
@@ -167,7 +167,7 @@ func (s *session) verdict(a terraform.Applied, err error) error {
 			Err: orText(err, s.in.Engine.String()+" apply was interrupted"),
 		}
 	case err == nil && a.Cancelled:
-		s.env.Log.Warnf("The apply is complete", "the run was cancelled while Terraform was applying; it was left to finish, and did")
+		s.env.Events.Warnf("The apply is complete", "the run was cancelled while Terraform was applying; it was left to finish, and did")
 		return nil
 	case err == nil:
 		return nil
@@ -218,7 +218,7 @@ func (s *session) tellApplied(p *planned, a terraform.Applied, failure error) {
 		what = "Failed apply"
 	}
 	s.summary(p, what, s.cutOffSection(a))
-	s.env.Log.Eventf("%s", s.verdictLine(p, a, failure))
+	s.env.Events.Notef("%s", s.verdictLine(p, a, failure))
 }
 
 func (s *session) verdictLine(p *planned, a terraform.Applied, failure error) string {

@@ -109,7 +109,7 @@ func bootstrap(ctx context.Context, env *action.Env, in Inputs, out *Outputs) er
 	if !out.Changes {
 		out.Outcome = action.NoChange
 	}
-	env.Log.Eventf("backend \"s3\" { bucket = %q, key = \"terraform.tfstate\", region = %q, encrypt = true, use_lockfile = true }",
+	env.Events.Notef("backend \"s3\" { bucket = %q, key = \"terraform.tfstate\", region = %q, encrypt = true, use_lockfile = true }",
 		f.bucket, f.region)
 	return nil
 }

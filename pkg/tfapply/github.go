@@ -43,7 +43,7 @@ func (s *session) comment(ctx context.Context, p *planned) {
 		return
 	}
 	if err := s.writeComment(ctx, h, number, p); err != nil {
-		s.env.Log.Warnf("The pull request's comment is not up to date", "%v", err)
+		s.env.Events.Warnf("The pull request's comment is not up to date", "%v", err)
 	}
 }
 

@@ -29,7 +29,7 @@ func (s *session) hub() (h hub, ok bool) {
 	var err error
 	h.api, err = githubapi.New(base, token, s.env.Transport)
 	if err != nil {
-		s.env.Log.Warnf("GitHub cannot be asked", "the API's address %s: %v", base, err)
+		s.env.Events.Warnf("GitHub cannot be asked", "the API's address %s: %v", base, err)
 	}
 	return h, err == nil
 }

@@ -94,7 +94,7 @@ func (s *session) leaveRecord(ctx context.Context) (remove func()) {
 	l, err := s.locker(ctx)
 	if err != nil || l == nil {
 		if err != nil {
-			s.env.Log.Debugf("no record beside the lock: %v", err)
+			s.env.Events.Debugf("no record beside the lock: %v", err)
 		}
 		return func() {}
 	}
@@ -110,11 +110,11 @@ func (s *session) leaveRecord(ctx context.Context) (remove func()) {
 			ContentType: aws.String("application/json"),
 		})
 	}
-	if awserr.Optional(s.env.Log.Sink(), "The record of which run locks the state", err) {
+	if awserr.Optional(s.env.Events, "The record of which run locks the state", err) {
 		return func() {}
 	}
 	if err != nil {
-		s.env.Log.Debugf("no record beside the lock: %v", err)
+		s.env.Events.Debugf("no record beside the lock: %v", err)
 	}
 	return func() {
 		ctx, cancel := outlive.Cleanup(ctx, action.CleanupTime)
@@ -126,7 +126,7 @@ func (s *session) leaveRecord(ctx context.Context) (remove func()) {
 			return // the lock is still there: unlock will want to know whose it is
 		}
 		if err := l.forget(ctx); err != nil {
-			s.env.Log.Debugf("the record beside the lock is left: %v", err)
+			s.env.Events.Debugf("the record beside the lock is left: %v", err)
 		}
 	}
 }

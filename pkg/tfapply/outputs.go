@@ -26,10 +26,10 @@ func (s *session) outputs(ctx context.Context, out *Outputs) error {
 	}
 	visible, exposed, problems := choose(all, s.in.Expose)
 	for _, secret := range exposed {
-		s.env.Log.Mask(secret)
+		s.env.Hide(secret)
 	}
 	for _, problem := range problems {
-		s.env.Log.Warnf("An output is not exposed", "%s", problem)
+		s.env.Events.Warnf("An output is not exposed", "%s", problem)
 	}
 	if out.Values, err = json.Marshal(visible); err != nil {
 		return err
@@ -94,7 +94,7 @@ func (s *session) writeOutputs(visible map[string]json.RawMessage, exposed map[s
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		switch {
 		case own[name]:
-			s.env.Log.Noticef("", "the Terraform output %q has the name of one of this action's: it is in outputs alone", name)
+			s.env.Events.Noticef("", "the Terraform output %q has the name of one of this action's: it is in outputs alone", name)
 			continue
 		case !outputName.MatchString(name):
 			continue // Terraform's own rule for names is the same

@@ -22,7 +22,7 @@ type planned struct {
 // makePlan plans, tells the review, and fills the outputs that a plan has. Without lock it needs no right to write.
 func (s *session) makePlan(ctx context.Context, out *Outputs, lock bool) (*planned, error) {
 	p := &planned{file: filepath.Join(s.work, "plan")}
-	end := s.env.Log.Group(s.in.Engine.String() + " plan")
+	end := s.env.Events.Group(s.in.Engine.String() + " plan")
 	var err error
 	p.changes, err = s.runner.Plan(ctx, terraform.PlanOptions{
 		Out: p.file, VarFiles: s.varFiles, Targets: s.in.Targets, Replace: s.in.Replace, Destroy: s.in.Mode == Destroy,
@@ -46,14 +46,14 @@ func (s *session) makePlan(ctx context.Context, out *Outputs, lock bool) (*plann
 }
 
 func (s *session) tellReview(p *planned) {
-	end := s.env.Log.Group("Plan: " + p.review.Totals.String())
+	end := s.env.Events.Group("Plan: " + p.review.Totals.String())
 	for _, line := range p.review.Text() {
-		s.env.Log.Eventf("%s", line)
+		s.env.Events.Notef("%s", line)
 	}
 	end()
 	for _, c := range p.review.Resources {
-		end := s.env.Log.Group(string(c.Action) + " " + c.Address)
-		s.env.Log.Eventf("%s", strings.Join(c.Folded(), "\n"))
+		end := s.env.Events.Group(string(c.Action) + " " + c.Address)
+		s.env.Events.Notef("%s", strings.Join(c.Folded(), "\n"))
 		end()
 	}
 }
@@ -79,7 +79,7 @@ func (s *session) place() string {
 func (s *session) guard(p *planned) error {
 	violations, idle := terraform.Guard{Protect: s.in.Protect, Allow: s.in.AllowDestroy}.Check(p.plan)
 	if len(idle) > 0 {
-		s.env.Log.Warnf("allow-destroy is not needed", "the plan destroys nothing at %s: take it out again, so that it permits nothing later", strings.Join(idle, ", "))
+		s.env.Events.Warnf("allow-destroy is not needed", "the plan destroys nothing at %s: take it out again, so that it permits nothing later", strings.Join(idle, ", "))
 	}
 	if len(violations) == 0 {
 		return nil
@@ -133,12 +133,12 @@ func (s *session) drift(ctx context.Context, out *Outputs) error {
 	out.Drift = p.changes
 	s.summary(p, "Drift")
 	if err := s.reportDrift(ctx, p); err != nil {
-		s.env.Log.Warnf("The report about drift is not up to date", "%v", err)
+		s.env.Events.Warnf("The report about drift is not up to date", "%v", err)
 	}
 	if !p.changes {
 		out.Outcome = action.NoChange
 		return nil
 	}
-	s.env.Log.Warnf("Drift", "%s: what runs is not what the configuration says: %s", s.place(), p.review.Totals)
+	s.env.Events.Warnf("Drift", "%s: what runs is not what the configuration says: %s", s.place(), p.review.Totals)
 	return nil
 }

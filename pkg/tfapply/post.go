@@ -21,7 +21,7 @@ func Post(ctx context.Context, env *action.Env) int {
 	if file == "" {
 		return 0
 	}
-	log := env.Log
+	log := env.Events
 	told := false
 	for {
 		st, err := readStatus(file)
@@ -43,7 +43,7 @@ func Post(ctx context.Context, env *action.Env) int {
 		}
 		if !told {
 			told = true
-			log.Eventf("%s: %s; it goes on although the job was cancelled, and this step waits for it", st.Place, st.Text)
+			log.Notef("%s: %s; it goes on although the job was cancelled, and this step waits for it", st.Place, st.Text)
 		}
 		select {
 		case <-ctx.Done():

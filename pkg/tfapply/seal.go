@@ -159,7 +159,7 @@ func (s *session) seal(ctx context.Context, p *planned) error {
 		return &action.Error{Outcome: action.Invalid, Title: "The plan file was not written", Err: err}
 	}
 	s.giveBack(mustAbs(s.in.PlanFile))
-	s.env.Log.Eventf("the sealed plan is in %s", s.in.PlanFile)
+	s.env.Events.Notef("the sealed plan is in %s", s.in.PlanFile)
 	return nil
 }
 

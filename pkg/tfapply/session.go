@@ -146,7 +146,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	}
 	maps.Copy(env, s.gitEnvironment())
 	for host, token := range s.in.RegistryTokens {
-		s.env.Log.Mask(token)
+		s.env.Hide(token)
 		env["TF_TOKEN_"+strings.NewReplacer(".", "_", "-", "__").Replace(host)] = token
 	}
 	if s.in.SSHKey != "" {
@@ -172,7 +172,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	}
 	found, err := terraform.Finder{
 		Engine: s.in.Engine, Version: s.in.TerraformVersion, Dir: s.dir, Root: s.root,
-		Path: s.env.Var("PATH"), Cache: filepath.Join(caches, "terraform"), Events: s.env.Log.Sink(),
+		Path: s.env.Var("PATH"), Cache: filepath.Join(caches, "terraform"), Events: s.env.Events,
 	}.Find(ctx)
 	if ctx.Err() != nil {
 		return fmt.Errorf("looking for Terraform: %w", context.Cause(ctx))
@@ -181,7 +181,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 		return &action.Error{Outcome: action.Invalid, Title: "There is no " + string(s.in.Engine) + " that will do", Err: err}
 	}
 	s.binding.Versions = string(s.in.Engine) + " " + found.Version
-	s.runner = &terraform.Runner{Path: found.Path, Engine: s.in.Engine, Dir: s.dir, Work: s.work, Environ: s.env.Inherited(), Env: env, Events: s.env.Log.Sink(), Root: s.root}
+	s.runner = &terraform.Runner{Path: found.Path, Engine: s.in.Engine, Dir: s.dir, Work: s.work, Environ: s.env.Inherited(), Env: env, Events: s.env.Events, Root: s.root}
 	return nil
 }
 
@@ -195,7 +195,7 @@ func (s *session) gitEnvironment() map[string]string {
 			server = "https://github.com"
 		}
 		basic := base64.StdEncoding.EncodeToString([]byte("x-access-token:" + s.in.GitToken))
-		s.env.Log.Mask(basic)
+		s.env.Hide(basic)
 		settings = append(settings, [2]string{"http." + server + "/.extraheader", "AUTHORIZATION: basic " + basic})
 		if host, err := url.Parse(server); err == nil && s.in.SSHKey == "" { // modules that are written with ssh take the token too
 			settings = append(settings, [2]string{"url." + server + "/.insteadOf", "ssh://git@" + host.Host + "/"},
@@ -235,8 +235,7 @@ func (s *session) writeVariables() error {
 
 // initialise runs init, chooses the workspace, and notes what the plan depends on.
 func (s *session) initialise(ctx context.Context) error {
-	log := s.env.Log
-	end := log.Group(s.in.Engine.String() + " init")
+	end := s.env.Events.Group(s.in.Engine.String() + " init")
 	defer end()
 	if err := s.restoreLockFile(ctx); err != nil {
 		return err

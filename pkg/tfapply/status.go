@@ -45,7 +45,7 @@ func (s *session) beginStatus(p *planned) *status {
 	}
 	dir, err := os.MkdirTemp(s.runnerTemp(), "connect2-tf-apply-status-")
 	if err != nil {
-		s.env.Log.Debugf("no status for the post step: %v", err)
+		s.env.Events.Debugf("no status for the post step: %v", err)
 		return st
 	}
 	st.file = filepath.Join(dir, "status.json")
@@ -56,7 +56,7 @@ func (s *session) beginStatus(p *planned) *status {
 		f.Close()
 	}
 	if err != nil {
-		s.env.Log.Debugf("no status for the post step: %v", err)
+		s.env.Events.Debugf("no status for the post step: %v", err)
 	}
 	st.done.Go(func() {
 		ticker := time.NewTicker(beat)

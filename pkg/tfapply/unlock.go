@@ -29,7 +29,7 @@ func (s *session) unlock(ctx context.Context, out *Outputs) error {
 		return awserr.Explain(fmt.Errorf("reading the lock s3://%s/%s: %w", l.state.Bucket, l.state.LockKey(), err))
 	}
 	if !held {
-		s.env.Log.Eventf("nobody holds the lock")
+		s.env.Events.Notef("nobody holds the lock")
 		out.Outcome = action.NoChange
 		return nil
 	}
@@ -37,7 +37,7 @@ func (s *session) unlock(ctx context.Context, out *Outputs) error {
 	if err != nil {
 		return refuse("The lock cannot be read", "s3://%s/%s: %w", l.state.Bucket, l.state.LockKey(), err)
 	}
-	s.env.Log.Eventf("%s", tellLock(lock))
+	s.env.Events.Notef("%s", tellLock(lock))
 	r, ok := l.owner(ctx)
 	switch {
 	case !ok:
@@ -56,9 +56,9 @@ func (s *session) unlock(ctx context.Context, out *Outputs) error {
 		return refuse("The lock was not released", "%w", err)
 	}
 	if err := l.forget(ctx); err != nil {
-		s.env.Log.Debugf("the record beside the lock is left: %v", err)
+		s.env.Events.Debugf("the record beside the lock is left: %v", err)
 	}
-	s.env.Log.Noticef("The lock was released", "run %s of %s has ended without releasing it; look at the next plan: what it was making may be missing from the state", r.RunID, r.Repository)
+	s.env.Events.Noticef("The lock was released", "run %s of %s has ended without releasing it; look at the next plan: what it was making may be missing from the state", r.RunID, r.Repository)
 	return nil
 }
 
