@@ -9,6 +9,7 @@ import (
 	"hash"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -32,11 +33,10 @@ type fingerprintText struct{ address, text string }
 // What counts is what Terraform will do: the action, and each difference with both its sides. What stays the same does not
 // count (an autoscaled count that the configuration ignores may move between two plans), nor does the old value of what
 // becomes known during apply, nor the attributes of what is deleted beyond its ID.
-func (t *trace) record(c Change, v values, volatile *strings.Replacer) leafFunc {
+func (t *trace) record(c Change, v values, clean func(string) string, secrets *hider) leafFunc {
 	f := fingerprint{address: c.Address + "\x00" + c.Deposed, sum: sha256.New()}
 	t.changes = append(t.changes, f)
 	fmt.Fprintf(f.sum, "%q %q %q %q\n", c.Action, c.Previous, c.Importing, c.Type)
-	clean := volatile.Replace
 	if c.Action.Destroys() {
 		if before, ok := v.before.(map[string]any); ok {
 			fmt.Fprintf(f.sum, "id %s\n", clean(canonical(before["id"])))
@@ -51,10 +51,11 @@ func (t *trace) record(c Change, v values, volatile *strings.Replacer) leafFunc 
 			fmt.Fprintf(f.sum, "%q %s -> %s\n", path, "", "unknown")
 			return
 		}
-		if secret || holdsSecret("", before.value, before.sensitive) || holdsSecret("", after.value, after.sensitive) {
+		known := secrets.within(before.value) || secrets.within(after.value)
+		if secret || known || holdsSecret("", before.value, before.sensitive) || holdsSecret("", after.value, after.sensitive) {
 			t.secrets = append(t.secrets, fingerprintText{c.Address, clean(path + " " + left + " " + right)})
-			left = canonical(withoutSecrets("", before.value, orAll(before.sensitive, secret), nil))
-			right = canonical(withoutSecrets("", after.value, orAll(after.sensitive, secret), after.unknown))
+			left = canonical(secrets.clear(withoutSecrets("", before.value, orAll(before.sensitive, secret), nil)))
+			right = canonical(secrets.clear(withoutSecrets("", after.value, orAll(after.sensitive, secret), after.unknown)))
 		} else if isMarked(after.unknown) {
 			right = canonical(withoutSecrets("", after.value, nil, after.unknown))
 		}
@@ -71,6 +72,9 @@ func orAll(marks any, all bool) any {
 
 // canonical writes a value as JSON with sorted keys.
 func canonical(v any) string {
+	if s, ok := v.(string); ok && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r > '~' }) {
+		return `"` + s + `"`
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -85,6 +89,7 @@ type Binding struct {
 	Configuration string // hash of the configuration and its modules: HashConfiguration
 	Versions      string // of Terraform and of the providers
 	Inputs        string // whatever else was given, in one order: targets, workspace, backend
+	Drift         bool   // what changed outside of Terraform is what is to be applied: -refresh-only
 }
 
 // Digest says whether two plans are the same. It may be shown: sensitive values and variables go into it through argon2id,
@@ -100,24 +105,30 @@ type Digest struct {
 
 // Digest returns the plan's digest.
 func (p *Plan) Digest(b Binding) Digest {
-	byAddress := func(a, b fingerprint) int { return strings.Compare(a.address, b.address) }
-	slices.SortStableFunc(p.trace.changes, byAddress)
-	secrets := slices.Clone(p.trace.secrets)
+	changes, fingerprints, secrets := p.Changes, slices.Clone(p.trace.changes), slices.Clone(p.trace.secrets)
+	if b.Drift {
+		changes = slices.Concat(changes, p.Drift)
+		fingerprints, secrets = append(fingerprints, p.drift.changes...), append(secrets, p.drift.secrets...)
+	}
+	slices.SortStableFunc(fingerprints, func(a, b fingerprint) int { return strings.Compare(a.address, b.address) })
 	slices.SortStableFunc(secrets, func(a, b fingerprintText) int { return strings.Compare(a.address, b.address) })
 
 	actions, values := sha256.New(), sha256.New()
-	for _, c := range p.Changes {
+	for _, c := range changes {
 		fmt.Fprintf(actions, "%q %q %q\n", c.Address, c.Deposed, c.Action)
 	}
-	for _, f := range p.trace.changes {
+	for _, f := range fingerprints {
 		fmt.Fprintf(values, "%q %x\n", f.address, f.sum.Sum(nil))
 	}
 	var hidden bytes.Buffer
 	for _, s := range secrets {
 		fmt.Fprintf(&hidden, "%q %q\n", s.address, s.text)
 	}
+	var inputs []byte
+	var both sync.WaitGroup
+	both.Go(func() { inputs = stretched(fmt.Appendf(nil, "%q %q", p.trace.variables, b.Inputs), b.Configuration) })
 	values.Write(stretched(hidden.Bytes(), b.Configuration))
-	inputs := stretched(fmt.Appendf(nil, "%q %q", p.trace.variables, b.Inputs), b.Configuration)
+	both.Wait()
 
 	whole := sha256.New()
 	fmt.Fprintf(whole, "connect2 plan 1\n%q\n%q\n%x\n%x\n%x\n", b.Configuration, b.Versions, inputs, actions.Sum(nil), values.Sum(nil))
@@ -173,7 +184,7 @@ func ParseDigest(s string) (Digest, error) {
 	whole, rest, _ := strings.Cut(strings.TrimSpace(s), ";")
 	sum, err := hex.DecodeString(strings.TrimPrefix(whole, "sha256:"))
 	if err != nil || len(sum) != sha256.Size || !strings.HasPrefix(whole, "sha256:") {
-		return Digest{}, fmt.Errorf("%q is no digest of a plan: want the output plan-digest of a plan, sha256: and 64 hexadecimal digits", s)
+		return Digest{}, fmt.Errorf("%q is not the digest of a plan: want the output plan-digest of a plan, sha256: and 64 hexadecimal digits", s)
 	}
 	d := Digest{Whole: whole}
 	for _, text := range strings.Split(rest, ";") {

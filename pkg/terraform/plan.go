@@ -1,9 +1,6 @@
 package terraform
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -44,7 +41,9 @@ type Plan struct {
 	Incomplete       bool     // targets or deferred resources: another plan is needed to arrive
 	Errored          bool     // Terraform could not finish the plan
 
-	trace trace // what the digest is made of
+	trace   trace // what the digest is made of
+	drift   trace // what a digest is made of where the drift is what is applied
+	secrets *hider
 }
 
 // Change is what happens to one resource.
@@ -80,180 +79,124 @@ type Attribute struct {
 	Forces bool // it is why the resource is replaced
 }
 
+// Redact returns a text with what the plan knows to be secret taken out of it: an error of a provider repeats what it was given.
+func (p *Plan) Redact(text string) string { return p.secrets.hide(text) }
+
 // Hidden texts stand for values that are not shown.
 const (
 	SensitiveText = "(sensitive)"
 	UnknownText   = "(known after apply)"
 )
 
-// ReadPlan reads the JSON of `terraform show -json PLANFILE`. The reader holds secrets; what is returned does not.
+// ReadPlan reads the JSON of `terraform show -json PLANFILE`. The reader holds secrets; what is returned does not show them.
 func ReadPlan(r io.ReadSeeker) (*Plan, error) {
-	_, err := r.Seek(0, io.SeekStart)
+	text, err := wholeOf(r)
 	if err != nil {
 		return nil, fmt.Errorf("reading the plan: %w", err)
 	}
-	sections, err := sectionsOf(r)
-	if err != nil {
-		return nil, fmt.Errorf("reading the plan: %w", err)
-	}
-	d := planDecoder{r: r, sections: sections, plan: &Plan{}}
+	d := planDecoder{s: scanner{text: text}, plan: &Plan{}}
 	if err := d.decode(); err != nil {
 		return nil, fmt.Errorf("reading the plan: %w", err)
 	}
 	return d.plan, nil
 }
 
+// wholeOf reads r from its beginning to its end into memory of just that size.
+func wholeOf(r io.ReadSeeker) ([]byte, error) {
+	size, err := r.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	text := make([]byte, size)
+	_, err = io.ReadFull(r, text)
+	return text, err
+}
+
+// planDecoder reads a plan in two steps: its text is gone through once, which finds the changes and gathers what the rest of the plan
+// knows about secrets; then the values of what changes are decoded.
 type planDecoder struct {
-	r        io.ReadSeeker
-	sections map[string]section
-	plan     *Plan
-	volatile *strings.Replacer // takes out what differs between two plans of the same: see volatileOf
+	s    scanner
+	plan *Plan
+
+	format    string
+	variables map[string]variable
+	declared  map[string]declaration
+	changes   []rawChange
+	drift     []rawChange
+	outputs   []rawChange       // of the root; the address is the name
+	volatile  []string          // pairs: what differs between two plans of the same, and what stands for it
+	clean     *strings.Replacer // of those pairs
+	secrets   hider
 }
 
 func (d *planDecoder) decode() error {
-	var format string
-	var complete *bool
-	for _, member := range []struct {
-		name string
-		into any
-	}{
-		{"format_version", &format}, {"terraform_version", &d.plan.TerraformVersion}, {"complete", &complete}, {"errored", &d.plan.Errored},
-	} {
-		if err := d.member(member.name, member.into); err != nil {
-			return err
+	if err := d.scan(); err != nil {
+		return err
+	}
+	if major, _, _ := strings.Cut(d.format, "."); major != "1" {
+		return fmt.Errorf("its format is %q, and this program knows 1.x: another Terraform version may have made it", d.format)
+	}
+	d.clean = strings.NewReplacer(d.volatile...)
+	if err := d.readVariables(); err != nil {
+		return err
+	}
+	// All secrets first: a value that is one may stand in the open in any other resource.
+	lists := [][]rawChange{d.changes, d.drift, d.outputs}
+	for _, list := range lists {
+		for i := range list {
+			if err := list[i].gather(&d.secrets); err != nil {
+				return err
+			}
 		}
 	}
-	if major, _, _ := strings.Cut(format, "."); major != "1" {
-		return fmt.Errorf("its format is %q, and this program knows 1.x: another Terraform version may have made it", format)
-	}
-	d.plan.Incomplete = complete != nil && !*complete
-	var err error
-	if d.volatile, err = d.volatileOf(); err != nil {
-		return err
-	}
-	if err := d.variables(); err != nil {
-		return err
-	}
-	err = d.each("resource_changes", func(raw *rawChange) {
-		if change, differs := d.change(raw); differs {
-			d.plan.Changes = append(d.plan.Changes, change)
+	d.plan.secrets = &d.secrets
+	into := []struct {
+		list *[]Change
+		read func(rawChange, values) Change
+	}{{&d.plan.Changes, d.change}, {&d.plan.Drift, d.drifted}, {&d.plan.Outputs, d.output}}
+	for i, list := range lists {
+		for _, raw := range list {
+			v, err := raw.decode()
+			if err != nil {
+				return err
+			}
+			*into[i].list = append(*into[i].list, into[i].read(raw, v))
 		}
-	})
-	if err != nil {
-		return err
-	}
-	// Drift takes no part in the digest: what it leads to does.
-	quiet := planDecoder{r: d.r, sections: d.sections, plan: &Plan{}, volatile: d.volatile}
-	err = quiet.each("resource_drift", func(raw *rawChange) {
-		if change, differs := quiet.change(raw); differs {
-			d.plan.Drift = append(d.plan.Drift, change)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	if err := d.outputs(); err != nil {
-		return err
-	}
-	for _, list := range []*[]Change{&d.plan.Changes, &d.plan.Drift, &d.plan.Outputs} {
-		slices.SortStableFunc(*list, func(a, b Change) int {
+		slices.SortStableFunc(*into[i].list, func(a, b Change) int {
 			return strings.Compare(a.Address+"\x00"+a.Deposed, b.Address+"\x00"+b.Deposed)
 		})
 	}
 	return nil
 }
 
-// member decodes one member of the plan; one that is missing leaves the target as it is.
-func (d *planDecoder) member(name string, into any) error {
-	r, ok, err := d.open(name)
-	if !ok {
-		return err
-	}
-	if err := json.NewDecoder(r).Decode(into); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
-}
+// change reduces one change to what is worth keeping.
+func (d *planDecoder) change(raw rawChange, v values) Change { return d.reduce(raw, v, &d.plan.trace) }
 
-// open returns a member of the plan; ok is false where there is none, or it cannot be read.
-func (d *planDecoder) open(name string) (io.Reader, bool, error) {
-	s, ok := d.sections[name]
-	if !ok {
-		return nil, false, nil
-	}
-	if _, err := d.r.Seek(s.start, io.SeekStart); err != nil {
-		return nil, false, err
-	}
-	return io.LimitReader(d.r, s.end-s.start), true, nil
-}
+// drifted is change for what happened outside of Terraform. It takes part in the digest only where it is what is to be applied.
+func (d *planDecoder) drifted(raw rawChange, v values) Change { return d.reduce(raw, v, &d.plan.drift) }
 
-// rawChange is a change with its values undecoded: those of a resource that stays as it is never are.
-type rawChange struct {
-	Address         string              `json:"address"`
-	PreviousAddress string              `json:"previous_address"`
-	Mode            tfjson.ResourceMode `json:"mode"`
-	Type            string              `json:"type"`
-	Deposed         string              `json:"deposed"`
-	ActionReason    tfjson.ActionReason `json:"action_reason"`
-	Change          rawValues           `json:"change"`
-}
-
-type rawValues struct {
-	Actions         tfjson.Actions    `json:"actions"`
-	Before          json.RawMessage   `json:"before"`
-	After           json.RawMessage   `json:"after"`
-	AfterUnknown    json.RawMessage   `json:"after_unknown"`
-	BeforeSensitive json.RawMessage   `json:"before_sensitive"`
-	AfterSensitive  json.RawMessage   `json:"after_sensitive"`
-	Importing       *tfjson.Importing `json:"importing"`
-	ReplacePaths    [][]any           `json:"replace_paths"`
-}
-
-// each decodes a list of changes one at a time, so that only one is in memory whole.
-func (d *planDecoder) each(name string, f func(*rawChange)) error {
-	r, ok, err := d.open(name)
-	if !ok {
-		return err
-	}
-	decoder := json.NewDecoder(r)
-	if _, err := decoder.Token(); err != nil { // [, or null, behind which nothing comes
-		return err
-	}
-	for decoder.More() {
-		var raw rawChange
-		if err := decoder.Decode(&raw); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		f(&raw)
-	}
-	return nil
-}
-
-// change reduces one change to what is worth keeping, and says whether anything happens at all.
-func (d *planDecoder) change(raw *rawChange) (Change, bool) {
-	c := Change{
-		Address: raw.Address, Type: raw.Type, Deposed: raw.Deposed, Data: raw.Mode == tfjson.DataResourceMode,
-		Action: actionOf(raw.Change.Actions), Reason: reasons[raw.ActionReason],
-	}
-	if raw.PreviousAddress != raw.Address {
-		c.Previous = raw.PreviousAddress
-	}
-	if raw.Change.Importing != nil {
-		c.Imported, c.Importing = true, raw.Change.Importing.ID
-	}
-	if c.Action == None && !c.Moved() && !c.Imported {
-		if !c.Data {
-			d.plan.Unchanged++
-		}
-		return c, false
-	}
-	v := raw.Change.decode()
+func (d *planDecoder) reduce(raw rawChange, v values, t *trace) Change {
+	c := raw.Change
 	c.before, c.after = v.visible()
-	differences := v.differences(d.plan.trace.record(c, v, d.volatile))
+	differences := v.differences(t.record(c, v, d.clean.Replace, &d.secrets), &d.secrets)
 	kept := min(len(differences), maxAttributes)
 	c.Attributes, c.Hidden = differences[:kept], len(differences)-kept
 	c.judge()
-	return c, true
+	for i := range c.findings {
+		c.findings[i].Text = d.secrets.hide(c.findings[i].Text)
+	}
+	return c
+}
+
+// output is change for an output of the root module.
+func (d *planDecoder) output(raw rawChange, v values) Change {
+	c := Change{Address: raw.Address, Action: actionOf(raw.actions)}
+	traced := Change{Address: "output." + c.Address, Action: c.Action}
+	c.Attributes = v.differences(d.plan.trace.record(traced, v, d.clean.Replace, &d.secrets), &d.secrets)
+	return c
 }
 
 // judge has the rules look at the change, and gives up the values that only they look at.
@@ -307,125 +250,4 @@ var reasons = map[tfjson.ActionReason]string{
 	tfjson.ActionReasonReadBecauseConfigUnknown:      "what it asks for is known during apply",
 	tfjson.ActionReasonReadBecauseDependencyPending:  "it depends on something that changes",
 	tfjson.ActionReasonReadBecauseCheckNested:        "a check reads it",
-}
-
-// outputs reads the changes of the root outputs.
-func (d *planDecoder) outputs() error {
-	var raw map[string]rawValues
-	if err := d.member("output_changes", &raw); err != nil {
-		return err
-	}
-	for name, values := range raw {
-		c := Change{Address: name, Action: actionOf(values.Actions)}
-		if c.Action == None {
-			continue
-		}
-		v := values.decode()
-		c.Attributes = v.differences(d.plan.trace.record(Change{Address: "output." + name, Action: c.Action}, v, d.volatile))
-		d.plan.Outputs = append(d.plan.Outputs, c)
-	}
-	return nil
-}
-
-// variables counts the variables' values among the secrets: the plan does not say which of them are sensitive.
-func (d *planDecoder) variables() error {
-	var variables map[string]struct {
-		Value any `json:"value"`
-	}
-	if err := d.member("variables", &variables); err != nil {
-		return err
-	}
-	if len(variables) > 0 {
-		d.plan.trace.variables, _ = json.Marshal(variables) // what was JSON is again; maps are written in the order of their keys
-	}
-	return nil
-}
-
-// identity is the part of a prior state in which the caller's identity can stand.
-type identity struct {
-	Values struct {
-		RootModule identityModule `json:"root_module"`
-	} `json:"values"`
-}
-
-type identityModule struct {
-	Resources []struct {
-		Type   string          `json:"type"`
-		Values json.RawMessage `json:"values"`
-	} `json:"resources"`
-	Children []identityModule `json:"child_modules"`
-}
-
-// volatileOf returns what takes out of a text that which differs between two plans of the same thing: the time of the plan,
-// which plantimestamp() copies into values, and the caller, since plans are reviewed under one role and applied under another.
-func (d *planDecoder) volatileOf() (*strings.Replacer, error) {
-	var timestamp string
-	if err := d.member("timestamp", &timestamp); err != nil {
-		return nil, err
-	}
-	var pairs []string
-	if timestamp != "" {
-		pairs = append(pairs, timestamp, "<the plan's time>")
-	}
-	r, ok, err := d.open("prior_state")
-	if err != nil {
-		return nil, err
-	}
-	if ok {
-		found, err := mentions(r, `"aws_caller_identity"`)
-		if err != nil {
-			return nil, err
-		}
-		var state identity
-		if found {
-			if err := d.member("prior_state", &state); err != nil {
-				return nil, err
-			}
-		}
-		pairs = append(pairs, state.Values.RootModule.callers()...)
-	}
-	return strings.NewReplacer(pairs...), nil
-}
-
-func (m identityModule) callers() []string {
-	var pairs []string
-	for _, resource := range m.Resources {
-		if resource.Type != "aws_caller_identity" {
-			continue
-		}
-		var caller struct {
-			ARN    string `json:"arn"`
-			UserID string `json:"user_id"`
-		}
-		_ = json.Unmarshal(resource.Values, &caller) // what has another form names nobody
-		for _, text := range []string{caller.ARN, caller.UserID} {
-			if len(text) > 8 { // shorter ones could stand for anything
-				pairs = append(pairs, text, "<the caller>")
-			}
-		}
-	}
-	for _, child := range m.Children {
-		pairs = append(pairs, child.callers()...)
-	}
-	return pairs
-}
-
-// mentions says whether r holds the text, in the memory of two buffers.
-func mentions(r io.Reader, text string) (bool, error) {
-	buffer := make([]byte, 128<<10)
-	kept := 0
-	for {
-		n, err := r.Read(buffer[kept:])
-		if bytes.Contains(buffer[:kept+n], []byte(text)) {
-			return true, nil
-		}
-		if errors.Is(err, io.EOF) {
-			return false, nil
-		} else if err != nil {
-			return false, err
-		}
-		tail := min(len(text)-1, kept+n)
-		copy(buffer, buffer[kept+n-tail:kept+n])
-		kept = tail
-	}
 }

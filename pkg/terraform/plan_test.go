@@ -407,20 +407,6 @@ func TestReadPlanRefuses(t *testing.T) {
 	}
 }
 
-func TestSections(t *testing.T) {
-	text := ` { "a" : {"x":"}\"]"} ,"b":[1,[2]], "c": -1.5e3 , "d":"q\\", "e":null }`
-	found, err := sectionsOf(strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{"a": `{"x":"}\"]"}`, "b": "[1,[2]]", "c": "-1.5e3", "d": `"q\\"`, "e": "null"} {
-		s := found[name]
-		if got := strings.TrimSpace(text[s.start:s.end]); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
-		}
-	}
-}
-
 // plainText is all that a section says, a line for each piece.
 func plainText(s record.Section) string {
 	var b strings.Builder

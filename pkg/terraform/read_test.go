@@ -3,11 +3,9 @@ package terraform
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	tfjson "github.com/hashicorp/terraform-json"
 )
@@ -234,48 +232,16 @@ func TestCallersOfAPlan(t *testing.T) {
 		{`{"user_id":"12345678"}`, "12345678", "12345678"},
 		{`{}`, "2026-01-01T00:00:00Z", "<the plan's time>"},
 	} {
-		text := identity(test.values)
-		r := strings.NewReader(text)
-		sections, err := sectionsOf(r)
-		if err != nil {
+		d := planDecoder{s: scanner{text: []byte(identity(test.values))}, plan: &Plan{}}
+		if err := d.decode(); err != nil {
 			t.Fatal(err)
 		}
-		replacer, err := (&planDecoder{r: r, sections: sections, plan: &Plan{}}).volatileOf()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := replacer.Replace(test.text); got != test.want {
+		if got := d.clean.Replace(test.text); got != test.want {
 			t.Errorf("%s: %q becomes %q, want %q", test.values, test.text, got, test.want)
 		}
 	}
-	r := strings.NewReader(`{"format_version":"1.2"}`)
-	sections, _ := sectionsOf(r)
-	replacer, err := (&planDecoder{r: r, sections: sections, plan: &Plan{}}).volatileOf()
-	if err != nil || replacer.Replace("abc") != "abc" {
-		t.Errorf("without a time and a state %q: %v", replacer.Replace("abc"), err)
-	}
-}
-
-// The text is found wherever it stands, also across two reads and two buffers.
-func TestMentions(t *testing.T) {
-	const text = `"aws_caller_identity"`
-	for before := range 60 {
-		for _, gap := range []int{0, 128<<10 - 30} {
-			s := strings.Repeat("x", gap+before)
-			for _, r := range []io.Reader{strings.NewReader(s + text + "y"), iotest.DataErrReader(strings.NewReader(s + text))} {
-				if found, err := mentions(r, text); !found || err != nil {
-					t.Fatalf("%d bytes before: %t %v", len(s), found, err)
-				}
-			}
-			if found, err := mentions(strings.NewReader(s+text[1:]), text); found || err != nil {
-				t.Fatalf("%d bytes before another text: %t %v", len(s), found, err)
-			}
-		}
-	}
-	if found, err := mentions(iotest.OneByteReader(strings.NewReader("xx"+text)), text); !found || err != nil {
-		t.Errorf("byte by byte: %t %v", found, err)
-	}
-	if found, err := mentions(iotest.ErrReader(errBroken), text); found || !errors.Is(err, errBroken) {
-		t.Errorf("%t %v", found, err)
+	d := planDecoder{s: scanner{text: []byte(`{"format_version":"1.2"}`)}, plan: &Plan{}}
+	if err := d.decode(); err != nil || d.clean.Replace("abc") != "abc" {
+		t.Errorf("without a time and a state %q: %v", d.clean.Replace("abc"), err)
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // values are a change's two sides, with the marks of what is secret and what is not known yet.
@@ -19,29 +17,6 @@ type values struct {
 	unknown                         any
 	beforeSensitive, afterSensitive any
 	forces                          []string // paths that force a replacement
-}
-
-// decode reads both sides. What it reads was JSON when the plan was read.
-func (raw rawValues) decode() values {
-	var v values
-	for _, part := range []struct {
-		text json.RawMessage
-		into *any
-	}{
-		{raw.Before, &v.before}, {raw.After, &v.after}, {raw.AfterUnknown, &v.unknown},
-		{raw.BeforeSensitive, &v.beforeSensitive}, {raw.AfterSensitive, &v.afterSensitive},
-	} {
-		if len(part.text) == 0 {
-			continue
-		}
-		d := json.NewDecoder(bytes.NewReader(part.text))
-		d.UseNumber() // 64-bit numbers stay what they are
-		_ = d.Decode(part.into)
-	}
-	for _, path := range raw.ReplacePaths {
-		v.forces = append(v.forces, pathOf(path))
-	}
-	return v
 }
 
 // pathOf writes a path of the plan ("ingress", 0, "cidr_blocks") as people do.
@@ -53,8 +28,6 @@ func pathOf(steps []any) string {
 			path = join(path, s)
 		case json.Number:
 			path += "[" + s.String() + "]"
-		case float64:
-			path += "[" + strconv.Itoa(int(s)) + "]"
 		}
 	}
 	return path
@@ -110,8 +83,22 @@ func isMarked(marks any) bool {
 	return false
 }
 
-// secretName matches attributes that hold secrets although a provider may not mark them.
-var secretName = lazyregexp.New(`(?i)(^|_)(password|passwd|secret_string|secret_binary|private_key|auth_token|client_secret|secret_key|api_key)($|_wo$)`)
+// secretNames are attributes that hold secrets although a provider may not mark them, alone or behind an underscore.
+var secretNames = []string{
+	"password", "passwd", "secret_string", "secret_binary", "private_key", "auth_token", "client_secret", "secret_key", "api_key",
+}
+
+// namesSecret says whether a name is that of a secret; of a write-only argument, too.
+func namesSecret(name string) bool {
+	const writeOnly = "_wo"
+	if n := len(name) - len(writeOnly); n > 0 && strings.EqualFold(name[n:], writeOnly) {
+		name = name[:n]
+	}
+	return slices.ContainsFunc(secretNames, func(secret string) bool {
+		n := len(name) - len(secret)
+		return n >= 0 && strings.EqualFold(name[n:], secret) && (n == 0 || name[n-1] == '_')
+	})
+}
 
 // side is one value of a difference with its marks.
 type side struct {
@@ -145,10 +132,10 @@ func (s side) index(i int) side {
 	return side{child(s.value, i), child(s.sensitive, i), child(s.unknown, i)}
 }
 
-// differences lists what differs, by path, with secrets hidden.
+// differences lists what differs, by path, with secrets hidden: those that are marked, and those that are known by their value.
 // Each is given to leaf as well, whole.
-func (v values) differences(leaf leafFunc) []Attribute {
-	d := differ{forces: v.forces, leaf: leaf}
+func (v values) differences(leaf leafFunc, secrets *hider) []Attribute {
+	d := differ{forces: v.forces, leaf: leaf, secrets: secrets}
 	before, after := side{v.before, v.beforeSensitive, nil}, side{v.after, v.afterSensitive, v.unknown}
 	d.compare("", before, after)
 	return d.out
@@ -158,25 +145,30 @@ func (v values) differences(leaf leafFunc) []Attribute {
 type leafFunc func(path string, before, after side, secret bool)
 
 type differ struct {
-	out    []Attribute
-	leaf   leafFunc
-	forces []string
-	depth  int
+	out     []Attribute
+	leaf    leafFunc
+	forces  []string
+	secrets *hider
+	depth   int
 }
 
 func (d *differ) compare(path string, before, after side) {
 	switch {
-	case before.sensitive == true || after.sensitive == true || secretName.MatchString(lastName(path)):
+	case before.sensitive == true || after.sensitive == true || namesSecret(lastName(path)):
 		d.secret(path, before, after)
 		return
 	case after.unknown == true:
-		d.add(path, before, side{unknown: true}, text(before), UnknownText)
+		d.add(path, before, side{unknown: true}, d.secrets.show(before), UnknownText)
 		return
 	}
 	names := objectNames(before.value, after.value, after.unknown)
 	if names != nil && isObject(before.value) && isObject(after.value) {
 		for _, name := range names {
-			d.compare(join(path, name), before.at(name), after.at(name))
+			b, a := before.at(name), after.at(name)
+			if a.unknown == nil && same(b.value, a.value) { // most attributes of most changes
+				continue
+			}
+			d.compare(join(path, name), b, a)
 		}
 		return
 	}
@@ -194,7 +186,7 @@ func (d *differ) compare(path string, before, after side) {
 	if d.document(path, before, after) {
 		return
 	}
-	d.add(path, before, after, text(before), text(after))
+	d.add(path, before, after, d.secrets.show(before), d.secrets.show(after))
 }
 
 // isObject counts nothing as an object: creating and deleting list what is made and what goes.
@@ -244,7 +236,7 @@ func (d *differ) document(path string, before, after side) bool {
 		}
 		return path + "." + inner
 	}
-	inner := differ{depth: d.depth + 1, leaf: func(at string, before, after side, secret bool) { d.leaf(dotted(at), before, after, secret) }}
+	inner := differ{depth: d.depth + 1, secrets: d.secrets, leaf: func(at string, before, after side, secret bool) { d.leaf(dotted(at), before, after, secret) }}
 	inner.compare("", side{value: left}, side{value: right})
 	for _, attribute := range inner.out {
 		attribute.Path = dotted(attribute.Path)
@@ -271,7 +263,7 @@ func (d *differ) secret(path string, before, after side) {
 		return
 	}
 	d.leaf(path, before, after, true)
-	d.out = append(d.out, Attribute{Path: path, Before: hidden(before.value), After: shown, Forces: d.forcing(path)})
+	d.out = append(d.out, Attribute{Path: d.secrets.hide(path), Before: hidden(before.value), After: shown, Forces: d.forcing(path)})
 }
 
 func hidden(v any) string {
@@ -284,7 +276,7 @@ func hidden(v any) string {
 // add lists a difference of values that are not secret as a whole; parts of them may be.
 func (d *differ) add(path string, before, after side, shownBefore, shownAfter string) {
 	d.leaf(path, before, after, false)
-	d.out = append(d.out, Attribute{Path: path, Before: shownBefore, After: shownAfter, Forces: d.forcing(path)})
+	d.out = append(d.out, Attribute{Path: d.secrets.hide(path), Before: shownBefore, After: shownAfter, Forces: d.forcing(path)})
 }
 
 func (d *differ) forcing(path string) bool {
@@ -297,6 +289,15 @@ func (d *differ) forcing(path string) bool {
 func lastName(path string) string {
 	path = strings.TrimRight(path, "0123456789[]")
 	return path[strings.LastIndexByte(path, '.')+1:]
+}
+
+// same is equal for what is neither an object nor a list: those are gone through, rather than compared at every level.
+func same(a, b any) bool {
+	switch a.(type) {
+	case map[string]any, []any:
+		return false
+	}
+	return equal(a, b)
 }
 
 // equal compares decoded JSON.
@@ -321,9 +322,9 @@ func equal(a, b any) bool {
 // maxText is the most bytes of a value that are shown.
 const maxText = 240
 
-// text writes a value as people read it, without what is sensitive within it.
-func text(s side) string {
-	value := withoutSecrets("", s.value, s.sensitive, s.unknown)
+// show writes a value as people read it, without what is sensitive within it.
+func (h *hider) show(s side) string {
+	value := h.clear(withoutSecrets("", s.value, s.sensitive, s.unknown))
 	var out string
 	switch v := value.(type) {
 	case nil:
@@ -354,7 +355,7 @@ func withoutSecrets(name string, value, sensitive, unknown any) any {
 	if value == nil && unknown != true {
 		return nil
 	}
-	if sensitive == true || secretName.MatchString(name) {
+	if sensitive == true || namesSecret(name) {
 		return SensitiveText
 	}
 	if unknown == true {
@@ -388,7 +389,7 @@ func holdsSecret(name string, value, marks any) bool {
 	if value == nil {
 		return false
 	}
-	if marks == true || secretName.MatchString(name) {
+	if marks == true || namesSecret(name) {
 		return true
 	}
 	switch v := value.(type) {
