@@ -57,6 +57,7 @@ type Error struct {
 	Title   string          // the root cause in one short line; the annotation's title
 	Advice  string          // what to do next, in one or two sentences; may be empty
 	Finding *record.Finding // the cause, where it is known
+	Place   *record.Place   // in the repository, where the cause is there
 	Err     error           // what was tried, on what, and what came back
 }
 

@@ -24,6 +24,7 @@ func VerdictOf(name string, outcome Outcome, err error) record.Verdict {
 		switch e := e.(type) { //nolint:errorlint // walk unwraps
 		case *Error:
 			v.Title, v.Advice, v.Finding = cmp.Or(v.Title, e.Title), cmp.Or(v.Advice, e.Advice), cmp.Or(v.Finding, e.Finding)
+			v.Place = cmp.Or(v.Place, e.Place)
 		case *record.Failure:
 			v.Title, v.Advice, v.Finding = cmp.Or(v.Title, e.Title), cmp.Or(v.Advice, e.Advice), cmp.Or(v.Finding, e.Finding)
 		case *awserr.Problem:

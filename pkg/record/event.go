@@ -170,4 +170,5 @@ type Verdict struct {
 	Message string   `json:"message,omitempty"` // what was tried, on what, and what came back
 	Advice  string   `json:"advice,omitempty"`  // what to do next
 	Finding *Finding `json:"finding,omitempty"` // the cause, where it is known
+	Place   *Place   `json:"place,omitempty"`   // in the repository, where the cause is there
 }

@@ -287,7 +287,7 @@ func (l *Log) verdict(e record.Event) {
 	v := *e.Verdict
 	end := fmt.Sprintf("%s: %s after %s", l.options.Name, v.Outcome, Took(e.At.Sub(l.start)))
 	if !v.OK {
-		l.annotation(record.Event{At: e.At, Kind: record.KindError, Title: v.Title, Text: VerdictText(v)}, annotationsPerStep)
+		l.annotation(record.Event{At: e.At, Kind: record.KindError, Title: v.Title, Text: VerdictText(v), Place: v.Place}, annotationsPerStep)
 		end += fmt.Sprintf(" (exit %d)", action.Outcome(v.Outcome).ExitCode())
 	}
 	l.event(e.At, end)

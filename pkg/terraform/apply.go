@@ -99,6 +99,7 @@ wait:
 		}
 	}
 	err = p.result()
+	r.tell(err)
 	for _, address := range slices.Sorted(maps.Keys(t.underWay)) {
 		a.CutOff = append(a.CutOff, CutOff{address, t.underWay[address]})
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -12,10 +13,28 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // LockFile is where the selected providers stand.
 const LockFile = ".terraform.lock.hcl"
+
+var lockedProvider = lazyregexp.New(`(?m)^provider "([^"]+)" \{[^}]*?^\s*version\s*=\s*"([^"]+)"`)
+
+// Providers returns the providers that the lock file selects, with their versions, by source address; none without one. Terraform's
+// own `version` reads the same file.
+func Providers(dir string) (map[string]string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, LockFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	selected := map[string]string{}
+	for _, found := range lockedProvider.FindAllStringSubmatch(string(text), -1) {
+		selected[found[1]] = found[2]
+	}
+	return selected, err
+}
 
 // HashConfiguration returns a hash of everything that makes a configuration: the files of its folder and of every module
 // that init found, local or fetched, and further files by name (variables). Paths within the folders count, those of the

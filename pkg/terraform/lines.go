@@ -113,5 +113,25 @@ func (r Review) Text() []string {
 	for _, c := range r.Resources {
 		lines = append(lines, fmt.Sprintf("%s %s", symbol(c.Action), c.Address))
 	}
+	for _, c := range r.Outputs {
+		lines = append(lines, fmt.Sprintf("%s output %s", symbol(c.Action), c.Address))
+	}
+	return lines
+}
+
+// Document renders the review for a file: Text, and below it the differences of each resource and output.
+func (r Review) Document() []string {
+	lines := r.Text()
+	add := func(prefix string, changes []Change) {
+		for _, c := range changes {
+			lines = append(lines, "", symbol(c.Action)+" "+prefix+c.Address)
+			for _, line := range c.Folded() {
+				lines = append(lines, "    "+line)
+			}
+		}
+	}
+	add("", r.Resources)
+	add("output ", r.Outputs)
+	add("changed outside of Terraform: ", r.Drift)
 	return lines
 }

@@ -40,6 +40,7 @@ type Plan struct {
 	Unchanged        int      // managed resources that stay as they are
 	Incomplete       bool     // targets or deferred resources: another plan is needed to arrive
 	Errored          bool     // Terraform could not finish the plan
+	Missing          []string // variables whose value it does not hold: an apply is to be given those again
 
 	trace   trace // what the digest is made of
 	drift   trace // what a digest is made of where the drift is what is applied

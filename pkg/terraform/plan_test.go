@@ -451,7 +451,7 @@ func TestReviewSection(t *testing.T) {
 		"output_changes": object{"url": object{"actions": update, "before": "a", "after": "b"}},
 	}))
 	want := `[Plan of dev] folded=false
-1 to add, 1 to change, 2 to destroy, 1 to import, 1 moved.(strong)  1 stay as they are. Outputs that change: 1. ` +
+1 to add, 1 to change, 2 to destroy, 1 to import, 1 moved, 1 output changes.(strong)  1 stay as they are. ` +
 		`The plan is partial: another one is needed afterwards.()` + ` 
 [Risks] folded=false
 Risk | Resource | What happens

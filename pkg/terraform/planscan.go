@@ -3,6 +3,7 @@ package terraform
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	tfjson "github.com/hashicorp/terraform-json"
 )
@@ -277,6 +278,12 @@ func (d *planDecoder) configuration() error {
 
 // readVariables counts the variables' values in the digest, and those that are declared sensitive among the secrets.
 func (d *planDecoder) readVariables() error {
+	for name := range d.declared { // ephemeral ones are not kept in a plan
+		if _, ok := d.variables[name]; !ok {
+			d.plan.Missing = append(d.plan.Missing, name)
+		}
+	}
+	slices.Sort(d.plan.Missing)
 	if len(d.variables) == 0 {
 		return nil
 	}

@@ -79,9 +79,6 @@ func (r Review) headline() []record.Text {
 	if r.Unchanged > 0 {
 		rest += fmt.Sprintf(" %d stay as they are.", r.Unchanged)
 	}
-	if n := len(r.Outputs); n > 0 {
-		rest += fmt.Sprintf(" Outputs that change: %d.", n)
-	}
 	if r.Partial {
 		rest += " The plan is partial: another one is needed afterwards."
 	}

@@ -7,10 +7,10 @@ import (
 )
 
 // Totals count what a plan does. A replacement counts as one to add and one to destroy, as Terraform counts it.
-type Totals struct{ Add, Change, Destroy, Replace, Import, Move, Forget int }
+type Totals struct{ Add, Change, Destroy, Replace, Import, Move, Forget, Outputs int }
 
 // Any says whether there is anything to apply.
-func (t Totals) Any() bool { return t.Add+t.Change+t.Destroy+t.Import+t.Move+t.Forget > 0 }
+func (t Totals) Any() bool { return t.Add+t.Change+t.Destroy+t.Import+t.Move+t.Forget+t.Outputs > 0 }
 
 // String tells the totals in one line.
 func (t Totals) String() string {
@@ -22,6 +22,12 @@ func (t Totals) String() string {
 		if more.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", more.n, more.word))
 		}
+	}
+	switch {
+	case t.Outputs == 1:
+		parts = append(parts, "1 output changes")
+	case t.Outputs > 1:
+		parts = append(parts, fmt.Sprintf("%d outputs change", t.Outputs))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -41,7 +47,7 @@ type Review struct {
 }
 
 // Changes says whether applying would do anything, outputs included.
-func (r Review) Changes() bool { return r.Totals.Any() || len(r.Outputs) > 0 }
+func (r Review) Changes() bool { return r.Totals.Any() }
 
 // NewReview sorts a plan.
 func NewReview(p *Plan) Review {
@@ -59,6 +65,7 @@ func NewReview(p *Plan) Review {
 			r.Resources = append(r.Resources, c)
 		}
 	}
+	r.Totals.Outputs = len(p.Outputs)
 	r.Services = services(p.Changes)
 	slices.SortStableFunc(r.Findings, worse)
 	return r

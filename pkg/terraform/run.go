@@ -3,6 +3,7 @@ package terraform
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,16 +30,17 @@ import (
 // is read from a file instead of memory; and above all an apply that outlives this process, which terraform-exec's
 // children do not (it asks the kernel to kill them, and its pipes break).
 type Runner struct {
-	Path     string            // the executable
-	Engine   Engine            // which program that is, for messages; "" is Terraform
-	Dir      string            // the configuration, absolute
-	Work     string            // a private folder for plans, variables and streams, absolute and outside the workspace
-	Environ  []string          // what it inherits, as NAME=VALUE; nil: the process's environment
-	Env      map[string]string // variables beyond those; an empty value takes one away
-	Events   record.Sink       // what happens: Terraform's messages as notes, its diagnostics as warnings and errors with their place
-	Clock    clock.Clock       // what it waits by; nil: the wall clock
-	Root     string            // of the repository: places name files relative to it; "" leaves them as they are
-	Patience time.Duration     // how long an interrupted init or plan may take to end; 0: a minute
+	Path     string              // the executable
+	Engine   Engine              // which program that is, for messages; "" is Terraform
+	Dir      string              // the configuration, absolute
+	Work     string              // a private folder for plans, variables and streams, absolute and outside the workspace
+	Environ  []string            // what it inherits, as NAME=VALUE; nil: the process's environment
+	Env      map[string]string   // variables beyond those; an empty value takes one away
+	Events   record.Sink         // what happens: Terraform's messages as notes, its diagnostics as warnings and errors with their place
+	Clock    clock.Clock         // what it waits by; nil: the wall clock
+	Root     string              // of the repository: places name files relative to it; "" leaves them as they are
+	Redact   func(string) string // takes secrets out of what Terraform says; nil leaves it as it is
+	Patience time.Duration       // how long an interrupted init or plan may take to end; 0: a minute
 }
 
 // Options of init and plan.
@@ -47,6 +49,8 @@ type (
 		Backend  []string // -backend-config: KEY=VALUE or a file
 		Readonly bool     // the lock file must not change
 		Upgrade  bool     // newer providers within the constraints, into the lock file
+		Local    bool     // without the backend: for what only reads the configuration
+		More     []string // further arguments
 	}
 	PlanOptions struct {
 		Out         string // the plan file
@@ -57,10 +61,12 @@ type (
 		RefreshOnly bool
 		Lock        bool
 		LockTimeout time.Duration
-		Parallelism int // 0: Terraform's own
+		Parallelism int      // 0: Terraform's own
+		More        []string // further arguments
 	}
 	ApplyOptions struct {
-		Plan        string // the plan file
+		Plan        string   // the plan file
+		VarFiles    []string // for variables that a plan does not hold: see Plan.Missing
 		LockTimeout time.Duration
 		Parallelism int
 	}
@@ -77,7 +83,10 @@ func (o InitOptions) args() []string {
 	for _, b := range o.Backend {
 		args = append(args, "-backend-config="+b)
 	}
-	return append(args, "-reconfigure")
+	if o.Local {
+		args = append(args, "-backend=false")
+	}
+	return append(append(args, "-reconfigure"), o.More...)
 }
 
 func (o PlanOptions) args() []string {
@@ -103,7 +112,7 @@ func (o PlanOptions) args() []string {
 	for _, r := range o.Replace {
 		args = append(args, "-replace="+r)
 	}
-	return args
+	return append(args, o.More...)
 }
 
 func (o ApplyOptions) args() []string {
@@ -114,6 +123,9 @@ func (o ApplyOptions) args() []string {
 	if o.Parallelism > 0 {
 		args = append(args, fmt.Sprintf("-parallelism=%d", o.Parallelism))
 	}
+	for _, f := range o.VarFiles {
+		args = append(args, "-var-file="+f)
+	}
 	return append(args, o.Plan)
 }
 
@@ -123,26 +135,55 @@ type Failure struct {
 	Command     string // init, plan, apply
 	Code        int    // the exit code; -1 after a signal
 	Diagnostics []tfjson.Diagnostic
-	Text        string // what it wrote beside diagnostics, its end
+	Place       *record.Place // of the first of them; nil where it names none
+	Text        string        // what it wrote beside diagnostics, its end
 }
 
-// Error returns the errors' summaries with the first one's detail.
-func (f *Failure) Error() string {
+// Title is the first error in one line; "" where there is none.
+func (f *Failure) Title() string {
+	if len(f.Diagnostics) == 0 {
+		return ""
+	}
+	return oneLine(f.Diagnostics[0].Summary)
+}
+
+// Cause is what was run and how it ended, and of the first error what Title does not say.
+func (f *Failure) Cause() string {
 	text := fmt.Sprintf("%s %s failed with exit code %d", f.Engine, f.Command, f.Code)
 	if f.Code < 0 {
 		text = fmt.Sprintf("%s %s was ended by a signal", f.Engine, f.Command)
 	}
-	for i, d := range f.Diagnostics {
-		text += ": " + strings.Join(strings.Fields(d.Summary), " ")
-		if i == 0 && d.Detail != "" {
-			text += ": " + strings.Join(strings.Fields(d.Detail), " ")
+	if len(f.Diagnostics) == 0 {
+		if f.Text != "" {
+			text += ": " + f.Text
 		}
+		return text
 	}
-	if len(f.Diagnostics) == 0 && f.Text != "" {
-		text += ": " + f.Text
+	if first := f.Diagnostics[0]; first.Address != "" {
+		text += ": " + first.Address
+	}
+	if detail := oneLine(f.Diagnostics[0].Detail); detail != "" {
+		text += ": " + detail
+	}
+	switch more := len(f.Diagnostics) - 1; more {
+	case 0:
+	case 1:
+		text += " (another error stands above)"
+	default:
+		text += fmt.Sprintf(" (%d more errors stand above)", more)
 	}
 	return text
 }
+
+// Error returns all of it: the title and the cause.
+func (f *Failure) Error() string {
+	if title := f.Title(); title != "" {
+		return title + ": " + f.Cause()
+	}
+	return f.Cause()
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // Says reports whether any error holds the text, whatever its line breaks: Terraform wraps at 72 to 80 columns.
 func (f *Failure) Says(text string) bool {
@@ -195,6 +236,7 @@ func (r *Runner) patiently(ctx context.Context, name string, run func() error) e
 	for attempt := 1; ; attempt++ {
 		err := run()
 		if err == nil || attempt == attempts || !isPassing(err) {
+			r.tell(err)
 			return err
 		}
 		pause := waits.Wait(attempt)
@@ -202,6 +244,17 @@ func (r *Runner) patiently(ctx context.Context, name string, run func() error) e
 		if err := clock.Or(r.Clock).Sleep(ctx, pause); err != nil {
 			return err
 		}
+	}
+}
+
+// tell tells the errors of a command that failed for good, but for the first: that one is returned, and told by whoever gets it.
+func (r *Runner) tell(err error) {
+	var failure *Failure
+	if !errors.As(err, &failure) || len(failure.Diagnostics) == 0 {
+		return
+	}
+	for _, d := range failure.Diagnostics[1:] {
+		r.Events.Emit(r.event(record.KindError, d))
 	}
 }
 
@@ -287,6 +340,7 @@ func (r *Runner) timer(d time.Duration) (over <-chan struct{}, stop func()) {
 // process is a running command whose output goes to a file that is read along: a pipe would break, and its writer with it,
 // if this process died.
 type process struct {
+	runner *Runner
 	name   string
 	engine Engine
 	cmd    *exec.Cmd
@@ -307,8 +361,8 @@ func (r *Runner) start(name string, args []string, see func(message)) (*process,
 		file.Close()
 		return nil, fmt.Errorf("a file for the output of %s %s: %w", r.Engine, name, err)
 	}
-	p := &process{name: name, engine: r.Engine, cmd: r.command(args), file: file, errors: stderr, ended: make(chan struct{})}
-	p.teller = &teller{events: r.Events, engine: r.Engine, dir: r.Dir, root: r.Root, see: see}
+	p := &process{runner: r, name: name, engine: r.Engine, cmd: r.command(args), file: file, errors: stderr, ended: make(chan struct{})}
+	p.teller = &teller{runner: r, see: see}
 	p.cmd.Stdout, p.cmd.Stderr = file, stderr
 	r.Events.Debugf("%s %s", r.Path, strings.Join(args, " "))
 	if err := p.cmd.Start(); err != nil {
@@ -346,9 +400,22 @@ func (p *process) result() error {
 		return fmt.Errorf("running terraform %s: %w", p.name, p.exit)
 	}
 	text, _ := os.ReadFile(p.errors.Name())
-	failure := &Failure{Engine: p.engine, Command: p.name, Code: exit.ExitCode(), Diagnostics: p.teller.errors}
+	failure := &Failure{Engine: p.engine, Command: p.name, Code: exit.ExitCode(), Diagnostics: telling(p.teller.errors)}
 	failure.Text = lastText(string(text) + "\n" + strings.Join(p.teller.plain, "\n"))
+	if len(failure.Diagnostics) > 0 {
+		failure.Place = p.runner.event(record.KindError, failure.Diagnostics[0]).Place
+	}
 	return failure
+}
+
+// telling leaves out the error that only says that there are others: init ends with it.
+func telling(list []tfjson.Diagnostic) []tfjson.Diagnostic {
+	if len(list) < 2 {
+		return list
+	}
+	return slices.DeleteFunc(list, func(d tfjson.Diagnostic) bool {
+		return d.Detail == "" && strings.Contains(oneLine(d.Summary), "encountered problems during initiali")
+	})
 }
 
 func lastText(s string) string {
@@ -359,12 +426,9 @@ func lastText(s string) string {
 	return s
 }
 
-// teller reads a stream as it grows and tells it.
+// teller reads a stream as it grows and tells it. Errors are kept for the end: the first is returned.
 type teller struct {
-	events record.Sink
-	engine Engine
-	dir    string
-	root   string
+	runner *Runner
 	see    func(message)
 	errors []tfjson.Diagnostic
 	plain  []string
@@ -407,83 +471,109 @@ func (t *teller) line(line string) {
 	if strings.TrimSpace(line) == "" {
 		return
 	}
+	r := t.runner
 	m, ok := parseMessage(line)
 	if !ok {
+		line = r.redact(line)
 		t.plain = append(t.plain, line)
 		if len(t.plain) > 100 {
 			t.plain = t.plain[1:]
 		}
-		t.events.Emit(record.Event{Kind: record.KindOutput, Source: t.engine.String(), Text: line})
+		r.Events.Emit(record.Event{Kind: record.KindOutput, Source: r.Engine.String(), Text: line})
 		return
 	}
 	if t.see != nil {
 		t.see(m)
 	}
-	m.Message = strings.TrimSpace(m.Message) // OpenTofu sends blank lines, and texts between them
+	m.Message = r.redact(strings.TrimSpace(m.Message)) // OpenTofu sends blank lines, and texts between them
 	if m.Message == "" {
 		return
 	}
 	switch m.Type {
 	case "version", "outputs", "change_summary":
-		t.events.Debugf("%s", m.Message)
+		r.Events.Debugf("%s", m.Message)
 	case "diagnostic":
 		if m.Diagnostic != nil {
 			t.diagnostic(*m.Diagnostic)
 		}
 	case "planned_change", "refresh_start", "refresh_complete", "resource_drift", "provision_progress":
-		t.events.Debugf("%s", m.Message)
+		r.Events.Debugf("%s", m.Message)
 	case "apply_progress":
-		t.events.Progressf("%s", m.Message)
+		r.Events.Progressf("%s", m.Message)
 	default:
-		t.events.Notef("%s", m.Message)
+		r.Events.Notef("%s", m.Message)
 	}
 }
 
 // diagnostic becomes an annotation at the line that it is about. The same one comes once.
 func (t *teller) diagnostic(d tfjson.Diagnostic) {
-	var at *record.Place
-	if d.Range != nil {
-		at = &record.Place{File: t.place(d.Range.Filename), Line: d.Range.Start.Line, Column: d.Range.Start.Column}
-	}
-	title := strings.Join(strings.Fields(d.Summary), " ")
-	text := d.Detail
-	if text == "" {
-		text = title
-	}
-	if d.Address != "" {
-		text = d.Address + ": " + text
-	}
+	d.Summary, d.Detail = t.runner.redact(d.Summary), t.runner.redact(d.Detail)
 	if d.Severity != tfjson.DiagnosticSeverityError {
-		t.events.Emit(record.Event{Kind: record.KindWarning, Title: title, Text: text, Place: at})
+		t.runner.Events.Emit(t.runner.event(record.KindWarning, d))
 		return
 	}
-	if slices.ContainsFunc(t.errors, func(e tfjson.Diagnostic) bool {
+	if !slices.ContainsFunc(t.errors, func(e tfjson.Diagnostic) bool {
 		return e.Summary == d.Summary && e.Detail == d.Detail && e.Address == d.Address
 	}) {
-		return
+		t.errors = append(t.errors, d)
 	}
-	t.errors = append(t.errors, d)
-	t.events.Emit(record.Event{Kind: record.KindError, Title: title, Text: text, Place: at})
 }
 
-func (t *teller) place(name string) string {
-	if t.root == "" {
+// event is a diagnostic as it is told.
+func (r *Runner) event(kind record.Kind, d tfjson.Diagnostic) record.Event {
+	e := record.Event{Kind: kind, Title: oneLine(d.Summary), Text: d.Detail}
+	if d.Range != nil {
+		e.Place = &record.Place{File: r.place(d.Range.Filename), Line: d.Range.Start.Line, Column: d.Range.Start.Column}
+	}
+	if e.Text == "" {
+		e.Text = e.Title
+	}
+	if d.Address != "" {
+		e.Text = d.Address + ": " + e.Text
+	}
+	return e
+}
+
+func (r *Runner) place(name string) string {
+	if r.Root == "" {
 		return name
 	}
 	if !filepath.IsAbs(name) {
-		name = filepath.Join(t.dir, name)
+		name = filepath.Join(r.Dir, name)
 	}
-	if relative, err := filepath.Rel(t.root, name); err == nil && !strings.HasPrefix(relative, "..") {
+	if relative, err := filepath.Rel(r.Root, name); err == nil && !strings.HasPrefix(relative, "..") {
 		return relative
 	}
 	return name
 }
 
+func (r *Runner) redact(text string) string {
+	if r.Redact == nil {
+		return text
+	}
+	return r.Redact(text)
+}
+
 // ShowPlan reads a plan file. Its JSON, which holds secrets, is in the private folder for as long as it takes.
-func (r *Runner) ShowPlan(ctx context.Context, plan string) (*Plan, error) {
+func (r *Runner) ShowPlan(ctx context.Context, plan string) (p *Plan, err error) {
+	err = r.show(ctx, plan, func(f *os.File) error {
+		p, err = ReadPlan(f)
+		return err
+	})
+	return p, err
+}
+
+// WritePlan writes a plan file as Terraform's JSON, with what is sensitive in it replaced: what Terraform marks, and what p, which is
+// the same plan as it was read, knows by its value.
+func (r *Runner) WritePlan(ctx context.Context, plan string, p *Plan, w io.Writer) error {
+	return r.show(ctx, plan, func(f *os.File) error { return p.copyHidden(w, f) })
+}
+
+// show has Terraform write a plan as JSON into a file that is there as long as use needs it.
+func (r *Runner) show(ctx context.Context, plan string, use func(*os.File) error) error {
 	f, err := os.CreateTemp(r.Work, "plan-*.json")
 	if err != nil {
-		return nil, fmt.Errorf("a file for the plan's JSON: %w", err)
+		return fmt.Errorf("a file for the plan's JSON: %w", err)
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
@@ -491,12 +581,12 @@ func (r *Runner) ShowPlan(ctx context.Context, plan string) (*Plan, error) {
 	var stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = f, &stderr
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("%s show: %w: %s", r.Engine, err, lastText(stderr.String()))
+		return fmt.Errorf("%s show: %w: %s", r.Engine, err, lastText(stderr.String()))
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, context.Cause(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	return ReadPlan(f)
+	return use(f)
 }
 
 // exec returns terraform-exec on the same configuration. A fresh one for each command: its JSON methods change the instance.
@@ -514,21 +604,78 @@ func (r *Runner) exec() (*tfexec.Terraform, error) {
 	return tf, tf.SetEnv(tfexec.CleanEnv(env))
 }
 
-// Version asks Terraform which one it is, as 1.11.4, and which providers it has selected, by source address.
-func (r *Runner) Version(ctx context.Context) (string, map[string]string, error) {
-	tf, err := r.exec()
+// Unformatted lists the files of the configuration and of the folders below it that `fmt` would change, with the differences.
+func (r *Runner) Unformatted(ctx context.Context) (files []string, diff string, err error) {
+	cmd := r.command([]string{"fmt", "-check", "-diff", "-list=true", "-recursive", "-no-color"})
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		return nil, "", context.Cause(ctx)
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 3 {
+		err = nil // files are not formatted
+	}
 	if err != nil {
-		return "", nil, err
+		return nil, "", &Failure{Engine: r.Engine, Command: "fmt", Code: exitCode(err), Text: lastText(stderr.String())}
 	}
-	v, providers, err := tf.Version(ctx, true)
-	if err != nil {
-		return "", nil, fmt.Errorf("%s version: %w", r.Engine, err)
+	var rest []string
+	for line := range strings.Lines(stdout.String()) {
+		name := strings.TrimSuffix(line, "\n")
+		if isFileOf(r.Dir, name) {
+			files = append(files, name)
+			continue
+		}
+		rest = append(rest, line)
 	}
-	selected := map[string]string{}
-	for name, version := range providers {
-		selected[name] = version.String()
+	return files, strings.Join(rest, ""), nil
+}
+
+// isFileOf says whether a line of output names a file of the configuration.
+func isFileOf(dir, line string) bool {
+	if !strings.HasSuffix(line, ".tf") && !strings.HasSuffix(line, ".tfvars") && !strings.HasSuffix(line, ".hcl") && !strings.HasSuffix(line, ".tofu") {
+		return false
 	}
-	return v.String(), selected, nil
+	info, err := os.Stat(filepath.Join(dir, line))
+	return err == nil && info.Mode().IsRegular()
+}
+
+func exitCode(err error) int {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	return -1
+}
+
+// Validate checks the configuration by itself; init must have been run, without the backend will do. Its warnings are told, its errors
+// are returned in a Failure.
+func (r *Runner) Validate(ctx context.Context) error {
+	cmd := r.command([]string{"validate", "-json", "-no-color"})
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var answer tfjson.ValidateOutput
+	if jsonErr := json.Unmarshal([]byte(stdout.String()), &answer); jsonErr != nil {
+		return &Failure{Engine: r.Engine, Command: "validate", Code: exitCode(err), Text: lastText(stderr.String() + "\n" + stdout.String())}
+	}
+	t := &teller{runner: r}
+	for _, d := range answer.Diagnostics {
+		t.diagnostic(d)
+	}
+	if answer.Valid && len(t.errors) == 0 {
+		return nil
+	}
+	failure := &Failure{Engine: r.Engine, Command: "validate", Code: exitCode(err), Diagnostics: t.errors}
+	if len(t.errors) > 0 {
+		failure.Place = r.event(record.KindError, t.errors[0]).Place
+	}
+	r.tell(failure)
+	return failure
 }
 
 // SelectWorkspace changes to a workspace and makes it where it is missing and may be made. The name "" or "default" needs

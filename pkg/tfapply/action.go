@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
@@ -43,6 +45,10 @@ const (
 	Drift   Mode = "drift"
 	Destroy Mode = "destroy"
 	Unlock  Mode = "unlock"
+	// Fmt, Validate and Changed look at the configuration alone: no state, no credentials.
+	Fmt      Mode = "fmt"
+	Validate Mode = "validate"
+	Changed  Mode = "changed"
 	// Bootstrap makes what must be there before the first run.
 	Bootstrap Mode = "bootstrap"
 )
@@ -50,13 +56,18 @@ const (
 // Inputs are what tf-apply can be told.
 type Inputs struct {
 	awsconn.Inputs
-	Mode                Mode              `input:"mode" default:"plan" enum:"plan,apply,drift,destroy,unlock,bootstrap" doc:"plan shows what would change, without a lock and without writing state. apply does it. drift says whether what runs differs from the configuration. destroy takes everything down. unlock releases the lock of a run that has ended. bootstrap makes the bucket of the state, and the first role; it is run from a terminal."`
+	Mode                Mode              `input:"mode" default:"plan" enum:"plan,apply,drift,destroy,unlock,fmt,validate,changed,bootstrap" doc:"plan shows what would change, without a lock and without writing state. apply does it. drift says whether what runs differs from the configuration. destroy takes everything down. unlock releases the lock of a run that has ended. fmt finds files that are not formatted, validate finds what is wrong without state or credentials; both mark the lines. changed lists the root modules below directory that changed since changed-since. bootstrap makes the bucket of the state, and the first role; it is run from a terminal."`
 	Directory           string            `input:"directory" default:"." alias:"working-directory" doc:"The folder of the root module."`
 	Environment         string            `input:"environment" doc:"Name of the environment. ENVIRONMENT.tfvars of the directory is used where it exists."`
 	VarFiles            []string          `input:"var-files" alias:"var-file" doc:"Further files of variables, relative to the directory; later ones win."`
 	Variables           map[string]string `input:"variables" doc:"Variables, NAME=value lines; a value that is a JSON list or object is one. They reach Terraform through a private file, never a command line, and win over all files. TF_VAR_ variables of the environment work as well."`
 	BackendConfig       []string          `input:"backend-config" doc:"Settings of the backend, KEY=VALUE or a file, one per line. Secrets belong into the environment."`
-	Workspace           string            `input:"workspace" doc:"Terraform workspace. apply makes one that is missing."`
+	Workspace           string            `input:"workspace" doc:"Terraform workspace. Empty: TF_WORKSPACE. apply makes one that is missing."`
+	Label               string            `input:"label" doc:"Tells apart two plans of one directory, environment and workspace: it stands in titles, and each has a comment of its own."`
+	RefreshOnly         bool              `input:"refresh-only" doc:"Only bring the state up to date with what runs: plan shows it, apply writes it."`
+	ChangedSince        string            `input:"changed-since" doc:"For changed: a commit or branch. A root module counts as changed with its own files and those of local modules that it uses."`
+	TextFile            string            `input:"text-file" doc:"Also write the plan as text to this file, secrets hidden."`
+	JSONFile            string            `input:"json-file" doc:"Also write the plan as Terraform's JSON to this file, for policy checks; what is sensitive is replaced in it."`
 	Targets             []string          `input:"targets" doc:"Addresses to plan alone. Terraform means this for emergencies."`
 	Replace             []string          `input:"replace" doc:"Addresses to replace."`
 	TerraformVersion    string            `input:"terraform-version" doc:"Version or constraint. Empty: .terraform-version (.opentofu-version), required_version, else the newest that is installed. A Terraform that is missing is installed and its signature verified."`
@@ -90,6 +101,21 @@ func (in Inputs) Validate() []error {
 	if in.PlanFile != "" && in.PlanKey == "" {
 		wrong("plan-file: needs plan-key: a plan holds secrets and is only written sealed")
 	}
+	if in.RefreshOnly && in.Mode != Plan && in.Mode != Apply {
+		wrong("refresh-only: it goes with the modes plan and apply, and mode is %s", in.Mode)
+	}
+	if in.RefreshOnly && len(in.Replace) > 0 {
+		wrong("replace: a plan that only refreshes replaces nothing")
+	}
+	if strings.ContainsFunc(in.Label, unicode.IsControl) || utf8.RuneCountInString(in.Label) > 60 {
+		wrong("label: it is one line of at most 60 characters")
+	}
+	if (in.Mode == Changed) != (in.ChangedSince != "") {
+		wrong("changed-since: it belongs to mode changed, which needs it")
+	}
+	if strings.HasPrefix(in.ChangedSince, "-") {
+		wrong("changed-since: %q is not a commit or a branch", in.ChangedSince)
+	}
 	if in.PlanKey != "" && !isKMSKey(in.PlanKey) && len(in.PlanKey) < 16 {
 		wrong("plan-key: a passphrase has at least 16 characters, and this one has %d", len(in.PlanKey))
 	}
@@ -106,16 +132,16 @@ func (in Inputs) Validate() []error {
 	}
 	for name := range in.Variables {
 		if strings.TrimSpace(name) == "" || strings.ContainsAny(name, " \t=\"") {
-			wrong("variables: %q is no name of a variable", name)
+			wrong("variables: %q is not the name of a variable", name)
 		}
 	}
 	for host := range in.RegistryTokens {
 		if !strings.Contains(host, ".") {
-			wrong("registry-tokens: %q is no host name", host)
+			wrong("registry-tokens: %q is not a host name", host)
 		}
 	}
 	if in.Environment != "" && strings.ContainsAny(in.Environment, "/\\ ") {
-		wrong("environment: %q is no name of an environment", in.Environment)
+		wrong("environment: %q is not the name of an environment", in.Environment)
 	}
 	return problems
 }
@@ -168,6 +194,12 @@ type Outputs struct {
 	Change     int             `output:"change" doc:"Resources to change in place."`
 	Destroy    int             `output:"destroy" doc:"Resources to destroy, replacements included."`
 	Replace    int             `output:"replace" doc:"Resources to replace."`
+	Move       int             `output:"move" doc:"Resources whose address alone changes."`
+	Import     int             `output:"import" doc:"Resources to import."`
+	Forget     int             `output:"forget" doc:"Resources that leave the state and go on existing."`
+	TextFile   string          `output:"text-file" doc:"The plan as text, where it was asked for."`
+	JSONFile   string          `output:"json-file" doc:"The plan as JSON, where it was asked for."`
+	Matrix     json.RawMessage `output:"matrix" doc:"The changed root modules as a JSON list of paths, for a matrix (mode changed)."`
 	PlanFile   string          `output:"plan-file" doc:"The sealed plan, where one was written."`
 	PlanDigest string          `output:"plan-digest" doc:"Identifies the plan: hand it to the job that applies."`
 	Drift      bool            `output:"drift" doc:"Whether what runs differs from the configuration (mode drift)."`
@@ -180,11 +212,23 @@ func Run(ctx context.Context, env *action.Env, in Inputs) (out Outputs, err erro
 		err = bootstrap(ctx, env, in, &out)
 		return out, err
 	}
+	if in.Mode == Changed {
+		err = changed(ctx, env, in, &out)
+		return out, err
+	}
 	s, err := open(ctx, env, in)
 	if err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	switch in.Mode {
+	case Fmt:
+		err = s.format(ctx, &out)
+		return out, err
+	case Validate:
+		err = s.validate(ctx)
+		return out, err
+	}
 	if err := s.initialise(ctx); err != nil {
 		return out, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/backoff"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/run"
 	"github.com/org/connect2/v2/pkg/terraform"
 )
@@ -20,6 +21,10 @@ func (s *session) apply(ctx context.Context, out *Outputs) error {
 	reviewed, err := s.reviewed(ctx)
 	if err != nil {
 		return err
+	}
+	if s.env.Var("RUNNER_ENVIRONMENT") == "self-hosted" {
+		s.env.Events.Notef("if the job is cancelled, the action's post step waits for the apply; runners before 2.329 run no such step: there, look at " +
+			"the state before the next run")
 	}
 	defer s.leaveRecord(ctx)()
 	p, err := s.makePlan(ctx, out, true)
@@ -110,7 +115,11 @@ func (s *session) execute(ctx context.Context, p *planned) (terraform.Applied, e
 	defer release()
 	status := s.beginStatus(p)
 	end := s.env.Events.Group(s.in.Engine.String() + " apply")
-	applied, err := s.runner.Apply(ctx, terraform.ApplyOptions{Plan: p.file, LockTimeout: s.in.LockTimeout, Parallelism: s.in.Parallelism}, insist)
+	o := terraform.ApplyOptions{Plan: p.file, LockTimeout: s.in.LockTimeout, Parallelism: s.in.Parallelism}
+	if len(p.plan.Missing) > 0 {
+		o.VarFiles = s.varFiles
+	}
+	applied, err := s.runner.Apply(ctx, o, insist)
 	end()
 	if errors.Is(err, terraform.ErrNotBegun) {
 		status.end(action.Cancelled, err.Error())
@@ -176,19 +185,20 @@ func (s *session) verdict(a terraform.Applied, err error) error {
 	if lock, ok := terraform.HeldLock(err); ok {
 		return &action.Error{Outcome: action.Invalid, Title: "The state is locked", Err: fmt.Errorf("%s%s: %w", tellLock(lock), s.byRun(lock), err), Advice: "Nothing was applied. Repeat the run when that one has ended."}
 	}
-	title := s.in.Engine.String() + " apply failed"
+	title, place := s.in.Engine.String()+" apply failed", (*record.Place)(nil)
 	if errors.As(err, &failure) {
 		switch {
 		case failure.Says("saved plan is stale"):
 			return &action.Error{Outcome: action.Invalid, Title: "Somebody else changed the state meanwhile", Err: err, Advice: "Nothing was applied. Plan and review again."}
 		case failure.Code < 0:
 			return &action.Error{Outcome: action.Unknown, Title: "Terraform was killed", Err: err, Advice: "What it was changing may be missing from the state: " + s.repairs(a)}
-		case len(failure.Diagnostics) > 0:
-			title = strings.Join(strings.Fields(failure.Diagnostics[0].Summary), " ")
+		case failure.Title() != "":
+			title, err = failure.Title(), causeOf(failure)
 		}
+		place = failure.Place
 	}
 	return &action.Error{
-		Outcome: action.Failed, Title: title, Err: err,
+		Outcome: action.Failed, Title: title, Err: err, Place: place,
 		Advice: fmt.Sprintf("%d resources were completed before, and the state is saved. Mend the cause and plan again.", a.Done),
 	}
 }

@@ -183,10 +183,10 @@ func TestInputsAreRefused(t *testing.T) {
 	}{
 		{Inputs{PlanFile: "x"}, "needs plan-key"},
 		{Inputs{PlanKey: "short"}, "at least 16 characters"},
-		{Inputs{PlanDigest: "latest"}, "no digest of a plan"},
-		{Inputs{Variables: map[string]string{"a b": "1"}}, "no name of a variable"},
-		{Inputs{RegistryTokens: map[string]string{"localhost": "1"}}, "no host name"},
-		{Inputs{Environment: "../prod"}, "no name of an environment"},
+		{Inputs{PlanDigest: "latest"}, "not the digest of a plan"},
+		{Inputs{Variables: map[string]string{"a b": "1"}}, "not the name of a variable"},
+		{Inputs{RegistryTokens: map[string]string{"localhost": "1"}}, "not a host name"},
+		{Inputs{Environment: "../prod"}, "not the name of an environment"},
 	} {
 		if err := errors.Join(test.in.Validate()...); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v, want %q", err, test.want)

@@ -2,7 +2,10 @@ package tfapply
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -26,7 +29,7 @@ func (s *session) makePlan(ctx context.Context, out *Outputs, lock bool) (*plann
 	var err error
 	p.changes, err = s.runner.Plan(ctx, terraform.PlanOptions{
 		Out: p.file, VarFiles: s.varFiles, Targets: s.in.Targets, Replace: s.in.Replace, Destroy: s.in.Mode == Destroy,
-		Lock: lock, LockTimeout: s.in.LockTimeout, Parallelism: s.in.Parallelism,
+		RefreshOnly: s.in.RefreshOnly, More: s.args.Plan, Lock: lock, LockTimeout: s.in.LockTimeout, Parallelism: s.in.Parallelism,
 	})
 	end()
 	if err != nil {
@@ -35,14 +38,46 @@ func (s *session) makePlan(ctx context.Context, out *Outputs, lock bool) (*plann
 	if p.plan, err = s.runner.ShowPlan(ctx, p.file); err != nil {
 		return nil, s.explain(ctx, "The plan cannot be read", err)
 	}
+	s.runner.Redact = p.plan.Redact
 	p.review = terraform.NewReview(p.plan)
 	p.review.Partial = p.review.Partial || len(s.in.Targets) > 0 // OpenTofu does not say so
 	p.digest = p.plan.Digest(s.binding)
 	t := p.review.Totals
 	out.Changes, out.Add, out.Change, out.Destroy, out.Replace = p.changes, t.Add, t.Change, t.Destroy, t.Replace
+	out.Move, out.Import, out.Forget = t.Move, t.Import, t.Forget
 	out.PlanDigest = p.digest.String()
 	s.tellReview(p)
-	return p, nil
+	return p, s.writePlan(ctx, p, out)
+}
+
+// writePlan writes the plan to the files that are asked for.
+func (s *session) writePlan(ctx context.Context, p *planned, out *Outputs) error {
+	write := func(input, name string, to *string, content func(io.Writer) error) error {
+		if name == "" {
+			return nil
+		}
+		err := writeFile(name, content)
+		if err != nil {
+			return &action.Error{Outcome: action.Invalid, Title: "The plan cannot be written to " + input, Err: err}
+		}
+		s.giveBack(mustAbs(name))
+		*to = name
+		return nil
+	}
+	return errors.Join(
+		write("text-file", s.in.TextFile, &out.TextFile, func(w io.Writer) error {
+			_, err := io.WriteString(w, strings.Join(p.review.Document(), "\n")+"\n")
+			return err
+		}),
+		write("json-file", s.in.JSONFile, &out.JSONFile, func(w io.Writer) error { return s.runner.WritePlan(ctx, p.file, p.plan, w) }))
+}
+
+func writeFile(name string, content func(io.Writer) error) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(content(f), f.Close())
 }
 
 func (s *session) tellReview(p *planned) {
@@ -51,11 +86,15 @@ func (s *session) tellReview(p *planned) {
 		s.env.Events.Notef("%s", line)
 	}
 	end()
-	for _, c := range p.review.Resources {
-		end := s.env.Events.Group(string(c.Action) + " " + c.Address)
-		s.env.Events.Notef("%s", strings.Join(c.Folded(), "\n"))
-		end()
+	tell := func(prefix string, changes []terraform.Change) {
+		for _, c := range changes {
+			end := s.env.Events.Group(string(c.Action) + " " + prefix + c.Address)
+			s.env.Events.Notef("%s", strings.Join(c.Folded(), "\n"))
+			end()
+		}
 	}
+	tell("", p.review.Resources)
+	tell("output ", p.review.Outputs)
 }
 
 // title names the plan in summaries and comments.
@@ -63,6 +102,9 @@ func (s *session) title(what string) string {
 	name := s.in.Environment
 	if name == "" {
 		name = s.place()
+	}
+	if s.in.Label != "" {
+		name += " (" + s.in.Label + ")"
 	}
 	return what + " of " + name
 }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/org/connect2/v2/internal/nearest"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/terraform"
@@ -27,10 +28,11 @@ type session struct {
 	conn   *awsconn.Conn // nil where nothing of AWS was asked for
 	runner *terraform.Runner
 
-	dir      string // of the configuration, absolute
-	root     string // of the repository, absolute
-	work     string // private, outside the workspace
-	data     string // TF_DATA_DIR
+	dir      string              // of the configuration, absolute
+	root     string              // of the repository, absolute
+	work     string              // private, outside the workspace
+	data     string              // TF_DATA_DIR
+	args     terraform.Arguments // of TF_CLI_ARGS variables
 	varFiles []string
 	had      bool // a lock file was there before init
 	binding  terraform.Binding
@@ -40,7 +42,7 @@ type session struct {
 // open checks everything that can be checked without running Terraform, and reports all problems at once.
 func open(ctx context.Context, env *action.Env, in Inputs) (*session, error) {
 	s := &session{env: env, in: in}
-	if problems := s.locate(); len(problems) > 0 {
+	if problems := append(s.takeEnvironment(), s.locate()...); len(problems) > 0 {
 		return nil, &action.Error{Outcome: action.Invalid, Title: "Terraform was not started: nothing was changed", Err: errors.Join(problems...)}
 	}
 	if in.RoleToAssume != "" || in.AccountID != "" || in.Region != "" || isKMSKey(in.PlanKey) {
@@ -54,6 +56,72 @@ func open(ctx context.Context, env *action.Env, in Inputs) (*session, error) {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
+}
+
+// takeEnvironment takes what Terraform's own variables of the environment ask for. Inputs go before them.
+func (s *session) takeEnvironment() []error {
+	args, problems := terraform.ReadArguments(s.env.Inherited())
+	s.args = args
+	if name := s.env.Var("TF_WORKSPACE"); name != "" && s.in.Workspace == "" {
+		s.env.Events.Notef("workspace %s, as TF_WORKSPACE says", name)
+		s.in.Workspace = name
+	} else if name != "" && name != s.in.Workspace {
+		s.env.Events.Warnf("TF_WORKSPACE is not used", "the input workspace says %q, and TF_WORKSPACE says %q", s.in.Workspace, name)
+	}
+	s.in.Targets, s.in.Replace = append(s.in.Targets, args.Targets...), append(s.in.Replace, args.Replace...)
+	if args.Parallelism > 0 && s.in.Parallelism == defaultParallelism {
+		s.in.Parallelism = args.Parallelism
+	}
+	if args.LockTimeout > 0 && s.in.LockTimeout == defaultLockTimeout {
+		s.in.LockTimeout = args.LockTimeout
+	}
+	return problems
+}
+
+// The defaults of inputs for which TF_CLI_ARGS variables may stand in.
+const (
+	defaultParallelism = 10
+	defaultLockTimeout = 2 * time.Minute
+)
+
+// ownVariables finds the environment's file of variables. Where it has none and others do, something is misspelt: Terraform would
+// plan with the defaults, which are hardly anybody's.
+func (s *session) ownVariables() error {
+	if s.in.Environment == "" {
+		return nil
+	}
+	for _, ending := range []string{".tfvars", ".tfvars.json"} {
+		conventional := filepath.Join(s.dir, s.in.Environment+ending)
+		if _, err := os.Stat(conventional); err == nil {
+			s.varFiles = append(s.varFiles, conventional)
+			return nil
+		}
+	}
+	if len(s.in.VarFiles)+len(s.args.VarFiles) > 0 {
+		return nil
+	}
+	var others []string
+	for _, pattern := range []string{"*.tfvars", "*.tfvars.json"} {
+		files, _ := filepath.Glob(filepath.Join(s.dir, pattern)) // the pattern is a good one
+		for _, file := range files {
+			name := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(file), ".json"), ".tfvars")
+			if name != "terraform" && !strings.HasSuffix(name, ".auto") { // Terraform reads those by itself
+				others = append(others, name)
+			}
+		}
+	}
+	if len(others) == 0 {
+		s.env.Events.Notef("there is no %s.tfvars: the variables are those of TF_VAR_ variables, terraform.tfvars, *.auto.tfvars and the inputs",
+			s.in.Environment)
+		return nil
+	}
+	slices.Sort(others)
+	text := fmt.Sprintf("environment: there is no %s.tfvars in %s, and there are variables of %s", s.in.Environment, s.place(),
+		strings.Join(others, ", "))
+	if meant := nearest.One(s.in.Environment, others); meant != "" {
+		text += fmt.Sprintf(": did you mean %s?", meant)
+	}
+	return errors.New(text + "; name the files in var-files if they are none of the environments'")
 }
 
 // locate finds the files that the inputs name.
@@ -72,21 +140,22 @@ func (s *session) locate() []error {
 			return []error{fmt.Errorf("directory: %s has no Terraform files: is the repository checked out, and the path relative to its root?", dir)}
 		}
 	}
-	if s.in.Environment != "" {
-		conventional := filepath.Join(dir, s.in.Environment+".tfvars")
-		if _, err := os.Stat(conventional); err == nil {
-			s.varFiles = append(s.varFiles, conventional)
+	given := func(from string, names []string) {
+		for _, name := range names {
+			if !filepath.IsAbs(name) {
+				name = filepath.Join(dir, name)
+			}
+			if _, err := os.Stat(name); err != nil {
+				problems = append(problems, fmt.Errorf("%s: %w", from, err))
+			}
+			s.varFiles = append(s.varFiles, name)
 		}
 	}
-	for _, name := range s.in.VarFiles {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(dir, name)
-		}
-		if _, err := os.Stat(name); err != nil {
-			problems = append(problems, fmt.Errorf("var-files: %w", err))
-		}
-		s.varFiles = append(s.varFiles, name)
+	given("TF_CLI_ARGS_plan: -var-file", s.args.VarFiles)
+	if err := s.ownVariables(); err != nil {
+		problems = append(problems, err)
 	}
+	given("var-files", s.in.VarFiles)
 	if s.in.PlanFile != "" && s.in.Mode == Apply {
 		if _, err := os.Stat(s.in.PlanFile); err != nil {
 			problems = append(problems, fmt.Errorf("plan-file: %w", err))
@@ -242,6 +311,7 @@ func (s *session) initialise(ctx context.Context) error {
 	}
 	err := s.runner.Init(ctx, terraform.InitOptions{
 		Backend: s.backend(), Readonly: s.had && s.in.Lockfile == "readonly", Upgrade: s.had && s.in.Lockfile == "update",
+		More: s.args.Init,
 	})
 	s.giveBack(terraform.LockFile)
 	if err != nil {
@@ -250,11 +320,10 @@ func (s *session) initialise(ctx context.Context) error {
 	if err := s.runner.SelectWorkspace(ctx, s.in.Workspace, s.in.Mode == Apply); err != nil {
 		return s.explain(ctx, "The workspace cannot be used", err)
 	}
-	version, providers, err := s.runner.Version(ctx)
+	providers, err := terraform.Providers(s.dir)
 	if err != nil {
-		return s.explain(ctx, s.in.Engine.String()+" version failed", err)
+		return s.explain(ctx, "The lock file cannot be read", err)
 	}
-	s.binding.Versions = string(s.in.Engine) + " " + version
 	for _, name := range slices.Sorted(maps.Keys(providers)) {
 		s.binding.Versions += fmt.Sprintf("\n%s %s", name, providers[name])
 	}
@@ -265,6 +334,10 @@ func (s *session) initialise(ctx context.Context) error {
 		return s.explain(ctx, "The configuration cannot be read", err)
 	}
 	s.binding.Inputs = fmt.Sprintf("%q %q %q %q %q %t", s.in.Environment, s.in.Workspace, s.in.BackendConfig, s.in.Targets, s.in.Replace, s.in.Mode == Destroy)
+	if more := append(s.args.Init, s.args.Plan...); len(more) > 0 || s.in.RefreshOnly {
+		s.binding.Inputs += fmt.Sprintf(" %q %t", more, s.in.RefreshOnly)
+	}
+	s.binding.Drift = s.in.RefreshOnly
 	return nil
 }
 
@@ -339,7 +412,7 @@ func (s *session) explain(ctx context.Context, title string, err error) error {
 	if lock, ok := terraform.HeldLock(err); ok {
 		e.Title = "The state is locked"
 		e.Err = fmt.Errorf("%s%s: %w", tellLock(lock), s.byRun(lock), err)
-		e.Advice = "Wait for that run, or raise lock-timeout. `mode: unlock` releases the lock of a run that has ended; by hand, `terraform force-unlock " + lock.ID + "` does."
+		e.Advice = "Wait for that run, or raise lock-timeout. `mode: unlock` releases the lock of a run that has ended; by hand, `" + s.in.Engine.String() + " force-unlock " + lock.ID + "` does."
 		return e
 	}
 	var failure *terraform.Failure
@@ -354,12 +427,21 @@ func (s *session) explain(ctx context.Context, title string, err error) error {
 		case failure.Says("no valid credential sources"):
 			e.Title = "Terraform has no AWS credentials"
 			e.Advice = "Pass role-to-assume with `permissions: id-token: write`, or configure credentials in an earlier step."
-		case len(failure.Diagnostics) > 0:
-			e.Title = strings.Join(strings.Fields(failure.Diagnostics[0].Summary), " ")
+		case failure.Title() != "":
+			e.Title, e.Err = failure.Title(), causeOf(failure)
 		}
+		e.Place = failure.Place
 	}
 	return e
 }
+
+// causeOf is a failure whose title is told beside it.
+func causeOf(f *terraform.Failure) error { return &told{f} }
+
+type told struct{ *terraform.Failure }
+
+func (t *told) Error() string { return t.Cause() }
+func (t *told) Unwrap() error { return t.Failure }
 
 // byRun names the run that holds a lock, where that is known.
 func (s *session) byRun(lock terraform.Lock) string {

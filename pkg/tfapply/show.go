@@ -57,7 +57,11 @@ func (s *session) cutOffSection(a terraform.Applied) record.Section {
 
 // marker is the hidden line by which a comment is known again: one for each directory, environment and workspace.
 func (s *session) marker() string {
-	return strings.TrimSuffix(render.Hidden("connect2 tf-apply "+url.PathEscape(s.place()+" "+s.in.Environment+" "+s.in.Workspace)), "\n")
+	name := s.place() + " " + s.in.Environment + " " + s.in.Workspace
+	if s.in.Label != "" {
+		name += " " + s.in.Label
+	}
+	return strings.TrimSuffix(render.Hidden("connect2 tf-apply "+url.PathEscape(name)), "\n")
 }
 
 // run is this run as a link.

@@ -216,9 +216,10 @@ func TestEnvironmentConventionAndDiagnostics(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 	w.write("broken.tf", "resource \"terraform_data\" \"b\" {\n  input = var.missing\n}\n")
-	_, recorder := w.refused(Inputs{}, action.Invalid, "Reference to undeclared input variable")
-	if !strings.Contains(recorder.Text(), "file=terraform/dev/broken.tf") || !strings.Contains(recorder.Text(), "line=2") {
-		t.Errorf("no annotation at the line: %s", recorder.Text())
+	_, _, err := w.run(Inputs{})
+	if v := action.VerdictOf("tf-apply", action.OutcomeOf(err), err); v.Title != "Reference to undeclared input variable" || v.Place == nil ||
+		v.Place.File != "terraform/dev/broken.tf" || v.Place.Line != 2 {
+		t.Errorf("%+v at %+v", v, v.Place)
 	}
 	w.write("broken.tf", "resource {\n")
 	w.refused(Inputs{}, action.Invalid, "Unclosed configuration block")
