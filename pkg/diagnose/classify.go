@@ -273,6 +273,9 @@ func exitCause(e Evidence, t Task) candidate {
 	base.Code = "app-exit"
 	base.Title = fmt.Sprintf("%s exited with code %d", c.Name, code)
 	base.Fix = []string{"try the image with the task's settings: `docker run --rm IMAGE`"}
+	if e.Service == "" { // a migration needs its database: the image alone shows nothing
+		base.Fix = []string{"the quoted lines are the command's own: mend what they name, and run it again"}
+	}
 	if words == "" {
 		base.Fault = record.FaultUnclear
 		if c.LogGroup != "" {

@@ -12,7 +12,11 @@ const ref = `(?P<ref>(?:(?P<host>[^/\s]+[.:][^/\s]+)/)?(?P<repo>[^\s:@]+)(?::(?P
 const resolve = `failed to resolve ref (?:")?` + ref + `(?:")?: `
 
 // noAnswer is how a call ends that reached nobody: no DNS answer, no route, or a security group that drops packets.
-const noAnswer = `(?:i/o timeout|deadline exceeded|connection issue between the task|no such host|connection refused|StatusCode: 0|signal: killed)`
+const noAnswer = `(?:i/o timeout|deadline exceeded|connection issue between the task|no such host|connection refused|StatusCode: 0|signal: killed|` +
+	`send request failed|request canceled while waiting|Client\.Timeout|request context cancell?ed|context deadli\.\.\.)`
+
+// throttled is how a call ends of which there were too many.
+const throttled = `(?:ThrottlingException|TooManyRequestsException|Rate exceeded)`
 
 // secret matches the ARN of a secret, as far as the JSON key and version that a task definition may append to it.
 const secret = `arn:[^:\s']+:secretsmanager:[^:\s']*:\d*:secret:[^:\s']+)[^\s']*`
@@ -36,11 +40,36 @@ var startRules = []rule{
 		fault: record.FaultInfrastructure,
 	},
 	{
+		code:  "registry-throttled",
+		re:    lazyregexp.New(`(?s)(?:ecr registry auth|GetAuthorizationToken|CannotPullECR\w*).*` + throttled),
+		title: "Amazon ECR throttles the logins of this account's tasks",
+		fix: []string{"ECS starts the task again by itself; start fewer tasks at the same time if it repeats",
+			"see the quota of GetAuthorizationToken: `aws service-quotas list-service-quotas --service-code ecr`"},
+		fault: record.FaultPlatform,
+	},
+	{
 		code:  "registry-unreachable",
-		re:    lazyregexp.New(`(?s)(?:pull registry auth|GetAuthorizationToken).*` + noAnswer),
+		re:    lazyregexp.New(`(?s)(?:pull registry auth|retrieve ecr registry auth|GetAuthorizationToken).*` + noAnswer),
 		title: "the task has no network route to Amazon ECR (login)",
 		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3", fixGroups},
 		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "registry-login-failed",
+		re:    lazyregexp.New(`(?:retrieve|get) ecr registry auth`),
+		title: "the task could not log in to Amazon ECR",
+		fix: []string{"most often the network: give the task's subnets a way out, a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr " +
+			"and S3", "otherwise the execution role: it needs `ecr:GetAuthorizationToken` on `*`"},
+		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "architecture-mismatch",
+		re:    lazyregexp.New(`failed to find a descriptor for platform \{?(?P<platform>[^}"\s]+)`),
+		title: "the registry offers no manifest of the image for ${platform}",
+		fix: []string{"build for it: `docker buildx build --platform ${platform} …`",
+			"if the image is for it, build it in Docker's format: `buildah build --format docker`, `kaniko` and others write OCI manifests that older " +
+				"platform versions do not take"},
+		fault: record.FaultRelease,
 	},
 	{
 		code:  "architecture-mismatch",
@@ -90,6 +119,38 @@ var startRules = []rule{
 		fault: record.FaultInfrastructure,
 	},
 	{
+		code:  "layer-denied",
+		re:    lazyregexp.New(`(?s)failed to copy: httpRead(?:er)?Seeker: failed open: .*https://(?P<host>[^/\s"]*\.s3[^/\s"]*)[/\s].*403`),
+		title: "S3 refused a layer of the image (403)",
+		fix: []string{"the image's manifest was read, so the role may pull: let the policy of the VPC's S3 endpoint allow `s3:GetObject` on ECR's " +
+			"bucket of layers: `arn:aws:s3:::prod-REGION-starport-layer-bucket/*`",
+			"if there is no endpoint, see what else the bucket's traffic passes through: a proxy, a firewall"},
+		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "layers-unreachable",
+		re:    lazyregexp.New(`(?s)failed to copy: .*https://(?P<host>[^/\s"]*\.s3[^/\s"]*)[/\s].*` + noAnswer),
+		title: "the task has no network route to S3 (${host}), where ECR keeps the layers of images",
+		fix: []string{"give the task's subnets a way out, or an S3 gateway endpoint in their route tables: the endpoints for ecr.api and ecr.dkr are not enough",
+			"check that the task's security groups allow outbound 443 to S3 (with a gateway endpoint: to its prefix list)"},
+		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "layers-unreachable",
+		re:    lazyregexp.New(`(?s)failed to copy: .*(?:https://(?P<host>[^/\s"]+)/.*)?` + noAnswer),
+		title: "the connection to ${host} broke off while layers of the image were read",
+		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3", fixGroups},
+		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "image-pull-denied",
+		re:    lazyregexp.New(`(?:` + resolve + `)?.*failed to authorize: failed to fetch (?:anonymous|oauth) token`),
+		title: "the registry of ${ref} gives this task no token",
+		fix: []string{"for a private registry set `repositoryCredentials` of the container: a secret `{\"username\": \"…\", \"password\": \"…\"}`",
+			"check the image's name"},
+		fault: record.FaultInfrastructure,
+	},
+	{
 		code: "image-pull-denied",
 		re: lazyregexp.New(resolve + `.*(?:pull access denied|insufficient_scope|authorization failed|403 Forbidden|` +
 			`401 Unauthorized|no basic auth credentials)`),
@@ -111,6 +172,14 @@ var startRules = []rule{
 	{
 		code:  "registry-unreachable",
 		re:    lazyregexp.New(`(?s)` + resolve + `.*` + noAnswer),
+		title: "the task has no network route to the registry ${host}",
+		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3",
+			fixGroups},
+		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "registry-unreachable",
+		re:    lazyregexp.New(`(?s)CannotPull\w*: .*(?:Get|Head) "?https://(?P<host>[^/"\s]+)/v2/.*` + noAnswer),
 		title: "the task has no network route to the registry ${host}",
 		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3",
 			fixGroups},
@@ -141,6 +210,15 @@ var startRules = []rule{
 	},
 
 	// Secrets Manager and Parameter Store.
+	{
+		code:  "secrets-throttled",
+		re:    lazyregexp.New(`(?s)(?:from (?P<store>ssm|asm)|ssm:|secretsmanager:|Secrets Manager|Systems Manager|GetParameters|GetSecretValue).*` + throttled),
+		title: "AWS throttles the reading of secrets and parameters in this account",
+		fix: []string{"ECS starts the task again by itself; start fewer tasks at the same time if it repeats",
+			"keep what a task needs in one secret instead of many parameters, or raise Parameter Store's throughput: " +
+				"`aws ssm update-service-setting --setting-id /ssm/parameter-store/high-throughput-enabled --setting-value true`"},
+		fault: record.FaultPlatform,
+	},
 	{
 		code:  "kms-denied",
 		re:    lazyregexp.New(`(?i)Access to KMS is not allowed|not authorized to perform: kms:\w+|KMS key .*(?:not allowed|disabled)`),
@@ -189,6 +267,23 @@ var startRules = []rule{
 		fault: record.FaultRelease, certain: true,
 	},
 	{
+		code: "secret-empty",
+		re: lazyregexp.New(`(?s)(?:secret with ARN '(?P<secret>` + secret + `'.*|secret (?P<secret2>` + secret + ` from.*)?` +
+			`can't find the specified secret value for staging label: AWSCURRENT`),
+		title: "the secret ${secret} exists and has no value yet",
+		fix:   []string{"give it one: `aws secretsmanager put-secret-value --secret-id ${secret} --secret-string file://VALUE`", fixRepeat},
+		fault: record.FaultInfrastructure, certain: true,
+	},
+	{
+		code: "secret-version-missing",
+		re: lazyregexp.New(`(?s)(?:secret with ARN '(?P<secret>` + secret + `'.*|secret (?P<secret2>` + secret + ` from.*)?` +
+			`can't find the specified secret value for (?P<which>staging label|VersionId): (?P<version>[^\s,"]+)`),
+		title: "the secret ${secret} has no version with the ${which} ${version}",
+		fix: []string{"see its versions: `aws secretsmanager list-secret-version-ids --secret-id ${secret}`",
+			"correct the version at the end of `valueFrom`, or leave it away for the current one"},
+		fault: record.FaultRelease, certain: true,
+	},
+	{
 		code: "secret-missing",
 		re: lazyregexp.New(`(?s)(?:secret with ARN '(?P<secret>` + secret + `'.*|secret (?P<secret2>` + secret +
 			` from.*)?` +
@@ -220,6 +315,46 @@ var startRules = []rule{
 		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for ssm",
 			fixGroups},
 		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "registry-credentials-unreadable",
+		re:    lazyregexp.New(`(?s)registry auth from asm(?:.*fetching secret from the service for (?P<secret>[^\s:]+[^.\s]*))?`),
+		title: "ECS could not read the credentials of the image's registry (`repositoryCredentials`)",
+		fix: []string{"check that the secret exists in this region and is `{\"username\": \"…\", \"password\": \"…\"}`",
+			"allow `secretsmanager:GetSecretValue` on it in the execution role, and `kms:Decrypt` where it has a key of its own",
+			"check that the task's network reaches Secrets Manager: a NAT gateway, a public IP, or a VPC endpoint for secretsmanager"},
+		fault: record.FaultInfrastructure,
+	},
+
+	// Files of environment variables.
+	{
+		code:  "env-file-denied",
+		re:    lazyregexp.New(`(?s)download env files.*(?:download(?:ing)? file (?P<file>[^:\s]+).*)?(?:AccessDenied|Access Denied|403|Forbidden)`),
+		title: "the execution role may not read a file of environment variables in S3",
+		fix: []string{"allow `s3:GetObject` on the file and `s3:GetBucketLocation` on its bucket in the execution role; without `s3:ListBucket` a file that is not there is told like this too",
+			"with its own key: allow `kms:Decrypt`; with an S3 endpoint: let its policy allow the bucket"},
+		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "env-file-missing",
+		re:    lazyregexp.New(`(?s)download env files.*(?:NoSuchKey|NoSuchBucket|specified key does not exist|404|NotFound|Not Found)`),
+		title: "a file of environment variables of the task definition (`environmentFiles`) does not exist",
+		fix:   []string{"see what is there: `aws s3 ls`; upload it, or correct `environmentFiles` of the container"},
+		fault: record.FaultRelease, certain: true,
+	},
+	{
+		code:  "env-file-unreachable",
+		re:    lazyregexp.New(`(?s)download env files.*` + noAnswer),
+		title: "the task has no network route to S3, where its files of environment variables are",
+		fix:   []string{"give the task's subnets a way out, or an S3 gateway endpoint in their route tables", fixGroups},
+		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "env-file-failed",
+		re:    lazyregexp.New(`download env files`),
+		title: "ECS could not read the files of environment variables (`environmentFiles`)",
+		fix:   []string{"read the quoted reason; each line of the file is NAME=VALUE, and its name ends with .env"},
+		fault: record.FaultUnclear,
 	},
 	{
 		code:  "secret-unreadable",
@@ -278,13 +413,38 @@ var startRules = []rule{
 		fault: record.FaultInfrastructure,
 	},
 
+	{
+		code:  "infrastructure-role-not-assumable",
+		re:    lazyregexp.New(`(?i)unable to assume the (?:configured )?ECS Infrastructure Role '(?P<role>[^']+)'`),
+		title: "ECS may not assume the infrastructure role ${role}, with which it makes the task's volumes",
+		fix:   []string{"let the role's trust policy allow `sts:AssumeRole` to the service `ecs.amazonaws.com`; check that the role exists"},
+		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "ebs-denied",
+		re:    lazyregexp.New(`(?s)(?i)(?:EBS|infrastructure role).*not authorized to perform: (?P<action>ec2:\w+)|not authorized to perform: (?P<action2>ec2:(?:CreateVolume|AttachVolume|DescribeVolumes))`),
+		title: "the infrastructure role may not make the task's EBS volume (${action})",
+		fix: []string{"attach the managed policy AmazonECSInfrastructureRolePolicyForVolumes to the role",
+			"with a key of its own: let the key's policy allow the role"},
+		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "ebs-attachment-failed",
+		re:    lazyregexp.New(`(?i)(?:timed out|timeout|failed|unable|issues?|could not|not)\b.*\bEBS\b|\bEBS volumes?\b.*(?:timed out|timeout|failed|unable|not)\b`),
+		title: "the task's EBS volume could not be made or attached",
+		fix: []string{"read the quoted reason; see the volume: `aws ec2 describe-volumes --filters Name=tag:AmazonECSCreated,Values=true`",
+			"check the volume's size, type and snapshot, the account's quota of EBS, and the infrastructure role"},
+		fault: record.FaultInfrastructure,
+	},
+
 	// Command.
 	{
 		code:  "command-not-found",
 		re:    lazyregexp.New(`exec: "(?P<exec>[^"]+)": (?P<why>executable file not found in \$PATH|stat \S+: no such file or directory|no such file or directory)`),
-		title: "the image has no executable ${exec}",
+		title: "the container has no executable ${exec}",
 		fix: []string{"check `entryPoint` and `command` of the container ${container} and those of the image: " +
-			"`docker run --rm --entrypoint sh IMAGE -c 'command -v ${exec}'`"},
+			"`docker run --rm --entrypoint sh IMAGE -c 'command -v ${exec}'`",
+			"a volume that is mounted over its folder hides what the image has there"},
 		fault: record.FaultRelease, certain: true,
 	},
 	{
