@@ -10,109 +10,166 @@ import (
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/history"
+	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/taskdef"
 	"github.com/org/connect2/v2/pkg/verdict"
 )
 
-// Execute does what Prepare decided and follows it. The outputs are what is known in every case.
+// Execute does what Prepare decided and follows it. What is changed is looked at once more before. The outputs are what is known in
+// every case.
 func (r *Rollback) Execute(ctx context.Context) (Outputs, error) {
-	out := Outputs{PreviousTaskDefinitionARN: r.before.TaskDefinition, Digest: r.digest}
-	if r.revision != nil {
-		out.TaskDefinitionARN = r.revision.ARN // the dry run's as well
+	if !r.in.DryRun && r.decided.changes() {
+		if err := r.again(ctx); err != nil {
+			return Outputs{PreviousTaskDefinitionARN: r.read.Service.TaskDefinition}, err
+		}
+	}
+	d := r.decided
+	out := Outputs{PreviousTaskDefinitionARN: d.Left, TaskDefinitionARN: d.Back, DeploymentARN: d.Deployment}
+	if d.target != nil {
+		out.Digest = d.target.digest
+	} else if d.Ran != nil {
+		out.Digest = firstDigest(*d.Ran)
 	}
 	r.tellPlan()
 	switch {
 	case r.in.DryRun:
 		out.Outcome = action.Succeeded
 		return out, nil
-	case r.plan == stay:
+	case d.stay:
 		out.Outcome = action.NoChange
+		r.tellServing(d.Back)
 		return out, nil
-	case r.plan == stopRunning, r.plan == awaitOther:
+	case d.Do == history.Finish:
+		r.finish(ctx, d.Back)
+		out.Outcome = action.NoChange
+		r.tellServing(d.Back)
+		return out, nil
+	case d.Do == history.Stop, d.Do == history.Await:
 		return r.endRunning(ctx, out)
-	default:
-		return r.goBack(ctx, out)
+	case d.Do == history.Join:
+		return r.join(ctx, out)
 	}
+	return r.goBack(ctx, out, d.target)
 }
 
-// goBack updates the service to the earlier revision.
-func (r *Rollback) goBack(ctx context.Context, out Outputs) (Outputs, error) {
-	if r.needsCopy() {
-		if err := r.registerCopy(ctx); err != nil {
+// firstDigest returns the digest of the first container that has one.
+func firstDigest(d history.Deployment) string {
+	for _, image := range d.Images {
+		if image.Digest != "" {
+			return image.Digest
+		}
+	}
+	return ""
+}
+
+// goBack updates the service to an earlier version.
+func (r *Rollback) goBack(ctx context.Context, out Outputs, to *target) (Outputs, error) {
+	revision, fresh := to.revision, to.needsCopy()
+	if fresh {
+		var err error
+		if revision, err = r.registerCopy(ctx, to); err != nil {
 			return out, awserr.Explain(err)
 		}
 	}
-	out.TaskDefinitionARN, out.Digest = r.revision.ARN, r.digest
-	target, err := r.start(ctx)
-	if err != nil {
-		outcome := action.OutcomeAfterChange(err)
-		if awserr.IsDenied(err) {
-			outcome = action.Failed // the service is as it was
+	out.TaskDefinitionARN, out.Digest = revision.ARN, to.digest
+	target, attached := r.underWay(revision.ARN)
+	if !attached {
+		if fresh {
+			r.begin(ctx, revision.ARN) // by its name
 		}
-		return out, &action.Error{Outcome: outcome, Title: "The service could not be updated", Err: awserr.Explain(err)}
+		var err error
+		target, err = rollout.Start(ctx, r.client, r.in.Cluster, r.in.Service, r.read.Service, revision.ARN)
+		if err != nil {
+			return out, r.notStarted(ctx, fresh, err)
+		}
+		r.env.Events.Notef("updated service %s to %s", r.in.Service, revision.Name())
 	}
 	out.Changed = true
-	r.note(ctx, r.revision.ARN)
-	end := r.env.Log.Group(fmt.Sprintf("Rollback of %s to %s", r.in.Service, r.revision.Name()))
+	r.putOnHold(ctx, revision.ARN, target.ID)
+	return r.follow(ctx, out, target)
+}
+
+// notStarted is the error of an update that was refused, or whose answer was lost. fresh says that a copy was registered for it.
+func (r *Rollback) notStarted(ctx context.Context, fresh bool, err error) error {
+	outcome := action.OutcomeAfterChange(err)
+	if awserr.IsDenied(err) && !fresh {
+		outcome = action.Invalid
+	} else if awserr.IsDenied(err) {
+		outcome = action.Failed
+	}
+	if outcome == action.Invalid || outcome == action.Failed { // the service is as it was
+		r.forget(ctx)
+	}
+	return &action.Error{Outcome: outcome, Title: "The service could not be updated", Err: awserr.Explain(err)}
+}
+
+// underWay returns the deployment of a revision that is in progress already.
+func (r *Rollback) underWay(revision string) (rollout.Target, bool) {
+	if !r.read.Service.Primary().InProgress() {
+		return rollout.Target{}, false
+	}
+	target, ok := rollout.Attach(r.in.Cluster, r.in.Service, r.read.Service, revision)
+	if ok {
+		r.env.Events.Notef("%s is being deployed already: following that deployment", arn.Revision(revision))
+	}
+	return target, ok
+}
+
+// join follows the deployment that goes back already, and writes down what the run that began it could not.
+func (r *Rollback) join(ctx context.Context, out Outputs) (Outputs, error) {
+	target, ok := r.underWay(r.decided.Back)
+	if !ok {
+		return out, action.Failf(action.Failed, "the deployment of %s, which was to be followed, is not in progress", arn.Revision(r.decided.Back))
+	}
+	r.putOnHold(ctx, r.decided.Back, target.ID)
+	return r.follow(ctx, out, target)
+}
+
+// follow follows the deployment of an earlier version to its end.
+func (r *Rollback) follow(ctx context.Context, out Outputs, target rollout.Target) (Outputs, error) {
+	end := r.env.Events.Group(fmt.Sprintf("Rollback of %s to %s", r.in.Service, arn.Revision(target.TaskDefinition)))
 	result, err := verdict.Follow(ctx, r.env, r.conn.Config, target, rollout.Timeout(r.in.Timeout), rollout.LeaveOnInterrupt())
 	end()
 	verdict.Report(r.env.Events, result)
 	out.Outcome, out.DeploymentARN, out.Cause = action.OutcomeOf(err), result.Target.ServiceDeployment, verdict.Cause(result)
+	r.conclude(ctx, result)
 	return out, err
 }
 
-// start begins the deployment of the revision, or takes up the one that is under way.
-func (r *Rollback) start(ctx context.Context) (rollout.Target, error) {
-	primary := r.before.Primary()
-	if primary.InProgress() {
-		if target, ok := rollout.Attach(r.in.Cluster, r.in.Service, r.before, r.revision.ARN); ok {
-			r.env.Log.Eventf("%s is being deployed already: following that deployment", r.revision.Name())
-			return target, nil
-		}
-	}
-	target, err := rollout.Start(ctx, r.client, r.in.Cluster, r.in.Service, r.before, r.revision.ARN)
-	if err == nil {
-		r.env.Log.Eventf("updated service %s to %s", r.in.Service, r.revision.Name())
-	}
-	return target, err
-}
-
-// registerCopy registers the content of the revision anew, where the revision itself cannot be deployed.
-func (r *Rollback) registerCopy(ctx context.Context) error {
-	document := r.document.Registrable()
+// registerCopy registers the content of a revision anew, where the revision itself cannot be deployed.
+func (r *Rollback) registerCopy(ctx context.Context, to *target) (*taskdef.Revision, error) {
+	document := to.document.Registrable()
 	copied, err := taskdef.Register(ctx, r.client, document, map[string]string{
 		taskdef.ContentTag: document.ContentHash(),
-		"connect2:copy-of": taskdef.TagValue(r.revision.Name()),
+		copyTag:            taskdef.TagValue(to.revision.Name()),
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	awserr.Optional(r.env.Log.Sink(), "The tags of the new revision", copied.Untagged)
+	awserr.Optional(r.env.Events, "The tags of the new revision", copied.Untagged)
 	why := "which is INACTIVE"
-	if r.revision.Active {
+	if to.revision.Active {
 		why = "pinned to the digests that it ran"
 	}
-	r.env.Log.Eventf("registered %s as a copy of %s, %s", copied.Name(), r.revision.Name(), why)
-	r.revision = copied
-	return nil
+	r.env.Events.Notef("registered %s as a copy of %s, %s", copied.Name(), to.revision.Name(), why)
+	return copied, nil
 }
 
 // endRunning stops the deployment that is in progress and follows its rollback, or only follows one that goes on already.
 func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error) {
-	target, ok := r.running()
-	if !ok {
-		return out, fmt.Errorf("service %s lists no deployment to stop", r.in.Service)
-	}
-	out.DeploymentARN = r.stop
-	if r.plan == stopRunning {
-		err := rollout.RequestRollback(ctx, r.client, r.stop)
-		if before := r.before.Worked(); (awserr.IsDenied(err) || awserr.IsUnsupported(err)) && before != target.TaskDefinition {
-			awserr.Optional(r.env.Log.Sink(), "Stopping the deployment in progress (it is replaced by an update instead)", err)
-			if err := r.goTo(ctx, before, nil); err != nil {
+	d := r.decided
+	if d.Do == history.Stop {
+		err := rollout.RequestRollback(ctx, r.client, d.Deployment)
+		if awserr.IsDenied(err) || awserr.IsUnsupported(err) {
+			awserr.Optional(r.env.Events, "Stopping the deployment in progress (it is replaced by an update instead)", err)
+			to, err := r.targetOf(ctx, d.Plan, nil)
+			if err != nil {
+				r.forget(ctx)
 				return out, awserr.Explain(err)
 			}
-			return r.goBack(ctx, out)
+			return r.goBack(ctx, out, to)
 		}
 		var over *types.ConflictException // it has ended meanwhile: following it tells how
 		if err != nil && !errors.As(err, &over) {
@@ -120,59 +177,81 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 				Err: awserr.Explain(err)}
 		}
 		out.Changed = true
-		r.env.Log.Eventf("asked ECS to stop the deployment of %s and to roll back", arn.Revision(target.TaskDefinition))
-		r.note(ctx, r.before.Worked())
+		r.env.Events.Notef("asked ECS to stop the deployment of %s and to roll back to %s", arn.Revision(d.Left), arn.Revision(d.Back))
+		r.putOnHold(ctx, d.Back, "")
+	} else if d.Noted {
+		r.putOnHold(ctx, d.Back, "")
 	}
-	end := r.env.Log.Group("Rollback of " + r.in.Service)
-	result, err := verdict.Follow(ctx, r.env, r.conn.Config, target, rollout.Timeout(r.in.Timeout), rollout.RollbackTimeout(r.in.Timeout), rollout.Committed())
+	end := r.env.Events.Group("Rollback of " + r.in.Service)
+	result, err := verdict.Follow(ctx, r.env, r.conn.Config, r.running(), rollout.Timeout(r.in.Timeout),
+		rollout.RollbackTimeout(r.in.Timeout), rollout.Committed())
 	end()
 	verdict.Report(r.env.Events, result)
 	phase := result.Verdict.Phase
-	if phase == rollout.Succeeded && r.stop == "" {
+	if phase == rollout.Succeeded && d.Deployment == "" {
 		phase = rollout.RolledBack // without the API, what is followed is the deployment that is being put back
 	}
 	switch phase {
 	case rollout.RolledBack:
-		out.Outcome, out.TaskDefinitionARN = action.Succeeded, result.Serving
+		out.TaskDefinitionARN = result.Serving
+		r.conclude(ctx, result)
+		if err := r.wrongEnd(result.Serving); err != nil {
+			return out, err
+		}
+		out.Outcome = action.Succeeded
 		return out, nil
 	case rollout.Succeeded:
 		return r.tooLate(ctx, out)
 	}
+	r.conclude(ctx, result)
 	out.Outcome = action.OutcomeOf(err)
 	return out, err
 }
 
-// running returns the deployment that is in progress as something to follow.
-func (r *Rollback) running() (rollout.Target, bool) {
-	primary := r.before.Primary()
-	if primary == nil {
-		return rollout.Target{}, false
+// wrongEnd is the error of a rollback that has ended on the version that it, or the one before it, was to leave.
+func (r *Rollback) wrongEnd(serving string) error {
+	last := r.read.Last
+	undone := last.Step == hold.Begun && last.From == arn.Revision(serving) && last.To == arn.Revision(r.decided.Left)
+	if serving != r.decided.Left && !undone {
+		return nil
 	}
-	taskDefinition := primary.TaskDefinition
-	for _, d := range r.deployments {
-		if d.ARN == r.stop && d.TaskDefinition != "" {
-			taskDefinition = d.TaskDefinition
-		}
+	return &action.Error{
+		Outcome: action.Failed,
+		Title:   fmt.Sprintf("%s, which was to be left, serves again", arn.Revision(serving)),
+		Advice:  "Run it again: it goes by history then. Or say where to go with the input `to`.",
+		Err: fmt.Errorf("rolling back service %s: the deployment of %s was itself rolled back, and %s serves again", r.in.Service,
+			arn.Revision(r.decided.Left), arn.Revision(serving)),
 	}
-	target := rollout.Target{Cluster: r.in.Cluster, Service: r.in.Service, TaskDefinition: taskDefinition, ServiceDeployment: r.stop}
-	for _, d := range r.before.Deployments {
-		if d.TaskDefinition == taskDefinition && target.ID == "" {
-			target.ID, target.Created = d.ID, d.Created
+}
+
+// running returns the deployment that is in progress, or being rolled back, as something to follow.
+func (r *Rollback) running() rollout.Target {
+	d := r.decided
+	target := rollout.Target{Cluster: r.in.Cluster, Service: r.in.Service, TaskDefinition: d.Left, ServiceDeployment: d.Deployment, TakenUp: true}
+	if d.Do == history.Stop {
+		target.Previous = d.Back
+	}
+	if d.Deployment == "" { // what can be followed is the deployment that is put back
+		target.TaskDefinition = d.Back
+	}
+	for _, listed := range r.read.Service.Deployments {
+		if listed.TaskDefinition == target.TaskDefinition && target.ID == "" {
+			target.ID, target.Created = listed.ID, listed.Created
 			continue
 		}
-		target.Known = append(target.Known, d.ID)
+		target.Known = append(target.Known, listed.ID)
 	}
-	return target, true
+	return target
 }
 
 // tooLate goes back by history where the deployment arrived before the stop did.
 func (r *Rollback) tooLate(ctx context.Context, out Outputs) (Outputs, error) {
-	r.env.Log.Eventf("the deployment had arrived before it could be stopped: going back by history")
+	r.env.Events.Notef("the deployment had arrived before it could be stopped: going back by history")
 	again, err := Prepare(ctx, r.env, r.conn, r.in)
 	if err != nil {
 		return out, err
 	}
-	if again.plan != update {
+	if again.decided.Do != history.Update {
 		return out, action.Failf(action.Failed,
 			"the deployment of service %s arrived before it could be stopped, and another is in progress since", r.in.Service)
 	}

@@ -1,74 +1,78 @@
 package ecsrollback
 
 import (
-	"strings"
+	"fmt"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/console"
 	"github.com/org/connect2/v2/pkg/history"
+	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/record"
-	"github.com/org/connect2/v2/pkg/render"
 )
 
 // tellPlan says what will be done and why, and in a dry run what would be.
 func (r *Rollback) tellPlan() {
-	events := r.env.Events
-	what := map[plan]string{
-		stopRunning: "stop the deployment in progress with a rollback",
-		awaitOther:  "follow the rollback in progress",
-		stay:        "nothing",
-		update:      "update the service to " + r.targetName(),
-	}[r.plan]
-	events.Notef("service %s runs %s (%d of %d tasks)", r.in.Service, arn.Revision(r.before.TaskDefinition), r.before.Running, r.before.Desired)
-	events.Decided("to do: "+what, r.why)
-	for _, rejected := range r.rejected {
-		events.Notef("  passed over %s: %s", rejected.Deployment.Name(), rejected.Why)
-	}
-	if r.in.DryRun {
-		events.Noticef("Dry run", "would do: %s. %s Nothing was changed.", what, r.why)
-		events.Fact("Would do", record.Text{Text: what})
-	}
-	r.tellFacts()
-}
-
-func (r *Rollback) targetName() string {
-	if r.revision == nil {
-		return ""
-	}
-	if r.needsCopy() {
-		return "a copy of " + r.revision.Name()
-	}
-	return r.revision.Name()
-}
-
-// tellFacts reports what this rollback starts from, with the deployments that were looked at.
-func (r *Rollback) tellFacts() {
-	events := r.env.Events
-	events.Fact("From", record.Text{Text: arn.Revision(r.before.TaskDefinition), Form: record.Code})
-	events.Fact("Why this one", record.Text{Text: r.why})
-	events.Fact("Reason", record.Text{Text: r.in.Reason})
-	if len(r.deployments) == 0 {
-		return
-	}
-	table := record.Table{Head: []string{"When", "Revision", "Deployment"}}
-	for _, d := range r.deployments[:min(len(r.deployments), 10)] {
-		table.Rows = append(table.Rows, []record.Text{
-			{Text: render.Day(d.Created)}, {Text: d.Name(), Form: record.Code}, {Text: strings.ToLower(string(d.Status)) + r.remark(d)}})
-	}
-	events.Section(record.Section{Name: "deployments", Title: "Deployments", Blocks: []record.Block{{Table: &table}}})
-}
-
-// remark says what a deployment in the list has to do with this rollback.
-func (r *Rollback) remark(d history.Deployment) string {
-	for _, rejected := range r.rejected {
-		if rejected.Deployment.ARN == d.ARN {
-			return ": " + rejected.Why
+	events, d := r.env.Events, r.decided
+	what := d.what()
+	events.Notef("service %s runs %s (%s)", r.in.Service, arn.Revision(r.read.Service.TaskDefinition), r.read.Service.Tasks())
+	events.Decided("to do: "+what, d.Why)
+	for _, version := range d.versions {
+		if version.Why != "" && d.Do == history.Update && version.Deployment.TaskDefinition != d.Back {
+			events.Notef("  passed over %s: %s", version.Deployment.Name(), version.Why)
 		}
 	}
-	switch {
-	case r.revision != nil && d.TaskDefinition == r.revision.ARN && d.Succeeded():
-		return " (the target)"
-	case d.TaskDefinition == r.before.TaskDefinition && d.Succeeded():
-		return " (runs now)"
+	if why := hold.Possible(r.serviceARN()); why != "" && r.in.Hold != holdNone {
+		events.Warnf("No hold is possible", "nothing keeps a later release from bringing back what is left: service %s cannot be tagged, since %s. "+
+			"Let the service be created anew, or keep people from releasing it", r.in.Service, why)
 	}
-	return ""
+	if r.in.DryRun {
+		events.Noticef("Dry run", "would do: %s. %s %s would serve then. Nothing was changed.", what, d.Why, arn.Revision(d.serves()))
+		events.Fact("Would do", record.Text{Text: what})
+		events.Fact("Would serve then", record.Text{Text: arn.Revision(d.serves()), Form: record.Code})
+	}
+	events.Fact("From", record.Text{Text: arn.Revision(d.Left), Form: record.Code})
+	events.Fact("Why this one", record.Text{Text: d.Why})
+	events.Fact("Reason", record.Text{Text: r.in.Reason})
+	if link := console.Service(r.serviceARN()); link != "" {
+		events.Fact("In the console", record.Text{Text: arn.Last(r.in.Service), Link: link})
+	}
+	r.tellVersions(d)
+}
+
+// what says in a few words what is done.
+func (d decision) what() string {
+	switch {
+	case d.stay, d.Do == history.Finish:
+		return "nothing"
+	case d.Do == history.Stop:
+		return fmt.Sprintf("stop the deployment of %s with a rollback to %s", arn.Revision(d.Left), arn.Revision(d.Back))
+	case d.Do == history.Await:
+		return "follow the rollback in progress to " + arn.Revision(d.Back)
+	case d.Do == history.Join:
+		return "follow the deployment of " + arn.Revision(d.Back) + " in progress"
+	}
+	return "update the service to " + d.target.name()
+}
+
+// serves returns the ARN of the task definition that serves once this is done.
+func (d decision) serves() string {
+	if d.target != nil {
+		return d.target.revision.ARN
+	}
+	return d.Back
+}
+
+// tellServing reports what serves where nothing was followed.
+func (r *Rollback) tellServing(taskDefinition string) {
+	r.env.Events.Fact("Serving now", record.Text{Text: arn.Revision(taskDefinition), Form: record.Code})
+}
+
+// tellVersions reports what there is to go back to.
+func (r *Rollback) tellVersions(d decision) {
+	versions := d.versions[:min(len(d.versions), shown)]
+	if len(versions) == 0 {
+		return
+	}
+	table := history.Table(versions, d.Back)
+	r.env.Events.Section(record.Section{Name: "versions", Title: "What there is to go back to", Blocks: []record.Block{{Table: &table}}})
 }

@@ -43,7 +43,8 @@ type Deployment struct {
 // ServiceDeployment is one entry of the service-deployments API.
 type ServiceDeployment struct {
 	ARN            string
-	Revision       string // ARN of the service revision that it is to bring
+	Revision       string   // ARN of the service revision that it is to bring
+	Sources        []string // ARNs of the service revisions that ran when it began; only DescribeServiceDeployment tells
 	Status         types.ServiceDeploymentStatus
 	Reason         string // statusReason
 	RollbackReason string
@@ -166,6 +167,9 @@ func serviceDeploymentOf(d types.ServiceDeployment) *ServiceDeployment {
 	if d.TargetServiceRevision != nil {
 		own.Revision = aws.ToString(d.TargetServiceRevision.Arn)
 		own.Weight = aws.ToFloat64(d.TargetServiceRevision.RequestedProductionTrafficWeight)
+	}
+	for _, source := range d.SourceServiceRevisions {
+		own.Sources = append(own.Sources, aws.ToString(source.Arn))
 	}
 	for _, hook := range d.LifecycleHookDetails {
 		if hook.Status == "AWAITING_ACTION" {

@@ -16,6 +16,7 @@ import (
 // Client is the part of the ECS API that history needs; *ecs.Client has it.
 type Client interface {
 	ecsview.ServiceDeployments
+	ecsview.ServiceDeploymentDetails
 	ecsview.Revisions
 }
 
@@ -63,34 +64,23 @@ func (d Deployment) Digests() map[string]string {
 	return digests
 }
 
-// images identifies what the deployment ran by its digests; where one is missing, by the task definition.
-func (d Deployment) images() string {
-	var all []string
-	for _, image := range d.Images {
-		digest := image.Digest
-		if digest == "" {
-			_, digest, _ = strings.Cut(image.Image, "@")
-		}
-		if digest == "" {
-			return d.TaskDefinition
-		}
-		all = append(all, image.Container+"="+digest)
-	}
-	if len(all) == 0 {
-		return d.TaskDefinition
-	}
-	slices.Sort(all)
-	return strings.Join(all, " ")
-}
-
 // most is how many deployments are read: at ten a day, the 90 days that ECS keeps.
 const most = 900
 
-// Read returns the deployments of a service, newest first, with what each was to run.
-func Read(ctx context.Context, client Client, cluster, service string) ([]Deployment, error) {
+// Read returns the deployments of a service, newest first, with what each was to run. current is the ARN of the service deployment
+// that DescribeServices names; a list that does not have it yet, or not any more, gets it. Empty is none.
+func Read(ctx context.Context, client Client, cluster, service, current string) ([]Deployment, error) {
 	listed, err := ecsview.ListServiceDeployments(ctx, client, cluster, service, time.Time{}, most)
 	if err != nil {
 		return nil, err
+	}
+	has := func(d ecsview.ServiceDeployment) bool { return d.ARN == current }
+	if current != "" && !slices.ContainsFunc(listed, has) {
+		// What cannot be described is as good as not listed yet.
+		if d, err := ecsview.DescribeServiceDeployment(ctx, client, current); err == nil && d != nil {
+			listed = append(listed, *d)
+			slices.SortStableFunc(listed, func(a, b ecsview.ServiceDeployment) int { return b.Created.Compare(a.Created) })
+		}
 	}
 	arns := make([]string, 0, len(listed))
 	for _, d := range listed {
@@ -107,4 +97,33 @@ func Read(ctx context.Context, client Client, cluster, service string) ([]Deploy
 			TaskDefinition: revision.TaskDefinition, Images: revision.Images})
 	}
 	return all, nil
+}
+
+// Replaced returns what ran when a service deployment began, for Known.Replaced. Of these deployments it knows only what they ran.
+func Replaced(ctx context.Context, client Client, deployment string) ([]Deployment, error) {
+	d, err := ecsview.DescribeServiceDeployment(ctx, client, deployment)
+	if err != nil || d == nil {
+		return nil, err
+	}
+	revisions, err := ecsview.DescribeRevisions(ctx, client, d.Sources)
+	if err != nil {
+		return nil, fmt.Errorf("reading what service deployment %s replaced: %w", deployment, err)
+	}
+	var all []Deployment
+	for _, source := range d.Sources {
+		if revision := revisions[source]; revision.TaskDefinition != "" {
+			all = append(all, Deployment{TaskDefinition: revision.TaskDefinition, Images: revision.Images})
+		}
+	}
+	return all, nil
+}
+
+// FirstOf returns the ARN of the oldest deployment of a task definition that succeeded, or "".
+func FirstOf(deployments []Deployment, taskDefinition string) string {
+	for _, d := range slices.Backward(deployments) {
+		if d.Succeeded() && d.TaskDefinition == taskDefinition {
+			return d.ARN
+		}
+	}
+	return ""
 }

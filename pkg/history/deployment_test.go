@@ -34,23 +34,3 @@ func TestDigests(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
-
-func TestImagesTellVersionsApart(t *testing.T) {
-	for _, test := range []struct {
-		name   string
-		images []Image
-		want   string
-	}{
-		{"what ECS resolved", []Image{{Container: "api", Image: "repo:1", Digest: digest("1")}}, "api=" + digest("1")},
-		{"what the task definition pins", []Image{{Container: "api", Image: "repo@" + digest("2")}}, "api=" + digest("2")},
-		{"what ECS resolved counts", []Image{{Container: "api", Image: "repo@" + digest("2"), Digest: digest("1")}}, "api=" + digest("1")},
-		{"in any order", []Image{{Container: "web", Digest: digest("2")}, {Container: "api", Digest: digest("1")}},
-			"api=" + digest("1") + " web=" + digest("2")},
-		{"one that nobody knows", []Image{{Container: "api", Digest: digest("1")}, {Container: "web", Image: "repo:1"}}, "the revision"},
-		{"none", nil, "the revision"},
-	} {
-		if got := (Deployment{TaskDefinition: "the revision", Images: test.images}).images(); got != test.want {
-			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
-		}
-	}
-}

@@ -28,13 +28,14 @@ func deployments() []history.Deployment {
 }
 
 func ExampleChoose() {
-	choice := history.Choose(deployments(), family+"3", nil)
+	choice := history.Choose(deployments(), family+"3", history.Known{})
 	if choice.Refusal != history.Chosen {
 		log.Fatal(choice.Why)
 	}
 	fmt.Println(choice.Target.Name())
 
-	choice = history.Choose(deployments(), family+"3", map[string]string{family + "1": "its image is gone"})
+	choice = history.Choose(deployments(), family+"3", history.Known{
+		Unusable: map[string]string{family + "1": "its image is gone"}})
 	fmt.Println(choice.Refusal)
 	// Output:
 	// api:1
@@ -42,7 +43,7 @@ func ExampleChoose() {
 }
 
 func ExampleFind() {
-	found, err := history.Find(deployments(), "1", family+"3")
+	found, err := history.Find(deployments(), nil, "1", family+"3")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func ExampleRead() {
 		Credentials: credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], ""),
 		HTTPClient:  &http.Client{Transport: sb.Transport()},
 	})
-	all, err := history.Read(context.Background(), client, "connect2-api-cluster-dev", "connect2-api-service-dev")
+	all, err := history.Read(context.Background(), client, "connect2-api-cluster-dev", "connect2-api-service-dev", "")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -27,6 +27,10 @@ const (
 	tagReason = "connect2:rollback-reason"
 	tagAt     = "connect2:rollback-at"
 	tagFrom   = "connect2:rollback-from"
+	tagTo     = "connect2:rollback-to"
+	tagLeft   = "connect2:rollback-left"
+	tagBegan  = "connect2:rollback-began"
+	tagStep   = "connect2:rollback-step"
 	tagBy     = "connect2:rollback-by"
 	tagRun    = "connect2:rollback-run"
 )
@@ -51,11 +55,25 @@ type Hold struct {
 // Rollback is what the tags remember of one. Any of it may be empty.
 type Rollback struct {
 	From   string // the revision that was left, FAMILY:NUMBER
+	To     string // the one that was gone back to
+	Left   string // id of the deployment (ecs-svc/…) that was PRIMARY before
+	Began  string // id of the deployment that the rollback began; empty where it began none, or its answer was lost
+	Step   Step   // how far the rollback has come
 	Reason string
 	By     string
 	Run    string // URL of the workflow's run
 	At     time.Time
 }
+
+// Step is how far a rollback has come.
+type Step string
+
+// The steps of a rollback. It is written down before it changes anything, so that whoever comes after a run that was killed knows
+// what it has begun.
+const (
+	Begun Step = "begun" // it is about to change the service, or has
+	Done  Step = "done"  // it has arrived, or has failed and was told
+)
 
 // Of reads the hold of a service that was described with its tags.
 func Of(service types.Service) Hold {
@@ -63,7 +81,8 @@ func Of(service types.Service) Hold {
 	for _, tag := range service.Tags {
 		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
 	}
-	h := Hold{Last: Rollback{From: tags[tagFrom], Reason: tags[tagReason], By: tags[tagBy], Run: tags[tagRun]}}
+	h := Hold{Last: Rollback{From: tags[tagFrom], To: tags[tagTo], Left: tags[tagLeft], Began: tags[tagBegan], Step: Step(tags[tagStep]),
+		Reason: tags[tagReason], By: tags[tagBy], Run: tags[tagRun]}}
 	h.Last.At, _ = time.Parse(time.RFC3339, tags[tagAt]) // without a time it is told without
 	for word := range strings.FieldsSeq(tags[tagHold]) {
 		switch {
@@ -177,14 +196,40 @@ type Client interface {
 
 // Set writes a hold, and what is known of the rollback that it is for, into the tags of the service.
 func (h Hold) Set(ctx context.Context, client Client, serviceARN string) error {
-	return write(ctx, client, serviceARN, map[string]string{
-		tagHold:   h.value(),
-		tagFrom:   h.Last.From,
-		tagReason: h.Last.Reason,
-		tagAt:     h.Last.At.UTC().Format(time.RFC3339),
-		tagBy:     h.Last.By,
-		tagRun:    h.Last.Run,
-	})
+	tags := h.Last.tags()
+	tags[tagHold] = h.value()
+	return write(ctx, client, serviceARN, tags)
+}
+
+// Write writes what is known of a rollback into the tags of the service, and leaves its hold alone.
+func (r Rollback) Write(ctx context.Context, client Client, serviceARN string) error {
+	return write(ctx, client, serviceARN, r.tags())
+}
+
+func (r Rollback) tags() map[string]string {
+	tags := map[string]string{tagFrom: r.From, tagTo: r.To, tagLeft: r.Left, tagBegan: r.Began, tagStep: string(r.Step),
+		tagReason: r.Reason, tagBy: r.By, tagRun: r.Run, tagAt: ""}
+	if !r.At.IsZero() {
+		tags[tagAt] = r.At.UTC().Format(time.RFC3339)
+	}
+	return tags
+}
+
+// apart is how far the clocks of two runs may be apart, and the fraction of a second that a tag leaves out.
+const apart = 10 * time.Second
+
+// Ended reports whether the rollback is what ended a deployment of a revision (FAMILY:NUMBER) that began at a moment.
+func (r Rollback) Ended(revision string, begun time.Time) bool {
+	return r.From == revision && revision != "" && !r.At.Before(begun.Add(-apart))
+}
+
+// Possible returns why a service cannot be tagged, and so not be held, or "": tags need the longer ARN, which names the cluster.
+func Possible(serviceARN string) string {
+	_, name, found := strings.Cut(serviceARN, ":service/")
+	if found && !strings.Contains(name, "/") {
+		return "its ARN has the old format without the cluster, and ECS tags only services with the new one"
+	}
+	return ""
 }
 
 // Lift writes what is left of a hold, and leaves alone what the tags tell of the rollback.

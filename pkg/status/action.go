@@ -55,7 +55,7 @@ func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
 	if err != nil {
 		return Outputs{}, err
 	}
-	found, err := look(ctx, env.Log, conn, in)
+	found, err := look(ctx, env.Events, conn, in)
 	if err != nil {
 		return Outputs{}, awsconn.Refuse(ctx, "The service could not be read", err)
 	}

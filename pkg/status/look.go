@@ -1,11 +1,13 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -26,6 +28,7 @@ import (
 type view struct {
 	in          Inputs
 	at          time.Time
+	arn         string // of the service
 	service     ecsview.Snapshot
 	hold        hold.Hold
 	revision    *taskdef.Revision    // that the service is at; nil where it may not be described
@@ -35,29 +38,31 @@ type view struct {
 	state       State
 	failed      []diagnose.Task
 	cause       record.Finding // why they failed, or are unhealthy
-	back        history.Choice // where a rollback to previous would go
+	back        history.Plan   // what a rollback to previous would do
+	versions    []history.Version
 }
 
 // look reads the service. Only what says nothing without it is an error: all else is optional, and what is denied is told once.
-func look(ctx context.Context, log *action.Log, conn *awsconn.Conn, in Inputs) (*view, error) {
+func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs) (*view, error) {
 	client := ecs.NewFromConfig(conn.Config)
 	service, err := ecsview.Find(ctx, client, in.Cluster, in.Service)
 	if err != nil {
 		return nil, err
 	}
-	v := &view{in: in, at: time.Now(), service: ecsview.SnapshotOf(service), hold: hold.Of(service)}
-	if v.revision, err = taskdef.Describe(ctx, client, v.service.TaskDefinition); unless(log, "The image and the commit that run", err) {
+	v := &view{in: in, at: time.Now(), arn: aws.ToString(service.ServiceArn), service: ecsview.SnapshotOf(service), hold: hold.Of(service)}
+	if v.revision, err = taskdef.Describe(ctx, client, v.service.TaskDefinition); unless(events, "The image and the commit that run", err) {
 		return nil, err
 	}
-	if v.deployments, err = history.Read(ctx, client, in.Cluster, in.Service); unless(log, "The history of deployments", err) {
+	v.deployments, err = history.Read(ctx, client, in.Cluster, in.Service, v.service.Current)
+	if unless(events, "The history of deployments", err) {
 		return nil, err
 	}
+	v.consider(ctx, client, err != nil)
 	if i := slices.IndexFunc(v.deployments, history.Deployment.Running); i >= 0 {
 		v.running = &v.deployments[i]
 	}
-	v.back = history.Choose(v.deployments, v.service.TaskDefinition, nil)
 	v.evidence, err = diagnose.Gather(ctx, diagnose.Clients{ECS: client, Logs: cloudwatchlogs.NewFromConfig(conn.Config),
-		ELB: elb.NewFromConfig(conn.Config)}, v.query(log.Sink()))
+		ELB: elb.NewFromConfig(conn.Config)}, v.query(events))
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +74,35 @@ func look(ctx context.Context, log *action.Log, conn *awsconn.Conn, in Inputs) (
 }
 
 // unless reports whether an error is one that the look cannot do without: not a denial, nor an API that the account has not.
-func unless(log *action.Log, what string, err error) bool {
-	return err != nil && !awserr.IsUnsupported(err) && !errors.Is(err, taskdef.ErrNotFound) && !awserr.Optional(log.Sink(), what, err)
+func unless(events record.Sink, what string, err error) bool {
+	return err != nil && !awserr.IsUnsupported(err) && !errors.Is(err, taskdef.ErrNotFound) && !awserr.Optional(events, what, err)
+}
+
+// consider looks at what a rollback to the previous version would do, and at the versions that it could go to. That their images are
+// still there is not checked.
+func (v *view) consider(ctx context.Context, client *ecs.Client, unread bool) {
+	seen := history.Seen{Service: v.service, Deployments: v.deployments, Unread: unread, Last: v.hold.Last, Now: v.at}
+	known := history.KnownOf(v.hold)
+	if v.revision != nil {
+		known.Copy = v.revision.Tags["connect2:copy-of"]
+	}
+	v.back = history.Decide(seen, known)
+	if refusal := v.back.Choice.Refusal; refusal == history.NoHistory || refusal == history.NoneBefore {
+		deployment := cmp.Or(history.FirstOf(v.deployments, v.back.Left), v.service.Current)
+		if deployment != "" {
+			known.Replaced, _ = history.Replaced(ctx, client, deployment) // without it the rollback would ask
+			v.back = history.Decide(seen, known)
+		}
+	}
+	options := v.back.Choice.Options[:min(len(v.back.Choice.Options), shownDeployments)]
+	var wanted []string
+	for _, option := range options {
+		wanted = append(wanted, option.Deployment.TaskDefinition)
+	}
+	revisions := history.Describe(ctx, client, wanted)
+	for _, option := range options {
+		v.versions = append(v.versions, history.VersionOf(option, revisions[option.Deployment.TaskDefinition]))
+	}
 }
 
 // query asks for the tasks of the current deployment.
@@ -98,8 +130,8 @@ func (v *view) outputs() Outputs {
 	if v.running != nil {
 		out.DeploymentARN = v.running.ARN
 	}
-	if v.back.Refusal == history.Chosen {
-		out.RollbackTarget = v.back.Target.TaskDefinition
+	if v.back.Do == history.Update {
+		out.RollbackTarget = v.back.Back
 	}
 	return out
 }

@@ -2,10 +2,12 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/console"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/record"
@@ -24,8 +26,8 @@ func (v *view) tell(events record.Sink) {
 	var text strings.Builder
 	text.WriteString(v.headline())
 	for _, fact := range facts {
-		fmt.Fprintf(&text, "\n%-11s %s", fact[0], fact[1])
-		events.Fact(fact[0], record.Text{Text: fact[1]})
+		fmt.Fprintf(&text, "\n%-11s %s", fact.Name, fact.Value.Text)
+		events.Fact(fact.Name, fact.Value)
 	}
 	events.Notef("%s", text.String())
 	events.Section(record.Section{Name: "headline", Blocks: []record.Block{{Paragraph: []record.Text{{Text: v.headline(), Form: record.Strong}}}}})
@@ -38,6 +40,11 @@ func (v *view) tell(events record.Sink) {
 			Blocks: []record.Block{{Verbatim: strings.Join(lines, "\n"), Language: "text"}}})
 	}
 	list("deployments", "deployments, newest first", v.history())
+	if len(v.versions) > 0 {
+		table := history.Table(v.versions, v.back.Back)
+		events.Section(record.Section{Name: "versions", Title: "What a rollback could go to", Folded: true,
+			Blocks: []record.Block{{Table: &table}}})
+	}
 	list("events", "what ECS said last", v.events())
 	if len(v.failed) > 0 {
 		text := fmt.Sprintf("%s of the current deployment failed within the last hour, the newest %s ago",
@@ -74,10 +81,7 @@ func (v *view) headline() string {
 	s := v.service
 	name := arn.Last(v.in.Service)
 	revision := arn.Revision(s.TaskDefinition)
-	tasks := fmt.Sprintf("%d of %d tasks run", s.Running, s.Desired)
-	if s.Desired == 1 {
-		tasks = fmt.Sprintf("%d of 1 task runs", s.Running)
-	}
+	tasks := s.Tasks()
 	switch v.state {
 	case Deploying:
 		return fmt.Sprintf("%s is being deployed to %s: %s", revision, name, tasks)
@@ -95,13 +99,14 @@ func (v *view) headline() string {
 }
 
 // facts are the lines below the headline, those alone that there is something to say in.
-func (v *view) facts() [][2]string {
-	var facts [][2]string
-	add := func(name, text string) {
+func (v *view) facts() []record.Fact {
+	var facts []record.Fact
+	link := func(name, text, address string) {
 		if text != "" {
-			facts = append(facts, [2]string{name, text})
+			facts = append(facts, record.Fact{Name: name, Value: record.Text{Text: text, Link: address}})
 		}
 	}
+	add := func(name, text string) { link(name, text, "") }
 	if v.revision != nil {
 		add("image", v.image())
 		add("commit", v.revision.Tags["connect2:commit"])
@@ -113,19 +118,55 @@ func (v *view) facts() [][2]string {
 			add("ECS says", primary.Reason)
 		}
 	}
-	if v.running != nil {
-		add("under way", v.running.Name()+" "+strings.ToLower(strings.ReplaceAll(string(v.running.Status), "_", " "))+", "+v.running.ARN)
+	if d := v.running; d != nil {
+		link("under way", d.Name()+" "+words(d)+", "+d.ARN, console.Deployment(d.ARN))
 	}
 	if held := v.hold.String(); held != "" {
 		add("on hold", held+", since the rollback"+v.hold.Last.String())
 	}
-	switch {
-	case v.running != nil && v.state == Deploying:
-		add("a rollback", "would stop that deployment, and ECS would go back")
-	case v.back.Refusal == history.Chosen:
-		add("a rollback", "would go to "+v.back.Target.Name()+": "+v.back.Why)
-	case len(v.deployments) > 0:
-		add("a rollback", "would ask where to go: "+v.back.Why)
+	if address := console.Service(v.arn); address != "" {
+		link("in the console", address, address)
+	}
+	add("a rollback", v.rollback())
+	return append(facts, v.evidenceLinks()...)
+}
+
+// rollback says what a rollback to the previous version would do.
+func (v *view) rollback() string {
+	back := arn.Revision(v.back.Back)
+	switch v.back.Do {
+	case history.Stop:
+		return "would stop that deployment, and ECS would go back to " + back
+	case history.Await, history.Join:
+		return "would follow the one that is under way, to " + back
+	case history.Finish:
+		return "would find nothing to do: " + v.back.Why
+	case history.Update:
+		return "would go to " + back + ": " + v.back.Why
+	}
+	if len(v.deployments) == 0 {
+		return ""
+	}
+	return "would ask where to go: " + v.back.Why
+}
+
+// evidenceLinks are the addresses in the console of what is to be looked at: the newest task that failed, or an unhealthy one, its log
+// streams, and the target groups.
+func (v *view) evidenceLinks() []record.Fact {
+	var facts []record.Fact
+	add := func(name, address string) {
+		if address != "" {
+			facts = append(facts, record.Fact{Name: name, Value: record.Text{Text: address, Link: address}})
+		}
+	}
+	tasks := append(slices.Clone(v.failed), unhealthy(v.evidence)...)
+	if len(tasks) > 0 {
+		add("task", console.Task(tasks[0].ARN))
+	}
+	if v.state == Degraded || v.state == RollingBack || len(tasks) > 0 {
+		for _, group := range v.service.TargetGroups[:min(len(v.service.TargetGroups), 1)] {
+			add("targets", console.TargetGroup(group))
+		}
 	}
 	return facts
 }
@@ -134,13 +175,18 @@ func (v *view) facts() [][2]string {
 func (v *view) history() []string {
 	var lines []string
 	for _, d := range v.deployments[:min(len(v.deployments), shownDeployments)] {
-		line := fmt.Sprintf("%s  %-24s %s", d.Created.UTC().Format("01-02 15:04"), d.Name(), strings.ToLower(strings.ReplaceAll(string(d.Status), "_", " ")))
+		line := fmt.Sprintf("%s  %-24s %s", d.Created.UTC().Format("01-02 15:04"), d.Name(), words(&d))
 		if !d.Succeeded() && d.Reason != "" {
 			line += ": " + diagnose.Printable(diagnose.Redact(d.Reason))
 		}
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// words is a deployment's status in words.
+func words(d *history.Deployment) string {
+	return strings.ToLower(strings.ReplaceAll(string(d.Status), "_", " "))
 }
 
 // events are the scheduler's newest lines of the last hour, where there is something to explain.
