@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/rollout"
@@ -134,8 +136,30 @@ func (r *Rollback) follow(ctx context.Context, out Outputs, target rollout.Targe
 	end()
 	verdict.Report(r.env.Events, result)
 	out.Outcome, out.DeploymentARN, out.Cause = action.OutcomeOf(err), result.Target.ServiceDeployment, verdict.Cause(result)
+	if r.decided.changes() {
+		r.tellReplaced(ctx, result.Target.ServiceDeployment)
+	}
 	r.conclude(ctx, result)
 	return out, err
+}
+
+// tellReplaced says what the rollback replaced besides what it knew of: what somebody began in the moment before the update, which
+// knows no compare-and-swap.
+func (r *Rollback) tellReplaced(ctx context.Context, deployment string) {
+	if deployment == "" || ctx.Err() != nil {
+		return
+	}
+	replaced, err := history.Replaced(ctx, r.client, deployment)
+	if err != nil {
+		r.env.Events.Debugf("what the rollback replaced is not known: %v", err)
+	}
+	for _, d := range replaced {
+		knew := func(known ecsview.Deployment) bool { return known.TaskDefinition == d.TaskDefinition }
+		if !slices.ContainsFunc(r.read.Service.Deployments, knew) {
+			r.env.Events.Warnf("A newer deployment was replaced", "a deployment of %s was begun while this rollback was on its way to ECS, and "+
+				"was replaced by it: tell whoever began it", d.Name())
+		}
+	}
 }
 
 // registerCopy registers the content of a revision anew, where the revision itself cannot be deployed.
@@ -212,7 +236,7 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 func (r *Rollback) wrongEnd(serving string) error {
 	last := r.read.Last
 	undone := last.Step == hold.Begun && last.From == arn.Revision(serving) && last.To == arn.Revision(r.decided.Left)
-	if serving != r.decided.Left && !undone {
+	if !r.met[serving] && !undone {
 		return nil
 	}
 	return &action.Error{

@@ -27,7 +27,8 @@ type Rollback struct {
 	in         Inputs
 	client     *ecs.Client
 	registries *image.Registries
-	unwritten  bool // the service may not be tagged
+	unwritten  bool            // the service may not be tagged
+	met        map[string]bool // what was to be left at any look at the service, by ARN
 
 	read    read
 	decided decision
@@ -44,7 +45,7 @@ type decision struct {
 // Prepare reads the service and its history and decides what to do. It changes nothing. Where there is nothing to go back to
 // without being told, the error has the outcome Invalid and says what `to` could be.
 func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Rollback, error) {
-	r := &Rollback{env: env, conn: conn, in: in, client: ecs.NewFromConfig(conn.Config)}
+	r := &Rollback{env: env, conn: conn, in: in, client: ecs.NewFromConfig(conn.Config), met: map[string]bool{}}
 	r.registries = image.NewRegistries(conn.Config, conn.Transport)
 	r.registries.Mask = env.Hide
 	if r.in.To = strings.TrimSpace(in.To); r.in.To == "" {

@@ -35,8 +35,15 @@ const (
 func (r *Rollback) look(ctx context.Context) (read, error) {
 	for try := 1; ; try++ {
 		seen, err := r.readOnce(ctx)
-		if err != nil || try == patience || !history.SituationOf(seen.Seen).Unclear {
+		if err != nil {
 			return seen, err
+		}
+		now := history.SituationOf(seen.Seen)
+		if len(r.met) == 0 || now.State != history.Idle {
+			r.met[now.Left] = true
+		}
+		if try == patience || !now.Unclear {
+			return seen, nil
 		}
 		if try == 1 {
 			r.env.Events.Notef("the newest deployment of %s is not listed yet: looking again", r.in.Service)

@@ -30,6 +30,7 @@ type view struct {
 // consider looks at the versions that could be gone back to, and decides about a rollback to the previous one.
 func (r *Rollback) consider(ctx context.Context, seen read) (view, error) {
 	known := history.KnownOf(seen.hold)
+	known.Met = r.met
 	plan := history.Decide(seen.Seen, known)
 	if plan.Choice.Refusal == history.NoHistory || plan.Choice.Refusal == history.NoneBefore {
 		known.Replaced = r.replaced(ctx, seen, plan.Left)

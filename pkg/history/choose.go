@@ -44,6 +44,7 @@ type Known struct {
 	Copy     string            // what runs now is a copy of this revision, registered by a rollback; "" if it is not
 	Unusable map[string]string // by ARN, why a task definition cannot be run any more: deregistered, or its image gone
 	Failed   map[string]bool   // by ARN, the task definitions that the release which made them took away, since they failed
+	Met      map[string]bool   // by ARN, what this run was to leave at an earlier look
 	Replaced []Deployment      // what ran when the deployment of what runs now began; older than what ECS lists
 }
 
@@ -232,6 +233,8 @@ func (p past) whyNot(d Deployment) string {
 	switch why := p.known.Unusable[d.TaskDefinition]; {
 	case why != "":
 		return why
+	case p.known.Met[d.TaskDefinition]:
+		return "it was to be left when this run began"
 	case p.left[d.TaskDefinition]:
 		return "it was rolled back from"
 	case p.held(d):

@@ -2,6 +2,8 @@ package history
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/org/connect2/v2/internal/arn"
@@ -58,6 +60,9 @@ func Decide(s Seen, known Known) Plan {
 	case now.State == Idle && primary != nil && primary.State == "COMPLETED" && brings(s.Last, *primary) && s.Now.Sub(s.Last.At) < recent:
 		p.Do, p.Left, p.Back, p.Noted = Finish, arn.Sibling(now.Left, s.Last.From), now.Left, true
 		p.Why = fmt.Sprintf("The rollback from %s to %s that was begun at %s has arrived.", s.Last.From, s.Last.To, clock(s.Last.At))
+	case now.State == Idle && len(known.Met) > 0 && !known.Met[now.Left]:
+		p.Do, p.Left, p.Back = Finish, slices.Sorted(maps.Keys(known.Met))[0], now.Left
+		p.Why = fmt.Sprintf("%s serves since this run began: what was to be left is gone.", arn.Revision(now.Left))
 	case p.Choice.Refusal == Chosen:
 		p.Do, p.Back, p.Deployment, p.Why = Update, p.Choice.Target.TaskDefinition, "", p.Choice.Why
 	default:
@@ -80,7 +85,7 @@ func sound(s Seen, known Known, now Situation) bool {
 		d = *ran
 	}
 	p := newPast(s.Deployments, now.Left, known)
-	return !p.left[d.TaskDefinition] && !p.held(d) && (d.Name() != known.Back.From || d.Created.After(known.Back.At))
+	return !known.Met[d.TaskDefinition] && !p.left[d.TaskDefinition] && !p.held(d) && (d.Name() != known.Back.From || d.Created.After(known.Back.At))
 }
 
 // KnownOf returns what a service's hold tells of its past.

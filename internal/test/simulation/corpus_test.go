@@ -105,6 +105,24 @@ var corpus = map[string]History{
 			Faults: []Fault{{Action: "ecs:UpdateService", Answer: "cut-after", Times: 40}},
 		}},
 	},
+	"a rollback that was ended in mid-way, and the same again when it has arrived": {
+		Desired: 1, Past: 2,
+		Runs: []Run{{Verb: Rollback, Timeout: 4 * minute, End: Cancel, After: 5 * second, Again: 80 * second}},
+	},
+	"a rollback that reads a list without the newest deployment": {
+		Desired: 2, Past: 2, Fates: []Fate{{}},
+		Runs:   []Run{{At: 21 * second, Verb: Rollback, Timeout: 10 * minute}},
+		Others: []Act{{At: 10 * second, What: ColleagueDeploys, N: 1}, {At: 20 * second, What: ColleagueDeploys, N: 3}},
+	},
+	"a rollback of a forced deployment of the revision that completed last": {
+		Desired: 1, Past: 2,
+		Runs:   []Run{{At: 30 * second, Verb: Rollback, Timeout: 10 * minute}},
+		Others: []Act{{At: 10 * second, What: ColleagueForces}},
+	},
+	"a rollback that was ended in mid-way, and the same again": {
+		Desired: 2, Past: 2,
+		Runs: []Run{{Verb: Rollback, Timeout: 10 * minute, End: Cancel, After: 60 * second, Again: 5 * second}},
+	},
 }
 
 // TestCorpus lets the histories of the corpus happen.

@@ -5,44 +5,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
 
 // known lists what today's code is known to get wrong, one kind of history each. A violation that is of one of these kinds is
 // counted and does not fail the test. Each has a history that shows it: once that shows it no more, TestKnown fails, and the
 // fault has to leave the list.
 var known = []fault{
-	{
-		name: "a rollback that meets what another rollback has begun stops it, and the version that was to be left serves again",
-		is:   func(_ *world, v violation) bool { return v.wrongEnd() && v.run.joined },
-		shows: History{
-			Desired: 1, Past: 2,
-			Runs: []Run{{Verb: Rollback, Timeout: 4 * minute, End: Cancel, After: 5 * second, Again: 80 * second}},
-		},
-	},
-	{
-		name: "a rollback that reads a list without the newest deployment stops the one before, and takes the newest for the way back",
-		is: func(w *world, v violation) bool {
-			return v.wrongEnd() && v.run.first.at.Sub(v.run.first.since) < w.lag()
-		},
-		shows: History{
-			Desired: 2, Past: 2, Fates: []Fate{{}},
-			Runs:   []Run{{At: 21 * second, Verb: Rollback, Timeout: 10 * minute}},
-			Others: []Act{{At: 10 * second, What: ColleagueDeploys, N: 1}, {At: 20 * second, What: ColleagueDeploys, N: 3}},
-		},
-	},
-	{
-		name: "a rollback that stops a deployment of the very revision that completed last ends on that revision",
-		is: func(w *world, v violation) bool {
-			return v.wrongEnd() && v.run.first.state == engine.InProgress && w.served(v.run.first.at) == v.run.leave
-		},
-		shows: History{
-			Desired: 1, Past: 2,
-			Runs:   []Run{{At: 30 * second, Verb: Rollback, Timeout: 10 * minute}},
-			Others: []Act{{At: 10 * second, What: ColleagueForces}},
-		},
-	},
 	{
 		name: "a deployment repeated while the service scales replaces every task",
 		is: func(_ *world, v violation) bool {
@@ -88,16 +56,6 @@ var known = []fault{
 			}},
 		},
 	},
-	{
-		name: "a rollback after one that was ended in mid-way ends on what the first was to leave",
-		is: func(w *world, v violation) bool {
-			return v.invariant == rollbacksAgree && slices.ContainsFunc(w.runs, func(r *report) bool { return r.joined })
-		},
-		shows: History{
-			Desired: 2, Past: 2,
-			Runs: []Run{{Verb: Rollback, Timeout: 10 * minute, End: Cancel, After: 60 * second, Again: 5 * second}},
-		},
-	},
 }
 
 // fate is what becomes of the tasks of a version.
@@ -106,21 +64,6 @@ func (w *world) fate(version int) Fate {
 		return w.history.Fates[n-1]
 	}
 	return Fate{}
-}
-
-// wrongEnd says whether a rollback ended on what it was to leave, which is also what it has put on hold.
-func (v violation) wrongEnd() bool {
-	return v.invariant == rollbackLeaves || v.invariant == holdIsOnLeft
-}
-
-// served returns the task definition of the deployment that was complete last before a time.
-func (w *world) served(before time.Time) (taskDefinition string) {
-	for _, m := range w.timeline {
-		if m.state == engine.Completed && m.at.Before(before) {
-			taskDefinition = m.taskDefinition
-		}
-	}
-	return taskDefinition
 }
 
 // lag is how long a new service deployment is not listed.
