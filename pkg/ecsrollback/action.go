@@ -15,8 +15,9 @@ var Action = action.Define(action.Meta{
 	Name:        "ecs-rollback",
 	Description: "Puts an Amazon ECS service back to a version that worked, and follows it to the end.",
 	Doc: "The target is the newest deployment that succeeded, of another revision, older than the first deployment of what runs now, whose " +
-		"image is still there. A deployment that is in progress is stopped with a rollback instead. What a rollback has brought back is never " +
-		"rolled back to what it left: say where to go with --to. The image that was left is put on hold, so that no later run deploys it again.",
+		"image is still there. A deployment that is in progress is stopped with a rollback instead; one that goes back already, begun by " +
+		"another run of this action, is followed to its end. What a rollback has brought back is never rolled back to what it left: say where " +
+		"to go with --to. The image that was left is put on hold, so that no later run deploys it again.",
 	Icon:  "rewind",
 	Color: "orange",
 	Examples: []action.Example{
@@ -32,7 +33,7 @@ type Inputs struct {
 	awsconn.Inputs
 	Cluster string        `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
 	Service string        `input:"service" required:"true" doc:"The ECS service: name or ARN."`
-	To      string        `input:"to" default:"previous" doc:"Where to go: previous, a revision number, FAMILY:REVISION, the ARN of a task definition or of a service deployment, or an image digest."`
+	To      string        `input:"to" default:"previous" doc:"Where to go: previous, a revision number, FAMILY:REVISION, an image tag, a commit (7 digits or more), an image digest, or the ARN of a task definition or of a service deployment."`
 	Reason  string        `input:"reason" doc:"Why. It is kept in the tags of the service."`
 	Hold    string        `input:"hold" default:"image" enum:"image,all,none" doc:"What ecs-deploy and migrate refuse afterwards, until a run with override-hold: the image that was left, all releases, or none."`
 	Timeout time.Duration `input:"timeout" default:"30m" min:"1m" max:"24h" doc:"How long the rollback may take."`

@@ -96,13 +96,14 @@ func (r *Rollback) goBack(ctx context.Context, out Outputs, to *target) (Outputs
 // notStarted is the error of an update that was refused, or whose answer was lost. fresh says that a copy was registered for it.
 func (r *Rollback) notStarted(ctx context.Context, fresh bool, err error) error {
 	outcome := action.OutcomeAfterChange(err)
-	if awserr.IsDenied(err) && !fresh {
-		outcome = action.Invalid
-	} else if awserr.IsDenied(err) {
+	if awserr.IsDenied(err) { // the service is as it was
 		outcome = action.Failed
 	}
-	if outcome == action.Invalid || outcome == action.Failed { // the service is as it was
+	if outcome == action.Failed {
 		r.forget(ctx)
+	}
+	if outcome == action.Failed && r.read.Unwritten && !fresh && awserr.IsDenied(err) {
+		outcome = action.Invalid // nothing at all was changed
 	}
 	return &action.Error{Outcome: outcome, Title: "The service could not be updated", Err: awserr.Explain(err)}
 }
@@ -123,7 +124,8 @@ func (r *Rollback) underWay(revision string) (rollout.Target, bool) {
 func (r *Rollback) join(ctx context.Context, out Outputs) (Outputs, error) {
 	target, ok := r.underWay(r.decided.Back)
 	if !ok {
-		return out, action.Failf(action.Failed, "the deployment of %s, which was to be followed, is not in progress", arn.Revision(r.decided.Back))
+		return out, action.Failf(action.Failed, "the deployment of %s, which was to be followed, is not in progress",
+			arn.Revision(r.decided.Back))
 	}
 	r.putOnHold(ctx, r.decided.Back, target.ID)
 	return r.follow(ctx, out, target)
@@ -251,7 +253,8 @@ func (r *Rollback) wrongEnd(serving string) error {
 // running returns the deployment that is in progress, or being rolled back, as something to follow.
 func (r *Rollback) running() rollout.Target {
 	d := r.decided
-	target := rollout.Target{Cluster: r.in.Cluster, Service: r.in.Service, TaskDefinition: d.Left, ServiceDeployment: d.Deployment, TakenUp: true}
+	target := rollout.Target{Cluster: r.in.Cluster, Service: r.in.Service, TaskDefinition: d.Left, ServiceDeployment: d.Deployment,
+		TakenUp: true}
 	if d.Do == history.Stop {
 		target.Previous = d.Back
 	}

@@ -155,6 +155,8 @@ func (r *Rollback) again(ctx context.Context) error {
 			return awsconn.Refuse(ctx, "The rollback was not started: nothing was changed", err)
 		case !same(r.read.Service, now.Service):
 			r.env.Events.Notef("something happened to service %s meanwhile: deciding anew", r.in.Service)
+		case r.decided.target != nil && r.decided.target.needsCopy(): // which is registered first
+			return nil
 		case r.begin(ctx, r.decided.serves()):
 			return nil
 		default:

@@ -22,8 +22,9 @@ func (r *Rollback) tellPlan() {
 		}
 	}
 	if why := hold.Possible(r.serviceARN()); why != "" && r.in.Hold != holdNone {
-		events.Warnf("No hold is possible", "nothing keeps a later release from bringing back what is left: service %s cannot be tagged, since %s. "+
-			"Let the service be created anew, or keep people from releasing it", r.in.Service, why)
+		events.Warnf("No hold is possible", "nothing keeps a later release from bringing back what is left: service %s cannot be tagged, "+
+			"since %s. Keep people from releasing it until the fix is out; a service that is created anew has the new format",
+			r.in.Service, why)
 	}
 	if r.in.DryRun {
 		events.Noticef("Dry run", "would do: %s. %s %s would serve then. Nothing was changed.", what, d.Why, arn.Revision(d.serves()))

@@ -183,7 +183,8 @@ type target struct {
 	digest   string           // of the first container that has one
 }
 
-// targetOf is what a plan goes back to; revision is nil where it is still to be read. Every image is pinned to the digest that ran then: its tag may mean another image by now.
+// targetOf is what a plan goes back to; revision is nil where it is still to be read. Every image is pinned to the digest that ran
+// then: its tag may mean another image by now.
 func (r *Rollback) targetOf(ctx context.Context, plan history.Plan, revision *taskdef.Revision) (*target, error) {
 	taskDefinition, ran := plan.Back, plan.Ran
 	var err error

@@ -18,8 +18,8 @@ const prefix = "arn:aws:ecs:us-west-2:123456789012:task-definition/api:"
 func td(n int) string { return fmt.Sprintf("%s%d", prefix, n) }
 
 // story reads "1 2! 1" as deployments, oldest first, a minute apart: revision 1 succeeded, 2 was rolled back by ECS, 1
-// succeeded again. "^" was rolled back on somebody's wish, "-" was stopped, "*" is running, "~~" is being rolled back. "3=1" is revision 3 with the image of revision 1, and "~" one that succeeded
-// and whose revision ECS does not know any more.
+// succeeded again. "^" was rolled back on somebody's wish, "-" was stopped, "*" is running, "~~" is being rolled back. "3=1" is
+// revision 3 with the image of revision 1, and "~" one that succeeded and whose revision ECS does not know any more.
 func story(t *testing.T, text string) []Deployment {
 	t.Helper()
 	var all []Deployment

@@ -53,10 +53,12 @@ func Decide(s Seen, known Known) Plan {
 		p.Why = fmt.Sprintf("The deployment of %s is being rolled back to %s already.", arn.Revision(now.Left), arn.Revision(now.Back))
 	case now.State == Deploying && sound(s, known, now) && now.Deployment != "":
 		p.Do = Stop
-		p.Why = fmt.Sprintf("A deployment of %s is in progress: it is stopped with a rollback to %s.", arn.Revision(now.Left), arn.Revision(now.Back))
+		p.Why = fmt.Sprintf("A deployment of %s is in progress: it is stopped with a rollback to %s.", arn.Revision(now.Left),
+			arn.Revision(now.Back))
 	case now.State == Deploying && sound(s, known, now):
 		p.Do = Update
-		p.Why = fmt.Sprintf("A deployment of %s is in progress, and %s, which it replaces, is complete.", arn.Revision(now.Left), arn.Revision(now.Back))
+		p.Why = fmt.Sprintf("A deployment of %s is in progress, and %s, which it replaces, is complete.", arn.Revision(now.Left),
+			arn.Revision(now.Back))
 	case now.State == Idle && primary != nil && primary.State == "COMPLETED" && brings(s.Last, *primary) && s.Now.Sub(s.Last.At) < recent:
 		p.Do, p.Left, p.Back, p.Noted = Finish, arn.Sibling(now.Left, s.Last.From), now.Left, true
 		p.Why = fmt.Sprintf("The rollback from %s to %s that was begun at %s has arrived.", s.Last.From, s.Last.To, clock(s.Last.At))
@@ -85,7 +87,8 @@ func sound(s Seen, known Known, now Situation) bool {
 		d = *ran
 	}
 	p := newPast(s.Deployments, now.Left, known)
-	return !known.Met[d.TaskDefinition] && !p.left[d.TaskDefinition] && !p.held(d) && (d.Name() != known.Back.From || d.Created.After(known.Back.At))
+	left := d.Name() == known.Back.From && !d.Created.After(known.Back.At)
+	return !left && !known.Met[d.TaskDefinition] && !p.left[d.TaskDefinition] && !p.held(d)
 }
 
 // KnownOf returns what a service's hold tells of its past.

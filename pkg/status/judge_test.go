@@ -19,7 +19,8 @@ func TestJudge(t *testing.T) {
 		return &history.Deployment{Status: status}
 	}
 	sick := diagnose.Evidence{Tasks: []diagnose.Task{{LastStatus: "RUNNING", Health: "UNHEALTHY"}}}
-	behind := diagnose.Evidence{Tasks: []diagnose.Task{{LastStatus: "RUNNING", IP: "10.1.0.5"}}, Targets: []diagnose.Target{{ID: "10.1.0.5", State: "unhealthy"}}}
+	behind := diagnose.Evidence{Tasks: []diagnose.Task{{LastStatus: "RUNNING", IP: "10.1.0.5"}},
+		Targets: []diagnose.Target{{ID: "10.1.0.5", State: "unhealthy"}}}
 	gone := diagnose.Evidence{Tasks: []diagnose.Task{{LastStatus: "STOPPED", StopCode: "EssentialContainerExited", Health: "UNHEALTHY"}}}
 	for _, test := range []struct {
 		name     string
@@ -39,7 +40,8 @@ func TestJudge(t *testing.T) {
 		{"the same without the API", at(2, 1, "IN_PROGRESS", ""), nil, diagnose.Evidence{}, Deploying},
 		{"stopped, and not yet rolled back", at(2, 1, "IN_PROGRESS", ""), under("STOP_REQUESTED"), diagnose.Evidence{}, Deploying},
 		{"a rollback is under way", at(2, 1, "IN_PROGRESS", ""), under("ROLLBACK_IN_PROGRESS"), diagnose.Evidence{}, RollingBack},
-		{"the same without the API", at(2, 1, "IN_PROGRESS", "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1."), nil, diagnose.Evidence{}, RollingBack},
+		{"the same without the API", at(2, 1, "IN_PROGRESS", "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1."), nil,
+			diagnose.Evidence{}, RollingBack},
 		{"no deployment at all", ecsview.Snapshot{Desired: 2}, nil, diagnose.Evidence{}, Degraded},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -57,7 +57,7 @@ func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs
 	if unless(events, "The history of deployments", err) {
 		return nil, err
 	}
-	v.consider(ctx, client, err != nil)
+	v.consider(ctx, events, client, err != nil)
 	if i := slices.IndexFunc(v.deployments, history.Deployment.Running); i >= 0 {
 		v.running = &v.deployments[i]
 	}
@@ -80,7 +80,7 @@ func unless(events record.Sink, what string, err error) bool {
 
 // consider looks at what a rollback to the previous version would do, and at the versions that it could go to. That their images are
 // still there is not checked.
-func (v *view) consider(ctx context.Context, client *ecs.Client, unread bool) {
+func (v *view) consider(ctx context.Context, events record.Sink, client *ecs.Client, unread bool) {
 	seen := history.Seen{Service: v.service, Deployments: v.deployments, Unread: unread, Last: v.hold.Last, Now: v.at}
 	known := history.KnownOf(v.hold)
 	if v.revision != nil {
@@ -90,7 +90,10 @@ func (v *view) consider(ctx context.Context, client *ecs.Client, unread bool) {
 	if refusal := v.back.Choice.Refusal; refusal == history.NoHistory || refusal == history.NoneBefore {
 		deployment := cmp.Or(history.FirstOf(v.deployments, v.back.Left), v.service.Current)
 		if deployment != "" {
-			known.Replaced, _ = history.Replaced(ctx, client, deployment) // without it the rollback would ask
+			var err error
+			if known.Replaced, err = history.Replaced(ctx, client, deployment); err != nil { // then a rollback would ask
+				awserr.Optional(events, "What the deployment that runs has replaced", err)
+			}
 			v.back = history.Decide(seen, known)
 		}
 	}

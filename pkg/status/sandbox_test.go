@@ -56,7 +56,8 @@ func TestSteady(t *testing.T) {
 	sandboxtest.Run(t, fast, func(t *testing.T, s *sandboxtest.Site) {
 		out, told := look(t, s)
 		if out.State != status.Steady || out.Running != 2 || out.Desired != 2 || out.FailedTasks != 0 || out.Cause != "" || out.Hold != "" ||
-			!strings.HasSuffix(out.TaskDefinitionARN, ":3") || !strings.HasSuffix(out.RollbackTarget, ":2") || !strings.Contains(out.Image, "@sha256:") {
+			!strings.HasSuffix(out.TaskDefinitionARN, ":3") || !strings.HasSuffix(out.RollbackTarget, ":2") ||
+			!strings.Contains(out.Image, "@sha256:") {
 			t.Errorf("outputs %+v", out)
 		}
 		want(t, told, "is steady at connect2-api-dev:3", "2 of 2 tasks run", "would go to connect2-api-dev:2")
@@ -66,7 +67,8 @@ func TestSteady(t *testing.T) {
 func TestHold(t *testing.T) {
 	sandboxtest.Run(t, fast, func(t *testing.T, s *sandboxtest.Site) {
 		inEngine(t, s, func(_ *engine.Engine, service *engine.Service) error {
-			service.Tags = []engine.Tag{{Key: "connect2:hold", Value: "sha256:" + strings.Repeat("a", 64)}, {Key: "connect2:rollback-reason", Value: "orders fail"}}
+			service.Tags = []engine.Tag{{Key: "connect2:hold", Value: "sha256:" + strings.Repeat("a", 64)},
+				{Key: "connect2:rollback-reason", Value: "orders fail"}}
 			return nil
 		})
 		out, told := look(t, s)

@@ -30,7 +30,8 @@ func (v *view) tell(events record.Sink) {
 		events.Fact(fact.Name, fact.Value)
 	}
 	events.Notef("%s", text.String())
-	events.Section(record.Section{Name: "headline", Blocks: []record.Block{{Paragraph: []record.Text{{Text: v.headline(), Form: record.Strong}}}}})
+	headline := []record.Text{{Text: v.headline(), Form: record.Strong}}
+	events.Section(record.Section{Name: "headline", Blocks: []record.Block{{Paragraph: headline}}})
 	list := func(name, title string, lines []string) {
 		if len(lines) == 0 {
 			return

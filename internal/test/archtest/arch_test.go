@@ -48,6 +48,7 @@ var layers = map[string]layer{
 	"internal/arn":          base,
 	"internal/backoff":      base,
 	"internal/bounded":      base,
+	"internal/console":      base,
 	"internal/dockerengine": base,
 	"internal/githubapi":    base,
 	"internal/lazyregexp":   base,

@@ -113,6 +113,8 @@ func statusStatements() []statement {
 		{sid: "OptionalHistory", why: "neither earlier deployments nor the target of a rollback are told",
 			actions: grants("ecs:ListServiceDeployments",
 				"ecs:DescribeServiceRevisions")},
+		{sid: "OptionalReplaced", why: "the target of a rollback is not told where no older deployment is listed any more",
+			actions: grants("ecs:DescribeServiceDeployments")},
 	}, diagnosis...)
 }
 
