@@ -18,7 +18,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/image/imagetest"
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
@@ -79,7 +78,6 @@ func startSandbox(ts *testscript.TestScript, neg bool, args []string) {
 	if ts.Getenv("AWS_ENDPOINT_URL") == "" {
 		ts.Fatalf("the sandbox named no endpoint: %s", &problems)
 	}
-	ts.Setenv(action.SpeedVariable, speed)
 }
 
 // makeImage, as "image FORM PATH VERSION", writes an image, in the form layout (a folder), layout-tar, saved or saved-new (both
@@ -158,7 +156,6 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	} {
 		command.Env = append(command.Env, name+"="+ts.Getenv(name))
 	}
-	command.Env = append(command.Env, action.SpeedVariable+"="+speed)
 	events, err := command.StderrPipe()
 	ts.Check(err)
 	ts.Check(command.Start())

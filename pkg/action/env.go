@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"time"
 
 	"github.com/sethvargo/go-githubactions"
 
@@ -19,7 +18,7 @@ type Env struct {
 	Events    record.Sink             // where the run tells what happens; nil discards
 	Mask      func(secrets ...string) // hides secrets in everything that is shown from now on; nil: nothing is shown. Call Hide
 	Log       *Log                    // Events for code that does not take a Sink yet
-	Time      clock.Clock             // what the run goes by; nil: see Clock
+	Time      clock.Clock             // what the run goes by; nil: the wall clock. A rehearsal tells a *clock.Rehearsal how fast it goes
 	Getenv    func(string) string     // nil: os.Getenv
 	Environ   func() []string         // what a child process inherits, as NAME=VALUE; nil: os.Environ
 	Stdout    io.Writer               // where text that is a result belongs (a document, a plan); nil discards
@@ -44,14 +43,8 @@ func (e *Env) Part(name string) *Env {
 	return &part
 }
 
-// Clock returns the clock of the world that is acted on: the wall clock, unless a rehearsal says by SpeedVariable that the world runs
-// faster.
-func (e *Env) Clock() clock.Clock {
-	if e.Time != nil {
-		return e.Time
-	}
-	return clock.Faster(float64(e.Speed()))
-}
+// Clock returns what the run goes by: the wall clock, unless another is given.
+func (e *Env) Clock() clock.Clock { return clock.Or(e.Time) }
 
 // Var returns the environment variable name, or "" where it is not set. It works on an Env without Getenv as well.
 func (e *Env) Var(name string) string {
@@ -67,31 +60,6 @@ func (e *Env) Inherited() []string {
 		return os.Environ()
 	}
 	return e.Environ()
-}
-
-// SpeedVariable names the environment variable that tells how much faster than the wall clock the world of a rehearsal runs.
-// The sandbox sets it; AWS itself runs at speed 1.
-const SpeedVariable = "CONNECT2_SPEED"
-
-// Speed is how much faster than the wall clock the world runs that is acted on; 0 is 1. What waits for that world looks at it
-// that much more often, and its timeouts are that much shorter.
-type Speed float64
-
-// Wall returns how long d of that world takes by the wall clock.
-func (s Speed) Wall(d time.Duration) time.Duration {
-	if s > 1 {
-		return time.Duration(float64(d) / float64(s))
-	}
-	return d
-}
-
-// Speed returns the speed of the world that is acted on: 1, unless a rehearsal says otherwise.
-func (e *Env) Speed() Speed {
-	speed, err := strconv.ParseFloat(e.Var(SpeedVariable), 64)
-	if err != nil || !(speed > 1) || speed > 1e6 {
-		return 1
-	}
-	return Speed(speed)
 }
 
 // GitHub is the part of the workflow run's context that is worth telling or tagging. Every field is empty outside GitHub.

@@ -3,9 +3,7 @@ package action
 import (
 	"fmt"
 	"io"
-	"time"
 
-	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/record"
 )
 
@@ -86,6 +84,3 @@ func (l *Log) Summary(markdown string) {
 		l.summary(markdown)
 	}
 }
-
-// Took is clock.Took.
-func Took(d time.Duration) string { return clock.Took(d) }

@@ -66,7 +66,7 @@ func loadConfig(ctx context.Context, env *action.Env, in Inputs) (aws.Config, er
 	if env.Transport != nil {
 		cfg.HTTPClient = &http.Client{Transport: env.Transport}
 	}
-	cfg.HTTPClient = wholeBodies{bounded.NewClient(cfg.HTTPClient, limitsOf)}
+	cfg.HTTPClient = rehearse(env, wholeBodies{bounded.NewClient(cfg.HTTPClient, limitsOf)})
 	cfg.AppID = cmp.Or(cfg.AppID, "connect2") // ends up in CloudTrail's userAgent
 	cfg.ConfigSources = append([]any{serviceEndpoints{env}}, cfg.ConfigSources...)
 	webIdentity.client = sts.NewFromConfig(cfg)

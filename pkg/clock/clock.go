@@ -71,6 +71,8 @@ func WithTimeoutCause(ctx context.Context, c Clock, d time.Duration, cause error
 	switch c := c.(type) {
 	case system:
 		return context.WithTimeoutCause(ctx, d, cause)
+	case *Rehearsal:
+		return WithTimeoutCause(ctx, c.current(), d, cause)
 	case *seeded:
 		return WithTimeoutCause(ctx, c.Clock, d, cause)
 	case *faster:

@@ -133,3 +133,33 @@ func TestSeeded(t *testing.T) {
 		}
 	})
 }
+
+// TestRehearsal holds that the clock is the wall clock until it is told a speed, and that it is told once.
+func TestRehearsal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c clock.Rehearsal
+		c.Run(1)
+		c.Run(0)
+		slept := func() time.Duration {
+			start := time.Now()
+			if err := c.Sleep(t.Context(), time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := clock.WithTimeoutCause(t.Context(), &c, time.Minute, context.Canceled)
+			defer cancel()
+			<-ctx.Done()
+			return time.Since(start)
+		}
+		if took := slept(); took != 2*time.Minute || clock.Speed(&c) != 1 || !c.Now().Equal(time.Now()) {
+			t.Errorf("two minutes took %s at speed %g before anything was told", took, clock.Speed(&c))
+		}
+		c.Run(60)
+		c.Run(1000)
+		if took := slept(); took != 2*time.Second || clock.Speed(clock.Seeded(&c, 1)) != 60 {
+			t.Errorf("two minutes took %s at speed %g, want 2s at 60", took, clock.Speed(&c))
+		}
+	})
+	if clock.Speed(clock.System) != 1 {
+		t.Error("the wall clock does not run at speed 1")
+	}
+}

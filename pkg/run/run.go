@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/render"
 )
@@ -83,7 +84,9 @@ type runner struct {
 
 // newRunner completes the environment of a run that tells its events to w. Where the caller takes the events himself, w gets none.
 func newRunner(a *action.Action, env action.Env, w io.Writer, debug bool) *runner {
-	env.Time = env.Clock()
+	if env.Time == nil {
+		env.Time = &clock.Rehearsal{}
+	}
 	r := &runner{action: a, env: &env, secrets: &render.Secrets{}}
 	options := render.LogOptionsFor(w, env.Getenv)
 	options.Name, options.Start, options.Secrets = a.Meta.Name, env.Time.Now(), r.secrets
@@ -267,8 +270,7 @@ func (r *runner) summarise() {
 // NewEnv returns an environment that tells its events to w as the action of this name, for what runs beside an action.
 func NewEnv(name string, w io.Writer) *action.Env {
 	options := render.LogOptionsFor(w, os.Getenv)
-	env := &action.Env{Getenv: os.Getenv, GitHub: action.GitHubOf(os.Getenv)}
-	env.Time = env.Clock()
+	env := &action.Env{Getenv: os.Getenv, GitHub: action.GitHubOf(os.Getenv), Time: &clock.Rehearsal{}}
 	options.Name, options.Start = name, env.Time.Now()
 	log := render.NewLog(w, options)
 	env.Events, env.Mask = record.NewRecorder(name, env.Time.Now, log.Emit).Sink(), log.Mask

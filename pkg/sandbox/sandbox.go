@@ -34,6 +34,10 @@ const (
 	SecretAccessKey = "sandbox-secret-access-key"
 )
 
+// SpeedHeader is the header of answers that tells how many times faster than the wall clock virtual time runs, where it does. Clients
+// that follow what happens look that much more often.
+const SpeedHeader = "X-Connect2-Sandbox-Speed"
+
 // DefaultHost is the host and port that image references of the first task definitions name.
 const DefaultHost = "127.0.0.1:4566"
 
@@ -181,6 +185,9 @@ func (s *Sandbox) engineLag() engine.Lag {
 // ServeHTTP answers every protocol on one port: the registry under /v2/, the sandbox's own controls under /_sandbox/, and
 // the AWS APIs everywhere else.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if speed := s.scenario.Speed; speed != 1 {
+		w.Header().Set(SpeedHeader, strconv.FormatFloat(speed, 'g', -1, 64))
+	}
 	wire.Hold(http.HandlerFunc(s.serve), w, r)
 }
 
@@ -282,9 +289,6 @@ func (s *Sandbox) Environ() map[string]string {
 		"AWS_DEFAULT_REGION":    s.scenario.Region,
 		"AWS_ACCESS_KEY_ID":     AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY": SecretAccessKey,
-	}
-	if speed := s.scenario.Speed; speed != 1 {
-		environ["CONNECT2_SPEED"] = strconv.FormatFloat(speed, 'g', -1, 64) // the actions look that much more often
 	}
 	return environ
 }

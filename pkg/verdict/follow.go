@@ -25,7 +25,6 @@ const lostAfter = 3 * time.Minute
 // clock of the world that is acted on. The error is that of Of.
 func Follow(ctx context.Context, env *action.Env, cfg aws.Config, target rollout.Target,
 	options ...rollout.Option) (rollout.Result, error) {
-	speed := float64(env.Speed())
 	e := &explainer{events: told(env.Events), clock: env.Clock(), clients: diagnose.Clients{
 		ECS:  ecs.NewFromConfig(cfg),
 		Logs: cloudwatchlogs.NewFromConfig(cfg),
@@ -33,7 +32,7 @@ func Follow(ctx context.Context, env *action.Env, cfg aws.Config, target rollout
 	}}
 	result, err := rollout.Follow(ctx, ecs.NewFromConfig(cfg), target, append([]rollout.Option{
 		rollout.Events(e.events), rollout.Clock(e.clock), rollout.Diagnose(e.explain),
-		rollout.LostAfter(time.Duration(float64(lostAfter) * speed)),
+		rollout.LostAfter(time.Duration(float64(lostAfter) * clock.Speed(env.Clock()))),
 	}, options...)...)
 	return result, Of(result, err)
 }

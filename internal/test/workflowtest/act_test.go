@@ -412,7 +412,7 @@ func (s *site) actJob(job, event, branch, workflow string, inputs ...string) res
 		flags = append(flags, "--job", job)
 	}
 	if s.sb != nil {
-		flags = append(flags, "--env", "AWS_ENDPOINT_URL=http://"+s.host, "--env", "CONNECT2_SPEED=50",
+		flags = append(flags, "--env", "AWS_ENDPOINT_URL=http://"+s.host,
 			"--env", "CALLER="+s.caller, "--env", "IMAGE="+image)
 		for name, value := range s.sb.GitHubEnviron() {
 			flags = append(flags, "--env", name+"="+value)
