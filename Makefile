@@ -35,6 +35,10 @@ race: ## The same under the race detector
 simulate: ## Simulate HISTORIES histories (10000); SURVEY=1 prints every kind of violation instead of the first
 	HISTORIES=$(or $(HISTORIES),10000) $(GO) test -count=1 -timeout 24h -v -run ^TestHistories$$ ./internal/test/simulation
 
+.PHONY: simulate-proof
+simulate-proof: ## Plant mutations in the code that decides: does the simulation find each? (an hour)
+	$(GO) run ./tools/planted
+
 .PHONY: lint
 lint: ## gofmt, vet, golangci-lint, actionlint, and zizmor where it is installed
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -32,6 +32,8 @@ const (
 	goodIsLeft       = "once a run was let finish, the service is not left on a FAILED revision or without tasks"
 	rollbacksAgree   = "rollbacks at once, one after the other, or after a kill end where one would"
 	oracle           = "what ECS alone brings to a good end within the timeout is not taken back"
+	migrationDone    = "a migration that is called a success came to its own end, and nothing is deployed after another one"
+	oneMigration     = "two migrations of a service never run at once"
 	oneRevision      = "an uninterrupted run leaves one new ACTIVE revision at most, and none that failed is the newest of its family"
 	noSecret         = "no secret is in anything that is written"
 	noDefect         = "no run meets a defect of its own"
@@ -60,6 +62,8 @@ func (w *world) check() []violation {
 			{goodIsLeft, w.leaves(r)},
 			{rollbacksAgree, w.agrees(r)},
 			{oneRevision, w.revisions(r)},
+			{migrationDone, r.migrated()},
+			{oneMigration, w.migrations(r)},
 			{oracle, w.cutOff(r)},
 		} {
 			if held.problem == "" {
@@ -85,11 +89,11 @@ func (w *world) between(r *report) []moment {
 }
 
 func (w *world) green(r *report) string {
-	if r.killed || !r.answer.green() {
+	if r.killed || !r.answer.green() || r.run.Verb == Migrate {
 		return ""
 	}
 	for _, m := range w.between(r) {
-		if m.inForce(r.answer.TaskDefinition) && (m.standing() || w.disturbed(m.at)) && (r.run.Verb != Deploy || m.version == r.run.Version) {
+		if m.inForce(r.answer.TaskDefinition) && (m.standing() || w.disturbed(m.at)) && (!r.run.Verb.deploys() || m.version == r.run.Version) {
 			return ""
 		}
 	}
@@ -137,7 +141,8 @@ func (w *world) overtaken(r *report) string {
 func (w *world) sees(r *report, m moment) bool {
 	for _, earlier := range w.timeline {
 		if earlier.primary == m.primary {
-			return !earlier.at.Before(r.begun.Truncate(time.Millisecond)) // AWS's times are in milliseconds
+			from := r.begun.Add(-w.history.Reads).Truncate(time.Millisecond) // AWS's times are in milliseconds
+			return !earlier.at.Before(from)
 		}
 	}
 	return false
@@ -169,6 +174,9 @@ func (w *world) holds(r *report) string {
 
 func (r *report) inTime() string {
 	limit := r.run.Timeout + max(wayBackTime, r.run.Timeout) + slack
+	if r.run.Verb.migrates() {
+		limit += r.run.Timeout + slack
+	}
 	if took := r.ended.Sub(r.begun); took > limit {
 		return fmt.Sprintf("took %v, longer than %v", took.Round(time.Second), limit)
 	}
@@ -227,9 +235,11 @@ func (w *world) overwrote(r *report) string {
 	if r.killed {
 		return ""
 	}
+	own := map[string]bool{}
 	for _, u := range r.updates {
 		there := u.at.Sub(u.before.since) > 2*time.Second+w.lag()
-		foreign := u.before.primary != r.began && w.sees(r, u.before)
+		foreign := !own[u.before.primary] && w.sees(r, u.before)
+		own[u.after.primary] = true
 		what := fmt.Sprintf("at %v it replaced %s with %s", u.at.Sub(w.begun).Round(time.Millisecond), u.before, u.after)
 		switch {
 		case there && !u.read && foreign:
@@ -286,6 +296,39 @@ func (w *world) agrees(r *report) string {
 	return ""
 }
 
+// migrated checks a migration against its task.
+func (r *report) migrated() string {
+	if r.killed || !r.run.Verb.migrates() {
+		return ""
+	}
+	end := "none was started"
+	for _, j := range r.jobs {
+		if end = j.end; end == "" {
+			return ""
+		}
+	}
+	switch {
+	case r.answer.green() && r.answer.Outcome != noChange:
+		return fmt.Sprintf("%s, and of its migration: %s", r.answer.Outcome, end)
+	case len(r.updates) > 0:
+		return fmt.Sprintf("it deployed at %v, and of its migration: %s", r.updates[0].at, end)
+	}
+	return ""
+}
+
+// migrations checks that this run's migration was alone.
+func (w *world) migrations(r *report) string {
+	if len(r.jobs) == 0 {
+		return ""
+	}
+	for _, m := range w.timeline {
+		if m.jobs > 1 && !m.at.Before(r.begun) && !m.at.After(r.ended) {
+			return fmt.Sprintf("at %v %d run", m.at.Sub(w.begun).Round(time.Millisecond), m.jobs)
+		}
+	}
+	return ""
+}
+
 // revisions checks what a run leaves of the task definitions that it registered.
 func (w *world) revisions(r *report) string {
 	if r.killed || !r.signal.IsZero() {
@@ -309,7 +352,10 @@ func (w *world) revisions(r *report) string {
 // cutOff asks ECS alone about a deployment that a run took back by itself before its time was over.
 func (w *world) cutOff(r *report) string {
 	by := r.begun.Add(r.run.Timeout)
-	if r.killed || r.run.Verb != Deploy || r.began == "" || r.gaveUp.IsZero() || !r.gaveUp.Before(by) {
+	if r.run.Verb == Release && len(r.updates) > 0 { // the deployment's time begins after the migration
+		by = r.updates[0].at.Add(r.run.Timeout)
+	}
+	if r.killed || !r.run.Verb.deploys() || r.began == "" || r.gaveUp.IsZero() || !r.gaveUp.Before(by) {
 		return ""
 	}
 	if !r.signal.IsZero() && !r.signal.After(r.gaveUp) {

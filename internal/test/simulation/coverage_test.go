@@ -18,6 +18,7 @@ type coverage struct {
 	rows      map[string]map[string]int // by what there was beside a run, and how the run ended
 	known     map[string]int
 	unknown   map[string]*example // by invariant
+	first     string              // the first of them
 	slowest   time.Duration
 	slow      string
 }
@@ -33,6 +34,13 @@ type example struct {
 	size  int
 }
 
+// found says whether a violation was found that is not known.
+func (c *coverage) found() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.first != ""
+}
+
 // violates keeps a violation that is not known.
 func (c *coverage) violates(w *world, v violation) {
 	c.mu.Lock()
@@ -43,6 +51,9 @@ func (c *coverage) violates(w *world, v violation) {
 		c.unknown[v.invariant] = e
 	}
 	e.times++
+	if c.first == "" {
+		c.first = fmt.Sprintf("found after %d histories: %s", c.histories, v.invariant)
+	}
 	if size := len(w.history.String()); e.text == "" || size < e.size {
 		e.size, e.text = size, w.history.String()+"\n\n"+w.story(v)
 	}
@@ -155,6 +166,9 @@ func (c *coverage) String() string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.known)) {
 		fmt.Fprintf(&b, "known, %d times: %s\n", c.known[name], name)
+	}
+	if c.first != "" {
+		fmt.Fprintln(&b, c.first)
 	}
 	for _, invariant := range slices.Sorted(maps.Keys(c.unknown)) {
 		e := c.unknown[invariant]

@@ -44,7 +44,7 @@ func drawWhen(t *rapid.T) (change int, after time.Duration) {
 
 func drawFate(t *rapid.T, desired int) Fate {
 	kinds := []Kind{Works, Works, Works, Slow, Crashes, Faints, Unhealthy, NoPull, NoRoom}
-	f := Fate{Kind: rapid.SampledFrom(kinds).Draw(t, "kind")}
+	f := Fate{Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), Job: rapid.SampledFrom([]Job{Short, Short, Fails, Long}).Draw(t, "job")}
 	if f.Kind != Works && rapid.Bool().Draw(t, "passing") {
 		f.First = desired
 	}
@@ -61,11 +61,11 @@ func drawVersion(t *rapid.T, past, versions int) int {
 
 func drawRun(t *rapid.T, past, versions int) Run {
 	r := Run{
-		Verb:    rapid.SampledFrom([]Verb{Deploy, Deploy, Rollback}).Draw(t, "verb"),
+		Verb:    rapid.SampledFrom([]Verb{Deploy, Deploy, Deploy, Deploy, Rollback, Rollback, Rollback, Release, Migrate}).Draw(t, "verb"),
 		Timeout: rapid.SampledFrom([]time.Duration{10 * time.Minute, 4 * time.Minute, 4 * time.Minute}).Draw(t, "timeout"),
 	}
 	r.Change, r.At = drawWhen(t)
-	if r.Verb == Deploy {
+	if r.Verb != Rollback {
 		r.Version = drawVersion(t, past, versions)
 		r.Lifts = rapid.SampledFrom([]bool{true, true, false}).Draw(t, "lifts")
 		r.Force = rapid.SampledFrom([]bool{false, false, false, false, false, true}).Draw(t, "force")
@@ -92,7 +92,7 @@ func drawRun(t *rapid.T, past, versions int) Run {
 var actions = []string{
 	"ecs:DescribeServices", "ecs:DescribeServiceDeployments", "ecs:ListServiceDeployments", "ecs:DescribeServiceRevisions",
 	"ecs:UpdateService", "ecs:StopServiceDeployment", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition",
-	"ecs:DescribeTaskDefinition", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:TagResource", "ecs:*", "ecr:*", "logs:*",
+	"ecs:RunTask", "ecs:StopTask", "ecs:DescribeTaskDefinition", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:TagResource", "ecs:*", "ecr:*", "logs:*",
 	"elasticloadbalancing:*", "sts:*", "*",
 }
 
@@ -121,7 +121,8 @@ func drawFault(t *rapid.T) Fault {
 }
 
 func drawAct(t *rapid.T, past, versions int) Act {
-	acts := []What{ColleagueDeploys, ColleagueForces, ColleagueRollsBack, OperatorStops, Scales, SpotTakes}
+	acts := []What{ColleagueDeploys, ColleagueForces, ColleagueRollsBack, OperatorStops, Scales, SpotTakes, OperatorStopsJob, SpotTakesJob,
+		TerraformSettings, TerraformNetwork, TerraformTemplate}
 	a := Act{What: rapid.SampledFrom(acts).Draw(t, "what")}
 	a.Change, a.At = drawWhen(t)
 	switch a.What {

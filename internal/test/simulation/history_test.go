@@ -51,7 +51,18 @@ const (
 type Fate struct {
 	Kind  Kind
 	First int // it befalls the first so many tasks alone; 0: all
+	Job   Job // what its migration does
 }
+
+// Job is what a migration does.
+type Job string
+
+// The jobs.
+const (
+	Short Job = ""      // is done after 20 seconds
+	Fails Job = "fails" // exits with 1 after 20 seconds
+	Long  Job = "long"  // takes four minutes, and exits with 0 when it is stopped
+)
 
 // Kind is a kind of fate. A passing and a lasting one never wear the same words.
 type Kind string
@@ -74,7 +85,15 @@ type Verb string
 const (
 	Deploy   Verb = "deploy"
 	Rollback Verb = "rollback"
+	Migrate  Verb = "migrate"
+	Release  Verb = "release" // the root action: migrates and deploys
 )
+
+// deploys says whether the verb brings a version into service.
+func (v Verb) deploys() bool { return v == Deploy || v == Release }
+
+// migrates says whether the verb runs a migration.
+func (v Verb) migrates() bool { return v == Migrate || v == Release }
 
 // Run is one run of a verb, and perhaps the same run once more.
 type Run struct {
@@ -131,7 +150,12 @@ const (
 	ColleagueRollsBack What = "colleague rolls back" // stops the deployment in progress; where there is none, nothing
 	OperatorStops      What = "operator stops"       // the Nth of the running tasks
 	SpotTakes          What = "Spot takes"           // the Nth of the running tasks
-	Scales             What = "scales"               // to N tasks
+	OperatorStopsJob   What = "operator stops the migration"
+	SpotTakesJob       What = "Spot takes the migration"
+	TerraformSettings  What = "Terraform changes settings" // of the service, which begin no deployment
+	TerraformNetwork   What = "Terraform changes the network"
+	TerraformTemplate  What = "Terraform changes the template"
+	Scales             What = "scales" // to N tasks
 )
 
 // String writes the history as a Go literal, without the fields that are zero.

@@ -33,6 +33,20 @@ var known = []fault{
 		},
 	},
 	{
+		name: "a deployment that begins while a run still prepares its own is replaced without having been read",
+		is: func(_ *world, v violation) bool {
+			return v.invariant == nothingLost && strings.HasSuffix(v.text, "which it had not read")
+		},
+		shows: History{
+			Desired: 1, Past: 2, Fates: []Fate{{}, {}},
+			Runs: []Run{{
+				Verb: Deploy, Version: 3, Timeout: 10 * minute,
+				Faults: []Fault{{Action: "ecs:RegisterTaskDefinition", Answer: "throttle", Times: 5}},
+			}},
+			Others: []Act{{At: 500 * time.Millisecond, What: ColleagueDeploys, N: 4}},
+		},
+	},
+	{
 		name: "a deployment that began right before an update is replaced without a word",
 		is: func(_ *world, v violation) bool {
 			return v.invariant == nothingLost && strings.HasSuffix(v.text, "says nothing of it")

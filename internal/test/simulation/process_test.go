@@ -39,6 +39,7 @@ type process struct {
 	stopped  time.Time // when it first asked ECS to stop what it began, or updated the service once more
 	updates  []update
 	register []string // ARNs of the task definitions that it registered
+	jobs     []string // ids of the migrations' tasks that it started
 	undone   bool     // it could not take a task definition away again
 }
 
@@ -98,15 +99,12 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 	case err != nil || response.StatusCode >= 400:
 		p.faulted = true
 	case isRead(r):
-		if isCall(r, "DescribeServices") {
-			after = p.w.shown(after)
-			p.read[after.primary] = true
-		}
+		shown := p.w.shown(after)
 		if p.first.at.IsZero() {
-			p.first = after
+			p.first = shown
 		}
-		if after.at.After(p.newest.at) {
-			p.newest = after
+		if isCall(r, "DescribeServices") { // what tells of the PRIMARY deployment; the other tells of the run's own alone
+			p.newest, p.read[shown.primary] = shown, true
 		}
 	}
 	return response, err
@@ -158,7 +156,10 @@ func (p *process) carry(r *http.Request) (*http.Response, error) {
 
 // took keeps what a run has begun, and which task definition a rollback is to leave.
 func (p *process) took(r *http.Request, before, m moment, answered bool) {
-	var registered string
+	var registered, started string
+	if isCall(r, "RunTask") {
+		started = p.w.newestJob(m.at)
+	}
 	if isCall(r, "RegisterTaskDefinition") {
 		registered = p.w.newestRegistered(m.at)
 	}
@@ -178,6 +179,8 @@ func (p *process) took(r *http.Request, before, m moment, answered bool) {
 		}
 	}
 	switch {
+	case started != "":
+		p.jobs = append(p.jobs, started)
 	case registered != "":
 		p.register = append(p.register, registered)
 	case isCall(r, "DeregisterTaskDefinition") && !answered:
@@ -248,14 +251,14 @@ func (w *world) play(number int, run Run) {
 	done := w.start(number, run, number)
 	clean := run
 	clean.Faults, clean.End, clean.Force = nil, ItsOwn, false
-	if run.Verb == Deploy && !done.killed && done.answer.green() && done.last.standing() && done.last.inForce(done.answer.TaskDefinition) {
+	if run.Verb == Deploy && !done.killed && w.over.Err() == nil && done.answer.green() && done.last.standing() && done.last.inForce(done.answer.TaskDefinition) {
 		if run.Grow > 0 {
 			w.act(Act{What: Scales, N: run.Grow})
 		}
 		time.Sleep(w.history.Reads) // until reads show what it saw done
 		w.start(number, clean, 0).repeat = true
 	}
-	if run.Again > 0 {
+	if run.Again > 0 && w.over.Err() == nil {
 		time.Sleep(run.Again)
 		w.start(number, clean, 0).again = true
 	}
@@ -287,8 +290,9 @@ func (w *world) start(number int, run Run, faults int) *report {
 	done.calls, done.killed, done.signal, done.faulty = p.calls, p.dead, p.signal, p.faulted
 	done.first, done.newest, done.began, done.leave, done.joined = p.first, p.newest, p.began.primary, p.leave, p.joined
 	done.gaveUp, done.updates, done.registered, done.undone = p.stopped, p.updates, p.register, p.undone
+	ids := p.jobs
 	p.mu.Unlock()
-	done.left = w.leftActive(done.registered)
+	done.left, done.jobs = w.leftActive(done.registered), w.judge(ids)
 	w.mu.Lock()
 	done.alone = acts == len(w.acts)
 	w.mu.Unlock()
@@ -301,7 +305,7 @@ func (w *world) start(number int, run Run, faults int) *report {
 }
 
 func versionOf(r Run) string {
-	if r.Verb == Deploy {
+	if r.Verb != Rollback {
 		return tag(r.Version)
 	}
 	return ""

@@ -114,6 +114,18 @@ func (w *world) shown(m moment) moment {
 	return m
 }
 
+// newestJob returns the id of the one-off task that was started at a moment, or "" where none was.
+func (w *world) newestJob(at time.Time) (id string) {
+	w.service(func(_ *engine.Engine, s *engine.Service) {
+		for _, t := range jobs(s) {
+			if t.CreatedAt.Add(-w.history.Skew).Equal(at) {
+				id = t.ID
+			}
+		}
+	})
+	return id
+}
+
 // newestRegistered returns the ARN of the task definition that was registered at a moment, or "" where none was.
 func (w *world) newestRegistered(at time.Time) (arn string) {
 	w.service(func(e *engine.Engine, _ *engine.Service) {

@@ -16,6 +16,8 @@ import (
 	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/ecsrollback"
+	"github.com/org/connect2/v2/pkg/migrate"
+	"github.com/org/connect2/v2/pkg/release"
 	"github.com/org/connect2/v2/pkg/run"
 )
 
@@ -64,10 +66,20 @@ var errSignal = action.ErrInterrupted
 func (r Run) run(ctx context.Context, t *testing.T, p *process) answer {
 	args := []string{"--cluster", sandboxtest.Cluster, "--service", sandboxtest.Service, "--timeout", r.Timeout.String(), "--json"}
 	verb := ecsrollback.Action
-	if r.Verb == Deploy {
+	if r.Verb != Rollback {
+		args = append(args, "--image", tag(r.Version), fmt.Sprint("--override-hold=", r.Lifts))
+	}
+	if r.Verb.deploys() {
+		args = append(args, "--environment-variables", "SETTING="+settingValue, fmt.Sprint("--force=", r.Force))
+	}
+	switch r.Verb {
+	case Deploy:
 		verb = ecsdeploy.Action
-		args = append(args, "--image", tag(r.Version), "--environment-variables", "SETTING="+settingValue,
-			fmt.Sprint("--override-hold=", r.Lifts), fmt.Sprint("--force=", r.Force))
+	case Migrate:
+		verb = migrate.Action
+	case Release:
+		verb = release.Action
+		args = append(args, "--migrate", "--migrate-timeout", r.Timeout.String())
 	}
 	env, told := actiontest.NewTestEnv(t, p.environ())
 	env.Transport, env.Time = p, clock.Seeded(clock.System, p.seed)

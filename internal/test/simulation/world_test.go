@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -29,7 +30,7 @@ const (
 )
 
 // end is the virtual time after which everything is over, whatever hangs.
-const endOfTime = 6 * time.Hour
+const endOfTime = 3 * time.Hour
 
 // settling is how long the service is left to itself in the end.
 const settling = 20 * time.Minute
@@ -53,6 +54,7 @@ type moment struct {
 	fallen         int    // tasks of the PRIMARY deployment that have failed by their own fault since it was complete, …
 	stands         int    // and those that run and are well
 	deployments    int    // that there ever were
+	jobs           int    // migrations whose containers run
 	held           bool   // the image of the PRIMARY deployment is on hold
 }
 
@@ -138,6 +140,7 @@ type report struct {
 	updates    []update
 	registered []string   // ARNs of the task definitions that it registered
 	left       []revision // those of them that are ACTIVE at its end
+	jobs       []job      // of its migrations, as they were at its end
 	undone     bool       // a call that takes one away was made to fail
 }
 
@@ -276,7 +279,14 @@ func (f Fate) behaviour() engine.Behaviour {
 		}
 		return ifLasting
 	}
-	b := engine.Behaviour{Times: f.First}
+	job := engine.Run{After: engine.Duration(20 * time.Second), Logs: []string{"running upgrade"}}
+	switch f.Job {
+	case Fails:
+		job.ExitCode = 1
+	case Long:
+		job.After = engine.Duration(4 * time.Minute)
+	}
+	b := engine.Behaviour{Times: f.First, Run: map[string]engine.Run{"*": job}}
 	switch f.Kind {
 	case Slow:
 		b.Start, b.HealthyAfter = engine.Slow, engine.Duration(time.Minute)
@@ -364,6 +374,11 @@ func (w *world) look(e *engine.Engine, s *engine.Service) moment {
 		}
 	}
 	m.stands, m.fallen = fates(s)
+	for _, t := range jobs(s) {
+		if t.LastStatus == engine.Running || t.LastStatus == engine.Stopping {
+			m.jobs++
+		}
+	}
 	slices.Sort(tasks)
 	m.tasks = strings.Join(tasks, " ")
 	return m
@@ -391,6 +406,38 @@ func fates(s *engine.Service) (stands, fallen int) {
 		}
 	}
 	return stands, fallen
+}
+
+// jobs returns the one-off tasks that are not forgotten.
+func jobs(s *engine.Service) []*engine.Task {
+	return slices.DeleteFunc(slices.Clone(s.Cluster.Tasks), func(t *engine.Task) bool { return t.Service != nil })
+}
+
+// job is a migration's task.
+type job struct {
+	id  string
+	end string // why it is no success; empty: it came to its own end, with exit code 0
+}
+
+// judge says how migrations ended.
+func (w *world) judge(ids []string) (out []job) {
+	w.service(func(_ *engine.Engine, s *engine.Service) {
+		for _, t := range jobs(s) {
+			if !slices.Contains(ids, t.ID) {
+				continue
+			}
+			j := job{id: t.ID}
+			code := t.Containers[0].ExitCode
+			switch {
+			case t.StopCode != engine.EssentialContainerExited:
+				j.end = fmt.Sprintf("%s: %s (%s)", t.LastStatus, t.StopCode, t.StoppedReason)
+			case code == nil || *code != 0:
+				j.end = "it failed"
+			}
+			out = append(out, j)
+		}
+	})
+	return out
 }
 
 // since is when a task began to end.
@@ -507,6 +554,22 @@ func (w *world) act(a Act) {
 			} else {
 				e.StopTask(t, "looking into something")
 			}
+		case OperatorStopsJob, SpotTakesJob:
+			running := slices.DeleteFunc(jobs(s), func(t *engine.Task) bool { return t.DesiredStatus != engine.Running })
+			if len(running) == 0 {
+				what += ": there is none"
+			} else if a.What == SpotTakesJob {
+				e.InterruptSpot(running[0])
+			} else {
+				e.StopTask(running[0], "looking into something")
+			}
+		case TerraformSettings:
+			grace := 20
+			what += told(e.UpdateService(s, engine.ServiceChange{HealthCheckGracePeriodSeconds: &grace}))
+		case TerraformNetwork:
+			what += told(e.UpdateService(s, engine.ServiceChange{NetworkConfiguration: network(e)}))
+		case TerraformTemplate:
+			what += changeTemplate(e)
 		case Scales:
 			what += fmt.Sprintf(" to %d", a.N)
 			if err := e.UpdateService(s, engine.ServiceChange{DesiredCount: &a.N}); err != nil {
@@ -519,6 +582,36 @@ func (w *world) act(a Act) {
 	w.keep(deed{at: at, act: do})
 	w.tell("%s", what)
 	w.note()
+}
+
+func told(err error) string {
+	if err != nil {
+		return ": " + err.Error()
+	}
+	return ""
+}
+
+// network is another network configuration at each moment.
+func network(e *engine.Engine) json.RawMessage {
+	return json.RawMessage(fmt.Sprintf(`{"awsvpcConfiguration": {"subnets": ["subnet-0a1b2c3d4e5f60001"], `+
+		`"securityGroups": ["sg-%017x"], "assignPublicIp": "DISABLED"}}`, e.Now().UnixMilli()))
+}
+
+// changeTemplate registers another revision of the template.
+func changeTemplate(e *engine.Engine) string {
+	for _, f := range e.Families() {
+		if !strings.HasSuffix(f.Name, "-template") {
+			continue
+		}
+		document := maps.Clone(f.Revisions[len(f.Revisions)-1].Document)
+		document["ephemeralStorage"] = json.RawMessage(fmt.Sprintf(`{"sizeInGiB": %d}`, 21+len(f.Revisions)))
+		text, err := json.Marshal(document)
+		if err == nil {
+			_, err = e.RegisterTaskDefinition(text, "terraform")
+		}
+		return told(err)
+	}
+	return ": there is none"
 }
 
 var imagePin = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
