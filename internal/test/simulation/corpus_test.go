@@ -98,6 +98,10 @@ var corpus = map[string]History{
 		Desired: 3, Past: 3, Fates: []Fate{{Kind: Crashes}},
 		Runs: []Run{{Verb: Deploy, Version: 4, Timeout: 4 * minute, End: Cancel, After: 55 * second, Again: 5 * second}},
 	},
+	"an update is never answered": {
+		Desired: 1, Past: 2,
+		Runs: []Run{{Verb: Rollback, Timeout: 4 * minute, Faults: []Fault{{Action: "ecs:UpdateService", Answer: "hang", Times: 40}}}},
+	},
 	"every answer of an update is lost": {
 		Desired: 2, Past: 1, Fates: []Fate{{}},
 		Runs: []Run{{

@@ -22,17 +22,6 @@ var known = []fault{
 		},
 	},
 	{
-		name: "a call that is never answered keeps a run from ending",
-		is: func(_ *world, v violation) bool {
-			hangs := slices.ContainsFunc(v.run.run.Faults, func(f Fault) bool { return strings.HasPrefix(f.Answer, "hang") })
-			return hangs && (v.invariant == endsInTime || v.invariant == signalEndsIt)
-		},
-		shows: History{
-			Desired: 1, Past: 2,
-			Runs: []Run{{Verb: Rollback, Timeout: 4 * minute, Faults: []Fault{{Action: "ecs:UpdateService", Answer: "hang", Times: 40}}}},
-		},
-	},
-	{
 		name: "a deployment that begins while a run still prepares its own is replaced without having been read",
 		is: func(_ *world, v violation) bool {
 			return v.invariant == nothingLost && strings.HasSuffix(v.text, "which it had not read")
