@@ -29,7 +29,8 @@ func TestRehearse(t *testing.T) {
 			}}
 			answer := response(http.StatusOK, "{}")
 			answer.Header.Set(speedHeader, test.header)
-			client := rehearse(env, wholeBodies{&http.Client{Transport: &counting{answer: func(int) (*http.Response, error) { return answer, nil }}}})
+			transport := &counting{answer: func(int) (*http.Response, error) { return answer, nil }}
+			client := rehearse(env, wholeBodies{&http.Client{Transport: transport}})
 			request, err := http.NewRequest(http.MethodPost, "http://sandbox/", http.NoBody)
 			if err != nil {
 				t.Fatal(err)

@@ -44,7 +44,8 @@ func drawWhen(t *rapid.T) (change int, after time.Duration) {
 
 func drawFate(t *rapid.T, desired int) Fate {
 	kinds := []Kind{Works, Works, Works, Slow, Crashes, Faints, Unhealthy, NoPull, NoRoom}
-	f := Fate{Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), Job: rapid.SampledFrom([]Job{Short, Short, Fails, Long}).Draw(t, "job")}
+	f := Fate{Kind: rapid.SampledFrom(kinds).Draw(t, "kind")}
+	f.Job = rapid.SampledFrom([]Job{Short, Short, Fails, Long}).Draw(t, "job")
 	if f.Kind != Works && rapid.Bool().Draw(t, "passing") {
 		f.First = desired
 	}

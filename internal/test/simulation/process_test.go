@@ -251,7 +251,8 @@ func (w *world) play(number int, run Run) {
 	done := w.start(number, run, number)
 	clean := run
 	clean.Faults, clean.End, clean.Force = nil, ItsOwn, false
-	if run.Verb == Deploy && !done.killed && w.over.Err() == nil && done.answer.green() && done.last.standing() && done.last.inForce(done.answer.TaskDefinition) {
+	serves := done.answer.green() && done.last.standing() && done.last.inForce(done.answer.TaskDefinition)
+	if run.Verb == Deploy && !done.killed && w.over.Err() == nil && serves {
 		if run.Grow > 0 {
 			w.act(Act{What: Scales, N: run.Grow})
 		}
