@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 	"time"
 )
