@@ -60,9 +60,11 @@ func drawVersion(t *rapid.T, past, versions int) int {
 	return rapid.IntRange(past+1, versions).Draw(t, "version")
 }
 
+var verbs = []Verb{Deploy, Deploy, Deploy, Deploy, Rollback, Rollback, Rollback, Release, Migrate}
+
 func drawRun(t *rapid.T, past, versions int) Run {
 	r := Run{
-		Verb:    rapid.SampledFrom([]Verb{Deploy, Deploy, Deploy, Deploy, Rollback, Rollback, Rollback, Release, Migrate}).Draw(t, "verb"),
+		Verb:    rapid.SampledFrom(verbs).Draw(t, "verb"),
 		Timeout: rapid.SampledFrom([]time.Duration{10 * time.Minute, 4 * time.Minute, 4 * time.Minute}).Draw(t, "timeout"),
 	}
 	r.Change, r.At = drawWhen(t)
