@@ -95,7 +95,8 @@ func drawRun(t *rapid.T, past, versions int) Run {
 var actions = []string{
 	"ecs:DescribeServices", "ecs:DescribeServiceDeployments", "ecs:ListServiceDeployments", "ecs:DescribeServiceRevisions",
 	"ecs:UpdateService", "ecs:StopServiceDeployment", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition",
-	"ecs:RunTask", "ecs:StopTask", "ecs:DescribeTaskDefinition", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:TagResource", "ecs:*", "ecr:*", "logs:*",
+	"ecs:RunTask", "ecs:StopTask", "ecs:DescribeTaskDefinition", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:TagResource",
+	"ecs:*", "ecr:*", "logs:*",
 	"elasticloadbalancing:*", "sts:*", "*",
 }
 
