@@ -37,6 +37,7 @@ const (
 //	enum:"a,b"            the only values accepted
 //	min:"1" max:"10"      the range of an int or a duration, both ends included
 //	secret:"true"         the value is masked and never printed
+//	path:"read"           it names files (a list: one an item), or something else that is no absolute path; "write": to be written
 //	alias:"other,old(m)"  other names under which it is accepted; "(m)" is the unit of a bare number given under that name
 //
 // Fields of embedded structs are taken as if they stood there themselves. A pointer to one of the types is for outputs
@@ -58,6 +59,7 @@ type Field struct {
 	Enum     []string
 	Min, Max string
 	Secret   bool
+	Path     string // read or write, where it names files
 	Aliases  []Alias
 
 	index []int
@@ -132,6 +134,7 @@ func fieldOf(t reflect.Type, f reflect.StructField, name string) Field {
 		Min:      f.Tag.Get("min"),
 		Max:      f.Tag.Get("max"),
 		Secret:   f.Tag.Get("secret") == "true",
+		Path:     f.Tag.Get("path"),
 		Aliases:  aliasesOf(f.Tag.Get("alias")),
 		index:    f.Index,
 	}

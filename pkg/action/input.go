@@ -40,6 +40,12 @@ func fromEnvironment(fields []Field, environ []string) source {
 		}
 	}
 	environ = slices.Sorted(slices.Values(environ)) // messages come in one order, whatever the environment's
+	files := containerOf(func(name string) string { return valueIn(environ, name) })
+	add := func(f Field, v given) {
+		v, problems := files.see(f, v)
+		s.values[f.Name] = append(s.values[f.Name], v)
+		s.problems = append(s.problems, problems...)
+	}
 	for _, entry := range environ {
 		variable, value, _ := strings.Cut(entry, "=")
 		if !strings.HasPrefix(variable, "INPUT_") || strings.TrimSpace(value) == "" {
@@ -48,9 +54,9 @@ func fromEnvironment(fields []Field, environ []string) source {
 		f, ok := names[variable]
 		switch alias := aliases[variable]; {
 		case alias.Name != "":
-			s.values[f.Name] = append(s.values[f.Name], given{as: alias.Name, value: alias.apply(value)})
+			add(f, given{as: alias.Name, value: alias.apply(value)})
 		case ok:
-			s.values[f.Name] = append(s.values[f.Name], given{as: f.Name, value: value})
+			add(f, given{as: f.Name, value: value})
 		case variable == "INPUT_ARGS", variable == "INPUT_ENTRYPOINT":
 			// `with: args` and `with: entrypoint` of any Docker action are the runner's own.
 		default:
@@ -59,6 +65,16 @@ func fromEnvironment(fields []Field, environ []string) source {
 		}
 	}
 	return s
+}
+
+// valueIn returns a variable of an environment in the form of os.Environ.
+func valueIn(environ []string, name string) string {
+	for _, entry := range environ {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 func inputVariable(name string) string {

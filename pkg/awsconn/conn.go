@@ -31,6 +31,9 @@ func Connect(ctx context.Context, env *action.Env, in Inputs) (*Conn, error) {
 		return nil, &action.Error{Outcome: action.Invalid, Title: "Invalid input", Err: errors.Join(problems...)}
 	}
 	maskCredentials(env.Log, aws.Credentials{SecretAccessKey: env.Var("AWS_SECRET_ACCESS_KEY"), SessionToken: env.Var("AWS_SESSION_TOKEN")})
+	if err := checkFiles(env); err != nil {
+		return nil, err
+	}
 	transport, err := newTransport(env) // before the SDK reads the same file, whose error names no variable
 	if err != nil {
 		return nil, invalid("AWS_CA_BUNDLE is not usable",

@@ -45,7 +45,7 @@ type Inputs struct {
 	Service        string            `input:"service" required:"true" doc:"The ECS service: name or ARN."`
 	Image          string            `input:"image" doc:"The image to deploy: a full reference, REPOSITORY@sha256:…, a tag or a digest. What is left out is taken from the template's image. Empty: the image that runs."`
 	Container      string            `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`
-	TaskDefinition string            `input:"task-definition" alias:"task-definition-arn,task-definition-family" doc:"What to render instead of NAME-template: a JSON file, a family, FAMILY:REVISION or an ARN."`
+	TaskDefinition string            `input:"task-definition" alias:"task-definition-arn,task-definition-family" path:"read" doc:"What to render instead of NAME-template: a JSON file, a family, FAMILY:REVISION or an ARN."`
 	Environment    map[string]string `input:"environment-variables" doc:"Environment variables to set in the container, KEY=value lines. Values are never printed; passwords belong into secrets all the same."`
 	OverrideHold   bool              `input:"override-hold" default:"false" doc:"Deploy even if the service was rolled back from this image, or is on hold, and lift that hold."`
 	Force          bool              `input:"force" default:"false" alias:"force-new-deployment" doc:"Deploy even if this very revision is in force already."`

@@ -40,7 +40,7 @@ type Inputs struct {
 	commits.Order
 	Cluster    string           `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
 	Service    string           `input:"service" required:"true" doc:"The ECS service: name or ARN."`
-	Source     string           `input:"source" doc:"The image to push, as ecr-push takes it: a folder or tar with an OCI layout, what docker save wrote, docker://NAME, or a registry reference."`
+	Source     string           `input:"source" path:"read" doc:"The image to push, as ecr-push takes it: a folder or tar with an OCI layout, what docker save wrote, docker://NAME, or a registry reference."`
 	Repository string           `input:"repository" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN. Needed with source."`
 	Push       ecrpush.Inputs   `part:"true"`
 	Image      string           `input:"image" doc:"Instead of source: the image to deploy, as ecs-deploy takes it (full reference, REPOSITORY@sha256:…, tag or digest)."`

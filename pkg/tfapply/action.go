@@ -57,17 +57,17 @@ const (
 type Inputs struct {
 	awsconn.Inputs
 	Mode                Mode              `input:"mode" default:"plan" enum:"plan,apply,drift,destroy,unlock,fmt,validate,changed,bootstrap" doc:"plan shows what would change, without a lock and without writing state. apply does it. drift says whether what runs differs from the configuration. destroy takes everything down. unlock releases the lock of a run that has ended. fmt finds files that are not formatted, validate finds what is wrong without state or credentials; both mark the lines. changed lists the root modules below directory that changed since changed-since. bootstrap makes the bucket of the state, and the first role; it is run from a terminal."`
-	Directory           string            `input:"directory" default:"." alias:"working-directory" doc:"The folder of the root module."`
+	Directory           string            `input:"directory" default:"." alias:"working-directory" path:"read" doc:"The folder of the root module."`
 	Environment         string            `input:"environment" doc:"Name of the environment. ENVIRONMENT.tfvars of the directory is used where it exists."`
-	VarFiles            []string          `input:"var-files" alias:"var-file" doc:"Further files of variables, relative to the directory; later ones win."`
+	VarFiles            []string          `input:"var-files" alias:"var-file" path:"read" doc:"Further files of variables, relative to the directory; later ones win."`
 	Variables           map[string]string `input:"variables" doc:"Variables, NAME=value lines; a value that is a JSON list or object is one. They reach Terraform through a private file, never a command line, and win over all files. TF_VAR_ variables of the environment work as well."`
-	BackendConfig       []string          `input:"backend-config" doc:"Settings of the backend, KEY=VALUE or a file, one per line. Secrets belong into the environment."`
+	BackendConfig       []string          `input:"backend-config" path:"read" doc:"Settings of the backend, KEY=VALUE or a file, one per line. Secrets belong into the environment."`
 	Workspace           string            `input:"workspace" doc:"Terraform workspace. Empty: TF_WORKSPACE. apply makes one that is missing."`
 	Label               string            `input:"label" doc:"Tells apart two plans of one directory, environment and workspace: it stands in titles, and each has a comment of its own."`
 	RefreshOnly         bool              `input:"refresh-only" doc:"Only bring the state up to date with what runs: plan shows it, apply writes it."`
 	ChangedSince        string            `input:"changed-since" doc:"For changed: a commit or branch. A root module counts as changed with its own files and those of local modules that it uses."`
-	TextFile            string            `input:"text-file" doc:"Also write the plan as text to this file, secrets hidden."`
-	JSONFile            string            `input:"json-file" doc:"Also write the plan as Terraform's JSON to this file, for policy checks; what is sensitive is replaced in it."`
+	TextFile            string            `input:"text-file" path:"write" doc:"Also write the plan as text to this file, secrets hidden."`
+	JSONFile            string            `input:"json-file" path:"write" doc:"Also write the plan as Terraform's JSON to this file, for policy checks; what is sensitive is replaced in it."`
 	Targets             []string          `input:"targets" doc:"Addresses to plan alone. Terraform means this for emergencies."`
 	Replace             []string          `input:"replace" doc:"Addresses to replace."`
 	TerraformVersion    string            `input:"terraform-version" doc:"Version or constraint. Empty: .terraform-version (.opentofu-version), required_version, else the newest that is installed. A Terraform that is missing is installed and its signature verified."`
@@ -75,7 +75,7 @@ type Inputs struct {
 	Parallelism         int               `input:"parallelism" default:"10" min:"1" max:"256" doc:"How many resources are worked on at a time."`
 	LockTimeout         time.Duration     `input:"lock-timeout" default:"2m" min:"0s" max:"6h" doc:"How long to wait for a state that somebody else has locked."`
 	Lockfile            string            `input:"lockfile" default:"readonly" enum:"readonly,update" doc:"Whether init may change .terraform.lock.hcl. A missing one is made either way."`
-	PlanFile            string            `input:"plan-file" doc:"File of the sealed plan: plan writes it, apply compares with it. Needs plan-key."`
+	PlanFile            string            `input:"plan-file" path:"write" doc:"File of the sealed plan: plan writes it, apply compares with it. Needs plan-key."`
 	PlanKey             string            `input:"plan-key" secret:"true" doc:"What seals the plan file: a KMS key (ARN or alias/NAME), or a passphrase of at least 16 characters."`
 	PlanDigest          string            `input:"plan-digest" doc:"The output plan-digest of the plan that was reviewed."`
 	Approve             string            `input:"approve" default:"reviewed" enum:"reviewed,auto" doc:"reviewed applies only the plan of plan-digest, plan-file or the merged pull request's comment. auto applies whatever the plan says, within the guards."`
