@@ -36,6 +36,7 @@ const (
 //	default:"10m"         what holds when it is not given
 //	enum:"a,b"            the only values accepted
 //	min:"1" max:"10"      the range of an int or a duration, both ends included
+//	zero:"auto"           a word for a duration that the action decides on; its value is 0
 //	secret:"true"         the value is masked and never printed
 //	path:"read"           it names files (a list: one an item), or something else that is no absolute path; "write": to be written
 //	alias:"other,old(m)"  other names under which it is accepted; "(m)" is the unit of a bare number given under that name
@@ -58,6 +59,7 @@ type Field struct {
 	Default  string
 	Enum     []string
 	Min, Max string
+	Zero     string
 	Secret   bool
 	Path     string // read or write, where it names files
 	Aliases  []Alias
@@ -133,6 +135,7 @@ func fieldOf(t reflect.Type, f reflect.StructField, name string) Field {
 		Default:  f.Tag.Get("default"),
 		Min:      f.Tag.Get("min"),
 		Max:      f.Tag.Get("max"),
+		Zero:     f.Tag.Get("zero"),
 		Secret:   f.Tag.Get("secret") == "true",
 		Path:     f.Tag.Get("path"),
 		Aliases:  aliasesOf(f.Tag.Get("alias")),
@@ -167,6 +170,9 @@ func (f Field) check(t reflect.Type, taken map[string]bool) {
 			fail("the name %s is taken", name)
 		}
 		taken[strings.ToUpper(name)] = true
+	}
+	if f.Zero != "" && f.Kind != Duration {
+		fail("a word for 0, and it is not a duration")
 	}
 	if f.Required && f.Default != "" {
 		fail("required, yet with a default")
@@ -248,6 +254,9 @@ func (f Field) decode(text string) (any, error) {
 		}
 		return n, nil
 	case Duration:
+		if f.Zero != "" && text == f.Zero {
+			return time.Duration(0), nil
+		}
 		d, err := time.ParseDuration(text)
 		if err != nil {
 			if _, number := strconv.Atoi(text); number == nil {
@@ -291,6 +300,9 @@ func (f Field) enumText(got string) string {
 }
 
 func (f Field) rangeText() string {
+	if f.Zero != "" {
+		return (Field{Min: f.Min, Max: f.Max}).rangeText() + ", or " + f.Zero
+	}
 	switch {
 	case f.Min != "" && f.Max != "":
 		return " from " + f.Min + " to " + f.Max

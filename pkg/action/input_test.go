@@ -26,6 +26,7 @@ type everything struct {
 	Wait     bool              `input:"wait" default:"true" alias:"wait-for-service-stability"`
 	Count    int               `input:"count" min:"1" max:"10"`
 	Timeout  time.Duration     `input:"timeout" default:"10m" min:"1s" max:"6h" alias:"wait-for-minutes(m)"`
+	Grace    time.Duration     `input:"grace" default:"auto" zero:"auto" min:"1m"`
 	Tags     []string          `input:"tags"`
 	Env      map[string]string `input:"environment"`
 	Document json.RawMessage   `input:"document"`
@@ -51,6 +52,14 @@ func TestDecode(t *testing.T) {
 		problems []string
 	}{
 		{name: "defaults", environ: []string{"INPUT_CLUSTER=c"}, want: defaults(nil)},
+		{name: "a word for 0", environ: []string{"INPUT_CLUSTER=c", "INPUT_GRACE=auto"}, want: defaults(nil)},
+		{name: "instead of the word", environ: []string{"INPUT_CLUSTER=c", "INPUT_GRACE=2m"},
+			want: defaults(func(e *everything) { e.Grace = 2 * time.Minute })},
+		{name: "neither the word nor in range", environ: []string{"INPUT_CLUSTER=c", "INPUT_GRACE=0s"},
+			problems: []string{"grace: \"0s\": out of range: want a duration of at least 1m, or auto"}},
+		{name: "another word", environ: []string{"INPUT_CLUSTER=c", "INPUT_GRACE=Auto", "INPUT_TIMEOUT=auto"},
+			problems: []string{"timeout: \"auto\": want a duration such as 90s, 10m or 1h30m from 1s to 6h",
+				"grace: \"Auto\": want a duration such as 90s, 10m or 1h30m of at least 1m, or auto"}},
 		{name: "blanks around a value", environ: []string{"INPUT_CLUSTER= c\n"}, want: defaults(nil)},
 		{name: "empty is not given", environ: []string{"INPUT_CLUSTER=c", "INPUT_TIMEOUT=", "INPUT_UNHEARD-OF="}, want: defaults(nil)},
 		{name: "missing", problems: []string{"cluster is required: The cluster's name."}},
@@ -91,7 +100,7 @@ func TestDecode(t *testing.T) {
 		{name: "unknown, near", environ: []string{"INPUT_CLUSTER=c", "INPUT_TIME_OUT=5m"}, problems: []string{"unknown input time_out: did you mean timeout?"}},
 		{name: "misspelt and required is one problem", environ: []string{"INPUT_CLUSTRE=c"}, problems: []string{"unknown input clustre: did you mean cluster?"}},
 		{name: "unknown, far", environ: []string{"INPUT_CLUSTER=c", "INPUT_FLUX-CAPACITOR=on"},
-			problems: []string{"unknown input flux-capacitor: there are region, cluster, strategy, wait, count, timeout, tags, environment, document, token, flavours"}},
+			problems: []string{"unknown input flux-capacitor: there are region, cluster, strategy, wait, count, timeout, grace, tags, environment, document, token, flavours"}},
 		{name: "underscores for hyphens", environ: []string{"INPUT_CLUSTER=c", "INPUT_AWS_REGION=x"}, problems: []string{"unknown input aws_region: did you mean aws-region?"}},
 		{name: "all at once", environ: []string{"INPUT_COUNT=x", "INPUT_TIMEOUT=1", "INPUT_WAIT=on", "INPUT_TAG=a"}, problems: []string{
 			"unknown input tag: did you mean tags?",

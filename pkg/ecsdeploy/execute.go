@@ -63,8 +63,9 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 // follow follows the deployment to its end and clears up after it. disposable says that the revision was made for this
 // release, so that it is taken away if it failed.
 func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Target, disposable bool) (Outputs, error) {
+	verdict.TellTime(d.env.Events, d.in.Timeout, d.before)
 	end := d.env.Log.Group(fmt.Sprintf("Rollout of %s to %s", d.existing.Name(), d.in.Service))
-	options := []rollout.Option{rollout.Timeout(d.in.Timeout)}
+	options := []rollout.Option{rollout.Timeout(d.limit)}
 	if d.in.EarlyAbort == "off" {
 		options = append(options, rollout.Patient())
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -19,6 +20,7 @@ import (
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/record"
+	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
@@ -41,6 +43,7 @@ type Deployment struct {
 	hold      hold.Hold // what must not be deployed
 	first     int       // tasks that the first release of an empty service starts; 0: it is no first release
 	before    ecsview.Snapshot
+	limit     time.Duration     // how long the deployment may take
 	running   *taskdef.Revision // what the service is at; nil where it may not be described
 	base      taskdef.Document  // what is rendered
 	baseName  string            // where the base is from, for people
@@ -91,6 +94,9 @@ func (d *Deployment) readService(ctx context.Context) error {
 	}
 	d.service, d.before, d.hold = service, ecsview.SnapshotOf(service), hold.Of(service)
 	d.family = familyOf(arn.Family(d.before.TaskDefinition))
+	if d.limit, err = rollout.TimeFor(d.in.Timeout, d.before); err != nil && d.in.Wait {
+		return fmt.Errorf("timeout: %w", err)
+	}
 	return d.readFirst()
 }
 

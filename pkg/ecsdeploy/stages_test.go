@@ -96,12 +96,15 @@ func TestPause(t *testing.T) {
 	})
 }
 
-// TestPauseForTooLong ends by the action's own timeout, which rolls back.
+// TestPauseForTooLong ends by the hook's own timeout, upon which ECS rolls back: the action's clock stands while it waits.
 func TestPauseForTooLong(t *testing.T) {
 	at(t, staged("{strategy: CANARY, "+pausing+"}"), func(t *testing.T, s *site) {
 		s.Push("v2", "")
 		out, err := s.deploy(inputs("v2"))
-		wantOutcome(t, out, err, action.TimedOut)
+		wantOutcome(t, out, err, action.RolledBack)
+		if !strings.Contains(s.Log.Text(), "pause hook timed out") {
+			t.Errorf("it is not told why:\n%s", s.Log.Text())
+		}
 		if name, running := s.Primary(); name != family+":1" || running != 2 {
 			t.Errorf("the service runs %d tasks of %s", running, name)
 		}
@@ -158,4 +161,32 @@ func TestServicesOfOtherKinds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTimeOfStages deploys with AWS's own defaults, which take about an hour: with timeout auto there is time for it, and a timeout
+// that is too short is refused before anything is changed.
+func TestTimeOfStages(t *testing.T) {
+	at(t, staged("{strategy: LINEAR}"), func(t *testing.T, s *site) {
+		s.Push("v2", "")
+		in := inputs("v2")
+		in.Timeout = 54 * time.Minute
+		out, err := s.deploy(in)
+		wantOutcome(t, out, err, action.Invalid)
+		if out.Changed || !strings.Contains(err.Error(), "timeout: 54m00s is too short") || !strings.Contains(err.Error(), "LINEAR") {
+			t.Errorf("refused with %v, %+v", err, out)
+		}
+
+		s.Fresh()
+		in.Timeout = 0
+		begun := time.Now()
+		if out, err = s.deploy(in); err != nil || out.Outcome != action.Succeeded {
+			t.Fatalf("with timeout auto: %v, %+v", err, out)
+		}
+		if took := time.Since(begun); took < 54*time.Minute || took > 84*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+		if !strings.Contains(s.Log.Text(), "it may take 1h24m00s: 54m00s of that are what the service's own deployment configuration (LINEAR) waits") {
+			t.Errorf("its time is not told:\n%s", s.Log.Text())
+		}
+	})
 }

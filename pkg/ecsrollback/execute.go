@@ -133,8 +133,9 @@ func (r *Rollback) join(ctx context.Context, out Outputs) (Outputs, error) {
 
 // follow follows the deployment of an earlier version to its end.
 func (r *Rollback) follow(ctx context.Context, out Outputs, target rollout.Target) (Outputs, error) {
+	verdict.TellTime(r.env.Events, r.in.Timeout, r.read.Service)
 	end := r.env.Events.Group(fmt.Sprintf("Rollback of %s to %s", r.in.Service, arn.Revision(target.TaskDefinition)))
-	result, err := verdict.Follow(ctx, r.env, r.conn.Config, target, rollout.Timeout(r.in.Timeout), rollout.LeaveOnInterrupt())
+	result, err := verdict.Follow(ctx, r.env, r.conn.Config, target, rollout.Timeout(r.limit), rollout.LeaveOnInterrupt())
 	end()
 	verdict.Report(r.env.Events, result)
 	out.Outcome, out.DeploymentARN, out.Cause = action.OutcomeOf(err), result.Target.ServiceDeployment, verdict.Cause(result)
@@ -209,8 +210,8 @@ func (r *Rollback) endRunning(ctx context.Context, out Outputs) (Outputs, error)
 		r.putOnHold(ctx, d.Back, "")
 	}
 	end := r.env.Events.Group("Rollback of " + r.in.Service)
-	result, err := verdict.Follow(ctx, r.env, r.conn.Config, r.running(), rollout.Timeout(r.in.Timeout),
-		rollout.RollbackTimeout(r.in.Timeout), rollout.Committed())
+	result, err := verdict.Follow(ctx, r.env, r.conn.Config, r.running(), rollout.Timeout(r.limit),
+		rollout.RollbackTimeout(r.limit), rollout.Committed())
 	end()
 	verdict.Report(r.env.Events, result)
 	phase := result.Verdict.Phase

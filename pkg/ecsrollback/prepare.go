@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -15,6 +16,7 @@ import (
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/image"
+	"github.com/org/connect2/v2/pkg/rollout"
 )
 
 // previous is the value of the input to that goes by history.
@@ -32,6 +34,7 @@ type Rollback struct {
 
 	read    read
 	decided decision
+	limit   time.Duration // how long the rollback may take
 }
 
 // decision is what a rollback does.
@@ -60,6 +63,11 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 // prepare reads and decides.
 func (r *Rollback) prepare(ctx context.Context) (err error) {
 	if r.read, err = r.look(ctx); err == nil {
+		if r.limit, err = rollout.TimeFor(r.in.Timeout, r.read.Service); err != nil {
+			err = fmt.Errorf("timeout: %w", err)
+		}
+	}
+	if err == nil {
 		r.decided, err = r.decide(ctx, r.read)
 	}
 	return awsconn.Refuse(ctx, "The rollback was not started: nothing was changed", err)

@@ -19,6 +19,8 @@ type Snapshot struct {
 	Deployments    []Deployment   // PRIMARY first
 	Events         []ServiceEvent // newest first
 	Current        string         // ARN of the service deployment that runs now, where the API tells it
+	Strategy       string         // ROLLING, BLUE_GREEN, LINEAR, CANARY; empty: ROLLING
+	Bakes          time.Duration  // how long a deployment waits by its configuration: between steps of its traffic, and after them
 	TargetGroups   []string       // ARNs of those that its tasks are registered in, the alternate ones too
 
 	// Own is the service deployment that is followed; nil while it is not seen or where the API is not to be had.
@@ -110,6 +112,10 @@ func SnapshotOf(service types.Service) Snapshot {
 		Running:        int(service.RunningCount),
 		Pending:        int(service.PendingCount),
 		Current:        aws.ToString(service.CurrentServiceDeployment),
+		Bakes:          bakes(service.DeploymentConfiguration),
+	}
+	if service.DeploymentConfiguration != nil {
+		s.Strategy = string(service.DeploymentConfiguration.Strategy)
 	}
 	for _, d := range service.Deployments {
 		s.Deployments = append(s.Deployments, Deployment{

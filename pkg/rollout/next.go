@@ -146,6 +146,9 @@ func (m *move) take(s ecsview.Snapshot) {
 		m.missed = false
 		m.note("contact again after " + clock.Took(m.now.Sub(m.contact)))
 	}
+	if m.last.Own != nil && len(m.last.Own.Paused) > 0 && !m.stopping { // it waits for somebody: the clock stands
+		m.deadline = m.deadline.Add(m.now.Sub(m.contact))
+	}
 	m.contact, m.throttled = m.now, 0
 	m.adopt(s)
 	t := m.followed()

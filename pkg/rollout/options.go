@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/clock"
@@ -48,6 +49,19 @@ func Timeout(d time.Duration) Option {
 			o.settings.timeout = d
 		}
 	}
+}
+
+// TimeFor returns how long a deployment of a service may take: what was asked for or, where that is 0, 30 minutes and what the service's
+// deployment configuration waits by itself. It is an error to ask for less than that alone.
+func TimeFor(asked time.Duration, s ecsview.Snapshot) (time.Duration, error) {
+	switch {
+	case asked == 0:
+		return defaults.timeout + s.Bakes, nil
+	case asked <= s.Bakes && s.Strategy != "" && s.Strategy != "ROLLING":
+		return 0, fmt.Errorf("%s is too short: the service's deployment configuration (%s) alone waits for %s between and after its steps; "+
+			"leave it at auto, which gives %s", clock.Took(asked), s.Strategy, clock.Took(s.Bakes), clock.Took(defaults.timeout+s.Bakes))
+	}
+	return asked, nil
 }
 
 // RollbackTimeout is how long the way back is followed after that; 0 is 15 minutes.

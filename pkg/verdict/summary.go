@@ -1,14 +1,26 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/pkg/clock"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/render"
 	"github.com/org/connect2/v2/pkg/rollout"
 )
+
+// TellTime tells how long a deployment has where nobody said and its service's own configuration makes it long.
+func TellTime(events record.Sink, asked time.Duration, s ecsview.Snapshot) {
+	if limit, err := rollout.TimeFor(asked, s); err == nil && asked == 0 && s.Bakes > 0 {
+		events.Notef("it may take %s: %s of that are what the service's own deployment configuration (%s) waits",
+			clock.Took(limit), clock.Took(s.Bakes), cmp.Or(s.Strategy, "ROLLING"))
+	}
+}
 
 // Report tells what is to be known of a rollout at its end: its facts, and what the scheduler said. The steps of its timeline were
 // told while it went on.

@@ -133,6 +133,9 @@ func notes(f action.Field) string {
 	case f.Max != "":
 		n = append(n, "At most "+f.Max+".")
 	}
+	if f.Zero != "" {
+		n = append(n, "Or "+f.Zero+".")
+	}
 	switch f.Kind {
 	case action.List:
 		n = append(n, "One per line, or separated by commas.")
