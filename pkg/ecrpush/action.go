@@ -40,13 +40,15 @@ var Action = action.Define(action.Meta{
 type Inputs struct {
 	awsconn.Inputs
 	Source           string   `input:"source" required:"true" path:"read" doc:"The image: a folder with an OCI layout, a tar or tar.gz of one or of docker save, docker://NAME of the Docker daemon, a full registry reference, ecr:REPOSITORY:TAG of another ECR repository, or tag:TAG of this one. PATH#NAME chooses one of several images in a tar."`
-	Repository       string   `input:"repository" required:"true" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN, or HOST/NAME of another registry (credentials from the Docker configuration)."`
+	Repository       string   `input:"repository" required:"true" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN, or HOST/NAME of another registry (credentials from registry-credentials, or the Docker configuration)."`
 	Tags             []string `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image. Without any the image is pushed by its digest alone."`
 	Platform         string   `input:"platform" doc:"Push only the image for this platform, such as linux/arm64, of a multi-platform source. Empty: the whole index."`
 	CreateRepository bool     `input:"create-repository" default:"false" alias:"create-repo,create_repo" doc:"Create the ECR repository if it does not exist."`
 	MountFrom        string   `input:"mount-from" doc:"A repository of the same registry to take layers over from instead of sending them. ECR does so where the account setting BLOB_MOUNTING is on."`
 	IfAbsent         string   `input:"if-absent" default:"fail" enum:"fail,skip" doc:"What to do when a registry does not have the source: fail, or skip, which succeeds with outcome no-change and an empty digest. It is how a workflow asks whether an image was built already."`
 	DryRun           bool     `input:"dry-run" default:"false" doc:"Check everything and print what would be sent, but send nothing."`
+
+	Credentials map[string]string `input:"registry-credentials" secret:"true" doc:"Logins of registries other than ECR that the image comes from or goes to, HOST=USER:PASSWORD lines. An action's container does not see what docker login left on the runner."`
 }
 
 // Validate returns what is wrong with the inputs by themselves.
@@ -60,6 +62,7 @@ func (in Inputs) Validate() []error {
 			problems = append(problems, fmt.Errorf("repository: %w", err))
 		}
 	}
+	problems = append(problems, logins(in.Credentials).check()...)
 	for _, tag := range in.Tags {
 		if err := image.CheckTag(tag); err != nil {
 			problems = append(problems, fmt.Errorf("tags: %w", err))

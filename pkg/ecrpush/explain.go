@@ -51,7 +51,7 @@ func adviceOf(err error) string {
 	case errors.As(err, &refusal) && refusal.Status == http.StatusForbidden && refusal.Permission != "":
 		return "Grant " + refusal.Permission + " on the repository to the role that pushes, then run it again."
 	case errors.As(err, &refusal) && refusal.Status == http.StatusUnauthorized:
-		return "Log in to the registry before this step: its credentials are read from the Docker configuration."
+		return "Give the login as registry-credentials: HOST=USER:PASSWORD. What docker login left is read outside an action's container alone."
 	default:
 		return ""
 	}

@@ -89,6 +89,8 @@ func (p *Push) registries(conn *awsconn.Conn) *image.Registries {
 		}
 		rs = image.NewRegistries(conn.Config, transport)
 	}
+	rs.Keychain = logins(p.in.Credentials).keychain()
+	p.env.Hide(logins(p.in.Credentials).secrets()...)
 	rs.Mask = p.env.Hide
 	rs.Observe = p.told.event
 	return rs
