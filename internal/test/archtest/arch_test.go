@@ -85,6 +85,7 @@ var layers = map[string]layer{
 	"cmd":              entry,
 	"bench":            entry,   // measures; shipped nowhere
 	"tools/mutants":    support, // tests the tests
+	"tools/planted":    support, // tests the simulation
 	"examples":         entry,   // files that the demo builds an image of
 	"internal/catalog": entry,
 	"internal/demo":    entry,

@@ -187,6 +187,9 @@ func (w *world) repeated(r *report) string {
 	if !r.repeat || !r.alone || !r.before.alone || !r.before.standing() || r.before.sick {
 		return ""
 	}
+	if slices.ContainsFunc(w.acts, func(a acted) bool { return a.what == TerraformTemplate }) {
+		return "" // the template may hold something new
+	}
 	for _, other := range w.runs {
 		if other.number != r.number && !other.begun.After(r.ended) && !other.ended.Before(r.begun) {
 			return "" // it may have changed something

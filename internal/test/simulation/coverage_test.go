@@ -41,8 +41,8 @@ func (c *coverage) found() bool {
 	return c.first != ""
 }
 
-// violates keeps a violation that is not known.
-func (c *coverage) violates(w *world, v violation) {
+// violates keeps a violation that is not known, and says whether it is the first.
+func (c *coverage) violates(w *world, v violation) (first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.unknown[v.invariant]
@@ -51,12 +51,13 @@ func (c *coverage) violates(w *world, v violation) {
 		c.unknown[v.invariant] = e
 	}
 	e.times++
-	if c.first == "" {
+	if first = c.first == ""; first {
 		c.first = fmt.Sprintf("found after %d histories: %s", c.histories, v.invariant)
 	}
 	if size := len(w.history.String()); e.text == "" || size < e.size {
 		e.size, e.text = size, w.history.String()+"\n\n"+w.story(v)
 	}
+	return first
 }
 
 func (c *coverage) add(w *world, found []violation, took time.Duration) {

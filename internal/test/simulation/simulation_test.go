@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -33,6 +34,7 @@ const atMost = 4 * time.Second
 //	HISTORIES=2000    how many
 //	SIMULATE_FOR=4m   for how long at most
 //	SURVEY=1          go on after a violation, make nothing shorter, and print the smallest history of each kind
+//	FOUND=FILE        where the first history that shows a violation is written, as JSON for TestGiven
 //	SURVEY=first      end with the first violation that is not known, and make nothing shorter
 func TestHistories(t *testing.T) {
 	histories, until := 300, time.Now().Add(atMost)
@@ -69,6 +71,28 @@ func TestHistories(t *testing.T) {
 	t.Logf("\n%s", told)
 }
 
+// TestGiven lets one history happen that a file holds as JSON: HISTORY=FILE.
+func TestGiven(t *testing.T) {
+	file := os.Getenv("HISTORY")
+	if file == "" {
+		t.Skip("HISTORY names no file")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h History
+	if err := json.Unmarshal(text, &h); err != nil {
+		t.Fatal(err)
+	}
+	w := simulate(t, h)
+	for _, v := range w.check() {
+		if v.known == "" {
+			t.Errorf("%s\n\n%s", h, w.story(v))
+		}
+	}
+}
+
 // search looks for a violation until a time, if one is given, and prints the shortest history that shows it.
 func search(t *testing.T, told *coverage, until time.Time) {
 	var shortest string
@@ -96,7 +120,15 @@ func search(t *testing.T, told *coverage, until time.Time) {
 			switch {
 			case v.known != "":
 			case os.Getenv("SURVEY") != "":
-				told.violates(w, v)
+				if told.violates(w, v) && os.Getenv("FOUND") != "" {
+					text, err := json.Marshal(h)
+					if err == nil {
+						err = os.WriteFile(os.Getenv("FOUND"), text, 0o600)
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				}
 			default:
 				if shortest == "" {
 					found = time.Now()

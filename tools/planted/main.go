@@ -1,0 +1,139 @@
+// Command planted proves the simulation: it plants one mutation at a time in the code that decides, and has the simulation look for
+// it. A mutation is a line that a person could have written; the simulation has to find each within so many histories.
+//
+//	go run ./tools/planted              all of them (an hour on two cores)
+//	go run ./tools/planted -only=waves  those whose name contains a word
+//
+// The files stay as they are: the mutated ones are given to the compiler in their place (-overlay).
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// mutation is one change of one place.
+type mutation struct {
+	name     string
+	file     string
+	old, new string // text that stands in the file once, and what takes its place
+}
+
+func main() {
+	only := flag.String("only", "", "plant only the mutations whose names contain this")
+	histories := flag.Int("histories", 2000, "how many histories may be needed")
+	flag.Parse()
+	missed, err := prove(*only, *histories)
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "planted:", err)
+		os.Exit(2)
+	case missed > 0:
+		fmt.Fprintf(os.Stderr, "planted: %d mutations were not found\n", missed)
+		os.Exit(1)
+	}
+}
+
+// prove plants the mutations one after the other and prints a line for each.
+func prove(only string, histories int) (missed int, err error) {
+	folder, err := os.MkdirTemp("", "planted-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(folder)
+	if err := build(filepath.Join(folder, original)); err != nil {
+		return 0, err
+	}
+	fmt.Println("| mutation | file | found after | by |")
+	fmt.Println("|---|---|---|---|")
+	for _, m := range mutations {
+		if !strings.Contains(m.name, only) {
+			continue
+		}
+		found, err := m.find(folder, histories)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "planted: %s: %v\n", m.name, err)
+			found = ""
+		}
+		if found == "" {
+			missed++
+			found = fmt.Sprintf("NOT within %d | |", histories)
+		}
+		fmt.Printf("| %s | `%s` | %s\n", m.name, m.file, found)
+	}
+	return missed, nil
+}
+
+// verdict is what the simulation prints of the first violation that is not known.
+var verdict = regexp.MustCompile(`found after (\d+) histories: (.*)`)
+
+// find builds the simulation with the mutation and runs it until it finds something. It returns how that ends a line of the table.
+func (m mutation) find(folder string, histories int) (string, error) {
+	text, err := os.ReadFile(m.file)
+	if err != nil {
+		return "", err
+	}
+	if n := strings.Count(string(text), m.old); n != 1 {
+		return "", fmt.Errorf("%q stands %d times in %s, want once", m.old, n, m.file)
+	}
+	mutated := filepath.Join(folder, "mutated.go")
+	if err := os.WriteFile(mutated, []byte(strings.Replace(string(text), m.old, m.new, 1)), 0o600); err != nil {
+		return "", err
+	}
+	path, err := filepath.Abs(m.file)
+	if err != nil {
+		return "", err
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{path: mutated}})
+	if err != nil {
+		return "", err
+	}
+	list := filepath.Join(folder, "overlay.json")
+	if err := os.WriteFile(list, overlay, 0o600); err != nil {
+		return "", err
+	}
+	binary, history := filepath.Join(folder, "mutated.test"), filepath.Join(folder, "history.json")
+	if err := build(binary, "-overlay", list); err != nil {
+		return "", err
+	}
+	start := time.Now()
+	out, err := simulate(binary, "^TestHistories$", fmt.Sprintf("HISTORIES=%d", histories), "SURVEY=first", "FOUND="+history)
+	match := verdict.FindStringSubmatch(out)
+	if match == nil {
+		return "", err // the mutation stayed hidden, or the simulation itself failed
+	}
+	took := time.Since(start).Round(time.Second)
+	// What the code shows as it is proves nothing of the mutation.
+	if out, err := simulate(filepath.Join(folder, original), "^TestGiven$", "HISTORY="+history); err != nil {
+		return "", fmt.Errorf("the history that was found fails without the mutation, too:\n%s", out)
+	}
+	return fmt.Sprintf("%s histories (%s) | %s |", match[1], took, match[2]), nil
+}
+
+// original is the name of the simulation without a mutation.
+const original = "original.test"
+
+// build builds the simulation.
+func build(binary string, flags ...string) error {
+	arguments := append(append([]string{"test", "-c"}, flags...), "-o", binary, "./internal/test/simulation")
+	if out, err := exec.Command("go", arguments...).CombinedOutput(); err != nil { //nolint:gosec // the names are this program's own
+		return fmt.Errorf("building the simulation: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// simulate runs a test of the simulation and returns what it prints.
+func simulate(binary, test string, environ ...string) (string, error) {
+	run := exec.Command(binary, "-test.run", test, "-test.v", "-test.timeout", "12h") //nolint:gosec // the names are this program's own
+	run.Dir = "internal/test/simulation"
+	run.Env = append(os.Environ(), environ...)
+	out, err := run.CombinedOutput()
+	return string(out), err
+}
