@@ -108,6 +108,7 @@ func decoded[In any](t *testing.T, inputs []action.Field, renamed map[string]str
 		return action.Outputs{}, nil
 	})
 	var args []string
+	environ := map[string]string{}
 	for _, f := range inputs {
 		if f.Name == "events" || f.Name == "report" {
 			continue // files that the run itself writes: they reach no part
@@ -116,10 +117,16 @@ func decoded[In any](t *testing.T, inputs []action.Field, renamed map[string]str
 		if other, ok := renamed[name]; ok {
 			name = other
 		}
-		args = append(args, "--"+f.Name+"="+valueOf(f, name))
+		value := valueOf(f, name)
+		if f.Secret { // it is not written on a command line
+			variable := "SECRET_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+			environ[variable], value = value, "env:"+variable
+		}
+		args = append(args, "--"+f.Name+"="+value)
 	}
 	var problems strings.Builder
-	run.Command(t.Context(), probe, args, io.Discard, &problems, &action.Env{Getenv: func(string) string { return "" }})
+	run.Command(t.Context(), probe, args, io.Discard, &problems, &action.Env{
+		Getenv: func(name string) string { return environ[name] }})
 	if !called {
 		t.Fatalf("%v: %s", args, &problems)
 	}
