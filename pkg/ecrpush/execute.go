@@ -108,7 +108,11 @@ func (p *Push) failure(ctx context.Context, r image.Result, err error) error {
 	if !errors.As(err, &tags) {
 		f.Err = fmt.Errorf("no tag was moved: %w", f.Err)
 	}
-	if f.Advice == "" {
+	switch {
+	case f.Advice != "":
+	case image.Hopeless(err):
+		f.Advice = "Make the image again: another push of this source ends in the same way."
+	default:
 		f.Advice = "Run it again: layers that were sent are not sent twice."
 	}
 	return f

@@ -37,7 +37,10 @@ func ParseRepositoryName(s string) (RepositoryName, error) {
 	if !ok || !looksLikeHost(host) {
 		host, name = "", s
 	}
+	scheme, rest, address := strings.Cut(s, "://")
 	switch {
+	case address:
+		return RepositoryName{}, fmt.Errorf("%q is an address: write it without %s://, as %s", s, scheme, strings.Trim(rest, "/"))
 	case strings.Contains(name, "@"):
 		return RepositoryName{}, fmt.Errorf("%q names an image: leave out the digest after the repository", s)
 	case strings.Contains(name, ":"):

@@ -3,6 +3,7 @@ package image
 import (
 	"archive/tar"
 	"bufio"
+	"compress/bzip2"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
 )
 
 // files is what a source consists of, by slash-separated names: a folder, or the entries of a tar archive.
@@ -45,13 +48,19 @@ func readSmall(from files, name string) ([]byte, error) {
 type folder struct{ root *os.Root }
 
 func (f folder) open(name string) (io.ReadCloser, int64, error) {
+	info, err := f.root.Stat(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() { // opening a named pipe would wait for somebody who writes into it
+		return nil, 0, fmt.Errorf("%s is not a regular file (%s)", name, info.Mode().Type())
+	}
 	file, err := f.root.Open(name)
 	if err != nil {
 		return nil, 0, err
 	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", name)
+	if info, err = file.Stat(); err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file any more", name)
 	}
 	if err != nil {
 		file.Close()
@@ -169,14 +178,14 @@ func (t *tarball) top() []string {
 
 func (t *tarball) Close() error { return t.file.Close() }
 
-// openArchive opens a tar archive, gzip-compressed or not. A compressed one is unpacked into a temporary file first, because
-// its entries are read in another order than they stand.
+// openArchive opens a tar archive, compressed or not. A compressed one is unpacked into a temporary file first, because its entries
+// are read in another order than they stand.
 func openArchive(name string) (*tarball, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	magic := make([]byte, 4)
+	magic := make([]byte, 10)
 	n, err := file.ReadAt(magic, 0)
 	switch {
 	case n == 0:
@@ -186,25 +195,11 @@ func openArchive(name string) (*tarball, error) {
 		file.Close()
 		return nil, err
 	}
-	switch sniff(magic[:n]) {
-	case gzipped:
+	if packed := sniff(magic[:n]); packed != plain {
 		defer file.Close()
-		unpacked, err := newSpool()
-		if err != nil {
+		if file, err = unpacked(file, packed); err != nil {
 			return nil, err
 		}
-		if err := gunzip(unpacked, file); err != nil {
-			unpacked.Close()
-			return nil, err
-		}
-		file = unpacked.file
-		if _, err := file.Seek(0, io.SeekStart); err != nil {
-			file.Close()
-			return nil, err
-		}
-	case zstandard:
-		file.Close()
-		return nil, errors.New("it is compressed with zstd: unpack it first (zstd -d), or compress it with gzip")
 	}
 	t, err := openTar(file)
 	if err != nil {
@@ -214,36 +209,104 @@ func openArchive(name string) (*tarball, error) {
 	return t, nil
 }
 
-func gunzip(to io.Writer, from io.Reader) error {
-	z, err := gzip.NewReader(bufio.NewReaderSize(from, 1<<20))
+// unpacked returns a temporary file, at its beginning, with what an archive unpacks to.
+func unpacked(file *os.File, packed compression) (*os.File, error) {
+	info, err := file.Stat()
 	if err != nil {
-		return fmt.Errorf("unpacking gzip: %w", err)
+		return nil, err
 	}
-	n, err := io.Copy(to, z)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%w: the gzip stream breaks off after %d unpacked bytes", errCutShort, n)
+	to, err := newSpool()
+	if err != nil {
+		return nil, err
+	}
+	if err = unpack(to, file, packed, info.Size(), most(info.Size())); err == nil {
+		_, err = to.file.Seek(0, io.SeekStart)
 	}
 	if err != nil {
-		return fmt.Errorf("unpacking gzip, after %d bytes: %w", n, err)
+		to.Close()
+		return nil, err
+	}
+	return to.file, nil
+}
+
+// An archive that unpacks to more than mostUnpacked, and to more than mostRatio times its own size, is meant to fill a disk: layers
+// of text compress by ten, one of zeros by a thousand.
+const (
+	mostUnpacked = 4 << 30
+	mostRatio    = 200
+)
+
+// most is how many bytes an archive of this size may unpack to.
+func most(size int64) int64 { return max(mostUnpacked, size*mostRatio) }
+
+// unpack writes what an archive of size bytes unpacks to.
+func unpack(to io.Writer, from io.Reader, packed compression, size, most int64) error {
+	z, err := reading(bufio.NewReaderSize(from, 1<<20), packed)
+	if err != nil {
+		return fmt.Errorf("%w: unpacking %s: %w", errDamaged, packed, err)
+	}
+	defer z.Close()
+	n, err := io.Copy(to, io.LimitReader(z, most+1))
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: the %s stream breaks off after %d unpacked bytes", errCutShort, packed, n)
+	case err != nil:
+		return fmt.Errorf("%w: unpacking %s, after %d bytes: %w", errDamaged, packed, n, err)
+	case n > most:
+		return fmt.Errorf("%w: its %d bytes unpack to more than %d, %d times as much", errHostile, size, most, most/max(size, 1))
 	}
 	return nil
 }
 
+// reading returns a reader of what is compressed.
+func reading(from io.Reader, packed compression) (io.ReadCloser, error) {
+	switch packed {
+	case gzipped:
+		return gzip.NewReader(from)
+	case zstandard: // a window of 128 MiB is what zstd --long writes, and what it reads without being asked
+		z, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			return nil, err
+		}
+		return z.IOReadCloser(), nil
+	case bzipped:
+		return io.NopCloser(bzip2.NewReader(from)), nil
+	case xzipped:
+		z, err := xz.ReaderConfig{DictCap: 64 << 20}.NewReader(from)
+		if err != nil {
+			return nil, err
+		}
+		return io.NopCloser(z), nil
+	default:
+		return io.NopCloser(from), nil
+	}
+}
+
 // compression is how content is compressed, told from its first bytes.
-type compression int
+type compression string
 
 const (
-	plain compression = iota
-	gzipped
-	zstandard
+	plain     compression = ""
+	gzipped   compression = "gzip"
+	zstandard compression = "zstd"
+	bzipped   compression = "bzip2"
+	xzipped   compression = "xz"
 )
 
+// sniff tells compressed content from a tar, whose first bytes are a file's name: of bzip2 the block's mark counts as well.
 func sniff(head []byte) compression {
+	begins := func(at int, mark string) bool {
+		return len(head) >= at+len(mark) && string(head[at:at+len(mark)]) == mark
+	}
 	switch {
-	case len(head) >= 2 && head[0] == 0x1f && head[1] == 0x8b:
+	case begins(0, "\x1f\x8b"):
 		return gzipped
-	case len(head) >= 4 && string(head[:4]) == "\x28\xb5\x2f\xfd":
+	case begins(0, "\x28\xb5\x2f\xfd"):
 		return zstandard
+	case begins(0, "BZh") && begins(4, "1AY&SY"):
+		return bzipped
+	case begins(0, "\xfd7zXZ\x00"):
+		return xzipped
 	default:
 		return plain
 	}

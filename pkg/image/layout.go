@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -82,16 +83,107 @@ func readLayout(ctx context.Context, from files, index []byte, choice string, o 
 	if err := json.Unmarshal(index, &list); err != nil {
 		return nil, fmt.Errorf("index.json: %w", jsonError(index, err))
 	}
-	root, err := chooseEntry(list.Manifests, choice)
+	s := &Source{}
+	r := reader{from: layoutContents{from}, notes: &s.Notes}
+	images, err := r.images(ctx, list.Manifests)
 	if err != nil {
 		return nil, fmt.Errorf("index.json: %w", err)
 	}
-	s := &Source{}
-	s.root, err = readNode(ctx, layoutContents{from}, root, o.Platform, &s.Notes)
+	if choice == "" && flat(images) {
+		s.root, err = r.flat(ctx, index, images, o.Platform)
+		return s, err
+	}
+	root, err := chooseEntry(images, choice)
+	if err != nil {
+		return nil, fmt.Errorf("index.json: %w", err)
+	}
+	s.root, err = r.node(ctx, root, o.Platform)
 	if err != nil {
 		return nil, err
 	}
 	return s, s.root.replaceUncompressed(ctx)
+}
+
+// images returns the entries of a layout that are images or indexes of them: not what hangs on one, such as a signature or an SBOM,
+// which names it as its subject. Where there is nothing else, all of them.
+func (r *reader) images(ctx context.Context, entries []v1.Descriptor) ([]v1.Descriptor, error) {
+	if len(entries) < 2 {
+		return entries, nil
+	}
+	var images []v1.Descriptor
+	for _, e := range entries {
+		if !runnable(e) {
+			continue
+		}
+		raw, err := r.from.manifest(ctx, e)
+		switch {
+		case errors.Is(err, errMissing): // told if it is the one that is taken
+		case err != nil:
+			return nil, fmt.Errorf("manifest %s: %w", e.Digest, err)
+		default:
+			var hangs struct {
+				Subject *v1.Descriptor `json:"subject"`
+			}
+			if json.Unmarshal(raw, &hangs) == nil && hangs.Subject != nil {
+				continue
+			}
+		}
+		images = append(images, e)
+	}
+	if len(images) == 0 {
+		return entries, nil
+	}
+	return images, nil
+}
+
+// flat says whether a layout's index.json itself is the index of one multi-platform image: some tools list the platforms' manifests
+// there, without an index between.
+func flat(entries []v1.Descriptor) bool {
+	platforms := map[string]bool{}
+	names := map[string]bool{}
+	for _, e := range entries {
+		if e.Platform == nil || platforms[e.Platform.String()] {
+			return false
+		}
+		platforms[e.Platform.String()] = true
+		names[e.Annotations["io.containerd.image.name"]+e.Annotations["org.opencontainers.image.ref.name"]] = true
+	}
+	return len(entries) > 1 && len(names) == 1
+}
+
+// flat reads the image whose index is the layout's index.json, or one platform of it. What hangs on the images stays out of the
+// index that is pushed, as it does where an image is chosen; the entries are kept as they are written.
+func (r *reader) flat(ctx context.Context, index []byte, images []v1.Descriptor, platform string) (*node, error) {
+	raw := index
+	var list struct {
+		Manifests []json.RawMessage `json:"manifests"`
+	}
+	if err := json.Unmarshal(index, &list); err != nil {
+		return nil, fmt.Errorf("index.json: %w", jsonError(index, err))
+	}
+	if len(list.Manifests) != len(images) {
+		kept := struct {
+			SchemaVersion int               `json:"schemaVersion"`
+			MediaType     types.MediaType   `json:"mediaType"`
+			Manifests     []json.RawMessage `json:"manifests"`
+		}{2, types.OCIImageIndex, nil}
+		for _, entry := range list.Manifests {
+			var d v1.Descriptor
+			if json.Unmarshal(entry, &d) == nil && slices.ContainsFunc(images, func(e v1.Descriptor) bool { return e.Digest == d.Digest }) {
+				kept.Manifests = append(kept.Manifests, entry)
+			}
+		}
+		var err error
+		if raw, err = json.Marshal(kept); err != nil {
+			return nil, err
+		}
+	}
+	doc, err := parseManifest(raw)
+	if err != nil {
+		return nil, fmt.Errorf("index.json: %w", err)
+	}
+	n := &node{raw: raw, desc: v1.Descriptor{MediaType: mediaTypeOf(raw, ""), Digest: sum(raw), Size: int64(len(raw))}}
+	return r.index(ctx, n, doc, platform, 1)
 }
 
 // chooseEntry picks the one image of a layout, or the one that is named by name, tag or digest.
@@ -130,10 +222,51 @@ func chooseEntry(entries []v1.Descriptor, choice string) (v1.Descriptor, error) 
 	}
 }
 
-// readNode reads a manifest or index and all below it. Where images of an index are not at hand, as after docker save of a
+// What is read of one image at most. An index of indexes is rare, and more than two floors of them are nobody's image.
+const (
+	mostFloors    = 8
+	mostManifests = 1000
+)
+
+// reader reads manifests and all that is below them, each digest once: an index may name one child many times, on every floor.
+type reader struct {
+	from  contents
+	notes *[]string // what the user should know
+	read  map[v1.Hash]*node
+}
+
+// node reads a manifest or index and all below it. Where images of an index are not at hand, as after docker save of a
 // multi-platform image on a machine that pulled its own platform alone, and exactly one is, that one is taken, as docker
 // push does.
-func readNode(ctx context.Context, from contents, d v1.Descriptor, platform string, notes *[]string) (*node, error) {
+func (r *reader) node(ctx context.Context, d v1.Descriptor, platform string) (*node, error) {
+	return r.below(ctx, d, platform, 0)
+}
+
+// below is node some floors down.
+func (r *reader) below(ctx context.Context, d v1.Descriptor, platform string, floor int) (*node, error) {
+	if known := r.read[d.Digest]; known != nil && platform == "" {
+		again := *known // it is named by another descriptor, which may say another platform
+		again.desc.Platform, again.desc.Annotations, again.desc.ArtifactType = d.Platform, d.Annotations, d.ArtifactType
+		return &again, nil
+	}
+	switch {
+	case floor > mostFloors:
+		return nil, fmt.Errorf("manifest %s: %w: indexes are nested more than %d deep", d.Digest, errHostile, mostFloors)
+	case len(r.read) >= mostManifests:
+		return nil, fmt.Errorf("manifest %s: %w: there are more than %d manifests", d.Digest, errHostile, mostManifests)
+	}
+	n, err := r.manifest(ctx, d, platform, floor)
+	if err == nil && platform == "" {
+		if r.read == nil {
+			r.read = map[v1.Hash]*node{}
+		}
+		r.read[d.Digest] = n
+	}
+	return n, err
+}
+
+func (r *reader) manifest(ctx context.Context, d v1.Descriptor, platform string, floor int) (*node, error) {
+	from := r.from
 	raw, err := from.manifest(ctx, d)
 	if err != nil {
 		return nil, fmt.Errorf("manifest %s: %w", d.Digest, err)
@@ -146,7 +279,7 @@ func readNode(ctx context.Context, from contents, d v1.Descriptor, platform stri
 	n.desc.Size = int64(len(raw))
 	n.desc.MediaType = mediaTypeOf(raw, string(d.MediaType))
 	if doc.isIndex() {
-		return readIndex(ctx, from, n, doc, platform, notes)
+		return r.index(ctx, n, doc, platform, floor+1)
 	}
 
 	if n.config, err = from.blob(ctx, *doc.Config); err != nil {
@@ -177,7 +310,7 @@ func readNode(ctx context.Context, from contents, d v1.Descriptor, platform stri
 	return n, nil
 }
 
-func readIndex(ctx context.Context, from contents, n *node, doc *document, platform string, notes *[]string) (*node, error) {
+func (r *reader) index(ctx context.Context, n *node, doc *document, platform string, floor int) (*node, error) {
 	var missing error
 	var missed, has []string
 	for _, m := range doc.Manifests {
@@ -188,9 +321,9 @@ func readIndex(ctx context.Context, from contents, n *node, doc *document, platf
 				}
 				continue
 			}
-			return readNode(ctx, from, m, "", notes)
+			return r.below(ctx, m, "", floor)
 		}
-		child, err := readNode(ctx, from, m, "", notes)
+		child, err := r.below(ctx, m, "", floor)
 		switch {
 		case err == nil:
 			n.children = append(n.children, child)
@@ -218,7 +351,7 @@ func readIndex(ctx context.Context, from contents, n *node, doc *document, platf
 	if len(whole) != 1 {
 		return nil, fmt.Errorf("the index %s lists images that are not all there: %w", n.desc.Digest, missing)
 	}
-	*notes = append(*notes, fmt.Sprintf("the index %s lists %s as well, but only the image for %s is there: it is taken alone",
+	*r.notes = append(*r.notes, fmt.Sprintf("the index %s lists %s as well, but only the image for %s is there: it is taken alone",
 		n.desc.Digest, strings.Join(missed, ", "), whole[0].platform))
 	return whole[0], nil
 }

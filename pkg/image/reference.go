@@ -59,6 +59,9 @@ func (r Reference) Short() string {
 // ParseReference reads a full reference. As container runtimes do, it takes a first part without dot, colon or "localhost" as
 // part of a Docker Hub name; unlike them it adds no tag where none is given.
 func ParseReference(s string) (Reference, error) {
+	if scheme, rest, ok := strings.Cut(s, "://"); ok {
+		return Reference{}, fmt.Errorf("image %q is an address: write it without %s://, as %s", s, scheme, strings.Trim(rest, "/"))
+	}
 	rest := s
 	var r Reference
 	if host, path, ok := strings.Cut(rest, "/"); ok && looksLikeHost(host) {

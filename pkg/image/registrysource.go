@@ -51,6 +51,7 @@ func openRegistry(ctx context.Context, ref Reference, o OpenOptions) (*Source, e
 		return nil, err
 	}
 	s := &Source{Kind: RegistryCopy}
-	s.root, err = readNode(ctx, registryContents{repo}, v1.Descriptor{Digest: root.Digest, MediaType: root.MediaType}, o.Platform, &s.Notes)
+	r := reader{from: registryContents{repo}, notes: &s.Notes}
+	s.root, err = r.node(ctx, v1.Descriptor{Digest: root.Digest, MediaType: root.MediaType}, o.Platform)
 	return s, err
 }

@@ -73,7 +73,7 @@ func (rs *Registries) Repository(ref Reference) (*Repository, error) {
 	r.http = &http.Client{Transport: &lazyLogin{
 		registry: registry, keychain: keychain, base: tlsOnly{base},
 		scope: "repository:" + ref.Repository + ":",
-	}}
+	}, CheckRedirect: follow}
 	return r, nil
 }
 
@@ -82,7 +82,7 @@ func (rs *Registries) ecrRepository(ref Reference, client ECR) (*Repository, err
 	r, base := rs.bare(ref)
 	r.ECR = true
 	r.token = &ecrToken{client: client, mask: rs.Mask}
-	r.http = &http.Client{Transport: base}
+	r.http = &http.Client{Transport: base, CheckRedirect: follow}
 	return r, nil
 }
 
@@ -323,7 +323,38 @@ func (r *Repository) location(res *http.Response) (string, error) {
 	if err != nil || value == "" {
 		return "", fmt.Errorf("the registry answered %s without a usable upload location (%q)", res.Status, value)
 	}
-	return res.Request.URL.ResolveReference(u).String(), nil
+	to := res.Request.URL.ResolveReference(u)
+	if err := mayGo(res.Request.URL, to); err != nil {
+		return "", fatalf("the registry's upload location: %w", err)
+	}
+	return to.String(), nil
+}
+
+// mostRedirects is how often a request may be sent elsewhere. ECR's layers take one, from the registry to S3.
+const mostRedirects = 5
+
+// follow is http.Client's question whether a redirect is followed.
+func follow(req *http.Request, via []*http.Request) error {
+	from := via[len(via)-1].URL
+	if len(via) > mostRedirects {
+		return fatalf("the registry redirects in a circle: %d times, at last from %s to %s", len(via), withoutQuery(from.String()),
+			withoutQuery(req.URL.String()))
+	}
+	if err := mayGo(from, req.URL); err != nil {
+		return fatalf("the registry's redirect: %w", err)
+	}
+	return nil
+}
+
+// mayGo refuses an address that is none of the web, or that leaves TLS.
+func mayGo(from, to *url.URL) error {
+	switch {
+	case to.Scheme != "https" && to.Scheme != "http" || to.Host == "":
+		return fmt.Errorf("%s is not an address that is followed", withoutQuery(to.String()))
+	case from.Scheme == "https" && to.Scheme == "http":
+		return fmt.Errorf("%s is not encrypted, and %s is", withoutQuery(to.String()), from.Host)
+	}
+	return nil
 }
 
 // send does one request and returns the answer if its status is one of want; else a *RegistryError. The caller closes the body.
@@ -417,13 +448,20 @@ func (l *lazyLogin) inner(ctx context.Context, actions string) (http.RoundTrippe
 	return rt, nil
 }
 
-// tlsOnly refuses plain HTTP to other machines, so that no password travels in the clear when a registry offers to.
+// tlsOnly refuses plain HTTP to other machines, so that no password travels in the clear when a registry offers to, and redirects
+// without end.
 type tlsOnly struct{ base http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
 func (t tlsOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme == "http" && !isLoopback(req.URL.Host) {
 		return nil, fatalf("%s speaks plain HTTP, which is accepted from this machine alone", req.URL.Host)
+	}
+	redirects := 0 // those of the login, whose client is not ours, as well
+	for from := req.Response; from != nil; from = from.Request.Response {
+		if redirects++; redirects > mostRedirects {
+			return nil, fatalf("%s redirects in a circle", req.URL.Host)
+		}
 	}
 	return t.base.RoundTrip(req)
 }
@@ -436,3 +474,11 @@ func sum(b []byte) v1.Hash {
 
 // errDamaged marks a source whose content is not what its digests say.
 var errDamaged = errors.New("the source is damaged")
+
+// errHostile marks a source that would take more of this machine than any image does.
+var errHostile = errors.New("this is no image that anybody builds")
+
+// Hopeless reports whether an error is about what the source holds, so that another try fails in the same way.
+func Hopeless(err error) bool {
+	return errors.Is(err, errDamaged) || errors.Is(err, errCutShort) || errors.Is(err, errHostile)
+}

@@ -128,7 +128,7 @@ type OpenOptions struct {
 
 // Open reads a source and checks its structure, completely but for the content of the layers. What it takes:
 //
-//   - a folder with an OCI layout, or a tar (or tar.gz) of one;
+//   - a folder with an OCI layout, or a tar of one, plain or compressed with gzip, zstd, bzip2 or xz;
 //   - an archive as docker save writes it, of old (manifest.json) and new (index.json as well, whose digests, indexes and
 //     attestations are kept);
 //   - docker://NAME, an image of the Docker daemon;
@@ -185,7 +185,7 @@ func isPath(name string) bool {
 	switch {
 	case strings.HasPrefix(name, "/"), strings.HasPrefix(name, "./"), strings.HasPrefix(name, "../"), strings.HasSuffix(name, "/"):
 		return true
-	case strings.HasSuffix(name, ".tar"), strings.HasSuffix(name, ".tar.gz"), strings.HasSuffix(name, ".tgz"):
+	case strings.HasSuffix(name, ".tar"), strings.HasSuffix(name, ".tgz"), strings.Contains(name, ".tar."):
 		return true
 	default:
 		return !strings.ContainsAny(name, "/:")
