@@ -243,7 +243,7 @@ func TestAfterCompletion(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(append(append([]chapter{}, good[:2]...), test.story...)...)
+				w := newWorld(append(append([]chapter{}, good[:3]...), test.story...)...)
 				w.onUpdate = func(w *world, taskDefinition string) {
 					w.begin(taskDefinition, laterID)
 					w.story = append(w.story, chapter{time.Since(w.begun) + 30*time.Second, func(w *world) {

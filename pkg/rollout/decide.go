@@ -331,7 +331,7 @@ func (m *move) goBack(back Target) {
 	back.Previous = ""
 	m.back, m.isBack, m.verdict, m.want, m.refused = back, true, Verdict{}, want{}, time.Time{}
 	m.seen, m.failedAt, m.counts = Seen{Listed: back.ID != ""}, time.Time{}, ""
-	m.begun, m.searched, m.ownFailed = time.Time{}, time.Time{}, 0
+	m.begun, m.searched, m.ownFailed, m.ownAt = time.Time{}, time.Time{}, 0, time.Time{}
 	m.deadline = m.backBy()
 	m.stopping, m.changed = true, m.now
 }

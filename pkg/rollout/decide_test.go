@@ -362,25 +362,64 @@ func TestOverdue(t *testing.T) {
 }
 
 func TestDueTasks(t *testing.T) {
+	suspect := func(s *State) { s.suspect = s.watched.Add(1) }
+	ago := func(watched, suspected time.Duration) func(*State) {
+		return func(s *State) { s.watched, s.suspect = epoch.Add(later-watched), epoch.Add(later-suspected) }
+	}
 	for _, test := range []struct {
 		name string
-		with func(*State)
+		with []func(*State)
 		want bool
 	}{
-		{"nothing is new", func(*State) {}, false},
-		{"something changed", func(s *State) { s.changed = s.watched.Add(1) }, true},
-		{"four seconds", func(s *State) { s.watched = epoch.Add(later - 4*time.Second); s.changed = s.watched }, false},
-		{"five seconds", func(s *State) { s.watched = epoch.Add(later - 5*time.Second); s.changed = s.watched }, true},
-		{"on the way back", func(s *State) { s.changed, s.isBack = s.watched.Add(1), true }, false},
-		{"without an id", func(s *State) { s.changed, s.target.ID = s.watched.Add(1), "" }, false},
-		{"committed", func(s *State) { s.changed, s.settings.committed = s.watched.Add(1), true }, false},
-		{"arrived", func(s *State) { s.changed, s.verdict = s.watched.Add(1), Verdict{Succeeded, ""} }, false},
-		{"superseded", func(s *State) { s.changed, s.verdict = s.watched.Add(1), Verdict{Superseded, ""} }, false},
-		{"failed", func(s *State) { s.changed, s.verdict = s.watched.Add(1), Verdict{Failed, ""} }, true},
+		{"nothing is new", nil, false},
+		{"something may have failed", []func(*State){suspect}, true},
+		{"a good change", []func(*State){func(s *State) { s.changed = s.watched.Add(1) }}, false},
+		{"looked at four seconds ago", []func(*State){ago(4*time.Second, 5*time.Second)}, false},
+		{"looked at five seconds ago", []func(*State){ago(5*time.Second, 6*time.Second)}, true},
+		{"the suspicion is old", []func(*State){ago(9*time.Second, 10*time.Second)}, false},
+		{"nothing for long", []func(*State){ago(watchCalm, time.Hour)}, true},
+		{"nothing for almost as long", []func(*State){ago(watchCalm-1, time.Hour)}, false},
+		{"on the way back", []func(*State){suspect, func(s *State) { s.isBack = true }}, false},
+		{"without an id", []func(*State){suspect, func(s *State) { s.target.ID = "" }}, false},
+		{"committed", []func(*State){suspect, func(s *State) { s.settings.committed = true }}, false},
+		{"arrived", []func(*State){suspect, phase(Succeeded)}, false},
+		{"arrived, and tasks have failed", []func(*State){suspect, phase(Succeeded), func(s *State) { s.fell = true }}, true},
+		{"superseded", []func(*State){suspect, phase(Superseded)}, false},
+		{"failed", []func(*State){suspect, phase(Failed)}, true},
+		{"the list failed, and it is time", []func(*State){ago(10*time.Second, time.Second), func(s *State) { s.unwatched = 1 }}, true},
+		{"the list failed, and it is not", []func(*State){ago(10*time.Second-1, time.Second), func(s *State) { s.unwatched = 1 }}, false},
+		{"the list failed often", []func(*State){ago(80*time.Second, time.Second), func(s *State) { s.unwatched = 9 }}, true},
+		{"the list failed often, and it is not time", []func(*State){ago(80*time.Second-1, time.Second), func(s *State) { s.unwatched = 9 }}, false},
 	} {
-		s := rolling(func(s *State) { s.watched = epoch.Add(later - time.Second); s.changed = s.watched }, test.with)
+		s := rolling(append([]func(*State){func(s *State) { s.watched = epoch.Add(later - time.Second); s.suspect = s.watched }}, test.with...)...)
 		if got := (&move{State: s, now: epoch.Add(later)}).dueTasks(); got != test.want {
 			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}
+
+func TestMayHaveFailed(t *testing.T) {
+	before := ecsview.Deployment{Running: 2, Pending: 1, Failed: 1}
+	for _, test := range []struct {
+		name string
+		with func(*ecsview.Deployment)
+		want bool
+	}{
+		{"nothing changed", func(*ecsview.Deployment) {}, false},
+		{"one that ran is gone", func(d *ecsview.Deployment) { d.Running = 1 }, true},
+		{"and another is starting in its place", func(d *ecsview.Deployment) { d.Running, d.Pending = 1, 2 }, true},
+		{"one that was starting is gone", func(d *ecsview.Deployment) { d.Pending = 0 }, true},
+		{"one that was starting runs", func(d *ecsview.Deployment) { d.Running, d.Pending = 3, 0 }, false},
+		{"ECS counts a failure", func(d *ecsview.Deployment) { d.Failed = 2 }, true},
+		{"ECS counts anew", func(d *ecsview.Deployment) { d.Failed = 0 }, false},
+	} {
+		now := before
+		test.with(&now)
+		if got := mayHaveFailed(&before, &now); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+		if mayHaveFailed(nil, &now) || mayHaveFailed(&before, nil) {
+			t.Errorf("%s: what is not listed may have failed", test.name)
 		}
 	}
 }
@@ -478,7 +517,7 @@ func TestSilence(t *testing.T) {
 			if s.end != test.end || s.ownOff != test.ownOff || s.throttled != test.throttled {
 				t.Errorf("ended as %q, off %v, throttled %d", s.end, s.ownOff, s.throttled)
 			}
-			if test.throttled > 0 && test.end == "" && reads.After != pace(0, false, test.throttled) {
+			if test.throttled > 0 && test.end == "" && reads.After != pace(0, slowest, test.throttled) {
 				t.Errorf("reads after %v", reads.After)
 			}
 		})

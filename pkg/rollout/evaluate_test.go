@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"io"
 	"testing"
 	"time"
 
@@ -278,21 +279,78 @@ func TestPickWithSlack(t *testing.T) {
 func TestPace(t *testing.T) {
 	for _, test := range []struct {
 		since     time.Duration
-		near      bool
+		most      time.Duration
 		throttled int
 		want      time.Duration
 	}{
-		{0, false, 0, time.Second},
-		{15 * time.Second, false, 0, 3 * time.Second},
-		{time.Hour, false, 0, 5 * time.Second},
-		{20 * time.Second, true, 0, time.Second},
-		{time.Hour, true, 0, 3 * time.Second},
-		{0, true, 1, 2 * time.Second},
-		{0, false, 3, 8 * time.Second},
-		{0, false, 100, 30 * time.Second},
+		{0, slowest, 0, fastest},
+		{10 * time.Second, slowest, 0, 5 * time.Second},
+		{time.Hour, slowest, 0, slowest},
+		{4 * time.Second, nearest, 0, 2 * time.Second},
+		{time.Hour, nearest, 0, nearest},
+		{0, nearest, 1, 2 * time.Second},
+		{0, slowest, 3, 8 * time.Second},
+		{0, slowest, 100, 30 * time.Second},
 	} {
-		if got := pace(test.since, test.near, test.throttled); got != test.want {
-			t.Errorf("pace(%v, %v, %d) = %v, want %v", test.since, test.near, test.throttled, got, test.want)
+		if got := pace(test.since, test.most, test.throttled); got != test.want {
+			t.Errorf("pace(%v, %v, %d) = %v, want %v", test.since, test.most, test.throttled, got, test.want)
+		}
+	}
+}
+
+// TestLongest says how long a change may go unnoticed.
+func TestLongest(t *testing.T) {
+	old := func(change func(*ecsview.Deployment)) func(*State) {
+		return func(s *State) { s.verdict.Phase = Settling; change(&s.last.Deployments[1]) }
+	}
+	for _, test := range []struct {
+		name string
+		with func(*State)
+		want time.Duration
+	}{
+		{"tasks are to start", func(*State) {}, slowest},
+		{"old ones are to stop", old(func(*ecsview.Deployment) {}), slower},
+		{"none is left", old(func(d *ecsview.Deployment) { d.Running = 0 }), nearest},
+		{"what runs is what is gone back to", old(func(d *ecsview.Deployment) { d.Status = "PRIMARY" }), nearest},
+		{"it is what is followed", func(s *State) {
+			s.verdict.Phase, s.isBack, s.back.ID, s.last.Deployments[0].Running = RollingBack, true, oldID, 0
+		}, nearest},
+	} {
+		s := rolling(test.with)
+		if got := s.longest(); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+// TestOwnDue says when the service deployment is read beside the service.
+func TestOwnDue(t *testing.T) {
+	calm := func(s *State) { s.ownAt = epoch }
+	for _, test := range []struct {
+		name string
+		with func(*State, *ecsview.Snapshot)
+		at   time.Duration
+		want bool
+	}{
+		{"nothing is new", func(*State, *ecsview.Snapshot) {}, ownPause - 1, false},
+		{"after a while", func(*State, *ecsview.Snapshot) {}, ownPause, true},
+		{"never read", func(s *State, _ *ecsview.Snapshot) { s.ownAt = time.Time{} }, 0, true},
+		{"in stages", func(_ *State, o *ecsview.Snapshot) { o.Strategy = "LINEAR" }, stagePause, true},
+		{"in stages, not yet", func(_ *State, o *ecsview.Snapshot) { o.Strategy = "LINEAR" }, stagePause - 1, false},
+		{"a rolling one has none", func(_ *State, o *ecsview.Snapshot) { o.Strategy = "ROLLING" }, stagePause, false},
+		{"a change is to be made", func(s *State, _ *ecsview.Snapshot) { s.want.change = stop }, 0, true},
+		{"it was asked to stop", func(s *State, _ *ecsview.Snapshot) { s.stopping = true }, 0, true},
+		{"the run is to end", func(s *State, _ *ecsview.Snapshot) { s.leaving = io.EOF }, 0, true},
+		{"it is complete", func(_ *State, o *ecsview.Snapshot) { o.Deployments[0].State = "COMPLETED" }, 0, true},
+		{"without a state", func(_ *State, o *ecsview.Snapshot) { o.Deployments[0].State = "" }, 0, true},
+		{"it is not PRIMARY", func(_ *State, o *ecsview.Snapshot) { o.Deployments[0].Status = "ACTIVE" }, 0, true},
+		{"it is gone", func(_ *State, o *ecsview.Snapshot) { o.Deployments = o.Deployments[1:] }, 0, true},
+		{"ECS goes back to it", func(_ *State, o *ecsview.Snapshot) { o.Deployments[0].Reason = rollingBackText }, 0, true},
+	} {
+		s, o := rolling(calm), under(1, 0)
+		test.with(&s, &o)
+		if got := s.ownDue(o, epoch.Add(test.at)); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
 		}
 	}
 }

@@ -134,6 +134,9 @@ func (l *loop) read(ctx context.Context, s *State, reads Reads) Observation {
 		if reads.Find {
 			o.Found, err = l.candidates(ctx, *t)
 		}
+		if o.OwnLeft = reads.Own != "" && o.Service != nil && !s.ownDue(*o.Service, l.clock.Now()); o.OwnLeft {
+			return nil
+		}
 		if reads.Own != "" {
 			o.Own, err = ecsview.DescribeServiceDeployment(ctx, l.client, reads.Own)
 		}

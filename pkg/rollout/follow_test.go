@@ -51,6 +51,7 @@ var good = []chapter{
 		w.find(newID).PendingCount = 2
 	}},
 	{40 * time.Second, func(w *world) { w.find(newID).PendingCount, w.find(newID).RunningCount = 0, 2 }},
+	{75 * time.Second, func(w *world) { w.find(oldID).RunningCount = 0 }},
 	{100 * time.Second, (*world).complete},
 }
 
@@ -389,7 +390,7 @@ func TestNoticedLate(t *testing.T) {
 	for i := range ends {
 		end := 100*time.Second + time.Duration(i)*730*time.Millisecond*time.Duration(1+i%7)
 		synctest.Test(t, func(t *testing.T) {
-			story := append(slices.Clone(good[:2]), chapter{end, (*world).complete})
+			story := append(slices.Clone(good[:3]), chapter{end, (*world).complete})
 			result, _, err := drive(t.Context(), t, newWorld(story...))
 			if err != nil {
 				t.Fatal(err)
@@ -402,7 +403,7 @@ func TestNoticedLate(t *testing.T) {
 	}
 	t.Logf("verdict known %v after the end on average, %v at worst; a 15 s waiter: %v on average",
 		(ours / ends).Round(10*time.Millisecond), worst.Round(10*time.Millisecond), (waiter / ends).Round(10*time.Millisecond))
-	if ours/ends > 2*time.Second || worst > 3500*time.Millisecond {
+	if ours/ends > 1500*time.Millisecond || worst > 2500*time.Millisecond {
 		t.Errorf("too late: %v on average, %v at worst", ours/ends, worst)
 	}
 }

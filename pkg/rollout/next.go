@@ -75,7 +75,39 @@ func (m *move) look(after time.Duration) {
 
 // pace is how long to wait until the service is read again.
 func (m *move) pace() time.Duration {
-	return pace(m.now.Sub(m.changed), m.verdict.Phase != Rolling, m.throttled)
+	return pace(m.now.Sub(m.changed), m.longest(), m.throttled)
+}
+
+// longest is how long a change may go unnoticed at the step that the deployment is at: hardly at all where the next one may be its end.
+func (s *State) longest() time.Duration {
+	if s.verdict.Phase == Rolling {
+		return slowest
+	}
+	for _, d := range s.last.Deployments {
+		if d.ID != s.followed().ID && d.Running > 0 && d.Status != "PRIMARY" {
+			return slower
+		}
+	}
+	return nearest
+}
+
+// ownPause is how long the service deployment is not read while the service shows nothing that it could explain; stagePause is that
+// of one whose traffic is shifted in stages, which the service does not show.
+const (
+	ownPause   = 30 * time.Second
+	stagePause = 8 * time.Second
+)
+
+// ownDue reports whether the service deployment is to be read, as the service was just read: it alone says how a deployment ended, and
+// it is not read while the service shows that it goes on.
+func (s *State) ownDue(service ecsview.Snapshot, now time.Time) bool {
+	d := service.Find(s.followed().ID)
+	pause := ownPause
+	if service.Strategy != "" && service.Strategy != "ROLLING" {
+		pause = stagePause
+	}
+	return s.ownAt.IsZero() || now.Sub(s.ownAt) >= pause || s.want != (want{}) || s.stopping || s.leaving != nil ||
+		d == nil || d.Status != "PRIMARY" || !d.InProgress() || d.TakesBack()
 }
 
 // looked takes what was read of the service.
@@ -92,7 +124,11 @@ func (m *move) looked(o Observation) {
 		return
 	}
 	s := *o.Service
-	s.Own = o.Own
+	if s.Own = o.Own; o.OwnLeft {
+		s.Own = m.last.Own
+	} else {
+		m.ownAt = m.now
+	}
 	m.take(s)
 	switch {
 	case m.want != (want{}): // was decided on before this observation
@@ -165,6 +201,9 @@ func (m *move) take(s ecsview.Snapshot) {
 		m.openStep(verdict.Phase)
 		m.note(phaseText(*t, m.verdict.Phase, verdict))
 	}
+	if mayHaveFailed(m.last.Find(t.ID), s.Find(t.ID)) || verdict.Phase != m.verdict.Phase && !slices.Contains(goingWell, verdict.Phase) {
+		m.suspect = m.now
+	}
 	m.tellPauses(s.Own)
 	m.tellNews(s)
 	if line := counts(*t, s); line != "" && line != m.counts {
@@ -216,8 +255,9 @@ func (m *move) noteFailedPrimary(s ecsview.Snapshot) {
 	m.seen.FailedFor = m.now.Sub(m.failedAt)
 }
 
-// dueTasks reports whether it is time to look for failed tasks: at each change, and every five seconds besides, since ECS tells a
-// task that exits at once by nothing but its being gone. At the end of a deployment that failed it is looked at once more.
+// dueTasks reports whether it is time to look for failed tasks: when the service shows something that may be one, once more a little
+// later, since the list of tasks may be behind, and seldom where it does not. A task that exits at once shows in nothing but that ECS
+// starts another. At the end of a deployment that failed it is looked at once more.
 func (m *move) dueTasks() bool {
 	switch {
 	case m.isBack || m.target.ID == "" || m.settings.committed:
@@ -228,11 +268,28 @@ func (m *move) dueTasks() bool {
 	if m.unwatched > 0 { // each try may take as long as a read that is never answered does
 		return m.now.Sub(m.watched) >= watchPause<<min(m.unwatched, 4)
 	}
-	return m.changed.After(m.watched) || m.now.Sub(m.watched) >= watchPause
+	pause := watchCalm
+	if m.now.Sub(m.suspect) < 2*watchPause {
+		pause = watchPause
+	}
+	return m.suspect.After(m.watched) || m.now.Sub(m.watched) >= pause
 }
 
-// watchPause is how long stopped tasks are not looked at where nothing changes.
-const watchPause = 5 * time.Second
+// goingWell are the phases whose beginning is not a sign of failed tasks.
+var goingWell = []Phase{Waiting, Rolling, Settling, Succeeded}
+
+// mayHaveFailed reports whether a task of the deployment may have failed between two looks at it: there are fewer than before, or ECS
+// counts more failures.
+func mayHaveFailed(before, now *ecsview.Deployment) bool {
+	return before != nil && now != nil &&
+		(now.Running < before.Running || now.Running+now.Pending < before.Running+before.Pending || now.Failed > before.Failed)
+}
+
+// watchPause is how long stopped tasks are not looked at after something has changed, and watchCalm where nothing does.
+const (
+	watchPause = 5 * time.Second
+	watchCalm  = 20 * time.Second
+)
 
 // watch takes the tasks that have stopped, and has new failures explained.
 func (m *move) watch(o Observation) {
@@ -261,7 +318,7 @@ func (m *move) takeFailed(tasks []ecsview.Task) bool {
 	for _, task := range tasks {
 		m.tellTask(task)
 		if task.StartedBy == m.target.ID && task.Failed() {
-			any, m.changed = true, m.now
+			any, m.changed, m.suspect = true, m.now, m.now
 			m.failed = append(slices.Clip(m.failed), FailedTask{task, m.now})
 			m.note("✗ " + task.Failure())
 		}

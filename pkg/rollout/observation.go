@@ -12,7 +12,7 @@ type Reads struct {
 	After     time.Duration // how long to wait before that
 	Service   bool          // the service
 	Find      bool          // the service deployments that could be the followed one's
-	Own       string        // ARN of the service deployment to describe; empty: none
+	Own       string        // ARN of the service deployment to describe, where the service asks for it; empty: none
 	Tasks     bool          // the tasks that have stopped since they were last read
 	Running   bool          // the tasks that run or are stopping, for the record
 	Past      bool          // the task definition that worked last, by the service's history
@@ -31,6 +31,7 @@ type Observation struct {
 	Service   *ecsview.Snapshot          // nil: not read
 	Found     []Candidate                // the service deployments that were listed
 	Own       *ecsview.ServiceDeployment // nil: not read, or not known to ECS
+	OwnLeft   bool                       // it was not read, since the service shows nothing new of it
 	Tasks     []ecsview.Task             // that stopped since they were last read, or that run
 	Diagnosis *Diagnosis                 // nil: not made, or it found nothing
 	Past      string                     // ARN of the task definition that worked last; empty: none is known

@@ -29,10 +29,12 @@ type State struct {
 	missed    bool      // it was told that nothing can be read
 	ownOff    bool      // the service-deployments API is not to be had
 	ownFailed int       // reads of it that failed in a row
+	ownAt     time.Time // when the service deployment was last read
 	begun     time.Time // of the search for the service deployment
 	searched  time.Time // when it was last looked for
 	tasksOff  bool      // stopped tasks cannot be read
 	watched   time.Time // when they were last read
+	suspect   time.Time // when the service last showed something that a failed task may be behind
 	unwatched int       // reads of them that failed in a row
 	failed    []FailedTask
 	diagnosis Diagnosis       // of the failures so far

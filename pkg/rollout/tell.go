@@ -45,6 +45,9 @@ func (m *move) tellNews(s ecsview.Snapshot) {
 	}
 	for _, e := range fresh {
 		m.changed = m.now
+		if !slices.ContainsFunc(harmless, func(sign string) bool { return strings.Contains(e.Text, sign) }) {
+			m.suspect = m.now
+		}
 		m.events = append(slices.Clip(m.events), SeenEvent{e, m.now})
 		m.note("ECS: " + shorten(m.target.Service, e.Text))
 		if name := Moment(e.Text); name != "" {
@@ -61,6 +64,9 @@ var moments = []struct{ sign, name string }{
 	{"deployment completed", "completed"},
 	{"rolling back to", "rolling back"},
 }
+
+// harmless are signs of the scheduler's lines that no failed task is behind. That tasks were started may well be one.
+var harmless = []string{") registered ", "deregistered ", "has begun draining", "has stopped", "deployment completed", "steady state"}
 
 // Moment returns what a line of the scheduler is called on a timeline; "" where it does not belong there.
 func Moment(text string) string {
