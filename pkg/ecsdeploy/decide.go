@@ -1,8 +1,13 @@
 package ecsdeploy
 
 import (
+	"context"
+	"slices"
+	"time"
+
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
@@ -17,9 +22,10 @@ const (
 )
 
 // decide says what has to be done for the revision to run. existing is the ARN of the registered revision with the wanted
-// content, or "". That the service is at the revision is not enough to do nothing: its deployment must be complete and all of
-// its tasks running, or what runs is something else.
-func decide(s ecsview.Snapshot, existing string, force bool) step {
+// content, or "". That the service is at the revision is not enough to do nothing: its deployment must be complete, and its tasks
+// must run, or be on their way (or on their way out), since the service is being scaled. If tasks of it fail by their own fault, or
+// tasks of another deployment run, what runs is something else, and it is deployed once more.
+func decide(s ecsview.Snapshot, existing string, force, failing bool) step {
 	if existing == "" {
 		return register
 	}
@@ -31,11 +37,32 @@ func decide(s ecsview.Snapshot, existing string, force bool) step {
 	case types.DeploymentRolloutStateInProgress:
 		return follow
 	case types.DeploymentRolloutStateCompleted:
-		if s.Running == s.Desired && primary.Running == s.Desired {
+		if all(s) || s.Running == primary.Running && !failing {
 			return nothing
 		}
 	}
 	return deploy
+}
+
+// all reports whether the tasks that the service wants run, and all of its newest deployment.
+func all(s ecsview.Snapshot) bool {
+	primary := s.Primary()
+	return primary != nil && s.Running == s.Desired && primary.Running == s.Desired
+}
+
+// recently is how long ago a task may have failed for the service to be called failing. ECS replaces one within some minutes.
+const recently = 10 * time.Minute
+
+// fails reports whether tasks of a deployment fail by their own fault: ECS counts failures, or one that it started has failed
+// recently. tasks are those that have stopped.
+func fails(d ecsview.Deployment, tasks []ecsview.Task, now time.Time) bool {
+	return d.Failed > 0 || slices.ContainsFunc(tasks, func(t ecsview.Task) bool {
+		ended := t.StoppedAt
+		if ended.IsZero() {
+			ended = t.StoppingAt
+		}
+		return t.StartedBy == d.ID && t.Failed() && now.Sub(ended) < recently
+	})
 }
 
 // todo is what this deployment has to do, as far as it is rendered.
@@ -44,5 +71,21 @@ func (d *Deployment) todo() step {
 	if d.existing != nil {
 		existing = d.existing.ARN
 	}
-	return decide(d.before, existing, d.in.Force)
+	return decide(d.before, existing, d.in.Force, d.failing)
+}
+
+// readFailing finds out whether tasks of the deployment that runs fail, where that decides: it is complete and some of its tasks
+// are missing. Where the tasks may not be read, what ECS counts has to do.
+func (d *Deployment) readFailing(ctx context.Context) error {
+	primary := d.before.Primary()
+	if primary == nil || all(d.before) || types.DeploymentRolloutState(primary.State) != types.DeploymentRolloutStateCompleted ||
+		d.existing == nil || primary.TaskDefinition != d.existing.ARN || d.in.Force {
+		return nil
+	}
+	stopped, err := ecsview.NewTaskReader(d.client, d.in.Cluster, d.in.Service).Stopped(ctx)
+	if err != nil && !awserr.Optional(d.env.Events, "Whether tasks of the service fail", err) {
+		return err
+	}
+	d.failing = fails(*primary, stopped, d.env.Clock().Now())
+	return nil
 }

@@ -27,30 +27,65 @@ func TestDecide(t *testing.T) {
 		snapshot ecsview.Snapshot
 		existing string
 		force    bool
+		failing  bool
 		want     step
 	}{
-		{"new content", at("a", "COMPLETED", 2, 2), "", false, register},
-		{"new content, forced", at("a", "COMPLETED", 2, 2), "", true, register},
-		{"registered before", at("a", "COMPLETED", 2, 2), "b", false, deploy},
-		{"in force", at("a", "COMPLETED", 2, 2), "a", false, nothing},
-		{"in force, wants no tasks", at("a", "COMPLETED", 0, 0), "a", false, nothing},
-		{"in force, forced", at("a", "COMPLETED", 2, 2), "a", true, deploy},
-		{"a task is missing", at("a", "COMPLETED", 1, 2), "a", false, deploy},
-		{"a task of the revision is missing", counts(2, 1, 2), "a", false, deploy},
-		{"a task of the service is missing", counts(1, 2, 2), "a", false, deploy},
-		{"a task too many of the service", counts(3, 2, 2), "a", false, deploy},
-		{"being deployed", at("a", "IN_PROGRESS", 1, 2), "a", false, follow},
-		{"being deployed and all run already", at("a", "IN_PROGRESS", 2, 2), "a", false, follow},
-		{"being deployed, forced", at("a", "IN_PROGRESS", 1, 2), "a", true, deploy},
-		{"failed", at("a", "FAILED", 0, 2), "a", false, deploy},
-		{"no rollout state", at("a", "", 2, 2), "a", false, deploy},
-		{"nothing is deployed", ecsview.Snapshot{}, "a", false, deploy},
+		{"new content", at("a", "COMPLETED", 2, 2), "", false, false, register},
+		{"new content, forced", at("a", "COMPLETED", 2, 2), "", true, false, register},
+		{"registered before", at("a", "COMPLETED", 2, 2), "b", false, false, deploy},
+		{"in force", at("a", "COMPLETED", 2, 2), "a", false, false, nothing},
+		{"in force, wants no tasks", at("a", "COMPLETED", 0, 0), "a", false, false, nothing},
+		{"in force, forced", at("a", "COMPLETED", 2, 2), "a", true, false, deploy},
+		{"in force, and a task failed before", at("a", "COMPLETED", 2, 2), "a", false, true, nothing},
+		{"being scaled out", at("a", "COMPLETED", 2, 4), "a", false, false, nothing},
+		{"being scaled in", at("a", "COMPLETED", 4, 2), "a", false, false, nothing},
+		{"being scaled out, and tasks fail", at("a", "COMPLETED", 2, 4), "a", false, true, deploy},
+		{"a task has failed", at("a", "COMPLETED", 1, 2), "a", false, true, deploy},
+		{"a task of the revision is missing", counts(2, 1, 2), "a", false, false, deploy},
+		{"a task of the service is missing", counts(1, 2, 2), "a", false, false, deploy},
+		{"a task too many of the service", counts(3, 2, 2), "a", false, false, deploy},
+		{"being deployed", at("a", "IN_PROGRESS", 1, 2), "a", false, false, follow},
+		{"being deployed and all run already", at("a", "IN_PROGRESS", 2, 2), "a", false, false, follow},
+		{"being deployed, forced", at("a", "IN_PROGRESS", 1, 2), "a", true, false, deploy},
+		{"failed", at("a", "FAILED", 0, 2), "a", false, false, deploy},
+		{"no rollout state", at("a", "", 2, 2), "a", false, false, deploy},
+		{"nothing is deployed", ecsview.Snapshot{}, "a", false, false, deploy},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := decide(test.snapshot, test.existing, test.force); got != test.want {
+			if got := decide(test.snapshot, test.existing, test.force, test.failing); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestFails(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	mine := ecsview.Deployment{ID: "ecs-svc/1"}
+	task := ecsview.Task{StartedBy: "ecs-svc/1", StopCode: "EssentialContainerExited", StoppedAt: now.Add(-time.Minute)}
+	with := func(change func(*ecsview.Task)) []ecsview.Task {
+		t := task
+		change(&t)
+		return []ecsview.Task{t}
+	}
+	for _, test := range []struct {
+		name       string
+		deployment ecsview.Deployment
+		tasks      []ecsview.Task
+		want       bool
+	}{
+		{"none has stopped", mine, nil, false},
+		{"ECS counts failures", ecsview.Deployment{ID: "ecs-svc/1", Failed: 1}, nil, true},
+		{"one exited a minute ago", mine, []ecsview.Task{task}, true},
+		{"of another deployment", mine, with(func(t *ecsview.Task) { t.StartedBy = "ecs-svc/2" }), false},
+		{"scaled in", mine, with(func(t *ecsview.Task) { t.StopCode = "ServiceSchedulerInitiated" }), false},
+		{"ten minutes ago", mine, with(func(t *ecsview.Task) { t.StoppedAt = now.Add(-recently) }), false},
+		{"a moment less", mine, with(func(t *ecsview.Task) { t.StoppedAt = now.Add(1 - recently) }), true},
+		{"it is stopping", mine, with(func(t *ecsview.Task) { t.StoppedAt, t.StoppingAt = time.Time{}, now }), true},
+	} {
+		if got := fails(test.deployment, test.tasks, now); got != test.want {
+			t.Errorf("%s: fails %v", test.name, got)
+		}
 	}
 }
 

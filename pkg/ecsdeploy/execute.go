@@ -41,7 +41,7 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 	if fresh {
 		revision, err := d.register(ctx)
 		if err != nil {
-			return out, awserr.Explain(err)
+			return out, d.notRegistered(err)
 		}
 		d.existing = revision
 		out.TaskDefinitionARN = revision.ARN
@@ -160,16 +160,35 @@ func (d *Deployment) start(ctx context.Context, todo step) (rollout.Target, erro
 // notStarted is the error of an update that was refused, or whose answer was lost. A revision that was registered for it is
 // taken away again, unless the service got it after all.
 func (d *Deployment) notStarted(ctx context.Context, fresh bool, err error) error {
-	explained := awserr.Explain(err)
-	outcome := action.OutcomeAfterChange(err)
-	if awserr.IsDenied(err) {
-		outcome = action.Failed // the service is as it was
-	}
+	outcome := outcomeUnstarted(err, fresh)
 	if fresh && outcome == action.Failed {
 		d.discard(ctx)
 	}
+	return refusedCall("The service could not be updated", outcome, err)
+}
+
+// notRegistered is the error of a revision that could not be registered: the service is as it was.
+func (d *Deployment) notRegistered(err error) error {
+	return refusedCall("The task definition could not be registered", outcomeUnstarted(err, false), err)
+}
+
+// outcomeUnstarted returns the outcome of a call that was to begin the deployment and failed. registered says that a revision was
+// registered for it. A call that was denied or throttled changed nothing: the service is as it was.
+func outcomeUnstarted(err error, registered bool) action.Outcome {
+	switch {
+	case awserr.IsThrottled(err), registered && awserr.IsDenied(err):
+		return action.Failed
+	case registered:
+		return action.OutcomeAfterChange(err)
+	default:
+		return action.OutcomeBeforeChange(err)
+	}
+}
+
+// refusedCall is the error of a call of AWS that ended the run, under the call's own title where it has one.
+func refusedCall(title string, outcome action.Outcome, err error) error {
+	explained := awserr.Explain(err)
 	var problem *awserr.Problem
-	title := "The service could not be updated"
 	if errors.As(explained, &problem) {
 		title = problem.Title
 	}

@@ -2,7 +2,10 @@ package ecsdeploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,20 +18,42 @@ import (
 )
 
 // keepImage tags the digest that succeeded in ECR as live-SERVICE-TIME. ECR has no lifecycle rule "what is deployed", so a
-// rule that keeps live-* is what saves the image that a rollback needs. It is optional: a failure is a warning.
+// rule that keeps live-* is what saves the image that a rollback needs. A digest that has such a tag of this service gets no other:
+// an image may have 1,000. It is optional: a failure is a warning.
 func (d *Deployment) keepImage(ctx context.Context) {
 	if d.image.Digest == "" || !d.registries.IsECR(d.image.Registry) {
 		return
 	}
-	tag := liveTag(d.in.Service, time.Now())
-	err := tagDigest(ctx, d.ecr(), registryID(d.image), d.image, tag)
-	switch {
-	case err == nil:
-		d.env.Log.Eventf("tagged the image %s, so that it is kept for rollbacks", tag)
-	case awserr.Optional(d.env.Log.Sink(), "Tagging the image that is live, so that lifecycle rules keep it", err):
-	default:
-		d.env.Log.Warnf("Live image not tagged", "a lifecycle rule may delete the image that is live: %v", awserr.Explain(err))
+	client := d.ecr()
+	if d.hasLiveTag(ctx, client) {
+		return
 	}
+	tag := liveTag(d.in.Service, d.env.Clock().Now())
+	err := d.tagDigest(ctx, client, tag)
+	var there *ecrtypes.ImageAlreadyExistsException
+	switch {
+	case err == nil, errors.As(err, &there):
+		d.env.Events.Notef("tagged the image %s, so that it is kept for rollbacks", tag)
+	case awserr.Optional(d.env.Events, "Tagging the image that is live, so that lifecycle rules keep it", err):
+	default:
+		d.env.Events.Warnf("Live image not tagged", "a lifecycle rule may delete the image that is live: %v", awserr.Explain(err))
+	}
+}
+
+// hasLiveTag reports whether the digest is known to have a tag of this service already.
+func (d *Deployment) hasLiveTag(ctx context.Context, client *ecr.Client) bool {
+	out, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{RegistryId: registryID(d.image),
+		RepositoryName: aws.String(d.image.Repository), ImageIds: []ecrtypes.ImageIdentifier{{ImageDigest: aws.String(d.image.Digest)}}})
+	if err != nil { // worth no warning: it gets one more tag, as long as ECR takes one
+		d.env.Events.Debugf("the tags of %s are not known, so it gets one more: %v", d.image, err)
+		return false
+	}
+	for _, image := range out.ImageDetails {
+		if slices.ContainsFunc(image.ImageTags, func(tag string) bool { return isLiveTag(tag, d.in.Service) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // ecr returns the client of the region that the image's registry is in.
@@ -49,35 +74,39 @@ func registryID(ref image.Reference) *string {
 
 // liveTag names a service and a second. Tags hold letters, digits, "_", "." and "-", 128 characters at most.
 func liveTag(service string, at time.Time) string {
+	return livePrefix(service) + at.UTC().Format(liveTime)
+}
+
+const liveTime = "20060102T150405Z"
+
+func livePrefix(service string) string {
 	name := arn.Last(service)
-	stamp := at.UTC().Format("20060102T150405Z")
-	return "live-" + name[:min(len(name), 100)] + "-" + stamp
+	return "live-" + name[:min(len(name), 100)] + "-"
+}
+
+// isLiveTag reports whether a tag is one that liveTag made for this service, and not one of a service whose name begins alike.
+func isLiveTag(tag, service string) bool {
+	stamp, ours := strings.CutPrefix(tag, livePrefix(service))
+	_, err := time.Parse(liveTime, stamp)
+	return ours && err == nil
 }
 
 // tagDigest gives a digest one more tag: ECR has no call for that but to put its manifest again.
-func tagDigest(ctx context.Context, client *ecr.Client, registry *string, ref image.Reference, tag string) error {
-	found, err := client.BatchGetImage(ctx, &ecr.BatchGetImageInput{
-		RegistryId:         registry,
-		RepositoryName:     aws.String(ref.Repository),
-		ImageIds:           []ecrtypes.ImageIdentifier{{ImageDigest: aws.String(ref.Digest)}},
-		AcceptedMediaTypes: image.ManifestTypes,
-	})
-	if err != nil {
-		return fmt.Errorf("reading the manifest of %s: %w", ref, err)
+func (d *Deployment) tagDigest(ctx context.Context, client *ecr.Client, tag string) error {
+	manifest, mediaType := d.manifest.Manifest, d.manifest.MediaType
+	if d.manifest.Reference.Digest != d.image.Digest || len(manifest) == 0 {
+		return fmt.Errorf("tagging %s as %s: its manifest is not known", d.image, tag)
 	}
-	if len(found.Images) == 0 {
-		return fmt.Errorf("reading the manifest of %s: ECR has none", ref)
-	}
-	_, err = client.PutImage(ctx, &ecr.PutImageInput{
-		RegistryId:             registry,
-		RepositoryName:         aws.String(ref.Repository),
-		ImageManifest:          found.Images[0].ImageManifest,
-		ImageManifestMediaType: found.Images[0].ImageManifestMediaType,
-		ImageDigest:            aws.String(ref.Digest),
+	_, err := client.PutImage(ctx, &ecr.PutImageInput{
+		RegistryId:             registryID(d.image),
+		RepositoryName:         aws.String(d.image.Repository),
+		ImageManifest:          aws.String(string(manifest)),
+		ImageManifestMediaType: aws.String(mediaType),
+		ImageDigest:            aws.String(d.image.Digest),
 		ImageTag:               aws.String(tag),
 	})
 	if err != nil {
-		return fmt.Errorf("tagging %s as %s: %w", ref, tag, err)
+		return fmt.Errorf("tagging %s as %s: %w", d.image, tag, err)
 	}
 	return nil
 }

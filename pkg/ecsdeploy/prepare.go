@@ -54,6 +54,8 @@ type Deployment struct {
 	image     image.Reference
 	rendered  taskdef.Document
 	existing  *taskdef.Revision // the registered revision that has the rendered content already
+	failing   bool              // tasks of it fail, though its deployment is complete
+	manifest  image.Descriptor  // of the image, where it was read
 }
 
 // Prepare reads the service, the template and the image, and checks what can be checked. It changes nothing. All problems are
@@ -61,7 +63,7 @@ type Deployment struct {
 //
 // A release whose image is not pushed yet prepares with ImageLater, and calls SetImage before Execute.
 func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Deployment, error) {
-	d := &Deployment{env: env, conn: conn, in: in, client: ecs.NewFromConfig(conn.Config)}
+	d := &Deployment{env: env, conn: conn, in: in, client: ecs.NewFromConfig(awsconn.Patient(conn.Config, in.Timeout))}
 	d.registries = image.NewRegistries(conn.Config, conn.Transport)
 	d.registries.Mask = env.Log.Mask
 
@@ -88,7 +90,7 @@ const refused = "The deployment was not started: nothing was changed"
 
 // readService reads the service and refuses those that cannot be served.
 func (d *Deployment) readService(ctx context.Context) error {
-	service, err := ecsview.Lookup(ctx, d.client, d.in.Cluster, d.in.Service)
+	service, err := ecsview.Lookup(ctx, d.client, d.in.Cluster, d.in.Service, hold.Unread(d.env.Events))
 	if err != nil {
 		return err
 	}
@@ -219,6 +221,8 @@ func (d *Deployment) render(ctx context.Context, ref string) []error {
 	if len(problems) == 0 && !d.in.ImageLater {
 		if err := d.findExisting(ctx); err != nil {
 			problems = append(problems, err)
+		} else if err := d.readFailing(ctx); err != nil {
+			problems = append(problems, err)
 		}
 	}
 	if err := d.refuseHeld(); len(problems) == 0 && err != nil {
@@ -267,7 +271,7 @@ func (d *Deployment) findExisting(ctx context.Context) error {
 // pin returns the image to run, with the digest that its reference resolves to. An empty ref is the image that runs, or the
 // base's own where the base is not the template.
 func (d *Deployment) pin(ctx context.Context, ref string) (string, error) {
-	d.image = image.Reference{}
+	d.image, d.manifest = image.Reference{}, image.Descriptor{}
 	if ref == "" {
 		ref = d.defaultImage()
 	}
@@ -289,7 +293,7 @@ func (d *Deployment) pin(ctx context.Context, ref string) (string, error) {
 	var missing *image.NotFoundError
 	switch {
 	case err == nil:
-		d.image = found.Reference
+		d.image, d.manifest = found.Reference, found
 		if err := d.CheckPlatforms(found.Platforms); err != nil {
 			return "", fmt.Errorf("%s: %w", found.Reference, err)
 		}

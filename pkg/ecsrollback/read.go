@@ -56,7 +56,7 @@ func (r *Rollback) look(ctx context.Context) (read, error) {
 
 // readService reads the service alone.
 func (r *Rollback) readService(ctx context.Context) (read, error) {
-	service, err := ecsview.Lookup(ctx, r.client, r.in.Cluster, r.in.Service)
+	service, err := ecsview.Lookup(ctx, r.client, r.in.Cluster, r.in.Service, hold.Unread(r.env.Events))
 	if err != nil {
 		return read{}, err
 	}

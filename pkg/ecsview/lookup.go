@@ -7,13 +7,16 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/org/connect2/v2/pkg/awserr"
 )
 
 // Lookup reads a service that is to be deployed to, with its tags. Where the cluster or the service does not exist, or cannot
 // be served, the error names the input and says why. What the API serves in the same way as Fargate, such as services on EC2
 // or on managed instances, is not refused.
-func Lookup(ctx context.Context, client Services, cluster, service string) (types.Service, error) {
-	found, err := Find(ctx, client, cluster, service)
+func Lookup(ctx context.Context, client Services, cluster, service string, untagged ...func(error)) (types.Service, error) {
+	found, err := Find(ctx, client, cluster, service, untagged...)
 	if err != nil {
 		return found, err
 	}
@@ -25,8 +28,20 @@ func Lookup(ctx context.Context, client Services, cluster, service string) (type
 
 // Find reads a service whose settings are wanted, whoever deploys to it, with its tags. Where the cluster or the service does not
 // exist, or was deleted, the error names the input.
-func Find(ctx context.Context, client Services, cluster, service string) (types.Service, error) {
+//
+// There are partitions whose ECS refuses to give tags. Where the call is refused with them and works without, the service is
+// returned without tags, and untagged gets the refusal.
+func Find(ctx context.Context, client Services, cluster, service string, untagged ...func(error)) (types.Service, error) {
 	found, err := describe(ctx, client, cluster, service, types.ServiceFieldTags)
+	if refusesTags(err) {
+		plain, again := describe(ctx, client, cluster, service)
+		if again == nil {
+			for _, tell := range untagged {
+				tell(err)
+			}
+			found, err = plain, nil
+		}
+	}
 	var noCluster *types.ClusterNotFoundException
 	switch {
 	case errors.As(err, &noCluster):
@@ -70,4 +85,20 @@ func OnFargate(service types.Service) bool {
 		}
 	}
 	return true
+}
+
+// refusesTags reports whether a call may have been refused for the tags that it asks for: partitions differ in how they say so.
+func refusesTags(err error) bool {
+	if awserr.IsUnsupported(err) || awserr.IsDenied(err) {
+		return true
+	}
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	switch api.ErrorCode() {
+	case "InvalidParameterException", "ClientException", "ValidationException", "ValidationError", "InvalidRequest":
+		return true
+	}
+	return false
 }

@@ -19,6 +19,7 @@ type Descriptor struct {
 	MediaType string
 	Size      int64    // bytes of the manifest
 	Platforms []string // "linux/amd64", …, of an index; empty for a single image
+	Manifest  []byte   // the bytes that the digest is of
 }
 
 // IsIndex says whether the image is a multi-platform index.
@@ -99,7 +100,7 @@ func resolveECR(ctx context.Context, client ECR, registryID *string, ref Referen
 }
 
 func describe(ref Reference, digest, mediaType string, raw []byte) Descriptor {
-	d := Descriptor{Reference: ref.WithDigest(digest), MediaType: mediaType, Size: int64(len(raw))}
+	d := Descriptor{Reference: ref.WithDigest(digest), MediaType: mediaType, Size: int64(len(raw)), Manifest: raw}
 	if doc, err := parseManifest(raw); err == nil {
 		for _, m := range doc.Manifests {
 			if m.Platform != nil && runnable(m) {

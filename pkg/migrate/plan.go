@@ -77,7 +77,7 @@ func prepare(ctx context.Context, env *action.Env, c clients, in Inputs) (*Plan,
 		add(fmt.Errorf("command: %w", err))
 	}
 	p.command = words
-	service, err := ecsview.Find(ctx, c.ecs, in.Cluster, in.Service)
+	service, err := ecsview.Find(ctx, c.ecs, in.Cluster, in.Service, hold.Unread(env.Events))
 	add(err)
 	if err == nil {
 		if !in.OverrideHold {

@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/org/connect2/v2/internal/backoff"
+	"github.com/org/connect2/v2/pkg/awserr"
 )
 
 // Client is the part of the ECS API that task definitions need. Describe and Register must go through the SDK's own
@@ -54,14 +58,15 @@ func (r *Revision) Holds(d Document) bool {
 }
 
 // Describe returns a revision, given by ARN, FAMILY:NUMBER, or FAMILY for the newest ACTIVE one. Where it does not exist
-// the error is ErrNotFound: the API answers ClientException "Unable to describe task definition." then.
+// the error is ErrNotFound: the API answers ClientException "Unable to describe task definition." then. Other ClientExceptions
+// are errors like any other: a family that cannot be read just now is not one that is not there.
 func Describe(ctx context.Context, client Client, ref string) (*Revision, error) {
 	var raw []byte
 	_, err := client.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{
 		TaskDefinition: aws.String(ref),
 		Include:        []types.TaskDefinitionField{types.TaskDefinitionFieldTags},
 	}, keepRaw(&raw))
-	if code(err) == "ClientException" {
+	if awserr.IsNotFound(err) {
 		return nil, fmt.Errorf("task definition %s: %w (%w)", ref, ErrNotFound, err)
 	}
 	if err != nil {
@@ -76,6 +81,9 @@ func Describe(ctx context.Context, client Client, ref string) (*Revision, error)
 
 // Register registers the document as the family's next revision, with its tags. Tags that the document holds already win.
 // Where the caller may register but not tag (ecs:TagResource), it registers without tags and says so in Untagged.
+//
+// Registering the same content twice makes two revisions. So a call whose answer was lost is repeated only after a look at what
+// the family holds: the revision that it made is returned as if the answer had come.
 func Register(ctx context.Context, client Client, d Document, tags map[string]string) (*Revision, error) {
 	if d.Family() == "" {
 		return nil, errors.New("registering a task definition: the document names no family")
@@ -94,16 +102,50 @@ func Register(ctx context.Context, client Client, d Document, tags map[string]st
 	return revision, nil
 }
 
+// registerTries is how often a revision is registered whose answers are lost, and lookWaits how long is waited before a look.
+const registerTries = 4
+
+var lookWaits = backoff.Policy{First: 2 * time.Second, Most: 10 * time.Second, Steady: true}
+
 func register(ctx context.Context, client Client, d Document) (*Revision, error) {
+	for try := 1; ; try++ {
+		revision, err := registerOnce(ctx, client, d)
+		if err == nil || !awserr.IsLost(err) {
+			return revision, err
+		}
+		// What was sent may still be under way.
+		if pause := backoff.Pause(ctx, lookWaits.Wait(try)); pause != nil {
+			return nil, err
+		}
+		made, look := Describe(ctx, client, d.Family())
+		switch {
+		case look == nil && made.Active && made.Holds(d):
+			return made, nil
+		case look != nil && !errors.Is(look, ErrNotFound) && !awserr.IsDenied(look), try == registerTries:
+			return nil, err // whether it was registered is not known, or it cannot be
+		}
+	}
+}
+
+// registerOnce registers a revision. It is repeated by itself only while it is throttled: then nothing was registered.
+func registerOnce(ctx context.Context, client Client, d Document) (*Revision, error) {
 	var raw []byte
 	_, err := client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{ // what the SDK insists on; the body is replaced
 		Family:               aws.String(d.Family()),
 		ContainerDefinitions: []types.ContainerDefinition{},
-	}, sendRaw(d.JSON()), keepRaw(&raw))
+	}, sendRaw(d.JSON()), keepRaw(&raw), func(o *ecs.Options) { o.Retryer = throttledAlone{o.Retryer} })
 	if err != nil {
 		return nil, err
 	}
 	return revisionOf(raw)
+}
+
+// throttledAlone repeats a call that was throttled, and no other.
+type throttledAlone struct{ aws.Retryer }
+
+// IsErrorRetryable reports whether the call may be sent again.
+func (r throttledAlone) IsErrorRetryable(err error) bool {
+	return awserr.IsThrottled(err) && r.Retryer.IsErrorRetryable(err)
 }
 
 // withTags returns the document with a tags member, as RegisterTaskDefinition takes it, or as it is where there are none.

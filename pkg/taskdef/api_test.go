@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,6 +35,9 @@ func dial(t *testing.T, answers ...string) (*ecs.Client, *[]exchange) {
 			t.Fatalf("unexpected call %s", action)
 		}
 		status, answer := 200, answers[len(seen)-1]
+		if answer == "LOST" {
+			return nil, io.ErrUnexpectedEOF
+		}
 		if answer == "THROTTLE" {
 			status, answer = 400, `{"__type":"ThrottlingException","message":"Rate exceeded"}`
 		} else if what, denied := strings.CutPrefix(answer, "DENY:"); denied {
@@ -151,5 +155,61 @@ func TestRegisterNeedsAFamily(t *testing.T) {
 	client, _ := dial(t)
 	if _, err := Register(t.Context(), client, mustParse(t, `{"containerDefinitions":[{"name":"a"}]}`), nil); err == nil {
 		t.Error("a document without a family is sent")
+	}
+}
+
+// A call whose answer is lost is repeated only after a look, as often as there is sense in it; any other refusal is the end.
+func TestRegisterLooksBeforeItRepeats(t *testing.T) {
+	const (
+		lost  = "LOST"
+		old   = `{"taskDefinition":{"family":"f","revision":1,"status":"ACTIVE","containerDefinitions":[{"name":"a","image":"old"}]}}`
+		made  = `{"taskDefinition":{"family":"f","revision":2,"status":"ACTIVE","containerDefinitions":[{"name":"a","image":"new"}]}}`
+		gone  = `{"taskDefinition":{"family":"f","revision":2,"status":"INACTIVE","containerDefinitions":[{"name":"a","image":"new"}]}}`
+		never = "CLIENT:Unable to describe task definition."
+	)
+	d, err := Parse([]byte(`{"family":"f","containerDefinitions":[{"name":"a","image":"new"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		answers []string
+		calls   string // R for Register, D for Describe
+		number  int    // 0: an error
+	}{
+		"the answer comes":                {[]string{made}, "R", 2},
+		"it was made":                     {[]string{lost, made}, "RD", 2},
+		"it was not":                      {[]string{lost, old, made}, "RDR", 2},
+		"there was none":                  {[]string{lost, never, made}, "RDR", 2},
+		"it was taken away":               {[]string{lost, gone, made}, "RDR", 2},
+		"lost twice, and made":            {[]string{lost, old, lost, made}, "RDRD", 2},
+		"nobody may look":                 {[]string{lost, "DENY:ecs:DescribeTaskDefinition", made}, "RDR", 2},
+		"nobody can look":                 {[]string{lost, lost}, "RD", 0},
+		"something else is wrong with it": {[]string{lost, "CLIENT:busy"}, "RD", 0},
+		"always lost":                     {[]string{lost, old, lost, old, lost, old, lost, old}, "RDRDRDRD", 0},
+		"refused":                         {[]string{"CLIENT:bad"}, "R", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, seen := dial(t, tt.answers...)
+				revision, err := Register(t.Context(), client, d, nil)
+				calls := ""
+				for _, e := range *seen {
+					calls += e.action[:1]
+				}
+				if calls != tt.calls {
+					t.Errorf("calls %s, want %s", calls, tt.calls)
+				}
+				if tt.number == 0 && err == nil || tt.number != 0 && (err != nil || revision.Number != tt.number) {
+					t.Errorf("%+v, %v", revision, err)
+				}
+			})
+		})
+	}
+}
+
+func TestOtherClientExceptionsAreNotAbsence(t *testing.T) {
+	client, _ := dial(t, "CLIENT:The request could not be processed.")
+	if _, err := Describe(t.Context(), client, "f"); err == nil || errors.Is(err, ErrNotFound) {
+		t.Errorf("error %v", err)
 	}
 }

@@ -95,6 +95,7 @@ func deployStatements() []statement {
 		{sid: "PassRoles", why: "give the tasks their roles", actions: grants("iam:PassRole")},
 		{sid: "OptionalPinImage", why: "the image is deployed by its tag, not by its digest", actions: grants("ecr:BatchGetImage")},
 		{sid: "OptionalLiveTag", why: "the image that is live gets no tag for lifecycle rules to keep", actions: grants("ecr:PutImage")},
+		{sid: "OptionalLiveTags", why: "an image that is live once more gets one more tag", actions: grants("ecr:DescribeImages"), quiet: true},
 		{sid: "OptionalDeregister", why: "a revision that failed stays registered", actions: grants("ecs:DeregisterTaskDefinition")},
 		{sid: "OptionalLiftHold", why: "a hold that was overridden holds the next run as well", actions: grants("ecs:TagResource :service/")},
 		{sid: "OptionalFollow", why: "the deployment is followed by the service's own list of deployments alone",

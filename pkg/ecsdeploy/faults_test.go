@@ -1,0 +1,174 @@
+package ecsdeploy_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/sandbox"
+	"github.com/org/connect2/v2/pkg/sandbox/engine"
+)
+
+// active counts the ACTIVE revisions of the service's family.
+func (s *site) active() (n int) {
+	s.Sandbox.Inspect(func(e *engine.Engine) {
+		for number := 1; ; number++ {
+			td, err := e.TaskDefinition(fmt.Sprintf("%s:%d", family, number))
+			if err != nil {
+				return
+			}
+			if td.Status == "ACTIVE" {
+				n++
+			}
+		}
+	})
+	return n
+}
+
+// A revision is registered once, whatever becomes of the answers.
+func TestRegisterWithoutAnswer(t *testing.T) {
+	for name, fault := range map[string]sandbox.Fault{
+		"lost after it was done":       {Answer: sandbox.CutAfter, Times: 1},
+		"never given, though done":     {Answer: sandbox.HangAfter, Times: 1},
+		"lost before it was done":      {Answer: sandbox.Cut, Times: 2},
+		"never given, nor done":        {Answer: sandbox.Hang, Times: 2},
+		"unavailable":                  {Answer: sandbox.Unavailable, Times: 3},
+		"another revision is made now": {Answer: sandbox.Refuse, Times: 5, Code: "ClientException", Message: crowd},
+		"throttled for minutes":        {Answer: sandbox.Throttle, Times: 60},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at(t, fast, func(t *testing.T, s *site) {
+				s.Push("v2", "")
+				before := s.active()
+				fault.Action = "ecs:RegisterTaskDefinition"
+				if err := s.Sandbox.Inject(fault); err != nil {
+					t.Fatal(err)
+				}
+				s.mustDeploy("v2")
+				if got := s.active() - before; got != 1 {
+					t.Errorf("%d new revisions are ACTIVE", got)
+				}
+			})
+		})
+	}
+}
+
+const crowd = "Too many concurrent attempts to create a new revision of the specified family."
+
+// An update that is throttled for minutes is waited for; one that is throttled for good leaves the service as it was, and says so.
+func TestUpdateThrottled(t *testing.T) {
+	for name, test := range map[string]struct {
+		times int
+		want  action.Outcome
+	}{"for minutes": {60, action.Succeeded}, "for good": {0, action.Failed}} {
+		t.Run(name, func(t *testing.T) {
+			at(t, fast, func(t *testing.T, s *site) {
+				s.Push("v2", "")
+				if err := s.Sandbox.Inject(sandbox.Fault{Action: "ecs:UpdateService", Answer: sandbox.Throttle, Times: test.times}); err != nil {
+					t.Fatal(err)
+				}
+				before, begun := s.active(), time.Now()
+				out, err := s.deploy(inputs("v2"))
+				wantOutcome(t, out, err, test.want)
+				if test.want != action.Succeeded && (s.active() != before || time.Since(begun) < 20*time.Minute) {
+					t.Errorf("%d revisions more, after %s", s.active()-before, time.Since(begun))
+				}
+			})
+		})
+	}
+}
+
+// Only a template that is not there is done without. One that cannot be read would leave a change of Terraform's out in silence.
+func TestTemplateThatECSCannotGiveNow(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.Push("v2", "")
+		next := s.Env.Transport
+		s.Env.Transport = transport(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeTaskDefinition") {
+				body, _ := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(strings.NewReader(string(body)))
+				if strings.Contains(string(body), family+"-template") {
+					return &http.Response{StatusCode: 400, Status: "400 Bad Request", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+						Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, Request: r, Body: io.NopCloser(strings.NewReader(
+							`{"__type":"ClientException","message":"The task definition is being changed."}`))}, nil
+				}
+			}
+			return next.RoundTrip(r)
+		})
+		out, err := s.deploy(inputs("v2"))
+		wantOutcome(t, out, err, action.Invalid)
+		if !strings.Contains(err.Error(), "is being changed") || len(s.Mutations()) > 0 {
+			t.Errorf("error %v, changed by %v", err, s.Mutations())
+		}
+	})
+}
+
+// Some partitions refuse to give tags with a service.
+func TestTagsThatAreRefused(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.Push("v2", "")
+		next := s.Env.Transport
+		s.Env.Transport = transport(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeServices") {
+				body, _ := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(strings.NewReader(string(body)))
+				if strings.Contains(string(body), `"TAGS"`) {
+					return &http.Response{StatusCode: 400, Status: "400 Bad Request", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+						Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, Request: r, Body: io.NopCloser(strings.NewReader(
+							`{"__type":"InvalidParameterException","message":"Tagging is not supported in this partition."}`))}, nil
+				}
+			}
+			return next.RoundTrip(r)
+		})
+		s.mustDeploy("v2")
+		if got := s.Log.Warnings(); len(got) != 1 || !strings.Contains(got[0], "The service's tags cannot be read") {
+			t.Errorf("warnings %q", got)
+		}
+	})
+}
+
+// A run that is repeated while the service is scaled out, or in, replaces nothing.
+func TestAgainWhileItScales(t *testing.T) {
+	for name, count := range map[string]int{"out": 6, "in": 1} {
+		t.Run(name, func(t *testing.T) {
+			at(t, fast, func(t *testing.T, s *site) {
+				s.Push("v2", "")
+				s.mustDeploy("v2")
+				s.Sandbox.Inspect(func(e *engine.Engine) {
+					c, _ := e.Cluster(cluster)
+					if err := e.UpdateService(c.Service(service), engine.ServiceChange{DesiredCount: &count}); err != nil {
+						t.Error(err)
+					}
+				})
+				s.Fresh()
+				s.Sandbox.ResetJournal()
+				out, err := s.deploy(inputs("v2"))
+				wantOutcome(t, out, err, action.NoChange)
+				if len(s.Mutations()) > 0 {
+					t.Errorf("changed by %v", s.Mutations())
+				}
+			})
+		})
+	}
+}
+
+// A digest that was live before keeps its tag and gets no other.
+func TestOneLiveTagForEachDigest(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.Push("v2", "")
+		s.Push("v3", "")
+		for range 2 {
+			s.mustDeploy("v2")
+			s.Fresh()
+			s.mustDeploy("v3")
+			s.Fresh()
+		}
+		if got := s.Calls("ecr:PutImage"); got != 2 {
+			t.Errorf("%d tags were put, want one for each digest", got)
+		}
+	})
+}
