@@ -5,6 +5,7 @@ package ecsdeploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ var Action = action.Define(action.Meta{
 			Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3"},
 		{Title: "See what would change", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3 --dry-run"},
 		{Title: "Roll out a change of the template with the image that runs",
-			Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev"},
+			Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image running"},
 	},
 }, Run)
 
@@ -43,7 +44,7 @@ type Inputs struct {
 	commits.Order
 	Cluster        string            `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
 	Service        string            `input:"service" required:"true" doc:"The ECS service: name or ARN."`
-	Image          string            `input:"image" doc:"The image to deploy: a full reference, REPOSITORY@sha256:…, a tag or a digest. What is left out is taken from the template's image. Empty: the image that runs."`
+	Image          string            `input:"image" doc:"The image to deploy: a full reference, REPOSITORY@sha256:…, a tag or a digest. What is left out is taken from the template's image. running: the image that runs. Needed unless task-definition is given."`
 	Container      string            `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`
 	TaskDefinition string            `input:"task-definition" alias:"task-definition-arn,task-definition-family" path:"read" doc:"What to render instead of NAME-template: a JSON file, a family, FAMILY:REVISION or an ARN."`
 	Environment    map[string]string `input:"environment-variables" doc:"Environment variables to set in the container, KEY=value lines. Values are never printed; passwords belong into secrets all the same."`
@@ -65,10 +66,26 @@ func (in Inputs) Validate() []error {
 	problems := slices.Concat(in.Inputs.Validate(), in.Order.Problems())
 	for name := range in.Environment {
 		if strings.TrimSpace(name) == "" || strings.ContainsAny(name, " \t=") {
-			problems = append(problems, fmt.Errorf("environment-variables: %q is no name of a variable", name))
+			problems = append(problems, fmt.Errorf("environment-variables: %q is not a name of a variable", name))
 		}
 	}
+	if err := in.checkImage(); err != nil {
+		problems = append(problems, err)
+	}
 	return problems
+}
+
+// Running is what the input image says for the image that runs.
+const Running = "running"
+
+// checkImage refuses an image that is not given. It is empty by accident more often than not (a step that was skipped, an output that
+// was blanked), and deploying what runs already would then be green.
+func (in Inputs) checkImage() error {
+	if in.Image != "" || in.TaskDefinition != "" || in.ImageLater {
+		return nil
+	}
+	return errors.New("image: is empty: was the step skipped that gives it, or its output blanked? " +
+		"To deploy the image that runs, with a changed template, write " + Running)
 }
 
 // Outputs are what is known at the end, also of a run that failed.
@@ -85,6 +102,9 @@ type Outputs struct {
 
 // Run deploys.
 func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
+	if err := in.checkImage(); err != nil {
+		return Outputs{}, awsconn.Refuse(ctx, "Invalid input", err)
+	}
 	conn, err := awsconn.Connect(ctx, env, in.Inputs)
 	if err != nil {
 		return Outputs{}, err

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
@@ -170,5 +172,34 @@ func TestOneLiveTagForEachDigest(t *testing.T) {
 		if got := s.Calls("ecr:PutImage"); got != 2 {
 			t.Errorf("%d tags were put, want one for each digest", got)
 		}
+	})
+}
+
+// An image that is not given is a mistake of the workflow, unless a task definition is. The one that runs is asked for by name.
+func TestImageThatIsEmpty(t *testing.T) {
+	for _, test := range []struct {
+		in   ecsdeploy.Inputs
+		want bool
+	}{
+		{ecsdeploy.Inputs{}, true},
+		{ecsdeploy.Inputs{Image: "v2"}, false},
+		{ecsdeploy.Inputs{Image: ecsdeploy.Running}, false},
+		{ecsdeploy.Inputs{TaskDefinition: "f:1"}, false},
+		{ecsdeploy.Inputs{ImageLater: true}, false},
+	} {
+		told := slices.ContainsFunc(test.in.Validate(), func(err error) bool { return strings.HasPrefix(err.Error(), "image: is empty") })
+		if told != test.want {
+			t.Errorf("%+v: told %v", test.in, told)
+		}
+	}
+	at(t, fast, func(t *testing.T, s *site) {
+		out, err := s.deploy(inputs(""))
+		wantOutcome(t, out, err, action.Invalid)
+		if len(s.Sandbox.Journal()) > 0 {
+			t.Errorf("called %v", s.Sandbox.Journal())
+		}
+		s.Fresh()
+		out, err = s.deploy(inputs(ecsdeploy.Running))
+		wantOutcome(t, out, err, action.NoChange)
 	})
 }

@@ -38,5 +38,5 @@ func (d *Deployment) commit() string {
 
 // keepsImage says whether the image that runs is deployed again.
 func (d *Deployment) keepsImage() bool {
-	return d.in.Image == "" && !d.in.ImageLater && d.in.TaskDefinition == ""
+	return !d.in.ImageLater && (d.in.Image == Running || d.in.Image == "" && d.in.TaskDefinition == "")
 }

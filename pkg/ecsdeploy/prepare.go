@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -272,15 +271,19 @@ func (d *Deployment) findExisting(ctx context.Context) error {
 // base's own where the base is not the template.
 func (d *Deployment) pin(ctx context.Context, ref string) (string, error) {
 	d.image, d.manifest = image.Reference{}, image.Descriptor{}
-	if ref == "" {
+	written := ref != "" && ref != Running // by somebody who takes a short name for a tag
+	switch ref {
+	case Running:
+		ref = d.runningImage()
+	case "":
 		ref = d.defaultImage()
 	}
 	if ref == "" {
-		return "", errors.New("none is given, and the service runs none in this container")
+		return "", fmt.Errorf("the service runs none in container %s", d.container)
 	}
 	reference, err := image.Complete(ref, d.base.Image(d.container))
 	if err != nil {
-		if d.in.Image == "" { // a short name in a task definition means Docker Hub: it is no reference to complete
+		if !written { // a short name in a task definition means Docker Hub: it is no reference to complete
 			if reference, err = image.ParseReference(ref); err == nil {
 				d.image = reference
 				return ref, nil
@@ -314,8 +317,17 @@ func (d *Deployment) pin(ctx context.Context, ref string) (string, error) {
 // template, the one that runs: it is the release that a changed template is rolled out with.
 func (d *Deployment) defaultImage() string {
 	named := d.in.TaskDefinition != "" && !strings.HasSuffix(d.base.Family(), templateSuffix)
-	if named || d.running == nil || !slices.Contains(d.running.Document.Containers(), d.container) {
-		return d.base.Image(d.container)
+	if running := d.runningImage(); !named && running != "" {
+		return running
+	}
+	return d.base.Image(d.container)
+}
+
+// runningImage returns the image of the container in the revision that the service is at; "" where it may not be read, or has no such
+// container.
+func (d *Deployment) runningImage() string {
+	if d.running == nil {
+		return ""
 	}
 	return d.running.Document.Image(d.container)
 }

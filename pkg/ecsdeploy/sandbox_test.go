@@ -400,7 +400,7 @@ func TestDryRunChangesNothing(t *testing.T) {
 	})
 }
 
-// TestTemplateChangeRollsOut deploys without an image after the template has changed.
+// TestTemplateChangeRollsOut deploys the image that runs after the template has changed.
 func TestTemplateChangeRollsOut(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
 		digest := s.Push("v2", "")
@@ -417,7 +417,7 @@ func TestTemplateChangeRollsOut(t *testing.T) {
 			}
 		})
 		s.Fresh()
-		out := s.mustDeploy("")
+		out := s.mustDeploy(ecsdeploy.Running)
 		if out.Digest != digest || out.Outcome != action.Succeeded {
 			t.Errorf("outputs %+v", out)
 		}

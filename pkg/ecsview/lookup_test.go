@@ -14,7 +14,8 @@ import (
 // untaggable refuses calls that ask for tags with this code, and calls that do not with the other, if there is one.
 type untaggable struct{ tags, plain string }
 
-func (u untaggable) DescribeServices(_ context.Context, in *ecs.DescribeServicesInput, _ ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error) {
+func (u untaggable) DescribeServices(_ context.Context, in *ecs.DescribeServicesInput,
+	_ ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error) {
 	code := u.plain
 	if slices.Contains(in.Include, types.ServiceFieldTags) {
 		code = u.tags

@@ -47,6 +47,7 @@ type Plan struct {
 	cluster   string
 	service   string
 	family    string // of the migration's own task definition
+	current   string // ARN of the revision that the service is at
 	container string
 	command   []string
 	timeout   time.Duration
@@ -112,6 +113,7 @@ func (p *Plan) settle(service types.Service) (problems []error) {
 // findBase finds the task definition that the migration is rendered from: the newest revision of NAME-template, where NAME is
 // the family of the service's revision; where there is no template, that revision itself.
 func (p *Plan) findBase(ctx context.Context, current string) error {
+	p.current = current
 	name := strings.TrimSuffix(arn.Family(current), "-template")
 	p.family = name + "-migrate"
 	base, err := taskdef.Describe(ctx, p.clients.ecs, name+"-template")
@@ -178,9 +180,21 @@ func busyError(cluster, service, arn string) error {
 		service, &oneoff.BusyError{TaskARN: arn}, cluster, arn)
 }
 
+// running is what the input image says for the image that runs.
+const running = "running"
+
 // SetImage sets the image of the migration, in any form that the input takes, and resolves it to its digest. The image must
 // exist. It changes nothing.
 func (p *Plan) SetImage(ctx context.Context, written string) error {
+	if written == running {
+		revision, err := taskdef.Describe(ctx, p.clients.ecs, p.current)
+		if err != nil {
+			return fmt.Errorf("image: %w", err)
+		}
+		if written = revision.Document.Image(p.container); written == "" {
+			return fmt.Errorf("image: %s runs none in container %s", revision.Name(), p.container)
+		}
+	}
 	ref, err := image.Complete(written, p.base.Document.Image(p.container))
 	if err != nil {
 		return fmt.Errorf("image: %w", err)

@@ -498,3 +498,12 @@ func TestTwoMigrationsAtOnce(t *testing.T) {
 		})
 	}
 }
+
+func TestImageThatRuns(t *testing.T) {
+	story{inputs: func(in *migrate.Inputs) { in.Image = "running" }}.play(t, func(t *testing.T, r told) {
+		r.wantOutcome(t, action.Succeeded)
+		if !strings.Contains(r.out.Image, "connect2-api-dev@sha256:") && !strings.Contains(r.out.Image, "connect2-api-dev:v1@sha256:") {
+			t.Errorf("image %s", r.out.Image)
+		}
+	})
+}

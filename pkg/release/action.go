@@ -43,7 +43,7 @@ type Inputs struct {
 	Source     string           `input:"source" path:"read" doc:"The image to push, as ecr-push takes it: a folder or tar with an OCI layout, what docker save wrote, docker://NAME, or a registry reference."`
 	Repository string           `input:"repository" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN. Needed with source."`
 	Push       ecrpush.Inputs   `part:"true"`
-	Image      string           `input:"image" doc:"Instead of source: the image to deploy, as ecs-deploy takes it (full reference, REPOSITORY@sha256:…, tag or digest)."`
+	Image      string           `input:"image" doc:"Instead of source: the image to deploy, as ecs-deploy takes it (full reference, REPOSITORY@sha256:…, tag or digest; running: the image that runs)."`
 	Migrate    bool             `input:"migrate" default:"false" doc:"Run the migrations before the deployment."`
 	Migration  migrate.Inputs   `part:"true" rename:"timeout=migrate-timeout" takes:"override-hold"`
 	Container  string           `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`

@@ -45,7 +45,7 @@ type view struct {
 // look reads the service. Only what says nothing without it is an error: all else is optional, and what is denied is told once.
 func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs) (*view, error) {
 	client := ecs.NewFromConfig(conn.Config)
-	service, err := ecsview.Find(ctx, client, in.Cluster, in.Service, hold.Unread(log.Sink()))
+	service, err := ecsview.Find(ctx, client, in.Cluster, in.Service, hold.Unread(events))
 	if err != nil {
 		return nil, err
 	}
