@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -79,8 +82,7 @@ func factsOf(err error) facts {
 		f.requestID = request.ServiceRequestID()
 	}
 	var send *smithyhttp.RequestSendError
-	var network net.Error
-	if errors.As(err, &send) || (errors.As(err, &network) && f.status == 0 && !errors.Is(err, context.Canceled)) {
+	if errors.As(err, &send) || f.status == 0 && !errors.Is(err, context.Canceled) && unreached(err) {
 		f.unanswered = true
 	}
 	var deserialization *smithy.DeserializationError
@@ -88,6 +90,36 @@ func factsOf(err error) facts {
 		f.garbled = true
 	}
 	return f
+}
+
+// unreached reports a connection to AWS that failed. A file that is not there, a daemon's socket and somebody else's host are none:
+// every error of a system call counts as one of the network in Go's library.
+func unreached(err error) bool {
+	var network net.Error
+	var operation *net.OpError
+	if !errors.As(err, &network) || errors.As(err, &operation) && strings.HasPrefix(operation.Net, "unix") {
+		return false
+	}
+	if _, bare := network.(syscall.Errno); bare { //nolint:errorlint // what is found first is what counts
+		return false
+	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		return ofAWS(request.URL)
+	}
+	return true
+}
+
+// ofAWS says whether an address is one of AWS's; one that cannot be read, or names no host, may be.
+func ofAWS(address string) bool {
+	at, err := url.Parse(address)
+	if err != nil || at.Hostname() == "" {
+		return true
+	}
+	host := "." + at.Hostname()
+	return slices.ContainsFunc([]string{".amazonaws.com", ".amazonaws.com.cn", ".aws"}, func(domain string) bool {
+		return strings.HasSuffix(host, domain)
+	})
 }
 
 // readText fills the facts from the error's text alone; typed errors in the chain overrule it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"syscall"
@@ -46,6 +47,16 @@ func TestFactsOf(t *testing.T) {
 		{"typed", silent{awserrtest.Answered("ECS", "UpdateService", 418, said)},
 			facts{service: "ECS", operation: "UpdateService", code: "SomeCode", message: "some text", status: 418, requestID: "r-123"}},
 		{"not sent", silent{&smithyhttp.RequestSendError{Err: errors.New("x")}}, facts{unanswered: true}},
+		{"a file that is not there", silent{&fs.PathError{Op: "open", Path: "image.tar", Err: syscall.ENOENT}}, facts{}},
+		{"a bare system call", silent{syscall.ECONNRESET}, facts{}},
+		{"a daemon that does not run", silent{&url.Error{Op: "Get", URL: "http://%2Fvar%2Frun%2Fdocker.sock/v1.47/info",
+			Err: &net.OpError{Op: "dial", Net: "unix", Err: syscall.ENOENT}}}, facts{}},
+		{"somebody else's host", silent{&url.Error{Op: "Get", URL: "https://ghcr.io/v2/", Err: &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}}},
+			facts{}},
+		{"a host with AWS's name in it", silent{&url.Error{Op: "Get", URL: "https://amazonaws.com.example.org/", Err: slow{}}}, facts{}},
+		{"AWS's host", silent{&url.Error{Op: "Get", URL: "https://1.dkr.ecr.eu-west-1.amazonaws.com/v2/", Err: &net.OpError{Op: "dial", Net: "tcp",
+			Err: syscall.ECONNREFUSED}}}, facts{unanswered: true}},
+		{"an address without a host", silent{&url.Error{Op: "Get", URL: "/v2/", Err: slow{}}}, facts{unanswered: true}},
 		{"a network's error", silent{&net.OpError{Op: "read", Err: syscall.ECONNRESET}}, facts{unanswered: true}},
 		{"a network's error behind an answer", silent{awserrtest.Answered("", "", 500, &net.OpError{Op: "read", Err: syscall.ECONNRESET})},
 			facts{status: 500, requestID: "r-123"}},

@@ -75,6 +75,9 @@ const (
 // CloudWatch takes some seconds to show it.
 const logLag = 12 * time.Second
 
+// logSilence is how long a log is waited for that has no line yet: the log driver has published by then, or there is nothing to publish.
+const logSilence = 5 * time.Second
+
 // Gather reads what AWS knows about the failure, in a handful of calls. Reads that are denied or fail leave a line in
 // Evidence.Missing, and a denied permission one warning among the events; the error is only that of an ended context, and the
 // evidence read until then is returned with it.
@@ -305,18 +308,28 @@ func (g *gathering) lastLines(c *Container) {
 }
 
 // awaitLogs reads the logs again and again until they explain the failure, cannot come any more, or the patience is
-// used up.
+// used up. A container of which not one line has come by then is waited for no longer than for a card that nobody waits for.
 func (g *gathering) awaitLogs() {
 	until := g.ended.Add(logLag)
 	if most := g.At.Add(g.query.Patience); most.Before(until) {
 		until = most
 	}
 	for g.ctx.Err() == nil && g.clients.Logs != nil && g.clock.Now().Before(until) && g.waitsForWords() {
+		if !g.spoken() && !g.clock.Now().Before(g.At.Add(logSilence)) {
+			return
+		}
 		if g.clock.Sleep(g.ctx, logPause) != nil {
 			return
 		}
 		g.readLogs()
 	}
+}
+
+// spoken reports whether any line of any container has come.
+func (g *gathering) spoken() bool {
+	return slices.ContainsFunc(g.Tasks, func(t Task) bool {
+		return slices.ContainsFunc(t.Containers, func(c Container) bool { return len(c.Logs) > 0 })
+	})
 }
 
 // waitsForWords reports whether the best explanation is that a container ended, without its own words.

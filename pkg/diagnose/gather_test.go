@@ -253,7 +253,7 @@ func TestGatherWaitsForTheLog(t *testing.T) {
 		explains bool
 	}{
 		{"it comes", time.Second, 5 * time.Second, 20 * time.Second, 6 * time.Second, "app-import-error", true},
-		{"it does not come", time.Second, 0, 20 * time.Second, logLag, "app-exit", false},
+		{"it does not come", time.Second, 0, 20 * time.Second, 5 * time.Second, "app-exit", false},
 		{"little patience", time.Second, 5 * time.Second, 2 * time.Second, 3 * time.Second, "app-exit", false},
 		{"no patience", time.Second, 5 * time.Second, 0, 0, "app-exit", false},
 		{"it would have come by now", 5 * time.Minute, 0, 20 * time.Second, 0, "app-exit", false},

@@ -47,10 +47,22 @@ func (v vars) expand(template string) string {
 	})
 }
 
+var aside = lazyregexp.New(` \(\$\{(\w+)\}\)`)
+
+// withoutAsides leaves out of a title what would stand in brackets, where that is not known.
+func (v vars) withoutAsides(title string) string {
+	return aside.ReplaceAllStringFunc(title, func(text string) string {
+		if v[aside.FindStringSubmatch(text)[1]] == "" {
+			return ""
+		}
+		return text
+	})
+}
+
 // cause applies a rule whose expression has matched; quote is the text to show as evidence.
 func (r rule) cause(v vars, match []string, quote string) record.Finding {
 	v = v.with(r.re, match)
-	c := record.Finding{Code: r.code, Title: Redact(v.expand(r.title)), Fault: r.fault, Certain: r.certain}
+	c := record.Finding{Code: r.code, Title: Redact(v.expand(v.withoutAsides(r.title))), Fault: r.fault, Certain: r.certain}
 	for _, fix := range r.fix {
 		c.Fix = append(c.Fix, Redact(v.expand(fix)))
 	}

@@ -119,8 +119,16 @@ var startRules = []rule{
 		fault: record.FaultInfrastructure,
 	},
 	{
+		code:  "image-pull-denied",
+		re:    lazyregexp.New(`(?s)failed to copy: .*https://(?P<host>[^/\s"]+)/v2/.*(?:401|403)`),
+		title: "${host} refused a part of the image",
+		fix: []string{"allow `ecr:BatchGetImage` and `ecr:GetDownloadUrlForLayer` in the execution role; for a registry other than ECR set " +
+			"`repositoryCredentials`"},
+		fault: record.FaultInfrastructure,
+	},
+	{
 		code:  "layer-denied",
-		re:    lazyregexp.New(`(?s)failed to copy: httpRead(?:er)?Seeker: failed open: .*https://(?P<host>[^/\s"]*\.s3[^/\s"]*)[/\s].*403`),
+		re:    lazyregexp.New(`(?s)failed to copy: httpRead(?:er)?Seeker: failed open: unexpected status code .*\b403\b`),
 		title: "S3 refused a layer of the image (403)",
 		fix: []string{"the image's manifest was read, so the role may pull: let the policy of the VPC's S3 endpoint allow `s3:GetObject` on ECR's " +
 			"bucket of layers: `arn:aws:s3:::prod-REGION-starport-layer-bucket/*`",
@@ -137,7 +145,7 @@ var startRules = []rule{
 	},
 	{
 		code:  "layers-unreachable",
-		re:    lazyregexp.New(`(?s)failed to copy: .*(?:https://(?P<host>[^/\s"]+)/.*)?` + noAnswer),
+		re:    lazyregexp.New(`(?s)failed to copy: (?:.*?https://(?P<host>[^/\s"]+)/)?.*` + noAnswer),
 		title: "the connection to ${host} broke off while layers of the image were read",
 		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3", fixGroups},
 		fault: record.FaultInfrastructure,

@@ -51,7 +51,25 @@ var startFailures = []struct {
 		"/app:tag: failed to do request: Head \"https://" + host +
 		"/v2/app/manifests/tag\": dial tcp 10.0.3.17:443: i/o timeout", "registry-unreachable", host, record.FaultInfrastructure, false},
 	{"layers refused", "CannotPullContainerError: ref pull has been retried 1 time(s): failed to copy: httpReaderSeeker: failed open: " +
-		"unexpected status code https://x/: 403", "image-pull-failed", "could not be pulled", record.FaultUnclear, false},
+		"unexpected status code https://x/: 500", "image-pull-failed", "could not be pulled", record.FaultUnclear, false},
+	{"layers refused by the endpoint", "CannotPullContainerError: ref pull has been retried 1 time(s): failed to copy: httpReadSeeker: failed open: " +
+		"unexpected status code https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/0123?X-Amz-Date=1: 403 Forbidden",
+		"layer-denied", "S3 refused a layer", record.FaultInfrastructure, false},
+	{"layers refused by the registry", "CannotPullContainerError: failed to copy: httpReadSeeker: failed open: unexpected status code " +
+		"https://" + host + "/v2/api/blobs/sha256:0123: 403 Forbidden", "image-pull-denied", host, record.FaultInfrastructure, false},
+	{"layers, no route", "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: failed to do request: " +
+		"Get https://prod-us-west-2-starport-layer-bucket.s3.us-west-2.amazonaws.com/0123?X-Amz-Date=1: dial tcp 52.218.0.1:443: i/o timeout",
+		"layers-unreachable", "route to S3 (prod-us-west-2-starport", record.FaultInfrastructure, false},
+	{"infrastructure role", "ECS was unable to assume the configured ECS Infrastructure Role 'arn:aws:iam::1:role/R'. Please verify that the role being passed " +
+		"has the proper trust relationship with Amazon ECS", "infrastructure-role-not-assumable", "role/R", record.FaultInfrastructure, false},
+	{"EBS denied", "User: arn:aws:sts::1:assumed-role/R/ECSTaskVolumesForEBS is not authorized to perform: ec2:CreateVolume on resource: x",
+		"ebs-denied", "ec2:CreateVolume", record.FaultInfrastructure, false},
+	{"EBS attachment", "TaskFailedToStart: Timed out while attaching the EBS volume to the task", "ebs-attachment-failed", "EBS volume",
+		record.FaultInfrastructure, false},
+	{"a file of variables that is not there", "ResourceInitializationError: failed to download env files: file download command: non empty error stream: " +
+		"NotFound: Not Found status code: 404", "env-file-missing", "does not exist", record.FaultRelease, true},
+	{"a file of variables that is odd", "ResourceInitializationError: failed to download env files: odd", "env-file-failed", "could not read",
+		record.FaultUnclear, false},
 	{"mixed compression", "CannotPullContainerError: ref pull has been retried 1 time(s): number of layers and diffIDs don't match: 3 != 15",
 		"image-corrupt", "15 layers", record.FaultRelease, false},
 	{"EC2 manifest unknown", "CannotPullContainerError: Error response from daemon: manifest for " + host +

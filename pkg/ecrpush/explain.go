@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/org/connect2/v2/pkg/awserr"
@@ -34,11 +35,26 @@ func titleOf(err error) string {
 		return fmt.Sprintf("The registry answered %d", refusal.Status)
 	case errors.As(awserr.Explain(err), &aws) && aws.Title != "":
 		return aws.Title
+	case silentHost(err) != "":
+		return "No answer from " + silentHost(err)
 	case strings.HasPrefix(err.Error(), "source "):
 		return "The source is not usable"
 	default:
 		return "The push failed"
 	}
+}
+
+// silentHost returns the host that a request did not reach; "" where it is another error.
+func silentHost(err error) string {
+	var request *url.Error
+	if !errors.As(err, &request) {
+		return ""
+	}
+	at, parseErr := url.Parse(request.URL)
+	if parseErr != nil {
+		return ""
+	}
+	return at.Host
 }
 
 // adviceOf says what to do next, where the message does not.
@@ -52,6 +68,8 @@ func adviceOf(err error) string {
 		return "Grant " + refusal.Permission + " on the repository to the role that pushes, then run it again."
 	case errors.As(err, &refusal) && refusal.Status == http.StatusUnauthorized:
 		return "Give the login as registry-credentials: HOST=USER:PASSWORD. What docker login left is read outside an action's container alone."
+	case silentHost(err) != "":
+		return "Check the registry's name and this machine's way there: DNS, the proxy, a firewall."
 	default:
 		return ""
 	}

@@ -1,4 +1,5 @@
-// Command generate writes what follows from the actions' structs: the action.yml files and the tables in the READMEs.
+// Command generate writes what follows from the actions' structs, the action.yml files and the tables in the READMEs, and the list of
+// causes that a diagnosis knows.
 package main
 
 import (
@@ -24,19 +25,21 @@ func main() {
 
 // write brings every generated file up to date.
 func write(root string) error {
+	files := []file{causes()}
 	for _, a := range all.Actions() {
-		files, err := render(root, a)
+		more, err := render(root, a)
 		if err != nil {
 			return err
 		}
-		for _, f := range files {
-			path := filepath.Join(root, f.path)
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				return err
-			}
-			if err := os.WriteFile(path, []byte(f.text), 0o644); err != nil {
-				return err
-			}
+		files = append(files, more...)
+	}
+	for _, f := range files {
+		path := filepath.Join(root, f.path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(f.text), 0o644); err != nil {
+			return err
 		}
 	}
 	return nil
