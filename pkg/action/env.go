@@ -17,6 +17,7 @@ import (
 type Env struct {
 	Events    record.Sink             // where the run tells what happens; nil discards
 	Mask      func(secrets ...string) // hides secrets in everything that is shown from now on; nil: nothing is shown. Call Hide
+	Redact    func(values ...string)  // takes values that are no secrets out of what is shown; nil: they are. Call Conceal
 	Log       *Log                    // Events for code that does not take a Sink yet
 	Time      clock.Clock             // what the run goes by; nil: the wall clock. A rehearsal tells a *clock.Rehearsal how fast it goes
 	Getenv    func(string) string     // nil: os.Getenv
@@ -30,6 +31,19 @@ type Env struct {
 func (e *Env) Hide(secrets ...string) {
 	if e.Mask != nil {
 		e.Mask(secrets...)
+	}
+}
+
+// leastConcealed is the length in bytes from which a value is concealed: a shorter one is an ordinary word, or a number.
+const leastConcealed = 8
+
+// Conceal takes values out of everything that is shown from now on. The runner is not told: a mask there would blank other jobs'
+// outputs that hold the same word.
+func (e *Env) Conceal(values ...string) {
+	for _, value := range values {
+		if e.Redact != nil && len(value) >= leastConcealed {
+			e.Redact(value)
+		}
 	}
 }
 

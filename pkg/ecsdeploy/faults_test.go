@@ -203,3 +203,23 @@ func TestImageThatIsEmpty(t *testing.T) {
 		wantOutcome(t, out, err, action.NoChange)
 	})
 }
+
+// No value of a variable is in anything that is written, wherever it comes back from: the container's own log, ECS's refusal.
+func TestValuesOfVariablesAreNotShown(t *testing.T) {
+	const value, short = "sqlite-memory", "dev"
+	at(t, fast, func(t *testing.T, s *site) {
+		s.Push("v2", `{start: crash, after: 2s, exitCode: 1, logs: ["KeyError: no backend called sqlite-memory in dev"]}`)
+		in := inputs("v2")
+		in.Environment = map[string]string{"BACKEND": value, "STAGE": short}
+		out, err := s.deploy(in)
+		wantOutcome(t, out, err, action.RolledBack)
+		for what, text := range map[string]string{"log": s.Log.Text(), "summary": s.Log.Summary()} {
+			if strings.Contains(text, value) || !strings.Contains(text, "no backend called *** in dev") {
+				t.Errorf("the %s shows the value, or more than it is left out:\n%s", what, text)
+			}
+			if strings.Contains(text, "::add-mask::"+value) {
+				t.Errorf("the %s masks it on the runner", what)
+			}
+		}
+	})
+}

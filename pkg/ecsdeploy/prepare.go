@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +66,7 @@ type Deployment struct {
 func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Deployment, error) {
 	d := &Deployment{env: env, conn: conn, in: in, client: ecs.NewFromConfig(awsconn.Patient(conn.Config, in.Timeout))}
 	d.registries = image.NewRegistries(conn.Config, conn.Transport)
+	env.Conceal(slices.Collect(maps.Values(in.Environment))...)
 	d.registries.Mask = env.Log.Mask
 
 	// What does not need the service is read first, so that its problems are told even if the service is not there.

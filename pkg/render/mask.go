@@ -32,6 +32,14 @@ func (s *Secrets) Add(secrets ...string) (announce []string) {
 	return s.hidden.add(secrets...)
 }
 
+// Conceal hides these values from now on as Add does, but nothing has to be told to a runner: what is no secret may well be an
+// ordinary word elsewhere.
+func (s *Secrets) Conceal(values ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hidden.conceal(values...)
+}
+
 // Redact returns text without any of the secrets.
 func (s *Secrets) Redact(text string) string {
 	if s == nil {
@@ -59,7 +67,7 @@ func (r redacting) Write(p []byte) (int, error) {
 
 // redactor replaces secrets by stars. The zero value replaces nothing. It is not safe for concurrent use.
 type redactor struct {
-	secrets  map[string]bool
+	secrets  map[string]bool // true: the runner hides it too
 	replacer *strings.Replacer
 }
 
@@ -84,7 +92,7 @@ func (r *redactor) add(secrets ...string) (announce []string) {
 
 func (r *redactor) addOne(secret string) (announce []string) {
 	whole := strings.TrimSpace(secret)
-	if !maskable(whole) || r.secrets[whole] {
+	if !maskable(whole) || r.secrets[whole] { // what is only concealed may turn out to be a secret
 		return nil
 	}
 	if r.secrets == nil {
@@ -109,6 +117,22 @@ func (r *redactor) addOne(secret string) (announce []string) {
 		return []string{whole}
 	}
 	return announce
+}
+
+// conceal makes the redactor hide these values and their lines.
+func (r *redactor) conceal(values ...string) {
+	if r.secrets == nil {
+		r.secrets = map[string]bool{}
+	}
+	for _, value := range values {
+		for _, part := range append(splitLines(value), value) {
+			part = strings.TrimSpace(part)
+			if _, known := r.secrets[part]; !known && maskable(part) {
+				r.secrets[part] = false
+			}
+		}
+	}
+	r.compile()
 }
 
 // compile builds the replacer, longest first: of two secrets that begin alike, the longer one must win.

@@ -108,6 +108,7 @@ func newRunner(a *action.Action, env action.Env, w io.Writer, debug bool) *runne
 	if r.log != nil {
 		env.Mask = r.log.Mask
 	}
+	env.Redact = r.secrets.Conceal
 	env.Log = action.NewLog(env.Events, env.Mask, func(markdown string) { r.markdown = append(r.markdown, r.secrets.Redact(markdown)) })
 	if env.GitHub == (action.GitHub{}) {
 		env.GitHub = action.GitHubOf(env.Getenv)

@@ -43,7 +43,7 @@ func NewTestEnv(t testing.TB, getenv map[string]string) (*action.Env, *Recorder)
 	options.Secrets, options.Name = r.secrets, t.Name()
 	log := render.NewLog(&locked{r: r}, options)
 	r.recorder = record.NewRecorder(t.Name(), env.Time.Now, log.Emit, r.keep)
-	env.Events, env.Mask = r.recorder.Sink(), log.Mask
+	env.Events, env.Mask, env.Redact = r.recorder.Sink(), log.Mask, r.secrets.Conceal
 	env.Log = action.NewLog(env.Events, env.Mask, func(markdown string) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
