@@ -85,7 +85,8 @@ example-e2e: ## The example's image, its migrations and its release on a real da
 	$(GO) test -count=1 -tags e2e -timeout 15m ./internal/test/exampletest
 
 .PHONY: bench
-bench: ## Pushes beside crane and skopeo; tf-apply beside bare Terraform (minutes)
+bench: ## Deployments beside AWS's waiters, and 200 at once; pushes beside crane and skopeo; tf-apply beside bare Terraform (minutes)
+	$(GO) test -v -count=1 ./bench/ecs -args -services 200 -rollouts 100
 	$(GO) run ./bench/push
 	bench/terraform/run
 	bench/terraform/memory

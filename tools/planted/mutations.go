@@ -22,7 +22,7 @@ var mutations = []mutation{
 		"		return Verdict{Superseded, reason}\n	default:", "		return Verdict{Succeeded, reason}\n	default:"},
 	{"tasks that start together are so many observations", "pkg/ecsview/wave.go",
 		"		waves = max(waves, wave)", "		waves += min(wave, 1)"},
-	{"a deployment is given up at half of its time", "pkg/rollout/state.go",
+	{"a deployment is given up at a quarter of its time", "pkg/rollout/state.go",
 		"deadline: now.Add(s.timeout),", "deadline: now.Add(s.timeout / 4),"},
 	{"any cause that is known ends a release at the first failure", "pkg/rollout/decide.go",
 		"s.diagnosis.Alike >= enough(s.last.Desired)", "s.diagnosis.Alike >= 1"},

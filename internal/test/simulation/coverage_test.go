@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,6 +17,7 @@ type coverage struct {
 	histories int
 	runs      int
 	rows      map[string]map[string]int // by what there was beside a run, and how the run ended
+	cells     map[cell]bool
 	known     map[string]int
 	unknown   map[string]*example // by invariant
 	first     string              // the first of them
@@ -24,7 +26,8 @@ type coverage struct {
 }
 
 func newCoverage() *coverage {
-	return &coverage{begun: time.Now(), rows: map[string]map[string]int{}, known: map[string]int{}, unknown: map[string]*example{}}
+	return &coverage{begun: time.Now(), rows: map[string]map[string]int{},
+		cells: map[cell]bool{}, known: map[string]int{}, unknown: map[string]*example{}}
 }
 
 // example is the smallest history that showed a violation, of so many.
@@ -74,6 +77,9 @@ func (c *coverage) add(w *world, found []violation, took time.Duration) {
 	}
 	for _, r := range w.runs {
 		c.runs++
+		for _, cell := range w.cells(r) {
+			c.cells[cell] = true
+		}
 		column := string(r.run.Verb) + " " + r.answer.Outcome
 		if r.killed {
 			column = string(r.run.Verb) + " killed"
@@ -85,6 +91,37 @@ func (c *coverage) add(w *world, found []violation, took time.Duration) {
 			c.rows[row][column]++
 		}
 	}
+}
+
+// cell is what came together: who acted beside a run, whose calls got which answer, under which strategy, in which state of the
+// rollout. Nobody and no fault are "".
+type cell struct {
+	actor What
+	fault string
+	shift Shift
+	state string
+}
+
+// cells is what came together while a run went on.
+func (w *world) cells(r *report) (all []cell) {
+	faults := []string{""}
+	if r.faulty {
+		for _, f := range r.run.Faults {
+			faults = append(faults, f.Answer)
+		}
+	}
+	beside := []acted{{state: r.first.state}}
+	for _, act := range w.acts {
+		if !act.at.Before(r.begun) && !act.at.After(r.ended) {
+			beside = append(beside, act)
+		}
+	}
+	for _, act := range beside {
+		for _, fault := range faults {
+			all = append(all, cell{act.what, fault, w.history.Shift, act.state})
+		}
+	}
+	return all
 }
 
 // beside is what there was beside a run: who acted meanwhile, what went wrong, and which task's fate it met.
@@ -165,6 +202,18 @@ func (c *coverage) String() string {
 		}
 		fmt.Fprintln(&b)
 	}
+	most := (len(acts) + 1) * (len(answers) + 1) * 4 * 3 // four strategies; IN_PROGRESS, COMPLETED, FAILED
+	fmt.Fprintf(&b, "%d of %d cells of actor × fault × strategy × state of the rollout were met:", len(c.cells), most)
+	for _, shift := range []Shift{Rolling, BlueGreen, Linear, Canary} {
+		met := 0
+		for cell := range c.cells {
+			if cell.shift == shift {
+				met++
+			}
+		}
+		fmt.Fprintf(&b, " %s %d", cmp.Or(shift, "ROLLING"), met)
+	}
+	fmt.Fprintln(&b)
 	for _, name := range slices.Sorted(maps.Keys(c.known)) {
 		fmt.Fprintf(&b, "known, %d times: %s\n", c.known[name], name)
 	}

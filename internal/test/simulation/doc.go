@@ -6,9 +6,14 @@
 // shortest history that shows it, as Go to paste into corpus_test.go. The list known holds what today's code is known to get
 // wrong: such a violation is counted and does not fail the test.
 //
+// What changed the service is kept. Where a run took its deployment back, the same is done again in a second world, in which ECS is
+// alone from that moment on: what ECS brings to a good end by itself must not be taken back.
+//
 // The verbs are driven in verbs_test.go alone, by their arguments, and judged by exit code and outputs alone.
 //
 //	go test ./internal/test/simulation                 some hundred histories
-//	make simulate HISTORIES=100000                     for the night
+//	.ci/run simulate                                   four minutes, with other seeds each time
+//	make simulate HISTORIES=100000                     for the night; SURVEY=1 shows every kind of violation
+//	make simulate-proof                                planted mutations: is each found?
 //	go test ./internal/test/simulation -rapid.seed=N   the histories of a seed again
 package simulation

@@ -100,11 +100,13 @@ var actions = []string{
 	"elasticloadbalancing:*", "sts:*", "*",
 }
 
+// answers are what a call may get in place of its own.
+var answers = []string{"throttle", "unavailable", "cut", "cut-after", "hang", "hang-after", "expired", "refuse"}
+
 // lasts is how many calls fail where it is for good.
 const lasts = 1 << 20
 
 func drawFault(t *rapid.T) Fault {
-	answers := []string{"throttle", "throttle", "unavailable", "cut", "cut-after", "hang", "hang-after", "expired", "refuse"}
 	f := Fault{
 		Action: rapid.SampledFrom(actions).Draw(t, "action"),
 		Answer: rapid.SampledFrom(answers).Draw(t, "answer"),
@@ -124,9 +126,10 @@ func drawFault(t *rapid.T) Fault {
 	return f
 }
 
+var acts = []What{ColleagueDeploys, ColleagueForces, ColleagueRollsBack, OperatorStops, Scales, SpotTakes, OperatorStopsJob, SpotTakesJob,
+	TerraformSettings, TerraformNetwork, TerraformTemplate}
+
 func drawAct(t *rapid.T, past, versions int) Act {
-	acts := []What{ColleagueDeploys, ColleagueForces, ColleagueRollsBack, OperatorStops, Scales, SpotTakes, OperatorStopsJob, SpotTakesJob,
-		TerraformSettings, TerraformNetwork, TerraformTemplate}
 	a := Act{What: rapid.SampledFrom(acts).Draw(t, "what")}
 	a.Change, a.At = drawWhen(t)
 	switch a.What {

@@ -163,17 +163,18 @@ func (p *process) took(r *http.Request, before, m moment, answered bool) {
 	if isCall(r, "RegisterTaskDefinition") {
 		registered = p.w.newestRegistered(m.at)
 	}
+	shown := p.w.shown(m) // what the run is told
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	if isRead(r) && p.leave == "" && p.run.Verb == Rollback {
-		p.leave = m.taskDefinition
-		if m.leaves != "" {
-			p.leave = m.leaves
+		p.leave = shown.taskDefinition
+		if shown.leaves != "" {
+			p.leave = shown.leaves
 		}
-		for _, revision := range []string{m.revision, m.undoes} {
-			if earlier, ours := p.w.leaving[revision]; ours && m.state != engine.Completed {
+		for _, revision := range []string{shown.revision, shown.undoes} {
+			if earlier, ours := p.w.leaving[revision]; ours && shown.state != engine.Completed {
 				p.leave, p.joined = earlier, true
 			}
 		}
