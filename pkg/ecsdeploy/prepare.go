@@ -219,6 +219,9 @@ func (d *Deployment) render(ctx context.Context, ref string) []error {
 			problems = append(problems, fmt.Errorf("the task definition from %s: %s", d.baseName, problem))
 		}
 	}
+	for _, problem := range traffic(d.service, doc) {
+		problems = append(problems, fmt.Errorf("the task definition from %s: %s", d.baseName, problem))
+	}
 	d.rendered = doc.Registrable()
 	if len(problems) == 0 && !d.in.ImageLater {
 		if err := d.findExisting(ctx); err != nil {

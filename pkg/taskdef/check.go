@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/nearest"
 )
 
 // fargateSizes are the memory sizes in MiB that Fargate has for each amount of CPU units: the first, the last and the step
@@ -32,7 +34,9 @@ func (d Document) Check() []string {
 	add := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 
 	d.checkContainers(add)
+	d.checkNames(add)
 	d.checkSize(add)
+	d.checkShares(add)
 	if mode := d.text("networkMode"); !strings.EqualFold(mode, "awsvpc") {
 		add("networkMode is %q: Fargate needs awsvpc", mode)
 	}
@@ -70,6 +74,115 @@ func (d Document) checkContainers(add func(string, ...any)) {
 	if !essential {
 		add("no container is essential: at least one must be")
 	}
+}
+
+// checkNames looks for what containers name and the document does not have.
+func (d Document) checkNames(add func(string, ...any)) {
+	var volumes []string
+	for _, v := range d.root.get("volumes").list() {
+		volumes = append(volumes, v.get("name").str())
+	}
+	for i, c := range d.root.get("containerDefinitions").list() {
+		name := c.get("name").str()
+		for j, mount := range c.get("mountPoints").list() {
+			if volume := mount.get("sourceVolume").str(); volume != "" && !slices.Contains(volumes, volume) {
+				add("containerDefinitions[%d].mountPoints[%d].sourceVolume of %s is %q: there is no such volume%s", i, j, name, volume,
+					meant(volume, volumes))
+			}
+		}
+		for j, on := range c.get("dependsOn").list() {
+			other := on.get("containerName").str()
+			switch {
+			case other == name:
+				add("containerDefinitions[%d].dependsOn[%d] of %s is the container itself", i, j, name)
+			case !slices.Contains(d.Containers(), other):
+				add("containerDefinitions[%d].dependsOn[%d] of %s is %q: there is no such container%s", i, j, name, other,
+					meant(other, d.Containers()))
+			}
+		}
+	}
+}
+
+// meant names what was probably meant.
+func meant(name string, among []string) string {
+	if near := nearest.One(name, among); near != "" {
+		return "; did you mean " + near + "?"
+	}
+	return ""
+}
+
+// checkShares compares what the containers take with what the task has.
+func (d Document) checkShares(add func(string, ...any)) {
+	cpu, memory := 0, 0
+	for _, c := range d.root.get("containerDefinitions").list() {
+		hard, soft := amount(c, "memory"), amount(c, "memoryReservation")
+		if hard > 0 && soft > hard {
+			add("container %s reserves %d MiB of memory and may have %d", c.get("name").str(), soft, hard)
+		}
+		if soft == 0 {
+			soft = hard
+		}
+		cpu, memory = cpu+amount(c, "cpu"), memory+soft
+	}
+	if task := d.size("cpu", "vcpu"); task > 0 && cpu > task {
+		add("the containers take %d CPU units, and the task has %d", cpu, task)
+	}
+	if task := d.size("memory", "gb"); task > 0 && memory > task {
+		add("the containers reserve %d MiB of memory, and the task has %d", memory, task)
+	}
+}
+
+// amount returns a whole number of a container, or 0.
+func amount(c *value, field string) int {
+	v := c.get(field)
+	if v == nil || v.kind != 'n' {
+		return 0
+	}
+	n, err := strconv.Atoi(v.text)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// CheckPort returns what is wrong with a container and a port of it that a service sends traffic to, or "".
+func (d Document) CheckPort(container string, port int) string {
+	c := d.container(container)
+	if c == nil {
+		return fmt.Sprintf("there is no container %q%s", container, meant(container, d.Containers()))
+	}
+	var ports []string
+	for _, mapping := range c.get("portMappings").list() {
+		number := amount(mapping, "containerPort")
+		if number == port || mapping.get("containerPortRange") != nil {
+			return ""
+		}
+		ports = append(ports, strconv.Itoa(number))
+	}
+	return fmt.Sprintf("container %s has no port %d; it has %s", container, port, orNone(ports))
+}
+
+// CheckPortName returns what is wrong with the name of a port that a service offers by Service Connect, or "".
+func (d Document) CheckPortName(name string) string {
+	var names []string
+	for _, c := range d.root.get("containerDefinitions").list() {
+		for _, mapping := range c.get("portMappings").list() {
+			if given := mapping.get("name").str(); given != "" {
+				names = append(names, given)
+			}
+		}
+	}
+	if slices.Contains(names, name) {
+		return ""
+	}
+	return fmt.Sprintf("no port is named %q; there is %s", name, orNone(names))
+}
+
+func orNone(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
 }
 
 // checkSize compares CPU and memory with the sizes that Fargate has.

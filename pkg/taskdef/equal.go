@@ -162,12 +162,16 @@ func units(v *value, unit string, factor float64) *value {
 	return stringValue(strconv.FormatFloat(f*factor, 'f', -1, 64))
 }
 
-// sorted returns the value with members in the order of their names, strings re-quoted, and numbers in one form.
+// sorted returns the value with members in the order of their names, strings re-quoted, and numbers in one form. A member that is
+// null is left out: consoles write all that a form has, and the API takes null for absent.
 func sorted(v *value) *value {
 	switch v.kind {
 	case '{':
 		changed := &value{kind: '{'}
 		for _, m := range v.members {
+			if m.value.kind == 'l' && m.value.text == "null" {
+				continue
+			}
 			changed.members = append(changed.members, member{m.name, quote(m.name), sorted(m.value)})
 		}
 		slices.SortFunc(changed.members, func(a, b member) int { return cmp.Compare(a.name, b.name) })
