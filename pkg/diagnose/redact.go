@@ -39,7 +39,8 @@ var named = lazyregexp.New(`(?i)([\w.-]*(?:password|passwd|passphrase|pwd|secret
 var (
 	keyBegin = lazyregexp.New(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----`)
 	keyEnd   = lazyregexp.New(`-----END [A-Z0-9 ]*PRIVATE KEY-----`)
-	control  = lazyregexp.New(`\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]`)
+	control  = lazyregexp.New(`\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]|` +
+		`[\x{061c}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}]`)
 )
 
 // Redact returns s with what looks like a secret replaced by ***: passwords in URLs, AWS keys, bearer tokens, private keys,
@@ -64,7 +65,8 @@ func RedactLines(lines []string) []string {
 	return out
 }
 
-// Printable returns s without terminal control sequences and control characters other than tab and newline.
+// Printable returns s without terminal control sequences, control characters other than tab and newline, and what turns the direction of
+// text round.
 func Printable(s string) string {
 	return strings.ToValidUTF8(control.ReplaceAllString(s, ""), "\uFFFD")
 }

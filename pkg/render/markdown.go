@@ -3,6 +3,8 @@ package render
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // escaper writes the characters that have a meaning in Markdown as entities: unlike a backslash these also hold within
@@ -14,7 +16,29 @@ var escaper = strings.NewReplacer(
 
 // Text returns s as Markdown that shows s and nothing else, in one line.
 func Text(s string) string {
-	return escaper.Replace(strings.Join(strings.Fields(visible(s)), " "))
+	return escape(strings.Join(strings.Fields(visible(s)), " "))
+}
+
+// GitHub looks for mentions, references and addresses in what Markdown has become, where an entity is the character again. In a
+// comment they would call people, and leave a trace in other issues. A space without width, which nobody sees, keeps them apart.
+var defused = []struct {
+	re   *lazyregexp.Regexp
+	with string
+}{
+	{lazyregexp.New(`(^|[^A-Za-z0-9_])@([A-Za-z0-9])`), "${1}@\u200b${2}"},
+	{lazyregexp.New(`#([0-9])`), "#\u200b${1}"},
+	{lazyregexp.New(`(?i)\b(GH-)([0-9])`), "${1}\u200b${2}"},
+	{lazyregexp.New(`(?i)\b(https?|ftp)://`), "${1}:\u200b//"},
+	{lazyregexp.New(`(?i)\b(www)\.`), "${1}\u200b."},
+	{lazyregexp.New(`(?i)\b(mailto|xmpp):`), "${1}\u200b:"},
+}
+
+// escape returns s as Markdown that shows s and does nothing.
+func escape(s string) string {
+	for _, d := range defused {
+		s = d.re.ReplaceAllString(s, d.with)
+	}
+	return escaper.Replace(s)
 }
 
 // Prose returns s as Markdown in which only `code` in backquotes is markup: the form that titles and advice of this
@@ -30,7 +54,7 @@ func Prose(s string) string {
 		case i%2 == 1 && part != "":
 			b.WriteString(Code(part))
 		case part != "":
-			b.WriteString(escaper.Replace(part))
+			b.WriteString(escape(part))
 		}
 	}
 	return b.String()

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"html"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,7 +16,10 @@ func TestText(t *testing.T) {
 		{"plain words", "plain words"},
 		{"a|b\nc", "a&#124;b c"},
 		{"<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)&gt;"},
-		{"**bold** `code` [a](b) @team #1", "&#42;&#42;bold&#42;&#42; &#96;code&#96; &#91;a&#93;(b) &#64;team &#35;1"},
+		{"**bold** `code` [a](b) @team #1", "&#42;&#42;bold&#42;&#42; &#96;code&#96; &#91;a&#93;(b) &#64;\u200bteam &#35;\u200b1"},
+		{"image@sha256:ab, a #b, GH-x", "image&#64;sha256:ab, a &#35;b, GH-x"},
+		{"(@a,@b/c) org/repo#12 gh-3", "(&#64;\u200ba,&#64;\u200bb/c) org/repo&#35;\u200b12 gh-\u200b3"},
+		{"HTTPS://evil.example www.evil.example mailto:a@b", "HTTPS:\u200b//evil.example www\u200b.evil.example mailto\u200b:a&#64;b"},
 		{"bell\x07 esc\x1b[31m", "bell esc"},
 		{"\u202eevil", "evil"},
 	}
@@ -170,4 +174,25 @@ func TestCard(t *testing.T) {
 	if got := findingText(c); !strings.Contains(got, "  | app | <script>\n") || !strings.Contains(got, "  -> run") {
 		t.Errorf("as text:\n%s", got)
 	}
+}
+
+// FuzzText attacks the escaper: whatever a foreign text is, nothing of it is markup, a mention, a reference or a link.
+func FuzzText(f *testing.F) {
+	for _, s := range []string{"@team", "a@b @c", "#1", "GH-1", "[a](javascript:b)", "<img src=x>", "![x](y)", "`a", "a\n\n# b", "| a |", "<!-- x", "-->", "\u202e@a",
+		"\\@a", "&#64;a", "https://x", "wwwwww.", "@\u200b@a", "~~a~~", "$x$", "***"} {
+		f.Add(s)
+	}
+	active := regexp.MustCompile("[<>|`*_~\\[\\]\\\\@$!\n\r]")
+	entity := regexp.MustCompile(`&(?:#[0-9]+|amp|lt|gt);`)
+	calls := regexp.MustCompile(`(?i)(?:^|[^a-z0-9_])@[a-z0-9]|#[0-9]|\bgh-[0-9]|\b(?:https?|ftp)://|\bwww\.`)
+	f.Fuzz(func(t *testing.T, s string) {
+		for name, got := range map[string]string{"Text": Text(s), "Prose": Prose(strings.ReplaceAll(s, "`", ""))} {
+			if bare := entity.ReplaceAllString(got, ""); active.MatchString(bare) || strings.ContainsAny(bare, "&#") {
+				t.Errorf("%s(%q) = %q", name, s, got)
+			}
+			if shown := html.UnescapeString(got); calls.MatchString(shown) {
+				t.Errorf("%s(%q) shows %q", name, s, shown)
+			}
+		}
+	})
 }

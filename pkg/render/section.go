@@ -162,7 +162,7 @@ func inline(pieces ...record.Text) string {
 		if text == "" {
 			continue
 		}
-		marked := escaper.Replace(text)
+		marked := escape(text)
 		switch {
 		case isLink(piece.Link):
 			marked = Link(text, piece.Link)
