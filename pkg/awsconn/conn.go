@@ -55,7 +55,7 @@ func Connect(ctx context.Context, env *action.Env, in Inputs) (*Conn, error) {
 	if role == "" {
 		_, err = cfg.Credentials.Retrieve(ctx)
 	} else {
-		cfg.Credentials, err = assume(ctx, env, cfg, transport, role)
+		cfg.Credentials, err = assume(ctx, env, cfg, transport, role, in.RoleInputs)
 	}
 	if err != nil {
 		return nil, noCredentials(ctx, env, role, err)
@@ -72,17 +72,24 @@ func Connect(ctx context.Context, env *action.Env, in Inputs) (*Conn, error) {
 	return conn, nil
 }
 
-// assume assumes the role: with the job's OIDC token where the job may ask for one, else with the credentials
-// that are there.
+// assume assumes the role: with the job's OIDC token where the job may ask for one and the inputs do not chain, else with the
+// credentials that are there.
 func assume(ctx context.Context, env *action.Env, cfg aws.Config, transport http.RoundTripper,
-	role string) (aws.CredentialsProvider, error) {
-	session := sessionName(env)
-	if tokens := newIDTokens(env, transport); tokens != nil {
+	role string, in RoleInputs) (aws.CredentialsProvider, error) {
+	session := in.session(env)
+	if in.Chaining {
+		if err := haveCredentials(ctx, cfg); err != nil {
+			return nil, err
+		}
+	} else if tokens := newIDTokens(env, transport, in.Audience); tokens != nil {
+		if err := in.withToken(); err != nil {
+			return nil, err
+		}
 		anonymous := cfg.Copy()
 		anonymous.Credentials = aws.AnonymousCredentials{}
-		return roleCredentials(ctx, env.Log, assumeWithIDToken(sts.NewFromConfig(anonymous), tokens, role, session))
+		return roleCredentials(ctx, env.Log, assumeWithIDToken(sts.NewFromConfig(anonymous), tokens, role, session, in))
 	}
-	return roleCredentials(ctx, env.Log, assumeWithCredentials(sts.NewFromConfig(cfg), role, session))
+	return roleCredentials(ctx, env.Log, assumeWithCredentials(sts.NewFromConfig(cfg), role, session, in))
 }
 
 // identify asks STS who is calling; no permission is needed for it.
@@ -114,7 +121,10 @@ func callerARN(caller, assumed string) string {
 // noCredentials explains why there are none.
 func noCredentials(ctx context.Context, env *action.Env, role string, err error) error {
 	var refused *RefusedError
+	var told *action.Error
 	switch {
+	case errors.As(err, &told):
+		return told
 	case errors.As(err, &refused):
 		advice := refused.Advice()
 		if refused.byTrustPolicy() {

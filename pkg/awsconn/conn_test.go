@@ -282,7 +282,8 @@ func TestTrustPolicy(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			refused := newRefusedError("arn:aws-us-gov:iam::123456789012:role/x", token(tt.claims), awserrtest.API("AccessDenied", "no"))
+			refused := newRefusedError("arn:aws-us-gov:iam::123456789012:role/x", token(tt.claims), usualAudience,
+				awserrtest.API("AccessDenied", "no"))
 			var policy struct {
 				Statement []struct {
 					Effect, Action string

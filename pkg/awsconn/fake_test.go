@@ -54,6 +54,7 @@ type world struct {
 	lifetime    time.Duration                                  // of credentials
 	claimsExtra map[string]any
 	account     string
+	audience    string // that GitHub is to be asked for
 }
 
 type stsAnswer struct {
@@ -64,7 +65,8 @@ type stsAnswer struct {
 }
 
 func newWorld(t *testing.T) *world {
-	return &world{t: t, lifetime: time.Hour, account: "123456789012", hosts: map[string]string{}, roles: map[string]url.Values{}}
+	return &world{t: t, lifetime: time.Hour, account: "123456789012", audience: usualAudience,
+		hosts: map[string]string{}, roles: map[string]url.Values{}}
 }
 
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -99,7 +101,7 @@ func (w *world) answerGitHub(r *http.Request) (*http.Response, error) {
 	if got, want := r.Header.Get("Authorization"), "bearer "+bearerCanary; got != want {
 		w.t.Errorf("GitHub was shown %q", got)
 	}
-	if q := r.URL.Query(); q.Get("audience") != "sts.amazonaws.com" || q.Get("api-version") != "2.0" {
+	if q := r.URL.Query(); q.Get("audience") != w.audience || q.Get("api-version") != "2.0" {
 		w.t.Errorf("GitHub was asked with the query %q", r.URL.RawQuery)
 	}
 	if w.github != nil {
@@ -117,7 +119,7 @@ func (w *world) answerGitHub(r *http.Request) (*http.Response, error) {
 
 func (w *world) idToken(n int) string {
 	claims := map[string]any{
-		"iss": "https://token.actions.githubusercontent.com", "aud": "sts.amazonaws.com", "sub": "repo:acme/shop:environment:prod",
+		"iss": "https://token.actions.githubusercontent.com", "aud": w.audience, "sub": "repo:acme/shop:environment:prod",
 		"repository": "acme/shop", "repository_id": "42", "repository_owner_id": "7", "jti": fmt.Sprintf("canary-jti-%d", n),
 	}
 	for k, v := range w.claimsExtra {

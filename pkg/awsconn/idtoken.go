@@ -1,6 +1,7 @@
 package awsconn
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -15,8 +16,8 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 )
 
-// audience is what AWS expects in the token's aud claim; GitHub's default is the repository owner's address.
-const audience = "sts.amazonaws.com"
+// usualAudience is what AWS expects in the token's aud claim; GitHub's default is the repository owner's address.
+const usualAudience = "sts.amazonaws.com"
 
 // idTokenTimeout bounds one request to GitHub; there are at most transientAttempts of them.
 const idTokenTimeout = 10 * time.Second
@@ -25,16 +26,18 @@ const idTokenTimeout = 10 * time.Second
 type idTokens struct {
 	client      *http.Client
 	url, bearer string // ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN, which the runner sets with `permissions: id-token: write`
+	audience    string
 	log         *action.Log
 }
 
 // newIDTokens returns nil where the job has no permission to ask for tokens.
-func newIDTokens(env *action.Env, transport http.RoundTripper) *idTokens {
+func newIDTokens(env *action.Env, transport http.RoundTripper, audience string) *idTokens {
 	t := &idTokens{
-		client: &http.Client{Transport: transport},
-		url:    env.Var("ACTIONS_ID_TOKEN_REQUEST_URL"),
-		bearer: env.Var("ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
-		log:    env.Log,
+		audience: cmp.Or(audience, usualAudience),
+		client:   &http.Client{Transport: transport},
+		url:      env.Var("ACTIONS_ID_TOKEN_REQUEST_URL"),
+		bearer:   env.Var("ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
+		log:      env.Log,
 	}
 	if t.url == "" || t.bearer == "" {
 		return nil
@@ -55,7 +58,7 @@ func (t *idTokens) get(ctx context.Context) (token string, err error) {
 func (t *idTokens) ask(ctx context.Context) (token string, again bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, idTokenTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, withAudience(t.url), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, withAudience(t.url, t.audience), nil)
 	if err != nil {
 		// The address may hold anything, a secret too: what is wrong with it is not repeated.
 		return "", false, errors.New("ask GitHub for an OIDC token: ACTIONS_ID_TOKEN_REQUEST_URL is not a URL")
@@ -90,7 +93,7 @@ func (t *idTokens) ask(ctx context.Context) (token string, again bool, err error
 }
 
 // withAudience adds the audience to an address that has a query already.
-func withAudience(address string) string {
+func withAudience(address, audience string) string {
 	separator := "&"
 	if !strings.Contains(address, "?") {
 		separator = "?"

@@ -13,6 +13,7 @@ type Inputs struct {
 	Region       string `input:"region" alias:"aws-region" doc:"AWS region; AWS_REGION, AWS_DEFAULT_REGION or the profile's region where it is empty."`
 	RoleToAssume string `input:"role-to-assume" doc:"IAM role to assume: its ARN, or its name together with account-id. With 'permissions: id-token: write' the job's OIDC token is used; without, the credentials that are there assume it."`
 	AccountID    string `input:"account-id" doc:"The AWS account that the run is meant for, 12 digits. Another account ends the run before anything else happens."`
+	RoleInputs
 }
 
 var (
@@ -26,6 +27,7 @@ var (
 func (in Inputs) Validate() []error {
 	var problems []error
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	problems = append(problems, in.problems(in.RoleToAssume != "")...)
 
 	if in.AccountID != "" && !accountID.MatchString(in.AccountID) {
 		problem("account-id: %q is not an AWS account id: 12 digits without blanks or hyphens (quote it in YAML, or leading zeros are lost)",

@@ -23,7 +23,9 @@ func TestInputsEmbed(t *testing.T) {
 	for _, field := range a.Inputs() {
 		names = append(names, field.Name)
 	}
-	if diff := cmp.Diff([]string{"region", "role-to-assume", "account-id", "cluster", "events", "report"}, names); diff != "" {
+	want := []string{"region", "role-to-assume", "account-id", "role-chaining", "role-session-name", "role-duration", "role-external-id",
+		"inline-session-policy", "managed-session-policies", "role-session-tags", "audience", "cluster", "events", "report"}
+	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }

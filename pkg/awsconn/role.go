@@ -153,22 +153,22 @@ func maskCredentials(log *action.Log, c aws.Credentials) {
 
 // assumeWithIDToken exchanges a fresh OIDC token of the job for credentials of the role. Transient faults of STS are retried
 // with a new token, refusals are not: they are a [RefusedError].
-func assumeWithIDToken(client *sts.Client, tokens *idTokens, role, session string) func(context.Context) (*types.Credentials, error) {
+func assumeWithIDToken(client *sts.Client, tokens *idTokens, role, session string,
+	in RoleInputs) func(context.Context) (*types.Credentials, error) {
 	return func(ctx context.Context) (got *types.Credentials, err error) {
 		err = transient(ctx, func() (again bool, err error) {
 			token, err := tokens.get(ctx)
 			if err != nil {
 				return false, err // retried in there
 			}
-			out, err := client.AssumeRoleWithWebIdentity(ctx, &sts.AssumeRoleWithWebIdentityInput{
-				RoleArn: &role, RoleSessionName: &session, WebIdentityToken: &token,
-			}, func(o *sts.Options) { o.Retryer = aws.NopRetryer{} })
+			out, err := client.AssumeRoleWithWebIdentity(ctx, in.identity(role, session, token),
+				func(o *sts.Options) { o.Retryer = aws.NopRetryer{} })
 			var answer smithy.APIError
 			if err != nil && !errors.As(err, &answer) {
 				return identityIsTransient(err), fmt.Errorf("assume role %s with the job's OIDC token: %w", role, err)
 			}
 			if err != nil {
-				return identityIsTransient(err), newRefusedError(role, token, err)
+				return identityIsTransient(err), newRefusedError(role, token, tokens.audience, err)
 			}
 			got = out.Credentials
 			return false, nil
@@ -179,9 +179,10 @@ func assumeWithIDToken(client *sts.Client, tokens *idTokens, role, session strin
 
 // assumeWithCredentials assumes the role with credentials that are there already (role chaining: AWS limits the session to an
 // hour, which the renewal makes up for).
-func assumeWithCredentials(client *sts.Client, role, session string) func(context.Context) (*types.Credentials, error) {
+func assumeWithCredentials(client *sts.Client, role, session string, in RoleInputs,
+) func(context.Context) (*types.Credentials, error) {
 	return func(ctx context.Context) (*types.Credentials, error) {
-		out, err := client.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: &session})
+		out, err := client.AssumeRole(ctx, in.chained(role, session))
 		if err != nil {
 			return nil, fmt.Errorf("assume role %s: %w", role, err)
 		}
@@ -212,13 +213,14 @@ type RefusedError struct {
 	Audience []string // the token's aud claim
 	Err      error    // as STS answered
 
+	asked  string // the audience that the token was asked for with
 	claims claims
 	token  string // to be kept out of every message; STS quotes it in validation errors
 }
 
-func newRefusedError(role, token string, err error) *RefusedError {
+func newRefusedError(role, token, audience string, err error) *RefusedError {
 	c, _ := claimsOf(token) // unreadable: told as unknown
-	return &RefusedError{Role: role, Subject: c.Subject, Audience: c.Audience, Err: err, claims: c, token: token}
+	return &RefusedError{Role: role, Subject: c.Subject, Audience: c.Audience, Err: err, claims: c, token: token, asked: audience}
 }
 
 // Error names the role, the token's claims, and what STS answered. It never holds the token.
@@ -241,7 +243,7 @@ func (e *RefusedError) Title() string {
 	case e.is("No OpenIDConnect provider"):
 		return "The account has no OIDC provider for GitHub"
 	case e.is("Incorrect token audience"):
-		return "The account's OIDC provider does not accept the audience " + audience
+		return "The account's OIDC provider does not accept the audience " + e.asked
 	case e.byTrustPolicy():
 		return fmt.Sprintf("The trust policy of %s does not accept this job", name)
 	case identityIsTransient(e.Err):
@@ -257,13 +259,13 @@ func (e *RefusedError) Advice() string {
 	switch {
 	case e.is("No OpenIDConnect provider"):
 		return fmt.Sprintf("Create it once in account %s: aws iam create-open-id-connect-provider --url https://%s --client-id-list %s",
-			account, issuer, audience)
+			account, issuer, e.asked)
 	case e.is("Incorrect token audience"):
 		return fmt.Sprintf("Add it once in account %s: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn %s "+
-			"--client-id %s", account, e.provider(), audience)
+			"--client-id %s", account, e.provider(), e.asked)
 	case e.byTrustPolicy():
 		return fmt.Sprintf("Check that the role exists under exactly this name, and that its trust policy accepts aud %s and one of sub %s "+
-			"(the two forms of GitHub's subject; letter case counts).", audience, strings.Join(e.claims.subjects(), ", "))
+			"(the two forms of GitHub's subject; letter case counts).", e.asked, strings.Join(e.claims.subjects(), ", "))
 	case identityIsTransient(e.Err):
 		return "This passes by itself as a rule, and was retried: run again."
 	default:
@@ -288,7 +290,7 @@ func (e *RefusedError) TrustPolicy() string {
 		Principal: map[string]string{"Federated": e.provider()},
 		Action:    "sts:AssumeRoleWithWebIdentity",
 		Condition: map[string]map[string]any{"StringEquals": {
-			e.issuer() + ":aud": audience,
+			e.issuer() + ":aud": e.asked,
 			e.issuer() + ":sub": e.claims.subjects(),
 		}},
 	}}}

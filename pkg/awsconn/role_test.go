@@ -193,12 +193,12 @@ func TestRefusedErrorIsToldByItsAnswer(t *testing.T) {
 			"AWS refuses to give out role deploy", "The message of STS above says what it does not accept."},
 	} {
 		cause := awserrtest.API(test.code, test.message)
-		e := newRefusedError(role, "", cause)
+		e := newRefusedError(role, "", usualAudience, cause)
 		if e.Title() != test.title || !strings.HasPrefix(e.Advice(), test.advice) || !errors.Is(e, cause) {
 			t.Errorf("%s: %q, %q, %v", test.name, e.Title(), e.Advice(), errors.Unwrap(e))
 		}
 	}
-	if e := newRefusedError("deploy", "", awserrtest.API("AccessDenied", "x")); e.provider() != "" || e.account() != "" {
+	if e := newRefusedError("deploy", "", usualAudience, awserrtest.API("AccessDenied", "x")); e.provider() != "" || e.account() != "" {
 		t.Errorf("of what is not an ARN: provider %q, account %q", e.provider(), e.account())
 	}
 }

@@ -140,6 +140,12 @@ func valueOf(f action.Field, name string) string {
 		return "eu-central-1"
 	case name == "account-id":
 		return "123456789012"
+	case name == "role-duration":
+		return "20m"
+	case name == "inline-session-policy":
+		return "{}"
+	case name == "managed-session-policies":
+		return "arn:aws:iam::aws:policy/ReadOnlyAccess"
 	case len(f.Enum) > 0:
 		return f.Enum[len(f.Enum)-1]
 	case f.Kind == action.Bool:
