@@ -268,3 +268,23 @@ func TestTimeoutInTheMomentOfTheEnd(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatTheDefinitionSays(t *testing.T) {
+	if essentials(nil) != nil {
+		t.Error("a definition that is not known says something")
+	}
+	got := essentials(&types.TaskDefinition{ContainerDefinitions: []types.ContainerDefinition{{Name: aws.String("a")},
+		{Name: aws.String("b"), Essential: aws.Bool(true)}, {Name: aws.String("c"), Essential: aws.Bool(false)}}})
+	if len(got) != 3 || !got["a"] || !got["b"] || got["c"] {
+		t.Errorf("essential: %v", got)
+	}
+	for status, want := range map[string]bool{"PROVISIONING": true, "PENDING": true, "ACTIVATING": true, "RUNNING": false, "STOPPED": false, "": false} {
+		if settingUp(status) != want {
+			t.Errorf("%q is set up: %v", status, !want)
+		}
+	}
+	same := types.Task{TaskArn: aws.String("a"), CreatedAt: aws.Time(time.Unix(1, 0))}
+	if createdBefore(same, same) {
+		t.Error("a task was created before itself")
+	}
+}
