@@ -328,9 +328,11 @@ func TestLastThatWorked(t *testing.T) {
 		{"none", nil, ""},
 		{"the newest that succeeded", []ecsview.ServiceDeployment{d("r3", "IN_PROGRESS"), d("r2", "SUCCESSFUL"), d("r1", "SUCCESSFUL")}, "v2"},
 		{"not what is to be left", []ecsview.ServiceDeployment{d("r3", "SUCCESSFUL"), d("r1", "SUCCESSFUL")}, "v1"},
-		{"not what was rolled back", []ecsview.ServiceDeployment{d("r2", "ROLLBACK_SUCCESSFUL"), d("r1", "SUCCESSFUL"), d("r2", "SUCCESSFUL")}, "v1"},
+		{"not what was rolled back", []ecsview.ServiceDeployment{d("r2", "ROLLBACK_SUCCESSFUL"), d("r1", "SUCCESSFUL"),
+			d("r2", "SUCCESSFUL")}, "v1"},
 		{"what was being gone back to", []ecsview.ServiceDeployment{d("r1", "STOPPED"), d("r2", "SUCCESSFUL"), d("r1", "SUCCESSFUL")}, "v1"},
-		{"and is still being stopped", []ecsview.ServiceDeployment{d("r1", "STOP_REQUESTED"), d("r2", "SUCCESSFUL"), d("r1", "SUCCESSFUL")}, "v1"},
+		{"and is still being stopped", []ecsview.ServiceDeployment{d("r1", "STOP_REQUESTED"), d("r2", "SUCCESSFUL"), d("r1", "SUCCESSFUL")},
+			"v1"},
 		{"not what never succeeded", []ecsview.ServiceDeployment{d("r2", "STOPPED"), d("r1", "SUCCESSFUL")}, "v1"},
 		{"not what ECS has forgotten", []ecsview.ServiceDeployment{d("gone", "SUCCESSFUL"), d("r1", "SUCCESSFUL")}, "v1"},
 	} {

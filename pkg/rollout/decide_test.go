@@ -79,7 +79,8 @@ func TestWanted(t *testing.T) {
 		{"one failure", later, []func(*State){failures(1), diagnosed(1)}, want{}},
 		{"two of four tasks", later, with(func(s *State) { s.last.Desired = 4 }), want{change: stop, by: ByCause}},
 		{"two of five", later, with(func(s *State) { s.last.Desired = 5 }), want{}},
-		{"three of five", later, []func(*State){failures(3), diagnosed(3), func(s *State) { s.last.Desired = 5 }}, want{change: stop, by: ByCause}},
+		{"three of five", later, []func(*State){failures(3), diagnosed(3), func(s *State) { s.last.Desired = 5 }},
+			want{change: stop, by: ByCause}},
 		{"it may pass", later, []func(*State){failures(2), diagnosed(2, mayPass)}, want{}},
 		{"many at once", later, []func(*State){failures(20), diagnosed(20, mayPass)}, want{}},
 		{"it did not pass", later, []func(*State){failures(2), diagnosed(2, mayPass), waves(2)}, want{change: stop, by: ByCause}},
@@ -103,8 +104,10 @@ func TestWanted(t *testing.T) {
 		{"at the end of its time for a cause", defaults.timeout, hopeless, want{change: stop, by: ByCause}},
 		{"failed for good", later, []func(*State){phase(Failed)}, want{change: putBack}},
 		{"the rollback failed", later, []func(*State){phase(RollbackFailed)}, want{change: putBack}},
-		{"failed after its time", later, []func(*State){phase(Failed), func(s *State) { s.by = ByTimeout }}, want{change: putBack, by: ByTimeout}},
-		{"failed, and there is nothing before", later, []func(*State){phase(Failed), func(s *State) { s.target.Previous = "" }}, want{change: noWay}},
+		{"failed after its time", later, []func(*State){phase(Failed), func(s *State) { s.by = ByTimeout }},
+			want{change: putBack, by: ByTimeout}},
+		{"failed, and there is nothing before", later, []func(*State){phase(Failed), func(s *State) { s.target.Previous = "" }},
+			want{change: noWay}},
 		{"the way back failed", later, []func(*State){phase(Failed), func(s *State) { s.isBack = true }}, want{}},
 		{"a first release", later, []func(*State){empty}, want{}},
 		{"a first release that ECS gives up", later, []func(*State){empty, phase(Failing)}, want{empty: true}},
@@ -231,7 +234,8 @@ func TestAChangeIsMadeOnAnObservationAfterItsDecision(t *testing.T) {
 		deployment(oldID, "PRIMARY", "IN_PROGRESS", touched, because(rollingBackText)), deployment(newID, "ACTIVE", "FAILED")}}
 	tripped := Observation{Read: Reads{Service: true}, Service: &back, Own: &ecsview.ServiceDeployment{Status: "ROLLBACK_IN_PROGRESS"}}
 	answer := func(to Effect, trouble Trouble) Observation {
-		return Observation{Answers: []Answer{{To: to, Trouble: trouble, Target: Target{ID: laterID, TaskDefinition: oldTD, Created: epoch.Add(time.Minute)}}}}
+		return Observation{Answers: []Answer{{To: to, Trouble: trouble,
+			Target: Target{ID: laterID, TaskDefinition: oldTD, Created: epoch.Add(time.Minute)}}}}
 	}
 	noTasks, noPast := Observation{Read: Reads{Tasks: true}}, Observation{Read: Reads{Past: true}}
 	type step struct {
@@ -273,7 +277,8 @@ func TestAChangeIsMadeOnAnObservationAfterItsDecision(t *testing.T) {
 			{answer(PutBack{TaskDefinition: oldTD}, Trouble{Err: io.EOF, Refused: true}), ""}}, EndStuck, ByECS},
 		{"tried again if throttled", rolling(), []step{
 			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, "put back api:41"},
-			{answer(PutBack{TaskDefinition: oldTD}, Trouble{Err: io.EOF, Throttled: true}), "read the service"}, {stopped, "put back api:41"}}, "", ByECS},
+			{answer(PutBack{TaskDefinition: oldTD}, Trouble{Err: io.EOF, Throttled: true}), "read the service"}, {stopped,
+				"put back api:41"}}, "", ByECS},
 		{"nothing to put back", rolling(func(s *State) { s.target.Previous = "" }), []step{
 			{stopped, "read tasks"}, {noTasks, "read the past"}, {noPast, "read the service"}, {stopped, "read the service"},
 			{stopped, ""}}, EndStuck, ByECS},
@@ -295,11 +300,13 @@ func TestAChangeIsMadeOnAnObservationAfterItsDecision(t *testing.T) {
 			{Observation{Read: Reads{Diagnosis: true, Last: true}}, ""}}, EndStuck, ByECS},
 		{"a failure is explained before anything is decided", rolling(func(s *State) { s.settings.diagnoses = true }), []step{
 			{looked(under(1, 0)), "read tasks"},
-			{Observation{Read: Reads{Tasks: true}, Tasks: []ecsview.Task{{ARN: "t", StartedBy: newID, StopCode: "TaskFailedToStart"}}}, "read a diagnosis"},
+			{Observation{Read: Reads{Tasks: true}, Tasks: []ecsview.Task{{ARN: "t", StartedBy: newID, StopCode: "TaskFailedToStart"}}},
+				"read a diagnosis"},
 			{Observation{Read: Reads{Diagnosis: true}}, "read the service"}}, "", ByECS},
 		{"that of another deployment is not", rolling(func(s *State) { s.settings.diagnoses = true }), []step{
 			{looked(under(1, 0)), "read tasks"},
-			{Observation{Read: Reads{Tasks: true}, Tasks: []ecsview.Task{{ARN: "t", StartedBy: oldID, StopCode: "TaskFailedToStart"}}}, "read the service"}}, "", ByECS},
+			{Observation{Read: Reads{Tasks: true}, Tasks: []ecsview.Task{{ARN: "t", StartedBy: oldID, StopCode: "TaskFailedToStart"}}},
+				"read the service"}}, "", ByECS},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s, now := test.state, epoch.Add(2*time.Minute)
@@ -326,7 +333,8 @@ func TestAnUpdateWithoutAnAnswerIsRecognised(t *testing.T) {
 	for _, sent := range []bool{true, false} {
 		s := rolling(phase(Failed), func(s *State) { s.sent = sent })
 		back := ecsview.Snapshot{Status: "ACTIVE", TaskDefinition: oldTD, Desired: 2, Deployments: []ecsview.Deployment{
-			deployment(laterID, "PRIMARY", "IN_PROGRESS", func(d *ecsview.Deployment) { d.TaskDefinition = oldTD }), deployment(newID, "ACTIVE", "FAILED")}}
+			deployment(laterID, "PRIMARY", "IN_PROGRESS", func(d *ecsview.Deployment) { d.TaskDefinition = oldTD }), deployment(newID, "ACTIVE",
+				"FAILED")}}
 		s, _, _ = Next(s, Observation{Read: Reads{Service: true}, Service: &back}, epoch.Add(2*time.Minute))
 		if s.isBack != sent || (s.verdict.Phase == Superseded) == sent {
 			t.Errorf("sent %v: on the way back %v, %s", sent, s.isBack, s.verdict.Phase)
@@ -389,9 +397,11 @@ func TestDueTasks(t *testing.T) {
 		{"the list failed, and it is time", []func(*State){ago(10*time.Second, time.Second), func(s *State) { s.unwatched = 1 }}, true},
 		{"the list failed, and it is not", []func(*State){ago(10*time.Second-1, time.Second), func(s *State) { s.unwatched = 1 }}, false},
 		{"the list failed often", []func(*State){ago(80*time.Second, time.Second), func(s *State) { s.unwatched = 9 }}, true},
-		{"the list failed often, and it is not time", []func(*State){ago(80*time.Second-1, time.Second), func(s *State) { s.unwatched = 9 }}, false},
+		{"the list failed often, and it is not time", []func(*State){ago(80*time.Second-1, time.Second), func(s *State) { s.unwatched = 9 }},
+			false},
 	} {
-		s := rolling(append([]func(*State){func(s *State) { s.watched = epoch.Add(later - time.Second); s.suspect = s.watched }}, test.with...)...)
+		s := rolling(append([]func(*State){func(s *State) { s.watched = epoch.Add(later - time.Second); s.suspect = s.watched }},
+			test.with...)...)
 		if got := (&move{State: s, now: epoch.Add(later)}).dueTasks(); got != test.want {
 			t.Errorf("%s: %v", test.name, got)
 		}
@@ -443,7 +453,8 @@ func TestLeaving(t *testing.T) {
 		steps []step
 		says  string
 	}{
-		{"it is stopped", func(*State) {}, []step{{interrupted, "stop " + own}, {answer(Stop{own}, nil), ""}}, "ECS was asked to stop the deployment"},
+		{"it is stopped", func(*State) {}, []step{{interrupted, "stop " + own}, {answer(Stop{own}, nil), ""}},
+			"ECS was asked to stop the deployment"},
 		{"and put back where that fails", func(*State) {}, []step{{interrupted, "stop " + own}, {answer(Stop{own}, io.EOF), "put back api:41"},
 			{answer(PutBack{TaskDefinition: oldTD}, nil), ""}}, "was told to run api:41 again"},
 		{"neither works", func(*State) {}, []step{{interrupted, "stop " + own}, {answer(Stop{own}, io.EOF), "put back api:41"},
@@ -494,14 +505,16 @@ func TestSilence(t *testing.T) {
 		throttled int
 	}{
 		{"the service", Observation{ServiceTrouble: Trouble{Err: io.EOF}}, nil, later, "", false, 1},
-		{"throttled again", Observation{ServiceTrouble: Trouble{Err: io.EOF, Throttled: true}}, func(s *State) { s.throttled = 2 }, later, "", false, 3},
+		{"throttled again", Observation{ServiceTrouble: Trouble{Err: io.EOF, Throttled: true}}, func(s *State) { s.throttled = 2 }, later, "",
+			false, 3},
 		{"a moment before it is too long", Observation{ServiceTrouble: Trouble{Err: io.EOF}}, nil, 4*time.Minute - 1, "", false, 1},
 		{"too long", Observation{ServiceTrouble: Trouble{Err: io.EOF}}, nil, 4 * time.Minute, EndUnknown, false, 1},
 		{"the service deployment", Observation{OwnTrouble: Trouble{Err: io.EOF}}, nil, later, "", false, 1},
 		{"that is refused", Observation{OwnTrouble: Trouble{Err: io.EOF, Refused: true}}, nil, later, "", true, 0},
 		{"for the sixth time", Observation{OwnTrouble: Trouble{Err: io.EOF}}, func(s *State) { s.ownFailed = 5 }, later, "", true, 0},
 		{"for the fifth", Observation{OwnTrouble: Trouble{Err: io.EOF}}, func(s *State) { s.ownFailed = 4 }, later, "", false, 1},
-		{"throttled for the sixth", Observation{OwnTrouble: Trouble{Err: io.EOF, Throttled: true}}, func(s *State) { s.ownFailed = 5 }, later, "", false, 1},
+		{"throttled for the sixth", Observation{OwnTrouble: Trouble{Err: io.EOF, Throttled: true}}, func(s *State) { s.ownFailed = 5 }, later,
+			"", false, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := rolling()
@@ -547,10 +560,12 @@ func TestTaskSteps(t *testing.T) {
 	}{
 		{"it runs", ecsview.Task{CreatedAt: at(0), PullStartedAt: at(5), PullStoppedAt: at(9), StartedAt: at(12), LastStatus: "RUNNING"},
 			"pull 5-9 done, start 9-12 done, run 12-… "},
-		{"it was replaced", ecsview.Task{CreatedAt: at(0), StartedAt: at(12), StoppingAt: at(60), StoppedAt: at(90), StopCode: "ServiceSchedulerInitiated"},
+		{"it was replaced", ecsview.Task{CreatedAt: at(0), StartedAt: at(12), StoppingAt: at(60), StoppedAt: at(90),
+			StopCode: "ServiceSchedulerInitiated"},
 			"start 0-12 done, run 12-60 done, drain 60-90 done"},
-		{"its health check failed", ecsview.Task{StartedAt: at(12), StoppingAt: at(60), StopCode: "ServiceSchedulerInitiated", LastStatus: "STOPPING",
-			Reason: "Task failed container health checks"}, "health 12-60 failed, drain 60-… "},
+		{"its health check failed", ecsview.Task{StartedAt: at(12), StoppingAt: at(60), StopCode: "ServiceSchedulerInitiated",
+			LastStatus: "STOPPING",
+			Reason:     "Task failed container health checks"}, "health 12-60 failed, drain 60-… "},
 		{"its image is missing", ecsview.Task{CreatedAt: at(0), PullStartedAt: at(5), PullStoppedAt: at(9), StoppingAt: at(10), StoppedAt: at(11),
 			StopCode: "TaskFailedToStart"}, "pull 5-9 failed, start 9-10 failed, drain 10-11 done"},
 		{"it exited", ecsview.Task{StartedAt: at(1), EndedAt: at(4), StoppedAt: at(8), StopCode: "EssentialContainerExited"},

@@ -191,7 +191,8 @@ func TestEvaluateByServiceDeployment(t *testing.T) {
 		{"in progress", "IN_PROGRESS", under, Rolling},
 		{"a status of the future", "WAITING_FOR_GODOT", under, Rolling},
 		{"in progress, all run", "IN_PROGRESS", []ecsview.Deployment{deployment(newID, "PRIMARY", "IN_PROGRESS")}, Settling},
-		{"listed as complete, but the API does not say so yet", "IN_PROGRESS", []ecsview.Deployment{deployment(newID, "PRIMARY", "COMPLETED")}, Settling},
+		{"listed as complete, but the API does not say so yet", "IN_PROGRESS",
+			[]ecsview.Deployment{deployment(newID, "PRIMARY", "COMPLETED")}, Settling},
 		{"in progress, listed as failed", "IN_PROGRESS", []ecsview.Deployment{deployment(newID, "PRIMARY", "FAILED", running(0))}, Failing},
 		{"successful", "SUCCESSFUL", []ecsview.Deployment{deployment(newID, "PRIMARY", "COMPLETED")}, Succeeded},
 		{"successful, behind a Classic Load Balancer", "SUCCESSFUL", []ecsview.Deployment{deployment(newID, "PRIMARY", "")}, Succeeded},
@@ -201,7 +202,8 @@ func TestEvaluateByServiceDeployment(t *testing.T) {
 			[]ecsview.Deployment{deployment(newID, "PRIMARY", "COMPLETED", running(1))}, Replacing},
 		{"successful, and something newer took over", "SUCCESSFUL", over, Superseded},
 		{"successful, and ECS goes back to it from something newer", "SUCCESSFUL",
-			[]ecsview.Deployment{deployment(newID, "PRIMARY", "IN_PROGRESS", because(rollingBackText)), deployment(laterID, "ACTIVE", "FAILED")}, Settling},
+			[]ecsview.Deployment{deployment(newID, "PRIMARY", "IN_PROGRESS", because(rollingBackText)),
+				deployment(laterID, "ACTIVE", "FAILED")}, Settling},
 		{"rollback requested", "ROLLBACK_REQUESTED", under, RollingBack},
 		{"rollback in progress", "ROLLBACK_IN_PROGRESS", back, RollingBack},
 		{"rolled back, stable", "ROLLBACK_SUCCESSFUL", back, RolledBack},
@@ -214,10 +216,12 @@ func TestEvaluateByServiceDeployment(t *testing.T) {
 		{"stopped by a newer deployment", "STOPPED", over, Superseded},
 		{"stopped by the breaker, nothing put back", "STOPPED", []ecsview.Deployment{deployment(newID, "PRIMARY", "FAILED")}, Failed},
 		{"stopped, the old one is back", "STOPPED", back, RolledBack},
-		{"stopped, the old one is coming back", "STOPPED", []ecsview.Deployment{deployment(oldID, "PRIMARY", "IN_PROGRESS", touched)}, RollingBack},
+		{"stopped, the old one is coming back", "STOPPED", []ecsview.Deployment{deployment(oldID, "PRIMARY", "IN_PROGRESS", touched)},
+			RollingBack},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := ecsview.Snapshot{Status: "ACTIVE", Desired: 2, Running: 2, Deployments: test.deployments, Own: &ecsview.ServiceDeployment{Status: test.status}}
+			s := ecsview.Snapshot{Status: "ACTIVE", Desired: 2, Running: 2, Deployments: test.deployments,
+				Own: &ecsview.ServiceDeployment{Status: test.status}}
 			if got := Evaluate(target, s, Seen{Listed: true}); got.Phase != test.want {
 				t.Errorf("got %q (%s), want %q", got.Phase, got.Reason, test.want)
 			}
@@ -228,7 +232,8 @@ func TestEvaluateByServiceDeployment(t *testing.T) {
 // TestStabilityDecidesNothing holds the rule that stability decides nothing: one deployment, all tasks
 // running, and yet each of these is another verdict.
 func TestStabilityDecidesNothing(t *testing.T) {
-	stable := ecsview.Snapshot{Status: "ACTIVE", Desired: 2, Running: 2, Deployments: []ecsview.Deployment{deployment(oldID, "PRIMARY", "COMPLETED", touched)}}
+	stable := ecsview.Snapshot{Status: "ACTIVE", Desired: 2, Running: 2,
+		Deployments: []ecsview.Deployment{deployment(oldID, "PRIMARY", "COMPLETED", touched)}}
 	if !stable.Settled() {
 		t.Fatal("the snapshot is meant to be stable")
 	}
@@ -254,7 +259,8 @@ func TestPick(t *testing.T) {
 		{"only the one before", []Candidate{at(-time.Hour, "before", newTD)}, ""},
 		{"ours", []Candidate{at(20*time.Millisecond, "ours", newTD), at(-time.Hour, "before", oldTD)}, "ours"},
 		{"ours at the same moment", []Candidate{at(0, "ours", newTD)}, "ours"},
-		{"a repeated update made another just before", []Candidate{at(-200*time.Millisecond, "repeated", newTD), at(time.Millisecond, "ours", newTD)}, "ours"},
+		{"a repeated update made another just before", []Candidate{at(-200*time.Millisecond, "repeated", newTD),
+			at(time.Millisecond, "ours", newTD)}, "ours"},
 		{"somebody's newer one for another revision", []Candidate{at(time.Minute, "other", laterTD)}, ""},
 		{"somebody repeated ours later", []Candidate{at(time.Minute, "repeated", newTD), at(time.Second, "ours", newTD)}, "ours"},
 	} {
@@ -382,10 +388,11 @@ func TestNews(t *testing.T) {
 func TestShorten(t *testing.T) {
 	const group = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/tg-dev/9a5c9fb619bd0a58"
 	for text, want := range map[string]string{
-		"(service api) has reached a steady state.":                                       "has reached a steady state",
-		"(service api) registered 1 targets in (target-group " + group + ")":              "registered 1 targets in (target-group tg-dev)",
-		"(service api) (port 80) is unhealthy in (target-group " + group + ") due to (x)": "(port 80) is unhealthy in (target-group tg-dev) due to (x)",
-		"(service other) in (target-group arn:cut":                                        "(service other) in (target-group arn:cut",
+		"(service api) has reached a steady state.":                          "has reached a steady state",
+		"(service api) registered 1 targets in (target-group " + group + ")": "registered 1 targets in (target-group tg-dev)",
+		"(service api) (port 80) is unhealthy in (target-group " + group +
+			") due to (x)": "(port 80) is unhealthy in (target-group tg-dev) due to (x)",
+		"(service other) in (target-group arn:cut": "(service other) in (target-group arn:cut",
 	} {
 		if got := shorten("arn:aws:ecs:r:1:service/c/api", text); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -76,7 +76,8 @@ func TestFollowToSuccess(t *testing.T) {
 			t.Errorf("followed %q", result.Target.ServiceDeployment)
 		}
 		story := texts(events)
-		for _, want := range []string{"note: ECS: has started 2 tasks", "progress: 2 of 2 new tasks running, 2 old still running", "note: all new tasks run"} {
+		for _, want := range []string{"note: ECS: has started 2 tasks", "progress: 2 of 2 new tasks running, 2 old still running",
+			"note: all new tasks run"} {
 			if strings.Count(story, want) != 1 {
 				t.Errorf("%q is not told once in\n%s", want, story)
 			}

@@ -47,7 +47,8 @@ func newWorld(story ...chapter) *world {
 			Id: aws.String(oldID), Status: aws.String("PRIMARY"), TaskDefinition: aws.String(oldTD), DesiredCount: 2, RunningCount: 2,
 			RolloutState: "COMPLETED", CreatedAt: aws.Time(now.Add(-time.Hour)), UpdatedAt: aws.Time(now.Add(-time.Hour)),
 		}},
-		Events: []types.ServiceEvent{{Id: aws.String("e0"), CreatedAt: aws.Time(now.Add(-time.Minute)), Message: aws.String("(service api) has reached a steady state.")}},
+		Events: []types.ServiceEvent{{Id: aws.String("e0"), CreatedAt: aws.Time(now.Add(-time.Minute)),
+			Message: aws.String("(service api) has reached a steady state.")}},
 	}
 	return w
 }
@@ -164,7 +165,8 @@ func (w *world) UpdateService(_ context.Context, in *ecs.UpdateServiceInput, _ .
 	if err := w.enter("UpdateService"); err != nil {
 		return nil, err
 	}
-	w.log = append(w.log, fmt.Sprintf("update %s force=%v desired=%v", arn.Revision(*in.TaskDefinition), in.ForceNewDeployment, in.DesiredCount))
+	w.log = append(w.log, fmt.Sprintf("update %s force=%v desired=%v", arn.Revision(*in.TaskDefinition), in.ForceNewDeployment,
+		in.DesiredCount))
 	switch {
 	case w.onUpdate != nil && !w.begun.IsZero():
 		w.onUpdate(w, *in.TaskDefinition)
@@ -179,7 +181,8 @@ func (w *world) UpdateService(_ context.Context, in *ecs.UpdateServiceInput, _ .
 	return &ecs.UpdateServiceOutput{Service: &answer}, nil
 }
 
-func (w *world) ListServiceDeployments(_ context.Context, in *ecs.ListServiceDeploymentsInput, _ ...func(*ecs.Options)) (*ecs.ListServiceDeploymentsOutput, error) {
+func (w *world) ListServiceDeployments(_ context.Context, in *ecs.ListServiceDeploymentsInput,
+	_ ...func(*ecs.Options)) (*ecs.ListServiceDeploymentsOutput, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.enter("ListServiceDeployments"); err != nil {
@@ -191,14 +194,16 @@ func (w *world) ListServiceDeployments(_ context.Context, in *ecs.ListServiceDep
 		visible := time.Since(*d.CreatedAt) > 1500*time.Millisecond // a new one appears a moment later
 		if visible && d.CreatedAt.After(*in.CreatedAt.After) {
 			out.ServiceDeployments = append(out.ServiceDeployments, types.ServiceDeploymentBrief{
-				ServiceDeploymentArn: d.ServiceDeploymentArn, CreatedAt: d.CreatedAt, TargetServiceRevisionArn: d.TargetServiceRevision.Arn, Status: d.Status,
+				ServiceDeploymentArn: d.ServiceDeploymentArn, CreatedAt: d.CreatedAt,
+				TargetServiceRevisionArn: d.TargetServiceRevision.Arn, Status: d.Status,
 			})
 		}
 	}
 	return out, nil
 }
 
-func (w *world) DescribeServiceDeployments(_ context.Context, in *ecs.DescribeServiceDeploymentsInput, _ ...func(*ecs.Options)) (*ecs.DescribeServiceDeploymentsOutput, error) {
+func (w *world) DescribeServiceDeployments(_ context.Context, in *ecs.DescribeServiceDeploymentsInput,
+	_ ...func(*ecs.Options)) (*ecs.DescribeServiceDeploymentsOutput, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.enter("DescribeServiceDeployments"); err != nil {
@@ -213,7 +218,8 @@ func (w *world) DescribeServiceDeployments(_ context.Context, in *ecs.DescribeSe
 	return out, nil
 }
 
-func (w *world) DescribeServiceRevisions(_ context.Context, in *ecs.DescribeServiceRevisionsInput, _ ...func(*ecs.Options)) (*ecs.DescribeServiceRevisionsOutput, error) {
+func (w *world) DescribeServiceRevisions(_ context.Context, in *ecs.DescribeServiceRevisionsInput,
+	_ ...func(*ecs.Options)) (*ecs.DescribeServiceRevisionsOutput, error) {
 	out := &ecs.DescribeServiceRevisionsOutput{}
 	for _, arn := range in.ServiceRevisionArns {
 		out.ServiceRevisions = append(out.ServiceRevisions, types.ServiceRevision{
@@ -223,7 +229,8 @@ func (w *world) DescribeServiceRevisions(_ context.Context, in *ecs.DescribeServ
 	return out, nil
 }
 
-func (w *world) StopServiceDeployment(_ context.Context, in *ecs.StopServiceDeploymentInput, _ ...func(*ecs.Options)) (*ecs.StopServiceDeploymentOutput, error) {
+func (w *world) StopServiceDeployment(_ context.Context, in *ecs.StopServiceDeploymentInput,
+	_ ...func(*ecs.Options)) (*ecs.StopServiceDeploymentOutput, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.enter("StopServiceDeployment"); err != nil {
@@ -265,8 +272,9 @@ func (w *world) DescribeTasks(_ context.Context, in *ecs.DescribeTasksInput, _ .
 
 func denied(what string) error {
 	return &smithy.OperationError{ServiceID: "ECS", OperationName: what, Err: &smithy.GenericAPIError{
-		Code:    "AccessDeniedException",
-		Message: "User: arn:aws:sts::123456789012:assumed-role/r/s is not authorized to perform: ecs:" + what + " on resource: * because no identity-based policy allows the ecs:" + what + " action",
+		Code: "AccessDeniedException",
+		Message: "User: arn:aws:sts::123456789012:assumed-role/r/s is not authorized to perform: ecs:" + what +
+			" on resource: * because no identity-based policy allows the ecs:" + what + " action",
 	}}
 }
 

@@ -26,7 +26,6 @@ var longLines = []string{
 	"pkg/oneoff",
 	"pkg/release",
 	"pkg/render",
-	"pkg/rollout",
 	"pkg/run",
 	"pkg/terraform",
 	"pkg/tfapply",
