@@ -123,7 +123,7 @@ func (r *Rollback) conclude(ctx context.Context, result rollout.Result) {
 		return // nothing was written down
 	}
 	if result.Serving == r.decided.Left {
-		for digest := range r.ran(ctx, result.Serving) {
+		for _, digest := range r.ran(ctx, result.Serving) {
 			r.read.hold = r.read.hold.Without(digest)
 		}
 	}
