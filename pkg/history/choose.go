@@ -92,7 +92,7 @@ func (p past) choose() Choice {
 	if choice.Refusal != Chosen {
 		choice = p.replaced(choice)
 	}
-	several := choice.Refusal == Chosen && len(p.usable()) > 1
+	several := len(p.usable()) > 1
 	if failed != nil && (several || choice.Refusal == NoneBefore) {
 		return Choice{Refusal: CameBack, Why: p.rolledBack(*failed)}
 	}
@@ -213,7 +213,7 @@ func (p past) succeeded() []Deployment {
 // older returns, newest first, the newest deployment of each other version that succeeded before the current one was first deployed.
 func (p past) older() []Deployment {
 	var all []Deployment
-	seen := map[string]bool{p.current: true, "": true}
+	seen := map[string]bool{"": true}
 	for _, d := range slices.Backward(p.all) {
 		if d.Succeeded() && !seen[d.TaskDefinition] && d.Created.Before(p.first) {
 			seen[d.TaskDefinition] = true
@@ -256,7 +256,7 @@ func (p past) held(d Deployment) bool {
 func (p past) failedSince(d Deployment) bool {
 	for _, newer := range slices.Backward(p.all) {
 		if newer.TaskDefinition == d.TaskDefinition {
-			return !newer.Succeeded() && !newer.Running() && p.failedByItself(newer)
+			return !newer.Succeeded() && p.failedByItself(newer)
 		}
 	}
 	return false
@@ -286,7 +286,7 @@ func (p past) options() []Option {
 // written down, and each that an older one took the place of by being deployed again.
 func (p past) leftBehind() map[string]bool {
 	left, firstAt := map[string]bool{}, map[string]time.Time{}
-	var before Deployment
+	before := ""
 	for _, d := range p.all {
 		if !d.Succeeded() || d.TaskDefinition == "" {
 			continue
@@ -295,10 +295,8 @@ func (p past) leftBehind() map[string]bool {
 			firstAt[d.TaskDefinition] = d.Created
 		}
 		left[d.TaskDefinition] = d.Name() == p.known.Back.From && !d.Created.After(p.known.Back.At)
-		if before.TaskDefinition != "" && before.TaskDefinition != d.TaskDefinition {
-			left[before.TaskDefinition] = left[before.TaskDefinition] || firstAt[d.TaskDefinition].Before(firstAt[before.TaskDefinition])
-		}
-		before = d
+		left[before] = left[before] || firstAt[d.TaskDefinition].Before(firstAt[before])
+		before = d.TaskDefinition
 	}
 	return left
 }

@@ -18,7 +18,7 @@ const prefix = "arn:aws:ecs:us-west-2:123456789012:task-definition/api:"
 func td(n int) string { return fmt.Sprintf("%s%d", prefix, n) }
 
 // story reads "1 2! 1" as deployments, oldest first, a minute apart: revision 1 succeeded, 2 was rolled back by ECS, 1
-// succeeded again. "^" was rolled back on somebody's wish, "-" was stopped, "*" is running, "~~" is being rolled back. "3=1" is
+// succeeded again. "%" was for an alarm, "^" on somebody's wish, "-" was stopped, "*" is running, "~~" is being rolled back. "3=1" is
 // revision 3 with the image of revision 1, and "~" one that succeeded and whose revision ECS does not know any more.
 func story(t *testing.T, text string) []Deployment {
 	t.Helper()
@@ -26,11 +26,14 @@ func story(t *testing.T, text string) []Deployment {
 	for i, word := range strings.Fields(text) {
 		status := types.ServiceDeploymentStatusSuccessful
 		reason := ""
-		if strings.HasSuffix(word, "!") {
+		switch word[len(word)-1] {
+		case '!':
 			reason = "Service deployment rolled back because the circuit breaker threshold was exceeded."
+		case '%':
+			reason = "Service deployment rolled back because of an ALARM."
 		}
 		for mark, other := range map[string]types.ServiceDeploymentStatus{"!": "ROLLBACK_SUCCESSFUL", "-": "STOPPED", "*": "IN_PROGRESS",
-			"?": "ROLLBACK_FAILED", "^": "ROLLBACK_SUCCESSFUL", "~~": "ROLLBACK_IN_PROGRESS"} {
+			"?": "ROLLBACK_FAILED", "^": "ROLLBACK_SUCCESSFUL", "%": "ROLLBACK_SUCCESSFUL", "~~": "ROLLBACK_IN_PROGRESS"} {
 			if strings.HasSuffix(word, mark) {
 				word, status = strings.TrimSuffix(word, mark), other
 			}
@@ -95,6 +98,12 @@ func TestChoose(t *testing.T) {
 
 		{"a failed release, and nothing before", "1 2!", 1, Known{}, 0, CameBack},
 		{"a bad release and a fix that ECS rolled back: one is left", "1 2 3!", 2, Known{}, 1, Chosen},
+		{"one is left, which was deployed twice", "1 1 2 3!", 2, Known{}, 1, Chosen},
+		{"an alarm rolled it back", "1 2 3%", 2, Known{}, 1, Chosen},
+		{"the only release was rolled back", "1!", 1, Known{}, 0, NoneBefore},
+		{"a release took its revision away once, and it succeeded since", "1 2 3", 3, Known{Failed: map[string]bool{td(2): true}}, 2, Chosen},
+		{"a rollback that was written down and never arrived", "2 3 1", 1, wroteDown(2, 1, 0), 3, Chosen},
+		{"a release that failed after a rollback", "0 2 1 3!", 1, wroteDown(2, 1, 2), 0, CameBack},
 		{"the same, deployed anew since", "0 1 2! 1", 1, Known{}, 0, Chosen},
 		{"two are left: which is for a person to say", "0 1 2 3!", 2, Known{}, 0, CameBack},
 		{"two are left, of which one is gone", "0 1 2 3!", 2, gone(1), 0, Chosen},
@@ -156,6 +165,15 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// TestHeldByItsPin passes over a version that is pinned to an image on hold, which ECS did not resolve.
+func TestHeldByItsPin(t *testing.T) {
+	deployments := story(t, "1 2 3")
+	deployments[1].Images = []Image{{Container: "api", Image: "repo/api@" + digest("2")}}
+	if got := Choose(deployments, td(3), Known{Held: []string{digest("2")}}); got.Target.TaskDefinition != td(1) {
+		t.Errorf("got %s: %s", got.Target.Name(), got.Why)
+	}
+}
+
 // gone knows of revisions that cannot run any more.
 func gone(numbers ...int) Known {
 	k := Known{Unusable: map[string]string{}}
@@ -206,6 +224,11 @@ func TestChooseSaysWhy(t *testing.T) {
 				"2026-01-02 03:05:00 UTC.",
 			[]string{"api:4: ", "api:3: its image is on hold since a rollback", "api:2: its newest deployment failed", "api:1: "}},
 		{"2", 2, Known{Replaced: ran(1, 1, 2)}, "api:1 is what api:2 replaced, as its deployment says.", []string{"api:1: "}},
+		{"", 3, Known{Replaced: append(ran(1), Deployment{})}, "api:1 is what api:3 replaced, as its deployment says.", []string{"api:1: "}},
+		{"~ 1 2", 2, Known{Met: map[string]bool{td(1): true}}, "None of the versions that succeeded before api:2 can be gone back to.",
+			[]string{"api:1: it was to be left when this run began"}},
+		{"1 2 3", 2, Known{}, "api:2 was deployed again in place of api:3, which was deployed at 2026-01-02 03:02:00 UTC: whether that one " +
+			"may be gone back to is not written down anywhere.", []string{"api:3: it is newer than what runs now", "api:1: "}},
 		{"", 3, Known{Replaced: ran(1, 2)}, "api:3 replaced several versions at once.", []string{"api:1: ", "api:2: "}},
 	} {
 		deployments := story(t, test.story)
@@ -309,6 +332,7 @@ func TestFindReadsWhatAPersonWrites(t *testing.T) {
 		{"", "", "not a revision number"},
 		{"99999999999999999999", "", "not a revision number"},
 		{"api:", "", "not a revision number"},
+		{":5", "", "not a revision number"},
 		{deployment.ARN, td(7), ""},
 		{forgotten.ARN, "", "lists no deployment"}, // ECS does not know its revision any more
 		{"sha256:" + hex, td(7), ""},

@@ -43,7 +43,7 @@ const recent = time.Hour
 func Decide(s Seen, known Known) Plan {
 	now := SituationOf(s)
 	p := Plan{Left: now.Left, Back: now.Back, Deployment: now.Deployment, Noted: now.Noted, Choice: Choose(s.Deployments, now.Left, known)}
-	primary := s.Service.Primary()
+	primary, goesBack := s.Service.Primary(), sound(s, known, now)
 	switch {
 	case now.State == Joining:
 		p.Do = Join
@@ -51,15 +51,15 @@ func Decide(s Seen, known Known) Plan {
 	case now.State == Returning && now.Left != now.Back:
 		p.Do = Await
 		p.Why = fmt.Sprintf("The deployment of %s is being rolled back to %s already.", arn.Revision(now.Left), arn.Revision(now.Back))
-	case now.State == Deploying && sound(s, known, now) && now.Deployment != "":
+	case goesBack && now.Deployment != "":
 		p.Do = Stop
 		p.Why = fmt.Sprintf("A deployment of %s is in progress: it is stopped with a rollback to %s.", arn.Revision(now.Left),
 			arn.Revision(now.Back))
-	case now.State == Deploying && sound(s, known, now):
+	case goesBack:
 		p.Do = Update
 		p.Why = fmt.Sprintf("A deployment of %s is in progress, and %s, which it replaces, is complete.", arn.Revision(now.Left),
 			arn.Revision(now.Back))
-	case now.State == Idle && primary != nil && primary.State == "COMPLETED" && brings(s.Last, *primary) && s.Now.Sub(s.Last.At) < recent:
+	case primary != nil && primary.State == "COMPLETED" && brings(s.Last, *primary) && s.Now.Sub(s.Last.At) < recent:
 		p.Do, p.Left, p.Back, p.Noted = Finish, arn.Sibling(now.Left, s.Last.From), now.Left, true
 		p.Why = fmt.Sprintf("The rollback from %s to %s that was begun at %s has arrived.", s.Last.From, s.Last.To, clock(s.Last.At))
 	case now.State == Idle && len(known.Met) > 0 && !known.Met[now.Left]:
@@ -71,15 +71,15 @@ func Decide(s Seen, known Known) Plan {
 		p.Do, p.Back, p.Deployment, p.Why = Ask, "", "", p.Choice.Why
 	}
 	p.Ran = found(s.Deployments, p.Back).Deployment
-	if p.Ran == nil && p.Do == Update && p.Back == p.Choice.Target.TaskDefinition {
-		p.Ran = &p.Choice.Target
+	if p.Do == Update && p.Back == p.Choice.Target.TaskDefinition {
+		p.Ran = &p.Choice.Target // which may not be listed
 	}
 	return p
 }
 
 // sound reports whether what ECS goes back to by itself is a version to go back to.
 func sound(s Seen, known Known, now Situation) bool {
-	if now.Back == "" || now.Back == now.Left {
+	if now.State != Deploying || now.Back == "" || now.Back == now.Left {
 		return false
 	}
 	d := Deployment{TaskDefinition: now.Back}

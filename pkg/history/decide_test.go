@@ -2,7 +2,6 @@ package history
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +98,15 @@ func TestSituation(t *testing.T) {
 			Situation{State: Returning, Left: td(2), Back: td(1), Deployment: began(1), Noted: true}},
 		{"a newer deployment is under way that is not listed", "3* 1* 2x", map[string]int{"3": 4, "1": 3, "2": 1}, "1 2~~", Seen{Undoing: td(1)},
 			Situation{State: Deploying, Left: td(3), Unclear: true}},
+		{"the only one that is listed is rolled back", "1* 2x", map[string]int{"1": 3, "2": 0}, "2~~", Seen{},
+			Situation{State: Returning, Left: td(2), Back: td(1), Deployment: began(0)}},
+		{"the only one that is listed is another", "2* 1", map[string]int{"2": 1}, "1", Seen{},
+			Situation{State: Deploying, Left: td(2), Back: td(1), Unclear: true}},
+		{"it failed, and is listed as begun a minute later", "2x 1", nil, "1 2*", Seen{}, Situation{State: Idle, Left: td(2)}},
+		{"the same without the API, beside one that is complete", "1< 3 2x", map[string]int{"1": 4, "3": 2, "2": 1}, "", Seen{},
+			Situation{State: Returning, Left: td(2), Back: td(1)}},
+		{"beside an older one of the same revision that failed", "1< 1'x 2x", map[string]int{"1": 4, "1'": 2, "2": 1}, "", Seen{},
+			Situation{State: Returning, Left: td(2), Back: td(1)}},
 		{"ECS rolls back, and the API is not to be had", "1< 2x", map[string]int{"1": 3, "2": 1}, "", Seen{},
 			Situation{State: Returning, Left: td(2), Back: td(1)}},
 		{"the same, as is written down", "1< 2x", map[string]int{"1": 3, "2": 1}, "", Seen{Last: begun},
@@ -203,6 +211,10 @@ func TestDecide(t *testing.T) {
 		{"or replaced, where the API is not to be had", "3* 2", map[string]int{"3": 2, "2": 1}, "", Seen{Unread: true}, Known{}, Update, 3, 2, -1, ""},
 		{"ECS would go back to the same version", "2* 2'", map[string]int{"2": 2, "2'": 1}, "1 2 2*", Seen{}, Known{}, Update, 2, 1, 0, ""},
 		{"ECS has nothing to go back to", "3* 2* 1*", map[string]int{"3": 2, "2": 1}, "1 2 3*", Seen{}, Known{}, Update, 3, 2, 1, ""},
+		{"nothing to go back to, after a rollback of others", "3* 2* 1*", map[string]int{"3": 4, "2": 1}, "0 1 2 1 3*", Seen{}, Known{Back: done},
+			Update, 3, 1, 3, ""},
+		{"the API is not to be had, and what is complete was left", "3* 2", map[string]int{"3": 4, "2": 1}, "", Seen{Unread: true},
+			Known{Back: done}, Ask, 3, 0, -1, ""},
 		{"ECS would go back to what is on hold", "3* 2", map[string]int{"3": 2, "2": 1}, "1 2 3*", Seen{}, Known{Held: []string{digest("2")}},
 			Update, 3, 1, 0, ""},
 		{"to what a rollback left", "3* 2", map[string]int{"3": 3, "2": 1}, "1 2 1- 3*", Seen{Last: begun}, Known{Back: begun}, Update, 3, 1, 0, ""},
@@ -240,9 +252,16 @@ func TestDecide(t *testing.T) {
 				test.ran == -2 && (got.Ran == nil || len(got.Ran.Images) == 0):
 				t.Errorf("what ran is %+v", got.Ran)
 			}
-			if !slices.Contains([]bool{got.Do == Join, got.Do == Finish && len(test.known.Met) == 0}, true) && got.Noted {
-				t.Error("it is said to be written down")
+			if noted := got.Do == Join || got.Do == Finish && len(test.known.Met) == 0; got.Noted != noted {
+				t.Errorf("that it is written down is said to be %v", got.Noted)
 			}
 		})
+	}
+}
+
+// TestDecideAboutNothing holds that a service without a deployment is asked about.
+func TestDecideAboutNothing(t *testing.T) {
+	if got := Decide(Seen{Last: hold.Rollback{From: "api:2", To: "api:1", Step: hold.Begun}}, Known{}); got.Do != Ask || got.Why == "" {
+		t.Errorf("got %+v", got)
 	}
 }

@@ -63,14 +63,14 @@ func ByName(to string) bool {
 // revisionNamed reads NUMBER or FAMILY:NUMBER.
 func revisionNamed(to, family string) (revision string, ok bool) {
 	if digestLike(to) {
-		return "", false
+		return revision, false
 	}
 	number := to
 	if f, n, both := strings.Cut(to, ":"); both {
 		family, number = f, n
 	}
 	if n, err := strconv.Atoi(number); err != nil || n < 1 || family == "" {
-		return "", false
+		return revision, false
 	}
 	return family + ":" + number, true
 }

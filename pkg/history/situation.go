@@ -128,7 +128,7 @@ func (s Seen) stepsBackFrom(taskDefinition string) string {
 	for _, d := range s.Deployments {
 		succeeded := d.TaskDefinition == taskDefinition && d.Succeeded()
 		switch {
-		case left == "" && (succeeded || d.TaskDefinition != taskDefinition && d.Succeeded() && !s.Unwritten):
+		case left == "" && d.Succeeded() && (succeeded || !s.Unwritten):
 			return ""
 		case left == "" && d.TaskDefinition != taskDefinition:
 			left = d.TaskDefinition

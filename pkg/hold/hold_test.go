@@ -232,3 +232,58 @@ func TestSetTellsWhatFailed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestPossible(t *testing.T) {
+	for arn, possible := range map[string]bool{
+		"arn:aws:ecs:us-west-2:123456789012:service/prod/api": true,
+		"arn:aws:ecs:us-west-2:123456789012:service/api":      false,
+		"api": true, // not an ARN: nothing is known
+	} {
+		why := Possible(arn)
+		if (why == "") != possible || !possible && !strings.HasSuffix(why, "ECS tags only services with the new one") {
+			t.Errorf("%s: %q", arn, why)
+		}
+	}
+}
+
+func TestEnded(t *testing.T) {
+	begun := time.Date(2026, 3, 1, 2, 10, 0, 0, time.UTC)
+	for _, test := range []struct {
+		from, revision string
+		at             time.Duration
+		want           bool
+	}{
+		{"api:3", "api:3", time.Minute, true},
+		{"api:3", "api:3", -10 * time.Second, true}, // clocks apart
+		{"api:3", "api:3", -10*time.Second - 1, false},
+		{"api:3", "api:4", time.Minute, false},
+		{"", "", time.Minute, false},
+	} {
+		if got := (Rollback{From: test.from, At: begun.Add(test.at)}).Ended(test.revision, begun); got != test.want {
+			t.Errorf("%+v: %v", test, got)
+		}
+	}
+}
+
+// TestWrite writes down a rollback beside a hold.
+func TestWrite(t *testing.T) {
+	s := &tagged{tags: map[string]string{}}
+	before := Hold{Digests: digests("a"), Last: Rollback{From: "api:1", At: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}}
+	if err := before.Set(t.Context(), s, "arn"); err != nil {
+		t.Fatal(err)
+	}
+	want := Rollback{From: "api:3", To: "api:2", Left: "ecs-svc/3", Began: "ecs-svc/4", Step: Begun}
+	if err := want.Write(t.Context(), s, "arn"); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.hold(); got.Last != want || !slices.Equal(got.Digests, digests("a")) {
+		t.Errorf("read back %+v", got)
+	}
+	if at := s.tags["connect2:rollback-at"]; at != "" {
+		t.Errorf("a rollback at no time is at %q", at)
+	}
+	s.denied = errors.New("denied")
+	if err := want.Write(t.Context(), s, "arn"); !errors.Is(err, s.denied) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,113 @@
+package history
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/record"
+	"github.com/org/connect2/v2/pkg/taskdef"
+)
+
+const commit = "0123456789abcdef0123456789abcdef01234567"
+
+// versions are, newest first, 3 of tag v3, 2 of tag v2 and a commit, 1 of tag v2 as well and of another commit.
+func versions() []Version {
+	version := func(n int, tag, commit string) Version {
+		return Version{Option: Option{Deployment: Deployment{TaskDefinition: td(n)}}, Tag: tag, Commit: commit}
+	}
+	return []Version{version(3, "v3", ""), version(2, "v2", commit), version(1, "v2", "fedcba9"+commit[7:])}
+}
+
+func TestFindByName(t *testing.T) {
+	for _, test := range []struct{ to, want string }{
+		{"v3", td(3)},
+		{"v2", td(2)}, // the newest
+		{" v3 ", td(3)},
+		{commit, td(2)},
+		{commit[:12], td(2)}, // though it could be a digest
+		{"fedcba9", td(1)},
+		{"fedcba", ""}, // too short for a commit
+		{"fedcba9x", ""},
+		{"v", ""},
+		{"", ""},
+		{"2", td(2)}, // a revision
+		{strings.ToUpper(commit), ""},
+	} {
+		got, err := Find(nil, versions(), test.to, td(4))
+		if got.TaskDefinition != test.want || (err == nil) != (test.want != "") {
+			t.Errorf("%q: got %q, %v; want %q", test.to, got.TaskDefinition, err, test.want)
+		}
+	}
+	deployments := story(t, "1 2")
+	if got, err := Find(deployments, versions(), "v2", td(4)); err != nil || got.Deployment == nil || got.Deployment.ARN != began(1) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	tagged := versions()
+	tagged[2].Tag = commit[:12] // a tag counts for more than a commit
+	if got, err := Find(nil, tagged, commit[:12], td(4)); err != nil || got.TaskDefinition != td(1) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, err := Find(nil, nil, commit[:12], td(4)); err == nil || !strings.Contains(err.Error(), "or was made from that commit") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestByName(t *testing.T) {
+	for to, want := range map[string]bool{
+		"v1.2.3": true, " v1 ": true, "main-1": true, commit: true, "abcdef0": true, "abcdefabcdef": true,
+		"": false, "  ": false, "7": false, " 7 ": false, "api:7": false, "sha256:" + commit[:12]: false, td(1): false, began(1): false,
+	} {
+		if got := ByName(to); got != want {
+			t.Errorf("%q: %v, want %v", to, got, want)
+		}
+	}
+}
+
+func TestVersionOf(t *testing.T) {
+	parse := func(image string) taskdef.Document {
+		doc, err := taskdef.Parse([]byte(`{"family": "api", "containerDefinitions": [{"name": "api", "image": "` + image + `"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doc
+	}
+	option := Option{Deployment: Deployment{TaskDefinition: td(1), Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Status: "SUCCESSFUL"}}
+	tags := map[string]string{tagImage: "v1", tagCommit: commit, tagBy: "octocat", tagRun: "https://github.com/o/r/actions/runs/1"}
+	released := VersionOf(option, &taskdef.Revision{Document: parse("repo/api@" + digest("1")), Tags: tags})
+	if got := released.String(); got != "api:1 (v1, 0123456, 2026-01-02 03:04 UTC)" {
+		t.Error(got)
+	}
+	for image, want := range map[string]string{"host:5000/api:v2": "v2", "host:5000/api": "", "api:v2@" + digest("1"): "", "api": ""} {
+		if got := VersionOf(option, &taskdef.Revision{Document: parse(image)}).Tag; got != want {
+			t.Errorf("%s: the tag is %q, want %q", image, got, want)
+		}
+	}
+	unread := VersionOf(Option{Deployment: Deployment{TaskDefinition: td(2), Status: "ROLLBACK_SUCCESSFUL"}, Why: "its image is gone"}, nil)
+	if got := unread.String(); got != "api:2: its image is gone" {
+		t.Error(got)
+	}
+	byRun := released
+	byRun.By, byRun.Deployment.TaskDefinition = "", td(3)
+	table := Table([]Version{released, unread, byRun}, td(3))
+	var rows []string
+	for _, row := range table.Rows {
+		rows = append(rows, join(row))
+	}
+	want := []string{
+		"api:1|v1|0123456|2026-01-02 03:04 UTC|octocat|successful|",
+		"api:2|||||rollback successful|its image is gone",
+		"api:3|v1|0123456|2026-01-02 03:04 UTC|https://github.com/o/r/actions/runs/1|successful|the target",
+	}
+	if got := strings.Join(rows, "\n"); got != strings.Join(want, "\n") || len(table.Head) != 7 {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+func join(row []record.Text) string {
+	var cells []string
+	for _, cell := range row {
+		cells = append(cells, cell.Text)
+	}
+	return strings.Join(cells, "|")
+}
