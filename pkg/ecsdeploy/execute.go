@@ -69,6 +69,7 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 	if d.in.EarlyAbort == "off" {
 		options = append(options, rollout.Patient())
 	}
+	begun := time.Now()
 	result, err := verdict.Follow(ctx, d.env, d.conn.Config, target, options...)
 	end()
 	verdict.Report(d.env.Events, result)
@@ -79,6 +80,7 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 		d.keepImage(ctx)
 		return out, nil
 	}
+	d.tellWhoEnded(ctx, result, begun)
 	if disposable && result.Verdict.Phase == rollout.RolledBack {
 		d.discard(ctx)
 	}
@@ -121,9 +123,11 @@ func (d *Deployment) register(ctx context.Context) (*taskdef.Revision, error) {
 	}
 	maps.Copy(tags, map[string]string{taskdef.ContentTag: d.rendered.ContentHash()})
 	for key, value := range map[string]string{
-		commits.Tag:     d.commit(),
-		"connect2:run":  d.env.GitHub.RunURL(),
-		"connect2:base": taskdef.TagValue(d.baseName),
+		commits.Tag:          d.commit(),
+		"connect2:run":       d.env.GitHub.RunURL(),
+		"connect2:by":        d.env.GitHub.Actor,
+		"connect2:image-tag": d.image.Tag,
+		"connect2:base":      taskdef.TagValue(d.baseName),
 	} {
 		if value != "" {
 			tags[key] = taskdef.TagValue(value)

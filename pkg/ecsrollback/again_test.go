@@ -281,3 +281,47 @@ func TestDryRunSaysWhatWouldServe(t *testing.T) {
 		}
 	})
 }
+
+// meeting lets somebody else do something right before the first call of an action.
+type meeting struct {
+	way    http.RoundTripper
+	action string
+	once   sync.Once
+	meet   func()
+}
+
+func (m *meeting) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+m.action) {
+		m.once.Do(m.meet)
+	}
+	return m.way.RoundTrip(r)
+}
+
+// TestTellsWhatItReplaced holds that a deployment which began while the update was on its way is told of.
+func TestTellsWhatItReplaced(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.Fresh()
+		s.Env.Transport = &meeting{way: s.Sandbox.Transport(), action: "UpdateService", meet: func() { s.deploy("v4", nil) }}
+		out, err := ecsrollback.Run(t.Context(), s.Env, inputs(""))
+		wantOutcome(t, out, err, action.Succeeded)
+		s.wantAt("2")
+		if told := s.Log.Text(); !strings.Contains(told, "a deployment of "+family+":4 was begun while this rollback was on its way") {
+			t.Errorf("told\n%s", told)
+		}
+	})
+}
+
+// TestLooksOnceMore holds that what happened while it decided is decided on anew: here somebody deploys a version right before, and
+// that is what is left.
+func TestLooksOnceMore(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.Fresh()
+		s.Env.Transport = &meeting{way: s.Sandbox.Transport(), action: "DescribeTaskDefinition", meet: func() { s.deploy("v4", nil) }}
+		out, err := ecsrollback.Run(t.Context(), s.Env, inputs(""))
+		wantOutcome(t, out, err, action.Succeeded)
+		s.wantAt("2") // :3 served when it began, and :4 was deployed since
+		if !strings.Contains(s.Log.Text(), "deciding anew") {
+			t.Errorf("told\n%s", s.Log.Text())
+		}
+	})
+}

@@ -97,7 +97,7 @@ func named(versions []Version, to string) string {
 		}
 	}
 	for _, v := range versions {
-		if len(to) >= fewest && isHex(to) && strings.HasPrefix(v.Commit, to) {
+		if len(to) >= fewest && strings.HasPrefix(v.Commit, to) {
 			return v.Deployment.TaskDefinition
 		}
 	}

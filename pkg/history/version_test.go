@@ -39,6 +39,10 @@ func TestFindByName(t *testing.T) {
 			t.Errorf("%q: got %q, %v; want %q", test.to, got.TaskDefinition, err, test.want)
 		}
 	}
+	untagged := []Version{{Option: Option{Deployment: Deployment{TaskDefinition: td(1)}}}}
+	if got, err := Find(nil, untagged, "", td(4)); err == nil {
+		t.Errorf("nothing means %+v", got)
+	}
 	deployments := story(t, "1 2")
 	if got, err := Find(deployments, versions(), "v2", td(4)); err != nil || got.Deployment == nil || got.Deployment.ARN != began(1) {
 		t.Errorf("got %+v, %v", got, err)

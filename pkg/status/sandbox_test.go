@@ -103,6 +103,8 @@ func TestFailingTasks(t *testing.T) {
 		if out.State != status.Degraded || out.Running == 2 || out.FailedTasks == 0 || out.Cause == "" {
 			t.Errorf("outputs %+v", out)
 		}
+		want(t, told, "us-west-2.console.aws.amazon.com/ecs/v2/clusters/"+sandboxtest.Cluster+"/tasks/", "#logsV2:log-groups/log-group/",
+			"#TargetGroup:targetGroupArn=arn:aws:elasticloadbalancing:us-west-2:")
 		want(t, told, "is degraded", "failed within the last hour", "DATABASE_URL", "What ECS said last")
 	})
 }

@@ -163,6 +163,9 @@ func (v *view) evidenceLinks() []record.Fact {
 	tasks := append(slices.Clone(v.failed), unhealthy(v.evidence)...)
 	if len(tasks) > 0 {
 		add("task", console.Task(tasks[0].ARN))
+		for _, c := range tasks[0].Containers {
+			add("log of "+c.Name, console.LogStream(tasks[0].ARN, c.LogGroup, c.Stream))
+		}
 	}
 	if v.state == Degraded || v.state == RollingBack || len(tasks) > 0 {
 		for _, group := range v.service.TargetGroups[:min(len(v.service.TargetGroups), 1)] {

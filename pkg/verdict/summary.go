@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/console"
 	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/record"
@@ -28,10 +29,32 @@ func Report(events record.Sink, result rollout.Result) {
 	events.Fact("Service", record.Text{Text: result.Target.Cluster + " / " + result.Target.Service})
 	events.Fact("Deployed", record.Text{Text: arn.Revision(result.Target.TaskDefinition), Form: record.Code})
 	events.Fact("Serving now", record.Text{Text: arn.Revision(result.Serving), Form: record.Code})
+	if own := result.Target.ServiceDeployment; own != "" {
+		events.Fact("Deployment", record.Text{Text: arn.Last(own), Link: console.Deployment(own)})
+	}
+	if len(result.Failed) > 0 {
+		failed := result.Failed[0]
+		events.Fact("Failed task", record.Text{Text: failed.ID(), Link: console.Task(failed.ARN)})
+		for _, c := range failed.Containers {
+			if c.LogGroup != "" {
+				events.Fact("Log of "+c.Name, record.Text{Text: c.LogGroup + " " + c.Stream, Link: console.LogStream(failed.ARN, c.LogGroup, c.Stream)})
+			}
+		}
+	}
+	if groups := result.Last.TargetGroups; len(groups) > 0 && len(result.Failed) > 0 {
+		events.Fact("Target group", record.Text{Text: targetGroupName(groups[0]), Link: console.TargetGroup(groups[0])})
+	}
 	if len(result.Events) > 0 {
 		events.Section(record.Section{Name: "events", Title: fmt.Sprintf("%d service events", len(result.Events)), Folded: true,
 			Blocks: []record.Block{{Verbatim: eventLines(result), Language: "text"}}})
 	}
+}
+
+// targetGroupName is the name in the ARN of a target group.
+func targetGroupName(name string) string {
+	_, rest, _ := strings.Cut(name, ":targetgroup/")
+	short, _, _ := strings.Cut(rest, "/")
+	return cmp.Or(short, name)
 }
 
 func eventLines(result rollout.Result) string {
