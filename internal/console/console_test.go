@@ -20,7 +20,8 @@ func TestAddresses(t *testing.T) {
 		{"a deployment", Deployment(aws + "service-deployment/prod/api/Qw3rTy"),
 			"https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/prod/services/api/deployments/Qw3rTy?region=eu-west-1"},
 		{"no deployment", Deployment(""), ""},
-		{"a task", Task(aws + "task/prod/0123"), "https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/prod/tasks/0123/configuration?region=eu-west-1"},
+		{"a task", Task(aws + "task/prod/0123"),
+			"https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/prod/tasks/0123/configuration?region=eu-west-1"},
 		{"a service as a task", Task(aws + "service/prod/api"), ""},
 		{"a target group", TargetGroup("arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/api/9a5c"),
 			"https://eu-west-1.console.aws.amazon.com/ec2/home?region=eu-west-1#TargetGroup:targetGroupArn=" +

@@ -99,7 +99,8 @@ func TestReadHasTheCurrentOne(t *testing.T) {
 		{name: "one that is not known", current: "d3", is: newer, want: "d1", asked: 1},
 		{name: "one that may not be described", current: "d2", is: newer, denied: map[string]error{"describe": refused}, want: "d1", asked: 1},
 	} {
-		a := &api{listed: []types.ServiceDeploymentBrief{brief}, described: map[string]types.ServiceDeployment{"d2": test.is}, denied: test.denied}
+		a := &api{listed: []types.ServiceDeploymentBrief{brief}, denied: test.denied,
+			described: map[string]types.ServiceDeployment{"d2": test.is}}
 		all, err := Read(t.Context(), a, "prod", "api", test.current)
 		var got []string
 		for _, d := range all {
