@@ -29,6 +29,10 @@ for attachment in sorted(of("aws_iam_role_policy_attachment"), key=lambda a: a["
         roles[attachment["role"]]["policies"].append(policies[attachment["policy_arn"]])
     else:
         roles[attachment["role"]]["attached"].append(attachment["policy_arn"])
+# The boundary by itself, so that it can be compared where the roles that have it are not made.
+for policy in of("aws_iam_policy"):
+    if policy["name"].endswith("-boundary"):
+        roles["boundary policy"] = {"path": policy["path"], "policies": [json.loads(policy["policy"])]}
 for inline in sorted(of("aws_iam_role_policy"), key=lambda p: p["name"]):
     roles[inline["role"].split(":")[0]]["policies"].append(json.loads(inline["policy"]))
 json.dump(roles, sys.stdout, indent=1, sort_keys=True)

@@ -5,4 +5,4 @@
 // permissions that took. `go generate ./...` writes the policies from the same runs.
 package iamtest
 
-//go:generate go test -count=1 -run ^TestPolic . -update
+//go:generate go test -count=1 -run "^Test(Polic|Reach|TheModule)" . -update

@@ -1,12 +1,14 @@
 // Package policy evaluates identity-based IAM policies in the measure that the sandbox needs: Allow and Deny, wildcards
-// in Action, NotAction, Resource and NotResource, and the string conditions. The order of evaluation is that of the IAM
-// user guide ("Policy evaluation logic"): an explicit deny wins, then an allow, and what nothing allows is denied.
+// in Action, NotAction, Resource and NotResource, the string conditions, Bool and Null, and the set operators. The order
+// of evaluation is that of the IAM user guide ("Policy evaluation logic"): an explicit deny wins, then an allow, and what
+// nothing allows is denied.
 package policy
 
 import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -77,6 +79,7 @@ var operators = map[string]func(have, want string) bool{
 	"StringLike":             Match,
 	"ArnEquals":              Match,
 	"ArnLike":                Match,
+	"Bool":                   strings.EqualFold,
 }
 
 // negated are the operators that hold when no value matches, a missing key included.
@@ -109,6 +112,15 @@ func Parse(documents ...[]byte) (*Policy, error) {
 
 // Evaluate decides whether the policies allow action on resource when the request's condition keys have these values.
 func (p *Policy) Evaluate(action, resource string, context map[string]string) Decision {
+	values := make(map[string][]string, len(context))
+	for key, value := range context {
+		values[key] = []string{value}
+	}
+	return p.Decide(action, resource, values)
+}
+
+// Decide is Evaluate for condition keys that have several values at once, such as aws:TagKeys.
+func (p *Policy) Decide(action, resource string, context map[string][]string) Decision {
 	if p == nil {
 		return Allowed
 	}
@@ -128,7 +140,7 @@ func (p *Policy) Evaluate(action, resource string, context map[string]string) De
 	return decision
 }
 
-func (s statement) matches(action, resource string, context map[string]string) bool {
+func (s statement) matches(action, resource string, context map[string][]string) bool {
 	matchAction := func(pattern string) bool { return Match(strings.ToLower(action), strings.ToLower(pattern)) }
 	matchResource := func(pattern string) bool { return Match(resource, pattern) }
 	if s.actions != nil && !slices.ContainsFunc(s.actions, matchAction) ||
@@ -140,26 +152,45 @@ func (s statement) matches(action, resource string, context map[string]string) b
 	return !slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.holds(context) })
 }
 
-func (c condition) holds(context map[string]string) bool {
+// holds says whether the condition is met, as the IAM user guide has it: a key of one value is compared with any of the
+// policy's; ForAllValues is met by a key that is not there, ForAnyValue is not.
+func (c condition) holds(context map[string][]string) bool {
 	operator, ifExists := strings.CutSuffix(c.operator, "IfExists")
 	have, present := lookup(context, c.key)
+	if operator == "Null" {
+		return slices.Contains(c.values, strconv.FormatBool(!present))
+	}
 	if !present && ifExists {
 		return true
 	}
-	if positive, ok := negated[operator]; ok {
-		return !present || !slices.ContainsFunc(c.values, func(want string) bool { return operators[positive](have, want) })
+	set, name, isSet := strings.Cut(operator, ":")
+	if !isSet {
+		set, name = "", operator
 	}
-	return present && slices.ContainsFunc(c.values, func(want string) bool { return operators[operator](have, want) })
+	meets := func(value string) bool {
+		if positive, ok := negated[name]; ok {
+			return !slices.ContainsFunc(c.values, func(want string) bool { return operators[positive](value, want) })
+		}
+		return slices.ContainsFunc(c.values, func(want string) bool { return operators[name](value, want) })
+	}
+	switch {
+	case set == "ForAllValues":
+		return !slices.ContainsFunc(have, func(value string) bool { return !meets(value) })
+	case set == "" && negated[name] != "":
+		return !present || !slices.ContainsFunc(have, func(value string) bool { return !meets(value) })
+	default:
+		return slices.ContainsFunc(have, meets)
+	}
 }
 
 // lookup finds a condition key; IAM compares their names without case.
-func lookup(context map[string]string, key string) (string, bool) {
+func lookup(context map[string][]string, key string) ([]string, bool) {
 	for k, v := range context {
 		if strings.EqualFold(k, key) {
 			return v, true
 		}
 	}
-	return "", false
+	return nil, false
 }
 
 // Match compares text with a pattern in which * stands for any run of characters and ? for one.
@@ -211,7 +242,10 @@ func (r rawStatement) parse() (statement, error) {
 	s.deny = r.Effect == "Deny"
 	for operator, keys := range r.Condition {
 		base := strings.TrimSuffix(operator, "IfExists")
-		if operators[base] == nil && negated[base] == "" {
+		for _, set := range []string{"ForAllValues:", "ForAnyValue:"} {
+			base = strings.TrimPrefix(base, set)
+		}
+		if operators[base] == nil && negated[base] == "" && operator != "Null" {
 			return s, fmt.Errorf("condition operator %q is not modelled by the sandbox", operator)
 		}
 		for key, values := range keys {

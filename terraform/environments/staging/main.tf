@@ -3,6 +3,7 @@
 module "environment" {
   source = "../../modules/environment"
 
+  project     = var.project
   environment = var.environment
 
   min_tasks               = var.min_tasks
@@ -18,6 +19,7 @@ module "environment" {
   redis_tls               = var.redis_tls
   log_retention_days      = var.log_retention_days
   deletion_protection     = var.deletion_protection
+  protection              = var.protection
   enable_bastion          = var.enable_bastion
 
   network             = var.network
@@ -29,6 +31,7 @@ module "environment" {
   manage_passwords    = var.manage_passwords
   bastion             = var.bastion
   waf                 = var.waf
+  alarms              = var.alarms
   alert_subscriptions = var.alert_subscriptions
   promotion           = var.promotion
   github              = var.github

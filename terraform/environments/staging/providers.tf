@@ -22,7 +22,7 @@ provider "aws" {
 
 locals {
   tags = {
-    Project     = "connect2-api"
+    Project     = var.project
     Environment = var.environment
     ManagedBy   = "terraform"
   }

@@ -21,6 +21,17 @@ log_retention_days  = 14
 deletion_protection = false
 enable_bastion      = false
 
+# This environment is made and destroyed: nothing of it outlives that, and its names are free at once.
+protection = {
+  final_snapshot       = false
+  automated_backups    = false
+  secret_recovery_days = 0
+  key_recovery_days    = 7
+  delete_images        = true
+  delete_logs          = true
+  apply_immediately    = true
+}
+
 domain = {
   zone = "connect.com"
   host = "api-staging.connect.com"

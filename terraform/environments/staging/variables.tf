@@ -67,7 +67,7 @@ variable "log_retention_days" {
 }
 
 variable "deletion_protection" {
-  description = "Refuse to delete what holds data: load balancer, database (which also leaves a last snapshot), images, secrets."
+  description = "Refuse to delete the load balancer and the database. It switches nothing else: protection says what is left when they are deleted."
   type        = bool
 }
 
@@ -77,6 +77,27 @@ variable "enable_bastion" {
 }
 
 # What is the same everywhere until somebody says otherwise.
+
+variable "protection" {
+  description = "What outlives a deletion, each by itself and whatever deletion_protection says: the database's last snapshot and its automated backups, days in which a deleted secret and the key can be had back (0 days for secrets: their names are free at once), and whether images, access logs and the zone's foreign records go with what holds them. apply_immediately changes database and cache at once instead of in the maintenance window."
+  type = object({
+    final_snapshot       = optional(bool, true)
+    automated_backups    = optional(bool, true)
+    secret_recovery_days = optional(number, 30)
+    key_recovery_days    = optional(number, 30)
+    delete_images        = optional(bool, false)
+    delete_logs          = optional(bool, false)
+    delete_zone_records  = optional(bool, false)
+    apply_immediately    = optional(bool, false)
+  })
+  default = {}
+}
+
+variable "project" {
+  description = "What all names begin with, and the tag Project. The bucket of the state has it in its name, in backend.tf or by -backend-config=bucket=…."
+  type        = string
+  default     = "connect2-api"
+}
 
 variable "network" {
   description = "The VPC's range, the zones, NAT gateways (none, single, per_zone), and AWS services reached by interface endpoints."
@@ -138,13 +159,20 @@ variable "deployment" {
 }
 
 variable "database" {
-  description = "The database's version, storage in GiB, days of backups, and the version of its master password."
+  description = "The database's version and whether it may go up by a major one, storage in GiB, days of backups, the version of its master password, and what it is made from when it is made anew."
   type = object({
     engine_version    = optional(string, "16")
+    major_upgrade     = optional(bool, false)
     allocated_storage = optional(number, 20)
     max_storage       = optional(number, 100)
     backup_days       = optional(number, 14)
     password_version  = optional(number, 1)
+    restore = optional(object({
+      snapshot_identifier = optional(string)
+      source_identifier   = optional(string)
+      source_resource_id  = optional(string)
+      time                = optional(string)
+    }))
   })
   default = {}
 }
@@ -177,6 +205,21 @@ variable "waf" {
   description = "Put a web ACL in front of the load balancer."
   type        = bool
   default     = false
+}
+
+variable "alarms" {
+  description = "Where the alarms ring: percent of answers that are 5xx, of at least errors_5xx a minute (these undo a release); 5xx of the load balancer itself a minute; the 99th percentile of answer times in seconds; the database's CPU percent and free storage in GiB; Redis' CPU percent and evictions a minute."
+  type = object({
+    errors_percent    = optional(number, 5)
+    errors_5xx        = optional(number, 10)
+    errors_elb        = optional(number, 10)
+    latency_seconds   = optional(number, 5)
+    database_cpu      = optional(number, 80)
+    database_free_gib = optional(number, 4)
+    redis_cpu         = optional(number, 75)
+    redis_evictions   = optional(number, 100)
+  })
+  default = {}
 }
 
 variable "alert_subscriptions" {

@@ -2,7 +2,7 @@ data "aws_caller_identity" "current" {}
 
 resource "aws_s3_bucket" "logs" {
   bucket        = "${var.name}-logs-${data.aws_caller_identity.current.account_id}"
-  force_destroy = !var.deletion_protection
+  force_destroy = var.delete_logs
 }
 
 resource "aws_s3_bucket_public_access_block" "logs" {

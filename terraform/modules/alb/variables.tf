@@ -60,6 +60,12 @@ variable "deletion_protection" {
   default     = true
 }
 
+variable "delete_logs" {
+  description = "Delete the bucket of the access logs with what is in it; false refuses to while there are logs."
+  type        = bool
+  default     = false
+}
+
 variable "log_retention_days" {
   description = "How long access logs are kept, in days."
   type        = number

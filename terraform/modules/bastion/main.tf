@@ -17,6 +17,9 @@ resource "aws_instance" "this" {
   # The clients of the engine versions that run here; an older psql warns at each start and lacks commands.
   user_data = <<-EOT
     #!/bin/bash
+    # dnf needs more memory than a small instance has beside the agent of Session Manager.
+    fallocate -l 1G /swapfile && chmod 600 /swapfile && mkswap /swapfile && swapon /swapfile
+    echo '/swapfile none swap sw 0 0' >>/etc/fstab
     dnf install -y postgresql16 redis6
   EOT
 

@@ -3,8 +3,9 @@ locals {
 
   alarms = var.alarms.enabled ? merge([
     for node in local.nodes : {
-      "${node}-cpu"    = { node = node, metric = "CPUUtilization", threshold = var.alarms.cpu_percent }
-      "${node}-memory" = { node = node, metric = "DatabaseMemoryUsagePercentage", threshold = var.alarms.memory_percent }
+      "${node}-cpu" = { node = node, metric = "CPUUtilization", statistic = "Average", threshold = var.alarms.cpu_percent, unit = "%" }
+      # A full cache is no fault: it forgets what was not used for longest. That it must forget, minute by minute, is the sign.
+      "${node}-evictions" = { node = node, metric = "Evictions", statistic = "Sum", threshold = var.alarms.evictions, unit = "a minute" }
     }
   ]...) : {}
 }
@@ -13,11 +14,11 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.alarms
 
   alarm_name          = each.key
-  alarm_description   = "${each.value.metric} of Redis node ${each.value.node} above ${each.value.threshold} %"
+  alarm_description   = "${each.value.metric} of Redis node ${each.value.node} above ${each.value.threshold} ${each.value.unit}"
   namespace           = "AWS/ElastiCache"
   metric_name         = each.value.metric
   dimensions          = { CacheClusterId = each.value.node }
-  statistic           = "Average"
+  statistic           = each.value.statistic
   period              = 60
   evaluation_periods  = 3
   comparison_operator = "GreaterThanThreshold"

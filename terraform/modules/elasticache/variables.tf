@@ -91,12 +91,12 @@ variable "secret_recovery_days" {
 }
 
 variable "alarms" {
-  description = "Alarms of every node: whether there are any, the percentages of CPU and memory above which they ring, and where to."
+  description = "Alarms of every node: whether there are any, the percentage of CPU and the evictions a minute above which they ring, and where to."
   type = object({
-    enabled        = optional(bool, true)
-    cpu_percent    = optional(number, 75)
-    memory_percent = optional(number, 80)
-    topic_arns     = optional(list(string), [])
+    enabled     = optional(bool, true)
+    cpu_percent = optional(number, 75)
+    evictions   = optional(number, 100)
+    topic_arns  = optional(list(string), [])
   })
   default = {}
 }

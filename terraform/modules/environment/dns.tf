@@ -14,7 +14,7 @@ module "route53_zone" {
   name           = var.domain.zone
   create         = var.domain.create_zone
   parent_zone_id = var.domain.parent_zone_id
-  force_destroy  = !var.deletion_protection
+  force_destroy  = var.protection.delete_zone_records
 }
 
 module "acm" {

@@ -4,7 +4,7 @@ resource "aws_kms_key" "this" {
   description             = "Data of ${local.name}"
   enable_key_rotation     = true
   policy                  = data.aws_iam_policy_document.key.json
-  deletion_window_in_days = var.deletion_protection ? 30 : 7
+  deletion_window_in_days = var.protection.key_recovery_days
 }
 
 resource "aws_kms_alias" "this" {

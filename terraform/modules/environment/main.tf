@@ -40,9 +40,6 @@ locals {
     for environment in var.promotion.from_environments :
     "arn:${data.aws_partition.current.partition}:ecr:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:repository/${var.project}-${environment}"
   ])
-
-  # A deleted secret keeps its name for as long as it can be had back, which would stop an environment from being made anew.
-  secret_recovery_days = var.deletion_protection ? 30 : 0
 }
 
 module "networking" {
@@ -64,7 +61,7 @@ module "ecr" {
   name           = local.name
   kms_key_arn    = aws_kms_key.this.arn
   pull_role_arns = local.promotion_roles
-  force_delete   = !var.deletion_protection
+  force_delete   = var.protection.delete_images
 }
 
 module "ecs_cluster" {
@@ -98,6 +95,7 @@ module "alb" {
 
   shifts_traffic      = local.shifts_traffic
   deletion_protection = var.deletion_protection
+  delete_logs         = var.protection.delete_logs
   log_retention_days  = var.log_retention_days
   waf                 = { enabled = var.waf }
 }
@@ -203,7 +201,11 @@ module "rds" {
     security_group_ids = local.clients
   }
 
-  engine_version        = var.database.engine_version
+  engine_version = var.database.engine_version
+  restore        = var.database.restore
+
+  allow_major_version_upgrade = var.database.major_upgrade
+
   instance_class        = var.database_instance_class
   multi_az              = var.database_multi_az
   backup_retention_days = var.database.backup_days
@@ -215,15 +217,16 @@ module "rds" {
 
   protection = {
     deletion_protection  = var.deletion_protection
-    final_snapshot       = var.deletion_protection
-    secret_recovery_days = local.secret_recovery_days
+    final_snapshot       = var.protection.final_snapshot
+    automated_backups    = var.protection.automated_backups
+    secret_recovery_days = var.protection.secret_recovery_days
   }
 
   log_retention_days = var.log_retention_days
   kms_key_arn        = aws_kms_key.this.arn
   password_version   = var.database.password_version
   manage_password    = var.manage_passwords
-  apply_immediately  = !var.deletion_protection
+  apply_immediately  = var.protection.apply_immediately
   iam                = local.iam
 
   providers = {
@@ -248,11 +251,11 @@ module "elasticache" {
   num_cache_clusters         = var.redis_nodes
   transit_encryption_enabled = var.redis_tls
   kms_key_arn                = aws_kms_key.this.arn
-  secret_recovery_days       = local.secret_recovery_days
+  secret_recovery_days       = var.protection.secret_recovery_days
   manage_auth_token          = var.manage_passwords
-  apply_immediately          = !var.deletion_protection
+  apply_immediately          = var.protection.apply_immediately
 
-  alarms = { topic_arns = [module.sns_alerts.topic_arn] }
+  alarms = { topic_arns = [module.sns_alerts.topic_arn], cpu_percent = var.alarms.redis_cpu, evictions = var.alarms.redis_evictions }
 
   providers = {
     aws         = aws
@@ -271,9 +274,19 @@ module "sns_alerts" {
   load_balancer = {
     arn_suffix          = module.alb.arn_suffix
     target_arn_suffixes = module.alb.target_group_arn_suffixes
+    errors_percent      = var.alarms.errors_percent
+    errors_5xx          = var.alarms.errors_5xx
+    errors_elb          = var.alarms.errors_elb
+    latency_seconds     = var.alarms.latency_seconds
   }
 
-  database = { identifier = module.rds.identifier }
+  tasks = { cluster = local.cluster_name, service = local.service_name }
+
+  database = {
+    identifier       = module.rds.identifier
+    cpu_percent      = var.alarms.database_cpu
+    free_storage_gib = var.alarms.database_free_gib
+  }
 }
 
 module "bastion" {

@@ -1,4 +1,4 @@
-# What the roles push and deploy may do is what docs/iam says that the actions call, so that a permission which an action
+# What the roles push and deploy may do is what docs/iam, copied into policies here, says that the actions call, so that a permission which an action
 # comes to need, or no longer needs, has one place. The tests of the actions keep those files exact.
 locals {
   service_arn = "arn:${local.partition}:ecs:${local.region}:${local.account}:service/${var.names.cluster}/${var.names.service}"
@@ -8,7 +8,7 @@ locals {
   delivery_template = replace(
     jsonencode({
       for action in ["ecr-push", "ecs-deploy", "ecs-rollback", "migrate"] :
-      action => jsondecode(file("${path.module}/../../../docs/iam/${action}.json")).Statement
+      action => jsondecode(file("${path.module}/policies/${action}.json")).Statement
     }),
     "/\\{([a-z-]+)\\}/", "$${$1}",
   )

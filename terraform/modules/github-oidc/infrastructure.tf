@@ -237,18 +237,34 @@ locals {
       Resource = ["${local.arn}:route53:::hostedzone/*"]
       Condition = {
         "ForAllValues:StringLike" = {
-          "route53:ChangeResourceRecordSetsNormalizedRecordNames" = flatten([for host in concat(var.names.hosts, var.names.creates_zone[*]) : [lower(host), "_*.${lower(host)}"]])
+          "route53:ChangeResourceRecordSetsNormalizedRecordNames" = flatten([for host in var.names.hosts : [lower(host), "_*.${lower(host)}"]])
         }
         Null = { "route53:ChangeResourceRecordSetsNormalizedRecordNames" = "false" }
       }
     }],
-    # AWS can narrow none of the three: they are given where a zone is made here, and nowhere else.
-    var.names.creates_zone == null ? [] : [{
-      Sid      = "Zone"
-      Effect   = "Allow"
-      Action   = ["route53:ChangeTagsForResource", "route53:CreateHostedZone", "route53:DeleteHostedZone"]
-      Resource = ["*"]
-    }],
+    # AWS can narrow none of the three of Zone: they are given where a zone is made here, and nowhere else. In the zone above it
+    # the new one is delegated to, by a record of its name.
+    flatten([for zone in var.names.creates_zone[*] : [
+      {
+        Sid      = "Zone"
+        Effect   = "Allow"
+        Action   = ["route53:ChangeTagsForResource", "route53:CreateHostedZone", "route53:DeleteHostedZone"]
+        Resource = ["*"]
+      },
+      {
+        Sid      = "Delegation"
+        Effect   = "Allow"
+        Action   = ["route53:ChangeResourceRecordSets"]
+        Resource = ["${local.arn}:route53:::hostedzone/*"]
+        Condition = {
+          "ForAllValues:StringEquals" = {
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames" = [lower(zone)]
+            "route53:ChangeResourceRecordSetsRecordTypes"           = ["NS"]
+          }
+          Null = { "route53:ChangeResourceRecordSetsNormalizedRecordNames" = "false" }
+        }
+      },
+    ]]),
   )
 
   services_statements = [

@@ -47,15 +47,6 @@ resource "aws_cloudwatch_log_group" "this" {
   kms_key_id        = var.kms_key_arn
 }
 
-# The last snapshot's name must be new for each database that had this identifier.
-resource "terraform_data" "born" {
-  input = plantimestamp()
-
-  lifecycle {
-    ignore_changes = [input]
-  }
-}
-
 resource "aws_db_instance" "this" {
   identifier = var.name
   db_name    = var.database_name
@@ -64,7 +55,7 @@ resource "aws_db_instance" "this" {
   engine                      = "postgres"
   engine_version              = var.engine_version
   auto_minor_version_upgrade  = true
-  allow_major_version_upgrade = false
+  allow_major_version_upgrade = var.allow_major_version_upgrade
   parameter_group_name        = aws_db_parameter_group.this.name
   instance_class              = var.instance_class
   apply_immediately           = var.apply_immediately
@@ -90,10 +81,10 @@ resource "aws_db_instance" "this" {
   backup_window             = "08:00-09:00"
   maintenance_window        = "sun:09:30-sun:10:30"
   copy_tags_to_snapshot     = true
-  delete_automated_backups  = !var.protection.final_snapshot
+  delete_automated_backups  = !var.protection.automated_backups
   deletion_protection       = var.protection.deletion_protection
   skip_final_snapshot       = !var.protection.final_snapshot
-  final_snapshot_identifier = var.protection.final_snapshot ? "${var.name}-final-${formatdate("YYYYMMDDhhmmss", terraform_data.born.output)}" : null
+  final_snapshot_identifier = "${var.name}-final-${formatdate("YYYYMMDDhhmmss", plantimestamp())}"
 
   enabled_cloudwatch_logs_exports       = keys(aws_cloudwatch_log_group.this)
   performance_insights_enabled          = true
@@ -102,5 +93,24 @@ resource "aws_db_instance" "this" {
   monitoring_interval                   = 60
   monitoring_role_arn                   = aws_iam_role.monitoring.arn
 
+  snapshot_identifier = try(var.restore.snapshot_identifier, null)
+
+  dynamic "restore_to_point_in_time" {
+    for_each = try(var.restore.source_identifier, null) == null && try(var.restore.source_resource_id, null) == null ? [] : [var.restore]
+
+    content {
+      source_db_instance_identifier = restore_to_point_in_time.value.source_identifier
+      source_dbi_resource_id        = restore_to_point_in_time.value.source_resource_id
+      restore_time                  = restore_to_point_in_time.value.time
+      use_latest_restorable_time    = restore_to_point_in_time.value.time == null ? true : null
+    }
+  }
+
   depends_on = [aws_iam_role_policy_attachment.monitoring]
+
+  # The last snapshot's name must be new for each database that had this identifier, one that -replace makes too: it is that of
+  # the moment when the database was made. And what it was made from is over then; a change of it replaces nothing.
+  lifecycle {
+    ignore_changes = [final_snapshot_identifier, snapshot_identifier, restore_to_point_in_time]
+  }
 }

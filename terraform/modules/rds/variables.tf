@@ -77,10 +77,11 @@ variable "multi_az" {
 }
 
 variable "protection" {
-  description = "Deletion protection, a last snapshot at deletion, and days in which a deleted secret can be had back (0: none, so that the name is free at once)."
+  description = "Deletion protection, a last snapshot at deletion, whether the automated backups outlive it, and days in which a deleted secret can be had back (0: none, so that the name is free at once)."
   type = object({
     deletion_protection  = optional(bool, true)
     final_snapshot       = optional(bool, true)
+    automated_backups    = optional(bool, true)
     secret_recovery_days = optional(number, 30)
   })
   default = {}
@@ -88,6 +89,33 @@ variable "protection" {
   validation {
     condition     = var.protection.secret_recovery_days == 0 || (var.protection.secret_recovery_days >= 7 && var.protection.secret_recovery_days <= 30)
     error_message = "protection.secret_recovery_days must be 0 or between 7 and 30."
+  }
+}
+
+variable "allow_major_version_upgrade" {
+  description = "Let engine_version go up by a major version. Set it together with the new version, and take it out again afterwards: without it a slip in the version is refused by RDS."
+  type        = bool
+  default     = false
+}
+
+variable "restore" {
+  description = "What the database is made from when it is made: a snapshot (snapshot_identifier), or a moment of another instance (source_identifier, or source_resource_id where that one is deleted and its automated backups are left; time as 2026-01-31T10:00:00Z, null for the latest). A database that stands is not touched by it: terraform apply -replace makes it anew."
+  type = object({
+    snapshot_identifier = optional(string)
+    source_identifier   = optional(string)
+    source_resource_id  = optional(string)
+    time                = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.restore == null || length(compact([try(var.restore.snapshot_identifier, null), try(var.restore.source_identifier, null), try(var.restore.source_resource_id, null)])) == 1
+    error_message = "restore needs exactly one of snapshot_identifier, source_identifier and source_resource_id."
+  }
+
+  validation {
+    condition     = try(var.restore.time, null) == null || (try(var.restore.snapshot_identifier, null) == null && can(formatdate("YYYY", var.restore.time)))
+    error_message = "restore.time must be a moment such as 2026-01-31T10:00:00Z, of an instance: a snapshot has its own."
   }
 }
 

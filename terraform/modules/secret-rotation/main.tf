@@ -20,8 +20,8 @@ resource "aws_lambda_function" "this" {
   memory_size      = 128
   timeout          = 900 # as long as a deployment that is going on may take; Secrets Manager repeats what runs out of time
 
-  # Two rotations at once would not know whose turn it is.
-  reserved_concurrent_executions = 1
+  # One at a time where the account has room for it; Secrets Manager by itself begins no rotation of a secret while one goes on.
+  reserved_concurrent_executions = var.reserved_concurrency
 
   vpc_config {
     subnet_ids         = var.network.subnet_ids

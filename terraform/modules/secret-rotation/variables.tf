@@ -19,6 +19,17 @@ variable "days" {
   }
 }
 
+variable "reserved_concurrency" {
+  description = "Executions of the function that are set apart for it, and the most of them at once. AWS refuses any in an account whose limit is 10, as that of a new one is: at least 10 must stay free for all others. -1 sets none apart."
+  type        = number
+  default     = -1
+
+  validation {
+    condition     = contains([-1, 1], var.reserved_concurrency)
+    error_message = "reserved_concurrency must be 1 or -1: two rotations at once would not know whose turn it is."
+  }
+}
+
 variable "secret_arn" {
   description = "The secret with the six keys."
   type        = string

@@ -6,5 +6,5 @@ output "topic_arn" {
 
 output "deployment_alarm_names" {
   description = "Alarms that should undo a release while it rolls out."
-  value       = [for key, alarm in aws_cloudwatch_metric_alarm.target : alarm.alarm_name if endswith(key, "-5xx")]
+  value       = [for alarm in aws_cloudwatch_metric_alarm.errors : alarm.alarm_name]
 }

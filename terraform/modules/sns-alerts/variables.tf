@@ -29,12 +29,15 @@ variable "service_arn" {
 }
 
 variable "load_balancer" {
-  description = "The load balancer and its target groups, by their names in CloudWatch metrics, and the thresholds: 5xx answers of the targets per minute, unhealthy hosts. Null: no alarms."
+  description = "The load balancer and its target groups, by their names in CloudWatch metrics, and the thresholds: the percentage of answers that are 5xx, of at least so many a minute (a quiet service has no percentage); 5xx answers of the load balancer itself a minute, which is what clients get when no target answers; unhealthy hosts; the 99th percentile of the answers' time in seconds. Null: no alarms."
   type = object({
     arn_suffix           = string
     target_arn_suffixes  = map(string)
+    errors_percent       = optional(number, 5)
     errors_5xx           = optional(number, 10)
+    errors_elb           = optional(number, 10)
     unhealthy_host_count = optional(number, 1)
+    latency_seconds      = optional(number, 5)
   })
   default = null
 }
@@ -45,6 +48,15 @@ variable "database" {
     identifier       = string
     cpu_percent      = optional(number, 80)
     free_storage_gib = optional(number, 4)
+  })
+  default = null
+}
+
+variable "tasks" {
+  description = "The cluster and the service, by name, whose running tasks are compared with what they should be, by Container Insights. Null: no alarm."
+  type = object({
+    cluster = string
+    service = string
   })
   default = null
 }

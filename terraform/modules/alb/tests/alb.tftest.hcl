@@ -212,6 +212,7 @@ run "logs_can_be_deleted_where_the_environment_can" {
 
   variables {
     deletion_protection = false
+    delete_logs         = true
   }
 
   assert {

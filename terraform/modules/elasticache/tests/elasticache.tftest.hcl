@@ -63,7 +63,7 @@ run "one_node_does_not" {
   }
 }
 
-run "alarms_ring_at_75_and_80_percent" {
+run "alarms_ring_at_cpu_and_evictions" {
   command = plan
 
   variables {
@@ -76,8 +76,8 @@ run "alarms_ring_at_75_and_80_percent" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.this["connect2-api-redis-prod-002-memory"].threshold == 80 && aws_cloudwatch_metric_alarm.this["connect2-api-redis-prod-002-memory"].metric_name == "DatabaseMemoryUsagePercentage"
-    error_message = "memory above 80 %"
+    condition     = aws_cloudwatch_metric_alarm.this["connect2-api-redis-prod-002-evictions"].threshold == 100 && aws_cloudwatch_metric_alarm.this["connect2-api-redis-prod-002-evictions"].metric_name == "Evictions" && aws_cloudwatch_metric_alarm.this["connect2-api-redis-prod-002-evictions"].statistic == "Sum"
+    error_message = "evictions above 100 a minute: a full cache by itself is no fault"
   }
 
   assert {
@@ -86,7 +86,7 @@ run "alarms_ring_at_75_and_80_percent" {
   }
 
   assert {
-    condition     = alltrue([for a in aws_cloudwatch_metric_alarm.this : a.comparison_operator == "GreaterThanThreshold" && a.namespace == "AWS/ElastiCache"]) && { for name, a in aws_cloudwatch_metric_alarm.this : name => a.dimensions["CacheClusterId"] } == { for name in keys(aws_cloudwatch_metric_alarm.this) : name => trimsuffix(trimsuffix(name, "-cpu"), "-memory") }
+    condition     = alltrue([for a in aws_cloudwatch_metric_alarm.this : a.comparison_operator == "GreaterThanThreshold" && a.namespace == "AWS/ElastiCache"]) && { for name, a in aws_cloudwatch_metric_alarm.this : name => a.dimensions["CacheClusterId"] } == { for name in keys(aws_cloudwatch_metric_alarm.this) : name => trimsuffix(trimsuffix(name, "-cpu"), "-evictions") }
     error_message = "each looks at the node that it is named after, and rings above its threshold"
   }
 }

@@ -31,6 +31,8 @@ variables {
   deletion_protection     = false
   enable_bastion          = false
   manage_passwords        = false
+
+  protection = { final_snapshot = false, secret_recovery_days = 0, key_recovery_days = 7 }
 }
 
 run "without_domain_and_github_it_still_stands" {
@@ -111,11 +113,31 @@ run "protection_is_that_of_all_that_holds_data" {
 
   variables {
     deletion_protection = true
+    protection          = {}
   }
 
   assert {
-    condition     = output.differences.deletion_protection == true && output.differences.final_snapshot == true && aws_kms_key.this.deletion_window_in_days == 30 && local.secret_recovery_days == 30
+    condition     = output.differences.deletion_protection == true && output.differences.final_snapshot == true && aws_kms_key.this.deletion_window_in_days == 30
     error_message = "load balancer, database with a last snapshot, key and secrets"
+  }
+}
+
+run "without_deletion_protection_everything_else_stays_safe" {
+  command = plan
+
+  variables {
+    deletion_protection = false
+    protection          = {}
+  }
+
+  assert {
+    condition     = output.differences.deletion_protection == false && output.differences.final_snapshot == true && aws_kms_key.this.deletion_window_in_days == 30
+    error_message = "the switch that a teardown turns lets database and load balancer be deleted, and takes nothing away from what is left of them"
+  }
+
+  assert {
+    condition     = jsonencode(var.protection) == jsonencode({ apply_immediately = false, automated_backups = true, delete_images = false, delete_logs = false, delete_zone_records = false, final_snapshot = true, key_recovery_days = 30, secret_recovery_days = 30 })
+    error_message = "each value is safe until somebody says otherwise: ${jsonencode(var.protection)}"
   }
 }
 

@@ -144,7 +144,7 @@ run "nothing_is_left_where_protection_is_off" {
   command = plan
 
   variables {
-    protection = { deletion_protection = false, final_snapshot = false, secret_recovery_days = 0 }
+    protection = { deletion_protection = false, final_snapshot = false, automated_backups = false, secret_recovery_days = 0 }
   }
 
   assert {
@@ -321,4 +321,87 @@ run "a_recovery_window_that_does_not_exist_is_refused" {
   }
 
   expect_failures = [var.protection]
+}
+
+run "each_protection_is_its_own" {
+  command = plan
+
+  variables {
+    protection = { deletion_protection = false }
+  }
+
+  assert {
+    condition     = !aws_db_instance.this.skip_final_snapshot && aws_db_instance.this.delete_automated_backups == false && aws_secretsmanager_secret.password.recovery_window_in_days == 30 && startswith(aws_db_instance.this.final_snapshot_identifier, "${var.name}-final-")
+    error_message = "a database that may be deleted leaves a snapshot, its backups and its secrets"
+  }
+}
+
+run "a_major_upgrade_is_asked_for" {
+  command = plan
+
+  variables {
+    engine_version              = "17"
+    allow_major_version_upgrade = true
+  }
+
+  assert {
+    condition     = aws_db_instance.this.allow_major_version_upgrade && aws_db_parameter_group.this.family == "postgres17"
+    error_message = "the parameter group goes with the version"
+  }
+}
+
+run "a_database_is_made_from_a_snapshot" {
+  command = plan
+
+  variables {
+    restore = { snapshot_identifier = "connect2-api-db-prod-final-20260131100000" }
+  }
+
+  assert {
+    condition     = aws_db_instance.this.snapshot_identifier == "connect2-api-db-prod-final-20260131100000" && length(aws_db_instance.this.restore_to_point_in_time) == 0
+    error_message = "from this snapshot"
+  }
+}
+
+run "a_database_is_made_from_a_moment" {
+  command = plan
+
+  variables {
+    restore = { source_identifier = "connect2-api-db-prod", time = "2026-01-31T10:00:00Z" }
+  }
+
+  assert {
+    condition     = one(aws_db_instance.this.restore_to_point_in_time).source_db_instance_identifier == "connect2-api-db-prod" && one(aws_db_instance.this.restore_to_point_in_time).restore_time == "2026-01-31T10:00:00Z"
+    error_message = "of this instance, at this time"
+  }
+}
+
+run "two_sources_are_refused" {
+  command = plan
+
+  variables {
+    restore = { snapshot_identifier = "a", source_identifier = "b" }
+  }
+
+  expect_failures = [var.restore]
+}
+
+run "no_source_is_refused" {
+  command = plan
+
+  variables {
+    restore = { time = "2026-01-31T10:00:00Z" }
+  }
+
+  expect_failures = [var.restore]
+}
+
+run "a_snapshots_moment_is_refused" {
+  command = plan
+
+  variables {
+    restore = { snapshot_identifier = "a", time = "2026-01-31T10:00:00Z" }
+  }
+
+  expect_failures = [var.restore]
 }

@@ -22,7 +22,7 @@ run "one_rotation_at_a_time_and_not_with_the_apply" {
   command = plan
 
   assert {
-    condition     = aws_lambda_function.this.reserved_concurrent_executions == 1
+    condition     = aws_lambda_function.this.reserved_concurrent_executions == -1
     error_message = "two rotations at once would not know whose turn it is"
   }
 
@@ -207,4 +207,27 @@ run "the_token_of_one_group" {
     condition     = aws_vpc_security_group_egress_rule.redis[0].from_port == 6379 && aws_vpc_security_group_egress_rule.redis[0].cidr_ipv4 == var.network.vpc_cidr
     error_message = "it reaches Redis"
   }
+}
+
+run "one_at_a_time_where_the_account_has_room" {
+  command = plan
+
+  variables {
+    reserved_concurrency = 1
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.reserved_concurrent_executions == 1
+    error_message = "set apart on request"
+  }
+}
+
+run "two_at_once_are_refused" {
+  command = plan
+
+  variables {
+    reserved_concurrency = 2
+  }
+
+  expect_failures = [var.reserved_concurrency]
 }

@@ -57,8 +57,8 @@ run "alarms_have_these_names_and_thresholds" {
   command = plan
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.target["blue-5xx"].alarm_name == "connect2-api-alerts-prod-blue-5xx" && aws_cloudwatch_metric_alarm.target["blue-5xx"].threshold == 10
-    error_message = "ten 5xx a minute"
+    condition     = aws_cloudwatch_metric_alarm.errors["blue"].alarm_name == "connect2-api-alerts-prod-blue-5xx" && aws_cloudwatch_metric_alarm.errors["blue"].threshold == 5 && one([for q in aws_cloudwatch_metric_alarm.errors["blue"].metric_query : q.expression if q.id == "share"]) == "IF(errors >= 10, 100 * errors / requests, 0)"
+    error_message = "five percent, of ten a minute at least"
   }
 
   assert {
@@ -83,9 +83,7 @@ run "alarms_have_these_names_and_thresholds" {
 
   assert {
     condition = jsonencode({ for key, a in merge(aws_cloudwatch_metric_alarm.target, aws_cloudwatch_metric_alarm.database) : key => [a.alarm_name, a.namespace, a.metric_name, a.comparison_operator, a.threshold] }) == jsonencode({
-      blue-5xx         = ["connect2-api-alerts-prod-blue-5xx", "AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "GreaterThanOrEqualToThreshold", 10]
       blue-unhealthy   = ["connect2-api-alerts-prod-blue-unhealthy", "AWS/ApplicationELB", "UnHealthyHostCount", "GreaterThanOrEqualToThreshold", 1]
-      green-5xx        = ["connect2-api-alerts-prod-green-5xx", "AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "GreaterThanOrEqualToThreshold", 10]
       green-unhealthy  = ["connect2-api-alerts-prod-green-unhealthy", "AWS/ApplicationELB", "UnHealthyHostCount", "GreaterThanOrEqualToThreshold", 1]
       database-cpu     = ["connect2-api-alerts-prod-database-cpu", "AWS/RDS", "CPUUtilization", "GreaterThanThreshold", 80]
       database-storage = ["connect2-api-alerts-prod-database-storage", "AWS/RDS", "FreeStorageSpace", "LessThanThreshold", 4294967296]
@@ -94,13 +92,59 @@ run "alarms_have_these_names_and_thresholds" {
   }
 
   assert {
-    condition     = alltrue([for a in merge(aws_cloudwatch_metric_alarm.target, aws_cloudwatch_metric_alarm.database) : a.alarm_actions == toset([aws_sns_topic.this.arn]) && a.ok_actions == toset([aws_sns_topic.this.arn])])
+    condition = jsonencode({ for key, a in aws_cloudwatch_metric_alarm.balancer : key => [a.metric_name, a.threshold, a.dimensions] }) == jsonencode({
+      elb-5xx = ["HTTPCode_ELB_5XX_Count", 10, { LoadBalancer = "app/mock/0123456789abcdef" }]
+      latency = ["TargetResponseTime", 5, { LoadBalancer = "app/mock/0123456789abcdef" }]
+    }) && aws_cloudwatch_metric_alarm.balancer["latency"].extended_statistic == "p99"
+    error_message = "what no target answered, and how long the slowest take"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.healthy[0].treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.healthy[0].comparison_operator == "LessThanThreshold" && aws_cloudwatch_metric_alarm.healthy[0].threshold == 1 && toset([for q in aws_cloudwatch_metric_alarm.healthy[0].metric_query : q.id]) == toset(["healthy", "blue", "green"])
+    error_message = "no healthy host of either colour, or no metric at all, is an alarm"
+  }
+
+  assert {
+    condition     = alltrue([for a in merge(aws_cloudwatch_metric_alarm.target, aws_cloudwatch_metric_alarm.database, aws_cloudwatch_metric_alarm.errors, aws_cloudwatch_metric_alarm.balancer, { healthy = aws_cloudwatch_metric_alarm.healthy[0] }) : a.alarm_actions == toset([aws_sns_topic.this.arn]) && a.ok_actions == toset([aws_sns_topic.this.arn])])
     error_message = "each tells the topic, of the end too"
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.target["green-5xx"].dimensions == tomap({ LoadBalancer = "app/mock/0123456789abcdef", TargetGroup = "targetgroup/green/0123456789abcdef" }) && alltrue([for a in aws_cloudwatch_metric_alarm.database : a.dimensions == tomap({ DBInstanceIdentifier = "connect2-api-db-prod" })])
+    condition     = aws_cloudwatch_metric_alarm.target["green-unhealthy"].dimensions == tomap({ LoadBalancer = "app/mock/0123456789abcdef", TargetGroup = "targetgroup/green/0123456789abcdef" }) && alltrue([for a in aws_cloudwatch_metric_alarm.database : a.dimensions == tomap({ DBInstanceIdentifier = "connect2-api-db-prod" })])
     error_message = "of this load balancer, target group and database"
+  }
+}
+
+run "missing_tasks_ring" {
+  command = plan
+
+  variables {
+    tasks = { cluster = "connect2-api-cluster-prod", service = "connect2-api-service-prod" }
+  }
+
+  assert {
+    condition     = one([for q in aws_cloudwatch_metric_alarm.tasks[0].metric_query : q.expression if q.id == "missing"]) == "desired - running" && aws_cloudwatch_metric_alarm.tasks[0].evaluation_periods == 10
+    error_message = "fewer run than should, for ten minutes"
+  }
+}
+
+run "thresholds_are_the_environments" {
+  command = plan
+
+  variables {
+    load_balancer = {
+      arn_suffix          = "app/mock/0123456789abcdef"
+      target_arn_suffixes = { blue = "targetgroup/blue/0123456789abcdef" }
+      errors_percent      = 1
+      errors_5xx          = 200
+      errors_elb          = 7
+      latency_seconds     = 0.5
+    }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.errors["blue"].threshold == 1 && one([for q in aws_cloudwatch_metric_alarm.errors["blue"].metric_query : q.expression if q.id == "share"]) == "IF(errors >= 200, 100 * errors / requests, 0)" && aws_cloudwatch_metric_alarm.balancer["elb-5xx"].threshold == 7 && aws_cloudwatch_metric_alarm.balancer["latency"].threshold == 0.5
+    error_message = "a busy service has others than a quiet one"
   }
 }
 
