@@ -196,7 +196,9 @@ func (p *process) took(r *http.Request, before, m moment, answered bool) {
 	if len(p.updates) == 2 && p.stopped.IsZero() {
 		p.stopped = m.at
 	}
-	if p.run.Verb == Rollback || m.version == p.run.Version {
+	// The version before may be the same image in another task definition: putting that back begins nothing of a deployment.
+	own := m.version == p.run.Version && (p.began.primary == "" || p.began.taskDefinition == m.taskDefinition)
+	if p.run.Verb == Rollback || own {
 		p.began = m
 	}
 	if _, known := p.w.leaving[m.revision]; !known && p.run.Verb == Rollback {
