@@ -102,6 +102,17 @@ var corpus = map[string]History{
 		Desired: 1, Past: 2,
 		Runs: []Run{{Verb: Rollback, Timeout: 4 * minute, Faults: []Fault{{Action: "ecs:UpdateService", Answer: "hang", Times: 40}}}},
 	},
+	"a deployment is repeated while the service scales out": {
+		Desired: 1, Past: 1, Fates: []Fate{{}},
+		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute, Grow: 2}},
+	},
+	"the answers of two registrations are lost": {
+		Desired: 1, Past: 1, Fates: []Fate{{}},
+		Runs: []Run{{
+			Verb: Deploy, Version: 2, Timeout: 10 * minute,
+			Faults: []Fault{{Action: "ecs:RegisterTaskDefinition", Answer: "cut-after", Times: 2}},
+		}},
+	},
 	"every answer of an update is lost": {
 		Desired: 2, Past: 1, Fates: []Fate{{}},
 		Runs: []Run{{

@@ -11,16 +11,6 @@ import (
 // fault has to leave the list.
 var known = []fault{
 	{
-		name: "a deployment repeated while the service scales replaces every task",
-		is: func(_ *world, v violation) bool {
-			return v.invariant == repeatIsNoChange && v.run.before.stands != v.run.before.desired
-		},
-		shows: History{
-			Desired: 1, Past: 1, Fates: []Fate{{}},
-			Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute, Grow: 2}},
-		},
-	},
-	{
 		name: "a deployment that begins while a run still prepares its own is replaced without having been read",
 		is: func(_ *world, v violation) bool {
 			return v.invariant == nothingLost && strings.HasSuffix(v.text, "which it had not read")
@@ -43,19 +33,6 @@ var known = []fault{
 			Desired: 1, Past: 1, Fates: []Fate{{}, {}},
 			Runs:   []Run{{At: 2 * second, Verb: Deploy, Version: 2, Timeout: 10 * minute}},
 			Others: []Act{{At: 2200 * time.Millisecond, What: ColleagueDeploys, N: 3}},
-		},
-	},
-	{
-		name: "a lost answer of RegisterTaskDefinition registers several revisions",
-		is: func(_ *world, v violation) bool {
-			return v.invariant == oneRevision && v.run.faulty
-		},
-		shows: History{
-			Desired: 1, Past: 1, Fates: []Fate{{}},
-			Runs: []Run{{
-				Verb: Deploy, Version: 2, Timeout: 10 * minute,
-				Faults: []Fault{{Action: "ecs:RegisterTaskDefinition", Answer: "cut-after", Times: 2}},
-			}},
 		},
 	},
 }
