@@ -39,7 +39,7 @@ var Action = action.Define(action.Meta{
 // Inputs are what ecr-push can be told.
 type Inputs struct {
 	awsconn.Inputs
-	Source           string   `input:"source" required:"true" path:"read" doc:"The image: a folder with an OCI layout, a tar of one or of docker save (plain, or compressed with gzip, zstd, bzip2 or xz), docker://NAME of the Docker daemon, a full registry reference, ecr:REPOSITORY:TAG of another ECR repository, or tag:TAG of this one. PATH#NAME chooses one of several images in a tar."`
+	Source           string   `input:"source" required:"true" path:"read" doc:"The image: a folder with an OCI layout, a tar of one or of docker save (plain, or compressed with gzip or bzip2), docker://NAME of the Docker daemon, a full registry reference, ecr:REPOSITORY:TAG of another ECR repository, or tag:TAG of this one. PATH#NAME chooses one of several images in a tar."`
 	Repository       string   `input:"repository" required:"true" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN, or HOST/NAME of another registry (credentials from registry-credentials, or the Docker configuration)."`
 	Tags             []string `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image. Without any the image is pushed by its digest alone."`
 	Platform         string   `input:"platform" doc:"Push only the image for this platform, such as linux/arm64, of a multi-platform source. Empty: the whole index."`

@@ -128,7 +128,7 @@ type OpenOptions struct {
 
 // Open reads a source and checks its structure, completely but for the content of the layers. What it takes:
 //
-//   - a folder with an OCI layout, or a tar of one, plain or compressed with gzip, zstd, bzip2 or xz;
+//   - a folder with an OCI layout, or a tar of one, plain or compressed with gzip or bzip2;
 //   - an archive as docker save writes it, of old (manifest.json) and new (index.json as well, whose digests, indexes and
 //     attestations are kept);
 //   - docker://NAME, an image of the Docker daemon;
