@@ -262,7 +262,7 @@ jobs:
 // A pull request plans the environments whose files it touches: all of them for a module, none of the others for one alone.
 func TestEnvironmentsOfAPullRequest(t *testing.T) {
 	s := newSite(t, "dev", "")
-	path := filepath.Join(s.kit.repository, ".github/workflows/infrastructure.yml")
+	path := s.kit.infrastructure(t)
 	all := func(environments ...string) string {
 		branches := map[string]string{"dev": "development", "staging": "staging", "prod": "main"}
 		var entries []string

@@ -425,7 +425,7 @@ func (s *site) actJob(job, event, branch, workflow string, inputs ...string) res
 	if s.branch {
 		own = s.kit.repository
 	}
-	for _, local := range append([]string{"org/connect2@v2=" + own}, s.kit.local...) {
+	for _, local := range append([]string{"org/connect2@v2=" + own, "org/connect2@main=" + own}, s.kit.local...) {
 		flags = append(flags, "--local-repository", local)
 	}
 	ctx, cancel := context.WithTimeout(s.t.Context(), 25*time.Minute)
