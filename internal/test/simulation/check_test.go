@@ -346,8 +346,10 @@ func (w *world) revisions(r *report) string {
 		}
 	}
 	failed := r.answer.tookBack() || r.answer.Outcome == "failed"
-	if problem == "" && failed && !r.undone && len(r.left) > 0 && len(r.updates) > 0 {
-		problem = fmt.Sprintf("%s, and it leaves %s, which it registered", r.answer.Outcome, name(r.left[len(r.left)-1].arn))
+	for _, one := range r.left { // the migration's own, which has run well by then, is none that failed
+		if problem == "" && failed && !r.undone && len(r.updates) > 0 && !strings.HasSuffix(one.family, "-migrate") {
+			problem = fmt.Sprintf("%s, and it leaves %s, which it registered", r.answer.Outcome, name(one.arn))
+		}
 	}
 	return problem
 }
