@@ -3,6 +3,7 @@ package bounded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -234,7 +235,7 @@ func (b *received) Read(p []byte) (int, error) {
 		b.err = &TooLargeError{Limit: what}
 		return 0, b.err
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = b.ended(err)
 	}
 	return n, err

@@ -126,7 +126,7 @@ func TestCredentialsThatEnd(t *testing.T) {
 		if _, err := p.Retrieve(t.Context()); err == nil || err.Error() != "broken" {
 			t.Errorf("a moment before: %v", err)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		want = "ended at 02:00:00 UTC and could not be renewed"
 		if _, err := p.Retrieve(t.Context()); !errors.Is(err, broken) || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v", err)

@@ -114,7 +114,7 @@ func TestSeeded(t *testing.T) {
 		}
 		return waits
 	}
-	if draws(1) != draws(1) {
+	if again := draws(1); again != draws(1) {
 		t.Error("one seed gave two histories")
 	}
 	if draws(1) == draws(2) {

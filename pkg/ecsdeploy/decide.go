@@ -53,6 +53,10 @@ func all(s ecsview.Snapshot) bool {
 // recently is how long ago a task may have failed for the service to be called failing. ECS replaces one within some minutes.
 const recently = 10 * time.Minute
 
+// completionSlack is how long before its deployment was called complete a task may have failed that nobody has replaced since. What
+// failed earlier was replaced, since the deployment would not have completed.
+const completionSlack = 30 * time.Second
+
 // fails reports whether tasks of a deployment fail by their own fault: ECS counts failures, or one that it started has failed
 // recently. tasks are those that have stopped.
 func fails(d ecsview.Deployment, tasks []ecsview.Task, now time.Time) bool {
@@ -61,7 +65,7 @@ func fails(d ecsview.Deployment, tasks []ecsview.Task, now time.Time) bool {
 		if ended.IsZero() {
 			ended = t.StoppingAt
 		}
-		return t.StartedBy == d.ID && t.Failed() && now.Sub(ended) < recently
+		return t.StartedBy == d.ID && t.Failed() && now.Sub(ended) < recently && !ended.Before(d.Updated.Add(-completionSlack))
 	})
 }
 

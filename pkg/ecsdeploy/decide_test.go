@@ -68,6 +68,7 @@ func TestFails(t *testing.T) {
 		change(&t)
 		return []ecsview.Task{t}
 	}
+	updated := func(at time.Time) ecsview.Deployment { return ecsview.Deployment{ID: "ecs-svc/1", Updated: at} }
 	for _, test := range []struct {
 		name       string
 		deployment ecsview.Deployment
@@ -81,6 +82,8 @@ func TestFails(t *testing.T) {
 		{"scaled in", mine, with(func(t *ecsview.Task) { t.StopCode = "ServiceSchedulerInitiated" }), false},
 		{"ten minutes ago", mine, with(func(t *ecsview.Task) { t.StoppedAt = now.Add(-recently) }), false},
 		{"a moment less", mine, with(func(t *ecsview.Task) { t.StoppedAt = now.Add(1 - recently) }), true},
+		{"right before the deployment was complete", updated(now.Add(completionSlack - time.Minute)), []ecsview.Task{task}, true},
+		{"long before that", updated(now.Add(completionSlack - time.Minute + 1)), []ecsview.Task{task}, false},
 		{"it is stopping", mine, with(func(t *ecsview.Task) { t.StoppedAt, t.StoppingAt = time.Time{}, now }), true},
 	} {
 		if got := fails(test.deployment, test.tasks, now); got != test.want {

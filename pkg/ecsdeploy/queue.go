@@ -7,6 +7,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/ecsview"
 )
@@ -14,8 +15,7 @@ import (
 // queuePace is how often a run that waits for another deployment looks: often enough for what takes minutes.
 const queuePace = 5 * time.Second
 
-// queue waits until no deployment of the service is under way, or for as long as the run is to wait. What cannot be read is no
-// reason to wait: the checks that follow tell it.
+// queue waits until no deployment of the service is under way, or for as long as the run is to wait.
 func queue(ctx context.Context, env *action.Env, services ecsview.Services, in Inputs) error {
 	if in.Queue == 0 {
 		return nil
@@ -24,7 +24,7 @@ func queue(ctx context.Context, env *action.Env, services ecsview.Services, in I
 	for begun, told := c.Now(), false; ; told = true {
 		service, err := ecsview.Lookup(ctx, services, in.Cluster, in.Service)
 		if err != nil {
-			return nil
+			return awsconn.Refuse(ctx, refused, err)
 		}
 		primary := ecsview.SnapshotOf(service).Primary()
 		switch {

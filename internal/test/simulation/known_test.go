@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"strings"
 	"time"
+
+	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
 
 // known lists what today's code is known to get wrong, one kind of history each. A violation that is of one of these kinds is
@@ -35,7 +37,42 @@ var known = []fault{
 			Others: []Act{{At: 2200 * time.Millisecond, What: ColleagueDeploys, N: 3}},
 		},
 	},
+	{
+		name: "a rollback that begins while another deployment is under way, or that meets one, ends on what it was to leave, or holds it",
+		is: func(_ *world, v violation) bool {
+			return (v.invariant == rollbackLeaves || v.invariant == holdIsOnLeft) && v.run.crowded()
+		},
+		shows: History{
+			Seed: 22, Desired: 1, Past: 1, Breaker: Off, Busy: 0.5,
+			Others: []Act{{Change: 3, What: ColleagueForces}},
+			Fates:  []Fate{{Kind: "no pull", Job: "fails"}},
+			Runs: []Run{
+				{At: 1750 * time.Millisecond, Verb: Deploy, Version: 2, Timeout: 4 * minute, Grow: 4,
+					Faults: []Fault{{Action: "ecs:DescribeServices", Answer: "throttle", Times: 40}}},
+				{Change: 3, At: 500 * time.Millisecond, Verb: Rollback, Timeout: 4 * minute},
+			},
+		},
+	},
+	{
+		name: "a run beside others says that it was rolled back or superseded, and that was not so between its newest read and its exit",
+		is: func(_ *world, v violation) bool {
+			return (v.invariant == rolledBackIsBack || v.invariant == overtakenIsTrue) && !v.run.alone
+		},
+		shows: History{
+			Seed: 4, Desired: 1, Past: 2, Shift: "BLUE_GREEN", Reads: 2 * second, Skew: -3 * second, Fates: []Fate{{}},
+			Runs: []Run{
+				{Verb: Rollback, Timeout: 10 * minute},
+				{Verb: Rollback, Timeout: 4 * minute,
+					Faults: []Fault{{Action: "ecs:DescribeServiceDeployments", Answer: "unavailable", Skip: 15, Times: 2}}},
+				{Change: 2, At: 2 * minute, Verb: Deploy, Version: 3, Lifts: true, Timeout: 10 * minute,
+					Faults: []Fault{{Action: "ecs:DescribeTasks", Answer: "hang", Skip: 39, Times: 2}}},
+			},
+		},
+	},
 }
+
+// crowded says whether somebody else's deployment was under way when a run began, or began meanwhile.
+func (r *report) crowded() bool { return !r.alone || r.before.state != engine.Completed }
 
 // fate is what becomes of the tasks of a version.
 func (w *world) fate(version int) Fate {

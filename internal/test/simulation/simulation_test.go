@@ -33,17 +33,21 @@ const atMost = 4 * time.Second
 //
 //	HISTORIES=2000    how many
 //	SIMULATE_FOR=4m   for how long at most
+//	SEED=7            which ones; without, 1 where nobody says how many, and else others each time
 //	SURVEY=1          go on after a violation, make nothing shorter, and print the smallest history of each kind
 //	FOUND=FILE        where the first history that shows a violation is written, as JSON for TestGiven
 //	SURVEY=first      end with the first violation that is not known, and make nothing shorter
 func TestHistories(t *testing.T) {
-	histories, until := 300, time.Now().Add(atMost)
+	histories, until, seed := 300, time.Now().Add(atMost), "1" // so that a change of something else finds nothing new here
 	if text := os.Getenv("HISTORIES"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
 			t.Fatalf("HISTORIES=%q is not a number of histories", text)
 		}
-		histories, until = n, time.Time{}
+		histories, until, seed = n, time.Time{}, "0"
+	}
+	if text := os.Getenv("SEED"); text != "" {
+		seed = text
 	}
 	if text := os.Getenv("SIMULATE_FOR"); text != "" {
 		d, err := time.ParseDuration(text)
@@ -53,7 +57,7 @@ func TestHistories(t *testing.T) {
 		until = time.Now().Add(d)
 	}
 	for name, value := range map[string]string{
-		"rapid.checks": strconv.Itoa((histories + workers - 1) / workers), "rapid.nofailfile": "true",
+		"rapid.checks": strconv.Itoa((histories + workers - 1) / workers), "rapid.nofailfile": "true", "rapid.seed": seed,
 	} {
 		if err := flag.Set(name, value); err != nil {
 			t.Fatal(err)
@@ -64,7 +68,7 @@ func TestHistories(t *testing.T) {
 		for n := range workers {
 			t.Run(fmt.Sprint(n+1), func(t *testing.T) {
 				t.Parallel()
-				search(t, told, until)
+				search(t, n, told, until)
 			})
 		}
 	})
@@ -93,8 +97,9 @@ func TestGiven(t *testing.T) {
 	}
 }
 
-// search looks for a violation until a time, if one is given, and prints the shortest history that shows it.
-func search(t *testing.T, told *coverage, until time.Time) {
+// search looks for a violation until a time, if one is given, and prints the shortest history that shows it. Workers that share a
+// seed draw other histories from it.
+func search(t *testing.T, worker int, told *coverage, until time.Time) {
 	var shortest string
 	var found time.Time
 	t.Cleanup(func() {
@@ -105,6 +110,9 @@ func search(t *testing.T, told *coverage, until time.Time) {
 	rapid.Check(t, func(rt *rapid.T) {
 		if shortest == "" && !until.IsZero() && time.Now().After(until) || os.Getenv("SURVEY") == "first" && told.found() {
 			return
+		}
+		for range worker {
+			rapid.Uint64().Draw(rt, "of another worker")
 		}
 		h := draw(rt)
 		if shortest != "" && time.Since(found) > shrinkTime {

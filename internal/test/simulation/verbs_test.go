@@ -44,9 +44,6 @@ func (a answer) untouched() bool { return a.Outcome == string(action.Invalid) }
 // tookBack says whether the run says that another version is in force again.
 func (a answer) tookBack() bool { return a.Outcome == string(action.RolledBack) }
 
-// stuck says whether the run says that the service is left in trouble.
-func (a answer) stuck() bool { return a.Outcome == string(action.Stuck) }
-
 // overtaken says whether the run says that a newer deployment took over.
 func (a answer) overtaken() bool { return a.Outcome == string(action.Superseded) }
 

@@ -63,11 +63,6 @@ func (m moment) inForce(taskDefinition string) bool {
 	return m.taskDefinition == taskDefinition && m.state == engine.Completed
 }
 
-// whole says whether the service has nothing to do: one deployment, complete, all of its tasks running and well.
-func (m moment) whole() bool {
-	return m.alone && m.state == engine.Completed && m.running == m.desired && !m.sick
-}
-
 // standing says whether all tasks that are wanted run and are well, or those that are missing did not fail by their own fault.
 func (m moment) standing() bool { return m.fallen == 0 || m.stands >= m.desired }
 
