@@ -124,7 +124,8 @@ const original = "original.test"
 // build builds the simulation.
 func build(binary string, flags ...string) error {
 	arguments := append(append([]string{"test", "-c"}, flags...), "-o", binary, "./internal/test/simulation")
-	if out, err := exec.CommandContext(context.Background(), "go", arguments...).CombinedOutput(); err != nil { //nolint:gosec // the names are this program's own
+	run := exec.CommandContext(context.Background(), "go", arguments...) //nolint:gosec // the names are this program's own
+	if out, err := run.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the simulation: %w\n%s", err, out)
 	}
 	return nil
@@ -132,7 +133,8 @@ func build(binary string, flags ...string) error {
 
 // simulate runs a test of the simulation and returns what it prints.
 func simulate(binary, test string, environ ...string) (string, error) {
-	run := exec.CommandContext(context.Background(), binary, "-test.run", test, "-test.v", "-test.timeout", "12h") //nolint:gosec // the names are this program's own
+	//nolint:gosec // the names are this program's own
+	run := exec.CommandContext(context.Background(), binary, "-test.run", test, "-test.v", "-test.timeout", "12h")
 	run.Dir = "internal/test/simulation"
 	run.Env = append(os.Environ(), environ...)
 	out, err := run.CombinedOutput()

@@ -12,8 +12,8 @@
 // The verbs are driven in verbs_test.go alone, by their arguments, and judged by exit code and outputs alone.
 //
 //	go test ./internal/test/simulation                 some hundred histories
-//	.ci/run simulate                                   four minutes, with other seeds each time
+//	.ci/run simulate                                   2,500 of one seed, for four minutes at most
 //	make simulate HISTORIES=100000                     for the night; SURVEY=1 shows every kind of violation
 //	make simulate-proof                                planted mutations: is each found?
-//	go test ./internal/test/simulation -rapid.seed=N   the histories of a seed again
+//	SEED=N go test ./internal/test/simulation          the histories of a seed again
 package simulation
