@@ -292,7 +292,7 @@ func TestPace(t *testing.T) {
 		{0, slowest, 0, fastest},
 		{10 * time.Second, slowest, 0, 5 * time.Second},
 		{time.Hour, slowest, 0, slowest},
-		{4 * time.Second, nearest, 0, 2 * time.Second},
+		{4 * time.Second, nearest, 0, nearest},
 		{time.Hour, nearest, 0, nearest},
 		{0, nearest, 1, 2 * time.Second},
 		{0, slowest, 3, 8 * time.Second},
