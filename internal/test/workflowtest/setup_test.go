@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -25,11 +26,16 @@ type releases struct {
 	storage *httptest.Server // where the API sends people for a file
 	asked   []string
 	failing int // how many requests fail before one does not
+
+	// served is held while a request is answered. run takes it before and after, so that the test may look at the rest between runs.
+	served sync.Mutex
 }
 
 const setupToken = "setup-secret-token"
 
 func (r *releases) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	r.served.Lock()
+	defer r.served.Unlock()
 	r.asked = append(r.asked, q.URL.Path)
 	if r.failing > 0 {
 		r.failing--
@@ -80,6 +86,8 @@ func newSetup(t *testing.T, content []byte) *setupWorld {
 	t.Helper()
 	w := &setupWorld{t: t, dir: t.TempDir()}
 	w.storage = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, q *http.Request) {
+		w.releases.served.Lock()
+		defer w.releases.served.Unlock()
 		w.storageSawSecrets = w.storageSawSecrets || q.Header.Get("Authorization") != ""
 		if q.URL.Path == "/99" {
 			http.NotFound(rw, q)
@@ -132,7 +140,11 @@ func (w *setupWorld) run() (said string, ok bool) {
 	}
 	var both bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &both, &both
+	w.releases.served.Lock() //nolint:staticcheck // what the test has changed is seen by what serves from here on
+	w.releases.served.Unlock()
 	err := cmd.Run()
+	w.releases.served.Lock() //nolint:staticcheck // and what that has noted is seen by the test
+	defer w.releases.served.Unlock()
 	read := func(name string) string {
 		text, _ := os.ReadFile(filepath.Join(w.dir, name))
 		return string(text)
