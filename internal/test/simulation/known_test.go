@@ -59,13 +59,27 @@ var known = []fault{
 			return (v.invariant == rolledBackIsBack || v.invariant == overtakenIsTrue) && len(w.history.Runs)+len(w.history.Others) > 1
 		},
 		shows: History{
-			Seed: 4, Desired: 1, Past: 2, Shift: "BLUE_GREEN", Reads: 2 * second, Skew: -3 * second, Fates: []Fate{{}},
+			Seed: 51, Desired: 1, Past: 2, Shift: "BLUE_GREEN", Reads: 2 * second, Skew: -3 * second, Fates: []Fate{{}},
 			Runs: []Run{
 				{Verb: Rollback, Timeout: 10 * minute},
 				{Verb: Rollback, Timeout: 4 * minute,
 					Faults: []Fault{{Action: "ecs:DescribeServiceDeployments", Answer: "unavailable", Skip: 15, Times: 2}}},
 				{Change: 2, At: 2 * minute, Verb: Deploy, Version: 3, Lifts: true, Timeout: 10 * minute,
 					Faults: []Fault{{Action: "ecs:DescribeTasks", Answer: "hang", Skip: 39, Times: 2}}},
+			},
+		},
+	},
+	{
+		name: "a run whose deployment failed deregisters its revision, which another run has just deployed again: a read lags behind that",
+		is: func(w *world, v violation) bool {
+			return v.invariant == repeatIsNoChange && w.history.Reads > 0 && len(w.history.Runs) > 1
+		},
+		shows: History{
+			Desired: 2, Past: 2, Shift: "LINEAR", Reads: 2 * second,
+			Fates: []Fate{{Kind: "crashes", First: 2, Job: "long"}},
+			Runs: []Run{
+				{At: 65 * second, Verb: Deploy, Version: 3, Lifts: true, Timeout: 4 * minute},
+				{Change: 3, At: 250 * time.Millisecond, Verb: Deploy, Version: 3, Lifts: true, Timeout: 10 * minute},
 			},
 		},
 	},
