@@ -31,6 +31,12 @@ type releases struct {
 	served sync.Mutex
 }
 
+// seen waits until no request is being answered.
+func (r *releases) seen() {
+	r.served.Lock()
+	defer r.served.Unlock()
+}
+
 const setupToken = "setup-secret-token"
 
 func (r *releases) ServeHTTP(w http.ResponseWriter, q *http.Request) {
@@ -140,11 +146,9 @@ func (w *setupWorld) run() (said string, ok bool) {
 	}
 	var both bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &both, &both
-	w.releases.served.Lock() //nolint:staticcheck // what the test has changed is seen by what serves from here on
-	w.releases.served.Unlock()
+	w.releases.seen() // what the test has changed is seen by what serves from here on
 	err := cmd.Run()
-	w.releases.served.Lock() //nolint:staticcheck // and what that has noted is seen by the test
-	defer w.releases.served.Unlock()
+	w.releases.seen() // and what that has noted is seen by the test
 	read := func(name string) string {
 		text, _ := os.ReadFile(filepath.Join(w.dir, name))
 		return string(text)
