@@ -7,6 +7,7 @@ package commits
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -211,7 +212,7 @@ func (in Order) Check(sink record.Sink, released string, running Running) error 
 			Short(released), Short(running.Commit), running.Revision)
 	case relation == Unknown:
 		sink.Warnf("Order of commits not checked", "whether %s is newer than what runs is not known: %s",
-			first(Short(released), "this release"), unknown(graph, released, running))
+			cmp.Or(Short(released), "this release"), unknown(graph, released, running))
 	}
 	return nil
 }
@@ -232,13 +233,6 @@ func unknown(g *Graph, released string, running Running) string {
 	default:
 		return "the list of commits does not go back far enough; check out with fetch-depth: 0"
 	}
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // Short is a commit as people write it: its first seven digits.

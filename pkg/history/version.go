@@ -7,16 +7,16 @@ import (
 	"sync"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
 // Tags that a release puts on the revision that it registers.
 const (
-	tagImage  = "connect2:image-tag"
-	tagCommit = "connect2:commit"
-	tagBy     = "connect2:by"
-	tagRun    = "connect2:run"
+	tagImage = "connect2:image-tag"
+	tagBy    = "connect2:by"
+	tagRun   = "connect2:run"
 )
 
 // Version is an option as a person knows it.
@@ -34,7 +34,7 @@ func VersionOf(option Option, revision *taskdef.Revision) Version {
 	if revision == nil {
 		return v
 	}
-	v.Tag, v.Commit, v.By, v.Run = revision.Tags[tagImage], revision.Tags[tagCommit], revision.Tags[tagBy], revision.Tags[tagRun]
+	v.Tag, v.Commit, v.By, v.Run = revision.Tags[tagImage], revision.Tags[commits.Tag], revision.Tags[tagBy], revision.Tags[tagRun]
 	if v.Tag == "" {
 		v.Tag = tagIn(revision.Document)
 	}

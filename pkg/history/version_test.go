@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
@@ -77,7 +78,7 @@ func TestVersionOf(t *testing.T) {
 		return doc
 	}
 	option := Option{Deployment: Deployment{TaskDefinition: td(1), Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Status: "SUCCESSFUL"}}
-	tags := map[string]string{tagImage: "v1", tagCommit: commit, tagBy: "octocat", tagRun: "https://github.com/o/r/actions/runs/1"}
+	tags := map[string]string{tagImage: "v1", commits.Tag: commit, tagBy: "octocat", tagRun: "https://github.com/o/r/actions/runs/1"}
 	released := VersionOf(option, &taskdef.Revision{Document: parse("repo/api@" + digest("1")), Tags: tags})
 	if got := released.String(); got != "api:1 (v1, 0123456, 2026-01-02 03:04 UTC)" {
 		t.Error(got)

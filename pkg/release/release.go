@@ -8,6 +8,7 @@ import (
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/ecrpush"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/migrate"
@@ -47,7 +48,9 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	r.deploy, err = ecsdeploy.Prepare(ctx, env.Part(partDeploy), conn, in.deploy())
 	note(err)
 	if in.Migrate && err == nil { // a service that cannot be read would be told twice
-		r.migration, err = migrate.Prepare(ctx, env.Part(partMigrate), conn, in.migration())
+		migration := in.migration()
+		migration.Order = commits.Order{} // the deployment has compared the commits
+		r.migration, err = migrate.Prepare(ctx, env.Part(partMigrate), conn, migration)
 		note(err)
 	}
 	if r.push != nil && r.deploy != nil {

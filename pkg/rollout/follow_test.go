@@ -19,7 +19,7 @@ import (
 )
 
 // drive starts a deployment in the world and follows it.
-func drive(ctx context.Context, t *testing.T, w *world, options ...Option) (Result, []record.Event, error) {
+func drive(ctx context.Context, t *testing.T, w Client, options ...Option) (Result, []record.Event, error) {
 	t.Helper()
 	before, err := ecsview.Read(ctx, w, "prod", "api")
 	if err != nil {

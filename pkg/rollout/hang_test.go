@@ -83,22 +83,6 @@ func (w *silentWorld) UpdateService(ctx context.Context, in *ecs.UpdateServiceIn
 	return w.world.UpdateService(ctx, in, o...)
 }
 
-// driveSilent starts a deployment in the world and follows it.
-func driveSilent(ctx context.Context, t *testing.T, w *silentWorld, options ...Option) (Result, []record.Event, error) {
-	t.Helper()
-	before, err := ecsview.Read(ctx, w, "prod", "api")
-	if err != nil {
-		t.Fatal(err)
-	}
-	target, err := Start(ctx, w, "prod", "api", before, newTD)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var events []record.Event
-	result, err := Follow(ctx, w, target, append(options, Events(func(e record.Event) { events = append(events, e) }))...)
-	return result, events, err
-}
-
 var everything = []string{"DescribeServices", "DescribeServiceDeployments", "ListServiceDeployments", "ListTasks",
 	"StopServiceDeployment", "UpdateService"}
 
@@ -148,7 +132,7 @@ func TestCallsThatAreNeverAnswered(t *testing.T) {
 						w.status(0, "SUCCESSFUL", "")
 					}})
 				}
-				result, events, err := driveSilent(t.Context(), t, w, Timeout(test.timeout))
+				result, events, err := drive(t.Context(), t, w, Timeout(test.timeout))
 				if result.End != test.want {
 					t.Fatalf("got %v: %v\n%s", result.End, err, texts(events))
 				}
@@ -182,7 +166,7 @@ func TestSignalDuringACallThatIsNeverAnswered(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var at time.Time
 				defer time.AfterFunc(61*time.Second, func() { at = time.Now(); cancel() }).Stop()
-				result, events, err := driveSilent(ctx, t, w, Timeout(test.timeout))
+				result, events, err := drive(ctx, t, w, Timeout(test.timeout))
 				if result.End != EndInterrupted {
 					t.Fatalf("got %v: %v\n%s", result.End, err, texts(events))
 				}

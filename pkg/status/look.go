@@ -16,6 +16,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/history"
@@ -125,7 +126,7 @@ func (v *view) outputs() Outputs {
 		FailedTasks: len(v.failed), Hold: v.hold.String()}
 	out.Outcome = action.Succeeded
 	if v.revision != nil {
-		out.Commit, out.Image = v.revision.Tags["connect2:commit"], v.image()
+		out.Commit, out.Image = v.revision.Tags[commits.Tag], v.image()
 	}
 	if v.cause.Known() {
 		out.Cause = v.cause.Code

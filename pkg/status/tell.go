@@ -8,6 +8,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/internal/console"
+	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/record"
@@ -110,7 +111,7 @@ func (v *view) facts() []record.Fact {
 	add := func(name, text string) { link(name, text, "") }
 	if v.revision != nil {
 		add("image", v.image())
-		add("commit", v.revision.Tags["connect2:commit"])
+		add("commit", v.revision.Tags[commits.Tag])
 		add("released by", v.revision.Tags["connect2:run"])
 	}
 	if primary := v.service.Primary(); primary != nil {
