@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
 )
 
 // message is one line of a -json stream. Source: Terraform's documentation, "Machine-Readable UI".
@@ -34,6 +36,17 @@ func parseMessage(line string) (m message, ok bool) {
 	}
 	err := json.Unmarshal([]byte(line), &m)
 	return m, err == nil && m.Level != ""
+}
+
+// colour is a mark of the library that colours OpenTofu's texts. It is left in some messages of -json.
+var colour = lazyregexp.New(`\[(reset|bold|dim|underline|red|green|yellow|blue|magenta|cyan|white|light_[a-z]+)\]`)
+
+// text is the message without marks for a terminal's colours, which nothing but messages without a type have.
+func (m message) text() string {
+	if m.Type != "" {
+		return m.Message
+	}
+	return colour.ReplaceAllString(m.Message, "")
 }
 
 // tracker follows an apply, to know at any time what is under way.

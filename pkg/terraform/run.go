@@ -414,8 +414,13 @@ func telling(list []tfjson.Diagnostic) []tfjson.Diagnostic {
 		return list
 	}
 	return slices.DeleteFunc(list, func(d tfjson.Diagnostic) bool {
-		return d.Detail == "" && strings.Contains(oneLine(d.Summary), "encountered problems during initiali")
+		return d.Detail == "" && onlyAnnounces(d.Summary)
 	})
+}
+
+// onlyAnnounces says whether a text of init only says that the errors stand elsewhere: above it in Terraform, below it in OpenTofu.
+func onlyAnnounces(text string) bool {
+	return strings.Contains(oneLine(text), "encountered problems during initiali")
 }
 
 func lastText(s string) string {
@@ -475,21 +480,20 @@ func (t *teller) line(line string) {
 	m, ok := parseMessage(line)
 	if !ok {
 		line = r.redact(line)
-		t.plain = append(t.plain, line)
-		if len(t.plain) > 100 {
-			t.plain = t.plain[1:]
-		}
+		t.keep(line)
 		r.Events.Emit(record.Event{Kind: record.KindOutput, Source: r.Engine.String(), Text: line})
 		return
 	}
 	if t.see != nil {
 		t.see(m)
 	}
-	m.Message = r.redact(strings.TrimSpace(m.Message)) // OpenTofu sends blank lines, and texts between them
+	m.Message = r.redact(strings.TrimSpace(m.text())) // OpenTofu sends blank lines, and texts between them
 	if m.Message == "" {
 		return
 	}
 	switch m.Type {
+	case "":
+		t.untyped(m)
 	case "version", "outputs", "change_summary":
 		r.Events.Debugf("%s", m.Message)
 	case "diagnostic":
@@ -502,6 +506,26 @@ func (t *teller) line(line string) {
 		r.Events.Progressf("%s", m.Message)
 	default:
 		r.Events.Notef("%s", m.Message)
+	}
+}
+
+// untyped is a message without a type: OpenTofu sends some of its errors so. They are kept for a run that fails without a diagnostic.
+func (t *teller) untyped(m message) {
+	if m.Level == "error" {
+		t.keep(m.Message)
+	}
+	if onlyAnnounces(m.Message) {
+		t.runner.Events.Debugf("%s", m.Message)
+		return
+	}
+	t.runner.Events.Notef("%s", m.Message)
+}
+
+// keep holds a text for a failure that nothing else explains: the last hundred.
+func (t *teller) keep(text string) {
+	t.plain = append(t.plain, text)
+	if len(t.plain) > 100 {
+		t.plain = t.plain[1:]
 	}
 }
 
