@@ -11,6 +11,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/commits"
+	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
 // Inputs are the inputs of the action.
@@ -29,7 +30,7 @@ type Inputs struct {
 // Validate returns what is wrong with the inputs by themselves.
 func (in Inputs) Validate() []error {
 	problems := slices.Concat(in.Inputs.Validate(), in.Order.Problems())
-	if _, err := SplitCommand(in.Command); err != nil {
+	if _, err := taskdef.SplitCommand(in.Command); err != nil {
 		problems = append(problems, fmt.Errorf("command: %w", err))
 	}
 	return problems

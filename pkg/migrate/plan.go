@@ -73,7 +73,7 @@ func prepare(ctx context.Context, env *action.Env, c clients, in Inputs) (*Plan,
 	p := &Plan{clients: c, cluster: in.Cluster, service: in.Service, timeout: in.Timeout}
 	var problems []error
 	add := func(errs ...error) { problems = append(problems, errs...) }
-	words, err := SplitCommand(in.Command)
+	words, err := taskdef.SplitCommand(in.Command)
 	if err != nil {
 		add(fmt.Errorf("command: %w", err))
 	}

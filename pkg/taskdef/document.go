@@ -166,29 +166,6 @@ func (d Document) WithImage(container, image string) (Document, error) {
 	})
 }
 
-// WithEnvironment returns the document with these environment variables set in the container, which is chosen as
-// Container does: a variable that is there already changes its value in place, others are added in the order of their
-// names. A variable that the container takes from a secret is refused: ECS does not register a name that is in both.
-func (d Document) WithEnvironment(container string, variables map[string]string) (Document, error) {
-	name, err := d.Container(container)
-	if err != nil {
-		return Document{}, err
-	}
-	for _, secret := range d.container(name).get("secrets").list() {
-		if _, clash := variables[secret.get("name").str()]; clash {
-			return Document{}, fmt.Errorf("container %s takes %s from a secret already: it cannot be an environment variable too",
-				name, secret.get("name").str())
-		}
-	}
-	return d.edit(name, func(c *value) *value {
-		environment := &value{kind: '[', items: slices.Clone(c.get("environment").list())}
-		for _, key := range sortedKeys(variables) {
-			environment = setVariable(environment, key, variables[key])
-		}
-		return c.with("environment", environment)
-	})
-}
-
 // ForOneRun returns the document for a task that is over when this container is: it is not started again (restartPolicy), and no
 // other container is essential, so that none of them can end the task first.
 func (d Document) ForOneRun(container string) Document {
@@ -207,16 +184,6 @@ func (d Document) ForOneRun(container string) Document {
 // LogDriver returns the log driver of the named container, or "" where it names none.
 func (d Document) LogDriver(container string) string {
 	return d.container(container).get("logConfiguration").get("logDriver").str()
-}
-
-func setVariable(environment *value, name, to string) *value {
-	for i, variable := range environment.items {
-		if variable.get("name").str() == name {
-			return environment.withItem(i, variable.with("value", stringValue(to)))
-		}
-	}
-	added := (&value{kind: '{'}).with("name", stringValue(name)).with("value", stringValue(to))
-	return &value{kind: '[', items: append(environment.items, added)}
 }
 
 func (d Document) container(name string) *value {
