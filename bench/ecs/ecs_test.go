@@ -29,7 +29,7 @@ import (
 )
 
 var (
-	services = flag.Int("services", 10, "how many services are deployed at once")
+	services = flag.Int("services", 100, "how many services are deployed at once")
 	rollouts = flag.Int("rollouts", 5, "how many deployments are followed one after the other")
 )
 

@@ -40,7 +40,7 @@ const dialTimeout = 10 * time.Second
 func loadConfig(ctx context.Context, env *action.Env, in Inputs) (aws.Config, error) {
 	webIdentity := &lateSTS{}
 	options := []func(*config.LoadOptions) error{
-		config.WithRetryer(func() aws.Retryer { return newRetryer(env.Clock()) }),
+		config.WithRetryer(func() aws.Retryer { return newRetryer(env.Clock(), env.Events) }),
 		config.WithLogger(logging.LoggerFunc(func(_ logging.Classification, format string, args ...any) { env.Log.Debugf(format, args...) })),
 	}
 	if region := firstOf(in.Region, env.Var("AWS_REGION"), env.Var("AWS_DEFAULT_REGION")); region != "" {

@@ -94,7 +94,7 @@ func TestIsRead(t *testing.T) {
 func TestPatient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &counting{answer: jsonError(400, "ThrottlingException", "Rate exceeded")}
-		env, _ := actiontest.NewTestEnv(t, map[string]string{"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-west-2"})
+		env, log := actiontest.NewTestEnv(t, map[string]string{"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-west-2"})
 		env.Transport = n
 		cfg, err := loadConfig(t.Context(), env, Inputs{})
 		if err != nil {
@@ -106,14 +106,26 @@ func TestPatient(t *testing.T) {
 			return time.Since(began), err
 		}
 		took, err := ask(Patient(cfg, 30*time.Minute))
-		if !awserr.IsThrottled(err) || took < 20*time.Minute || took > 40*time.Minute {
+		if !awserr.IsThrottled(err) || took < 30*time.Minute || took > 31*time.Minute {
 			t.Errorf("gave up after %s: %v", took, err)
 		}
 		if took, err := ask(cfg); !awserr.IsThrottled(err) || took > 66*time.Second {
 			t.Errorf("the configuration itself gave up after %s: %v", took, err)
 		}
-		if took, _ := ask(Patient(cfg, time.Second)); took < 5*time.Second {
+		if told := log.Text(); strings.Count(told, "asking again, for up to") != 1 {
+			t.Errorf("told\n%s", told)
+		}
+		if took, _ := ask(Patient(cfg, 0)); took < 29*time.Minute || took > 32*time.Minute {
+			t.Errorf("without a time of its own it gave up after %s", took)
+		}
+		if took, _ := ask(Patient(cfg, time.Second)); took < 5*time.Second || took > 66*time.Second {
 			t.Errorf("with hardly any patience it gave up after %s", took)
+		}
+		shared := Patient(cfg, 10*time.Minute)
+		once, _ := ask(shared)
+		twice, _ := ask(shared)
+		if both := once + twice; both < 10*time.Minute || both > 12*time.Minute {
+			t.Errorf("two clients waited %s and %s", once, twice)
 		}
 		n.n, n.answer = 0, jsonError(500, "ServerException", "x")
 		if _, err := ask(Patient(cfg, 30*time.Minute)); n.n != transientAttempts || !awserr.IsLost(err) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,6 +17,7 @@ import (
 	"github.com/org/connect2/v2/internal/bounded"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/clock"
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // delays are the SDK's own waits, by the random numbers of a clock.
@@ -48,8 +50,8 @@ const (
 )
 
 // newRetryer returns the retry policy of one service client. The waits are spread by the clock's random numbers.
-func newRetryer(c clock.Clock) aws.Retryer {
-	return &retryer{throttled: throttleAttempts, RetryerV2: retry.NewStandard(func(o *retry.StandardOptions) {
+func newRetryer(c clock.Clock, events record.Sink) aws.Retryer {
+	return &retryer{events: events, RetryerV2: retry.NewStandard(func(o *retry.StandardOptions) {
 		o.Backoff = delays{c}
 		o.RateLimiter = ratelimit.None // the attempts are counted here: a bucket of the client's own would end them early
 		// The SDK takes LimitExceededException for throttling. ECS, ECR and Logs mean a quota by it, which no retry lifts.
@@ -61,34 +63,93 @@ func newRetryer(c clock.Clock) aws.Retryer {
 // retryer is the standard one with fewer attempts for everything but throttling.
 type retryer struct {
 	aws.RetryerV2
-	throttled int // how often a call that is throttled is sent
+	events   record.Sink
+	patience *patience // beyond the usual attempts of a call that is throttled; nil: none
 }
 
-// MaxAttempts returns how often a call is sent at most.
-func (r *retryer) MaxAttempts() int { return r.throttled }
+// usualPatience is that of a run to which nobody gave a time: what a deployment gets.
+const usualPatience = 30 * time.Minute
 
-// Patient returns the configuration for clients whose calls are sent again for about as long as this while AWS throttles them: a
-// throttled call has changed nothing, and a run that was given half an hour need not fail because a hundred others began with it.
+// Patient returns the configuration for clients that send throttled calls again until they have waited for about as long as this in
+// all; 0 is half an hour. A throttled call has changed nothing, and a run that was given half an hour need not fail because a hundred
+// others began with it. That it waits is told once.
 func Patient(cfg aws.Config, limit time.Duration) aws.Config {
-	const usual = maxRetryDelay / 2 // what one wait takes on average, from the fifth on
+	if limit <= 0 {
+		limit = usualPatience
+	}
+	shared := &patience{left: limit}
 	patient := cfg.Copy()
 	patient.Retryer = func() aws.Retryer {
 		made := cfg.Retryer()
 		if own, ok := made.(*retryer); ok {
-			own.throttled = max(throttleAttempts, int(limit/usual))
+			own.patience = shared
 		}
 		return made
 	}
 	return patient
 }
 
+// patience is the time that clients may wait for throttled calls, all of them together.
+type patience struct {
+	mu   sync.Mutex
+	left time.Duration
+	told bool
+}
+
+// tellThrottled is the attempt after which it is told that throttling is waited for: some seconds have passed by then.
+const tellThrottled = 5
+
+// lasts reports whether any time is left.
+func (p *patience) lasts() bool {
+	if p == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left > 0
+}
+
+// take takes the wait after the n-th attempt from the time that is left, and tells once that it is waited for.
+func (p *patience) take(attempt int, wait time.Duration, events record.Sink) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if attempt >= tellThrottled && p.left > 0 && !p.told {
+		p.told = true
+		events.Notef("AWS answers that too many calls are made in this account and region: asking again, for up to %s", clock.Took(p.left))
+	}
+	p.left -= wait
+}
+
+// MaxAttempts returns that there is no such number: RetryDelay ends the attempts.
+func (r *retryer) MaxAttempts() int { return 0 }
+
 // RetryDelay returns how long to wait after the n-th attempt failed, or an error to give up.
 func (r *retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
-	var silent *bounded.TimeoutError
-	if (attempt >= transientAttempts && !isThrottle(err)) || identityIsFinal(err) || attempt >= silentAttempts && errors.As(err, &silent) {
+	if r.last(attempt, err) {
 		return 0, &retry.MaxAttemptsError{Attempt: attempt, Err: err}
 	}
-	return r.RetryerV2.RetryDelay(attempt, err)
+	wait, delayErr := r.RetryerV2.RetryDelay(attempt, err)
+	if isThrottle(err) {
+		r.patience.take(attempt, wait, r.events)
+	}
+	return wait, delayErr
+}
+
+// last reports whether the n-th attempt, which failed, was the last.
+func (r *retryer) last(attempt int, err error) bool {
+	var silent *bounded.TimeoutError
+	switch {
+	case isThrottle(err):
+		return attempt >= throttleAttempts && !r.patience.lasts()
+	case identityIsFinal(err):
+		return true
+	case errors.As(err, &silent):
+		return attempt >= silentAttempts
+	}
+	return attempt >= transientAttempts
 }
 
 func isThrottle(err error) bool {

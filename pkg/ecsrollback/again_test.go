@@ -325,3 +325,12 @@ func TestLooksOnceMore(t *testing.T) {
 		}
 	})
 }
+
+// TestWaitsOutThrottling holds that a rollback waits as long as its own time lets it: a throttled call has changed nothing.
+func TestWaitsOutThrottling(t *testing.T) {
+	at(t, fast+"faults: [{action: 'ecs:UpdateService', answer: throttle, times: 30}]\n", func(t *testing.T, s *site) {
+		out, err := s.rollback(inputs(""))
+		wantOutcome(t, out, err, action.Succeeded)
+		s.wantAt("2")
+	})
+}

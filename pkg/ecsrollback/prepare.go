@@ -48,7 +48,8 @@ type decision struct {
 // Prepare reads the service and its history and decides what to do. It changes nothing. Where there is nothing to go back to
 // without being told, the error has the outcome Invalid and says what `to` could be.
 func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Rollback, error) {
-	r := &Rollback{env: env, conn: conn, in: in, client: ecs.NewFromConfig(conn.Config), met: map[string]bool{}}
+	r := &Rollback{env: env, conn: conn, in: in, client: ecs.NewFromConfig(awsconn.Patient(conn.Config, in.Timeout)),
+		met: map[string]bool{}}
 	r.registries = image.NewRegistries(conn.Config, conn.Transport)
 	r.registries.Mask = env.Hide
 	if r.in.To = strings.TrimSpace(in.To); r.in.To == "" {

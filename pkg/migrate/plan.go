@@ -65,7 +65,7 @@ type Plan struct {
 func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Plan, error) {
 	registries := image.NewRegistries(conn.Config, conn.Transport)
 	registries.Mask = env.Log.Mask
-	return prepare(ctx, env, clients{ecs: ecs.NewFromConfig(conn.Config), logs: cloudwatchlogs.NewFromConfig(conn.Config),
+	return prepare(ctx, env, clients{ecs: ecs.NewFromConfig(awsconn.Patient(conn.Config, in.Timeout)), logs: cloudwatchlogs.NewFromConfig(conn.Config),
 		registry: registries}, in)
 }
 

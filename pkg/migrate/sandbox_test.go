@@ -507,3 +507,16 @@ func TestImageThatRuns(t *testing.T) {
 		}
 	})
 }
+
+// TestWaitsOutThrottling holds that a migration waits as long as its own time lets it: a throttled call has changed nothing.
+func TestWaitsOutThrottling(t *testing.T) {
+	story{run: map[string]engine.Run{"*": {}}, faults: []sandbox.Fault{
+		{Action: "ecs:RegisterTaskDefinition", Answer: sandbox.Throttle, Times: 30},
+		{Action: "ecs:RunTask", Answer: sandbox.Throttle, Times: 30},
+	}}.play(t, func(t *testing.T, r told) {
+		r.wantOutcome(t, action.Succeeded)
+		if n := strings.Count(r.log, "asking again, for up to"); n != 1 {
+			t.Errorf("it was told %d times:\n%s", n, r.log)
+		}
+	})
+}
