@@ -18,6 +18,31 @@ func One(written string, candidates []string) string {
 	return best
 }
 
+// Typo returns the one candidate that what was written can only be a misspelling of: it differs in the case of letters alone, in words of
+// four letters and more by one edit, and in those of eight and more by two. It returns "" where there is none, or several are as near.
+func Typo(written string, candidates []string) string {
+	most := 0
+	switch {
+	case len(written) >= 8:
+		most = 2
+	case len(written) >= 4:
+		most = 1
+	}
+	var near []string
+	for _, candidate := range candidates {
+		switch d := edits(written, candidate); {
+		case d < most, d == most && near == nil:
+			near, most = []string{candidate}, d
+		case d == most:
+			near = append(near, candidate)
+		}
+	}
+	if len(near) != 1 {
+		return ""
+	}
+	return near[0]
+}
+
 // Some returns up to n of the candidates that are closest to what was written, best first: those that share its beginning
 // or its end, or differ in few letters. Candidates with nothing in common are left out.
 func Some(written string, candidates []string, n int) []string {

@@ -17,6 +17,20 @@ func TestOne(t *testing.T) {
 	}
 }
 
+func TestTypo(t *testing.T) {
+	names := []string{"cpu", "image", "links", "environment", "environmentFiles", "pidMode", "ipcMode", "dependsOn", "a1234567", "b1234567"}
+	for written, want := range map[string]string{
+		"enviroment": "environment", "Environment": "environment", "enviromnet": "environment", "envronmnt": "environment", "envrnmnt": "",
+		"CPU": "cpu", "gpu": "", "link": "links", "likns": "links", "lnik": "", "lin": "", "iamges": "", "depends_on": "dependsOn",
+		"x1234567": "", "": "",
+		"cpidMode": "pidMode", "pdcMode": "", "image": "image",
+	} {
+		if got := Typo(written, names); got != want {
+			t.Errorf("Typo(%q) = %q, want %q", written, got, want)
+		}
+	}
+}
+
 func TestSome(t *testing.T) {
 	tags := []string{"v1.0.0", "v1.0.1", "main-1234567", "latest", "1234567"}
 	for written, want := range map[string][]string{

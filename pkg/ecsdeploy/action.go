@@ -44,7 +44,7 @@ type Inputs struct {
 	commits.Order
 	Cluster        string            `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
 	Service        string            `input:"service" required:"true" doc:"The ECS service: name or ARN."`
-	Image          string            `input:"image" doc:"The image to deploy: a full reference, REPOSITORY@sha256:…, a tag or a digest. What is left out is taken from the template's image. running: the image that runs. Needed unless task-definition is given."`
+	Image          string            `input:"image" doc:"The image to deploy: a full reference, REPOSITORY@sha256:…, a tag or a digest. What is left out is taken from the template's image, or from the one that runs where that is a placeholder such as nginx:latest. running: the image that runs. Needed unless task-definition is given."`
 	Container      string            `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`
 	TaskDefinition string            `input:"task-definition" alias:"task-definition-arn,task-definition-family" path:"read" doc:"What to render instead of NAME-template: a JSON file, a family, FAMILY:REVISION or an ARN."`
 	Environment    map[string]string `input:"environment-variables" doc:"Environment variables to set in the container, KEY=value lines. Values are never printed; passwords belong into secrets all the same."`

@@ -139,6 +139,7 @@ func (d *Deployment) register(ctx context.Context) (*taskdef.Revision, error) {
 	}
 	awserr.Optional(d.env.Log.Sink(), "The tags of the new revision", revision.Untagged)
 	d.env.Log.Eventf("registered %s from %s", revision.Name(), d.baseName)
+	tellDropped(d.env.Events, revision)
 	return revision, nil
 }
 

@@ -1,6 +1,7 @@
 package ecsdeploy_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -220,6 +221,38 @@ func TestValuesOfVariablesAreNotShown(t *testing.T) {
 			if strings.Contains(text, "::add-mask::"+value) {
 				t.Errorf("the %s masks it on the runner", what)
 			}
+		}
+	})
+}
+
+// leavesOut changes answers.
+type leavesOut func(*http.Request) (*http.Response, error)
+
+func (l leavesOut) RoundTrip(r *http.Request) (*http.Response, error) { return l(r) }
+
+// TestFieldThatECSLeavesOut holds that a field which Register does not give back is told.
+func TestFieldThatECSLeavesOut(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.Push("v2", "")
+		in := inputs("v2")
+		in.TaskDefinition = s.file(`"name":"`+container+`"`, `"name":"`+container+`","memoryUnits":{"a":1}`)
+		next := s.Env.Transport
+		s.Env.Transport = leavesOut(func(r *http.Request) (*http.Response, error) {
+			answer, err := next.RoundTrip(r)
+			if err == nil && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".RegisterTaskDefinition") {
+				var body []byte
+				body, err = io.ReadAll(answer.Body)
+				body = bytes.ReplaceAll(body, []byte(`"memoryUnits":{"a":1}`), []byte(`"memory":null`))
+				answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+				answer.Header.Del("Content-Length")
+			}
+			return answer, err
+		})
+		out, err := s.deploy(in)
+		wantOutcome(t, out, err, action.Succeeded)
+		want := "containerDefinitions[0].memoryUnits was sent, and connect2-api-dev:2 does not have it"
+		if told := s.Log.Text(); !strings.Contains(told, want) {
+			t.Errorf("told:\n%s", told)
 		}
 	})
 }

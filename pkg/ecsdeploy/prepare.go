@@ -115,7 +115,7 @@ func (d *Deployment) readBaseFile() []error {
 		return []error{fmt.Errorf("task-definition: %w", err)}
 	}
 	d.base, d.baseName, d.baseTags = doc, name, doc.Tags()
-	return nil
+	return checkFile(d.env.Events, name, doc)
 }
 
 // isFile reports whether the input task-definition means a file: it is one, or nothing else can be written like that. The
@@ -219,7 +219,7 @@ func (d *Deployment) render(ctx context.Context, ref string) []error {
 			problems = append(problems, fmt.Errorf("the task definition from %s: %s", d.baseName, problem))
 		}
 	}
-	for _, problem := range traffic(d.service, doc) {
+	for _, problem := range named(d.service, doc) {
 		problems = append(problems, fmt.Errorf("the task definition from %s: %s", d.baseName, problem))
 	}
 	d.rendered = doc.Registrable()
@@ -287,17 +287,20 @@ func (d *Deployment) pin(ctx context.Context, ref string) (string, error) {
 	if ref == "" {
 		return "", fmt.Errorf("the service runs none in container %s", d.container)
 	}
-	reference, err := image.Complete(ref, d.base.Image(d.container))
+	complete := func(ref string) (image.Reference, error) {
+		return image.Complete(ref, d.base.Image(d.container), d.runningImage())
+	}
+	if !written { // a short name in a task definition means Docker Hub: it is no reference to complete
+		complete = image.ParseReference
+	}
+	reference, err := complete(ref)
 	if err != nil {
-		if !written { // a short name in a task definition means Docker Hub: it is no reference to complete
-			if reference, err = image.ParseReference(ref); err == nil {
-				d.image = reference
-				return ref, nil
-			}
-		}
 		return "", err
 	}
 	d.image = reference
+	if reference.Tag == "" && reference.Digest == "" {
+		return ref, nil
+	}
 	found, err := d.registries.Resolve(ctx, reference)
 	var missing *image.NotFoundError
 	switch {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -319,6 +320,10 @@ func TestUnknownFieldSurvives(t *testing.T) {
 				t.Errorf("registered without the field: %s", document)
 			}
 		})
+		if told := s.Log.Text(); !strings.Contains(told, "containerDefinitions[0].connect2Unknown is not a field that this version knows") ||
+			strings.Contains(told, "left out by ECS") {
+			t.Errorf("told:\n%s", told)
+		}
 		s.Push("v3", "")
 		s.Fresh()
 		in.Image, in.TaskDefinition = "v3", family+":2"
@@ -344,6 +349,12 @@ func TestWrongInputChangesNothing(t *testing.T) {
 	if err := os.WriteFile(cut, []byte("{\n  \"family\": \"x\",\n}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	wrong := filepath.Join(t.TempDir(), "wrong.json")
+	if err := os.WriteFile(wrong, []byte(`{"cpu":"256","memory":"512","networkMode":"awsvpc","containerDefinitions":[{"name":"`+container+`",
+		"image":"nginx","environment":[{"name":"A","value":"1"},{"name":"B","value":2}],"enviroment":[],
+		"portMappings":[{"containerPort":8000}]}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name   string
 		change func(*ecsdeploy.Inputs)
@@ -361,6 +372,9 @@ func TestWrongInputChangesNothing(t *testing.T) {
 		{"missing file", func(in *ecsdeploy.Inputs) { in.TaskDefinition = "./missing.json" }, []string{"./missing.json"}},
 		{"unknown family", func(in *ecsdeploy.Inputs) { in.TaskDefinition = "missing" }, []string{`"missing" is neither a file nor a task definition`}},
 		{"several at once", func(in *ecsdeploy.Inputs) { in.TaskDefinition, in.Service = cut, "nobody" }, []string{cut + ":3:1: ", `no service "nobody"`}},
+		{"a number for a string", func(in *ecsdeploy.Inputs) { in.TaskDefinition = wrong }, []string{
+			"containerDefinitions[0].environment[1].value is a number: it must be a string, in quotes",
+			"containerDefinitions[0].enviroment is not a field that this version knows: did you mean environment?"}},
 		{"a secret as a variable", func(in *ecsdeploy.Inputs) { in.Environment = map[string]string{"DATABASE_URL": "x"} },
 			[]string{"DATABASE_URL from a secret"}},
 	} {
@@ -381,6 +395,38 @@ func TestWrongInputChangesNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPlaceholderInTheTemplate completes a tag from the image that runs where the template only holds the place of one.
+func TestPlaceholderInTheTemplate(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		digest := s.Push("v2", "")
+		own := s.template(`"image":"[^"]*"`, `"image":"nginx:latest"`)
+		out := s.mustDeploy("v2")
+		if want := strings.TrimSuffix(own, ":latest") + "@" + digest; out.Image != want {
+			t.Errorf("deployed %s, want %s", out.Image, want)
+		}
+	})
+}
+
+// template registers the template with the first match of a pattern replaced, and returns the image that it had.
+func (s *site) template(pattern, with string) (image string) {
+	s.T.Helper()
+	s.Sandbox.Inspect(func(e *engine.Engine) {
+		td, err := e.TaskDefinition(family + "-template")
+		if err != nil {
+			s.T.Fatal(err)
+		}
+		document, err := json.Marshal(td.Document)
+		if err != nil {
+			s.T.Fatal(err)
+		}
+		image = td.Definition.Containers[0].Image
+		if _, err := e.RegisterTaskDefinition(regexp.MustCompile(pattern).ReplaceAll(document, []byte(with)), "terraform"); err != nil {
+			s.T.Fatal(err)
+		}
+	})
+	return image
 }
 
 func TestDryRunChangesNothing(t *testing.T) {

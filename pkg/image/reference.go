@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
@@ -120,7 +121,10 @@ func looksLikeHost(s string) bool {
 //
 // A Docker Hub image is therefore written with its host, docker.io/library/nginx, unless base is there too. Short forms
 // matter because GitHub blanks a job output that holds a masked value, such as the account id in an ECR host.
-func Complete(input, base string) (Reference, error) {
+//
+// A base that only holds the place of an image (IsPlaceholder) is passed over, and the next one taken: nginx:latest in a template
+// does not mean that the service's images are in nginx's repository.
+func Complete(input string, bases ...string) (Reference, error) {
 	in := strings.TrimSpace(input)
 	switch {
 	case in == "":
@@ -133,6 +137,15 @@ func Complete(input, base string) (Reference, error) {
 		return full(ParseReference(in))
 	}
 
+	base := ""
+	if i := slices.IndexFunc(bases, func(b string) bool { return b != "" && !IsPlaceholder(b) }); i >= 0 {
+		base = bases[i]
+	} else if len(bases) > 0 {
+		if base = bases[0]; base != "" {
+			return Reference{}, fmt.Errorf("%q is not a full image reference, and %s in the task definition only holds the place of an "+
+				"image: write REGISTRY/REPOSITORY and the tag or digest", in, base)
+		}
+	}
 	from, err := ParseReference(strings.TrimSpace(base))
 	if err != nil {
 		return Reference{}, fmt.Errorf("%q is not a full image reference and there is nothing usable to complete it from: %w", in, err)
@@ -154,6 +167,29 @@ func Complete(input, base string) (Reference, error) {
 	default:
 		return full(ParseReference(from.Registry + "/" + in))
 	}
+}
+
+// placeholders are the repositories of images that templates and tutorials begin with, and that nobody's own releases are in: Docker's
+// official images, and the samples of AWS and others. One that ends in / stands for all below it.
+var placeholders = []string{
+	"docker.io/library/", "docker.io/amazon/", "docker.io/nginxdemos/", "docker.io/nginxinc/", "docker.io/traefik/whoami",
+	"docker.io/hashicorp/http-echo", "public.ecr.aws/docker/library/", "public.ecr.aws/nginx/", "public.ecr.aws/amazonlinux/",
+	"public.ecr.aws/ecs-sample-image/", "public.ecr.aws/aws-containers/", "mcr.microsoft.com/", "registry.k8s.io/", "k8s.gcr.io/",
+	"gcr.io/google-samples/",
+}
+
+// IsPlaceholder reports whether an image is one that only holds the place of a service's own, such as nginx:latest.
+func IsPlaceholder(image string) bool {
+	ref, err := ParseReference(strings.TrimSpace(image))
+	if err != nil {
+		return false
+	}
+	if ref.Registry == "index.docker.io" || ref.Registry == "registry-1.docker.io" {
+		ref.Registry = DockerHub
+	}
+	return slices.ContainsFunc(placeholders, func(p string) bool {
+		return ref.Name() == p || strings.HasSuffix(p, "/") && strings.HasPrefix(ref.Name(), p)
+	})
 }
 
 // full asks of a reference that it names one image: "latest" by omission is not something to deploy by accident.

@@ -31,7 +31,8 @@ func TestComplete(t *testing.T) {
 		{"[::1]:5000/app:v1", "", "[::1]:5000/app:v1"},
 		{"123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/app@" + digestA, "",
 			"123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/app@" + digestA},
-		{"v2", "nginx", "docker.io/library/nginx:v2"},
+		{"v2", "grafana/grafana", "docker.io/grafana/grafana:v2"},
+		{"docker.io/nginx:v2", "nginx", "docker.io/library/nginx:v2"},
 		{"v2", "127.0.0.1:4566/connect2-api-dev@" + digestA, "127.0.0.1:4566/connect2-api-dev:v2"},
 	} {
 		got, err := Complete(c.input, c.base)
@@ -46,6 +47,9 @@ func TestCompleteRefuses(t *testing.T) {
 		{"", ecrBase, "blanks outputs"},
 		{"***.dkr.ecr.us-west-2.amazonaws.com/app:v1", ecrBase, "masked value"},
 		{"v2", "", "nothing usable to complete it from"},
+		{"v2", "nginx:latest", "nginx:latest in the task definition only holds the place"},
+		{digestA, "public.ecr.aws/nginx/nginx:stable", "only holds the place"},
+		{"app:v2", "nginx", "only holds the place"},
 		{"v2", "Not A Reference", "nothing usable to complete it from"},
 		{"sha256:abc", ecrBase, "no digest"},
 		{"@v1", ecrBase, "no digest"},
@@ -60,6 +64,26 @@ func TestCompleteRefuses(t *testing.T) {
 	} {
 		if got, err := Complete(c.input, c.base); err == nil || !strings.Contains(err.Error(), c.word) {
 			t.Errorf("Complete(%q, %q) = %q, %v; want an error with %q", c.input, c.base, got.String(), err, c.word)
+		}
+	}
+}
+
+func TestPlaceholders(t *testing.T) {
+	for image, want := range map[string]bool{
+		"nginx": true, "nginx:latest": true, "library/httpd:2.4": true, "docker.io/library/busybox@" + digestA: true,
+		"index.docker.io/library/nginx:1": true, "registry-1.docker.io/library/nginx:1": true, "amazon/amazon-ecs-sample": true,
+		"public.ecr.aws/docker/library/nginx:1": true, "mcr.microsoft.com/dotnet/samples:aspnetapp": true, "traefik/whoami": true,
+		"traefik/whoami2": false, "grafana/grafana:11": false, "public.ecr.aws/a1b2c3/app:1": false, ecrBase: false, "": false,
+		"registry.example.com/library/nginx:1": false, "localhost:5000/nginx": false,
+	} {
+		if got := IsPlaceholder(image); got != want {
+			t.Errorf("IsPlaceholder(%q) = %v", image, got)
+		}
+	}
+	for _, bases := range [][]string{{"nginx:latest", ecrBase}, {"", ecrBase}, {ecrBase, "nginx"}} {
+		got, err := Complete("v2", bases...)
+		if want := strings.TrimSuffix(ecrBase, ":v1") + ":v2"; err != nil || got.String() != want {
+			t.Errorf("%v: %s, %v; want %s", bases, got, err, want)
 		}
 	}
 }

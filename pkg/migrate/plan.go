@@ -195,7 +195,13 @@ func (p *Plan) SetImage(ctx context.Context, written string) error {
 			return fmt.Errorf("image: %s runs none in container %s", revision.Name(), p.container)
 		}
 	}
-	ref, err := image.Complete(written, p.base.Document.Image(p.container))
+	own := p.base.Document.Image(p.container)
+	if image.IsPlaceholder(own) {
+		if revision, err := taskdef.Describe(ctx, p.clients.ecs, p.current); err == nil {
+			own = revision.Document.Image(p.container)
+		}
+	}
+	ref, err := image.Complete(written, own)
 	if err != nil {
 		return fmt.Errorf("image: %w", err)
 	}

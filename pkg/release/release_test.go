@@ -1,6 +1,8 @@
 package release_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -186,6 +188,17 @@ func TestEveryPartIsCheckedBeforeAnythingIsChanged(t *testing.T) {
 		"no such repository and no such container": {
 			func(_ *site, in *release.Inputs) { in.Repository, in.Container = "conect2", "web" },
 			[]string{"conect2", "web"},
+		},
+		"a task definition with a wrong type and a misspelt field": {
+			func(_ *site, in *release.Inputs) {
+				in.Deploy.TaskDefinition = filepath.Join(t.TempDir(), "task.json")
+				document := `{"cpu":256,"memory":"512","networkMode":"awsvpc","containerDefinitions":[{"name":"connect2-api","image":"a",` +
+					`"enviroment":[],"portMappings":[{"containerPort":8000}]}]}`
+				if err := os.WriteFile(in.Deploy.TaskDefinition, []byte(document), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			},
+			[]string{"cpu is a number: it must be a string", "did you mean environment?"},
 		},
 	}
 	for name, tt := range tests {

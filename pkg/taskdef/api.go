@@ -42,6 +42,9 @@ type Revision struct {
 	Document Document
 	Tags     map[string]string
 
+	// Dropped are the fields that were sent to Register, and that its answer does not give back.
+	Dropped []Unknown
+
 	// Untagged is the denial that made Register leave the tags out; nil otherwise.
 	Untagged error
 }
@@ -80,7 +83,8 @@ func Describe(ctx context.Context, client Client, ref string) (*Revision, error)
 }
 
 // Register registers the document as the family's next revision, with its tags. Tags that the document holds already win.
-// Where the caller may register but not tag (ecs:TagResource), it registers without tags and says so in Untagged.
+// Where the caller may register but not tag (ecs:TagResource), it registers without tags and says so in Untagged. What ECS did not take
+// of the document is in Dropped.
 //
 // Registering the same content twice makes two revisions. So a call whose answer was lost is repeated only after a look at what
 // the family holds: the revision that it made is returned as if the answer had come.
@@ -99,6 +103,7 @@ func Register(ctx context.Context, client Client, d Document, tags map[string]st
 	if err != nil {
 		return nil, fmt.Errorf("registering a revision of task definition %s: %w", d.Family(), err)
 	}
+	revision.Dropped = d.dropped(revision.Document)
 	return revision, nil
 }
 

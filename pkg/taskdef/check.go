@@ -37,8 +37,8 @@ func (d Document) Check() []string {
 	d.checkNames(add)
 	d.checkSize(add)
 	d.checkShares(add)
-	if mode := d.text("networkMode"); !strings.EqualFold(mode, "awsvpc") {
-		add("networkMode is %q: Fargate needs awsvpc", mode)
+	if mode := d.root.get("networkMode"); stringOrNone(mode) && !strings.EqualFold(mode.str(), "awsvpc") {
+		add("networkMode is %q: Fargate needs awsvpc", mode.str())
 	}
 	if list := d.root.get("requiresCompatibilities"); list != nil && len(list.items) > 0 &&
 		!slices.ContainsFunc(list.items, func(v *value) bool { return v.str() == "FARGATE" }) {
@@ -61,12 +61,12 @@ func (d Document) checkContainers(add func(string, ...any)) {
 		if flag := c.get("essential"); flag == nil || flag.text != "false" {
 			essential = true
 		}
-		if c.get("image").str() == "" {
+		if image := c.get("image"); stringOrNone(image) && image.str() == "" {
 			add("container %s has no image", name)
 		}
 		for _, port := range c.get("portMappings").list() {
 			host, inside := port.get("hostPort"), port.get("containerPort")
-			if host != nil && inside != nil && host.text != "0" && number(host.text) != number(inside.text) {
+			if isNumber(host) && isNumber(inside) && number(host.text) != "0" && number(host.text) != number(inside.text) {
 				add("container %s maps host port %s to %s: with awsvpc both must be the same", name, host, inside)
 			}
 		}
@@ -91,6 +91,9 @@ func (d Document) checkNames(add func(string, ...any)) {
 			}
 		}
 		for j, on := range c.get("dependsOn").list() {
+			if on.kind != '{' || !stringOrNone(on.get("containerName")) {
+				continue
+			}
 			other := on.get("containerName").str()
 			switch {
 			case other == name:
@@ -153,13 +156,43 @@ func (d Document) CheckPort(container string, port int) string {
 	}
 	var ports []string
 	for _, mapping := range c.get("portMappings").list() {
+		if from, to, ok := portRange(mapping.get("containerPortRange").str()); ok {
+			if from <= port && port <= to {
+				return ""
+			}
+			ports = append(ports, fmt.Sprintf("%d-%d", from, to))
+			continue
+		}
 		number := amount(mapping, "containerPort")
-		if number == port || mapping.get("containerPortRange") != nil {
+		if number == port {
 			return ""
 		}
 		ports = append(ports, strconv.Itoa(number))
 	}
 	return fmt.Sprintf("container %s has no port %d; it has %s", container, port, orNone(ports))
+}
+
+// portRange reads FROM-TO.
+func portRange(text string) (from, to int, ok bool) {
+	first, last, found := strings.Cut(text, "-")
+	from, err := strconv.Atoi(first)
+	to, err2 := strconv.Atoi(last)
+	return from, to, found && err == nil && err2 == nil
+}
+
+// CheckVolume returns what is wrong with the name of a volume that a service configures at launch, or "".
+func (d Document) CheckVolume(name string) string {
+	var names []string
+	for _, v := range d.root.get("volumes").list() {
+		if v.get("name").str() == name {
+			if flag := v.get("configuredAtLaunch"); flag == nil || flag.text != "true" {
+				return fmt.Sprintf("volume %s is not marked configuredAtLaunch", name)
+			}
+			return ""
+		}
+		names = append(names, v.get("name").str())
+	}
+	return fmt.Sprintf("there is no volume %q%s", name, meant(name, names))
 }
 
 // CheckPortName returns what is wrong with the name of a port that a service offers by Service Connect, or "".
@@ -189,12 +222,16 @@ func orNone(names []string) string {
 func (d Document) checkSize(add func(string, ...any)) {
 	cpu, memory := d.size("cpu", "vcpu"), d.size("memory", "gb")
 	if cpu == 0 || memory == 0 {
-		if cpu == 0 {
-			add("cpu of the task is %s: Fargate needs a number of CPU units", orNothing(d.root.get("cpu")))
+		if given := d.root.get("cpu"); cpu == 0 && (stringOrNone(given) || isNumber(given)) {
+			add("cpu of the task is %s: Fargate needs a number of CPU units", orNothing(given))
 		}
-		if memory == 0 {
-			add("memory of the task is %s: Fargate needs a number of MiB", orNothing(d.root.get("memory")))
+		if given := d.root.get("memory"); memory == 0 && (stringOrNone(given) || isNumber(given)) {
+			add("memory of the task is %s: Fargate needs a number of MiB", orNothing(given))
 		}
+		return
+	}
+	if strings.HasPrefix(d.Platform(), "windows/") && (cpu < 1024 || cpu > 4096) {
+		add("cpu %d: Fargate has Windows with 1024, 2048 and 4096", cpu)
 		return
 	}
 	sizes, known := fargateSizes[cpu]
@@ -242,8 +279,15 @@ func (d Document) checkRoleless(add func(string, ...any)) {
 	}
 }
 
+// stringOrNone reports whether the value has the type of a string, or is absent. What has another type is told by CheckTypes.
+func stringOrNone(v *value) bool { return absent(v) || v.kind == '"' }
+
+func isNumber(v *value) bool { return v != nil && v.kind == 'n' }
+
+func absent(v *value) bool { return v == nil || v.kind == 'l' && v.text == "null" }
+
 func orNothing(v *value) string {
-	if v == nil {
+	if absent(v) {
 		return "not set"
 	}
 	return v.String()
