@@ -6,9 +6,7 @@ package ecsdeploy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -44,7 +42,7 @@ type Inputs struct {
 	commits.Order
 	Cluster        string            `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
 	Service        string            `input:"service" required:"true" doc:"The ECS service: name or ARN."`
-	Image          string            `input:"image" doc:"The image to deploy: a full reference, REPOSITORY@sha256:…, a tag or a digest. What is left out is taken from the template's image, or from the one that runs where that is a placeholder such as nginx:latest. running: the image that runs. Needed unless task-definition is given."`
+	Image          string            `input:"image" doc:"The image to deploy: a full reference, REPOSITORY@sha256:…, a tag or a digest. What is left out is taken from the template's image, or from the one that runs where that is a placeholder such as nginx:latest. running: the image that runs. Needed unless task-definition or images is given."`
 	Container      string            `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`
 	TaskDefinition string            `input:"task-definition" alias:"task-definition-arn,task-definition-family" path:"read" doc:"What to render instead of NAME-template: a JSON file, a family, FAMILY:REVISION or an ARN."`
 	Environment    map[string]string `input:"environment-variables" doc:"Environment variables to set in the container, KEY=value lines. Values are never printed; passwords belong into secrets all the same."`
@@ -55,6 +53,9 @@ type Inputs struct {
 	EarlyAbort     string            `input:"early-abort" default:"auto" enum:"auto,off" doc:"auto stops a deployment before the circuit breaker does: once its tasks fail of what cannot pass by itself (an image, a secret, a variable or a command that is missing), or have failed in the same way in two waves. off leaves that to ECS and to timeout."`
 	Queue          time.Duration     `input:"queue" default:"0s" max:"24h" doc:"How long to wait first for a deployment that is under way to end. 0s: it is replaced at once, as a release should."`
 	DryRun         bool              `input:"dry-run" default:"false" doc:"Check everything and print what would change, but change nothing."`
+	RenderOnly     string            `input:"render-only" path:"write" doc:"Write the rendered task definition to this file, as RegisterTaskDefinition takes it, and change nothing. Values of environment variables stand in it."`
+	RegisterOnly   bool              `input:"register-only" default:"false" doc:"Register the rendered task definition where its content is new, and leave the service as it is."`
+	Edits
 
 	// ImageLater says that the image is not known yet: a release pushes it after everything was checked, and then calls
 	// Deployment.SetImage. It is no input.
@@ -64,11 +65,7 @@ type Inputs struct {
 // Validate returns what is wrong with the inputs by themselves.
 func (in Inputs) Validate() []error {
 	problems := slices.Concat(in.Inputs.Validate(), in.Order.Problems())
-	for name := range in.Environment {
-		if strings.TrimSpace(name) == "" || strings.ContainsAny(name, " \t=") {
-			problems = append(problems, fmt.Errorf("environment-variables: %q is not a name of a variable", name))
-		}
-	}
+	problems = append(problems, in.checkEdits()...)
 	if err := in.checkImage(); err != nil {
 		problems = append(problems, err)
 	}
@@ -81,7 +78,7 @@ const Running = "running"
 // checkImage refuses an image that is not given. It is empty by accident more often than not (a step that was skipped, an output that
 // was blanked), and deploying what runs already would then be green.
 func (in Inputs) checkImage() error {
-	if in.Image != "" || in.TaskDefinition != "" || in.ImageLater {
+	if in.Image != "" || in.TaskDefinition != "" || in.ImageLater || len(in.Images) > 0 {
 		return nil
 	}
 	return errors.New("image: is empty: was the step skipped that gives it, or its output blanked? " +
@@ -91,7 +88,8 @@ func (in Inputs) checkImage() error {
 // Outputs are what is known at the end, also of a run that failed.
 type Outputs struct {
 	action.Outputs
-	TaskDefinitionARN         string `output:"task-definition-arn" doc:"The revision that was deployed, or that is in force already."`
+	TaskDefinitionARN         string `output:"task-definition-arn" doc:"The revision that was deployed or registered, or that is in force already."`
+	TaskDefinition            string `output:"task-definition" doc:"The file that render-only has written."`
 	PreviousTaskDefinitionARN string `output:"previous-task-definition-arn" doc:"The revision that ran before."`
 	DeploymentARN             string `output:"deployment-arn" doc:"The service deployment, where the account has that API."`
 	Image                     string `output:"image" doc:"The image that was deployed, pinned to its digest."`

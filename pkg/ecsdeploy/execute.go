@@ -26,6 +26,12 @@ import (
 // in every case.
 func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 	out := d.outputs()
+	switch {
+	case d.in.RenderOnly != "":
+		return d.writeDocument(out)
+	case d.in.RegisterOnly:
+		return d.registerAlone(ctx, out)
+	}
 	todo := d.todo()
 	d.tellPlan(todo)
 	if d.in.DryRun {
@@ -77,7 +83,7 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 	if err == nil {
 		d.tellUnverified()
 		d.liftHold(ctx)
-		d.keepImage(ctx)
+		d.keepImages(ctx)
 		return out, nil
 	}
 	d.tellWhoEnded(ctx, result, begun)

@@ -17,19 +17,36 @@ import (
 	"github.com/org/connect2/v2/pkg/image"
 )
 
-// keepImage tags the digest that succeeded in ECR as live-SERVICE-TIME. ECR has no lifecycle rule "what is deployed", so a
+// keepImages tags the digests that succeeded in ECR as live-SERVICE-TIME. ECR has no lifecycle rule "what is deployed", so a
 // rule that keeps live-* is what saves the image that a rollback needs. A digest that has such a tag of this service gets no other:
 // an image may have 1,000. It is optional: a failure is a warning.
-func (d *Deployment) keepImage(ctx context.Context) {
-	if d.image.Digest == "" || !d.registries.IsECR(d.image.Registry) {
+func (d *Deployment) keepImages(ctx context.Context) {
+	main := d.manifest
+	main.Reference = d.image
+	kept := map[string]bool{}
+	for _, found := range slices.Concat([]sidecar{{d.container, main}}, d.others) {
+		if name := found.image.Reference.String(); !kept[name] {
+			kept[name] = true
+			d.keepImage(ctx, found)
+		}
+	}
+}
+
+// keepImage tags the image of one container.
+func (d *Deployment) keepImage(ctx context.Context, of sidecar) {
+	found, name := of.image, arn.Last(d.in.Service)
+	if of.container != d.container { // two images of one repository need a tag each
+		name = name[:min(len(name), 60)] + "." + of.container
+	}
+	if found.Reference.Digest == "" || !d.registries.IsECR(found.Reference.Registry) {
 		return
 	}
-	client := d.ecr()
-	if d.hasLiveTag(ctx, client) {
+	client := d.ecr(found.Reference)
+	if d.hasLiveTag(ctx, client, found.Reference, name) {
 		return
 	}
-	tag := liveTag(d.in.Service, d.env.Clock().Now())
-	err := d.tagDigest(ctx, client, tag)
+	tag := liveTag(name, d.env.Clock().Now())
+	err := tagDigest(ctx, client, found, tag)
 	var there *ecrtypes.ImageAlreadyExistsException
 	switch {
 	case err == nil, errors.As(err, &there):
@@ -41,15 +58,15 @@ func (d *Deployment) keepImage(ctx context.Context) {
 }
 
 // hasLiveTag reports whether the digest is known to have a tag of this service already.
-func (d *Deployment) hasLiveTag(ctx context.Context, client *ecr.Client) bool {
-	out, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{RegistryId: registryID(d.image),
-		RepositoryName: aws.String(d.image.Repository), ImageIds: []ecrtypes.ImageIdentifier{{ImageDigest: aws.String(d.image.Digest)}}})
+func (d *Deployment) hasLiveTag(ctx context.Context, client *ecr.Client, ref image.Reference, name string) bool {
+	out, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{RegistryId: registryID(ref),
+		RepositoryName: aws.String(ref.Repository), ImageIds: []ecrtypes.ImageIdentifier{{ImageDigest: aws.String(ref.Digest)}}})
 	if err != nil { // worth no warning: it gets one more tag, as long as ECR takes one
-		d.env.Events.Debugf("the tags of %s are not known, so it gets one more: %v", d.image, err)
+		d.env.Events.Debugf("the tags of %s are not known, so it gets one more: %v", ref, err)
 		return false
 	}
 	for _, image := range out.ImageDetails {
-		if slices.ContainsFunc(image.ImageTags, func(tag string) bool { return isLiveTag(tag, d.in.Service) }) {
+		if slices.ContainsFunc(image.ImageTags, func(tag string) bool { return isLiveTag(tag, name) }) {
 			return true
 		}
 	}
@@ -57,9 +74,9 @@ func (d *Deployment) hasLiveTag(ctx context.Context, client *ecr.Client) bool {
 }
 
 // ecr returns the client of the region that the image's registry is in.
-func (d *Deployment) ecr() *ecr.Client {
+func (d *Deployment) ecr(ref image.Reference) *ecr.Client {
 	return ecr.NewFromConfig(d.conn.Config, func(o *ecr.Options) {
-		if host, ok := image.ParseECRHost(d.image.Registry); ok {
+		if host, ok := image.ParseECRHost(ref.Registry); ok {
 			o.Region = host.Region
 		}
 	})
@@ -92,21 +109,21 @@ func isLiveTag(tag, service string) bool {
 }
 
 // tagDigest gives a digest one more tag: ECR has no call for that but to put its manifest again.
-func (d *Deployment) tagDigest(ctx context.Context, client *ecr.Client, tag string) error {
-	manifest, mediaType := d.manifest.Manifest, d.manifest.MediaType
-	if d.manifest.Reference.Digest != d.image.Digest || len(manifest) == 0 {
-		return fmt.Errorf("tagging %s as %s: its manifest is not known", d.image, tag)
+func tagDigest(ctx context.Context, client *ecr.Client, found image.Descriptor, tag string) error {
+	ref := found.Reference
+	if len(found.Manifest) == 0 {
+		return fmt.Errorf("tagging %s as %s: its manifest is not known", ref, tag)
 	}
 	_, err := client.PutImage(ctx, &ecr.PutImageInput{
-		RegistryId:             registryID(d.image),
-		RepositoryName:         aws.String(d.image.Repository),
-		ImageManifest:          aws.String(string(manifest)),
-		ImageManifestMediaType: aws.String(mediaType),
-		ImageDigest:            aws.String(d.image.Digest),
+		RegistryId:             registryID(ref),
+		RepositoryName:         aws.String(ref.Repository),
+		ImageManifest:          aws.String(string(found.Manifest)),
+		ImageManifestMediaType: aws.String(found.MediaType),
+		ImageDigest:            aws.String(ref.Digest),
 		ImageTag:               aws.String(tag),
 	})
 	if err != nil {
-		return fmt.Errorf("tagging %s as %s: %w", d.image, tag, err)
+		return fmt.Errorf("tagging %s as %s: %w", ref, tag, err)
 	}
 	return nil
 }

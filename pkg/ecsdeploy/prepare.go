@@ -57,6 +57,7 @@ type Deployment struct {
 	existing  *taskdef.Revision // the registered revision that has the rendered content already
 	failing   bool              // tasks of it fail, though its deployment is complete
 	manifest  image.Descriptor  // of the image, where it was read
+	others    []sidecar         // the other containers that get an image
 }
 
 // Prepare reads the service, the template and the image, and checks what can be checked. It changes nothing. All problems are
@@ -169,7 +170,7 @@ func (d *Deployment) readNamedBase(ctx context.Context) error {
 		return err
 	}
 	d.base, d.baseName, d.baseTags = revision.Document, revision.Name(), revision.Tags
-	asIs := d.in.Image == "" && len(d.in.Environment) == 0 && revision.Family == d.family
+	asIs := !d.in.changesDocument() && revision.Family == d.family
 	if asIs && !revision.Active {
 		return fmt.Errorf("task-definition: %s is INACTIVE and cannot be deployed; give an image to render it into a new revision", revision.Name())
 	}
@@ -207,13 +208,10 @@ func (d *Deployment) render(ctx context.Context, ref string) []error {
 			doc = d.base.WithFamily(d.family)
 		}
 	}
-	if len(d.in.Environment) > 0 {
-		if changed, err := doc.WithEnvironment(container, d.in.Environment); err != nil {
-			problems = append(problems, fmt.Errorf("environment-variables: %w", err))
-		} else {
-			doc = changed
-		}
-	}
+	doc, others := d.withImages(ctx, doc, ref != "")
+	problems = append(problems, others...)
+	doc, edits := d.in.edited(doc, container)
+	problems = append(problems, edits...)
 	if ecsview.OnFargate(d.service) {
 		for _, problem := range doc.Check() {
 			problems = append(problems, fmt.Errorf("the task definition from %s: %s", d.baseName, problem))
@@ -280,7 +278,7 @@ func (d *Deployment) pin(ctx context.Context, ref string) (string, error) {
 	written := ref != "" && ref != Running // by somebody who takes a short name for a tag
 	switch ref {
 	case Running:
-		ref = d.runningImage()
+		ref = d.runningImage(d.container)
 	case "":
 		ref = d.defaultImage()
 	}
@@ -288,7 +286,7 @@ func (d *Deployment) pin(ctx context.Context, ref string) (string, error) {
 		return "", fmt.Errorf("the service runs none in container %s", d.container)
 	}
 	complete := func(ref string) (image.Reference, error) {
-		return image.Complete(ref, d.base.Image(d.container), d.runningImage())
+		return image.Complete(ref, d.base.Image(d.container), d.runningImage(d.container))
 	}
 	if !written { // a short name in a task definition means Docker Hub: it is no reference to complete
 		complete = image.ParseReference
@@ -301,44 +299,95 @@ func (d *Deployment) pin(ctx context.Context, ref string) (string, error) {
 	if reference.Tag == "" && reference.Digest == "" {
 		return ref, nil
 	}
+	pinned, found, err := d.resolve(ctx, reference)
+	d.image, d.manifest = found.Reference, found
+	return pinned, err
+}
+
+// resolve returns a reference with the digest that it resolves to, and what was read of it. Where it cannot be read here, and ECS may
+// read it all the same, it is returned as it is.
+func (d *Deployment) resolve(ctx context.Context, reference image.Reference) (string, image.Descriptor, error) {
 	found, err := d.registries.Resolve(ctx, reference)
+	unread := image.Descriptor{Reference: reference}
 	var missing *image.NotFoundError
 	switch {
 	case err == nil:
-		d.image, d.manifest = found.Reference, found
 		if err := d.CheckPlatforms(found.Platforms); err != nil {
-			return "", fmt.Errorf("%s: %w", found.Reference, err)
+			return "", found, fmt.Errorf("%s: %w", found.Reference, err)
 		}
-		return d.image.String(), nil
+		return found.Reference.String(), found, nil
 	case errors.As(err, &missing):
-		return "", err
+		return "", unread, err
 	case awserr.Optional(d.env.Log.Sink(), "The digest of the image (it is deployed as it is written)", err):
-		return reference.String(), nil
+		return reference.String(), unread, nil
 	case !d.registries.IsECR(reference.Registry) && ctx.Err() == nil: // only ECS may be able to read a private registry elsewhere
 		d.env.Log.Warnf("Image not pinned", "%s could not be resolved to a digest, so it is deployed as it is written: %v", reference, err)
-		return reference.String(), nil
+		return reference.String(), unread, nil
 	default:
-		return "", err
+		return "", unread, err
 	}
+}
+
+// withImages sets the images of further containers, pinned to their digests. main says that the container of the release has one.
+func (d *Deployment) withImages(ctx context.Context, doc taskdef.Document, main bool) (taskdef.Document, []error) {
+	var problems []error
+	note := func(err error) { problems = append(problems, fmt.Errorf("images: %w", err)) }
+	d.others = nil
+	for _, container := range slices.Sorted(maps.Keys(d.in.Images)) {
+		if _, err := doc.Container(container); err != nil {
+			note(err)
+			continue
+		}
+		if container == d.container && (main || d.in.ImageLater) {
+			note(fmt.Errorf("%s gets its image already, by the input image or by the push", container))
+			continue
+		}
+		reference, err := image.Complete(d.in.Images[container], d.base.Image(container), d.runningImage(container))
+		if err != nil {
+			note(fmt.Errorf("%s: %w", container, err))
+			continue
+		}
+		pinned, found, err := d.resolve(ctx, reference)
+		if err != nil {
+			note(fmt.Errorf("%s: %w", container, err))
+			continue
+		}
+		if doc, err = doc.WithImage(container, pinned); err != nil {
+			note(err)
+			continue
+		}
+		if container == d.container {
+			d.image, d.manifest = found.Reference, found
+			continue
+		}
+		d.others = append(d.others, sidecar{container, found})
+	}
+	return doc, problems
+}
+
+// sidecar is another container of the task with an image of this release.
+type sidecar struct {
+	container string
+	image     image.Descriptor
 }
 
 // defaultImage returns the image where none is given. Of a file, or of a revision that was named, it is its own; of the
 // template, the one that runs: it is the release that a changed template is rolled out with.
 func (d *Deployment) defaultImage() string {
 	named := d.in.TaskDefinition != "" && !strings.HasSuffix(d.base.Family(), templateSuffix)
-	if running := d.runningImage(); !named && running != "" {
+	if running := d.runningImage(d.container); !named && running != "" {
 		return running
 	}
 	return d.base.Image(d.container)
 }
 
-// runningImage returns the image of the container in the revision that the service is at; "" where it may not be read, or has no such
+// runningImage returns the image of a container in the revision that the service is at; "" where it may not be read, or has no such
 // container.
-func (d *Deployment) runningImage() string {
+func (d *Deployment) runningImage(container string) string {
 	if d.running == nil {
 		return ""
 	}
-	return d.running.Document.Image(d.container)
+	return d.running.Document.Image(container)
 }
 
 // CheckPlatforms refuses an image that has nothing for the tasks' platform, as far as its platforms are known.

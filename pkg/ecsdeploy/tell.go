@@ -30,6 +30,9 @@ func (d *Deployment) tellPlan(todo step) {
 	if d.image.Repository != "" {
 		events.Notef("image of container %s: %s", d.container, d.image)
 	}
+	for _, other := range d.others {
+		events.Notef("image of container %s: %s", other.container, other.image.Reference)
+	}
 	changes := d.changes()
 	if todo == nothing || todo == follow {
 		changes = nil
@@ -85,6 +88,9 @@ func (d *Deployment) tellFacts() {
 	events.Fact("Rendered from", record.Text{Text: d.baseName, Form: record.Code})
 	if d.image.Repository != "" {
 		events.Fact("Image", record.Text{Text: d.image.String(), Form: record.Code})
+	}
+	for _, other := range d.others {
+		events.Fact("Image of "+other.container, record.Text{Text: other.image.Reference.String(), Form: record.Code})
 	}
 	if sha := d.env.GitHub.SHA; sha != "" {
 		events.Fact("Commit", record.Text{Text: sha[:min(len(sha), 12)], Link: d.env.GitHub.CommitURL()})

@@ -47,15 +47,17 @@ type Inputs struct {
 	Migrate    bool             `input:"migrate" default:"false" doc:"Run the migrations before the deployment."`
 	Migration  migrate.Inputs   `part:"true" rename:"timeout=migrate-timeout" takes:"override-hold"`
 	Container  string           `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`
-	Deploy     ecsdeploy.Inputs `part:"true"`
+	Deploy     ecsdeploy.Inputs `part:"true" rename:"command=container-command"`
 	DryRun     bool             `input:"dry-run" default:"false" doc:"Check everything and print what would change, but change nothing."`
 }
 
 // Excluded names the inputs of the parts that a release does not have, with the reason of each.
 func (Inputs) Excluded() map[string]string {
 	return map[string]string{
-		"Deploy.queue":   "a release waits for nothing: a roll-out that may wait is one of ecs-deploy alone",
-		"Push.if-absent": "a source that is not there leaves a release nothing to deploy: it is a failure",
+		"Deploy.queue":         "a release waits for nothing: a roll-out that may wait is one of ecs-deploy alone",
+		"Deploy.render-only":   "a release deploys: the document alone is written by ecs-deploy",
+		"Deploy.register-only": "a release deploys: a revision alone is registered by ecs-deploy",
+		"Push.if-absent":       "a source that is not there leaves a release nothing to deploy: it is a failure",
 	}
 }
 

@@ -25,7 +25,7 @@ func TestNoInputOfAPartIsForgotten(t *testing.T) {
 	for _, f := range Action.Inputs() {
 		have[f.Name] = f
 	}
-	renamed := map[string]string{"Migration.timeout": "migrate-timeout"}
+	renamed := map[string]string{"Migration.timeout": "migrate-timeout", "Deploy.command": "container-command"}
 	excluded := Inputs{}.Excluded()
 	for part, inputs := range map[string][]action.Field{
 		"Push": ecrpush.Action.Inputs(), "Migration": migrate.Action.Inputs(), "Deploy": ecsdeploy.Action.Inputs(),
@@ -81,7 +81,11 @@ func TestEveryInputReachesItsParts(t *testing.T) {
 	if deploy.Queue != 0 {
 		t.Errorf("queue is excluded, and %s in the deployment", deploy.Queue)
 	}
+	if deploy.RenderOnly != "" || deploy.RegisterOnly {
+		t.Errorf("render-only and register-only are excluded, and %q and %t in the deployment", deploy.RenderOnly, deploy.RegisterOnly)
+	}
 	push.IfAbsent, deploy.Queue = "skip", 65*time.Second // what the flags say to the parts alone
+	deploy.RenderOnly, deploy.RegisterOnly = "a-render-only", true
 	if !deploy.ImageLater {
 		t.Error("a source is given, and the deployment does not wait for its image")
 	}
@@ -89,7 +93,8 @@ func TestEveryInputReachesItsParts(t *testing.T) {
 	for name, both := range map[string][2]any{
 		"Push":      {push, ecrpush.Inputs(decoded[uncheckedPush](t, ecrpush.Action.Inputs(), nil))},
 		"Migration": {migration, migrate.Inputs(decoded[uncheckedMigration](t, migrate.Action.Inputs(), map[string]string{"timeout": "migrate-timeout"}))},
-		"Deploy":    {deploy, ecsdeploy.Inputs(decoded[uncheckedDeploy](t, ecsdeploy.Action.Inputs(), nil))},
+		"Deploy": {deploy, ecsdeploy.Inputs(decoded[uncheckedDeploy](t, ecsdeploy.Action.Inputs(),
+			map[string]string{"command": "container-command"}))},
 	} {
 		if diff := cmp.Diff(both[1], both[0]); diff != "" {
 			t.Errorf("%s (-by itself +in the release):\n%s", name, diff)

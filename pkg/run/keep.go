@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/org/connect2/v2/internal/ownership"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/render"
@@ -29,6 +30,7 @@ func (r *runner) keep(in action.Common) error {
 			problems = append(problems, fmt.Errorf("%s: %w", input, err))
 			return nil
 		}
+		ownership.Inherit(name)
 		return f
 	}
 	r.kept = kept{events: open("events", in.Events), report: open("report", in.Report)}

@@ -1,6 +1,7 @@
 package taskdef
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -78,6 +79,14 @@ func (d Document) JSON() []byte {
 		return []byte("null")
 	}
 	return []byte(d.root.String())
+}
+
+// Indented returns the document for people: JSON on several lines, with a line break at its end.
+func (d Document) Indented() []byte {
+	var b bytes.Buffer
+	_ = json.Indent(&b, d.JSON(), "", "  ") // it is JSON
+	b.WriteByte('\n')
+	return b.Bytes()
 }
 
 // MarshalJSON returns JSON().

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/internal/nearest"
+	"github.com/org/connect2/v2/internal/ownership"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/terraform"
@@ -359,13 +360,7 @@ func (s *session) giveBack(name string) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(s.dir, name)
 	}
-	info, err := os.Stat(filepath.Dir(name))
-	if err != nil || os.Geteuid() != 0 {
-		return
-	}
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
-		_ = os.Lchown(name, int(owner.Uid), int(owner.Gid)) // it may not exist
-	}
+	ownership.Inherit(name)
 }
 
 // giveBackAll does so with all that the run left in the directory: a state beside the configuration, files that resources write.

@@ -54,6 +54,7 @@ var layers = map[string]layer{
 	"internal/lazyregexp":   base,
 	"internal/nearest":      base,
 	"internal/outlive":      base,
+	"internal/ownership":    base,
 
 	"pkg/ecsview": view,
 

@@ -59,14 +59,14 @@ task-definition-revision | ecs-deploy: task-definition |
 container-name | ecs-deploy: container |
 image | ecs-deploy: image |
 environment-variables | ecs-deploy: environment-variables |
-log-configuration-log-driver | | the task definition: Terraform's template, or a file
-log-configuration-options | | the task definition: Terraform's template, or a file
-docker-labels | | the task definition: Terraform's template, or a file
-command | | the task definition; of a migration, migrate's command
-task-role-arn | | the task definition: Terraform's template, or a file
-execution-role-arn | | the task definition: Terraform's template, or a file
-env-files | | the task definition: Terraform's template, or a file
-secrets | | the task definition: Terraform's template, or a file
+log-configuration-log-driver | ecs-deploy: log-driver |
+log-configuration-options | ecs-deploy: log-options |
+docker-labels | ecs-deploy: docker-labels |
+command | ecs-deploy: command |
+task-role-arn | ecs-deploy: task-role |
+execution-role-arn | ecs-deploy: execution-role |
+env-files | ecs-deploy: environment-files |
+secrets | ecs-deploy: secrets |
 amazon-ecs-deploy-task-definition c465972
 task-definition | ecs-deploy: task-definition |
 desired-count | | refused: Terraform and autoscaling own the count
