@@ -40,6 +40,9 @@ const (
 //	secret:"true"         the value is masked and never printed
 //	path:"read"           it names files (a list: one an item), or something else that is no absolute path; "write": to be written
 //	alias:"other,old(m)"  other names under which it is accepted; "(m)" is the unit of a bare number given under that name
+//	short:"f"             its flag's letter in a terminal
+//	arg:"REV"             in a terminal it may be given without its flag, in the order of such fields; the text is for the usage
+//	rest:"true"           a list that takes, in a terminal, everything behind "--" as it is
 //
 // Fields of embedded structs are taken as if they stood there themselves. A pointer to one of the types is for outputs
 // that may be unknown: nil is written as nothing.
@@ -62,6 +65,9 @@ type Field struct {
 	Zero     string
 	Secret   bool
 	Path     string // read or write, where it names files
+	Short    string // one letter
+	Arg      string // what the usage calls it, where it needs no flag
+	Rest     bool
 	Aliases  []Alias
 
 	index []int
@@ -138,6 +144,9 @@ func fieldOf(t reflect.Type, f reflect.StructField, name string) Field {
 		Zero:     f.Tag.Get("zero"),
 		Secret:   f.Tag.Get("secret") == "true",
 		Path:     f.Tag.Get("path"),
+		Short:    f.Tag.Get("short"),
+		Arg:      f.Tag.Get("arg"),
+		Rest:     f.Tag.Get("rest") == "true",
 		Aliases:  aliasesOf(f.Tag.Get("alias")),
 		index:    f.Index,
 	}
@@ -176,6 +185,16 @@ func (f Field) check(t reflect.Type, taken map[string]bool) {
 	}
 	if f.Required && f.Default != "" {
 		fail("required, yet with a default")
+	}
+	if len(f.Short) > 1 || f.Short == "h" {
+		fail("the short form is one letter, and not h")
+	}
+	if f.Short != "" && taken["-"+f.Short] {
+		fail("the letter %s is taken", f.Short)
+	}
+	taken["-"+f.Short] = true
+	if f.Rest && f.Kind != List {
+		fail("it takes what is behind --, and is not a list")
 	}
 	if slices.Contains(reservedFlags, f.Name) {
 		fail("the flag is reserved")

@@ -24,10 +24,43 @@ func (a *Action) FromEnvironment(environ []string) Given {
 	return Given{source: fromEnvironment(a.Inputs(), environ), fields: a.Inputs()}
 }
 
-// FromArguments reads the flags of a command line.
-func (a *Action) FromArguments(args []string, getenv func(string) string) Given {
-	c := fromFlags(a.Inputs(), args, getenv)
-	return Given{source: c.source, fields: a.Inputs(), Help: c.help, JSON: c.json, Debug: c.debug}
+// FromArguments reads the flags of a command line. extra are flags that are not the action's own, but its program's (FieldsOf): the
+// program takes their values by Into.
+func (a *Action) FromArguments(args []string, getenv func(string) string, extra ...Field) Given {
+	fields := slices.Concat(a.Inputs(), extra)
+	c := fromFlags(fields, args, getenv)
+	return Given{source: c.source, fields: fields, Help: c.help, JSON: c.json, Debug: c.debug}
+}
+
+// FieldsOf returns the fields of a struct of inputs that belongs to no action. It panics where a tag is wrong.
+func FieldsOf(inputs any) []Field { return fieldsOf(reflect.TypeOf(inputs), "input") }
+
+// Into decodes what was given for a struct of inputs that belongs to no action. inputs points to it. What is wrong with its values is
+// a problem of the whole, as Decode tells it.
+func (g *Given) Into(inputs any) {
+	v := reflect.ValueOf(inputs).Elem()
+	own := g.source
+	own.problems = nil
+	for _, err := range own.decodeInto(v, fieldsOf(v.Type(), "input")) {
+		g.Problem(err)
+	}
+}
+
+// Problem adds something that is wrong with what was given: Decode tells it with everything else.
+func (g *Given) Problem(err error) { g.problems = append(slices.Clone(g.problems), err) }
+
+// Has reports whether something was given for an input.
+func (g Given) Has(name string) bool {
+	return slices.ContainsFunc(g.values[name], func(v given) bool { return strings.TrimSpace(v.value) != "" })
+}
+
+// Suppose gives an input a value where none was given. as says where the value is from, for messages.
+func (g *Given) Suppose(name, value, as string) {
+	if g.Has(name) || value == "" || !slices.ContainsFunc(g.fields, func(f Field) bool { return f.Name == name }) {
+		return
+	}
+	g.values = maps.Clone(g.values)
+	g.values[name] = []given{{as: as, value: value}}
 }
 
 // Secrets returns the values that must be masked before anything can print: also those that will be refused.

@@ -2,14 +2,32 @@ package action
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// Help returns what `connect2 NAME --help` prints: what the action does, its flags with their defaults, its outputs, and
-// examples.
-func (a *Action) Help() string {
+// Usage returns how the action is called in a terminal, behind its name.
+func (a *Action) Usage() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\nUsage: connect2 %s --flag VALUE ...\n", a.Meta.Description, a.Meta.Name)
+	rest := ""
+	for _, f := range a.Inputs() {
+		switch {
+		case f.Rest:
+			rest = " -- " + f.Arg
+		case f.Arg != "" && f.Required:
+			b.WriteString(f.Arg + " ")
+		case f.Arg != "":
+			b.WriteString("[" + f.Arg + "] ")
+		}
+	}
+	return b.String() + "--flag VALUE ..." + rest
+}
+
+// Help returns what `connect2 NAME --help` prints: what the action does, its flags with their defaults, its outputs, and
+// examples. extra are the program's own flags.
+func (a *Action) Help(extra ...Field) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\nUsage: connect2 %s %s\n", a.Meta.Description, a.Meta.Name, a.Usage())
 	for paragraph := range strings.SplitSeq(strings.TrimSpace(a.Meta.Doc), "\n\n") {
 		if lines := wrap(paragraph, 100); len(lines) > 0 {
 			fmt.Fprintf(&b, "\n%s\n", strings.Join(lines, "\n"))
@@ -22,8 +40,12 @@ func (a *Action) Help() string {
 		}
 	}
 	b.WriteString("\nFlags:\n")
-	for _, f := range a.Inputs() {
-		fmt.Fprintf(&b, "  --%s%s%s\n", f.Name, f.placeholder(), f.remark())
+	for _, f := range slices.Concat(a.Inputs(), extra) {
+		short := ""
+		if f.Short != "" {
+			short = "-" + f.Short + ", "
+		}
+		fmt.Fprintf(&b, "  %s--%s%s%s\n", short, f.Name, f.placeholder(), f.remark())
 		for _, line := range wrap(f.Doc, 100) {
 			fmt.Fprintf(&b, "        %s\n", line)
 		}
@@ -54,6 +76,12 @@ const ExitCodes = `Exit codes:
   130  cancelled
 `
 
+// Placeholder returns what stands for the value behind the field's flag, after a blank; nothing where the flag needs none.
+func (f Field) Placeholder() string { return f.placeholder() }
+
+// Remark returns what else is to be known about the field's flag, in brackets after two blanks, or nothing.
+func (f Field) Remark() string { return f.remark() }
+
 func (f Field) placeholder() string {
 	switch {
 	case f.Kind == Bool:
@@ -73,6 +101,9 @@ func (f Field) remark() string {
 	var notes []string
 	if f.Required {
 		notes = append(notes, "required")
+	}
+	if f.Arg != "" && !f.Rest {
+		notes = append(notes, "or "+f.Arg+" without the flag")
 	}
 	if f.Default != "" {
 		notes = append(notes, "default "+f.Default)

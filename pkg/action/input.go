@@ -24,6 +24,7 @@ type source struct {
 	problems []error
 	dashes   string          // what stands before a name: "--" for flags
 	misspelt map[string]bool // fields that an unknown name seems to mean: that they are missing is no second problem
+	rest     []string        // what stands behind "--", for the field that takes it
 }
 
 // fromEnvironment collects the inputs that the runner passes to a container: INPUT_ and the name in upper case with blanks
@@ -132,12 +133,23 @@ type commandLine struct {
 func fromFlags(fields []Field, args []string, getenv func(string) string) commandLine {
 	c := commandLine{source: source{values: map[string][]given{}, dashes: "--"}}
 	problem := func(format string, a ...any) { c.problems = append(c.problems, fmt.Errorf(format, a...)) }
+	places := slices.DeleteFunc(slices.Clone(fields), func(f Field) bool { return f.Arg == "" || f.Rest })
+	takesRest := slices.ContainsFunc(fields, func(f Field) bool { return f.Rest })
 	for len(args) > 0 {
 		arg := args[0]
 		args = args[1:]
-		if arg == "-h" {
-			arg = "--help"
+		if takesRest && arg == "--" {
+			c.rest = args
+			break
 		}
+		if len(places) > 0 && (arg == "" || arg[0] != '-') {
+			c.values[places[0].Name] = append(c.values[places[0].Name], given{as: places[0].Arg, value: arg})
+			if places[0].Kind != List {
+				places = places[1:]
+			}
+			continue
+		}
+		arg = long(arg, fields)
 		name, value, hasValue := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
 		if !strings.HasPrefix(arg, "--") || name == "" {
 			single, _, _ := strings.Cut(arg, "=")
@@ -207,6 +219,27 @@ func fromFlags(fields []Field, args []string, getenv func(string) string) comman
 	return c
 }
 
+// long returns the flag that a short one stands for.
+func long(arg string, fields []Field) string {
+	letter, value, hasValue := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+	if len(letter) != 1 || !strings.HasPrefix(arg, "-") {
+		return arg
+	}
+	if letter == "h" {
+		return "--help"
+	}
+	for _, f := range fields {
+		if f.Short != letter {
+			continue
+		}
+		if hasValue {
+			return "--" + f.Name + "=" + value
+		}
+		return "--" + f.Name
+	}
+	return arg
+}
+
 // fieldNamed finds a field by its name or an alias.
 func fieldNamed(fields []Field, name string) (Field, Alias, bool) {
 	for _, f := range fields {
@@ -240,6 +273,10 @@ func secretFrom(reference string, getenv func(string) string) (string, error) {
 func (s source) decodeInto(in reflect.Value, fields []Field) []error {
 	problems := slices.Clone(s.problems)
 	for _, f := range fields {
+		if f.Rest && len(s.rest) > 0 {
+			setField(in.FieldByIndex(f.index), s.rest) // as they are: a comma in them separates nothing
+			continue
+		}
 		text, as, err := s.pick(f)
 		if err != nil {
 			problems = append(problems, err)

@@ -56,6 +56,15 @@ func Command(ctx context.Context, a *action.Action, args []string, stdout, stder
 		}
 		return 0
 	}
+	return Given(ctx, a, given, stdout, stderr, &e)
+}
+
+// Given is Command for arguments that the program has read already, and may have added to.
+func Given(ctx context.Context, a *action.Action, given action.Given, stdout, stderr io.Writer, env *action.Env) int {
+	e := *env
+	if e.Getenv == nil {
+		e.Getenv = os.Getenv
+	}
 	r := newRunner(a, e, stderr, given.Debug)
 	if r.env.Stdout == nil {
 		r.env.Stdout = r.secrets.Writer(stdout)

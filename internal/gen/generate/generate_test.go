@@ -23,9 +23,10 @@ func TestGeneratedFilesAreUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := causes()
-	if got, err := os.ReadFile(filepath.Join(root, list.path)); err != nil || string(got) != list.text {
-		t.Errorf("%s is not what `go generate ./...` writes (%v)", list.path, err)
+	for _, f := range append(reference(), causes()) {
+		if got, err := os.ReadFile(filepath.Join(root, f.path)); err != nil || string(got) != f.text {
+			t.Errorf("%s is not what `go generate ./...` writes (%v)", f.path, err)
+		}
 	}
 	for _, a := range all.Actions() {
 		t.Run(a.Meta.Name, func(t *testing.T) {

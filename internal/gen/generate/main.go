@@ -1,5 +1,5 @@
 // Command generate writes what follows from the actions' structs, the action.yml files and the tables in the READMEs, and the list of
-// causes that a diagnosis knows.
+// causes that a diagnosis knows, and the reference and the man pages of connect2.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 
 // write brings every generated file up to date.
 func write(root string) error {
-	files := []file{causes()}
+	files := append(reference(), causes())
 	for _, a := range all.Actions() {
 		more, err := render(root, a)
 		if err != nil {

@@ -92,6 +92,7 @@ var layers = map[string]layer{
 	"internal/demo":    entry,
 
 	"internal/githubsetup": entry,
+	"internal/cli":         entry,
 
 	"internal/gen":  generator,
 	"internal/test": support,
@@ -116,7 +117,7 @@ var mayImport = map[layer][]layer{
 // exceptions are imports beyond the table, each for a reason.
 var exceptions = map[string][]string{
 	"pkg/release":   {"pkg/ecrpush", "pkg/migrate", "pkg/ecsdeploy"}, // it is these three in one process
-	"cmd/connect2":  {"pkg/sandbox"},                                 // it offers the stand-in to people
+	"internal/cli":  {"pkg/sandbox"},                                 // it offers the stand-in to people
 	"internal/demo": {"pkg/sandbox"},                                 // it releases to the stand-in
 }
 
@@ -153,6 +154,29 @@ func TestInternalIsInOrder(t *testing.T) {
 		case strings.HasPrefix(folder, "internal/") && !shipped[p.ImportPath]:
 			t.Errorf("%s is linked into no program under cmd: internal/test is for what only tests need, internal/gen for generators", folder)
 		}
+	}
+}
+
+// TestTheActionsAreNotACommandLine holds what only people at a terminal need out of the programs that every step on GitHub loads.
+func TestTheActionsAreNotACommandLine(t *testing.T) {
+	linked := 0
+	for _, p := range packages(t) {
+		folder, _ := folderOf(p.ImportPath)
+		if !strings.HasPrefix(folder, "cmd/") || p.Name != "main" {
+			continue
+		}
+		has := slices.ContainsFunc(p.Deps, func(path string) bool {
+			return strings.HasPrefix(path, "github.com/spf13/") || path == module+"/internal/cli"
+		})
+		switch {
+		case has && folder != "cmd/connect2":
+			t.Errorf("%s links the command line (internal/cli, cobra): it belongs into cmd/connect2 alone", folder)
+		case has:
+			linked++
+		}
+	}
+	if linked == 0 {
+		t.Error("no program links internal/cli: this test looks for the wrong name")
 	}
 }
 
@@ -330,7 +354,8 @@ func TestRules(t *testing.T) {
 		{"pkg/rollout", "pkg/verdict", false},
 		{"pkg/render", "pkg/diagnose", true},
 		{"pkg/render", "pkg/ecsdeploy", false},
-		{"cmd/connect2", "pkg/sandbox/wire", true},
+		{"internal/cli", "pkg/sandbox/wire", true},
+		{"cmd/connect2", "pkg/sandbox/wire", false},
 		{"cmd/action", "pkg/sandbox", false},
 		{"pkg/action", "pkg/action/internal/x", true},
 		{"pkg/ecsdeploy", "pkg/action/actiontest", false},
@@ -350,7 +375,7 @@ var banned = []struct {
 }{
 	{path: "testing", because: "its flags and its weight belong to tests"},
 	{path: "net/http/httptest", unless: []string{"cmd/connect2"}, because: "it is for tests; the stand-in may use it"},
-	{path: "text/template", waysIn: []string{"html/template"},
+	{path: "text/template", waysIn: []string{"html/template", "github.com/spf13/cobra"}, // neither executes one: see TestLinkedBinary
 		because: "its executor finds methods by name, which keeps every method of every type in the binary"},
 	{path: "html/template", waysIn: []string{"github.com/sethvargo/go-githubactions"},
 		because: "it holds text/template; the one way in never executes a template (see TestLinkedBinary)"},

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -12,12 +12,6 @@ import (
 	"github.com/org/connect2/v2/internal/demo"
 	"github.com/org/connect2/v2/pkg/action"
 )
-
-func init() {
-	commands = append(commands, command{
-		name: "demo", summary: "Tell a release, a failed one and a rollback, on a stand-in for AWS", run: runDemo,
-	})
-}
 
 func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bufio"
@@ -11,10 +11,6 @@ import (
 
 	"github.com/org/connect2/v2/internal/githubsetup"
 )
-
-func init() {
-	commands = append(commands, command{name: "init", summary: "Set GitHub up for releases: variables, environments, reviewers", run: runInit})
-}
 
 func runInit(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	env := githubsetup.Env{Getenv: os.Getenv, Stdout: stdout, Stderr: stderr}

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	"github.com/org/connect2/v2/internal/catalog/all"
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/sandbox"
+	"github.com/org/connect2/v2/pkg/status"
+)
+
+// Group is a heading in the list of commands.
+type Group string
+
+// The groups, in the order in which they are listed.
+const (
+	Actions Group = "Actions"
+	Operate Group = "Operate"
+	SetUp   Group = "Set up and rehearse"
+)
+
+// Groups lists them.
+var Groups = []Group{Actions, Operate, SetUp}
+
+// Command is one command. It is described by an action, or has a function of its own, or is there for the commands below it.
+type Command struct {
+	Name    string
+	Group   Group    // of a command of the first level
+	Aliases []string // other names under which it is called
+	Words   []string // what people type when they mean it: suggested, and not accepted
+
+	Action *action.Action // what it does, where an action describes it
+
+	Summary string // one line for the list, where no action describes it
+	// Run does it, where no action describes it. args are what follows the name; --help among them is Run's to answer. Its context
+	// ends with SIGINT and SIGTERM.
+	Run func(ctx context.Context, args []string, stdout, stderr io.Writer) int
+
+	Commands []Command // below it
+}
+
+// Describe returns the command's line for the list.
+func (c Command) Describe() string {
+	if c.Action != nil {
+		return c.Action.Meta.Description
+	}
+	return c.Summary
+}
+
+// Commands returns all commands of the first level. A new one gets its line here.
+func Commands() []Command {
+	var commands []Command
+	for _, a := range all.Actions() {
+		c := Command{Name: a.Meta.Name, Group: Actions, Action: a}
+		c.Aliases, c.Words = actionNames[a.Meta.Name].aliases, actionNames[a.Meta.Name].words
+		commands = append(commands, c)
+	}
+	return append(commands,
+		Command{Name: "status", Group: Operate, Action: status.Action, Words: []string{"info", "describe", "ps", "show", "state"}},
+		Command{Name: "init", Group: SetUp, Summary: "Set GitHub up for releases: variables, environments, reviewers", Run: runInit},
+		Command{Name: "sandbox", Group: SetUp, Summary: "Stand in for AWS on this machine, to rehearse releases", Run: sandbox.Serve,
+			Words: []string{"emulator", "localstack", "mock"}},
+		Command{Name: "demo", Group: SetUp, Summary: "Tell a release, a failed one and a rollback, on a stand-in for AWS", Run: runDemo,
+			Words: []string{"example", "tour"}},
+		Command{Name: "version", Group: SetUp, Summary: "Say what this binary is", Run: runVersion},
+	)
+}
+
+// actionNames are what else people call the actions.
+var actionNames = map[string]struct{ aliases, words []string }{
+	"ecs-deploy":   {[]string{"deploy"}, []string{"rollout", "update", "ship", "apply-service"}},
+	"ecs-rollback": {[]string{"rollback"}, []string{"undo", "revert", "back"}},
+	"ecr-push":     {[]string{"push"}, []string{"upload", "publish", "image"}},
+	"migrate":      {nil, []string{"migration", "migrations", "alembic", "run-task"}},
+	"release":      {nil, []string{"promote"}},
+	"tf-apply":     {nil, []string{"terraform", "apply", "plan", "tofu"}},
+}

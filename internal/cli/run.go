@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/run"
+)
+
+// runAction runs an action as a command.
+func runAction(ctx context.Context, c Command, args []string, stdout, stderr io.Writer) int {
+	given := c.Action.FromArguments(args, os.Getenv, extraFields(c.Action)...)
+	if given.Help {
+		if _, err := io.WriteString(stdout, c.Action.Help(extraFields(c.Action)...)); err != nil {
+			return action.Defect.ExitCode()
+		}
+		return 0
+	}
+	return run.Given(ctx, c.Action, given, stdout, stderr, &action.Env{})
+}
+
+// extraFields are the flags that the program adds to those of an action.
+func extraFields(*action.Action) []action.Field { return nil }
+
+// environments are the names that --environment may have.
+func environments() []string { return []string{"dev", "staging", "prod"} }
+
+func runVersion(_ context.Context, _ []string, stdout, _ io.Writer) int {
+	fmt.Fprintf(stdout, "connect2 %s\n", action.Version())
+	return 0
+}
