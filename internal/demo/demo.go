@@ -100,7 +100,8 @@ func (d *demo) run() action.Outcome {
 		d.printf("%s\n", line)
 	}
 	d.printf("\nThe job summary that GitHub would show: %s\n", d.summary)
-	d.printf("Try it yourself: `connect2 sandbox --speed 60`, then any action, aws or boto3 against it. (%s)\n", clock.Took(time.Since(d.begun)))
+	d.printf("Try it yourself: `connect2 sandbox --speed 60`, then any action, aws or boto3 against it. (%s)\n",
+		clock.Took(time.Since(d.begun)))
 	if d.unexpected {
 		d.printf("A step did not end as it should have.\n")
 		return action.Defect

@@ -15,7 +15,8 @@ func OutcomeBeforeChange(err error) Outcome {
 		return outcome
 	}
 	switch awserr.KindOf(err) {
-	case awserr.KindDenied, awserr.KindKey, awserr.KindCredentials, awserr.KindRegion, awserr.KindClock, awserr.KindNotFound, awserr.KindUnsupported, awserr.KindQuota:
+	case awserr.KindDenied, awserr.KindKey, awserr.KindCredentials, awserr.KindRegion, awserr.KindClock, awserr.KindNotFound,
+		awserr.KindUnsupported, awserr.KindQuota:
 		return Invalid // refused before it did anything: to be set right, then run again
 	case awserr.KindExpired, awserr.KindLost, awserr.KindThrottled:
 		return Unknown // the call may have been heard, and nobody can look
@@ -31,7 +32,8 @@ func OutcomeAfterChange(err error) Outcome {
 		return outcome
 	}
 	switch awserr.KindOf(err) {
-	case awserr.KindDenied, awserr.KindKey, awserr.KindCredentials, awserr.KindRegion, awserr.KindClock, awserr.KindExpired, awserr.KindLost, awserr.KindThrottled:
+	case awserr.KindDenied, awserr.KindKey, awserr.KindCredentials, awserr.KindRegion, awserr.KindClock, awserr.KindExpired, awserr.KindLost,
+		awserr.KindThrottled:
 		return Unknown
 	default:
 		return Failed

@@ -39,7 +39,8 @@ func TestOutputs(t *testing.T) {
 			"outcome=|duration=0|digest=|changed=false|exit-code=|count=0|tags=|labels=|plan=",
 			`{"outcome": "", "duration": 0, "digest": "", "changed": false, "exit-code": null, "count": 0, "tags": [], "labels": {}, "plan": null}`},
 		{"all", full,
-			"outcome=failed|duration=93.412|digest=a<b\n\"c\" ***|changed=true|exit-code=3|count=-1|tags=[\"x\",\"y\"]|labels={\"k\":\"v\"}|plan={\"z\":1,\"a\":[]}",
+			"outcome=failed|duration=93.412|digest=a<b\n\"c\" " +
+				"***|changed=true|exit-code=3|count=-1|tags=[\"x\",\"y\"]|labels={\"k\":\"v\"}|plan={\"z\":1,\"a\":[]}",
 			`{"outcome": "failed", "duration": 93.412, "digest": "a<b\n\"c\" ***", "changed": true, "exit-code": 3, "count": -1, "tags": ["x","y"], "labels": {"k":"v"}, "plan": {"z":1,"a":[]}}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -92,7 +93,9 @@ func TestFileCommand(t *testing.T) {
 
 // FuzzOutputFile writes any value and reads the file back as the runner does: nothing but this one output may come out.
 func FuzzOutputFile(f *testing.F) {
-	for _, seed := range []string{"", "x", "a\nb", "a\n\n", "\n", "\r", "a\r\nb", "_GitHubActionsFileCommandDelimeter_\nrole-arn<<X\nevil\nX", "x<<EOF\ny\nEOF", "a=b\nc=d", "connect2_\nx", "\x00", "\xff\n", "é\n\u2028"} {
+	for _, seed := range []string{"", "x", "a\nb", "a\n\n", "\n", "\r", "a\r\nb",
+		"_GitHubActionsFileCommandDelimeter_\nrole-arn<<X\nevil\nX", "x<<EOF\ny\nEOF", "a=b\nc=d", "connect2_\nx", "\x00", "\xff\n",
+		"é\n\u2028"} {
 		f.Add(seed)
 	}
 	file := filepath.Join(f.TempDir(), "output")

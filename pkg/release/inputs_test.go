@@ -91,8 +91,9 @@ func TestEveryInputReachesItsParts(t *testing.T) {
 	}
 	deploy.ImageLater = false
 	for name, both := range map[string][2]any{
-		"Push":      {push, ecrpush.Inputs(decoded[uncheckedPush](t, ecrpush.Action.Inputs(), nil))},
-		"Migration": {migration, migrate.Inputs(decoded[uncheckedMigration](t, migrate.Action.Inputs(), map[string]string{"timeout": "migrate-timeout"}))},
+		"Push": {push, ecrpush.Inputs(decoded[uncheckedPush](t, ecrpush.Action.Inputs(), nil))},
+		"Migration": {migration, migrate.Inputs(decoded[uncheckedMigration](t, migrate.Action.Inputs(),
+			map[string]string{"timeout": "migrate-timeout"}))},
 		"Deploy": {deploy, ecsdeploy.Inputs(decoded[uncheckedDeploy](t, ecsdeploy.Action.Inputs(),
 			map[string]string{"command": "container-command"}))},
 	} {

@@ -159,7 +159,8 @@ func TestAStoppedMigrationStopsTheRelease(t *testing.T) {
 
 func TestAFailedDeploymentNamesTheSchemaAndTheCode(t *testing.T) {
 	at(t, func(s *site) {
-		out, err := release.Run(s.T.Context(), s.Env, inputs(s.image("v2", `{start: crash, after: 2s, exitCode: 1, logs: ["boom"], run: {"*": {after: 2s}}}`)))
+		out, err := release.Run(s.T.Context(), s.Env, inputs(s.image("v2",
+			`{start: crash, after: 2s, exitCode: 1, logs: ["boom"], run: {"*": {after: 2s}}}`)))
 		if action.OutcomeOf(err) != action.RolledBack {
 			t.Fatalf("outcome %s, error %v", action.OutcomeOf(err), err)
 		}

@@ -100,7 +100,8 @@ func TestHTMLInABrowser(t *testing.T) {
 			if s.TitleAt > 150 || s.CauseEnds > 700 {
 				t.Errorf("the title is at %.0f and the cause ends at %.0f: not in the first screen", s.TitleAt, s.CauseEnds)
 			}
-			for _, part := range []string{"release: rolled-back", "connect2-api needs the environment variable DATABASE_URL", "KeyError: 'DATABASE_URL'",
+			for _, part := range []string{"release: rolled-back", "connect2-api needs the environment variable DATABASE_URL",
+				"KeyError: 'DATABASE_URL'",
 				"What to do", "set DATABASE_URL in secrets of the template", "connect2-api-dev:11 serves again", "alembic upgrade head", "pull",
 				"Task ef56ab78", "12.3 MB", "reused", "+image: connect2-api-dev@sha256:bbb", "What happened"} {
 				if !strings.Contains(s.Text, part) {

@@ -88,7 +88,8 @@ func (p *page) verdict(r *record.Record) {
 	} else {
 		p.element("h1", "", r.Name)
 	}
-	p.raw(`<p class="when"><time datetime="` + r.Begun.UTC().Format(time.RFC3339) + `">` + r.Begun.UTC().Format("2006-01-02 15:04:05 MST") + "</time>")
+	p.raw(`<p class="when"><time datetime="` + r.Begun.UTC().Format(time.RFC3339) + `">` + r.Begun.UTC().Format("2006-01-02 15:04:05 "+
+		"MST") + "</time>")
 	if !r.Ended.IsZero() {
 		p.text(" · took " + Took(r.Took()))
 	}

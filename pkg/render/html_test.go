@@ -85,7 +85,8 @@ func TestHTMLOfARunThatGoesOn(t *testing.T) {
 	r := &record.Record{Name: "ecs-deploy", Begun: start, Steps: []record.Step{
 		{ID: "1", Name: "rolling", Begun: start}, {ID: "2", Name: "first task", Begun: start.Add(time.Minute), Ended: start.Add(time.Minute)}}}
 	doc := htmlOf(t, r, nil)
-	for _, part := range []string{"ecs-deploy: still running", `class="open"`, `class="open" style="--row:0;left:0.00%;width:100.00%`, "moment"} {
+	for _, part := range []string{"ecs-deploy: still running", `class="open"`, `class="open" style="--row:0;left:0.00%;width:100.00%`,
+		"moment"} {
 		if !strings.Contains(doc, part) {
 			t.Errorf("lacks %q", part)
 		}
@@ -109,8 +110,10 @@ func TestLanes(t *testing.T) {
 	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
 	r := &record.Record{Name: "release", Begun: start, Steps: []record.Step{
 		{Name: "gone", Lane: "task 0", Begun: at(-9), Ended: at(-1)}, {Name: "g", Lane: "task 2", Begun: at(-9), Ended: at(1)},
-		{Name: "a", Begun: at(5), Ended: at(9)}, {Name: "b", Begun: at(9), Ended: at(12)}, {Name: "c", Begun: at(8), Ended: at(10)}, {Name: "d", Begun: at(11)}},
-		Parts: []*record.Record{{Name: "push", Steps: []record.Step{{Name: "e", Begun: at(0), Ended: at(4)}, {Name: "f", Lane: "task 1", Begun: at(20), Ended: at(20)}}}}}
+		{Name: "a", Begun: at(5), Ended: at(9)}, {Name: "b", Begun: at(9), Ended: at(12)}, {Name: "c", Begun: at(8), Ended: at(10)}, {Name: "d",
+			Begun: at(11)}},
+		Parts: []*record.Record{{Name: "push", Steps: []record.Step{{Name: "e", Begun: at(0), Ended: at(4)}, {Name: "f", Lane: "task 1",
+			Begun: at(20), Ended: at(20)}}}}}
 	lanes := lanesOf(r)
 	var got []string
 	for _, l := range lanes {

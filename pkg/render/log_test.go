@@ -67,7 +67,8 @@ func TestRelative(t *testing.T) {
 func TestNoTextActsAsACommand(t *testing.T) {
 	hostile := []string{
 		"::set-output name=role::evil", "  ::add-mask::a", "\t::error::x", "a\n::set-env name=PATH::/evil", "a\r::error::x", "a\r\n::error::x",
-		"x ##[set-output name=a;]b", "#\x1b[0m#[error]x", "##\x00[error]x", "##\u202e[error]x", "%0A::error::x", "::stop-commands::x", "::token1::", "\x1b]0;title\x07::error::x", "::endgroup::",
+		"x ##[set-output name=a;]b", "#\x1b[0m#[error]x", "##\x00[error]x", "##\u202e[error]x", "%0A::error::x", "::stop-commands::x",
+		"::token1::", "\x1b]0;title\x07::error::x", "::endgroup::",
 	}
 	for _, text := range hostile {
 		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
@@ -315,7 +316,8 @@ func TestLogIsSafeForConcurrentUse(t *testing.T) {
 
 // FuzzLogText looks for text that acts as a command, through any of the ways that text gets into the log.
 func FuzzLogText(f *testing.F) {
-	for _, seed := range []string{"::error::x", "a\r::x", "##[x]", "#\x1b#[x]", "\x1b[::error::", "\x1b]::error::x", "\xff##\xff[", "##\u2066[", "\u0085::error::x"} {
+	for _, seed := range []string{"::error::x", "a\r::x", "##[x]", "#\x1b#[x]", "\x1b[::error::", "\x1b]::error::x", "\xff##\xff[",
+		"##\u2066[", "\u0085::error::x"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

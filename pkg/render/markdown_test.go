@@ -125,7 +125,8 @@ func TestTimeline(t *testing.T) {
 			t.Errorf("Mermaid would not read %q", line)
 		}
 	}
-	for _, want := range []string{"+12.0s section one click (x) pct pct comment end :crit, 2000-01-01 00:00:12.000, 63500ms", "+0.0s started :milestone, 2000-01-01 00:00:00.000, 0ms",
+	for _, want := range []string{"+12.0s section one click (x) pct pct comment end :crit, 2000-01-01 00:00:12.000, 63500ms",
+		"+0.0s started :milestone, 2000-01-01 00:00:00.000, 0ms",
 		"+0.0s served :done, 2000-01-01 00:00:00.000, 20000ms",
 		"+1m20s … :done, 2000-01-01 00:01:20.000, 1000ms", "axisFormat %M:%S"} {
 		if !strings.Contains(got, want) {
@@ -157,16 +158,19 @@ func TestDetailsAndJoin(t *testing.T) {
 	if got := Join(0, "a\n", "", "b"); got != "a\n\nb\n\n" {
 		t.Errorf("got %q", got)
 	}
-	if got := Join(200, "a", strings.Repeat("x", 300), "b"); len(got) > 200 || !strings.Contains(got, "left out") || strings.Contains(got, "xx") {
+	if got := Join(200, "a", strings.Repeat("x", 300), "b"); len(got) > 200 || !strings.Contains(got, "left out") ||
+		strings.Contains(got, "xx") {
 		t.Errorf("got %q", got)
 	}
 }
 
 func TestCard(t *testing.T) {
-	c := record.Finding{Code: "app-exit", Title: "app exited with code 1: <b>x</b> | y", Evidence: []string{"Essential container in task exited", "app | ```", "app | <script>"},
-		Fix: []string{"run `docker run --rm IMAGE`"}, Fault: record.FaultRelease, Task: "arn:aws:ecs:r:a:task/prod/0f9d", Container: "app"}
+	c := record.Finding{Code: "app-exit", Title: "app exited with code 1: <b>x</b> | y",
+		Evidence: []string{"Essential container in task exited", "app | ```", "app | <script>"},
+		Fix:      []string{"run `docker run --rm IMAGE`"}, Fault: record.FaultRelease, Task: "arn:aws:ecs:r:a:task/prod/0f9d", Container: "app"}
 	got := Card(c)
-	for _, want := range []string{"> **App exited with code 1: &lt;b&gt;x&lt;/b&gt; &#124; y**", "````text\n", "1. run `docker run --rm IMAGE`", "`app-exit`", "`0f9d`", "this release"} {
+	for _, want := range []string{"> **App exited with code 1: &lt;b&gt;x&lt;/b&gt; &#124; y**",
+		"````text\n", "1. run `docker run --rm IMAGE`", "`app-exit`", "`0f9d`", "this release"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
@@ -178,8 +182,8 @@ func TestCard(t *testing.T) {
 
 // FuzzText attacks the escaper: whatever a foreign text is, nothing of it is markup, a mention, a reference or a link.
 func FuzzText(f *testing.F) {
-	for _, s := range []string{"@team", "a@b @c", "#1", "GH-1", "[a](javascript:b)", "<img src=x>", "![x](y)", "`a", "a\n\n# b", "| a |", "<!-- x", "-->", "\u202e@a",
-		"\\@a", "&#64;a", "https://x", "wwwwww.", "@\u200b@a", "~~a~~", "$x$", "***"} {
+	for _, s := range []string{"@team", "a@b @c", "#1", "GH-1", "[a](javascript:b)", "<img src=x>", "![x](y)", "`a", "a\n\n# b", "| a |",
+		"<!-- x", "-->", "\u202e@a", "\\@a", "&#64;a", "https://x", "wwwwww.", "@\u200b@a", "~~a~~", "$x$", "***"} {
 		f.Add(s)
 	}
 	active := regexp.MustCompile("[<>|`*_~\\[\\]\\\\@$!\n\r]")

@@ -41,7 +41,8 @@ func tellFailedRelease(r *record.Recorder, now *time.Time) {
 	at(5 * time.Second)
 	migrate := all.Part("migrate")
 	step(migrate, "", "alembic upgrade head", 5*time.Second, 21*time.Second, record.Done)
-	migrate.Emit(record.Event{Kind: record.KindOutput, Source: "connect2-api", Text: "INFO [alembic] Running upgrade 41 -> 42, <script>alert(1)</script>"})
+	migrate.Emit(record.Event{Kind: record.KindOutput, Source: "connect2-api",
+		Text: "INFO [alembic] Running upgrade 41 -> 42, <script>alert(1)</script>"})
 	at(21 * time.Second)
 	migrate.Emit(record.Event{Kind: record.KindVerdict, Verdict: &record.Verdict{Outcome: "succeeded", OK: true}})
 
@@ -66,7 +67,8 @@ func tellFailedRelease(r *record.Recorder, now *time.Time) {
 		Fix:      []string{"set `DATABASE_URL` in `secrets` of the template", "release again"},
 		Fault:    record.FaultRelease, Certain: true, Task: "arn:aws:ecs:us-west-2:123456789012:task/c/ab12cd34", Container: "connect2-api"}
 	deploy.Found(*finding)
-	deploy.Emit(record.Event{Kind: record.KindVerdict, Verdict: &record.Verdict{Outcome: "rolled-back", Title: finding.Title, Finding: finding}})
+	deploy.Emit(record.Event{Kind: record.KindVerdict, Verdict: &record.Verdict{Outcome: "rolled-back", Title: finding.Title,
+		Finding: finding}})
 	all.Emit(record.Event{Kind: record.KindVerdict, Verdict: &record.Verdict{Outcome: "rolled-back", Title: finding.Title,
 		Message: "the deployment of connect2-api-dev:12 did not succeed; connect2-api-dev:11 serves again",
 		Advice:  "The database has the schema of the new image, which was not undone.", Finding: finding}})

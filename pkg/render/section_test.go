@@ -15,9 +15,11 @@ func TestSection(t *testing.T) {
 			Head: []string{"Risk", "Where"}, Rows: [][]record.Text{{{Text: "Data *loss*", Form: record.Strong}, {Text: "a[0]", Form: record.Code}}},
 		}}}}},
 		{Section: &record.Section{Title: "Nothing", Blocks: []record.Block{{Table: &record.Table{Head: []string{"a"}}}}}},
-		{List: [][]record.Text{{{Text: "Commit abc, "}, {Text: "run 7", Link: "https://github.com/o/r/actions/runs/7"}}, {{Text: "run 8", Link: "javascript:1"}}}},
+		{List: [][]record.Text{{{Text: "Commit abc, "}, {Text: "run 7", Link: "https://github.com/o/r/actions/runs/7"}}, {{Text: "run 8",
+			Link: "javascript:1"}}}},
 		{Section: &record.Section{Title: "By resource", Blocks: []record.Block{
-			{Section: &record.Section{Title: "~ a_b", Folded: true, Blocks: []record.Block{{Paragraph: []record.Text{{Text: "Why."}}}, {Verbatim: "! a = ``` -> <b>", Language: "diff"}}}},
+			{Section: &record.Section{Title: "~ a_b", Folded: true, Blocks: []record.Block{
+				{Paragraph: []record.Text{{Text: "Why."}}}, {Verbatim: "! a = ``` -> <b>", Language: "diff"}}}},
 			{Section: &record.Section{Title: "empty", Folded: true}},
 		}}},
 	}}
@@ -32,7 +34,8 @@ func TestSection(t *testing.T) {
 	if got := Section(record.Section{Title: "Alone"}); got != "" {
 		t.Errorf("a heading without anything below it: %q", got)
 	}
-	if got := Section(record.Section{Title: "Folded", Folded: true, Blocks: []record.Block{{Verbatim: "x"}}}); got != Details("Folded", Fence("", "x")) {
+	if got := Section(record.Section{Title: "Folded", Folded: true, Blocks: []record.Block{{Verbatim: "x"}}}); got != Details("Folded",
+		Fence("", "x")) {
 		t.Errorf("a folded section: %q", got)
 	}
 }
@@ -44,7 +47,8 @@ func review(n int) record.Section {
 	for i := range n {
 		table.Rows = append(table.Rows, []record.Text{{Text: fmt.Sprintf("risk %d of a resource", i)}})
 		resources.Blocks = append(resources.Blocks, record.Block{Section: &record.Section{
-			Title: fmt.Sprint("~ resource ", i), Folded: true, Blocks: []record.Block{{Verbatim: strings.Repeat("! a = 1 -> 2\n", 1+i%40), Language: "diff"}},
+			Title: fmt.Sprint("~ resource ", i), Folded: true, Blocks: []record.Block{{Verbatim: strings.Repeat("! a = 1 -> 2\n", 1+i%40),
+				Language: "diff"}},
 		}})
 	}
 	for _, name := range []string{"Risks", "Services"} {

@@ -196,7 +196,8 @@ func outputsWritable(file string) error {
 	}
 	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
-		return &action.Error{Outcome: action.Invalid, Title: "The step's outputs cannot be written", Err: fmt.Errorf("open %w: %w", errOutputs, err)}
+		return &action.Error{Outcome: action.Invalid, Title: "The step's outputs cannot be written", Err: fmt.Errorf("open %w: %w", errOutputs,
+			err)}
 	}
 	return f.Close()
 }

@@ -79,7 +79,8 @@ func runProbe(ctx context.Context, env *action.Env, in probeInputs) (probeOutput
 		return out, nil
 	default:
 		env.Events.Fact("Cluster", record.Text{Text: in.Cluster, Form: record.Code})
-		return out, fmt.Errorf("deploy: %w", &action.Error{Outcome: outcome, Title: "The cause: 100%", Advice: "Do this next.", Err: errors.New("tried this, got that")})
+		return out, fmt.Errorf("deploy: %w", &action.Error{Outcome: outcome, Title: "The cause: 100%", Advice: "Do this next.",
+			Err: errors.New("tried this, got that")})
 	}
 }
 
@@ -123,9 +124,11 @@ func TestSignals(t *testing.T) {
 		exit     int
 		contains string
 	}{
-		{"SIGINT", "true", []string{"--cluster=c", "--end=wait"}, []os.Signal{syscall.SIGINT}, 130, `cleaning up, cause "interrupted (SIGINT)", error <nil>`},
+		{"SIGINT", "true", []string{"--cluster=c", "--end=wait"}, []os.Signal{syscall.SIGINT}, 130,
+			`cleaning up, cause "interrupted (SIGINT)", error <nil>`},
 		{"SIGTERM", "true", []string{"--cluster=c", "--end=wait"}, []os.Signal{syscall.SIGTERM}, 130, "interrupted (SIGTERM): stopping"},
-		{"second in a terminal", "", []string{"--cluster=c", "--end=wait", "--quiet"}, []os.Signal{syscall.SIGINT, syscall.SIGINT}, 130, "cleaning up"},
+		{"second in a terminal", "", []string{"--cluster=c", "--end=wait", "--quiet"}, []os.Signal{syscall.SIGINT, syscall.SIGINT}, 130,
+			"cleaning up"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -40,7 +40,8 @@ func TestRecorderKeepsWhatWasTold(t *testing.T) {
 	if summary := told.Summary(); !strings.Contains(summary, "| **Name** | `***` |") {
 		t.Errorf("the summary: %s", summary)
 	}
-	if text := told.Text(); !strings.Contains(text, "::group::Group\n") || !strings.HasSuffix(text, "document\n") || strings.Contains(text, "yet recorded") {
+	if text := told.Text(); !strings.Contains(text, "::group::Group\n") || !strings.HasSuffix(text, "document\n") ||
+		strings.Contains(text, "yet recorded") {
 		t.Errorf("written:\n%s", text)
 	}
 	if len(told.Errors()) != 0 {
