@@ -41,7 +41,7 @@ func loadConfig(ctx context.Context, env *action.Env, in Inputs) (aws.Config, er
 	webIdentity := &lateSTS{}
 	options := []func(*config.LoadOptions) error{
 		config.WithRetryer(func() aws.Retryer { return newRetryer(env.Clock(), env.Events) }),
-		config.WithLogger(logging.LoggerFunc(func(_ logging.Classification, format string, args ...any) { env.Log.Debugf(format, args...) })),
+		config.WithLogger(logging.LoggerFunc(func(_ logging.Classification, format string, args ...any) { env.Events.Debugf(format, args...) })),
 	}
 	if region := firstOf(in.Region, env.Var("AWS_REGION"), env.Var("AWS_DEFAULT_REGION")); region != "" {
 		options = append(options, config.WithRegion(region))

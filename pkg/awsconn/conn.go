@@ -30,7 +30,7 @@ func Connect(ctx context.Context, env *action.Env, in Inputs) (*Conn, error) {
 	if problems := in.Validate(); len(problems) > 0 {
 		return nil, &action.Error{Outcome: action.Invalid, Title: "Invalid input", Err: errors.Join(problems...)}
 	}
-	maskCredentials(env.Log, aws.Credentials{SecretAccessKey: env.Var("AWS_SECRET_ACCESS_KEY"), SessionToken: env.Var("AWS_SESSION_TOKEN")})
+	hideCredentials(env, aws.Credentials{SecretAccessKey: env.Var("AWS_SECRET_ACCESS_KEY"), SessionToken: env.Var("AWS_SESSION_TOKEN")})
 	if err := checkFiles(env); err != nil {
 		return nil, err
 	}
@@ -87,9 +87,9 @@ func assume(ctx context.Context, env *action.Env, cfg aws.Config, transport http
 		}
 		anonymous := cfg.Copy()
 		anonymous.Credentials = aws.AnonymousCredentials{}
-		return roleCredentials(ctx, env.Log, assumeWithIDToken(sts.NewFromConfig(anonymous), tokens, role, session, in))
+		return roleCredentials(ctx, env, assumeWithIDToken(sts.NewFromConfig(anonymous), tokens, role, session, in))
 	}
-	return roleCredentials(ctx, env.Log, assumeWithCredentials(sts.NewFromConfig(cfg), role, session, in))
+	return roleCredentials(ctx, env, assumeWithCredentials(sts.NewFromConfig(cfg), role, session, in))
 }
 
 // identify asks STS who is calling; no permission is needed for it.

@@ -63,7 +63,7 @@ func TestConnectWithStaticKeys(t *testing.T) {
 	if got := w.hosts["GetCallerIdentity"]; got != "sts.eu-west-1.amazonaws.com" {
 		t.Errorf("STS was called at %s, not in the region", got)
 	}
-	env.Log.Eventf("the key is %s", staticCanary) // masked from the start
+	env.Events.Notef("the key is %s", staticCanary) // masked from the start
 	noCanary(t, recorder.Text())
 }
 
@@ -93,7 +93,7 @@ func TestConnectWithIDToken(t *testing.T) {
 	if conn.CallerARN != roleToAssume {
 		t.Errorf("caller %s, want the role with its path", conn.CallerARN)
 	}
-	env.Log.Eventf("leak: %s %s %s %s", w.tokens[0], secretCanary, sessionCanary, bearerCanary)
+	env.Events.Notef("leak: %s %s %s %s", w.tokens[0], secretCanary, sessionCanary, bearerCanary)
 	noCanary(t, recorder.Text())
 }
 
@@ -502,7 +502,7 @@ func TestRenewalFails(t *testing.T) {
 		client := ecs.NewFromConfig(mustConnect(t, env).Config)
 		time.Sleep(61 * time.Minute)
 		_, err := client.DescribeServices(t.Context(), &ecs.DescribeServicesInput{Services: []string{"x"}})
-		if err == nil || awserr.IsDenied(err) || !awserr.IsCredentials(err) || awserr.Optional(env.Log.Sink(), "Services", err) {
+		if err == nil || awserr.IsDenied(err) || !awserr.IsCredentials(err) || awserr.Optional(env.Events, "Services", err) {
 			t.Fatalf("kind %q: %v", awserr.KindOf(err), err)
 		}
 		text := awserr.Explain(err).Error()

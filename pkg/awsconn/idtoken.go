@@ -27,7 +27,7 @@ type idTokens struct {
 	client      *http.Client
 	url, bearer string // ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN, which the runner sets with `permissions: id-token: write`
 	audience    string
-	log         *action.Log
+	hide        func(secrets ...string) // in everything that is shown from now on
 }
 
 // newIDTokens returns nil where the job has no permission to ask for tokens.
@@ -37,12 +37,12 @@ func newIDTokens(env *action.Env, transport http.RoundTripper, audience string) 
 		client:   &http.Client{Transport: transport},
 		url:      env.Var("ACTIONS_ID_TOKEN_REQUEST_URL"),
 		bearer:   env.Var("ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
-		log:      env.Log,
+		hide:     env.Hide,
 	}
 	if t.url == "" || t.bearer == "" {
 		return nil
 	}
-	t.log.Mask(t.bearer)
+	t.hide(t.bearer)
 	return t
 }
 
@@ -88,7 +88,7 @@ func (t *idTokens) ask(ctx context.Context) (token string, again bool, err error
 		return "", false, fmt.Errorf("ask GitHub for an OIDC token: HTTP status %s, but no token in the answer (%d bytes)",
 			response.Status, len(body))
 	}
-	t.log.Mask(answer.Value)
+	t.hide(answer.Value)
 	return answer.Value, false, nil
 }
 

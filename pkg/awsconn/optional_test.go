@@ -124,7 +124,7 @@ func TestOptionalWithThePolicyOfTheDeployAction(t *testing.T) {
 	}
 	for _, r := range reads {
 		for range 3 { // a poll repeats it
-			if err := r.read(ctx); !awserr.Optional(env.Log.Sink(), "What "+path.Base(r.permission)+" shows", err) {
+			if err := r.read(ctx); !awserr.Optional(env.Events, "What "+path.Base(r.permission)+" shows", err) {
 				t.Errorf("%s: not taken for a denied optional read: %v", r.permission, err)
 			}
 		}
@@ -148,7 +148,7 @@ func TestOptionalIsForDenialsAlone(t *testing.T) {
 		awserrtest.Answered("ECS", "ListTasks", 400, awserrtest.API("ExpiredTokenException", awserrtest.ExpiredText)),
 		awserrtest.Answered("ECS", "ListTasks", 400, awserrtest.API("ClusterNotFoundException", "Cluster not found.")),
 	} {
-		if awserr.Optional(env.Log.Sink(), "Tasks", err) {
+		if awserr.Optional(env.Events, "Tasks", err) {
 			t.Errorf("went on without, after: %v", err)
 		}
 	}
@@ -160,7 +160,7 @@ func TestOptionalIsForDenialsAlone(t *testing.T) {
 		t.Error("a nil log must only be silent")
 	}
 	_, other, otherWarnings := gatedConn(t)
-	if !awserr.Optional(env.Log.Sink(), "Tasks", denied) || !awserr.Optional(other.Log.Sink(), "Tasks", awserr.Explain(denied)) {
+	if !awserr.Optional(env.Events, "Tasks", denied) || !awserr.Optional(other.Events, "Tasks", awserr.Explain(denied)) {
 		t.Error("a denial without a reason is one too")
 	}
 	if len(warnings()) != 1 || len(otherWarnings()) != 1 || !strings.Contains(warnings()[0], "ecs:ListTasks") {

@@ -34,9 +34,9 @@ const (
 
 // roleCredentials assumes the role and returns its credentials, renewed for as long as they are asked for. ctx ends the first
 // attempt only: what a cancelled run has to clean up needs credentials too.
-func roleCredentials(ctx context.Context, log *action.Log, assume func(context.Context) (*types.Credentials, error),
+func roleCredentials(ctx context.Context, env *action.Env, assume func(context.Context) (*types.Credentials, error),
 ) (aws.CredentialsProvider, error) {
-	p := &roleProvider{log: log, assume: assume}
+	p := &roleProvider{env: env, assume: assume}
 	first, err := p.Retrieve(ctx)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func roleCredentials(ctx context.Context, log *action.Log, assume func(context.C
 
 // roleProvider makes SDK credentials of an STS answer, and bridges a renewal that fails.
 type roleProvider struct {
-	log    *action.Log
+	env    *action.Env
 	assume func(context.Context) (*types.Credentials, error)
 
 	mu      sync.Mutex
@@ -85,14 +85,14 @@ func (p *roleProvider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		CanExpire:       true,
 		Expires:         aws.ToTime(got.Expiration),
 	}
-	maskCredentials(p.log, credentials)
+	hideCredentials(p.env, credentials)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.failed:
-		p.log.Eventf("the AWS credentials are renewed after all, they last until %s", clockTime(credentials.Expires))
+		p.env.Events.Notef("the AWS credentials are renewed after all, they last until %s", clockTime(credentials.Expires))
 	case !p.expires.IsZero():
-		p.log.Debugf("AWS credentials renewed, they last until %s", clockTime(credentials.Expires))
+		p.env.Events.Debugf("AWS credentials renewed, they last until %s", clockTime(credentials.Expires))
 	}
 	p.expires, p.failed = credentials.Expires, false
 	return credentials, nil
@@ -133,20 +133,21 @@ func (p *roleProvider) HandleFailToRefresh(_ context.Context, previous aws.Crede
 // tellFailed says at once what is about to be lost and how long it is tried; of a row of failures the first is told.
 func (p *roleProvider) tellFailed(left time.Duration, err error) {
 	if p.failed {
-		p.log.Debugf("AWS credentials not renewed, those in use last another %s: %v", left.Round(time.Second), err)
+		p.env.Events.Debugf("AWS credentials not renewed, those in use last another %s: %v", left.Round(time.Second), err)
 		return
 	}
 	p.failed = true
-	p.log.Warnf("AWS credentials not renewed", "those in use last until %s, and it is tried again every %s until then; after that no call "+
-		"to AWS is answered, and what ECS is doing by then it goes on with: %v", clockTime(p.expires), renewAgain, awserr.Explain(err))
+	p.env.Events.Warnf("AWS credentials not renewed",
+		"those in use last until %s, and it is tried again every %s until then; after that no call "+
+			"to AWS is answered, and what ECS is doing by then it goes on with: %v", clockTime(p.expires), renewAgain, awserr.Explain(err))
 }
 
-// maskCredentials hides what must not be seen; the access key id is no secret and helps in looking through CloudTrail.
-func maskCredentials(log *action.Log, c aws.Credentials) {
+// hideCredentials hides what must not be seen; the access key id is no secret and helps in looking through CloudTrail.
+func hideCredentials(env *action.Env, c aws.Credentials) {
 	// Stand-ins take "test" for a secret. As a mask it would eat every such word of the log, and protect nothing.
 	for _, secret := range []string{c.SecretAccessKey, c.SessionToken} {
 		if len(secret) >= 16 {
-			log.Mask(secret)
+			env.Hide(secret)
 		}
 	}
 }

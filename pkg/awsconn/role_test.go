@@ -29,8 +29,8 @@ func TestMaskCredentials(t *testing.T) {
 		for _, c := range []aws.Credentials{{SecretAccessKey: test.secret}, {SessionToken: test.secret}} {
 			c.AccessKeyID = "AKIAIOSFODNN7EXAMPLE"
 			env, recorder := inEnv(newWorld(t))
-			maskCredentials(env.Log, c)
-			env.Log.Eventf("%s", "key AKIAIOSFODNN7EXAMPLE, secret <"+test.secret+">")
+			hideCredentials(env, c)
+			env.Events.Notef("%s", "key AKIAIOSFODNN7EXAMPLE, secret <"+test.secret+">")
 			events := strings.Join(recorder.Events(), "\n")
 			if strings.Contains(events, "<"+test.secret+">") == test.hidden || !strings.Contains(events, "AKIAIOSFODNN7EXAMPLE") {
 				t.Errorf("%s: %q", test.name, events)
@@ -72,7 +72,7 @@ func TestRetrieve(t *testing.T) {
 		env, recorder := inEnv(newWorld(t))
 		ends := time.Now().Add(time.Hour)
 		broken := errors.New("broken")
-		p := &roleProvider{log: env.Log, assume: answers(t, ends, ends.Add(time.Hour), nil, broken)}
+		p := &roleProvider{env: env, assume: answers(t, ends, ends.Add(time.Hour), nil, broken)}
 		first, err := p.Retrieve(t.Context())
 		if err != nil || first.AccessKeyID != "AKIA" || !first.CanExpire || !first.Expires.Equal(ends) {
 			t.Errorf("%+v: %v", first, err)
@@ -102,7 +102,7 @@ func TestCredentialsThatEnd(t *testing.T) {
 		env, recorder := inEnv(newWorld(t))
 		broken := errors.New("broken")
 		ends := time.Now().Add(time.Hour)
-		p := &roleProvider{log: env.Log, assume: answers(t, ends, ends.Add(time.Hour), broken, broken)}
+		p := &roleProvider{env: env, assume: answers(t, ends, ends.Add(time.Hour), broken, broken)}
 		keys, err := p.Retrieve(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -154,7 +154,7 @@ func TestHandleFailToRefresh(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			env, recorder := inEnv(newWorld(t))
-			p := &roleProvider{log: env.Log, expires: time.Now().Add(test.left)}
+			p := &roleProvider{env: env, expires: time.Now().Add(test.left)}
 			got, err := p.HandleFailToRefresh(t.Context(), test.previous, refused)
 			if test.again == 0 {
 				if !errors.Is(err, refused) || got.HasKeys() {

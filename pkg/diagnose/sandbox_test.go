@@ -72,7 +72,7 @@ func TestReleasesThatFail(t *testing.T) {
 				e, err := diagnose.Gather(t.Context(), diagnose.Clients{ECS: api,
 					Logs: cloudwatchlogs.NewFromConfig(conn.Config), ELB: elb.NewFromConfig(conn.Config)},
 					diagnose.Query{Cluster: "connect2-api-cluster-dev", Service: "connect2-api-service-dev",
-						Deployment: deployment, TaskDefinition: definition, Since: began, Events: env.Log.Sink()})
+						Deployment: deployment, TaskDefinition: definition, Since: began, Events: env.Events})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -145,7 +145,7 @@ func afterPush(image string, err error) error {
 
 func (r *Release) migrate(ctx context.Context, out *Outputs) error {
 	if r.in.DryRun {
-		r.env.Log.Eventf("the migration `%s` would run here; a rehearsal runs none", r.in.Migration.Command)
+		r.env.Events.Notef("the migration `%s` would run here; a rehearsal runs none", r.in.Migration.Command)
 		r.begin(partMigrate)(action.NoChange, nil)
 		return nil
 	}
@@ -167,7 +167,7 @@ func (r *Release) migrate(ctx context.Context, out *Outputs) error {
 
 func (r *Release) deployImage(ctx context.Context, out *Outputs) error {
 	if r.in.DryRun && r.push != nil && out.Outcome != action.NoChange {
-		r.env.Log.Eventf("the pushed image would be deployed to %s here", r.in.Service)
+		r.env.Events.Notef("the pushed image would be deployed to %s here", r.in.Service)
 		r.begin(partDeploy)(action.NoChange, nil)
 		return nil
 	}
