@@ -79,6 +79,7 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 	result, err := verdict.Follow(ctx, d.env, d.conn.Config, target, options...)
 	end()
 	verdict.Report(d.env.Events, result)
+	verdict.TellReplaced(ctx, d.env.Events, d.client, result)
 	out.Outcome, out.DeploymentARN, out.Cause = action.OutcomeOf(err), result.Target.ServiceDeployment, verdict.Cause(result)
 	if err == nil {
 		d.tellUnverified()
@@ -164,13 +165,28 @@ func (d *Deployment) start(ctx context.Context, todo step) (rollout.Target, erro
 	if err != nil {
 		return rollout.Target{}, err
 	}
-	d.env.Log.Eventf("updated service %s to %s", d.in.Service, d.existing.Name())
+	if target.TakenUp {
+		d.env.Events.Notef("somebody else has just begun to deploy this very revision: following that deployment")
+		return target, nil
+	}
+	d.env.Events.Notef("updated service %s to %s", d.in.Service, d.existing.Name())
+	verdict.WarnReplaced(d.env.Events, target)
 	return target, nil
 }
 
 // notStarted is the error of an update that was refused, or whose answer was lost. A revision that was registered for it is
 // taken away again, unless the service got it after all.
 func (d *Deployment) notStarted(ctx context.Context, fresh bool, err error) error {
+	if overtaken := verdict.Overtaken(err); overtaken != nil {
+		return overtaken // the revision has not failed: it stays for the run that deploys it
+	}
+	var held *action.Error // its own words say what to do
+	if errors.As(err, &held) && fresh {
+		d.discard(ctx)
+	}
+	if held != nil {
+		return held
+	}
 	outcome := outcomeUnstarted(err, fresh)
 	if fresh && outcome == action.Failed {
 		d.discard(ctx)
@@ -188,6 +204,8 @@ func (d *Deployment) notRegistered(err error) error {
 func outcomeUnstarted(err error, registered bool) action.Outcome {
 	switch {
 	case awserr.IsThrottled(err), registered && awserr.IsDenied(err):
+		return action.Failed
+	case errors.Is(err, rollout.ErrNotSent) && action.OutcomeBeforeChange(err) == action.Unknown:
 		return action.Failed
 	case registered:
 		return action.OutcomeAfterChange(err)

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/rollout"
 )
 
@@ -36,9 +38,19 @@ func (d *Deployment) readFirst() (err error) {
 
 // update begins the deployment. Only a first release says how many tasks there are to be: later on that is the autoscaler's.
 func (d *Deployment) update(ctx context.Context) (rollout.Target, error) {
-	if d.first == 0 {
-		return rollout.Start(ctx, d.client, d.in.Cluster, d.in.Service, d.before, d.existing.ARN)
+	if d.first > 0 {
+		d.env.Events.Notef("this is the first release of the service: it starts with %d tasks", d.first)
 	}
-	d.env.Log.Eventf("this is the first release of the service: it starts with %d tasks", d.first)
-	return rollout.StartFirst(ctx, d.client, d.in.Cluster, d.in.Service, d.before, d.existing.ARN, d.first)
+	return rollout.Start(ctx, d.client, rollout.Update{Cluster: d.in.Cluster, Service: d.in.Service, TaskDefinition: d.existing.ARN,
+		Before: d.before, First: d.first, Again: d.again})
+}
+
+// again reads the service right before it is updated. A hold that was put on it since the run began is respected.
+func (d *Deployment) again(ctx context.Context) (ecsview.Snapshot, error) {
+	service, err := ecsview.Lookup(ctx, d.client, d.in.Cluster, d.in.Service, hold.Unread(d.env.Events))
+	if err != nil {
+		return ecsview.Snapshot{}, err
+	}
+	d.hold = hold.Of(service)
+	return ecsview.SnapshotOf(service), d.refuseHeld()
 }

@@ -305,7 +305,7 @@ func TestTellsWhatItReplaced(t *testing.T) {
 		out, err := ecsrollback.Run(t.Context(), s.Env, inputs(""))
 		wantOutcome(t, out, err, action.Succeeded)
 		s.wantAt("2")
-		if told := s.Log.Text(); !strings.Contains(told, "a deployment of "+family+":4 was begun while this rollback was on its way") {
+		if told := s.Log.Text(); !strings.Contains(told, "a deployment of "+family+":4 was begun right before the service was updated") {
 			t.Errorf("told\n%s", told)
 		}
 	})

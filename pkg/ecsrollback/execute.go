@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
-	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/rollout"
@@ -82,11 +80,13 @@ func (r *Rollback) goBack(ctx context.Context, out Outputs, to *target) (Outputs
 			r.begin(ctx, revision.ARN) // by its name
 		}
 		var err error
-		target, err = rollout.Start(ctx, r.client, r.in.Cluster, r.in.Service, r.read.Service, revision.ARN)
+		target, err = rollout.Start(ctx, r.client, rollout.Update{Cluster: r.in.Cluster, Service: r.in.Service,
+			TaskDefinition: revision.ARN, Before: r.read.Service})
 		if err != nil {
 			return out, r.notStarted(ctx, fresh, err)
 		}
 		r.env.Events.Notef("updated service %s to %s", r.in.Service, revision.Name())
+		verdict.WarnReplaced(r.env.Events, target)
 	}
 	out.Changed = true
 	r.putOnHold(ctx, revision.ARN, target.ID)
@@ -95,8 +95,12 @@ func (r *Rollback) goBack(ctx context.Context, out Outputs, to *target) (Outputs
 
 // notStarted is the error of an update that was refused, or whose answer was lost. fresh says that a copy was registered for it.
 func (r *Rollback) notStarted(ctx context.Context, fresh bool, err error) error {
+	if overtaken := verdict.Overtaken(err); overtaken != nil {
+		r.forget(ctx)
+		return overtaken
+	}
 	outcome := action.OutcomeAfterChange(err)
-	if awserr.IsDenied(err) { // the service is as it was
+	if awserr.IsDenied(err) || errors.Is(err, rollout.ErrNotSent) && outcome == action.Unknown { // the service is as it was
 		outcome = action.Failed
 	}
 	if outcome == action.Failed {
@@ -140,29 +144,10 @@ func (r *Rollback) follow(ctx context.Context, out Outputs, target rollout.Targe
 	verdict.Report(r.env.Events, result)
 	out.Outcome, out.DeploymentARN, out.Cause = action.OutcomeOf(err), result.Target.ServiceDeployment, verdict.Cause(result)
 	if r.decided.changes() {
-		r.tellReplaced(ctx, result.Target.ServiceDeployment)
+		verdict.TellReplaced(ctx, r.env.Events, r.client, result)
 	}
 	r.conclude(ctx, result)
 	return out, err
-}
-
-// tellReplaced says what the rollback replaced besides what it knew of: what somebody began in the moment before the update, which
-// knows no compare-and-swap.
-func (r *Rollback) tellReplaced(ctx context.Context, deployment string) {
-	if deployment == "" || ctx.Err() != nil {
-		return
-	}
-	replaced, err := history.Replaced(ctx, r.client, deployment)
-	if err != nil {
-		r.env.Events.Debugf("what the rollback replaced is not known: %v", err)
-	}
-	for _, d := range replaced {
-		knew := func(known ecsview.Deployment) bool { return known.TaskDefinition == d.TaskDefinition }
-		if !slices.ContainsFunc(r.read.Service.Deployments, knew) {
-			r.env.Events.Warnf("A newer deployment was replaced", "a deployment of %s was begun while this rollback was on its way to ECS, and "+
-				"was replaced by it: tell whoever began it", d.Name())
-		}
-	}
 }
 
 // registerCopy registers the content of a revision anew, where the revision itself cannot be deployed.

@@ -194,9 +194,9 @@ func (s Snapshot) Worked() string {
 	return s.TaskDefinition
 }
 
-// wentBackTo reports whether ECS has gone back to this deployment: it does so to one that was complete alone. Of a circuit breaker's
+// WentBackTo reports whether ECS has gone back to this deployment: it does so to one that was complete alone. Of a circuit breaker's
 // rollback the deployment's own reason says so, of any the scheduler's line does.
-func (s Snapshot) wentBackTo(d Deployment) bool {
+func (s Snapshot) WentBackTo(d Deployment) bool {
 	return strings.HasSuffix(d.Reason, "rolling back to deploymentId "+d.ID+".") ||
 		slices.ContainsFunc(s.Events, func(e ServiceEvent) bool {
 			return strings.HasSuffix(e.Text, "rolling back to deployment "+d.ID+".")
@@ -208,7 +208,7 @@ func (s Snapshot) wentBackTo(d Deployment) bool {
 func (s Snapshot) Complete(except string) string {
 	var found *Deployment
 	for i, d := range s.Deployments {
-		complete := d.State == string(types.DeploymentRolloutStateCompleted) || s.wentBackTo(d)
+		complete := d.State == string(types.DeploymentRolloutStateCompleted) || s.WentBackTo(d)
 		if complete && d.TaskDefinition != except && (found == nil || d.Created.After(found.Created)) {
 			found = &s.Deployments[i]
 		}

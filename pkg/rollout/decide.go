@@ -317,6 +317,9 @@ func (m *move) putBackAnswered(to PutBack, a Answer) {
 	case m.leaving != nil:
 		m.leftBy(to, a.Trouble.Err)
 	case a.Trouble.Err == nil:
+		for _, replaced := range a.Target.Replaced {
+			m.warn(fmt.Sprintf("a deployment of %s was begun right before that, and was replaced by it", arn.Revision(replaced)))
+		}
 		m.goBack(a.Target)
 	case m.worthRepeating(a.Trouble):
 	default:

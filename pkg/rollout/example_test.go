@@ -28,7 +28,8 @@ func ExampleFollow() {
 		if err != nil {
 			return err
 		}
-		target, err := rollout.Start(ctx, client, cluster, service, before, taskDefinition)
+		target, err := rollout.Start(ctx, client, rollout.Update{Cluster: cluster, Service: service, TaskDefinition: taskDefinition,
+			Before: before})
 		if err != nil {
 			return err
 		}

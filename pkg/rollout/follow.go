@@ -250,8 +250,8 @@ func (l *loop) carryOut(ctx context.Context, s *State, effects []Effect) (answer
 			answer.Trouble = l.trouble("Stopping the deployment with a rollback (the service is updated to the version before instead)", err)
 		case PutBack:
 			err = l.change(ctx, func(ctx context.Context) (err error) {
-				answer.Target, err = update(ctx, l.client, e.Before, e.TaskDefinition,
-					&ecs.UpdateServiceInput{Cluster: aws.String(s.target.Cluster), Service: aws.String(s.target.Service)})
+				answer.Target, err = update(ctx, l.client, Update{Cluster: s.target.Cluster, Service: s.target.Service,
+					TaskDefinition: e.TaskDefinition, Before: e.Before})
 				return err
 			})
 			answer.Trouble = l.trouble("", err)

@@ -25,7 +25,7 @@ func drive(ctx context.Context, t *testing.T, w Client, options ...Option) (Resu
 	if err != nil {
 		t.Fatal(err)
 	}
-	target, err := Start(ctx, w, "prod", "api", before, newTD)
+	target, err := Start(ctx, w, to(before, newTD))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,6 +35,11 @@ func drive(ctx context.Context, t *testing.T, w Client, options ...Option) (Resu
 	var events []record.Event
 	result, err := Follow(ctx, w, target, append(options, Events(func(e record.Event) { events = append(events, e) }))...)
 	return result, events, err
+}
+
+// to is the update of the world's service to a task definition.
+func to(before ecsview.Snapshot, taskDefinition string) Update {
+	return Update{Cluster: "prod", Service: "api", TaskDefinition: taskDefinition, Before: before}
 }
 
 func texts(events []record.Event) string {
@@ -357,7 +362,7 @@ func TestAttachFollowsWhatIsUnderWay(t *testing.T) {
 		if _, ok := Attach("prod", "api", before, newTD); ok {
 			t.Fatal("attached to a deployment of another task definition")
 		}
-		if _, err := Start(t.Context(), w, "prod", "api", before, newTD); err != nil {
+		if _, err := Start(t.Context(), w, to(before, newTD)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(30 * time.Second)
@@ -377,7 +382,7 @@ func TestStartForcesOnlyWhatWouldElseDoNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		before, _ := ecsview.Read(t.Context(), w, "prod", "api")
-		if _, err := Start(t.Context(), w, "prod", "api", before, oldTD); err != nil || w.log[0] != "update api:41 force=true desired=<nil>" {
+		if _, err := Start(t.Context(), w, to(before, oldTD)); err != nil || w.log[0] != "update api:41 force=true desired=<nil>" {
 			t.Errorf("got %v, %v", w.log, err)
 		}
 	})

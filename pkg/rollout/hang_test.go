@@ -206,7 +206,7 @@ func TestCredentialsThatEnd(t *testing.T) {
 					return test.err
 				}
 				before, _ := ecsview.Read(t.Context(), w, "prod", "api")
-				target, err := Start(t.Context(), w, "prod", "api", before, newTD)
+				target, err := Start(t.Context(), w, to(before, newTD))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -2,61 +2,137 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
+// Update is what a service is to be told.
+type Update struct {
+	Cluster        string // name or ARN, as the API takes it
+	Service        string
+	TaskDefinition string           // ARN
+	Before         ecsview.Snapshot // the service as it was when this update was decided on
+
+	// First is how many tasks the first release of a service without tasks starts; if it fails, the service is to be without tasks
+	// again. 0: the desired count stays as it is.
+	First int
+
+	// Again reads the service once more, right before the update, and may refuse it; nil is [ecsview.Read].
+	Again func(context.Context) (ecsview.Snapshot, error)
+}
+
+// ErrNotSent is the error of an update that was not sent: nothing was changed by it.
+var ErrNotSent = errors.New("the update was not sent")
+
+// OvertakenError says that somebody began another deployment after an update was decided on. The update was not sent, since UpdateService
+// knows no compare-and-swap and would have replaced that deployment.
+type OvertakenError struct {
+	Service        string
+	TaskDefinition string // ARN of what was to be deployed
+	By             ecsview.Deployment
+}
+
+func (e *OvertakenError) Error() string {
+	return fmt.Sprintf("while the deployment of %s to %s was being prepared, a deployment of %s began",
+		arn.Revision(e.TaskDefinition), e.Service, arn.Revision(e.By.TaskDefinition))
+}
+
 // Start tells the service to run a task definition, and returns the deployment that this began. It names nothing but the
 // task definition, so that the desired count of an autoscaler and everything else stay as they are; a new deployment is
 // forced only where the service is at this very task definition already.
-func Start(ctx context.Context, client Client, cluster, service string, before ecsview.Snapshot, taskDefinition string) (Target, error) {
-	return start(ctx, client, before, taskDefinition, &ecs.UpdateServiceInput{Cluster: aws.String(cluster), Service: aws.String(service)})
-}
-
-// StartFirst starts the first release of a service that has no tasks yet, with this many. If it fails, the service is to be without
-// tasks again.
-func StartFirst(ctx context.Context, client Client, cluster, service string, before ecsview.Snapshot, taskDefinition string,
-	count int) (Target, error) {
-	return start(ctx, client, before, taskDefinition, &ecs.UpdateServiceInput{Cluster: aws.String(cluster), Service: aws.String(service),
-		DesiredCount: aws.Int32(int32(count))})
-}
-
-func start(ctx context.Context, client Client, before ecsview.Snapshot, taskDefinition string,
-	input *ecs.UpdateServiceInput) (Target, error) {
+//
+// The service is read once more right before. Where somebody has begun to deploy something else since the update was decided on, the
+// error is an *OvertakenError; where somebody has begun to deploy this very task definition, that deployment is returned.
+func Start(ctx context.Context, client Client, u Update) (Target, error) {
+	now, err := u.again(ctx, client)
+	if err != nil {
+		return Target{}, fmt.Errorf("%w: reading service %s once more before it: %w", ErrNotSent, u.Service, err)
+	}
+	if by := newcomer(u.Before, now); by != nil {
+		if target, ok := Attach(u.Cluster, u.Service, now, u.TaskDefinition); ok && by.State != rolloutFailed {
+			return target, nil
+		}
+		return Target{}, &OvertakenError{Service: u.Service, TaskDefinition: u.TaskDefinition, By: *by}
+	}
 	if ctx.Err() != nil {
-		return Target{}, fmt.Errorf("updating service %s: %w", *input.Service, context.Cause(ctx))
+		return Target{}, fmt.Errorf("%w: updating service %s: %w", ErrNotSent, u.Service, context.Cause(ctx))
 	}
 	call, done := outlive.Answer(ctx, interruptGrace) // what was sent and not waited for may begin a deployment that nobody watches
 	defer done()
-	return update(call, client, before, taskDefinition, input)
+	u.Before = now
+	return update(call, client, u)
+}
+
+func (u Update) again(ctx context.Context, client Client) (ecsview.Snapshot, error) {
+	if u.Again != nil {
+		return u.Again(ctx)
+	}
+	return ecsview.Read(ctx, client, u.Cluster, u.Service)
+}
+
+// newcomer returns the deployment that somebody has begun since a service was read, or nil: the PRIMARY one, if it was not there and
+// brings another task definition. One of the task definition that was there already (a forced one, or one for the sake of the network)
+// brings nothing that an update takes away, and what ECS goes back to is not newer.
+func newcomer(before, now ecsview.Snapshot) *ecsview.Deployment {
+	primary, was := now.Primary(), before.Primary()
+	switch {
+	case primary == nil, primary.TaskDefinition == before.TaskDefinition, before.Find(primary.ID) != nil:
+		return nil
+	case was != nil && primary.Created.Before(was.Created): // the read is older
+		return nil
+	case primary.TakesBack(), now.WentBackTo(*primary):
+		return nil
+	}
+	return primary
 }
 
 // update sends an update, and returns the deployment that it began.
-func update(ctx context.Context, client Client, before ecsview.Snapshot, taskDefinition string,
-	input *ecs.UpdateServiceInput) (Target, error) {
-	cluster, service := *input.Cluster, *input.Service
-	input.TaskDefinition = aws.String(taskDefinition)
-	input.ForceNewDeployment = before.TaskDefinition == taskDefinition
+func update(ctx context.Context, client Client, u Update) (Target, error) {
+	input := &ecs.UpdateServiceInput{Cluster: aws.String(u.Cluster), Service: aws.String(u.Service),
+		TaskDefinition: aws.String(u.TaskDefinition), ForceNewDeployment: u.Before.TaskDefinition == u.TaskDefinition}
+	if u.First > 0 {
+		input.DesiredCount = aws.Int32(int32(u.First))
+	}
 	out, err := client.UpdateService(ctx, input)
 	if err != nil {
-		return Target{}, fmt.Errorf("updating service %s in cluster %s to %s: %w", service, cluster, taskDefinition, err)
+		return Target{}, fmt.Errorf("updating service %s in cluster %s to %s: %w", u.Service, u.Cluster, u.TaskDefinition, err)
 	}
-	target := Target{Cluster: cluster, Service: service, TaskDefinition: taskDefinition, Previous: before.Complete(taskDefinition),
-		Empty: input.DesiredCount != nil}
-	for _, d := range before.Deployments {
+	target := Target{Cluster: u.Cluster, Service: u.Service, TaskDefinition: u.TaskDefinition, Previous: u.Before.Complete(u.TaskDefinition),
+		Empty: u.First > 0}
+	for _, d := range u.Before.Deployments {
 		target.Known = append(target.Known, d.ID)
+		target.Read = append(target.Read, d.TaskDefinition)
 	}
 	if out.Service == nil {
 		return target, nil // the deployment is looked for by its task definition
 	}
-	target.adopt(ecsview.SnapshotOf(*out.Service))
+	answer := ecsview.SnapshotOf(*out.Service)
+	target.adopt(answer)
+	target.Replaced = replaced(target, answer)
 	return target, nil
+}
+
+// replaced returns the task definitions of the deployments that an update took the place of though they had not been read.
+func replaced(t Target, answer ecsview.Snapshot) (unread []string) {
+	for _, d := range answer.Deployments {
+		if t.ID != "" && d.ID != t.ID && !slices.Contains(t.Known, d.ID) && t.Unread(d.TaskDefinition) {
+			unread = append(unread, d.TaskDefinition)
+		}
+	}
+	return unread
+}
+
+// Unread reports whether a task definition that the update replaced was not among those that had been read before.
+func (t Target) Unread(taskDefinition string) bool {
+	return taskDefinition != "" && taskDefinition != t.TaskDefinition && !slices.Contains(t.Read, taskDefinition)
 }
 
 // Attach returns the deployment of this task definition that is under way, so that a repeated run follows what an earlier

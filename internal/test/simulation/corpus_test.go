@@ -134,6 +134,19 @@ var corpus = map[string]History{
 		Runs:   []Run{{At: 30 * second, Verb: Rollback, Timeout: 10 * minute}},
 		Others: []Act{{At: 10 * second, What: ColleagueForces}},
 	},
+	"a deployment begins while a run still prepares its own": {
+		Desired: 1, Past: 2, Fates: []Fate{{}, {}},
+		Runs: []Run{{
+			Verb: Deploy, Version: 3, Timeout: 10 * minute,
+			Faults: []Fault{{Action: "ecs:RegisterTaskDefinition", Answer: "throttle", Times: 5}},
+		}},
+		Others: []Act{{At: 500 * time.Millisecond, What: ColleagueDeploys, N: 4}},
+	},
+	"a deployment begins right before an update": {
+		Desired: 1, Past: 1, Fates: []Fate{{}, {}},
+		Runs:   []Run{{At: 2 * second, Verb: Deploy, Version: 2, Timeout: 10 * minute}},
+		Others: []Act{{At: 2200 * time.Millisecond, What: ColleagueDeploys, N: 3}},
+	},
 	"a rollback that was ended in mid-way, and the same again": {
 		Desired: 2, Past: 2,
 		Runs: []Run{{Verb: Rollback, Timeout: 10 * minute, End: Cancel, After: 60 * second, Again: 5 * second}},

@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
@@ -12,31 +11,6 @@ import (
 // counted and does not fail the test. Each has a history that shows it: once that shows it no more, TestKnown fails, and the
 // fault has to leave the list.
 var known = []fault{
-	{
-		name: "a deployment that begins while a run still prepares its own is replaced without having been read",
-		is: func(_ *world, v violation) bool {
-			return v.invariant == nothingLost && strings.HasSuffix(v.text, "which it had not read")
-		},
-		shows: History{
-			Desired: 1, Past: 2, Fates: []Fate{{}, {}},
-			Runs: []Run{{
-				Verb: Deploy, Version: 3, Timeout: 10 * minute,
-				Faults: []Fault{{Action: "ecs:RegisterTaskDefinition", Answer: "throttle", Times: 5}},
-			}},
-			Others: []Act{{At: 500 * time.Millisecond, What: ColleagueDeploys, N: 4}},
-		},
-	},
-	{
-		name: "a deployment that began right before an update is replaced without a word",
-		is: func(_ *world, v violation) bool {
-			return v.invariant == nothingLost && strings.HasSuffix(v.text, "says nothing of it")
-		},
-		shows: History{
-			Desired: 1, Past: 1, Fates: []Fate{{}, {}},
-			Runs:   []Run{{At: 2 * second, Verb: Deploy, Version: 2, Timeout: 10 * minute}},
-			Others: []Act{{At: 2200 * time.Millisecond, What: ColleagueDeploys, N: 3}},
-		},
-	},
 	{
 		name: "a rollback that begins while another deployment is under way, or that meets one, ends on what it was to leave, or holds it",
 		is: func(_ *world, v violation) bool {
