@@ -333,7 +333,7 @@ func (m *move) goBack(back Target) {
 	m.openStep(RollingBack)
 	back.Previous = ""
 	m.back, m.isBack, m.verdict, m.want, m.refused = back, true, Verdict{}, want{}, time.Time{}
-	m.seen, m.failedAt, m.counts = Seen{Listed: back.ID != ""}, time.Time{}, ""
+	m.seen, m.failedAt, m.overAt, m.counts = Seen{Listed: back.ID != ""}, time.Time{}, time.Time{}, ""
 	m.begun, m.searched, m.ownFailed, m.ownAt = time.Time{}, time.Time{}, 0, time.Time{}
 	m.deadline = m.backBy()
 	m.stopping, m.changed = true, m.now

@@ -63,6 +63,7 @@ type Seen struct {
 	Listed      bool          // the deployment was in DescribeServices' list
 	RollingBack bool          // it was seen failing or rolling back
 	FailedFor   time.Duration // how long ECS has called it FAILED while it stayed PRIMARY
+	OverFor     time.Duration // how long its service deployment is known to have ended without success
 }
 
 // rolloutFailed is the rolloutState of a deployment that ECS has given up.
@@ -79,14 +80,14 @@ func Evaluate(t Target, s ecsview.Snapshot, seen Seen) Verdict {
 		return Verdict{Deleted, "the service is " + s.Status}
 	}
 	if s.Own != nil {
-		return evaluateOwn(t, s)
+		return evaluateOwn(t, s, seen)
 	}
 	return evaluateList(t, s, seen)
 }
 
 // evaluateOwn reads the state machine of the service-deployments API
 // (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html).
-func evaluateOwn(t Target, s ecsview.Snapshot) Verdict {
+func evaluateOwn(t Target, s ecsview.Snapshot, seen Seen) Verdict {
 	own := s.Own
 	reason := own.Reason
 	if reason == "" {
@@ -107,8 +108,11 @@ func evaluateOwn(t Target, s ecsview.Snapshot) Verdict {
 		}
 		return Verdict{RolledBack, reason}
 	case types.ServiceDeploymentStatusRollbackFailed:
-		if newer(t, s) {
+		switch {
+		case newer(t, s):
 			return Verdict{Superseded, reason}
+		case behind(s, seen): // what has ended it may not be listed yet
+			return Verdict{RollingBack, reason}
 		}
 		return Verdict{RollbackFailed, joinReasons(own.RollbackReason, own.Reason)}
 	case types.ServiceDeploymentStatusStopRequested:
@@ -117,7 +121,7 @@ func evaluateOwn(t Target, s ecsview.Snapshot) Verdict {
 		}
 		return Verdict{Failing, orReason(reason, s.Find(t.ID))}
 	case types.ServiceDeploymentStatusStopped:
-		return evaluateStopped(t, s, reason)
+		return evaluateStopped(t, s, seen, reason)
 	}
 	// PENDING, IN_PROGRESS, and any state that is newer than this program.
 	return progress(t, s)
@@ -139,11 +143,19 @@ func evaluateComplete(t Target, s ecsview.Snapshot, reason string) Verdict {
 	return Verdict{Succeeded, reason}
 }
 
+// behind reports whether the list of deployments does not show yet that a service deployment has ended: both are written in one step as far
+// as anybody has seen, and are read apart.
+func behind(s ecsview.Snapshot, seen Seen) bool {
+	return s.Primary().InProgress() && seen.OverFor < rollbackGrace
+}
+
 // evaluateStopped tells the three reasons for STOPPED apart by the deployment that is PRIMARY now: a newer one, an older
 // one that was put back, or still this one.
-func evaluateStopped(t Target, s ecsview.Snapshot, reason string) Verdict {
+func evaluateStopped(t Target, s ecsview.Snapshot, seen Seen, reason string) Verdict {
 	primary := s.Primary()
 	switch {
+	case primary != nil && primary.ID == t.ID && behind(s, seen): // what has taken over may not be listed yet
+		return Verdict{Failing, orReason(reason, primary)}
 	case primary == nil || primary.ID == t.ID:
 		return Verdict{Failed, orReason(reason, primary)}
 	case newer(t, s):

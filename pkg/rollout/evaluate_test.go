@@ -181,48 +181,58 @@ func TestEvaluateByServiceDeployment(t *testing.T) {
 	under := []ecsview.Deployment{deployment(newID, "PRIMARY", "IN_PROGRESS", running(1)), deployment(oldID, "ACTIVE", "COMPLETED")}
 	back := []ecsview.Deployment{deployment(oldID, "PRIMARY", "COMPLETED", touched)}
 	over := []ecsview.Deployment{deployment(laterID, "PRIMARY", "IN_PROGRESS"), deployment(newID, "ACTIVE", "IN_PROGRESS")}
+	failing := []ecsview.Deployment{deployment(newID, "PRIMARY", "FAILED"), deployment(oldID, "ACTIVE", "COMPLETED")}
+	returning := []ecsview.Deployment{deployment(oldID, "PRIMARY", "IN_PROGRESS", touched), deployment(newID, "ACTIVE", "FAILED")}
 	for _, test := range []struct {
 		name        string
 		status      types.ServiceDeploymentStatus
 		deployments []ecsview.Deployment
 		want        Phase
+		over        time.Duration
 	}{
-		{"pending", "PENDING", under, Rolling},
-		{"in progress", "IN_PROGRESS", under, Rolling},
-		{"a status of the future", "WAITING_FOR_GODOT", under, Rolling},
-		{"in progress, all run", "IN_PROGRESS", []ecsview.Deployment{deployment(newID, "PRIMARY", "IN_PROGRESS")}, Settling},
+		{"pending", "PENDING", under, Rolling, 0},
+		{"in progress", "IN_PROGRESS", under, Rolling, 0},
+		{"a status of the future", "WAITING_FOR_GODOT", under, Rolling, 0},
+		{"in progress, all run", "IN_PROGRESS", []ecsview.Deployment{deployment(newID, "PRIMARY", "IN_PROGRESS")}, Settling, 0},
 		{"listed as complete, but the API does not say so yet", "IN_PROGRESS",
-			[]ecsview.Deployment{deployment(newID, "PRIMARY", "COMPLETED")}, Settling},
-		{"in progress, listed as failed", "IN_PROGRESS", []ecsview.Deployment{deployment(newID, "PRIMARY", "FAILED", running(0))}, Failing},
-		{"successful", "SUCCESSFUL", []ecsview.Deployment{deployment(newID, "PRIMARY", "COMPLETED")}, Succeeded},
-		{"successful, behind a Classic Load Balancer", "SUCCESSFUL", []ecsview.Deployment{deployment(newID, "PRIMARY", "")}, Succeeded},
-		{"successful, and the list is behind", "SUCCESSFUL", under, Settling},
-		{"successful, and not listed", "SUCCESSFUL", []ecsview.Deployment{deployment(oldID, "PRIMARY", "COMPLETED")}, Succeeded},
+			[]ecsview.Deployment{deployment(newID, "PRIMARY", "COMPLETED")}, Settling, 0},
+		{"in progress, listed as failed", "IN_PROGRESS", []ecsview.Deployment{deployment(newID, "PRIMARY", "FAILED", running(0))}, Failing, 0},
+		{"successful", "SUCCESSFUL", []ecsview.Deployment{deployment(newID, "PRIMARY", "COMPLETED")}, Succeeded, 0},
+		{"successful, behind a Classic Load Balancer", "SUCCESSFUL", []ecsview.Deployment{deployment(newID, "PRIMARY", "")}, Succeeded, 0},
+		{"successful, and the list is behind", "SUCCESSFUL", under, Settling, 0},
+		{"successful, and not listed", "SUCCESSFUL", []ecsview.Deployment{deployment(oldID, "PRIMARY", "COMPLETED")}, Succeeded, 0},
 		{"successful, and one task of it is missing", "SUCCESSFUL",
-			[]ecsview.Deployment{deployment(newID, "PRIMARY", "COMPLETED", running(1))}, Replacing},
-		{"successful, and something newer took over", "SUCCESSFUL", over, Superseded},
+			[]ecsview.Deployment{deployment(newID, "PRIMARY", "COMPLETED", running(1))}, Replacing, 0},
+		{"successful, and something newer took over", "SUCCESSFUL", over, Superseded, 0},
 		{"successful, and ECS goes back to it from something newer", "SUCCESSFUL",
 			[]ecsview.Deployment{deployment(newID, "PRIMARY", "IN_PROGRESS", because(rollingBackText)),
-				deployment(laterID, "ACTIVE", "FAILED")}, Settling},
-		{"rollback requested", "ROLLBACK_REQUESTED", under, RollingBack},
-		{"rollback in progress", "ROLLBACK_IN_PROGRESS", back, RollingBack},
-		{"rolled back, stable", "ROLLBACK_SUCCESSFUL", back, RolledBack},
-		{"rolled back, and the list is behind", "ROLLBACK_SUCCESSFUL", under, RollingBack},
-		{"rolled back, and somebody deployed anew", "ROLLBACK_SUCCESSFUL", over, Superseded},
-		{"rollback failed", "ROLLBACK_FAILED", under, RollbackFailed},
-		{"rollback failed and somebody deployed anew", "ROLLBACK_FAILED", over, Superseded},
-		{"stop requested by a newer deployment", "STOP_REQUESTED", over, Superseded},
-		{"stop requested by the breaker", "STOP_REQUESTED", under, Failing},
-		{"stopped by a newer deployment", "STOPPED", over, Superseded},
-		{"stopped by the breaker, nothing put back", "STOPPED", []ecsview.Deployment{deployment(newID, "PRIMARY", "FAILED")}, Failed},
-		{"stopped, the old one is back", "STOPPED", back, RolledBack},
+				deployment(laterID, "ACTIVE", "FAILED")}, Settling, 0},
+		{"rollback requested", "ROLLBACK_REQUESTED", under, RollingBack, 0},
+		{"rollback in progress", "ROLLBACK_IN_PROGRESS", back, RollingBack, 0},
+		{"rolled back, stable", "ROLLBACK_SUCCESSFUL", back, RolledBack, 0},
+		{"rolled back, and the list is behind", "ROLLBACK_SUCCESSFUL", under, RollingBack, 0},
+		{"rolled back, and somebody deployed anew", "ROLLBACK_SUCCESSFUL", over, Superseded, 0},
+		{"rollback failed", "ROLLBACK_FAILED", failing, RollbackFailed, 0},
+		{"rollback failed, and the list still shows the deployment", "ROLLBACK_FAILED", under, RollingBack, rollbackGrace - 1},
+		{"rollback failed, and the list goes on showing it", "ROLLBACK_FAILED", under, RollbackFailed, rollbackGrace},
+		{"rollback failed, and the list still shows the way back", "ROLLBACK_FAILED", returning, RollingBack, rollbackGrace - 1},
+		{"rollback failed, and the list goes on showing that", "ROLLBACK_FAILED", returning, RollbackFailed, rollbackGrace},
+		{"stopped, and the list still shows it", "STOPPED", under, Failing, rollbackGrace - 1},
+		{"stopped, and the list goes on showing it", "STOPPED", under, Failed, rollbackGrace},
+		{"stopped, and nothing is PRIMARY", "STOPPED", nil, Failed, 0},
+		{"rollback failed and somebody deployed anew", "ROLLBACK_FAILED", over, Superseded, 0},
+		{"stop requested by a newer deployment", "STOP_REQUESTED", over, Superseded, 0},
+		{"stop requested by the breaker", "STOP_REQUESTED", under, Failing, 0},
+		{"stopped by a newer deployment", "STOPPED", over, Superseded, 0},
+		{"stopped by the breaker, nothing put back", "STOPPED", []ecsview.Deployment{deployment(newID, "PRIMARY", "FAILED")}, Failed, 0},
+		{"stopped, the old one is back", "STOPPED", back, RolledBack, 0},
 		{"stopped, the old one is coming back", "STOPPED", []ecsview.Deployment{deployment(oldID, "PRIMARY", "IN_PROGRESS", touched)},
-			RollingBack},
+			RollingBack, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := ecsview.Snapshot{Status: "ACTIVE", Desired: 2, Running: 2, Deployments: test.deployments,
 				Own: &ecsview.ServiceDeployment{Status: test.status}}
-			if got := Evaluate(target, s, Seen{Listed: true}); got.Phase != test.want {
+			if got := Evaluate(target, s, Seen{Listed: true, OverFor: test.over}); got.Phase != test.want {
 				t.Errorf("got %q (%s), want %q", got.Phase, got.Reason, test.want)
 			}
 		})

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/ecsview"
@@ -189,6 +191,7 @@ func (m *move) take(s ecsview.Snapshot) {
 	m.adopt(s)
 	t := m.followed()
 	m.noteFailedPrimary(s)
+	m.noteOver(s.Own)
 	verdict := Evaluate(*t, s, m.seen)
 	if s.Find(t.ID) != nil {
 		m.seen.Listed = true
@@ -253,6 +256,18 @@ func (m *move) noteFailedPrimary(s ecsview.Snapshot) {
 		m.failedAt = m.now
 	}
 	m.seen.FailedFor = m.now.Sub(m.failedAt)
+}
+
+// noteOver measures how long the service deployment is known to have ended without success.
+func (m *move) noteOver(own *ecsview.ServiceDeployment) {
+	switch {
+	case own == nil || own.Status != types.ServiceDeploymentStatusStopped && own.Status != types.ServiceDeploymentStatusRollbackFailed:
+		m.overAt, m.seen.OverFor = time.Time{}, 0
+		return
+	case m.overAt.IsZero():
+		m.overAt = m.now
+	}
+	m.seen.OverFor = m.now.Sub(m.overAt)
 }
 
 // dueTasks reports whether it is time to look for failed tasks: when the service shows something that may be one, once more a little

@@ -23,6 +23,7 @@ type State struct {
 	verdict   Verdict
 	seen      Seen
 	failedAt  time.Time // since when ECS calls the deployment FAILED while it is PRIMARY
+	overAt    time.Time // since when its service deployment is known to have ended without success
 	changed   time.Time // when a read last differed from the one before
 	contact   time.Time // when a read last worked
 	throttled int       // reads in a row that were throttled or failed

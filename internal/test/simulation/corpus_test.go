@@ -142,6 +142,16 @@ var corpus = map[string]History{
 		}},
 		Others: []Act{{At: 500 * time.Millisecond, What: ColleagueDeploys, N: 4}},
 	},
+	"two rollbacks at once, one of which is taken back in the end, and a deployment meanwhile": {
+		Seed: 51, Desired: 1, Past: 2, Shift: "BLUE_GREEN", Reads: 2 * second, Skew: -3 * second, Fates: []Fate{{}},
+		Runs: []Run{
+			{Verb: Rollback, Timeout: 10 * minute},
+			{Verb: Rollback, Timeout: 4 * minute,
+				Faults: []Fault{{Action: "ecs:DescribeServiceDeployments", Answer: "unavailable", Skip: 15, Times: 2}}},
+			{Change: 2, At: 2 * minute, Verb: Deploy, Version: 3, Lifts: true, Timeout: 10 * minute,
+				Faults: []Fault{{Action: "ecs:DescribeTasks", Answer: "hang", Skip: 39, Times: 2}}},
+		},
+	},
 	"a deployment begins right before an update": {
 		Desired: 1, Past: 1, Fates: []Fate{{}, {}},
 		Runs:   []Run{{At: 2 * second, Verb: Deploy, Version: 2, Timeout: 10 * minute}},

@@ -28,22 +28,6 @@ var known = []fault{
 		},
 	},
 	{
-		name: "a run beside others says that it was rolled back or superseded, and that was not so between its newest read and its exit",
-		is: func(w *world, v violation) bool {
-			return (v.invariant == rolledBackIsBack || v.invariant == overtakenIsTrue) && len(w.history.Runs)+len(w.history.Others) > 1
-		},
-		shows: History{
-			Seed: 51, Desired: 1, Past: 2, Shift: "BLUE_GREEN", Reads: 2 * second, Skew: -3 * second, Fates: []Fate{{}},
-			Runs: []Run{
-				{Verb: Rollback, Timeout: 10 * minute},
-				{Verb: Rollback, Timeout: 4 * minute,
-					Faults: []Fault{{Action: "ecs:DescribeServiceDeployments", Answer: "unavailable", Skip: 15, Times: 2}}},
-				{Change: 2, At: 2 * minute, Verb: Deploy, Version: 3, Lifts: true, Timeout: 10 * minute,
-					Faults: []Fault{{Action: "ecs:DescribeTasks", Answer: "hang", Skip: 39, Times: 2}}},
-			},
-		},
-	},
-	{
 		name: "a run whose deployment failed deregisters its revision, which another run has just deployed again: a read lags behind that",
 		is: func(w *world, v violation) bool {
 			return v.invariant == repeatIsNoChange && w.history.Reads > 0 && len(w.history.Runs) > 1

@@ -198,8 +198,8 @@ func (p *process) took(r *http.Request, before, m moment, answered bool) {
 	}
 	// The version before may be the same image in another task definition: putting that back begins nothing of a deployment.
 	own := m.version == p.run.Version && (p.began.primary == "" || p.began.taskDefinition == m.taskDefinition)
-	if p.run.Verb == Rollback || own {
-		p.began = m
+	if own || p.run.Verb == Rollback && (p.began.primary == "" || m.taskDefinition != p.leave) {
+		p.began = m // and not the way back from it
 	}
 	if _, known := p.w.leaving[m.revision]; !known && p.run.Verb == Rollback {
 		p.w.leaving[m.revision] = p.leave
