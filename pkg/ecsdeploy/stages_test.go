@@ -69,6 +69,40 @@ func TestStagedDeployments(t *testing.T) {
 	}
 }
 
+// TestStagedIsSuperseded begins a deployment while another goes through its stages: that one says so within seconds, and the newer one
+// succeeds.
+func TestStagedIsSuperseded(t *testing.T) {
+	for name, strategy := range strategies {
+		for _, after := range []time.Duration{30 * time.Second, 130 * time.Second, 200 * time.Second} {
+			t.Run(name+" "+after.String(), func(t *testing.T) {
+				at(t, staged(strategy), func(t *testing.T, s *site) {
+					s.Push("v2", "")
+					s.Push("v3", "")
+					done := make(chan struct{})
+					go func() {
+						defer close(done)
+						time.Sleep(after)
+						env, _ := s.Runner()
+						if _, err := ecsdeploy.Run(t.Context(), env, inputs("v3")); err != nil {
+							t.Errorf("the newer one: %v", err)
+						}
+					}()
+					begun := time.Now()
+					out, err := s.deploy(inputs("v2"))
+					wantOutcome(t, out, err, action.Superseded)
+					if late := time.Since(begun) - after; late > 10*time.Second {
+						t.Errorf("it took %v to say so", late)
+					}
+					<-done
+					if name, running := s.Primary(); name != family+":3" || running != 2 {
+						t.Errorf("%d tasks of %s run", running, name)
+					}
+				})
+			})
+		}
+	}
+}
+
 // TestPause has a deployment wait for somebody, who reads what to type in the log and lets it go on.
 func TestPause(t *testing.T) {
 	at(t, staged("{strategy: BLUE_GREEN, "+pausing+"}"), func(t *testing.T, s *site) {

@@ -18,7 +18,8 @@ func TestNewcomer(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	old := ecsview.Deployment{ID: "ecs-svc/1", Status: "PRIMARY", TaskDefinition: "td:1", State: "COMPLETED", Created: now}
 	before := ecsview.Snapshot{TaskDefinition: "td:1", Deployments: []ecsview.Deployment{old}}
-	other := ecsview.Deployment{ID: "ecs-svc/2", Status: "PRIMARY", TaskDefinition: "td:2", State: "IN_PROGRESS", Created: now.Add(time.Second)}
+	other := ecsview.Deployment{ID: "ecs-svc/2", Status: "PRIMARY", TaskDefinition: "td:2", State: "IN_PROGRESS",
+		Created: now.Add(time.Second)}
 	for name, test := range map[string]struct {
 		change func(before *ecsview.Snapshot, primary *ecsview.Deployment, now *ecsview.Snapshot)
 		want   bool
@@ -69,11 +70,12 @@ func TestStartLooksOnceMore(t *testing.T) {
 		overtaken bool
 		attached  bool
 	}{
-		"nobody":               {},
-		"another version":      {meanwhile: func(w *world) { w.begin(otherTD, otherID) }, overtaken: true},
-		"the same version":     {meanwhile: func(w *world) { w.begin(newTD, otherID) }, attached: true},
-		"the same, and failed": {meanwhile: func(w *world) { w.begin(newTD, otherID) }, state: types.DeploymentRolloutStateFailed, overtaken: true},
-		"a forced one":         {meanwhile: func(w *world) { w.begin(oldTD, otherID) }},
+		"nobody":           {},
+		"another version":  {meanwhile: func(w *world) { w.begin(otherTD, otherID) }, overtaken: true},
+		"the same version": {meanwhile: func(w *world) { w.begin(newTD, otherID) }, attached: true},
+		"the same, and failed": {meanwhile: func(w *world) { w.begin(newTD, otherID) }, state: types.DeploymentRolloutStateFailed,
+			overtaken: true},
+		"a forced one": {meanwhile: func(w *world) { w.begin(oldTD, otherID) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

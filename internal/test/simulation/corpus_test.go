@@ -152,6 +152,25 @@ var corpus = map[string]History{
 				Faults: []Fault{{Action: "ecs:DescribeTasks", Answer: "hang", Skip: 39, Times: 2}}},
 		},
 	},
+	"a blue/green deployment is superseded before its traffic is shifted": {
+		Desired: 2, Past: 1, Shift: BlueGreen, Fates: []Fate{{}, {}},
+		Runs: []Run{
+			{Verb: Deploy, Version: 2, Timeout: 10 * minute},
+			{At: 100 * second, Verb: Deploy, Version: 3, Timeout: 10 * minute},
+		},
+	},
+	"a blue/green deployment is superseded while it bakes": {
+		Desired: 2, Past: 1, Shift: BlueGreen, Fates: []Fate{{}, {Kind: Crashes}},
+		Runs: []Run{
+			{Verb: Deploy, Version: 2, Timeout: 10 * minute},
+			{At: 170 * second, Verb: Deploy, Version: 3, Timeout: 10 * minute},
+		},
+	},
+	"a canary deployment is superseded while some traffic goes to it": {
+		Desired: 2, Past: 1, Shift: Canary, Fates: []Fate{{}, {}},
+		Runs:   []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute}},
+		Others: []Act{{At: 170 * second, What: ColleagueDeploys, N: 3}},
+	},
 	"a deployment begins right before an update": {
 		Desired: 1, Past: 1, Fates: []Fate{{}, {}},
 		Runs:   []Run{{At: 2 * second, Verb: Deploy, Version: 2, Timeout: 10 * minute}},

@@ -34,6 +34,7 @@ type Deployment struct {
 	tripping  bool      // the breaker is about to trip
 	worked    bool      // completed at least once
 	alternate bool      // its tasks are in the alternate target groups
+	leaving   bool      // it is taken away before the deployment in stages that has superseded it begins
 }
 
 // Revision is a service revision: what a deployment deploys, with the digests that its images resolved to.
@@ -168,8 +169,12 @@ func (s *Service) deploy() {
 		d.Rollout.Sources = append(d.Rollout.Sources, old.Revision)
 	}
 	if previous != nil {
+		source := s.source()
 		s.supersede(previous)
-		d.alternate = previous.alternate != !s.Config.Strategy.rolling()
+		d.alternate = source.alternate != !s.Config.Strategy.rolling()
+		for _, old := range s.Deployments {
+			old.leaving = !s.Config.Strategy.rolling() && old != source
+		}
 	}
 	s.Revisions = append(s.Revisions, revision)
 	s.History = append(s.History, d.Rollout)
@@ -228,7 +233,7 @@ func (d *ServiceDeployment) end(status, reason string) {
 func (s *Service) finish(d *Deployment) {
 	e := s.engine
 	d.State, d.Reason, d.UpdatedAt, d.worked = Completed, fmt.Sprintf("ECS deployment %s completed.", d.ID), e.now, true
-	s.completed = d
+	s.completed, s.serving = d, d
 	s.Deployments = []*Deployment{d}
 	s.tell("(service %s) (deployment %s) deployment completed.", s.Name, d.ID)
 	for _, rollout := range s.History {
@@ -298,6 +303,7 @@ func (s *Service) rollBack(rollout *ServiceDeployment, back *Deployment, reason 
 		back.Reason = fmt.Sprintf("ECS deployment %s in progress.", back.ID) // unconfirmed
 	}
 	back.CreatedAt, back.UpdatedAt, back.FailedTasks, back.failures, back.badStarts = e.now, e.now, 0, 0, 0
+	s.serving, back.leaving = back, false
 	back.notBefore, back.bakedAt = e.now.Add(18*time.Second), time.Time{} // first start 18 s after the trip, measured
 	s.Deployments = slices.DeleteFunc(s.Deployments, func(d *Deployment) bool { return d == back })
 	s.Deployments = slices.Insert(s.Deployments, 0, back)

@@ -55,7 +55,8 @@ func (s *Service) situation(members [][]*Task) situation {
 		out.upper = 2 * s.Desired
 	}
 	for i, d := range s.Deployments {
-		g := group{failed: d.State == Failed, held: now.Before(d.notBefore), worked: d.worked, empty: d.Desired == 0}
+		gone := d.leaving && s.staged() != nil && s.staged().Stage == Reconcile
+		g := group{failed: d.State == Failed || gone, held: now.Before(d.notBefore), worked: d.worked || d == s.serving, empty: d.Desired == 0}
 		for _, t := range members[i] {
 			c := s.condition(t)
 			if c == healthy {
@@ -65,7 +66,7 @@ func (s *Service) situation(members [][]*Task) situation {
 		}
 		out.groups = append(out.groups, g)
 	}
-	if r := s.staged(); r != nil && (r.Stage == "" || r.Stage == PreScaleUp) {
+	if r := s.staged(); r != nil && (r.Stage == "" || r.Stage == Reconcile || r.Stage == PreScaleUp) {
 		out.groups[0].held = true
 	}
 	out.stay = len(out.groups) > 0 && out.groups[0].failed
@@ -236,7 +237,7 @@ func (s *Service) prune() {
 	fully := s.healthyTasks(primary) >= s.Desired
 	kept := s.Deployments[:0:0]
 	for i, d := range s.Deployments {
-		if i == 0 || s.alive(d) || !fully && d.State != Failed && d.Desired > 0 {
+		if i == 0 || s.alive(d) || !d.leaving && !fully && d.State != Failed && d.Desired > 0 {
 			kept = append(kept, d)
 		}
 	}

@@ -30,6 +30,7 @@ type Service struct {
 
 	engine    *Engine
 	completed *Deployment // the newest that completed: where a rollback goes
+	serving   *Deployment // the one that all production traffic goes to; nil before the first that completed
 	steady    bool
 	steadyAt  time.Time            // of the latest "steady state" event
 	problems  map[string]time.Time // event texts of unsolved problems, and when they were last told

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// Lifecycle stages of blue/green, linear and canary deployments, in their order. RECONCILE_SERVICE is not modelled: a
-// deployment that supersedes another begins at PRE_SCALE_UP.
+// Lifecycle stages of blue/green, linear and canary deployments, in their order. RECONCILE_SERVICE is gone through only where a
+// deployment begins while more than one revision has tasks (API reference, ServiceDeployment.lifecycleStage).
 const (
+	Reconcile           = "RECONCILE_SERVICE"
 	PreScaleUp          = "PRE_SCALE_UP"
 	ScaleUp             = "SCALE_UP"
 	PostScaleUp         = "POST_SCALE_UP"
@@ -138,6 +139,20 @@ func (s *Service) staged() *ServiceDeployment {
 	return d.Rollout
 }
 
+// source returns the deployment that a new one is set beside: the one that production traffic goes to. The developer guide does not say
+// which one stays where a deployment is superseded in mid-way (unconfirmed).
+func (s *Service) source() *Deployment {
+	if s.serving != nil && slices.Contains(s.Deployments, s.serving) {
+		return s.serving
+	}
+	return s.primary()
+}
+
+// reconciling says whether revisions have tasks that a new deployment takes away before it begins.
+func (s *Service) reconciling() bool {
+	return slices.ContainsFunc(s.Deployments, func(d *Deployment) bool { return d.leaving })
+}
+
 // beside says whether old and new tasks are to run side by side.
 func (s *Service) beside() bool {
 	r := s.staged()
@@ -153,10 +168,16 @@ func (s *Service) advance() {
 	if r.Stage == ScaleUp && s.healthyTasks(r.deployment) < s.Desired {
 		return
 	}
+	if r.Stage == Reconcile && s.reconciling() {
+		return
+	}
 	weights, pause := r.Config.Strategy.steps()
 	next := stageOrder[slices.Index(stageOrder, r.Stage)+1]
 	wait := stageTransition
 	switch {
+	case r.Stage == "" && s.reconciling():
+		next = Reconcile
+		s.wake(0)
 	case r.Stage == PostProduction && r.step+1 < len(weights):
 		r.step++
 		next, wait = ProductionTraffic, trafficShiftTakes
@@ -167,7 +188,9 @@ func (s *Service) advance() {
 	case next == ProductionTraffic:
 		wait = trafficShiftTakes
 	case next == PostProduction:
-		r.Weight = weights[r.step]
+		if r.Weight = weights[r.step]; r.Weight == 100 {
+			s.serving = r.deployment
+		}
 		if r.step+1 < len(weights) {
 			wait = pause
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,49 @@ func TestStages(t *testing.T) {
 		s, begin := w.staged(config)
 		if diff := cmp.Diff(want, w.stages(s, begin, 20*time.Minute)); diff != "" {
 			t.Errorf("%s\n%s", config, diff)
+		}
+	}
+}
+
+// TestStagesSuperseded begins a deployment while another goes through its stages: it first takes away the revision that has no
+// production traffic, and is set beside the other one.
+func TestStagesSuperseded(t *testing.T) {
+	const config = `{"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 2}`
+	for _, test := range []struct {
+		name  string
+		after time.Duration
+		gone  int // the version that is taken away: 1 or 2
+	}{
+		{"before its tasks run", 30 * time.Second, 2},
+		{"before its traffic is shifted", 130 * time.Second, 2},
+		{"while it bakes", 200 * time.Second, 1},
+	} {
+		w := newWorld(t, nil)
+		s, begin := w.staged(config)
+		w.Advance(begin.Add(test.after))
+		first, second := s.Deployments[1], s.Deployments[0]
+		gone, stays := second, first
+		if test.gone == 1 {
+			gone, stays = first, second
+		}
+		old := s.History[1]
+		begin = w.Now()
+		w.update(s, ServiceChange{TaskDefinition: w.define("v3", "")})
+		var seen []string
+		for _, line := range w.stages(s, begin, 20*time.Minute) {
+			seen = append(seen, strings.Fields(line)[1])
+			if strings.Contains(line, PreScaleUp) && slices.Contains(s.Deployments, gone) {
+				t.Errorf("%s: %s, and %s is there still", test.name, line, gone.ID)
+			}
+		}
+		r := s.History[2]
+		if r.Status != RolloutSuccessful || old.Status != RolloutStopped || !slices.Contains(seen, Reconcile) ||
+			slices.Index(seen, Reconcile) > slices.Index(seen, PreScaleUp) {
+			t.Errorf("%s: %s, the one before %s, through %v", test.name, r.Status, old.Status, seen)
+		}
+		if len(s.Deployments) != 1 || s.Deployments[0] != r.deployment || s.Counts().Running != 2 ||
+			r.deployment.alternate == stays.alternate {
+			t.Errorf("%s: %s", test.name, w.list(s))
 		}
 	}
 }
