@@ -136,7 +136,7 @@ func (r *Rotator) handle(ctx context.Context, event Event, own work) error {
 	case "setSecret":
 		step = own.set
 	case "testSecret":
-		step = own.test
+		step = func(ctx context.Context, event Event) error { return r.try(ctx, event, own.test) }
 	case "finishSecret":
 		step = func(ctx context.Context, event Event) error { return r.finish(ctx, event, labels) }
 	default:
@@ -170,6 +170,30 @@ func (r *Rotator) create(ctx context.Context, event Event, next func(context.Con
 		return fmt.Errorf("write the pending version: %w", err)
 	}
 	return nil
+}
+
+// try tests the pending version, where there is something to test. Whoever switches rotation on without rotating at once has
+// Secrets Manager call testSecret alone, for a pending version that it makes without a value and removes again
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html, RotateImmediately). By then the current
+// version is the first one, whose user has no turn: that the function was reached is all that such a call can find out.
+func (r *Rotator) try(ctx context.Context, event Event, test func(context.Context, Event) error) error {
+	next, err := r.Secrets.Get(ctx, event.SecretID, event.ClientRequestToken, pending)
+	if errors.Is(err, ErrNoVersion) {
+		r.logf("testSecret: version %s has no value yet: rotation was switched on, and nothing rotates now", event.ClientRequestToken)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the pending version: %w", err)
+	}
+	now, err := r.Secrets.Get(ctx, event.SecretID, "", current)
+	if err != nil {
+		return fmt.Errorf("read the current version: %w", err)
+	}
+	if next == now {
+		r.logf("testSecret: version %s is the current one once more: rotation was switched on, and nothing rotates now", event.ClientRequestToken)
+		return nil
+	}
+	return test(ctx, event)
 }
 
 // nextCredentials are those of the user whose turn it is, with a new password.
@@ -247,6 +271,10 @@ func hangUp(ctx context.Context, db Database) {
 // finish makes the pending version current and starts the tasks anew. Repeated after the first half it does the second.
 func (r *Rotator) finish(ctx context.Context, event Event, labels map[string][]string) error {
 	if !has(labels[event.ClientRequestToken], current) {
+		// A version without a value, which testSecret lets pass, must not become what tasks read.
+		if _, err := r.Secrets.Get(ctx, event.SecretID, event.ClientRequestToken, pending); err != nil {
+			return fmt.Errorf("read the pending version, which is to become the current one: %w", err)
+		}
 		from := ""
 		for token, own := range labels {
 			if has(own, current) {

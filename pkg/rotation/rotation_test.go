@@ -340,6 +340,65 @@ func TestWhatDoesNotBelongToTheRotationIsRefused(t *testing.T) {
 	}
 }
 
+// Secrets Manager tries a function whose rotation is switched on without rotating at once: testSecret alone, with a pending version
+// that has no value. The first secret is the master user's, with which no turn can be tested.
+func TestSwitchingRotationOnTestsNothing(t *testing.T) {
+	for name, test := range map[string]struct {
+		pending string // the pending version's value; "": none
+		want    string // of the error
+	}{
+		"a version without a value":          {"", ""},
+		"the current value once more":        {connection("postgres", "first"), ""},
+		"the current user, another password": {connection("postgres", "guessed"), "password authentication failed"},
+		"a user that nobody has made":        {connection("connect2_a", "x"), "password authentication failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, s := newVault(), &server{map[string]string{"postgres": "master"}}
+			event := v.begin("v2")
+			event.Step = "testSecret"
+			if test.pending != "" {
+				v.values["rds"]["v2"] = test.pending
+			}
+			connected := 0
+			r := newRotator(v, s, &fleet{running: true})
+			r.Connect = func(ctx context.Context, url string) (Database, error) {
+				connected++
+				return s.connect(ctx, url)
+			}
+			err := r.Handle(t.Context(), event)
+			switch {
+			case test.want == "" && (err != nil || connected != 0):
+				t.Errorf("%d connections, %v", connected, err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("%v, want %q", err, test.want)
+			}
+		})
+	}
+	t.Run("the cache's", func(t *testing.T) {
+		v := redisVault("first-token")
+		event := v.begin("v2")
+		event.Step = "testSecret"
+		r := &RedisRotator{Rotator: Rotator{Secrets: v}, Login: func(context.Context, string) error {
+			t.Error("logged in")
+			return nil
+		}}
+		if err := r.Handle(t.Context(), event); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAVersionWithoutAValueNeverBecomesCurrent(t *testing.T) {
+	v := newVault()
+	event := v.begin("v2")
+	event.Step = "finishSecret"
+	f := &fleet{running: true}
+	err := newRotator(v, &server{}, f).Handle(t.Context(), event)
+	if !errors.Is(err, ErrNoVersion) || now(t, v).Password != "first" || len(f.redeployed) != 0 {
+		t.Errorf("%v; the current password is %q, %d deployments", err, now(t, v).Password, len(f.redeployed))
+	}
+}
+
 func TestPasswordsStandInAURLAsTheyAre(t *testing.T) {
 	seen := map[string]bool{}
 	for range 200 {
