@@ -42,6 +42,26 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
+  # EventBridge publishes to an encrypted topic without aws:SourceAccount, aws:SourceArn and aws:SourceOrgID: a condition on one of
+  # them drops every event without a word (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html: "not supported for
+  # EventBridge-to-encrypted topics"). The topic is in the encryption context, and whose rules may publish says the topic's policy.
+  statement {
+    sid       = "Events"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:EncryptionContext:aws:sns:topicArn"
+      values   = ["arn:${data.aws_partition.current.partition}:sns:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:${local.alerts_name}"]
+    }
+  }
+
   statement {
     sid       = "Alerts"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
@@ -49,7 +69,7 @@ data "aws_iam_policy_document" "key" {
 
     principals {
       type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com", "events.amazonaws.com", "events.rds.amazonaws.com"]
+      identifiers = ["cloudwatch.amazonaws.com", "events.rds.amazonaws.com"]
     }
 
     condition {
