@@ -17,7 +17,11 @@ type build struct {
 	root, out, version, revision, authorities string
 	created                                   time.Time
 	targets                                   []target
+	rotation                                  bool // whether the rotation function is part of it
 }
+
+// rotationZip is the file of the rotation function, which the module secret-rotation makes of cmd/rotate-credentials.
+const rotationZip = "rotate-credentials.zip"
 
 // target is a program for a platform.
 type target struct{ program, system, architecture string }
@@ -60,6 +64,13 @@ func (b build) run(ctx context.Context) error {
 		}
 		fmt.Fprintf(&sums, "%s  %s\n", sum, t.file())
 	}
+	if b.rotation {
+		sum, err := b.zip(ctx, filepath.Join(b.out, rotationZip))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&sums, "%s  %s\n", sum, rotationZip)
+	}
 	if err := os.WriteFile(filepath.Join(b.out, "SHA256SUMS"), []byte(sums.String()), 0o644); err != nil {
 		return err
 	}
@@ -85,6 +96,19 @@ func (b build) compile(ctx context.Context, t target, to string) error {
 		return fmt.Errorf("building %s: %w\n%s", t.file(), err, out)
 	}
 	return nil
+}
+
+// zip has the rotation function built by its module's own script, so that what is released is what the script builds anywhere.
+func (b build) zip(ctx context.Context, to string) (sum string, err error) {
+	to, err = filepath.Abs(to)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(b.root, "terraform/modules/secret-rotation/build"), to)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building %s: %w\n%s", rotationZip, err, out)
+	}
+	return sumOf(to)
 }
 
 func sumOf(path string) (string, error) {

@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string) error {
 	version := flags.String("version", "", "the release, vX.Y.Z")
 	switch args[0] {
 	case "build":
-		b := build{targets: released}
+		b := build{targets: released, rotation: true}
 		flags.StringVar(&b.out, "out", "dist", "folder for the results")
 		flags.StringVar(&b.revision, "revision", "", "the commit, for the image's labels")
 		flags.StringVar(&b.authorities, "authorities", "/etc/ssl/certs/ca-certificates.crt", "certificates of public authorities for the image")

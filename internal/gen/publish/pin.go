@@ -15,16 +15,19 @@ var (
 	dockerUsing = regexp.MustCompile(`(?m)^  using: docker$`)
 	ownUse      = regexp.MustCompile(`(?m)^(.*\buses: org/connect2)(/\S+)?@v2$`)
 	pinned      = regexp.MustCompile(`^[a-z0-9.-]+(?::[0-9]+)?(?:/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}$`)
-	checksum    = regexp.MustCompile(`^[0-9a-f]{64}  connect2_[a-z0-9]+_[a-z0-9]+$`)
+	checksum    = regexp.MustCompile(`^[0-9a-f]{64}  (?:connect2_[a-z0-9]+_[a-z0-9]+|rotate-credentials\.zip)$`)
 	commitForm  = regexp.MustCompile(`^[0-9a-f]{40}$`)
 	ownerName   = regexp.MustCompile(`^[\w.-]+/[\w.-]+$`)
 )
 
-// setupRelease is the file by which actions/setup knows its release.
-const setupRelease = "actions/setup/release"
+// setupRelease and rotationRelease are the files by which actions/setup and the module secret-rotation know their release.
+const (
+	setupRelease    = "actions/setup/release"
+	rotationRelease = "terraform/modules/secret-rotation/release"
+)
 
-// pin is what the first commit of a release changes: every action names its released image by digest, and actions/setup the
-// repository, the version and the checksums of the binaries.
+// pin is what the first commit of a release changes: every action names its released image by digest, and actions/setup and the
+// module secret-rotation the repository, the version and the checksums of what they download.
 type pin struct {
 	root, version, repository string
 	images                    map[string]string // an image for each Dockerfile that an action names
@@ -47,7 +50,7 @@ func (p pin) write() (changed []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	rewritten := map[string]string{filepath.Join(p.root, setupRelease): release}
+	rewritten := map[string]string{filepath.Join(p.root, setupRelease): release, filepath.Join(p.root, rotationRelease): release}
 	for _, file := range actions {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -64,7 +67,7 @@ func (p pin) write() (changed []string, err error) {
 	return writeAll(rewritten)
 }
 
-// release is the file of actions/setup: the repository, the version, and a line of each binary with its checksum.
+// release is what both files say: the repository, the version, and a line of each file to download with its checksum.
 func (p pin) release() (string, error) {
 	if !ownerName.MatchString(p.repository) {
 		return "", fmt.Errorf("--repository %q is not OWNER/NAME", p.repository)
@@ -82,6 +85,9 @@ func (p pin) release() (string, error) {
 		if t.attached() && !slices.Contains(names, t.file()) {
 			missing = append(missing, t.file())
 		}
+	}
+	if !slices.Contains(names, rotationZip) {
+		missing = append(missing, rotationZip)
 	}
 	if len(missing) > 0 {
 		return "", fmt.Errorf("the checksums lack %s", strings.Join(missing, ", "))

@@ -31,7 +31,8 @@ func TestTwoBuildsAreTheSame(t *testing.T) {
 		t.Skip("links three programs twice; that they are the same is no matter of races")
 	}
 	targets := []target{{"action", "linux", "amd64"}, {"connect2", runtime.GOOS, runtime.GOARCH}, {"tf-apply", "linux", "amd64"}}
-	if os.Getenv("CONNECT2_E2E") != "" {
+	whole := os.Getenv("CONNECT2_E2E") != ""
+	if whole {
 		targets = released
 	}
 	dir := t.TempDir()
@@ -50,11 +51,14 @@ func TestTwoBuildsAreTheSame(t *testing.T) {
 			attached++
 		}
 	}
+	if whole {
+		attached++ // the rotation function's zip
+	}
 	var results []map[string]string
 	for i, from := range []string{root, elsewhere} {
 		out := filepath.Join(dir, fmt.Sprint("out", i))
 		b := build{root: from, out: out, version: "v2.3.4", revision: "abc", authorities: authorities,
-			created: time.Unix(1_700_000_000, 0), targets: targets}
+			created: time.Unix(1_700_000_000, 0), targets: targets, rotation: whole}
 		if err := b.run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -213,7 +217,7 @@ func sums() string {
 			fmt.Fprintf(&b, "%s  %s\n", strings.Repeat("a", 64), t.file())
 		}
 	}
-	return b.String()
+	return b.String() + strings.Repeat("b", 64) + "  " + rotationZip + "\n"
 }
 
 // TestPinOnAClone does on a throw-away clone what the release does on its commits.
@@ -243,11 +247,13 @@ func TestPinOnAClone(t *testing.T) {
 			t.Errorf("%s is not pinned:\n%s", path, text)
 		}
 	}
-	if actions != 7 || len(changed) != 7 {
+	if actions != 7 || len(changed) != 8 {
 		t.Errorf("%d actions; changed %q", actions, changed)
 	}
 	if want := "repository org/connect2\nversion v2.3.4\n" + sums(); between[setupRelease] != want {
 		t.Errorf("actions/setup knows of its release %q, want %q", between[setupRelease], want)
+	} else if between[rotationRelease] != want {
+		t.Errorf("the module secret-rotation knows of its release %q, want %q", between[rotationRelease], want)
 	}
 
 	commit := strings.Repeat("c", 40)
@@ -317,6 +323,8 @@ func TestReleaseOfSetup(t *testing.T) {
 		"a line":        {"org/connect2", sums() + "version v9.9.9\n", "the line"},
 		"none":          {"org/connect2", "", "lack connect2_linux_amd64"},
 		"one is absent": {"org/connect2", strings.Replace(sums(), "darwin_arm64", "plan9_arm64", 1), "lack connect2_darwin_arm64"},
+		"no zip":        {"org/connect2", sums()[:strings.LastIndex(sums(), strings.Repeat("b", 64))], "lack rotate-credentials.zip"},
+		"another zip":   {"org/connect2", strings.Replace(sums(), "rotate-", "mutate-", 1), "the line"},
 	} {
 		_, err := pin{version: "v2.3.4", repository: c.repository, sums: c.sums}.release()
 		if (c.problem == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.problem) {

@@ -58,7 +58,7 @@ func newPublishing(t *testing.T) *publishing {
 	tree := filepath.Join(p.dir, "tree")
 	// Deleted files are still listed.
 	run(root, "sh", "-c", `mkdir "$0" &&
-git ls-files -z .github actions action.yml | xargs -0 tar c --ignore-failed-read 2>/dev/null | tar x -C "$0"`, tree)
+git ls-files -z .github actions action.yml terraform/modules/secret-rotation | xargs -0 tar c --ignore-failed-read 2>/dev/null | tar x -C "$0"`, tree)
 	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "."},
 		{"-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "main"}} {
 		run(tree, "git", args...)
@@ -114,7 +114,8 @@ func (p *publishing) run(version string, environ ...string) (said string, ok boo
 		p.t.Fatal(err)
 	}
 	sums := ""
-	for _, name := range []string{"connect2_darwin_amd64", "connect2_darwin_arm64", "connect2_linux_amd64", "connect2_linux_arm64"} {
+	for _, name := range []string{"connect2_darwin_amd64", "connect2_darwin_arm64", "connect2_linux_amd64", "connect2_linux_arm64",
+		"rotate-credentials.zip"} {
 		if err := os.WriteFile(filepath.Join(work, "dist", name), []byte(version), 0o755); err != nil {
 			p.t.Fatal(err)
 		}
