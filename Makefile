@@ -55,6 +55,10 @@ generate: ## Write action.yml files, README tables and IAM policies anew
 terraform-test: ## Every Terraform module and environment, with mocks
 	terraform/test/run
 
+.PHONY: terraform-changes
+terraform-changes: ## The rules of an environment with each of terraform/test/changes, one value after the other (minutes)
+	CHANGES=all terraform/test/run dev
+
 .PHONY: terraform-lint
 terraform-lint: ## tflint
 	terraform/test/lint

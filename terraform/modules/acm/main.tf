@@ -14,9 +14,11 @@ resource "aws_acm_certificate" "this" {
 }
 
 locals {
-  names = toset(concat([var.domain_name], var.alternative_names))
+  names = toset([for name in concat([var.domain_name], var.alternative_names) : lower(name)])
 
-  validation = { for option in aws_acm_certificate.this.domain_validation_options : option.domain_name => option }
+  # ACM answers in lower case. The only name's option is the only one.
+  options    = tolist(aws_acm_certificate.this.domain_validation_options)
+  validation = length(local.names) == 1 ? { (one(local.names)) = one(local.options) } : { for o in local.options : o.domain_name => o }
 }
 
 resource "aws_route53_record" "validation" {

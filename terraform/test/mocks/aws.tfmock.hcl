@@ -142,13 +142,8 @@ mock_resource "aws_acm_certificate" {
   defaults = {
     arn = "arn:aws:acm:us-west-2:123456789012:certificate/11111111-2222-3333-4444-555555555555"
     domain_validation_options = [{
-      domain_name           = "api-staging.connect.com"
-      resource_record_name  = "_x.api-staging.connect.com"
-      resource_record_type  = "CNAME"
-      resource_record_value = "_y.acm-validations.aws."
-      }, {
-      domain_name           = "api.connect.com"
-      resource_record_name  = "_x.api.connect.com"
+      domain_name           = "host.example.org"
+      resource_record_name  = "_x.host.example.org"
       resource_record_type  = "CNAME"
       resource_record_value = "_y.acm-validations.aws."
     }]

@@ -11,6 +11,15 @@ variables {
 run "the_zone_proves_the_name" {
   command = plan
 
+  override_resource {
+    target          = aws_acm_certificate.this
+    override_during = plan
+    values = {
+      arn                       = "arn:aws:acm:us-west-2:123456789012:certificate/11111111-2222-3333-4444-555555555555"
+      domain_validation_options = [{ domain_name = "api.connect.com", resource_record_name = "_x.api.connect.com", resource_record_type = "CNAME", resource_record_value = "_y.acm-validations.aws." }]
+    }
+  }
+
   assert {
     condition     = aws_acm_certificate.this.validation_method == "DNS"
     error_message = "validation by DNS renews itself"
@@ -29,6 +38,32 @@ run "the_zone_proves_the_name" {
   assert {
     condition     = aws_acm_certificate_validation.this.certificate_arn == aws_acm_certificate.this.arn && output.certificate_arn == aws_acm_certificate_validation.this.certificate_arn
     error_message = "whoever uses the certificate waits until it is issued"
+  }
+}
+
+run "each_name_has_the_record_that_is_its_own" {
+  command = plan
+
+  variables {
+    domain_name       = "API.connect.com" # ACM answers in lower case
+    alternative_names = ["www.connect.com"]
+  }
+
+  override_resource {
+    target          = aws_acm_certificate.this
+    override_during = plan
+    values = {
+      arn = "arn:aws:acm:us-west-2:123456789012:certificate/11111111-2222-3333-4444-555555555555"
+      domain_validation_options = [
+        { domain_name = "www.connect.com", resource_record_name = "_w.www.connect.com", resource_record_type = "CNAME", resource_record_value = "_v.acm-validations.aws." },
+        { domain_name = "api.connect.com", resource_record_name = "_x.api.connect.com", resource_record_type = "CNAME", resource_record_value = "_y.acm-validations.aws." },
+      ]
+    }
+  }
+
+  assert {
+    condition     = { for name, record in aws_route53_record.validation : name => record.name } == { "api.connect.com" = "_x.api.connect.com", "www.connect.com" = "_w.www.connect.com" }
+    error_message = "the records are ${jsonencode({ for name, record in aws_route53_record.validation : name => record.name })}"
   }
 }
 

@@ -1,4 +1,5 @@
-# What this environment is, line by line of the table in docs/INFRASTRUCTURE.md, read from the planned resources.
+# What the seed's environment is, line by line of the table in docs/INFRASTRUCTURE.md, read from the planned resources: with the values
+# of prod.tfvars beside this file, whatever the environment's own file says by now. terraform/test/run plans environments/prod with it.
 
 mock_provider "aws" {
   source          = "../../test/mocks"
@@ -168,6 +169,11 @@ run "prod_is_what_the_table_says_with_the_names_that_deploys_use" {
   assert {
     condition     = jsonencode(var.promotion.to_environments) == jsonencode([]) && jsonencode(var.promotion.from_environments) == jsonencode(["staging"])
     error_message = "releases come from staging"
+  }
+
+  assert {
+    condition     = var.rotation.redis
+    error_message = "the database's password and the Redis token are rotated"
   }
 
   assert {

@@ -1,4 +1,5 @@
-# What this environment is, line by line of the table in docs/INFRASTRUCTURE.md, read from the planned resources.
+# What the seed's environment is, line by line of the table in docs/INFRASTRUCTURE.md, read from the planned resources: with the values
+# of dev.tfvars beside this file, whatever the environment's own file says by now. terraform/test/run plans environments/dev with it.
 
 mock_provider "aws" {
   source          = "../../test/mocks"
