@@ -211,13 +211,15 @@ func TestEachCallIsAllowedToItsRole(t *testing.T) {
 	}
 }
 
-// notEmulated are calls that no emulator answers, so that the recordings have them switched off.
+// notEmulated are calls that the recordings lack: no emulator answers them, or the recordings are older than what they are for.
 func notEmulated(env string) []call {
 	target := "arn:aws:application-autoscaling:us-west-2:123456789012:scalable-target/0ec0"
 	own := map[string]values{"aws:ResourceTag/Project": {"connect2-api"}, "aws:ResourceTag/Environment": {env}}
 	put := map[string]values{"aws:RequestTag/Project": {"connect2-api"}, "aws:RequestTag/Environment": {env},
 		"aws:TagKeys": {"Environment", "ManagedBy", "Project"}}
 	instance := "arn:aws:ec2:us-west-2:123456789012:instance/i-0"
+	function := "arn:aws:lambda:us-west-2:123456789012:function:connect2-api-rotate-" + env
+	secret := "arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/" + env + "/rds-credentials-AbCdEf"
 	one := func(phase, action, resource string, c map[string]values) call {
 		return call{Phase: phase, Needs: []permit{{action, resource, c}}}
 	}
@@ -245,6 +247,21 @@ func notEmulated(env string) []call {
 		// Of a database that is restored.
 		one("apply", "rds:RestoreDBInstanceFromDBSnapshot", "arn:aws:rds:us-west-2:123456789012:snapshot:connect2-api-db-"+env+"-final-1", nil),
 		one("apply", "rds:RestoreDBInstanceToPointInTime", "arn:aws:rds:us-west-2:123456789012:db:connect2-api-db-"+env, nil),
+		// The function that rotates passwords, and the secrets' rotation, in prod.
+		{Phase: "apply", Needs: []permit{{"lambda:CreateFunction", function, put}, {"lambda:TagResource", function, put},
+			{"iam:PassRole", "arn:aws:iam::123456789012:role/connect2-api/" + env + "/connect2-api-rotate-" + env,
+				map[string]values{"iam:PassedToService": {"lambda.amazonaws.com"}}}}},
+		one("apply", "lambda:AddPermission", function, own),
+		one("apply", "lambda:UpdateFunctionCode", function, own),
+		one("apply", "lambda:UpdateFunctionConfiguration", function, own),
+		{Phase: "apply", Needs: []permit{{"secretsmanager:RotateSecret", secret, own}, {"lambda:InvokeFunction", function, own}}},
+		one("plan", "lambda:GetFunction", function, own),
+		one("plan", "lambda:GetPolicy", function, own),
+		one("plan", "lambda:GetFunctionCodeSigningConfig", function, own),
+		one("plan", "lambda:ListVersionsByFunction", function, own),
+		one("destroy", "secretsmanager:CancelRotateSecret", secret, own),
+		one("destroy", "lambda:RemovePermission", function, own),
+		one("destroy", "lambda:DeleteFunction", function, own),
 		// The state and its lock.
 		one("apply", "s3:PutObject", "arn:aws:s3:::connect2-api-terraform-state-"+env+"/terraform.tfstate", nil),
 		one("apply", "s3:DeleteObject", "arn:aws:s3:::connect2-api-terraform-state-"+env+"/terraform.tfstate.tflock", nil),
@@ -619,6 +636,16 @@ func TestReachIsTold(t *testing.T) {
 	}
 	for _, service := range slices.Sorted(maps.Keys(refusedTo)) {
 		fmt.Fprintf(&b, "| %s | %d | %d |\n", service, refusedTo[service]["dev"], refusedTo[service]["staging"])
+	}
+	b.WriteString("\n## The rotation function\n\n" +
+		"Its role in prod, by its own policy and within the boundary, allows what switching rotation on and two rotations of both\n" +
+		"secrets call, and what Lambda calls around them; and it has no right that none of them needs.\n\n| action | calls |\n|---|---|\n")
+	rotations := map[string]int{}
+	for _, need := range rotationJournal(t) {
+		rotations[need.Action]++
+	}
+	for _, action := range slices.Sorted(maps.Keys(rotations)) {
+		fmt.Fprintf(&b, "| `%s` | %d |\n", action, rotations[action])
 	}
 	b.WriteString("\n## Attacks\n\n" +
 		"With dev's roles, against prod and against the account. `task` is any role that Terraform makes, whatever its own policy says:\n" +

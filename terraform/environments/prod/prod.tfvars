@@ -45,4 +45,7 @@ github = {
   ]
 }
 
+# Every 30 days a new password for the database and a new token for Redis. terraform/modules/secret-rotation/get fetches the function.
+rotation = { redis = true }
+
 promotion = { from_environments = ["staging"] }

@@ -267,9 +267,9 @@ variable "github" {
 }
 
 variable "rotation" {
-  description = "Rotate the database password, and with redis the cache's auth token, every so many days by a function of our own, whose zip file terraform/modules/secret-rotation/build makes. Null: no rotation."
+  description = "Rotate the database password, and with redis the cache's auth token, every so many days by a function of our own. zip is the path of its zip file; without it that of the module, where `terraform/modules/secret-rotation/get` puts it. Null: no rotation."
   type = object({
-    zip   = string
+    zip   = optional(string)
     days  = optional(number, 30)
     redis = optional(bool, false)
   })

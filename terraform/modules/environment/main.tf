@@ -356,7 +356,7 @@ module "secret_rotation" {
   count  = var.rotation == null ? 0 : 1
 
   name       = local.rotation_name
-  zip        = var.rotation.zip
+  zip        = coalesce(var.rotation.zip, "${path.module}/../secret-rotation/rotate-credentials.zip")
   days       = var.rotation.days
   secret_arn = module.rds.secret_arn
   admin      = { secret_arn = module.rds.password_secret_arn }

@@ -7,3 +7,8 @@ output "security_group_id" {
   description = "Security group of the function; the database must let it in."
   value       = aws_security_group.this.id
 }
+
+output "zip" {
+  description = "Path of the zip file that the function's code is."
+  value       = aws_lambda_function.this.filename
+}

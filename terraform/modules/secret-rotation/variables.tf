@@ -4,8 +4,13 @@ variable "name" {
 }
 
 variable "zip" {
-  description = "Path of the function's zip file, which `terraform/modules/secret-rotation/build` makes; the same bytes wherever it is made."
+  description = "Path of the function's zip file, which `terraform/modules/secret-rotation/get` downloads or builds; the same bytes wherever it is built."
   type        = string
+
+  validation {
+    condition     = fileexists(var.zip)
+    error_message = "The rotation function's zip file ${var.zip} is not there: terraform/modules/secret-rotation/get downloads that of the release, or builds it where the tree is not a release's."
+  }
 }
 
 variable "days" {

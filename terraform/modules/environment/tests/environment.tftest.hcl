@@ -233,6 +233,14 @@ run "security_controls" {
     error_message = "[KMS.4] the key is rotated"
   }
 
+  # A condition on aws:SourceAccount, aws:SourceArn or aws:SourceOrgID would drop every event without a word.
+  assert {
+    condition = toset(flatten([for s in data.aws_iam_policy_document.key.statement : [
+      for c in s.condition : c.variable
+    ] if contains(flatten([for p in s.principals : tolist(p.identifiers)]), "events.amazonaws.com")])) == toset(["kms:EncryptionContext:aws:sns:topicArn"])
+    error_message = "EventBridge uses the key for the topic, under no condition that SNS does not support for it"
+  }
+
   assert {
     condition     = alltrue([for s in data.aws_iam_policy_document.key.statement : s.sid == "Account" || length(s.condition) > 0]) && alltrue(flatten([for s in data.aws_iam_policy_document.key.statement : [for p in s.principals : !contains(p.identifiers, "*")]]))
     error_message = "[KMS.5] nobody outside the account uses the key, and services only with a condition"
@@ -287,6 +295,20 @@ run "a_name_too_long_for_a_load_balancer_is_refused" {
   }
 
   expect_failures = [var.environment]
+}
+
+run "the_rotation_function_is_where_its_module_puts_it" {
+  command = plan
+
+  variables {
+    redis_tls = true
+    rotation  = { redis = true }
+  }
+
+  assert {
+    condition     = module.secret_rotation[0].zip == "./../secret-rotation/rotate-credentials.zip"
+    error_message = "without rotation.zip the module's own is taken, not ${module.secret_rotation[0].zip}"
+  }
 }
 
 run "the_redis_token_is_rotated_only_where_there_is_one" {

@@ -231,3 +231,13 @@ run "two_at_once_are_refused" {
 
   expect_failures = [var.reserved_concurrency]
 }
+
+run "a_zip_that_is_not_there_is_refused_before_anything_is_made" {
+  command = plan
+
+  variables {
+    zip = "nothing-here.zip"
+  }
+
+  expect_failures = [var.zip]
+}
