@@ -35,7 +35,8 @@ func newGetter(t *testing.T, content []byte) *getter {
 		t.Fatal(err)
 	}
 	g.write(filepath.Join(g.module, "get"), string(text))
-	g.write(filepath.Join(g.module, "release"), fmt.Sprintf("repository org/kit\nversion v2.3.4\n%x  %s\n", sha256.Sum256(content), rotationZip))
+	g.write(filepath.Join(g.module, "release"),
+		fmt.Sprintf("repository org/kit\nversion v2.3.4\n%x  %s\n", sha256.Sum256(content), rotationZip))
 	return g
 }
 
@@ -80,9 +81,11 @@ func TestTheRotationFunctionOfARelease(t *testing.T) {
 		spoil func(*getter)
 		want  string
 	}{
-		"other bytes":   {func(g *getter) { g.releases.content = []byte("somebody else's") }, "it is not kept"},
-		"private":       {func(g *getter) { g.releases.private = true }, "give TOKEN"},
-		"no checksum":   {func(g *getter) { g.write(filepath.Join(g.module, "release"), "repository org/kit\nversion v2.3.4\n") }, "does not name"},
+		"other bytes": {func(g *getter) { g.releases.content = []byte("somebody else's") }, "it is not kept"},
+		"private":     {func(g *getter) { g.releases.private = true }, "give TOKEN"},
+		"no checksum": {func(g *getter) {
+			g.write(filepath.Join(g.module, "release"), "repository org/kit\nversion v2.3.4\n")
+		}, "does not name"},
 		"plain HTTP":    {func(g *getter) { g.environ["SERVER_URL"] = "http://example.com" }, "is not an https:// address"},
 		"not a release": {func(g *getter) { os.Remove(filepath.Join(g.module, "release")) }, "neither of a release nor beside the sources"},
 	} {
