@@ -145,6 +145,8 @@ func (m *move) decide() {
 func (m *move) goOn() {
 	phase := m.verdict.Phase
 	switch {
+	case phase == Replacing && !m.harmless() && m.stopping && !m.now.Before(m.deadline): // it was complete before it could be stopped
+		m.finishBack(EndOverdue, m.overdue())
 	case phase == Succeeded && !m.stands(m.now), phase == Replacing && !m.harmless():
 		m.look(m.pace())
 	case phase.Final():
@@ -184,7 +186,9 @@ func (m *move) noteGap() {
 		m.replacing = m.now
 	}
 	m.stood = time.Time{}
-	if !m.fell && len(m.fallen()) > 0 {
+	own := m.last.Find(m.followed().ID)
+	late := own != nil && own.Failed > 0 && !m.now.Before(m.deadline) // by ECS's count alone
+	if !m.fell && (late || len(m.fallen()) > 0) {
 		m.fell = true
 		m.warn("tasks of the deployment have failed since it was complete: waiting until others stand in their place")
 	}

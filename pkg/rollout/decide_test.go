@@ -237,6 +237,10 @@ func TestAChangeIsMadeOnAnObservationAfterItsDecision(t *testing.T) {
 		return Observation{Answers: []Answer{{To: to, Trouble: trouble,
 			Target: Target{ID: laterID, TaskDefinition: oldTD, Created: epoch.Add(time.Minute)}}}}
 	}
+	again := ecsview.Snapshot{Status: "ACTIVE", TaskDefinition: oldTD, Desired: 2, Deployments: []ecsview.Deployment{
+		{ID: backID, Status: "PRIMARY", State: "IN_PROGRESS", TaskDefinition: oldTD, Desired: 2, Created: epoch.Add(time.Minute)},
+		deployment(newID, "ACTIVE", "FAILED", running(0))}}
+	heard := Observation{Read: Reads{Service: true}, Service: &again, Own: &ecsview.ServiceDeployment{Status: "STOPPED"}}
 	noTasks, noPast := Observation{Read: Reads{Tasks: true}}, Observation{Read: Reads{Past: true}}
 	type step struct {
 		o    Observation
@@ -270,6 +274,9 @@ func TestAChangeIsMadeOnAnObservationAfterItsDecision(t *testing.T) {
 		{"a failed one is put back", rolling(), []step{
 			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, "put back api:41"},
 			{answer(PutBack{TaskDefinition: oldTD}, Trouble{}), "read the service"}}, "", ByECS},
+		{"it was, though no answer came", rolling(), []step{
+			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, "put back api:41"},
+			{answer(PutBack{TaskDefinition: oldTD}, Trouble{Err: io.EOF, Lost: true}), "read the service"}, {heard, "read the service"}}, "", ByECS},
 		{"not over a newer one", rolling(), []step{
 			{stopped, "read tasks"}, {noTasks, "read the service"}, {over, ""}}, EndSuperseded, ByECS},
 		{"and stuck if that is refused", rolling(), []step{
@@ -616,5 +623,44 @@ func TestClocksApart(t *testing.T) {
 	}
 	if !told {
 		t.Error("no step was told")
+	}
+}
+
+// TestTasksOfACompleteDeploymentFailByECSsCountAlone holds that such a deployment is not watched for ever, where the tasks themselves
+// cannot be read: once its time is over it is taken back, or, where a stop came too late for it, it is called what it is.
+func TestTasksOfACompleteDeploymentFailByECSsCountAlone(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		at       time.Duration
+		failed   int
+		stopping bool
+		want     string
+		end      End
+	}{
+		{"before its time is over", defaults.timeout - 1, 1, false, "read the service", ""},
+		{"then", defaults.timeout, 1, false, "put back api:41", ""},
+		{"not if ECS counts no failure", defaults.timeout, 0, false, "", EndSucceeded},
+		{"a stop came too late, and there is time", defaults.timeout - 1, 1, true, "read the service", ""},
+		{"a stop came too late", defaults.timeout, 1, true, "", EndOverdue},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			short := deployment(newID, "PRIMARY", "COMPLETED", running(1), func(d *ecsview.Deployment) { d.Failed = test.failed })
+			o := Observation{Read: Reads{Service: true}, Own: &ecsview.ServiceDeployment{Status: "SUCCESSFUL"},
+				Service: &ecsview.Snapshot{Status: "ACTIVE", TaskDefinition: newTD, Desired: 2, Deployments: []ecsview.Deployment{short}}}
+			now := epoch.Add(test.at)
+			s := rolling(func(s *State) {
+				s.stopping, s.tasksOff, s.verdict, s.replacing = test.stopping, true, Verdict{Replacing, ""}, now.Add(-time.Minute)
+			})
+			var effects []Effect
+			var reads Reads
+			for range 2 { // a change is made on the second look
+				if s, effects, reads = Next(s, o, now); s.end != "" {
+					break
+				}
+			}
+			if got := changes(effects, reads); got != test.want || s.end != test.end {
+				t.Errorf("got %q and end %q, want %q and %q", got, s.end, test.want, test.end)
+			}
+		})
 	}
 }

@@ -188,7 +188,10 @@ func (m *move) take(s ecsview.Snapshot) {
 		m.deadline = m.deadline.Add(m.now.Sub(m.contact))
 	}
 	m.contact, m.throttled = m.now, 0
-	m.adopt(s)
+	before := m.isBack
+	if m.adopt(s); m.isBack != before {
+		s.Own = nil // it is that of the deployment that was followed until now
+	}
 	t := m.followed()
 	m.noteFailedPrimary(s)
 	m.noteOver(s.Own)
