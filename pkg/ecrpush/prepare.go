@@ -72,7 +72,12 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 		return nil, err
 	}
 	var err error
-	if p.plan, err = image.NewPlan(ctx, p.src, p.to, image.PlanOptions{Tags: in.Tags, MountFrom: in.MountFrom}); err != nil {
+	p.plan, err = image.NewPlan(ctx, p.src, p.to, image.PlanOptions{Tags: in.Tags, MountFrom: in.MountFrom,
+		Codec: image.Codec(in.Compression)})
+	if err == nil && in.DryRun {
+		err = p.plan.Check(ctx)
+	}
+	if err != nil {
 		p.src.Close()
 		return nil, problems(ctx, err)
 	}
@@ -98,7 +103,7 @@ func (p *Push) registries(conn *awsconn.Conn) *image.Registries {
 
 // destination looks the repository up. A missing one is a problem unless it is to be created.
 func destination(ctx context.Context, registries *image.Registries, in Inputs) (*image.Destination, error) {
-	to, err := registries.Destination(ctx, in.Repository)
+	to, err := registries.Destination(ctx, in.Repository, in.Tags...)
 	if err != nil {
 		return nil, err
 	}

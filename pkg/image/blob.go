@@ -23,6 +23,7 @@ type Blob struct {
 type checkedReader struct {
 	from  io.Reader
 	want  v1.Descriptor
+	open  bool // the content is only counted: what it is to be is not known yet
 	count func(int64)
 
 	mu   sync.Mutex
@@ -36,15 +37,19 @@ func (c *checkedReader) Read(p []byte) (int, error) {
 	n, err := c.from.Read(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.hash == nil {
-		c.hash = sha256.New()
+	if !c.open {
+		if c.hash == nil {
+			c.hash = sha256.New()
+		}
+		c.hash.Write(p[:n])
 	}
-	c.hash.Write(p[:n])
 	c.n += int64(n)
 	if c.count != nil {
 		c.count(int64(n))
 	}
 	switch {
+	case c.open:
+		return n, err
 	case c.n > c.want.Size:
 		c.bad = fmt.Errorf("%w: blob %s goes on after its %d bytes", errDamaged, c.want.Digest, c.want.Size)
 	case err == io.EOF && c.n < c.want.Size:

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -63,10 +66,64 @@ type Destination struct {
 	Missing     bool   // ECR has no such repository
 	created     bool   // by us, a moment ago: nothing is in it
 	Rules       TagRules
+	host        string // of the registry, as it was written; empty for a bare name
 
 	registries *Registries
 	client     ECR // nil where the registry is not ECR
 	registryID *string
+	begun      *beginning // what was asked for while the repository was looked up
+}
+
+// beginning is a look at what some tags point at.
+type beginning struct {
+	tags  []string
+	found func() (map[string]*manifest, error)
+}
+
+// begin asks for the images behind the tags while the repository is looked up.
+func (d *Destination) begin(ctx context.Context, tags []string) {
+	d.begun = &beginning{tags: append(slices.Clone(tags), "latest")}
+	d.begun.found = sync.OnceValues(func() (map[string]*manifest, error) { return d.behind(ctx, d.begun.tags) })
+	go d.begun.found()
+}
+
+// ahead is behind, by what was asked for already where that covers it.
+func (d *Destination) ahead(ctx context.Context, what []string) (map[string]*manifest, error) {
+	if d.begun == nil {
+		return d.behind(ctx, what)
+	}
+	rest := slices.DeleteFunc(slices.Clone(what), func(w string) bool { return slices.Contains(d.begun.tags, w) })
+	first, err := d.begun.found()
+	if err != nil {
+		return nil, err
+	}
+	all := maps.Clone(first)
+	rest = slices.DeleteFunc(rest, func(w string) bool { return all[w] != nil })
+	if len(rest) > 0 {
+		more, err := d.behind(ctx, rest)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, more)
+	}
+	return all, nil
+}
+
+// sibling returns another repository of the same registry.
+func (d *Destination) sibling(name string) (*Destination, error) {
+	host := d.host
+	if d.Repository != nil {
+		host = d.Registry
+	}
+	ref := Reference{Registry: host, Repository: name}
+	s := &Destination{Name: name, URI: ref.Name(), registries: d.registries, client: d.client, registryID: d.registryID}
+	var err error
+	if d.client != nil {
+		s.Repository, err = d.registries.ecrRepository(ref, d.client)
+	} else {
+		s.Repository, err = d.registries.Repository(ref)
+	}
+	return s, err
 }
 
 // TagRules are a repository's rules on moving tags.
@@ -109,12 +166,14 @@ func wildcard(pattern, s string) bool {
 // Destination looks up the repository that a name, URI or ARN names. A name or an ARN, and a URI on ECR, is asked of ECR's
 // API; a repository that ECR does not have comes back as Missing, not as an error. Repositories of other registries are
 // taken as they are, since most make them on push.
-func (rs *Registries) Destination(ctx context.Context, name string) (*Destination, error) {
+//
+// The tags are those that a plan will ask for: what they point at is read at the same time where ECR's API tells it.
+func (rs *Registries) Destination(ctx context.Context, name string, tags ...string) (*Destination, error) {
 	at, err := ParseRepositoryName(name)
 	if err != nil {
 		return nil, err
 	}
-	d := &Destination{Name: at.Name, registries: rs}
+	d := &Destination{Name: at.Name, registries: rs, host: at.Host}
 	if at.Host != "" && !rs.IsECR(at.Host) {
 		d.URI = at.Host + "/" + at.Name
 		d.Repository, err = rs.Repository(Reference{Registry: at.Host, Repository: at.Name})
@@ -126,6 +185,9 @@ func (rs *Registries) Destination(ctx context.Context, name string) (*Destinatio
 	d.client = rs.ECR(at.Region)
 	if at.Account != "" {
 		d.registryID = aws.String(at.Account)
+	}
+	if len(tags) > 0 {
+		d.begin(ctx, tags)
 	}
 	out, err := d.client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{RegistryId: d.registryID,
 		RepositoryNames: []string{at.Name}})

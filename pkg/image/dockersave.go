@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -115,7 +116,7 @@ func savedLayer(from files, name string) (layer, error) {
 	k, _ := io.ReadFull(r, head)
 	kind := sniff(head[:k])
 	if kind == plain {
-		return layer{Blob: Blob{Descriptor: v1.Descriptor{MediaType: types.DockerLayer}, Open: open}, uncompressed: size}, nil
+		return layer{Blob: Blob{Descriptor: v1.Descriptor{MediaType: types.DockerLayer}, Open: open}, uncompressed: max(1, size)}, nil
 	}
 	digest, n, err := v1.SHA256(io.MultiReader(bytes.NewReader(head[:k]), r))
 	if err != nil {
@@ -134,6 +135,36 @@ func (n *node) toOCI() {
 	for i := range n.layers {
 		if n.layers[i].MediaType == types.DockerLayer {
 			n.layers[i].MediaType = types.OCILayer
+		}
+	}
+}
+
+// nameLayers gives the layers of a manifest that is still to be made their types and, where it is of OCI's form, the annotations that
+// tell their uncompressed digests.
+func (n *node) nameLayers(codec Codec) {
+	if n.raw != nil || len(n.children) > 0 {
+		return
+	}
+	if n.template == nil {
+		n.toOCI()
+	} else if n.desc.MediaType != types.OCIManifestSchema1 && codec == Zstd { // Docker's form has no name for it
+		n.template = nil
+		n.toOCI()
+	}
+	for i := range n.layers {
+		l := &n.layers[i]
+		if n.desc.MediaType != types.OCIManifestSchema1 {
+			continue
+		}
+		if l.mustCompress() {
+			l.MediaType = codec.mediaType()
+		}
+		if l.diffID != (v1.Hash{}) {
+			l.Annotations = maps.Clone(l.Annotations)
+			if l.Annotations == nil {
+				l.Annotations = map[string]string{}
+			}
+			l.Annotations[uncompressedKey] = l.diffID.String()
 		}
 	}
 }

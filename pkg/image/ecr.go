@@ -19,6 +19,8 @@ import (
 // ECR is what this package asks of Amazon ECR's API; *ecr.Client has it. Manifests and layers go through the registry.
 type ECR interface {
 	BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
+	BatchCheckLayerAvailability(context.Context, *ecr.BatchCheckLayerAvailabilityInput,
+		...func(*ecr.Options)) (*ecr.BatchCheckLayerAvailabilityOutput, error)
 	ListImages(context.Context, *ecr.ListImagesInput, ...func(*ecr.Options)) (*ecr.ListImagesOutput, error)
 	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
 	DescribeRepositories(context.Context, *ecr.DescribeRepositoriesInput, ...func(*ecr.Options)) (*ecr.DescribeRepositoriesOutput, error)
@@ -41,18 +43,36 @@ type Registries struct {
 	Mask func(secrets ...string)
 	// Observe is told of retries, uploads and reuse, from several goroutines at once; nil is nobody.
 	Observe func(Event)
+
+	mu     sync.Mutex
+	tokens map[ECR]*ecrToken
+}
+
+// tokenOf returns the one token of the registry that a client can log in to.
+func (rs *Registries) tokenOf(client ECR) *ecrToken {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if rs.tokens[client] == nil {
+		if rs.tokens == nil {
+			rs.tokens = map[ECR]*ecrToken{}
+		}
+		rs.tokens[client] = &ecrToken{client: client, mask: rs.Mask}
+	}
+	return rs.tokens[client]
 }
 
 // NewRegistries returns the way to the registries that an AWS configuration can reach. A nil transport is the network.
 func NewRegistries(cfg aws.Config, transport http.RoundTripper) *Registries {
 	own := ecr.NewFromConfig(cfg)
+	var regions sync.Map // of other regions: their clients
 	r := &Registries{
 		Transport: forUploads(transport),
 		ECR: func(region string) ECR {
 			if region == "" || region == cfg.Region {
 				return own
 			}
-			return ecr.NewFromConfig(cfg, func(o *ecr.Options) { o.Region = region })
+			client, _ := regions.LoadOrStore(region, ecr.NewFromConfig(cfg, func(o *ecr.Options) { o.Region = region }))
+			return client.(ECR)
 		},
 	}
 	if endpoint := own.Options().BaseEndpoint; endpoint != nil {

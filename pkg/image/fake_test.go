@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/registry"
 )
 
@@ -38,6 +39,10 @@ type fakeECR struct {
 	pushed   map[string]map[string]time.Time    // repository: digest: when
 	tags     map[string]map[string]string       // repository: tag: digest
 	denyAPI  map[string]bool                    // API actions that are refused
+	calls    []string                           // API actions, in their order
+	lost     bool                               // no layer is there, whatever was sent
+	called   func(action string)                // told of each call of the API, where not nil
+	open     bool                               // the registry wants no login
 }
 
 func newFakeECR(t testing.TB, repositories ...string) *fakeECR {
@@ -67,6 +72,14 @@ func (f *fakeECR) registries(observe func(Event)) *Registries {
 	return &Registries{ECR: func(string) ECR { return f }, Transport: f, Observe: observe}
 }
 
+// elsewhere returns the way to the fake as to a registry that is not ECR and wants no login; its host is plainHost.
+func (f *fakeECR) elsewhere(observe func(Event)) *Registries {
+	f.open = true
+	return &Registries{Transport: f, Observe: observe, Keychain: authn.NewMultiKeychain()}
+}
+
+const plainHost = "registry.example.com"
+
 // RoundTrip serves a registry request.
 func (f *fakeECR) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := req.Context().Err(); err != nil {
@@ -86,7 +99,7 @@ func (f *fakeECR) RoundTrip(req *http.Request) (*http.Response, error) {
 		res.Request = req
 		return res, nil
 	}
-	if req.Header.Get("Authorization") != "Basic "+fakeToken(valid) {
+	if !f.open && req.Header.Get("Authorization") != "Basic "+fakeToken(valid) {
 		return answer(403, `{"errors":[{"code":"DENIED","message":"Your authorization token has expired. Reauthenticate and try again."}]}`)
 	}
 	if fault != nil {
@@ -144,7 +157,7 @@ func (f *fakeECR) journal(methods ...string) []string {
 			out = append(out, r)
 		}
 	}
-	f.requests = nil
+	f.requests, f.calls = nil, nil
 	return out
 }
 
@@ -165,7 +178,14 @@ func fakeToken(n int) string {
 	return base64.StdEncoding.EncodeToString([]byte(fmt.Sprintf("AWS:secret-password-%d", n)))
 }
 
+// denied notes a call of the API, and refuses it where that is wanted.
 func (f *fakeECR) denied(action string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, action)
+	if f.called != nil {
+		f.called(action)
+	}
 	if f.denyAPI[action] {
 		return fmt.Errorf("AccessDeniedException: not authorized to perform: ecr:%s", action)
 	}
@@ -189,10 +209,21 @@ func (f *fakeECR) BatchGetImage(_ context.Context, in *ecr.BatchGetImageInput, _
 	if err := f.denied("BatchGetImage"); err != nil {
 		return nil, err
 	}
-	name, id := aws.ToString(in.RepositoryName), in.ImageIds[0]
-	if f.repos[name] == nil {
+	if f.repos[aws.ToString(in.RepositoryName)] == nil {
 		return nil, &ecrtypes.RepositoryNotFoundException{Message: aws.String("no such repository")}
 	}
+	if len(in.ImageIds) == 0 || len(in.ImageIds) > 100 {
+		return nil, fmt.Errorf("InvalidParameterException: %d image ids", len(in.ImageIds))
+	}
+	out := &ecr.BatchGetImageOutput{}
+	for _, id := range in.ImageIds {
+		f.image(aws.ToString(in.RepositoryName), id, out)
+	}
+	return out, nil
+}
+
+// image adds an image, or that there is none, to an answer.
+func (f *fakeECR) image(name string, id ecrtypes.ImageIdentifier, out *ecr.BatchGetImageOutput) {
 	what := aws.ToString(id.ImageDigest)
 	if what == "" {
 		what = aws.ToString(id.ImageTag)
@@ -202,14 +233,34 @@ func (f *fakeECR) BatchGetImage(_ context.Context, in *ecr.BatchGetImageInput, _
 	rec := httptest.NewRecorder()
 	f.handler.ServeHTTP(rec, req)
 	if rec.Code != http.StatusOK {
-		return &ecr.BatchGetImageOutput{Failures: []ecrtypes.ImageFailure{{ImageId: &id, FailureCode: ecrtypes.ImageFailureCodeImageNotFound,
-			FailureReason: aws.String("Requested image not found")}}}, nil
+		out.Failures = append(out.Failures, ecrtypes.ImageFailure{ImageId: &id, FailureCode: ecrtypes.ImageFailureCodeImageNotFound,
+			FailureReason: aws.String("Requested image not found")})
+		return
 	}
 	raw := rec.Body.String()
-	return &ecr.BatchGetImageOutput{Images: []ecrtypes.Image{{
+	out.Images = append(out.Images, ecrtypes.Image{
 		ImageId:       &ecrtypes.ImageIdentifier{ImageDigest: aws.String(sum([]byte(raw)).String()), ImageTag: id.ImageTag},
 		ImageManifest: aws.String(raw), ImageManifestMediaType: aws.String(rec.Header().Get("Content-Type")),
-	}}}, nil
+	})
+}
+
+func (f *fakeECR) BatchCheckLayerAvailability(ctx context.Context, in *ecr.BatchCheckLayerAvailabilityInput,
+	_ ...func(*ecr.Options)) (*ecr.BatchCheckLayerAvailabilityOutput, error) {
+	if err := f.denied("BatchCheckLayerAvailability"); err != nil {
+		return nil, err
+	}
+	out := &ecr.BatchCheckLayerAvailabilityOutput{}
+	for _, digest := range in.LayerDigests {
+		req := httptest.NewRequest(http.MethodHead, "https://"+fakeHost+"/v2/"+aws.ToString(in.RepositoryName)+"/blobs/"+digest, nil)
+		rec := httptest.NewRecorder()
+		f.handler.ServeHTTP(rec, req)
+		there := ecrtypes.LayerAvailabilityUnavailable
+		if rec.Code == http.StatusOK && !f.lost {
+			there = ecrtypes.LayerAvailabilityAvailable
+		}
+		out.Layers = append(out.Layers, ecrtypes.Layer{LayerDigest: aws.String(digest), LayerAvailability: there})
+	}
+	return out, nil
 }
 
 func (f *fakeECR) ListImages(_ context.Context, in *ecr.ListImagesInput, _ ...func(*ecr.Options)) (*ecr.ListImagesOutput, error) {

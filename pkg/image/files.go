@@ -267,7 +267,9 @@ func reading(from io.Reader, packed compression) (io.ReadCloser, error) {
 		return z, nil
 	case bzipped:
 		return io.NopCloser(bzip2.NewReader(from)), nil
-	case zstandard, xzipped: // a decoder of each would make the program a tenth of a megabyte larger
+	case zstandard:
+		return unzstd(from)
+	case xzipped: // a decoder would make the program a tenth of a megabyte larger
 		return nil, fmt.Errorf("it is compressed with %s: unpack it first (%s -d), or compress it with gzip", packed, packed)
 	default:
 		return io.NopCloser(from), nil

@@ -390,7 +390,7 @@ func (n *node) replaceUncompressed(ctx context.Context) error {
 		if l.MediaType != types.OCIUncompressedLayer {
 			to = types.DockerLayer
 		}
-		n.layers[i].uncompressed = l.Size
+		n.layers[i].uncompressed = max(1, l.Size)
 		n.layers[i].Descriptor = v1.Descriptor{MediaType: to, Annotations: l.Annotations}
 	}
 	n.template, n.raw = n.raw, nil

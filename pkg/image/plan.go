@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
@@ -23,11 +22,31 @@ type Plan struct {
 	Source *Source
 	To     *Destination
 	Tags   []TagMove
+	Also   []*Plan // the same push to other destinations; executing this plan executes them too
 
-	mountFrom string
-	there     bool                      // the repository has the whole image under its digest
-	stored    map[v1.Hash]v1.Descriptor // uncompressed to stored layers that the repository has
-	has       map[v1.Hash]bool          // blobs that the repository has
+	codec      Codec
+	mounts     []string // names of repositories of To's registry that may have what it lacks
+	before     func(context.Context, Result) error
+	asked      v1.Hash          // the image's digest, where the repository was asked for it
+	streamFrom int64            // see the constant of this name
+	there      bool             // the repository has the whole image under its digest
+	known      *knownLayers     // of all destinations together
+	seen       *earlier         // images of the repository
+	has        map[v1.Hash]bool // blobs that the repository was asked for
+}
+
+// knownLayers are the layers that need not be compressed, since a registry has them compressed, by their uncompressed digests.
+type knownLayers struct {
+	stored map[v1.Hash]v1.Descriptor
+	holder map[v1.Hash]*Destination // who has it
+}
+
+func (k *knownLayers) add(found map[v1.Hash]v1.Descriptor, in *Destination) {
+	for diffID, d := range found {
+		if _, ok := k.stored[diffID]; !ok {
+			k.stored[diffID], k.holder[diffID] = d, in
+		}
+	}
 }
 
 // TagMove is what a push does to one tag.
@@ -40,165 +59,302 @@ type TagMove struct {
 // PlanOptions says how to push.
 type PlanOptions struct {
 	Tags      []string
-	MountFrom string // a repository of the same registry to mount blobs from; empty: every blob is sent
+	MountFrom string         // a repository of the same registry to mount blobs from; empty: none but the source's own
+	Codec     Codec          // the form of all layers; empty: what is not compressed yet gets gzip, and the rest stays
+	Also      []*Destination // where the same image is pushed to as well
+	// Before is called when every destination has the image, before the first tag moves. Its error stops the push.
+	Before func(context.Context, Result) error
 }
 
-// NewPlan finds out what a push will do. It reads from the registry and from the source, and writes nothing. All that stands in
+// NewPlan finds out what a push will do. It reads from the registries and from the source, and writes nothing. All that stands in
 // the way is reported together: tags that are no tags, and tags that are immutable and belong to another image.
 func NewPlan(ctx context.Context, src *Source, to *Destination, o PlanOptions) (*Plan, error) {
-	p := &Plan{Source: src, To: to, mountFrom: o.MountFrom, stored: map[v1.Hash]v1.Descriptor{}, has: map[v1.Hash]bool{}}
+	var tags []TagMove
 	var problems []error
 	for _, tag := range o.Tags {
 		if err := CheckTag(tag); err != nil {
 			problems = append(problems, err)
-		} else if !slices.ContainsFunc(p.Tags, func(m TagMove) bool { return m.Tag == tag }) {
-			p.Tags = append(p.Tags, TagMove{Tag: tag})
+		} else if !slices.ContainsFunc(tags, func(m TagMove) bool { return m.Tag == tag }) {
+			tags = append(tags, TagMove{Tag: tag})
 		}
+	}
+	if len(tags) > mostTags {
+		problems = append(problems, fmt.Errorf("%d tags for one image: ECR takes %d", len(tags), mostTags))
 	}
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	if to.Missing {
-		return p, nil
-	}
-
-	current, err := p.readTags(ctx)
-	if err != nil {
-		return nil, err
-	}
-	earlier := &earlier{repo: to.Repository, newest: to.newest, known: current}
-	if err := p.findWhole(ctx, earlier); err != nil {
-		return nil, err
-	}
-	if !p.there {
-		if err := p.findLayers(ctx, earlier); err != nil {
+	if o.Codec != "" {
+		if err := src.root.inCodec(ctx, o.Codec); err != nil {
 			return nil, err
 		}
 	}
-	return p, p.decideTags()
-}
-
-// readTags reads what the tags point at now.
-func (p *Plan) readTags(ctx context.Context) ([]*manifest, error) {
-	found := make([]*manifest, len(p.Tags))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(lookups)
-	for i, move := range p.Tags {
-		group.Go(func() error {
-			m, err := p.To.manifest(ctx, move.Tag)
-			if notFound(err) {
-				return nil
-			}
-			found[i] = m
-			return err
-		})
+	src.root.nameLayers(cmp.Or(o.Codec, Gzip))
+	shared := &knownLayers{stored: map[v1.Hash]v1.Descriptor{}, holder: map[v1.Hash]*Destination{}}
+	var all []*Plan
+	for _, to := range append([]*Destination{to}, o.Also...) {
+		q := &Plan{Source: src, To: to, Tags: slices.Clone(tags), codec: cmp.Or(o.Codec, Gzip), known: shared, streamFrom: streamFrom,
+			has: map[v1.Hash]bool{}, seen: &earlier{repo: to.Repository}}
+		if o.MountFrom != "" {
+			q.mounts = append(q.mounts, o.MountFrom)
+		}
+		all = append(all, q)
 	}
-	if err := group.Wait(); err != nil {
+	p := all[0]
+	p.Also, p.before = all[1:], o.Before
+	if err := p.look(ctx); err != nil {
 		return nil, err
 	}
-	for i, m := range found {
-		if m != nil {
-			p.Tags[i].From = m.Digest.String()
-		}
+	for _, q := range all {
+		problems = append(problems, q.decideTags())
 	}
-	return slices.DeleteFunc(found, func(m *manifest) bool { return m == nil }), nil
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return p, p.admit(ctx)
 }
 
-// findWhole looks for the whole image in the repository: by its digest, or, where that is not known before compressing, an
-// image with the same configuration. The configuration names the digest of every uncompressed layer, so such an image is
-// the same, whoever compressed it.
-func (p *Plan) findWhole(ctx context.Context, earlier *earlier) error {
-	root := p.Source.root
-	if root.raw != nil {
-		return p.lookForRoot(ctx)
+// mostTags is how many tags ECR lets one image have.
+const mostTags = 1000
+
+// look finds out what the destinations have. The first that has the whole image decides about its bytes, and the first of all
+// about those of single layers.
+func (p *Plan) look(ctx context.Context) error {
+	all := append([]*Plan{p}, p.Also...)
+	group, groupCtx := errgroup.WithContext(ctx)
+	for _, q := range all {
+		if !q.To.Missing {
+			group.Go(func() error { return q.readTags(groupCtx) })
+		}
 	}
-	images, err := earlier.images(ctx)
-	if err != nil {
+	if err := group.Wait(); err != nil {
 		return err
 	}
-	for _, e := range images {
-		if e.doc.Config.Digest == root.config.Digest {
-			root.raw, root.desc.Digest, root.desc.Size, root.desc.MediaType = e.Raw, e.Digest, int64(len(e.Raw)), e.MediaType
-			p.there = true
-			return nil
-		}
-	}
-	return nil
-}
-
-func (p *Plan) lookForRoot(ctx context.Context) error {
-	digest := p.Source.root.desc.Digest.String()
-	if slices.ContainsFunc(p.Tags, func(m TagMove) bool { return m.From == digest }) {
-		p.there = true
-		return nil
-	}
-	_, found, err := p.To.hasManifest(ctx, digest)
-	p.there = found
-	return err
-}
-
-// findLayers finds out which blobs the repository has. For layers that would have to be compressed, the images of before tell
-// under which digest they are stored.
-func (p *Plan) findLayers(ctx context.Context, earlier *earlier) error {
-	wanted := map[v1.Hash]bool{} // uncompressed digests
-	ask := map[v1.Hash]bool{}    // stored digests
-	p.Source.root.walk(func(n *node) {
-		if n.config.Open != nil {
-			ask[n.config.Digest] = true
-		}
+	root := p.Source.root
+	wanted := map[v1.Hash]int64{} // bytes of layers to compress, by their uncompressed digests
+	root.walk(func(n *node) {
 		for _, l := range n.layers {
 			if l.mustCompress() {
-				wanted[l.diffID] = true
-			} else {
-				ask[l.Digest] = true
+				wanted[l.diffID] = l.uncompressed
 			}
 		}
 	})
-	mapped := map[v1.Hash]v1.Descriptor{}
-	if len(wanted) > 0 {
-		var err error
-		if mapped, err = earlier.layers(ctx, wanted); err != nil {
+	for i, q := range all {
+		if root.raw != nil {
+			break
+		}
+		if err := q.lookBack(ctx, wanted, i == 0); err != nil {
 			return err
 		}
-		for _, d := range mapped {
-			ask[d.Digest] = true
+	}
+	if root.raw == nil && !slices.ContainsFunc(root.layers, func(l layer) bool {
+		_, ok := p.known.stored[l.diffID]
+		return l.mustCompress() && !ok
+	}) {
+		root.finish(p.known.stored) // nothing has to be compressed: the digest is known now
+	}
+	if root.raw == nil {
+		return nil
+	}
+	for _, q := range all {
+		if err := q.lookForRoot(ctx); err != nil {
+			return err
 		}
-	}
-	if err := p.askForBlobs(ctx, ask); err != nil {
-		return err
-	}
-	whole := len(wanted) > 0
-	for diffID := range wanted {
-		if d, ok := mapped[diffID]; ok && p.has[d.Digest] {
-			p.stored[diffID] = d
-		} else {
-			whole = false
-		}
-	}
-	if whole { // nothing has to be compressed: the digest is known now
-		p.Source.root.finish(p.stored)
-		return p.lookForRoot(ctx)
 	}
 	return nil
 }
 
-func (p *Plan) askForBlobs(ctx context.Context, digests map[v1.Hash]bool) error {
-	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(lookups)
-	for digest := range digests {
-		group.Go(func() error {
-			found, err := p.To.hasBlob(ctx, digest)
-			if err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			p.has[digest] = found
-			return nil
-		})
+// readTags reads what the tags point at now, and at the same time what else is asked for first.
+func (p *Plan) readTags(ctx context.Context) error {
+	root := p.Source.root
+	var ask []string
+	for _, move := range p.Tags {
+		ask = append(ask, move.Tag)
 	}
-	return group.Wait()
+	switch {
+	case root.raw != nil:
+		ask = append(ask, root.desc.Digest.String())
+	case p.To.client != nil || len(ask) < 2: // costs no request of its own, or a single one
+		ask = append(ask, "latest")
+	}
+	slices.Sort(ask)
+	found, err := p.To.ahead(ctx, slices.Compact(ask))
+	if err != nil {
+		return err
+	}
+	var images []*manifest
+	for i, move := range p.Tags {
+		if m := found[move.Tag]; m != nil {
+			p.Tags[i].From = m.Digest.String()
+			images = append(images, m)
+		}
+	}
+	if root.raw != nil {
+		p.asked = root.desc.Digest
+		p.there = found[p.asked.String()] != nil
+	}
+	images = append(images, found["latest"])
+	if !p.there {
+		p.seen.add(ctx, p.To, images, root.raw == nil)
+	}
+	return ctx.Err()
+}
+
+// lookBack finds what earlier images tell: the whole image, or the one that has the same configuration. The configuration names the
+// digest of every uncompressed layer, so such an image is the same, whoever compressed it. Else the layers that are wanted.
+func (p *Plan) lookBack(ctx context.Context, wanted map[v1.Hash]int64, layers bool) error {
+	if p.To.Missing && len(p.mounts) == 0 {
+		return nil
+	}
+	look := func(e *earlier, in *Destination) (done bool) {
+		if whole, ok := e.whole(p.Source.root.config.Digest, p.codec); ok && p.takeWhole(whole, in) {
+			return true
+		}
+		if !layers {
+			return false
+		}
+		rest := map[v1.Hash]int64{}
+		for diffID, size := range wanted {
+			if _, ok := p.known.stored[diffID]; !ok {
+				rest[diffID] = size
+			}
+		}
+		p.known.add(e.layers(ctx, rest, p.codec), in)
+		missing := left(wanted, p.known.stored)
+		found := len(p.known.stored)
+		return missing == 0 && found > 0 || missing < worthLooking && found > len(wanted)-found
+	}
+	if !p.To.Missing {
+		if look(p.seen, p.To) {
+			return ctx.Err()
+		}
+		p.seen.add(ctx, p.To, p.To.recent(ctx, p.seen.seen), true)
+		if look(p.seen, p.To) || ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	for _, name := range p.mounts {
+		if p.To.Missing && p.To.host == "" {
+			break // which registry it will be in is not known yet
+		}
+		from, err := p.To.sibling(name)
+		if err != nil {
+			return err
+		}
+		e := &earlier{repo: from.Repository}
+		e.add(ctx, from, from.recent(ctx, nil), true)
+		if look(e, from) {
+			break
+		}
+	}
+	return ctx.Err()
+}
+
+// takeWhole takes an image for the source's own, bytes and all. One of another repository is only a hint to its layers: it has to be
+// stored here first.
+func (p *Plan) takeWhole(e earlierImage, in *Destination) bool {
+	root := p.Source.root
+	if len(e.doc.Layers) != len(root.layers) {
+		return false
+	}
+	found := map[v1.Hash]v1.Descriptor{}
+	for i, l := range root.layers {
+		if l.mustCompress() {
+			found[l.diffID] = e.doc.Layers[i]
+		} else if l.Digest != e.doc.Layers[i].Digest {
+			return false
+		}
+	}
+	p.known.stored, p.known.holder = map[v1.Hash]v1.Descriptor{}, map[v1.Hash]*Destination{}
+	p.known.add(found, in)
+	if in == p.To {
+		root.raw, root.desc.Digest, root.desc.Size, root.desc.MediaType = e.Raw, e.Digest, int64(len(e.Raw)), e.MediaType
+		p.there = true
+	}
+	return true
+}
+
+// lookForRoot looks for the image by its digest, where that was not done with the tags.
+func (p *Plan) lookForRoot(ctx context.Context) error {
+	digest := p.Source.root.desc.Digest
+	switch {
+	case p.there || p.To.Missing || p.asked == digest:
+		return nil
+	case p.seen.seen[digest], slices.ContainsFunc(p.Tags, func(m TagMove) bool { return m.From == digest.String() }):
+		p.there = true
+		return nil
+	}
+	found, err := p.To.behind(ctx, []string{digest.String()})
+	p.there = found[digest.String()] != nil
+	return err
+}
+
+// admit makes sure that the push may begin, before anything happens: the token for writing is there, and ECR says what it has.
+func (p *Plan) admit(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, q := range append([]*Plan{p}, p.Also...) {
+		if q.To.Missing || q.To.token == nil || q.noChange() {
+			continue
+		}
+		group.Go(func() error {
+			_, err := q.To.token.header(ctx)
+			return err
+		})
+		group.Go(func() error { return q.check(ctx) })
+	}
+	err := group.Wait()
+	p.forget()
+	return err
+}
+
+// Check asks every destination for the blobs that the image consists of. Executing a plan does so by itself, while it goes on; it is
+// for who wants to tell beforehand.
+func (p *Plan) Check(ctx context.Context) error {
+	for _, q := range append([]*Plan{p}, p.Also...) {
+		if err := q.check(ctx); err != nil {
+			return err
+		}
+	}
+	p.forget()
+	return nil
+}
+
+func (p *Plan) check(ctx context.Context) error {
+	if p.there || p.To.Missing || p.To.fresh() {
+		return nil
+	}
+	digests := p.unasked()
+	if len(digests) == 0 {
+		return nil
+	}
+	missing, err := p.To.missingBlobs(ctx, digests)
+	for _, d := range digests {
+		if err == nil {
+			p.has[d] = !missing[d]
+		}
+	}
+	return err
+}
+
+// forget drops compressed layers that their repository has lost: they have to be compressed again.
+func (p *Plan) forget() {
+	for diffID, d := range p.known.stored {
+		if has, asked := p.has[d.Digest]; p.known.holder[diffID] == p.To && asked && !has {
+			delete(p.known.stored, diffID)
+			delete(p.known.holder, diffID)
+			p.Source.root.raw = nil
+		}
+	}
+}
+
+// unasked returns the digests of the image's blobs that the repository was not asked for.
+func (p *Plan) unasked() (digests []v1.Hash) {
+	for _, j := range p.jobs() {
+		if _, asked := p.has[j.Digest]; !asked && j.Digest != (v1.Hash{}) {
+			digests = append(digests, j.Digest)
+		}
+	}
+	return digests
 }
 
 // decideTags decides what happens to each tag, and refuses a push that would move immutable ones.
@@ -235,8 +391,12 @@ func (e *ImmutableTagError) Error() string {
 // Digest returns the digest of the image, if it is known before the push.
 func (p *Plan) Digest() (digest string, ok bool) { return p.Source.Digest() }
 
-// NoChange says whether there is nothing to do.
+// NoChange says whether there is nothing to do, at any destination.
 func (p *Plan) NoChange() bool {
+	return p.noChange() && !slices.ContainsFunc(p.Also, func(q *Plan) bool { return !q.noChange() })
+}
+
+func (p *Plan) noChange() bool {
 	return p.there && !slices.ContainsFunc(p.Tags, func(m TagMove) bool { return !m.Keep })
 }
 
@@ -248,7 +408,7 @@ type Work struct {
 	ReuseBytes            int64
 }
 
-// Work returns how much the push sends.
+// Work returns how much the push sends to this destination, as far as that is known: Check finds out more.
 func (p *Plan) Work() Work {
 	var w Work
 	if p.there {
@@ -256,9 +416,9 @@ func (p *Plan) Work() Work {
 	}
 	for _, j := range p.jobs() {
 		switch {
-		case j.reuse:
+		case p.likely(j.Digest):
 			w.Reuse, w.ReuseBytes = w.Reuse+1, w.ReuseBytes+j.Size
-		case j.mustCompress():
+		case j.Digest == (v1.Hash{}):
 			w.Compress, w.CompressBytes = w.Compress+1, w.CompressBytes+j.uncompressed
 		default:
 			w.Send, w.SendBytes = w.Send+1, w.SendBytes+j.Size
@@ -267,10 +427,16 @@ func (p *Plan) Work() Work {
 	return w
 }
 
-// job is one blob to have in the repository.
+// likely says whether the repository has a blob: it said so, or an image of it names the blob.
+func (p *Plan) likely(digest v1.Hash) bool {
+	has, asked := p.has[digest]
+	return has || !asked && digest != (v1.Hash{}) && p.seen.names(digest)
+}
+
+// job is one blob to have in the repositories. One that has to be compressed has a digest where a registry has it compressed.
 type job struct {
 	layer
-	reuse bool
+	holder *Destination // who has it compressed; nil for what is in the source as it is stored
 }
 
 // jobs lists every blob of the image once, the largest first: the longest work begins before the short ones fill the gaps.
@@ -278,12 +444,13 @@ func (p *Plan) jobs() []job {
 	var jobs []job
 	seen := map[v1.Hash]bool{}
 	add := func(l layer) {
-		j := job{layer: l, reuse: p.has[l.Digest]}
+		j := job{layer: l}
 		key := l.Digest
 		if l.mustCompress() {
 			key = l.diffID
-			if d, ok := p.stored[l.diffID]; ok {
-				j.Digest, j.Size, j.reuse = d.Digest, d.Size, true
+			j.Digest, j.Size = v1.Hash{}, 0
+			if d, ok := p.known.stored[l.diffID]; ok {
+				j.Digest, j.Size, j.holder = d.Digest, d.Size, p.known.holder[l.diffID]
 			}
 		}
 		if !seen[key] {

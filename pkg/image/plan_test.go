@@ -21,6 +21,9 @@ import (
 func planned(t *testing.T, f *fakeECR, entries []imagetest.Entry, tags ...string) *Plan {
 	t.Helper()
 	p, err := (&pushing{f: f, repo: "app", source: saved(t, entries), tags: tags}).plan(t, t.Context())
+	if err == nil {
+		err = p.Check(t.Context())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,45 +74,57 @@ func TestPlanChecksTags(t *testing.T) {
 // TestPlanFailsWhereItCannotRead refuses one kind of request at a time.
 func TestPlanFailsWhereItCannotRead(t *testing.T) {
 	img := imagetest.New(1, 30_000, 2_000)
-	other := img
-	other.Architecture = "arm64"
-	for _, test := range []struct {
-		name         string
-		entries      []imagetest.Entry
-		method, path string
-	}{
-		{"a tag", imagetest.Layout(with(img, imagetest.Layer(9, 10))), http.MethodGet, "/manifests/v1"},
-		{"the manifest of a compressed image", imagetest.Layout(with(img, imagetest.Layer(9, 10))), http.MethodHead, "/manifests/sha256:"},
-		{"a layer", imagetest.Layout(with(img, imagetest.Layer(9, 10))), http.MethodHead, "/blobs/sha256:"},
-		{"the manifest, once all layers are known", imagetest.Saved(other), http.MethodHead, "/manifests/sha256:"},
+	for action, entries := range map[string][]imagetest.Entry{
+		"BatchGetImage":               imagetest.Layout(with(img, imagetest.Layer(9, 10))),
+		"BatchCheckLayerAvailability": imagetest.Layout(with(img, imagetest.Layer(9, 10))),
+		"GetAuthorizationToken":       imagetest.Saved(with(img, imagetest.Layer(9, 10))),
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			f := newFakeECR(t, "app")
-			push(t, f, imagetest.Layout(img), "v1")
-			f.setFault(func(r *http.Request) *http.Response {
-				if r.Method == test.method && strings.Contains(r.URL.Path, test.path) {
-					return refuse(403, "DENIED", "not authorized to perform: ecr:Something")
-				}
-				return nil
-			})
-			p := &pushing{f: f, repo: "app", source: saved(t, test.entries), tags: []string{"v1"}}
-			plan, err := p.plan(t, t.Context())
-			if err == nil || !strings.Contains(err.Error(), "ecr:Something") {
-				t.Errorf("got %+v, %v", plan, err)
+		f := newFakeECR(t, "app")
+		push(t, f, imagetest.Layout(img), "v1")
+		f.denyAPI[action] = true
+		p := &pushing{f: f, repo: "app", source: saved(t, entries), tags: []string{"v1"}}
+		plan, err := p.plan(t, t.Context())
+		if err == nil {
+			err = plan.Check(t.Context())
+		}
+		if err == nil || !strings.Contains(err.Error(), "ecr:"+action) {
+			t.Errorf("%s is denied: %v", action, err)
+		}
+	}
+	for _, path := range []string{"/manifests/v1", "/manifests/sha256:", "/blobs/sha256:"} { // of a registry that is not ECR
+		f := newFakeECR(t, "app")
+		push(t, f, imagetest.Layout(img), "v1")
+		f.setFault(func(r *http.Request) *http.Response {
+			if strings.Contains(r.URL.Path, path) {
+				return refuse(403, "DENIED", "you may not")
 			}
+			return nil
 		})
+		p := &pushing{f: f, repo: "app", plain: true, source: saved(t, imagetest.Layout(with(img, imagetest.Layer(9, 10)))), tags: []string{"v1"}}
+		plan, err := p.plan(t, t.Context())
+		if err == nil {
+			err = plan.Check(t.Context())
+		}
+		if err == nil || !strings.Contains(err.Error(), "you may not") {
+			t.Errorf("%s is denied: %v", path, err)
+		}
 	}
 }
 
 // TestPlanEndsWithItsContext: the look at earlier images leaves out what it cannot read, but not that it was cancelled.
 func TestPlanEndsWithItsContext(t *testing.T) {
 	img := imagetest.New(1, 30_000)
-	for name, cancelAt := range map[string]string{"looking for the image": "/manifests/latest", "reading a configuration": "/blobs/"} {
+	for _, at := range []string{"DescribeImages", "/blobs/"} {
 		f := newFakeECR(t, "app")
 		push(t, f, imagetest.Layout(img), "v1")
 		ctx, cancel := context.WithCancel(t.Context())
+		f.called = func(action string) {
+			if action == at {
+				cancel()
+			}
+		}
 		f.setFault(func(r *http.Request) *http.Response {
-			if strings.Contains(r.URL.Path, cancelAt) {
+			if strings.Contains(r.URL.Path, at) {
 				cancel()
 				return refuse(403, "DENIED", "no")
 			}
@@ -117,7 +132,7 @@ func TestPlanEndsWithItsContext(t *testing.T) {
 		})
 		p := &pushing{f: f, repo: "app", source: saved(t, imagetest.Saved(with(img, imagetest.Layer(9, 10)))), tags: []string{"v2"}}
 		if plan, err := p.plan(t, ctx); !errors.Is(err, context.Canceled) || plan != nil {
-			t.Errorf("%s: got %v, %v", name, plan, err)
+			t.Errorf("cancelled at %s: got %v, %v", at, plan, err)
 		}
 	}
 }
@@ -135,13 +150,16 @@ func TestPlanFindsTheWholeImage(t *testing.T) {
 		knowsItID bool // the digest is known without a push
 		asks      []string
 	}{
-		{"compressed, under its tag", imagetest.Layout(img), imagetest.Layout(img), "v1", true, true, true, nil},
-		{"compressed, under another tag", imagetest.Layout(img), imagetest.Layout(img), "v2", true, false, true, []string{"manifests"}},
+		{"compressed, under its tag", imagetest.Layout(img), imagetest.Layout(img), "v1", true, true, true, []string{"BatchGetImage"}},
+		{"compressed, under another tag", imagetest.Layout(img), imagetest.Layout(img), "v2", true, false, true, []string{"BatchGetImage"}},
 		{"compressed, not there", imagetest.Layout(imagetest.New(2, 100)), imagetest.Layout(img), "v2", false, false, true,
-			[]string{"blobs", "manifests"}},
-		{"uncompressed, under its tag", imagetest.Saved(img), imagetest.Saved(img), "v1", true, true, true, nil},
-		{"uncompressed, under another tag", imagetest.Saved(img), imagetest.Saved(img), "v2", true, false, true, nil},
-		{"uncompressed, not there", imagetest.Saved(imagetest.New(2, 100)), imagetest.Saved(img), "v2", false, false, false, []string{"blobs"}},
+			[]string{"BatchCheckLayerAvailability", "BatchGetImage"}},
+		{"uncompressed, under its tag", imagetest.Saved(img), imagetest.Saved(img), "v1", true, true, true,
+			[]string{"BatchGetImage"}},
+		{"uncompressed, under another tag", imagetest.Saved(img), imagetest.Saved(img), "v2", true, false, true,
+			[]string{"BatchGetImage", "DescribeImages"}},
+		{"uncompressed, not there", imagetest.Saved(imagetest.New(2, 100)), imagetest.Saved(img), "v2", false, false, false,
+			[]string{"BatchCheckLayerAvailability", "BatchGetImage", "DescribeImages"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFakeECR(t, "app")
@@ -152,8 +170,10 @@ func TestPlanFindsTheWholeImage(t *testing.T) {
 				t.Errorf("there %v, no change %v, digest %q; stored as %s", plan.there, plan.NoChange(), digest, want)
 			}
 			asks := map[string]bool{}
-			for _, head := range f.journal(http.MethodHead) {
-				asks[strings.Split(head, "/")[3]] = true
+			for _, call := range f.calls {
+				if call != "DescribeRepositories" && call != "GetAuthorizationToken" {
+					asks[call] = true
+				}
 			}
 			if got := slices.Sorted(maps.Keys(asks)); !slices.Equal(got, test.asks) {
 				t.Errorf("it asked for %q, want %q", got, test.asks)
@@ -188,7 +208,7 @@ func stateOf(p *Plan) (there, missing, stored int) {
 			missing++
 		}
 	}
-	return there, missing, len(p.stored)
+	return there, missing, len(p.known.stored)
 }
 
 func TestPlanFindsLayers(t *testing.T) {
@@ -241,12 +261,7 @@ func TestPlanBelievesTheRegistry(t *testing.T) {
 	img := imagetest.New(1, 30_000, 2_000)
 	f := newFakeECR(t, "app")
 	push(t, f, imagetest.Saved(img), "v1")
-	f.setFault(func(r *http.Request) *http.Response {
-		if r.Method == http.MethodHead && strings.Contains(r.URL.Path, "/blobs/") {
-			return refuse(404, "BLOB_UNKNOWN", "")
-		}
-		return nil
-	})
+	f.lost = true
 	plan := planned(t, f, imagetest.Saved(with(img, imagetest.Layer(9, 10))), "v1")
 	if there, _, paired := stateOf(plan); there != 0 || paired != 0 {
 		t.Errorf("%d blobs are taken for there, %d layers for stored", there, paired)
@@ -324,7 +339,7 @@ func TestJobs(t *testing.T) {
 
 // TestLookupsAreFew counts the requests that are under way at the same time.
 func TestLookupsAreFew(t *testing.T) {
-	for name, path := range map[string]string{"tags": "/manifests/t", "blobs": "/blobs/sha256:"} {
+	for path, want := range map[string]int{"/manifests/t": 16, "/blobs/sha256:": 8} { // of a registry that is not ECR
 		inBubble(t, func(t *testing.T) {
 			f := newFakeECR(t, "app")
 			var mu sync.Mutex
@@ -349,9 +364,12 @@ func TestLookupsAreFew(t *testing.T) {
 				img = with(img, imagetest.Layer(uint64(i), 100))
 				tags = append(tags, "t"+string(rune('a'+i)))
 			}
-			planned(t, f, imagetest.Layout(img), tags...)
-			if most != 8 {
-				t.Errorf("%s: %d requests at the same time, want 8", name, most)
+			plan, err := (&pushing{f: f, repo: "app", plain: true, source: saved(t, imagetest.Layout(img)), tags: tags}).plan(t, t.Context())
+			if err == nil {
+				err = plan.Check(t.Context())
+			}
+			if err != nil || most != want {
+				t.Errorf("%s: %d requests at the same time, want %d; %v", path, most, want, err)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -22,9 +23,10 @@ type Result struct {
 	Stored   bool     // the image is in the repository, with or without tags
 	Created  bool     // the repository was created
 	Blobs    []BlobResult
-	Sent     int64 // bytes of blobs that were uploaded
-	Reused   int64 // bytes of blobs that were there, or mounted
-	Unpacked int64 // bytes before compression of the layers that were compressed
+	Sent     int64    // bytes of blobs that were uploaded
+	Reused   int64    // bytes of blobs that were there, or mounted
+	Unpacked int64    // bytes before compression of the layers that were compressed
+	Also     []Result // of the other destinations, in their order
 }
 
 // BlobResult is how one blob came into the repository.
@@ -43,83 +45,85 @@ func (r Result) Changed() bool { return r.Created || r.Sent > 0 || len(r.Moved) 
 // tagGrace is how long moving tags may go on after a cancellation, so that it does not stop between two of them.
 const tagGrace = 5 * time.Second
 
-// Execute pushes: blobs, then the manifests of an index's images, then the image by its digest, and when that resolves, the
-// tags. An error before the tags leaves every tag where it was. The result tells what was done in either case. The error of a
-// cancelled context is its cause, wrapped.
+// Execute pushes to all destinations: blobs, then the manifests of an index's images, then the image by its digest, and when every
+// registry has confirmed that, the tags. An error before the tags leaves every tag where it was. The result tells what was done in
+// either case. The error of a cancelled context is its cause, wrapped.
 func (p *Plan) Execute(ctx context.Context) (Result, error) {
-	var r Result
-	if p.To.Missing {
-		if err := p.To.Create(ctx); err != nil {
-			return r, err
-		}
-		r.Created = true
-	}
-	root := p.Source.root
-	if !p.there {
-		if err := p.sendBlobs(ctx, &r); err != nil {
-			return r, err
-		}
-		if err := p.putManifests(ctx); err != nil {
-			return r, err
-		}
-		r.Stored = true
-	}
-	r.Digest = root.desc.Digest.String()
-	if err := p.verify(ctx, r.Digest); err != nil {
-		return r, err
-	}
-	if ctx.Err() != nil {
-		return r, context.Cause(ctx)
-	}
-	return r, p.moveTags(ctx, &r)
+	all := append([]*Plan{p}, p.Also...)
+	results := make([]Result, len(all))
+	err := p.execute(ctx, all, results)
+	results[0].Also = results[1:]
+	return results[0], err
 }
 
-// sendBlobs has every blob of the image in the repository when it returns without error, and the digest known.
-func (p *Plan) sendBlobs(ctx context.Context, r *Result) error {
-	var (
-		mu       sync.Mutex
-		pack     = newCompressor()
-		stored   = map[v1.Hash]v1.Descriptor{}
-		group, c = errgroup.WithContext(ctx)
-	)
-	group.SetLimit(transfers)
-	for _, j := range p.jobs() {
-		if j.reuse {
-			if j.diffID != (v1.Hash{}) {
-				mu.Lock()
-				stored[j.diffID] = j.Descriptor
-				mu.Unlock()
-			}
-			p.note(&mu, r, BlobResult{Digest: j.Digest.String(), MediaType: string(j.MediaType), Size: j.Size, How: Reused})
+func (p *Plan) execute(ctx context.Context, all []*Plan, results []Result) error {
+	for i, q := range all {
+		if !q.To.Missing {
 			continue
 		}
-		group.Go(func() error {
-			if !j.mustCompress() {
-				b, err := p.send(c, j.Blob, 0)
-				if err == nil {
-					p.note(&mu, r, b)
-				}
+		if err := q.To.Create(ctx); err != nil {
+			return err
+		}
+		q.seen.repo, results[i].Created = q.To.Repository, true
+	}
+	if slices.ContainsFunc(all, func(q *Plan) bool { return !q.there }) {
+		if err := p.sendBlobs(ctx, all, results); err != nil {
+			return err
+		}
+	}
+	for i, q := range all {
+		if !q.there {
+			if err := q.putManifests(ctx); err != nil {
 				return err
 			}
-			spooled, err := newSpool()
-			if err != nil {
-				return err
-			}
-			defer spooled.Close()
-			packed, err := p.pack(c, pack, j.layer, spooled)
-			if err != nil {
-				return err
-			}
-			b, err := p.send(c, packed.blob, packed.read)
-			if err != nil {
-				return err
-			}
-			mu.Lock()
-			stored[j.diffID] = packed.blob.Descriptor
-			mu.Unlock()
-			p.note(&mu, r, b)
-			return nil
-		})
+			results[i].Stored = true
+		}
+		results[i].Digest = q.Source.root.desc.Digest.String()
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if p.before != nil {
+		if err := p.before(ctx, results[0]); err != nil {
+			return err
+		}
+	}
+	for i, q := range all {
+		if err := q.moveTags(ctx, &results[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// streamFrom is from how many uncompressed bytes on a layer is sent while it is compressed. A smaller one is compressed first, which
+// takes no time to speak of: then the repository can be asked whether it has it already, from a push that was broken off.
+const streamFrom = 48 << 20
+
+// sending has the blobs of an image in the repositories.
+type sending struct {
+	plans   []*Plan
+	pack    *compressor
+	missing []func() (map[v1.Hash]bool, error) // by plan: which of the digests known beforehand the repository does not have
+
+	mu      sync.Mutex
+	results []Result
+	stored  map[v1.Hash]v1.Descriptor // by uncompressed digest
+	changed bool                      // a layer was compressed to another digest than was expected
+}
+
+// sendBlobs has every blob of the image in the repositories when it returns without error, and the digest known.
+func (p *Plan) sendBlobs(ctx context.Context, all []*Plan, results []Result) error {
+	s := &sending{plans: all, pack: newCompressor(p.codec), results: results, stored: map[v1.Hash]v1.Descriptor{}}
+	group, c := errgroup.WithContext(ctx)
+	for _, q := range all {
+		s.missing = append(s.missing, sync.OnceValues(func() (map[v1.Hash]bool, error) {
+			return q.To.missingBlobs(c, q.unasked())
+		}))
+	}
+	group.SetLimit(transfers)
+	for _, j := range p.jobs() {
+		group.Go(func() error { return s.do(c, j) })
 	}
 	if err := group.Wait(); err != nil {
 		if ctx.Err() != nil {
@@ -127,66 +131,304 @@ func (p *Plan) sendBlobs(ctx context.Context, r *Result) error {
 		}
 		return err
 	}
-	if p.Source.root.raw == nil {
-		p.Source.root.finish(stored)
+	if p.Source.root.raw == nil || s.changed {
+		p.Source.root.finish(s.stored)
 	}
 	return nil
 }
 
-// packedLayer is a layer that was compressed.
-type packedLayer struct {
-	blob Blob
-	read int64
+// do has one blob where it is wanted.
+func (s *sending) do(ctx context.Context, j job) error {
+	var lacking []*target
+	for i, q := range s.plans {
+		if !q.there {
+			lacking = append(lacking, &target{plan: q, i: i})
+		}
+	}
+	if j.Digest == (v1.Hash{}) {
+		return s.compress(ctx, j, lacking)
+	}
+	blob, mount := j.Blob, ""
+	lead := s.plans[0]
+	if j.mustCompress() {
+		// The bytes are in a registry alone, and what is there may be lost.
+		holder := j.holder
+		if holder != lead.To && !lead.To.fresh() && holder.Registry == lead.To.Registry {
+			mount = holder.Name
+		}
+		if there, err := s.holds(ctx, holder, j.Digest); err != nil || !there {
+			if err != nil {
+				return err
+			}
+			return s.compress(ctx, j, lacking)
+		}
+		blob.Open = func(ctx context.Context) (io.ReadCloser, error) { return holder.openBlob(ctx, j.Digest) }
+		s.mu.Lock()
+		d := j.Descriptor
+		s.stored[j.diffID] = d
+		s.mu.Unlock()
+	}
+	var send []*target
+	var err error
+	for _, t := range lacking {
+		there, err := s.has(ctx, t, j.Digest)
+		if err != nil {
+			return err
+		}
+		if there {
+			s.note(t, BlobResult{Digest: j.Digest.String(), MediaType: string(j.MediaType), Size: j.Size, How: Reused})
+			continue
+		}
+		send = append(send, t)
+	}
+	if len(send) > 1 && (j.holder != nil || lead.Source.from != nil) { // it comes from far: once is enough
+		var spooled *spool
+		if spooled, err = newSpool(); err != nil {
+			return err
+		}
+		defer spooled.Close()
+		err = s.fetch(ctx, blob, spooled, func(b Blob) error {
+			return s.each(send, func(t *target) error { return s.send(ctx, t, b, mount) })
+		})
+	} else {
+		err = s.each(send, func(t *target) error { return s.send(ctx, t, blob, mount) })
+	}
+	if j.mustCompress() && (denied(err) || notFound(err)) { // by who has it: then there is still the source
+		return s.compress(ctx, j, send)
+	}
+	return err
 }
 
-// pack compresses a layer into a spool and checks that what was read is the layer that the configuration names.
-func (p *Plan) pack(ctx context.Context, c *compressor, l layer, to *spool) (packedLayer, error) {
+// target is one destination of a blob.
+type target struct {
+	plan *Plan
+	i    int
+}
+
+// each does something for several targets at once.
+func (s *sending) each(targets []*target, do func(*target) error) error {
+	var group errgroup.Group
+	for _, t := range targets {
+		group.Go(func() error { return do(t) })
+	}
+	return group.Wait()
+}
+
+// holds says whether the repository that is said to have a layer has it.
+func (s *sending) holds(ctx context.Context, holder *Destination, digest v1.Hash) (bool, error) {
+	for i, q := range s.plans {
+		if q.To == holder {
+			return s.has(ctx, &target{plan: q, i: i}, digest)
+		}
+	}
+	return true, nil // of another repository: a manifest there names it
+}
+
+// has says whether a repository has a blob, as far as it is worth waiting for the answer: false where no image that is known names it.
+func (s *sending) has(_ context.Context, t *target, digest v1.Hash) (bool, error) {
+	has, asked := t.plan.has[digest]
+	switch {
+	case asked, t.plan.To.fresh():
+		return has, nil
+	case !t.plan.seen.names(digest):
+		return false, nil
+	}
+	missing, err := s.missing[t.i]()
+	return !missing[digest], err
+}
+
+// fetch reads a blob once, while the readers of the spool send it on.
+func (s *sending) fetch(ctx context.Context, b Blob, to *spool, send func(Blob) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	reading.Go(func() {
+		from, err := b.Open(ctx)
+		if err == nil {
+			_, err = io.Copy(to, &checkedReader{from: from, want: b.Descriptor})
+			from.Close()
+		}
+		if err != nil {
+			err = fatal{fmt.Errorf("reading blob %s: %w", b.Digest, err)}
+		}
+		to.end(err)
+	})
+	defer cancel()
+	return send(to.blob(b.Descriptor))
+}
+
+// send has one blob of known digest in one repository.
+func (s *sending) send(ctx context.Context, t *target, b Blob, mount string) error {
+	u := upload{blob: b, from: mount}
+	if from := t.plan.Source.from; u.from == "" && from != nil && from.Registry == t.plan.To.Registry && from.Name != t.plan.To.Name {
+		u.from = from.Name
+	}
+	if u.from == "" && len(t.plan.mounts) > 0 {
+		u.from = t.plan.mounts[0]
+	}
+	if _, asked := t.plan.has[b.Digest]; !asked && !t.plan.To.fresh() && !t.plan.seen.names(b.Digest) {
+		u.there = func(ctx context.Context) (bool, error) {
+			missing, err := s.missing[t.i]()
+			return !missing[b.Digest], err
+		}
+	}
+	began := time.Now()
+	how, err := t.plan.To.upload(ctx, u)
+	if err != nil {
+		return err
+	}
+	out := BlobResult{Digest: b.Digest.String(), MediaType: string(b.MediaType), Size: b.Size, How: how}
+	if how != Reused {
+		out.Took = time.Since(began)
+	}
+	s.note(t, out)
+	return nil
+}
+
+// packing is a layer that is being compressed.
+type packing struct {
+	spool *spool
+	ready chan struct{}
+	blob  Blob // complete when ready
+	read  int64
+	err   error
+}
+
+// wait waits until the layer is compressed.
+func (p *packing) wait(ctx context.Context) (v1.Descriptor, error) {
+	select {
+	case <-p.ready:
+		return p.blob.Descriptor, p.err
+	case <-ctx.Done():
+		return v1.Descriptor{}, context.Cause(ctx)
+	}
+}
+
+// broke returns why compressing failed, where it did.
+func (p *packing) broke() error {
+	select {
+	case <-p.ready:
+		return p.err
+	default:
+		return nil
+	}
+}
+
+// compress compresses a layer once and sends it wherever it is wanted, a large one while it is compressed.
+func (s *sending) compress(ctx context.Context, j job, to []*target) error {
+	spooled, err := newSpool()
+	if err != nil {
+		return err
+	}
+	defer spooled.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	p := &packing{spool: spooled, ready: make(chan struct{}), blob: Blob{Open: spooled.open}}
+	go func() {
+		defer close(p.ready)
+		p.blob.Descriptor, p.read, p.err = s.packInto(ctx, j.layer, spooled)
+		spooled.end(p.err)
+	}()
+	defer func() {
+		cancel()
+		<-p.ready
+	}()
+	if j.uncompressed < s.plans[0].streamFrom {
+		if _, err := p.wait(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.each(to, func(t *target) error { return s.sendPacked(ctx, t, p) }); err != nil {
+		if broken := p.broke(); broken != nil {
+			return broken
+		}
+		return err
+	}
+	if _, err := p.wait(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = s.changed || j.Digest != (v1.Hash{}) && j.Digest != p.blob.Digest
+	if known, ok := s.plans[0].known.stored[j.diffID]; ok && known.Digest != p.blob.Digest {
+		s.changed = true
+	}
+	s.stored[j.diffID] = p.blob.Descriptor
+	return nil
+}
+
+// packInto compresses a layer and checks that what was read is the layer that the configuration names.
+func (s *sending) packInto(ctx context.Context, l layer, to *spool) (v1.Descriptor, int64, error) {
 	began := time.Now()
 	from, err := l.Open(ctx)
 	if err != nil {
-		return packedLayer{}, fmt.Errorf("reading layer %s: %w", l.diffID, err)
+		return v1.Descriptor{}, 0, fmt.Errorf("reading layer %s: %w", l.diffID, err)
 	}
 	defer from.Close()
-	out, err := c.compress(ctx, to, from)
+	out, err := s.pack.compress(ctx, to, from)
 	if err != nil {
-		return packedLayer{}, fmt.Errorf("compressing layer %s: %w", l.diffID, err)
+		return v1.Descriptor{}, 0, fmt.Errorf("compressing layer %s: %w", l.diffID, err)
 	}
 	if l.diffID.Algorithm == "sha256" && out.DiffID != l.diffID {
-		return packedLayer{}, fmt.Errorf("%w: the configuration names the layer %s, but its %d bytes hash to %s", errDamaged,
+		return v1.Descriptor{}, 0, fmt.Errorf("%w: the configuration names the layer %s, but its %d bytes hash to %s", errDamaged,
 			l.diffID, out.Read, out.DiffID)
 	}
 	d := l.Descriptor
 	d.Digest, d.Size = out.Digest, out.Size
-	p.To.observe(Event{Kind: Compressed, Digest: d.Digest.String(), Size: d.Size, Read: out.Read, Took: time.Since(began)})
-	return packedLayer{to.blob(d), out.Read}, nil
+	s.plans[0].To.observe(Event{Kind: Compressed, Digest: d.Digest.String(), Size: d.Size, Read: out.Read, Took: time.Since(began)})
+	return d, out.Read, nil
 }
 
-// send has one blob in the repository. A layer that was just compressed may be there under this digest, from an image that was
-// not looked at.
-func (p *Plan) send(ctx context.Context, b Blob, read int64) (BlobResult, error) {
+// errThere stops sending a layer that the repository turns out to have.
+var errThere = errors.New("the repository has it")
+
+// sendPacked sends a layer that was compressed, or is being compressed. It may be there under this digest, from an image that was not
+// looked at or from a push that was broken off.
+func (s *sending) sendPacked(ctx context.Context, t *target, p *packing) error {
 	began := time.Now()
-	out := BlobResult{Digest: b.Digest.String(), MediaType: string(b.MediaType), Size: b.Size, Read: read, How: Uploaded}
-	if _, asked := p.has[b.Digest]; !asked && !p.To.fresh() {
-		found, err := p.To.hasBlob(ctx, b.Digest)
-		if err != nil {
-			return out, err
+	to := t.plan.To
+	there := func(ctx context.Context) (bool, error) { return to.hasBlob(ctx, p.blob.Digest) }
+	u := upload{blob: Blob{Open: p.spool.open}, later: p.wait, broke: p.broke}
+	select {
+	case <-p.ready:
+		u = upload{blob: p.blob}
+		if !to.fresh() {
+			u.there = there
 		}
-		if found {
-			out.How = Reused
-			return out, nil
-		}
+	default:
 	}
-	mounted, err := p.To.upload(ctx, b, p.mountFrom)
-	if mounted {
-		out.How = Mounted
+	ctx, cancel := context.WithCancelCause(ctx)
+	var asking sync.WaitGroup
+	if u.later != nil && !to.fresh() {
+		asking.Go(func() {
+			if _, err := p.wait(ctx); err == nil {
+				if found, _ := there(ctx); found { // a failure costs nothing: it is sent
+					cancel(errThere)
+				}
+			}
+		})
 	}
-	out.Took = time.Since(began)
-	return out, err
+	how, err := to.upload(ctx, u)
+	if errors.Is(err, errThere) {
+		how, err = Reused, nil
+	}
+	cancel(nil)
+	asking.Wait()
+	if err != nil {
+		return err
+	}
+	out := BlobResult{Digest: p.blob.Digest.String(), MediaType: string(p.blob.MediaType), Size: p.blob.Size, Read: p.read, How: how}
+	if how != Reused {
+		out.Took = time.Since(began)
+	}
+	s.note(t, out)
+	return nil
 }
 
-// note adds a blob to the result and tells the observer.
-func (p *Plan) note(mu *sync.Mutex, r *Result, b BlobResult) {
-	mu.Lock()
+// note adds a blob to a result and tells the observer.
+func (s *sending) note(t *target, b BlobResult) {
+	s.mu.Lock()
+	r := &s.results[t.i]
 	r.Blobs = append(r.Blobs, b)
 	r.Unpacked += b.Read
 	if b.How == Uploaded {
@@ -194,36 +436,60 @@ func (p *Plan) note(mu *sync.Mutex, r *Result, b BlobResult) {
 	} else {
 		r.Reused += b.Size
 	}
-	mu.Unlock()
-	p.To.observe(Event{Kind: b.How, Digest: b.Digest, Size: b.Size, Read: b.Read, Took: b.Took})
+	s.mu.Unlock()
+	t.plan.To.observe(Event{Kind: b.How, Digest: b.Digest, Size: b.Size, Read: b.Read, Took: b.Took})
 }
 
 // putManifests stores the manifests by their digests, those of an index's images before the index.
 func (p *Plan) putManifests(ctx context.Context) error {
-	root := p.Source.root
-	var err error
-	root.walk(func(n *node) {
-		if err != nil {
-			return
+	for _, floor := range p.Source.root.floors() {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(lookups)
+		for _, n := range floor {
+			group.Go(func() error {
+				m := &manifest{Digest: n.desc.Digest, MediaType: n.desc.MediaType, Raw: n.raw}
+				stored, err := p.To.putManifest(ctx, m.Digest.String(), m)
+				if err == nil {
+					err = p.confirm(ctx, m.Digest.String(), m.Digest.String(), stored)
+				}
+				if err == nil {
+					p.To.observe(Event{Kind: Put, Digest: m.Digest.String(), Size: int64(len(m.Raw)), Text: string(m.MediaType)})
+				}
+				return err
+			})
 		}
-		m := &manifest{Digest: n.desc.Digest, MediaType: n.desc.MediaType, Raw: n.raw}
-		if n != root && !p.To.fresh() {
-			var found bool
-			if _, found, err = p.To.hasManifest(ctx, m.Digest.String()); found || err != nil {
-				return
-			}
+		if err := group.Wait(); err != nil {
+			return err
 		}
-		if err = p.To.putManifest(ctx, m.Digest.String(), m); err == nil {
-			p.To.observe(Event{Kind: Put, Digest: m.Digest.String(), Size: int64(len(m.Raw)), Text: string(m.MediaType)})
-		}
-	})
-	return err
+	}
+	return nil
 }
 
-// verify asks the registry whether a tag or digest resolves to the image.
-func (p *Plan) verify(ctx context.Context, tagOrDigest string) error {
-	want := p.Source.root.desc.Digest.String()
-	got, found, err := p.To.hasManifest(ctx, tagOrDigest)
+// floors returns a node and all below it, each digest once, in groups that may be stored in this order.
+func (n *node) floors() (floors [][]*node) {
+	at := map[v1.Hash]int{} // on which floor
+	n.walk(func(n *node) {
+		floor := 0
+		for _, c := range n.children {
+			floor = max(floor, at[c.desc.Digest]+1)
+		}
+		at[n.desc.Digest] = floor
+		for len(floors) <= floor {
+			floors = append(floors, nil)
+		}
+		floors[floor] = append(floors[floor], n)
+	})
+	return floors
+}
+
+// confirm makes sure that a tag or digest resolves to what was stored under it: by the registry's answer to storing it, or where that
+// did not say, by asking.
+func (p *Plan) confirm(ctx context.Context, tagOrDigest, want, stored string) error {
+	got, found := stored, true
+	var err error
+	if got == "" {
+		got, found, err = p.To.hasManifest(ctx, tagOrDigest)
+	}
 	if err == nil && found && got == "" { // the answer to a HEAD need not tell
 		var m *manifest
 		if m, err = p.To.manifest(ctx, tagOrDigest); err == nil {
@@ -270,7 +536,7 @@ func (p *Plan) moveTags(ctx context.Context, r *Result) error {
 			r.Kept = append(r.Kept, move.Tag)
 			continue
 		}
-		err := p.To.putManifest(ctx, move.Tag, m)
+		stored, err := p.To.putManifest(ctx, move.Tag, m)
 		if refusedTag(err) {
 			// Somebody else was there first, perhaps a run of the same commit.
 			now, readErr := p.To.manifest(ctx, move.Tag)
@@ -284,7 +550,7 @@ func (p *Plan) moveTags(ctx context.Context, r *Result) error {
 			}
 		}
 		if err == nil {
-			err = p.verify(ctx, move.Tag)
+			err = p.confirm(ctx, move.Tag, m.Digest.String(), stored)
 		}
 		if err != nil {
 			var left []string

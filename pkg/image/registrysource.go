@@ -50,7 +50,7 @@ func openRegistry(ctx context.Context, ref Reference, o OpenOptions) (*Source, e
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{Kind: RegistryCopy}
+	s := &Source{Kind: RegistryCopy, from: repo}
 	r := reader{from: registryContents{repo}, notes: &s.Notes}
 	s.root, err = r.node(ctx, v1.Descriptor{Digest: root.Digest, MediaType: root.MediaType}, o.Platform)
 	return s, err

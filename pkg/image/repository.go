@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/org/connect2/v2/internal/bounded"
 )
@@ -81,7 +83,7 @@ func (rs *Registries) Repository(ref Reference) (*Repository, error) {
 func (rs *Registries) ecrRepository(ref Reference, client ECR) (*Repository, error) {
 	r, base := rs.bare(ref)
 	r.ECR = true
-	r.token = &ecrToken{client: client, mask: rs.Mask}
+	r.token = rs.tokenOf(client)
 	r.http = &http.Client{Transport: base, CheckRedirect: follow}
 	return r, nil
 }
@@ -166,16 +168,21 @@ func (r *Repository) hasManifest(ctx context.Context, tagOrDigest string) (diges
 	return digest, found, err
 }
 
-// putManifest stores a manifest under a tag or its digest.
-func (r *Repository) putManifest(ctx context.Context, tagOrDigest string, m *manifest) error {
-	return r.retry(ctx, "storing manifest "+r.Ref(tagOrDigest).String(), func() error {
+// putManifest stores a manifest under a tag or its digest, and returns the digest under which the registry says to have it; empty
+// where it does not say.
+func (r *Repository) putManifest(ctx context.Context, tagOrDigest string, m *manifest) (stored string, err error) {
+	err = r.retry(ctx, "storing manifest "+r.Ref(tagOrDigest).String(), func() error {
 		res, err := r.send(ctx, http.MethodPut, r.path("manifests", tagOrDigest), bytes.NewReader(m.Raw),
 			http.Header{"Content-Type": {string(m.MediaType)}}, http.StatusCreated, http.StatusOK, http.StatusAccepted)
 		if err != nil {
 			return err
 		}
+		if res.StatusCode == http.StatusCreated { // another status promises nothing yet
+			stored = res.Header.Get("Docker-Content-Digest")
+		}
 		return res.Body.Close()
 	})
+	return stored, err
 }
 
 // hasBlob says whether the repository has a blob.
@@ -191,6 +198,47 @@ func (r *Repository) hasBlob(ctx context.Context, digest v1.Hash) (bool, error) 
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// mostTagPages bounds how much of a long list of tags is read.
+const mostTagPages = 20
+
+// tags lists the tags of a repository, in the registry's order.
+func (r *Repository) tags(ctx context.Context) ([]string, error) {
+	var all []string
+	next := r.base.Scheme + "://" + r.base.Host + "/v2/" + r.Name + "/tags/list?n=1000"
+	for range mostTagPages {
+		var page struct{ Tags []string }
+		var link string
+		err := r.retry(ctx, "listing tags", func() error {
+			res, err := r.send(ctx, http.MethodGet, next, nil, nil, http.StatusOK)
+			if err != nil {
+				return err
+			}
+			defer res.Body.Close()
+			link = res.Header.Get("Link")
+			if err := json.NewDecoder(io.LimitReader(res.Body, maxManifest)).Decode(&page); err != nil {
+				return fatal{err}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Tags...)
+		address, _, linked := strings.Cut(strings.TrimPrefix(link, "<"), ">")
+		more, err := url.Parse(address)
+		if !linked || err != nil {
+			break
+		}
+		from, _ := url.Parse(next) // it was made here, or parsed before
+		to := from.ResolveReference(more)
+		if to.Host != from.Host || mayGo(from, to) != nil || to.String() == next {
+			break
+		}
+		next = to.String()
+	}
+	return all, nil
 }
 
 // openBlob starts reading a blob. The caller checks what it reads against the digest.
@@ -229,79 +277,135 @@ func (r *Repository) readBlob(ctx context.Context, d v1.Descriptor) ([]byte, err
 	return raw, err
 }
 
-// upload sends a blob, or has it mounted from another repository of the registry where from is not empty and the registry
-// agrees. The whole upload is begun anew when any part of it fails: ECR cannot resume one.
-func (r *Repository) upload(ctx context.Context, b Blob, from string) (mounted bool, err error) {
-	err = r.retry(ctx, "uploading blob "+b.Digest.String(), func() error {
-		start := r.path("blobs", "uploads") + "/"
-		if from != "" {
-			start += "?" + url.Values{"mount": {b.Digest.String()}, "from": {from}}.Encode()
-		}
-		var res *http.Response
-		err := r.retry(ctx, "beginning it", func() error {
-			begun, err := r.send(ctx, http.MethodPost, start, nil, nil, http.StatusAccepted, http.StatusCreated)
-			if err != nil {
-				return err
-			}
-			res = begun
-			return begun.Body.Close()
-		})
-		if err != nil {
-			return fatal{err}
-		}
-		if mounted = res.StatusCode == http.StatusCreated && from != ""; mounted {
-			return nil
-		}
-		location, err := r.location(res)
-		if err != nil {
-			return err
-		}
+// upload is a blob on its way into a repository.
+type upload struct {
+	blob  Blob                                         // without digest and size where later is set
+	later func(context.Context) (v1.Descriptor, error) // waits until the whole content is made, and says what it is
+	broke func() error                                 // why making the content failed, nil as long as it did not; set with later
+	from  string                                       // a repository of the registry to mount it from; empty: it is sent
+	there func(context.Context) (bool, error)          // asked while the upload begins; nil: the blob is not there
+}
 
-		// One PATCH with everything: of a chunked upload ECR answers a Range that does not move
-		// (https://github.com/aws/containers-roadmap/issues/2831).
-		body, err := b.Open(ctx)
-		if err != nil {
-			return fatal{err}
-		}
-		checked := &checkedReader{from: body, want: b.Descriptor, count: r.countSent}
-		defer body.Close()
-		res, err = r.sendSized(ctx, http.MethodPatch, location, checked, b.Size,
-			http.Header{"Content-Type": {"application/octet-stream"}}, http.StatusAccepted, http.StatusCreated, http.StatusNoContent)
-		if damage := checked.damage(); damage != nil {
-			return fatal{damage}
-		}
-		if err != nil {
-			r.sent.Add(-checked.done())
-			return err
-		}
-		res.Body.Close()
-		if next, err := r.location(res); err == nil {
-			location = next
-		}
-
-		commit, err := url.Parse(location)
-		if err != nil {
-			return fmt.Errorf("the registry's upload location %q: %w", location, err)
-		}
-		query := commit.Query()
-		query.Set("digest", b.Digest.String())
-		commit.RawQuery = query.Encode()
-		err = r.retry(ctx, "completing it", func() error {
-			res, err := r.send(ctx, http.MethodPut, commit.String(), nil, nil, http.StatusCreated, http.StatusNoContent, http.StatusOK)
-			if throttled(err) { // it was not looked at: everything sent is still there
-				return err
-			}
-			if err != nil {
-				return fatal{err}
-			}
-			return res.Body.Close()
-		})
-		if err != nil {
-			r.sent.Add(-b.Size)
-		}
+// upload sends a blob, or has it mounted from another repository of the registry where that is wanted and the registry agrees. The
+// whole upload is begun anew when any part of it fails: ECR cannot resume one.
+func (r *Repository) upload(ctx context.Context, u upload) (how EventKind, err error) {
+	what := "uploading blob " + u.blob.Digest.String()
+	if u.later != nil {
+		what = "uploading a layer"
+	}
+	err = r.retry(ctx, what, func() error {
+		how, err = r.uploadOnce(ctx, &u)
 		return err
 	})
-	return mounted, err
+	return how, err
+}
+
+func (r *Repository) uploadOnce(ctx context.Context, u *upload) (how EventKind, err error) {
+	res, found, err := r.beginUpload(ctx, u)
+	switch {
+	case err != nil:
+		return "", fatal{err}
+	case found:
+		return Reused, nil
+	case res.StatusCode == http.StatusCreated && u.from != "":
+		return Mounted, nil
+	}
+	location, err := r.location(res)
+	if err != nil {
+		return "", err
+	}
+
+	// One PATCH with everything: of a chunked upload ECR answers a Range that does not move
+	// (https://github.com/aws/containers-roadmap/issues/2831).
+	body, err := u.blob.Open(ctx)
+	if err != nil {
+		return "", fatal{err}
+	}
+	checked := &checkedReader{from: body, want: u.blob.Descriptor, open: u.later != nil, count: r.countSent}
+	defer body.Close()
+	size := u.blob.Size
+	if u.later != nil {
+		size = -1
+	}
+	res, err = r.sendSized(ctx, http.MethodPatch, location, checked, size,
+		http.Header{"Content-Type": {"application/octet-stream"}}, http.StatusAccepted, http.StatusCreated, http.StatusNoContent)
+	if damage := checked.damage(); damage != nil {
+		return "", fatal{damage}
+	}
+	if err != nil {
+		if u.broke != nil && u.broke() != nil {
+			err = fatal{u.broke()}
+		}
+		r.sent.Add(-checked.done())
+		return "", err
+	}
+	res.Body.Close()
+	if next, err := r.location(res); err == nil {
+		location = next
+	}
+	whole := u.blob.Descriptor
+	if u.later != nil {
+		if whole, err = u.later(ctx); err != nil {
+			return "", fatal{err}
+		}
+		if whole.Size != checked.done() {
+			return "", fmt.Errorf("the registry answered after %d of %d bytes", checked.done(), whole.Size)
+		}
+	}
+	if err := r.completeUpload(ctx, location, whole.Digest); err != nil {
+		r.sent.Add(-whole.Size)
+		return "", err
+	}
+	return Uploaded, nil
+}
+
+// beginUpload opens an upload, and where that is not known asks at the same time whether the blob is there.
+func (r *Repository) beginUpload(ctx context.Context, u *upload) (begun *http.Response, found bool, err error) {
+	start := r.path("blobs", "uploads") + "/"
+	if u.from != "" {
+		start += "?" + url.Values{"mount": {u.blob.Digest.String()}, "from": {u.from}}.Encode()
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return r.retry(ctx, "beginning it", func() error {
+			res, err := r.send(ctx, http.MethodPost, start, nil, nil, http.StatusAccepted, http.StatusCreated)
+			if err != nil {
+				return err
+			}
+			begun = res
+			return res.Body.Close()
+		})
+	})
+	if u.there != nil {
+		group.Go(func() (err error) {
+			found, err = u.there(ctx)
+			return err
+		})
+	}
+	err = group.Wait()
+	u.there = nil // once is enough
+	return begun, found, err
+}
+
+// completeUpload closes an upload under its digest.
+func (r *Repository) completeUpload(ctx context.Context, location string, digest v1.Hash) error {
+	commit, err := url.Parse(location)
+	if err != nil {
+		return fmt.Errorf("the registry's upload location %q: %w", location, err)
+	}
+	query := commit.Query()
+	query.Set("digest", digest.String())
+	commit.RawQuery = query.Encode()
+	return r.retry(ctx, "completing it", func() error {
+		res, err := r.send(ctx, http.MethodPut, commit.String(), nil, nil, http.StatusCreated, http.StatusNoContent, http.StatusOK)
+		if throttled(err) { // it was not looked at: everything sent is still there
+			return err
+		}
+		if err != nil {
+			return fatal{err}
+		}
+		return res.Body.Close()
+	})
 }
 
 // countSent adds to the bytes sent and tells the observer about every 4 MiB.
@@ -403,7 +507,7 @@ func (r *Repository) sendSized(ctx context.Context, method, url string, body io.
 }
 
 // lazyLogin logs in to a registry that is not ECR when the first request is made, and asks for the right to push only once
-// something is written.
+// something is written. Without a login at hand a request goes out as it is first: many registries want none.
 type lazyLogin struct {
 	registry name.Registry
 	keychain authn.Keychain
@@ -420,22 +524,57 @@ func (l *lazyLogin) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Method != http.MethodGet && req.Method != http.MethodHead {
 		actions = "pull,push"
 	}
-	inner, err := l.inner(req.Context(), actions)
+	inner, auth, err := l.known(actions)
 	if err != nil {
 		return nil, err
+	}
+	if inner == nil && auth == authn.Anonymous && (req.Body == nil || req.Body == http.NoBody) {
+		res, err := l.base.RoundTrip(req)
+		if err != nil || res.StatusCode != http.StatusUnauthorized {
+			if err == nil {
+				l.keep(actions, l.base)
+			}
+			return res, err
+		}
+		res.Body.Close()
+	}
+	if inner == nil {
+		if inner, err = l.shakeHands(req.Context(), auth, actions); err != nil {
+			return nil, err
+		}
 	}
 	return inner.RoundTrip(req)
 }
 
-func (l *lazyLogin) inner(ctx context.Context, actions string) (http.RoundTripper, error) {
+// known returns the transport that was found out for the actions, or the credentials to find it out with.
+func (l *lazyLogin) known(actions string) (http.RoundTripper, authn.Authenticator, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if rt := l.login[actions]; rt != nil {
-		return rt, nil
+		return rt, nil, nil
 	}
 	auth, err := l.keychain.Resolve(l.registry)
 	if err != nil {
-		return nil, fatal{fmt.Errorf("finding the credentials of %s: %w", l.registry, err)}
+		return nil, nil, fatal{fmt.Errorf("finding the credentials of %s: %w", l.registry, err)}
+	}
+	return nil, auth, nil
+}
+
+func (l *lazyLogin) keep(actions string, rt http.RoundTripper) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.login == nil {
+		l.login = map[string]http.RoundTripper{}
+	}
+	l.login[actions] = rt
+}
+
+// shakeHands finds out how the registry wants to be logged in to, and does so, once for all requests that wait.
+func (l *lazyLogin) shakeHands(ctx context.Context, auth authn.Authenticator, actions string) (http.RoundTripper, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if rt := l.login[actions]; rt != nil && rt != l.base {
+		return rt, nil
 	}
 	rt, err := transport.NewWithContext(ctx, l.registry, auth, l.base, []string{l.scope + actions})
 	if err != nil {

@@ -35,11 +35,11 @@ func store(t *testing.T, rs *Registries, ref Reference) (image, index string) {
 	raw := []byte(strings.ReplaceAll(twoPlatforms, "DIGEST", image))
 	two := &manifest{MediaType: mediaTypeOf(raw, ""), Raw: raw}
 	for tag, m := range map[string]*manifest{image: one, "v1.0.0": one} {
-		if err := repo.putManifest(t.Context(), tag, m); err != nil {
+		if _, err := repo.putManifest(t.Context(), tag, m); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := repo.putManifest(t.Context(), "multi", two); err != nil {
+	if _, err := repo.putManifest(t.Context(), "multi", two); err != nil {
 		t.Fatal(err)
 	}
 	return image, sum(raw).String()

@@ -38,6 +38,7 @@ type Source struct {
 	Notes []string // what the user should know about what was taken
 
 	root   *node
+	from   *Repository // of a registry source
 	closer io.Closer
 }
 
@@ -90,10 +91,11 @@ type node struct {
 type layer struct {
 	Blob                 // as it is stored; without digest while it has to be compressed
 	diffID       v1.Hash // of the uncompressed content; known for layers that have to be compressed
-	uncompressed int64   // bytes of what Open yields when it has to be compressed, else 0
+	uncompressed int64   // about how many bytes Open yields when it has to be compressed, at least 1; else 0
 }
 
-func (l layer) mustCompress() bool { return l.Digest == (v1.Hash{}) }
+// mustCompress says whether Open yields the uncompressed content: it is not to be sent as it is, whatever digest is known for it.
+func (l layer) mustCompress() bool { return l.uncompressed > 0 }
 
 func (n *node) imageID() string {
 	if n.config.Digest == (v1.Hash{}) {
@@ -128,7 +130,7 @@ type OpenOptions struct {
 
 // Open reads a source and checks its structure, completely but for the content of the layers. What it takes:
 //
-//   - a folder with an OCI layout, or a tar of one, plain or compressed with gzip or bzip2;
+//   - a folder with an OCI layout, or a tar of one, plain or compressed with gzip, bzip2 or Zstandard;
 //   - an archive as docker save writes it, of old (manifest.json) and new (index.json as well, whose digests, indexes and
 //     attestations are kept);
 //   - docker://NAME, an image of the Docker daemon;

@@ -161,7 +161,7 @@ func TestOpenRefuses(t *testing.T) {
 		{t.TempDir(), "no OCI layout;it is empty"},
 		{file("empty.tar", nil), "the file is empty"},
 		{file("text.tar", []byte(strings.Repeat("this is no archive\n", 100))), "no tar header at its beginning"},
-		{file("zstd.tar", []byte("\x28\xb5\x2f\xfdxxxx")), "compressed with zstd;zstd -d"},
+		{file("zstd.tar", []byte("\x28\xb5\x2f\xfdxxxx")), "the source is damaged;unpacking zstd"},
 		{file("xz.tar", []byte("\xfd7zXZ\x00xxxxxxxxxx")), "compressed with xz;xz -d"},
 		{file("bzip2.tar", []byte("BZh91AY&SYxxxxxxxx")), "cut short;the bzip2 stream breaks off"},
 		{file("cut.tar", whole.Bytes()[:20_000]), "cut short;begins at byte 512;ends at byte 20000"},
