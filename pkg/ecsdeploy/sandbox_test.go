@@ -684,6 +684,10 @@ func TestAFirstReleaseThatFailsLeavesTheServiceEmpty(t *testing.T) {
 		if action.OutcomeOf(err) != action.RolledBack || out.Cause == "" {
 			t.Fatalf("outputs %+v, error %v", out, err)
 		}
+		if text := s.Log.Text() + s.Log.Summary(); strings.Contains(text, "serves again") || strings.Contains(text, "is in force again") ||
+			!strings.Contains(text, "the service is without tasks again") {
+			t.Errorf("told\n%s", text)
+		}
 		time.Sleep(10 * time.Minute)
 		if name, running := s.Primary(); name != family+"-template:1" || running != 0 {
 			t.Errorf("%s runs with %d tasks", name, running)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/clock"
+	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
 // change is what is done to the service.
@@ -70,6 +71,10 @@ func (s *State) wanted(now time.Time) want {
 		if w.by = s.givenUpBy(now); w.by != ByECS {
 			w.change = s.wayBack()
 		}
+	case s.nowhere(now):
+		if w.change = noWay; s.target.Previous != "" {
+			w.change = putBack
+		}
 	case phase == Failed, phase == RollbackFailed:
 		w.change = putBack
 		if s.target.Previous == "" {
@@ -100,12 +105,30 @@ func (s *State) givenUpBy(now time.Time) By {
 // wayBack says how a deployment that is under way can be ended.
 func (s *State) wayBack() change {
 	switch {
-	case !s.cannotStop && s.target.ServiceDeployment != "" && !s.complete():
+	case !s.cannotStop && s.target.ServiceDeployment != "" && !s.complete() && !s.bare():
 		return stop
 	case s.target.Previous != "":
 		return putBack
 	}
 	return noWay
+}
+
+// bare reports whether ECS, if it went back, would begin the same version anew: it was there before, and none of its old tasks runs, or
+// those fail as well.
+func (s *State) bare() bool {
+	return s.target.Again && !slices.ContainsFunc(s.last.Deployments, func(d ecsview.Deployment) bool {
+		return d.ID != s.target.ID && d.Running > 0 && d.Failed == 0
+	})
+}
+
+// againGrace is how long ECS may take beyond the deployment's time to go back to tasks of the same version that run still.
+const againGrace = 2 * time.Minute
+
+// nowhere reports whether ECS goes back to the version that is being left, and has not come there in the deployment's own time.
+func (s *State) nowhere(now time.Time) bool {
+	goesBack := s.verdict.Phase == RollingBack || s.verdict.Phase == Failing
+	late := !now.Before(s.deadline) && s.bare() || !now.Before(s.deadline.Add(againGrace))
+	return s.target.Again && !s.settings.committed && goesBack && late
 }
 
 // hopeless reports whether the failures so far leave no doubt that this release cannot run. What ECS alone may bring to a good end
@@ -153,6 +176,8 @@ func (m *move) goOn() {
 		m.conclude()
 	case phase == Replacing || m.complete() && !m.now.Before(m.deadline):
 		m.arrived()
+	case m.target.Again && !m.isBack && m.now.Before(m.deadline.Add(againGrace)): // after that there is no way back by ECS
+		m.look(m.pace())
 	case m.now.Before(m.deadline) || !m.stopping && phase != RollingBack && phase != Failing:
 		m.look(m.pace())
 	case !m.stopping: // a rollback that ECS began by itself gets the time of one as well
@@ -254,14 +279,23 @@ func (m *move) carryOut(w want) {
 			m.warn(m.whyStopped())
 		}
 		if first {
-			m.warn(fmt.Sprintf("ECS does not roll back by itself here: putting %s back", arn.Revision(m.target.Previous)))
+			m.warn(m.whyPutBack())
 		}
 		m.effects = append(m.effects, PutBack{Before: m.last, TaskDefinition: m.target.Previous})
 	case noWay:
 		if !w.empty {
-			m.finish(EndStuck, m.stuck(m.howFailed(), ErrNoWayBack))
+			m.noWayBack(m.howFailed())
 		}
 	}
+}
+
+func (m *move) whyPutBack() string {
+	previous := arn.Revision(m.target.Previous)
+	if m.target.Again {
+		return fmt.Sprintf("%s was there before, so ECS has nothing else to go back to: putting %s back", arn.Revision(m.target.TaskDefinition),
+			previous)
+	}
+	return fmt.Sprintf("ECS does not roll back by itself here: putting %s back", previous)
 }
 
 func (m *move) whyStopped() string {
@@ -291,7 +325,9 @@ func (m *move) stopAnswered(trouble Trouble, over bool) {
 	case trouble.Err == nil && m.leaving != nil:
 		m.left("ECS was asked to stop the deployment and to roll back")
 	case trouble.Err == nil:
-		m.deadline = m.backBy()
+		if !m.target.Again { // what ECS goes back to is what was to begin: it has the same time
+			m.deadline = m.backBy()
+		}
 		m.stopping, m.changed, m.want, m.refused = true, m.now, want{}, time.Time{}
 	case m.leaving != nil:
 		m.cannotStop, m.unstopped = true, trouble.Err
@@ -384,8 +420,19 @@ func (m *move) conclude() {
 			m.finishBack(EndStuck, m.backFailed())
 			return
 		}
-		m.finish(EndStuck, m.stuck(v, ErrNoWayBack))
+		m.noWayBack(v)
 	}
+}
+
+// noWayBack ends a deployment that failed where nothing can be put back. Where it was the version that ran already, the service is at
+// what it was at before.
+func (m *move) noWayBack(v Verdict) {
+	if m.target.Again {
+		m.serving = m.target.TaskDefinition
+		m.finish(EndFailed, m.failedAgain(v))
+		return
+	}
+	m.finish(EndStuck, m.stuck(v, ErrNoWayBack))
 }
 
 // arrived ends a deployment that is complete, be it the one that was asked for or the way back from it.
@@ -406,8 +453,8 @@ func (m *move) rolledBack(serving, reason string) {
 	if m.by == ByTimeout {
 		end = EndTimedOut
 	}
-	m.finish(end, fmt.Errorf("the deployment of %s did not succeed; %s serves again%s",
-		arn.Revision(m.target.TaskDefinition), arn.Revision(serving), m.withReason(reason)))
+	m.finish(end, fmt.Errorf("the deployment of %s did not succeed; %s%s", arn.Revision(m.target.TaskDefinition), m.inForce(serving),
+		m.withReason(reason)))
 }
 
 // finishBack ends following with an error, which of a way back means that nothing was put back.

@@ -62,6 +62,8 @@ func TestWanted(t *testing.T) {
 		return append(append([]func(*State){}, hopeless...), more...)
 	}
 	empty := func(s *State) { s.target.Empty = true }
+	again := func(s *State) { s.target.Again, s.target.Previous = true, "" }
+	alone := func(s *State) { s.last.Deployments[1].Running = 0 }
 	for _, test := range []struct {
 		name string
 		at   time.Duration
@@ -120,6 +122,25 @@ func TestWanted(t *testing.T) {
 		{"that cannot be stopped, and there is nothing before", later,
 			with(empty, func(s *State) { s.cannotStop, s.target.Previous = true, "" }), want{change: noWay, by: ByCause, empty: true}},
 		{"that is empty again", later, []func(*State){empty, phase(RollingBack), func(s *State) { s.emptyTried = true }}, want{}},
+		{"the same version again, while old tasks run", later, with(again), want{change: stop, by: ByCause}},
+		{"the same version again, and none runs", later, with(again, alone), want{change: noWay, by: ByCause}},
+		{"another version, and none runs", later, with(again, alone, func(s *State) { s.target.Again = false }),
+			want{change: stop, by: ByCause}},
+		{"the same version again, and those that run fail too", later, with(again, func(s *State) { s.last.Deployments[1].Failed = 1 }),
+			want{change: noWay, by: ByCause}},
+		{"the same version again, and history knows one that worked", later,
+			with(again, alone, func(s *State) { s.target.Previous = oldTD }), want{change: putBack, by: ByCause}},
+		{"ECS goes back to the same, in its time", defaults.timeout - 1, []func(*State){again, alone, phase(RollingBack)}, want{}},
+		{"and over its time", defaults.timeout, []func(*State){again, alone, phase(RollingBack)}, want{change: noWay}},
+		{"and over its time, and history knows one that worked", defaults.timeout,
+			[]func(*State){again, alone, phase(RollingBack), func(s *State) { s.target.Previous = oldTD }}, want{change: putBack}},
+		{"and gives it up", defaults.timeout, []func(*State){again, alone, phase(Failing)}, want{change: noWay}},
+		{"and is there", defaults.timeout, []func(*State){again, alone, phase(RolledBack)}, want{}},
+		{"and old tasks run", defaults.timeout + againGrace - 1, []func(*State){again, phase(RollingBack)}, want{}},
+		{"and old tasks run for too long", defaults.timeout + againGrace, []func(*State){again, phase(RollingBack)}, want{change: noWay}},
+		{"and it is followed alone", defaults.timeout,
+			[]func(*State){again, alone, phase(RollingBack), func(s *State) { s.settings.committed = true }}, want{}},
+		{"and it is another version", defaults.timeout, []func(*State){alone, phase(RollingBack)}, want{}},
 		{"not a first release", later, []func(*State){phase(RollingBack)}, want{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -286,6 +307,9 @@ func TestAChangeIsMadeOnAnObservationAfterItsDecision(t *testing.T) {
 			{stopped, "read tasks"}, {noTasks, "read the service"}, {stopped, "put back api:41"},
 			{answer(PutBack{TaskDefinition: oldTD}, Trouble{Err: io.EOF, Throttled: true}), "read the service"}, {stopped,
 				"put back api:41"}}, "", ByECS},
+		{"the version that was there before has no way back", rolling(func(s *State) { s.target.Previous, s.target.Again = "", true }), []step{
+			{stopped, "read tasks"}, {noTasks, "read the past"}, {noPast, "read the service"}, {stopped, "read the service"},
+			{stopped, ""}}, EndFailed, ByECS},
 		{"nothing to put back", rolling(func(s *State) { s.target.Previous = "" }), []step{
 			{stopped, "read tasks"}, {noTasks, "read the past"}, {noPast, "read the service"}, {stopped, "read the service"},
 			{stopped, ""}}, EndStuck, ByECS},
@@ -358,15 +382,18 @@ func TestOverdue(t *testing.T) {
 		at       time.Duration
 		end      End
 		prolongs bool
+		again    bool
 	}{
-		{"in its time", RollingBack, true, defaults.timeout - 1, "", false},
-		{"over its time", RollingBack, true, defaults.timeout, EndOverdue, false},
-		{"stopped, and nothing seen of it", Rolling, true, defaults.timeout, EndOverdue, false},
-		{"ECS rolls back by itself", RollingBack, false, defaults.timeout, "", true},
-		{"ECS is giving it up by itself", Failing, false, defaults.timeout, "", true},
+		{"in its time", RollingBack, true, defaults.timeout - 1, "", false, false},
+		{"over its time", RollingBack, true, defaults.timeout, EndOverdue, false, false},
+		{"stopped, and nothing seen of it", Rolling, true, defaults.timeout, EndOverdue, false, false},
+		{"ECS rolls back by itself", RollingBack, false, defaults.timeout, "", true, false},
+		{"ECS is giving it up by itself", Failing, false, defaults.timeout, "", true, false},
+		{"it goes back to the same version", RollingBack, false, defaults.timeout, "", false, true},
+		{"it was asked to", RollingBack, true, defaults.timeout + againGrace - 1, "", false, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := rolling(phase(test.phase), func(s *State) { s.stopping = test.stopping })
+			s := rolling(phase(test.phase), func(s *State) { s.stopping, s.target.Again = test.stopping, test.again })
 			m := &move{State: s, now: epoch.Add(test.at)}
 			m.goOn()
 			if m.end != test.end || m.deadline.After(s.deadline) != test.prolongs {

@@ -21,6 +21,7 @@ type Target struct {
 	Previous       string    // ARN of the task definition that worked before; empty where there is none to go back to
 	TakenUp        bool      // it was under way already, so that its Created says nothing about how far the clocks are apart
 	Empty          bool      // the service had no tasks before: if the deployment fails, it is to have none again
+	Again          bool      // it is the version that the service was at, and the only one that has worked: what ECS goes back to is the same
 	Read           []string  // ARNs of the task definitions whose deployments had been read before the update
 	Replaced       []string  // and of those that it replaced unread: somebody began their deployments right before it
 

@@ -18,6 +18,7 @@ const (
 	EndTimedOut    End = "timed-out"   // it was not done in its time and was rolled back: the previous version serves again
 	EndOverdue     End = "overdue"     // it failed, and the rollback was not done in its time; ECS goes on with it
 	EndStuck       End = "stuck"       // it failed, and nothing put the previous version back
+	EndFailed      End = "failed"      // it failed, and it is the version that the service was at before: there is no other one
 	EndSuperseded  End = "superseded"  // a newer deployment took over
 	EndDeleted     End = "deleted"     // the service was deleted
 	EndUnknown     End = "unknown"     // nothing could be read for too long: what runs is not known

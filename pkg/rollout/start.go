@@ -107,6 +107,7 @@ func update(ctx context.Context, client Client, u Update) (Target, error) {
 	}
 	target := Target{Cluster: u.Cluster, Service: u.Service, TaskDefinition: u.TaskDefinition, Previous: u.Before.Complete(u.TaskDefinition),
 		Empty: u.First > 0}
+	target.Again = target.Previous == "" && u.Before.TaskDefinition == u.TaskDefinition
 	for _, d := range u.Before.Deployments {
 		target.Known = append(target.Known, d.ID)
 		target.Read = append(target.Read, d.TaskDefinition)
@@ -149,6 +150,7 @@ func Attach(cluster, service string, s ecsview.Snapshot, taskDefinition string) 
 		}
 	}
 	target.ID, target.Created = primary.ID, primary.Created
+	target.Again = target.Previous == "" && s.Complete("") == taskDefinition && primary.InProgress()
 	return target, true
 }
 

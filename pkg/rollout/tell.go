@@ -293,6 +293,9 @@ func phaseText(t Target, before Phase, v Verdict) string {
 	case before == Replacing && v.Phase == Succeeded:
 		return "all tasks of " + name + " run again"
 	}
+	if v.Phase == RolledBack && t.Empty {
+		return "rolled back: the service is at what it was made with again"
+	}
 	text := map[Phase]string{
 		Waiting:        "waiting for the deployment of " + name + " to appear",
 		Rolling:        "deploying " + name,
@@ -348,6 +351,22 @@ func (s *State) overdue() error {
 func (s *State) backFailed() error {
 	return fmt.Errorf("the deployment of %s, which worked before, did not succeed: %s",
 		arn.Revision(s.back.TaskDefinition), phaseOr(s.verdict.Phase))
+}
+
+// inForce says what serves once a deployment was rolled back. Before a first release nothing did.
+func (s *State) inForce(serving string) string {
+	switch {
+	case s.emptied:
+		return "the service is without tasks again"
+	case s.target.Empty:
+		return "the service is at " + arn.Revision(serving) + " again, which has never served"
+	}
+	return arn.Revision(serving) + " serves again"
+}
+
+func (s *State) failedAgain(v Verdict) error {
+	return fmt.Errorf("the deployment of %s failed%s, which is the version that the service was at before, and %w",
+		arn.Revision(s.target.TaskDefinition), s.withReason(v.Reason), ErrNoWayBack)
 }
 
 func (s *State) stuck(v Verdict, err error) error {

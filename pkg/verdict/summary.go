@@ -28,7 +28,11 @@ func TellTime(events record.Sink, asked time.Duration, s ecsview.Snapshot) {
 func Report(events record.Sink, result rollout.Result) {
 	events.Fact("Service", record.Text{Text: result.Target.Cluster + " / " + result.Target.Service})
 	events.Fact("Deployed", record.Text{Text: arn.Revision(result.Target.TaskDefinition), Form: record.Code})
-	events.Fact("Serving now", record.Text{Text: arn.Revision(result.Serving), Form: record.Code})
+	if result.Emptied {
+		events.Fact("Serving now", record.Text{Text: "nothing: the service is without tasks"})
+	} else {
+		events.Fact("Serving now", record.Text{Text: arn.Revision(result.Serving), Form: record.Code})
+	}
 	if own := result.Target.ServiceDeployment; own != "" {
 		events.Fact("Deployment", record.Text{Text: arn.Last(own), Link: console.Deployment(own)})
 	}

@@ -29,8 +29,11 @@ func Of(result rollout.Result, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) && result.End == rollout.EndInterrupted {
 		failure.Outcome = action.TimedOut
 	}
-	if result.Emptied && failure.Outcome == action.Stuck {
+	switch {
+	case result.Emptied && failure.Outcome == action.Stuck:
 		failure = emptied(result, failure.Err)
+	case result.Emptied && failure.Outcome == action.RolledBack:
+		failure.Title = firstFailed
 	}
 	if told != nil && told.Finding != nil {
 		return explained(failure, *told.Finding)
@@ -61,6 +64,11 @@ var ends = map[rollout.End]func(rollout.Result) action.Error{
 			Advice: fmt.Sprintf("Act now: look at service %s, and deploy a version that is known to work (ecs-rollback with `to`).",
 				r.Target.Service)}
 	},
+	rollout.EndFailed: func(r rollout.Result) action.Error {
+		return action.Error{Outcome: action.Failed, Title: "The version that the service was at before fails",
+			Advice: fmt.Sprintf("Look at service %s now: no other version was put in its place. Deploy one that works (ecs-rollback with `to`), "+
+				"or mend what it fails of and deploy it once more.", r.Target.Service)}
+	},
 	rollout.EndSuperseded: func(rollout.Result) action.Error {
 		return action.Error{Outcome: action.Superseded, Title: "A newer deployment took over",
 			Advice: "Nothing to do here: the newer deployment has the service now. " +
@@ -82,12 +90,14 @@ var ends = map[rollout.End]func(rollout.Result) action.Error{
 	},
 }
 
+const firstFailed = "The first release of the service failed"
+
 // emptied is the error of a first release that failed. There was no version to put back; that the service is empty again is all
 // there was to restore.
 func emptied(r rollout.Result, err error) action.Error {
 	return action.Error{
 		Outcome: action.RolledBack,
-		Title:   "The first release of the service failed",
+		Title:   firstFailed,
 		Err:     fmt.Errorf("the first release of %s failed, and the service is without tasks again: %w", r.Target.Service, err),
 	}
 }
