@@ -42,7 +42,7 @@ func (d *Deployment) update(ctx context.Context) (rollout.Target, error) {
 		d.env.Events.Notef("this is the first release of the service: it starts with %d tasks", d.first)
 	}
 	return rollout.Start(ctx, d.client, rollout.Update{Cluster: d.in.Cluster, Service: d.in.Service, TaskDefinition: d.existing.ARN,
-		Before: d.before, First: d.first, Again: d.again})
+		Before: d.before, First: d.first, Again: d.again, Patience: d.limit, Clock: d.env.Clock()})
 }
 
 // again reads the service right before it is updated. A hold that was put on it since the run began is respected.

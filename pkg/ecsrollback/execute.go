@@ -81,7 +81,7 @@ func (r *Rollback) goBack(ctx context.Context, out Outputs, to *target) (Outputs
 		}
 		var err error
 		target, err = rollout.Start(ctx, r.client, rollout.Update{Cluster: r.in.Cluster, Service: r.in.Service,
-			TaskDefinition: revision.ARN, Before: r.read.Service})
+			TaskDefinition: revision.ARN, Before: r.read.Service, Patience: r.limit, Clock: r.env.Clock()})
 		if err != nil {
 			return out, r.notStarted(ctx, fresh, err)
 		}

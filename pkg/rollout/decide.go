@@ -354,6 +354,9 @@ func (m *move) worthRepeating(trouble Trouble) bool {
 func (m *move) putBackAnswered(to PutBack, a Answer) {
 	m.sent = m.sent || a.Trouble.Lost
 	switch {
+	case m.leaving != nil && (a.Trouble.Lost || a.Trouble.Throttled) && m.unsure < leavingTries:
+		m.unsure, m.unstopped = m.unsure+1, a.Trouble.Err
+		m.reads = Reads{Service: true}
 	case m.leaving != nil:
 		m.leftBy(to, a.Trouble.Err)
 	case a.Trouble.Err == nil:
@@ -469,9 +472,12 @@ func (m *move) finishBack(end End, err error) {
 // leave ends a run that is interrupted. A deployment that nobody watches must not stay half done, so it is stopped with a rollback,
 // in one call, on what is known. A way back that is going on is left to ECS.
 func (m *move) leave(o Observation) {
-	m.by, m.reads = ByInterrupt, Reads{}
+	m.by = ByInterrupt
 	t := m.target
 	switch {
+	case m.unsure > 0 && o.Read.Service:
+		m.leaveUnsure(o)
+	case m.reads.any(): // what was sent may have been heard
 	case m.overtaken && o.Read.Service:
 		m.leaveOver(o)
 	case m.overtaken:
@@ -496,6 +502,28 @@ func (m *move) leave(o Observation) {
 			return
 		}
 		m.leftBy(PutBack{}, cmp.Or(m.unstopped, errNotStoppable))
+	}
+}
+
+// leavingTries is how often a run that is to end looks whether its update was heard, and sends it again where not.
+const leavingTries = 2
+
+// leaveUnsure looks at what has become of an update that got no answer. It is sent again only where nobody has begun anything since.
+func (m *move) leaveUnsure(o Observation) {
+	previous := PutBack{Before: m.last, TaskDefinition: m.target.Previous}
+	if o.Service == nil {
+		m.leftBy(previous, m.unstopped)
+		return
+	}
+	heard := Update{TaskDefinition: m.target.Previous, Before: m.last}.heard(*o.Service)
+	switch {
+	case heard != nil:
+		m.leftBy(previous, nil)
+	case newcomer(m.last, *o.Service) != nil:
+		m.left("another deployment has begun since: " + arn.Revision(o.Service.TaskDefinition))
+	default:
+		m.last, previous.Before = *o.Service, *o.Service
+		m.effects = append(m.effects, previous)
 	}
 }
 

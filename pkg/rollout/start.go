@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/backoff"
 	"github.com/org/connect2/v2/internal/outlive"
+	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
@@ -24,6 +28,11 @@ type Update struct {
 	// First is how many tasks the first release of a service without tasks starts; if it fails, the service is to be without tasks
 	// again. 0: the desired count stays as it is.
 	First int
+
+	// Patience is how long the update is sent again while it is throttled; at least a minute. Clock is what that goes by; nil is the wall
+	// clock.
+	Patience time.Duration
+	Clock    clock.Clock
 
 	// Again reads the service once more, right before the update, and may refuse it; nil is [ecsview.Read].
 	Again func(context.Context) (ecsview.Snapshot, error)
@@ -50,25 +59,117 @@ func (e *OvertakenError) Error() string {
 // forced only where the service is at this very task definition already.
 //
 // The service is read once more right before. Where somebody has begun to deploy something else since the update was decided on, the
-// error is an *OvertakenError; where somebody has begun to deploy this very task definition, that deployment is returned.
+// error is an *OvertakenError; where somebody has begun to deploy this very task definition, that deployment is returned. The same holds
+// before the update is sent again, since it was throttled or its answer was lost.
 func Start(ctx context.Context, client Client, u Update) (Target, error) {
-	now, err := u.again(ctx, client)
-	if err != nil {
-		return Target{}, fmt.Errorf("%w: reading service %s once more before it: %w", ErrNotSent, u.Service, err)
-	}
-	if by := newcomer(u.Before, now); by != nil {
-		if target, ok := Attach(u.Cluster, u.Service, now, u.TaskDefinition); ok && by.State != rolloutFailed {
-			return target, nil
-		}
-		return Target{}, &OvertakenError{Service: u.Service, TaskDefinition: u.TaskDefinition, By: *by}
-	}
-	if ctx.Err() != nil {
-		return Target{}, fmt.Errorf("%w: updating service %s: %w", ErrNotSent, u.Service, context.Cause(ctx))
-	}
 	call, done := outlive.Answer(ctx, interruptGrace) // what was sent and not waited for may begin a deployment that nobody watches
 	defer done()
-	u.Before = now
-	return update(call, client, u)
+	c := clock.Or(u.Clock)
+	s := sending{u: u, begun: c.Now()}
+	for {
+		now, err := u.again(call, client)
+		target, err := s.looked(now, err, context.Cause(ctx))
+		if err != nil || target != nil {
+			return orNone(target), err
+		}
+		again := u
+		again.Before = now
+		begun, err := update(call, client, again)
+		if err == nil {
+			return begun, nil
+		}
+		if !s.refused(err, c.Now()) {
+			return Target{}, err
+		}
+		_ = c.Sleep(ctx, clock.Spread(c, resend.Wait(s.tries), resendSpread)) // of a run that ends, it is looked at once more
+	}
+}
+
+func orNone(target *Target) Target {
+	if target == nil {
+		return Target{}
+	}
+	return *target
+}
+
+// sending is an update that is being sent, as often as it has to be.
+type sending struct {
+	u     Update
+	begun time.Time
+	tries int
+	last  error // of the last try
+	lost  bool  // a try got no answer: it may have begun the deployment
+}
+
+// resend are the waits between the tries of an update. The service is read before each.
+var resend = backoff.Policy{First: time.Second, Most: 20 * time.Second, Steady: true}
+
+const (
+	resendSpread = 0.5
+	lostPatience = time.Minute // how long an update is sent again that gets no answer
+)
+
+// looked says what follows from a look at the service before the update is sent: a target where there is nothing to send, an error
+// where it must not be sent, and neither where it is to be. ended is why the run is to end, or nil.
+func (s *sending) looked(now ecsview.Snapshot, err, ended error) (*Target, error) {
+	switch {
+	case err != nil && s.lost:
+		return nil, s.last
+	case err != nil:
+		return nil, fmt.Errorf("%w: reading service %s once more before it: %w", ErrNotSent, s.u.Service, err)
+	case s.lost:
+		if target := s.u.heard(now); target != nil {
+			return target, nil
+		}
+	}
+	if by := newcomer(s.u.Before, now); by != nil {
+		if target, ok := Attach(s.u.Cluster, s.u.Service, now, s.u.TaskDefinition); ok && by.State != rolloutFailed {
+			return &target, nil
+		}
+		return nil, &OvertakenError{Service: s.u.Service, TaskDefinition: s.u.TaskDefinition, By: *by}
+	}
+	switch {
+	case ended != nil && s.lost:
+		return nil, fmt.Errorf("updating service %s: %w; its answer was lost: %w", s.u.Service, ended, s.last)
+	case ended != nil:
+		return nil, fmt.Errorf("%w: updating service %s: %w", ErrNotSent, s.u.Service, ended)
+	}
+	return nil, nil
+}
+
+// refused takes the error of a try, and reports whether the update is worth sending again.
+func (s *sending) refused(err error, now time.Time) bool {
+	s.tries++
+	s.last = err
+	switch awserr.KindOf(err) {
+	case awserr.KindThrottled: // it has changed nothing
+		return now.Sub(s.begun) < max(s.u.Patience, lostPatience)
+	case awserr.KindLost:
+		s.lost = true
+		return now.Sub(s.begun) < lostPatience
+	}
+	return false
+}
+
+// heard returns the deployment that an update began though its answer was lost, or nil.
+func (u Update) heard(now ecsview.Snapshot) *Target {
+	target := u.target()
+	if target.adopt(now); target.ID == "" {
+		return nil
+	}
+	return &target
+}
+
+// target is the deployment of an update that is not known yet.
+func (u Update) target() Target {
+	target := Target{Cluster: u.Cluster, Service: u.Service, TaskDefinition: u.TaskDefinition, Previous: u.Before.Complete(u.TaskDefinition),
+		Empty: u.First > 0}
+	target.Again = target.Previous == "" && u.Before.TaskDefinition == u.TaskDefinition
+	for _, d := range u.Before.Deployments {
+		target.Known = append(target.Known, d.ID)
+		target.Read = append(target.Read, d.TaskDefinition)
+	}
+	return target
 }
 
 func (u Update) again(ctx context.Context, client Client) (ecsview.Snapshot, error) {
@@ -101,17 +202,11 @@ func update(ctx context.Context, client Client, u Update) (Target, error) {
 	if u.First > 0 {
 		input.DesiredCount = aws.Int32(int32(u.First))
 	}
-	out, err := client.UpdateService(ctx, input)
+	out, err := client.UpdateService(ctx, input, once)
 	if err != nil {
 		return Target{}, fmt.Errorf("updating service %s in cluster %s to %s: %w", u.Service, u.Cluster, u.TaskDefinition, err)
 	}
-	target := Target{Cluster: u.Cluster, Service: u.Service, TaskDefinition: u.TaskDefinition, Previous: u.Before.Complete(u.TaskDefinition),
-		Empty: u.First > 0}
-	target.Again = target.Previous == "" && u.Before.TaskDefinition == u.TaskDefinition
-	for _, d := range u.Before.Deployments {
-		target.Known = append(target.Known, d.ID)
-		target.Read = append(target.Read, d.TaskDefinition)
-	}
+	target := u.target()
 	if out.Service == nil {
 		return target, nil // the deployment is looked for by its task definition
 	}
@@ -120,6 +215,9 @@ func update(ctx context.Context, client Client, u Update) (Target, error) {
 	target.Replaced = replaced(target, answer)
 	return target, nil
 }
+
+// once has a call sent once: before it is sent again, the service is looked at.
+func once(o *ecs.Options) { o.RetryMaxAttempts = 1 }
 
 // replaced returns the task definitions of the deployments that an update took the place of though they had not been read.
 func replaced(t Target, answer ecsview.Snapshot) (unread []string) {

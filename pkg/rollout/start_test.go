@@ -11,6 +11,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
@@ -191,4 +195,95 @@ func TestFirstRelease(t *testing.T) {
 			t.Errorf("got %+v, %v: %q", target, err, w.log)
 		}
 	})
+}
+
+// TestAnUpdateIsSentAgainOnANewLook fails the first tries of an update, while somebody may begin something.
+func TestAnUpdateIsSentAgainOnANewLook(t *testing.T) {
+	throttled := &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded"}
+	for name, test := range map[string]struct {
+		err      error
+		tries    int              // that fail
+		heard    bool             // the first of them was carried out all the same
+		begins   string           // the task definition that somebody begins to deploy after the first try
+		patience time.Duration    // for throttling
+		want     string           // the id of the deployment; empty: an error
+		updates  int              // that were sent
+		is       func(error) bool // of the error
+	}{
+		"throttled":                {err: throttled, tries: 5, want: newID, updates: 6},
+		"throttled for too long":   {err: throttled, tries: 1000, is: awserr.IsThrottled},
+		"throttled with patience":  {err: throttled, tries: 40, patience: 20 * time.Minute, want: newID, updates: 41},
+		"throttled, and overtaken": {err: throttled, tries: 5, begins: otherTD, updates: 1, is: isOvertaken},
+		"lost":                     {err: errLost, tries: 2, want: newID, updates: 3},
+		"lost for too long":        {err: errLost, tries: 1000, is: awserr.IsLost},
+		"lost, and heard":          {err: errLost, tries: 5, heard: true, want: newID, updates: 1},
+		"lost, and overtaken":      {err: errLost, tries: 5, begins: otherTD, updates: 1, is: isOvertaken},
+		"refused":                  {err: errors.New("no"), tries: 1, updates: 1, is: func(err error) bool { return err != nil }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				before, _ := ecsview.Read(t.Context(), w, "prod", "api")
+				begun := time.Now()
+				w.fail = func(action string, call int) error {
+					if action != "UpdateService" || call > test.tries {
+						return nil
+					}
+					if call == 1 && test.heard {
+						w.begin(newTD, newID)
+					}
+					if call == 1 && test.begins != "" {
+						w.begin(test.begins, otherID)
+					}
+					return test.err
+				}
+				u := to(before, newTD)
+				u.Patience = test.patience
+				target, err := Start(t.Context(), w, u)
+				if target.ID != test.want || (err == nil) != (test.want != "") || test.is != nil && !test.is(err) {
+					t.Errorf("got %+v, %v", target, err)
+				}
+				if sent := w.calls["UpdateService"]; test.updates > 0 && sent != test.updates || sent == 0 {
+					t.Errorf("sent %d times", sent)
+				}
+				if took := time.Since(begun); took > max(test.patience, lostPatience)+30*time.Second {
+					t.Errorf("it took %v", took)
+				}
+			})
+		})
+	}
+}
+
+var errLost = &smithyhttp.RequestSendError{Err: errors.New("connection reset by peer")}
+
+func isOvertaken(err error) bool {
+	var overtaken *OvertakenError
+	return errors.As(err, &overtaken)
+}
+
+// TestASignalWhileAnUpdateIsSentAgain ends it: what was heard is returned, so that it can be stopped.
+func TestASignalWhileAnUpdateIsSentAgain(t *testing.T) {
+	for name, heard := range map[string]bool{"heard": true, "not heard": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				before, _ := ecsview.Read(t.Context(), w, "prod", "api")
+				ctx, cancel := context.WithCancel(t.Context())
+				w.fail = func(action string, _ int) error {
+					if action != "UpdateService" {
+						return nil
+					}
+					if heard {
+						w.begin(newTD, newID)
+					}
+					cancel()
+					return errLost
+				}
+				target, err := Start(ctx, w, to(before, newTD))
+				if heard != (err == nil && target.ID == newID) || !heard && !errors.Is(err, context.Canceled) || w.calls["UpdateService"] != 1 {
+					t.Errorf("got %+v, %v after %d updates", target, err, w.calls["UpdateService"])
+				}
+			})
+		})
+	}
 }

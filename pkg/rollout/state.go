@@ -65,6 +65,7 @@ type State struct {
 	by         By
 	leaving    error // why the run is to end at once
 	unstopped  error // why a deployment that is left could not be stopped
+	unsure     int   // updates of a run that is to end which got no answer
 	overtaken  bool  // the end came before the stop of a run that is to end
 	asked      bool  // a run that is to end has looked for the service deployment
 	end        End

@@ -171,6 +171,24 @@ var corpus = map[string]History{
 		Runs:   []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute}},
 		Others: []Act{{At: 170 * second, What: ColleagueDeploys, N: 3}},
 	},
+	"a run that is to end puts the version before back, gets no answer, and somebody deploys": {
+		Seed: 20, Desired: 2, Past: 3, Breaker: Off, Lag: 5 * second, Reads: 2 * second, Busy: 0.9,
+		Others: []Act{{Change: 5, At: 750 * time.Millisecond, What: ColleagueDeploys, N: 4}},
+		Fates:  []Fate{{Kind: NoRoom}},
+		Runs: []Run{{
+			At: 1500 * time.Millisecond, Verb: Deploy, Version: 4, Lifts: true, Timeout: 10 * minute,
+			Faults: []Fault{{Action: "ecs:UpdateService", Answer: "cut-after", Skip: 1, Times: 40}},
+			End:    Cancel, Call: 13, Again: second,
+		}},
+	},
+	"an update is throttled, and somebody deploys meanwhile": {
+		Desired: 1, Past: 1, Fates: []Fate{{}, {}},
+		Runs: []Run{{
+			Verb: Deploy, Version: 2, Timeout: 10 * minute,
+			Faults: []Fault{{Action: "ecs:UpdateService", Answer: "throttle", Times: 8}},
+		}},
+		Others: []Act{{At: 2 * second, What: ColleagueDeploys, N: 3}},
+	},
 	"a deployment begins right before an update": {
 		Desired: 1, Past: 1, Fates: []Fate{{}, {}},
 		Runs:   []Run{{At: 2 * second, Verb: Deploy, Version: 2, Timeout: 10 * minute}},

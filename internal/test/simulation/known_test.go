@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
@@ -12,22 +11,6 @@ import (
 // counted and does not fail the test. Each has a history that shows it: once that shows it no more, TestKnown fails, and the
 // fault has to leave the list.
 var known = []fault{
-	{
-		name: "an update whose answer is lost is sent again without a look at what somebody has begun meanwhile, which it replaces",
-		is: func(_ *world, v violation) bool {
-			return v.invariant == nothingLost && strings.HasSuffix(v.text, "says nothing of it") && v.run.faulty
-		},
-		shows: History{
-			Seed: 20, Desired: 2, Past: 3, Breaker: Off, Lag: 5 * second, Reads: 2 * second, Busy: 0.9,
-			Others: []Act{{Change: 5, At: 750 * time.Millisecond, What: ColleagueDeploys, N: 4}},
-			Fates:  []Fate{{Kind: NoRoom}},
-			Runs: []Run{{
-				At: 1500 * time.Millisecond, Verb: Deploy, Version: 4, Lifts: true, Timeout: 10 * minute,
-				Faults: []Fault{{Action: "ecs:UpdateService", Answer: "cut-after", Skip: 1, Times: 40}},
-				End:    Cancel, Call: 13, Again: second,
-			}},
-		},
-	},
 	{
 		name: "a rollback that begins while another deployment is under way, or that meets one, ends on what it was to leave, or holds it",
 		is: func(_ *world, v violation) bool {
