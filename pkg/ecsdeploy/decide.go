@@ -9,6 +9,7 @@ import (
 
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
 // step is what a deployment has to do.
@@ -75,7 +76,15 @@ func (d *Deployment) todo() step {
 	if d.existing != nil {
 		existing = d.existing.ARN
 	}
-	return decide(d.before, existing, d.in.Force, d.failing)
+	return deployable(decide(d.before, existing, d.in.Force, d.failing), d.existing)
+}
+
+// deployable has a revision registered anew that is to be deployed and is not ACTIVE any more: ECS refuses it.
+func deployable(todo step, existing *taskdef.Revision) step {
+	if todo == deploy && existing != nil && !existing.Active {
+		return register
+	}
+	return todo
 }
 
 // readFailing finds out whether tasks of the deployment that runs fail, where that decides: it is complete and some of its tasks

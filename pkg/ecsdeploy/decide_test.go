@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
 func TestDecide(t *testing.T) {
@@ -88,6 +89,22 @@ func TestFails(t *testing.T) {
 	} {
 		if got := fails(test.deployment, test.tasks, now); got != test.want {
 			t.Errorf("%s: fails %v", test.name, got)
+		}
+	}
+}
+
+func TestDeployable(t *testing.T) {
+	active, inactive := &taskdef.Revision{Active: true}, &taskdef.Revision{}
+	for _, test := range []struct {
+		todo     step
+		existing *taskdef.Revision
+		want     step
+	}{
+		{deploy, active, deploy}, {deploy, inactive, register}, {deploy, nil, deploy},
+		{nothing, inactive, nothing}, {follow, inactive, follow}, {register, nil, register},
+	} {
+		if got := deployable(test.todo, test.existing); got != test.want {
+			t.Errorf("%s of %+v: got %s, want %s", test.todo, test.existing, got, test.want)
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/hold"
@@ -13,19 +15,28 @@ import (
 	"github.com/org/connect2/v2/pkg/rollout"
 )
 
-// tellWhoEnded says who has rolled this deployment back, and why, where a rollback has written that down. Without it the run would
-// only know that it was stopped, or that another deployment took over.
-func (d *Deployment) tellWhoEnded(ctx context.Context, result rollout.Result, begun time.Time) {
+// lookAfter reads the service once more where ECS ended this deployment for a reason that somebody may have given; nil where it did not,
+// or where it cannot be read.
+func (d *Deployment) lookAfter(ctx context.Context, result rollout.Result) *types.Service {
 	ends := []rollout.End{rollout.EndRolledBack, rollout.EndSuperseded}
 	if ctx.Err() != nil || result.By != rollout.ByECS || !slices.Contains(ends, result.End) {
-		return
+		return nil
 	}
 	service, err := ecsview.Find(ctx, d.client, d.in.Cluster, d.in.Service)
 	if err != nil {
 		d.env.Events.Debugf("whether somebody rolled the deployment back is not known: %v", err)
+		return nil
+	}
+	return &service
+}
+
+// tellWhoEnded says who has rolled this deployment back, and why, where a rollback has written that down. Without it the run would
+// only know that it was stopped, or that another deployment took over.
+func (d *Deployment) tellWhoEnded(service *types.Service, result rollout.Result, begun time.Time) {
+	if service == nil {
 		return
 	}
-	rollback := hold.Of(service).Last
+	rollback := hold.Of(*service).Last
 	if !rollback.Ended(arn.Revision(result.Target.TaskDefinition), begun) {
 		return
 	}

@@ -53,6 +53,14 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 		out.TaskDefinitionARN = revision.ARN
 	}
 	target, err := d.start(ctx, todo)
+	if !fresh && taskdef.IsInactive(err) { // another run has just deregistered it, since its own deployment of it failed
+		d.env.Events.Notef("%s has just been deregistered: registering its content anew", d.existing.Name())
+		if d.existing, err = d.register(ctx); err != nil {
+			return out, d.notRegistered(err)
+		}
+		fresh, out.TaskDefinitionARN = true, d.existing.ARN
+		target, err = d.start(ctx, deploy)
+	}
 	if err != nil {
 		return out, d.notStarted(ctx, fresh, err)
 	}
@@ -77,6 +85,13 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 	}
 	begun := time.Now()
 	result, err := verdict.Follow(ctx, d.env, d.conn.Config, target, options...)
+	after := d.lookAfter(ctx, result)
+	for after != nil && result.End == rollout.EndSuperseded && rollout.CameBack(result.Target, ecsview.SnapshotOf(*after)) {
+		d.env.Events.Notef("what took over was itself taken back: following %s, which is put back",
+			arn.Revision(aws.ToString(after.TaskDefinition)))
+		result, err = verdict.Follow(ctx, d.env, d.conn.Config, result.Target, rollout.Committed(), rollout.Timeout(takenBackTime))
+		after = d.lookAfter(ctx, result)
+	}
 	end()
 	verdict.Report(d.env.Events, result)
 	verdict.TellReplaced(ctx, d.env.Events, d.client, result)
@@ -87,12 +102,16 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 		d.keepImages(ctx)
 		return out, nil
 	}
-	d.tellWhoEnded(ctx, result, begun)
+	d.tellWhoEnded(after, result, begun)
 	if disposable && result.Verdict.Phase == rollout.RolledBack {
 		d.discard(ctx)
 	}
 	return out, err
 }
+
+// takenBackTime is how long it is watched that what took over from this deployment is itself taken back: what serves then is the version
+// before both, once ECS has put it back.
+const takenBackTime = 15 * time.Minute
 
 // liftHold lets later runs deploy what this one was told to deploy in spite of a hold.
 func (d *Deployment) liftHold(ctx context.Context) {

@@ -1,7 +1,9 @@
 package ecsdeploy_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"regexp"
 	"slices"
@@ -138,4 +140,86 @@ func (s *site) deny(name string) {
 	if err := s.Sandbox.Inject(sandbox.Fault{Action: name, Answer: sandbox.Deny}); err != nil {
 		s.T.Fatal(err)
 	}
+}
+
+// deregister takes a revision of the family away, as another run does whose deployment of it failed.
+func (s *site) deregister(name string) {
+	s.Sandbox.Inspect(func(e *engine.Engine) {
+		td, err := e.TaskDefinition(name)
+		if err != nil {
+			s.T.Fatal(err)
+		}
+		e.DeregisterTaskDefinition(td)
+	})
+}
+
+// TestRevisionThatIsDeregistered has the revision that is wanted deregistered by another run: what runs goes on and is not replaced, and
+// what is to be deployed is registered anew.
+func TestRevisionThatIsDeregistered(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.Push("v2", "")
+		s.mustDeploy("v2")
+		s.deregister(family + ":2")
+		s.Fresh()
+		s.Sandbox.ResetJournal()
+		out, err := s.deploy(inputs("v2"))
+		wantOutcome(t, out, err, action.NoChange)
+		if len(s.Mutations()) > 0 {
+			t.Errorf("changed by %v", s.Mutations())
+		}
+
+		s.Fresh()
+		in := inputs("v2")
+		in.Force = true
+		out, err = s.deploy(in)
+		wantOutcome(t, out, err, action.Succeeded)
+		if got, _ := s.Primary(); got != family+":3" {
+			t.Errorf("the service is at %s", got)
+		}
+
+		s.Fresh()
+		s.meanwhile("UpdateService", 0, func() { s.deregister(family + ":3") })
+		out, err = s.deploy(in)
+		wantOutcome(t, out, err, action.Succeeded)
+		if got, running := s.Primary(); got != family+":4" || running != 2 || !strings.Contains(s.Log.Text(), "registering its content anew") {
+			t.Errorf("the service runs %d tasks of %s:\n%s", running, got, s.Log.Text())
+		}
+	})
+}
+
+// withTags reports whether a service is read with its tags, as it is right before and right after a deployment alone.
+func withTags(r *http.Request) bool {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return bytes.Contains(body, []byte(`"TAGS"`))
+}
+
+// TestWhatTookOverIsTakenBack follows what is put back, where a deployment that took over was itself taken back.
+func TestWhatTookOverIsTakenBack(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.Push("v2", "")
+		v3 := s.Push("v3", "")
+		time.AfterFunc(20*time.Second, func() { s.colleague(v3) })
+		next, taken := s.Env.Transport, false
+		s.Env.Transport = transport(func(r *http.Request) (*http.Response, error) {
+			newer, _ := s.Primary()
+			if taken || newer != family+":3" || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeServices") || !withTags(r) {
+				return next.RoundTrip(r)
+			}
+			taken = true
+			s.Sandbox.Inspect(func(e *engine.Engine) {
+				c, _ := e.Cluster(cluster)
+				if err := e.StopServiceDeployment(c.Service(service).Deployments[0].Rollout, "ROLLBACK"); err != nil {
+					t.Error(err)
+				}
+			})
+			time.Sleep(3 * time.Second)
+			return next.RoundTrip(r)
+		})
+		out, err := s.deploy(inputs("v2"))
+		wantOutcome(t, out, err, action.RolledBack)
+		if got, running := s.Primary(); got != family+":1" || running != 2 {
+			t.Errorf("the service runs %d tasks of %s", running, got)
+		}
+	})
 }

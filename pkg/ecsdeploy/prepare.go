@@ -256,7 +256,7 @@ func (d *Deployment) findExisting(ctx context.Context) error {
 		d.existing = d.exact
 		return nil
 	}
-	if d.running != nil && d.running.Active && d.running.Holds(d.rendered) {
+	if d.running != nil && d.running.Holds(d.rendered) && (d.running.Active || d.serves(d.running.ARN)) {
 		d.existing = d.running
 		return nil
 	}
@@ -269,6 +269,13 @@ func (d *Deployment) findExisting(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// serves reports whether a revision is in force or being deployed. One that was deregistered since goes on running, and so is not deployed
+// once more for its content.
+func (d *Deployment) serves(revision string) bool {
+	todo := decide(d.before, revision, d.in.Force, false)
+	return todo == nothing || todo == follow
 }
 
 // pin returns the image to run, with the digest that its reference resolves to. An empty ref is the image that runs, or the

@@ -248,6 +248,12 @@ func newer(t Target, s ecsview.Snapshot) bool {
 	})
 }
 
+// CameBack reports whether the service is, after another deployment has taken over from the target, at one that was there before both.
+func CameBack(t Target, s ecsview.Snapshot) bool {
+	primary := s.Primary()
+	return primary != nil && primary.ID != t.ID && !newer(t, s)
+}
+
 // failureEvent returns the scheduler's words about the failure of the target, or "".
 func failureEvent(t Target, s ecsview.Snapshot) string {
 	for _, e := range s.Events {

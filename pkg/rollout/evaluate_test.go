@@ -239,6 +239,22 @@ func TestEvaluateByServiceDeployment(t *testing.T) {
 	}
 }
 
+func TestCameBack(t *testing.T) {
+	for name, test := range map[string]struct {
+		primary ecsview.Deployment
+		want    bool
+	}{
+		"the newer one":       {deployment(laterID, "PRIMARY", "IN_PROGRESS"), false},
+		"the old one again":   {deployment(oldID, "PRIMARY", "IN_PROGRESS", touched), true},
+		"itself":              {deployment(newID, "PRIMARY", "IN_PROGRESS"), false},
+		"nothing that counts": {deployment(laterID, "ACTIVE", "IN_PROGRESS"), false},
+	} {
+		if got := CameBack(target, ecsview.Snapshot{Deployments: []ecsview.Deployment{test.primary}}); got != test.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
 // TestStabilityDecidesNothing holds the rule that stability decides nothing: one deployment, all tasks
 // running, and yet each of these is another verdict.
 func TestStabilityDecidesNothing(t *testing.T) {

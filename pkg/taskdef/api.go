@@ -29,6 +29,12 @@ type Client interface {
 // ErrNotFound says that a family or revision does not exist.
 var ErrNotFound = errors.New("no such task definition")
 
+// IsInactive reports whether a call was refused since the revision that it names was deregistered.
+func IsInactive(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && strings.Contains(api.ErrorMessage(), "TaskDefinition is inactive")
+}
+
 // ContentTag is the key of the tag that holds the ContentHash of what was sent. A later run compares with it, so that
 // defaults that the API fills in, and this package does not know, do not make equal content look different.
 const ContentTag = "connect2:content"

@@ -189,6 +189,23 @@ var corpus = map[string]History{
 		}},
 		Others: []Act{{At: 2 * second, What: ColleagueDeploys, N: 3}},
 	},
+	"a failed deployment's revision is deregistered while another run deploys it again": {
+		Desired: 2, Past: 2, Shift: "LINEAR", Reads: 2 * second,
+		Fates: []Fate{{Kind: "crashes", First: 2, Job: "long"}},
+		Runs: []Run{
+			{At: 65 * second, Verb: Deploy, Version: 3, Lifts: true, Timeout: 4 * minute},
+			{Change: 3, At: 250 * time.Millisecond, Verb: Deploy, Version: 3, Lifts: true, Timeout: 10 * minute},
+		},
+	},
+	"what took over from a deployment is itself taken back": {
+		Seed: 50, Desired: 1, Past: 3,
+		Others: []Act{{Change: 2, What: ColleagueRollsBack}},
+		Fates:  []Fate{{Kind: Slow, First: 1}, {}, {Kind: Slow}},
+		Runs: []Run{
+			{At: 40 * second, Verb: Deploy, Version: 6, Force: true, Lifts: true, Timeout: 10 * minute},
+			{Change: 1, At: 250 * time.Millisecond, Verb: Deploy, Version: 5, Lifts: true, Timeout: 4 * minute},
+		},
+	},
 	"a deployment begins right before an update": {
 		Desired: 1, Past: 1, Fates: []Fate{{}, {}},
 		Runs:   []Run{{At: 2 * second, Verb: Deploy, Version: 2, Timeout: 10 * minute}},

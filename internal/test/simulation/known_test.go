@@ -27,20 +27,6 @@ var known = []fault{
 			},
 		},
 	},
-	{
-		name: "a run whose deployment failed deregisters its revision, which another run has just deployed again: a read lags behind that",
-		is: func(w *world, v violation) bool {
-			return v.invariant == repeatIsNoChange && w.history.Reads > 0 && len(w.history.Runs) > 1
-		},
-		shows: History{
-			Desired: 2, Past: 2, Shift: "LINEAR", Reads: 2 * second,
-			Fates: []Fate{{Kind: "crashes", First: 2, Job: "long"}},
-			Runs: []Run{
-				{At: 65 * second, Verb: Deploy, Version: 3, Lifts: true, Timeout: 4 * minute},
-				{Change: 3, At: 250 * time.Millisecond, Verb: Deploy, Version: 3, Lifts: true, Timeout: 10 * minute},
-			},
-		},
-	},
 }
 
 // crowded says whether somebody else's deployment was under way when a run began, or began meanwhile.
