@@ -166,20 +166,20 @@ type key struct {
 
 	isBack, missed, ownOff, tasksOff, fell, sent, stopping, cannotStop, emptyTried, pastAsked, leaving, unstopped, overtaken, asked bool
 
-	target, back                                                      string
-	verdict                                                           Phase
-	sight                                                             Seen
-	own                                                               types.ServiceDeploymentStatus
-	primary, primaryState                                             string
-	primaryRuns                                                       int
-	throttled, ownFailed, unwatched, failed, alike, waves             int
-	code                                                              string
-	want                                                              want
-	by                                                                By
-	end                                                               End
-	begun, deadline, failedAt, changed, contact, ownAt, first, search time.Duration
-	watched, suspect, certain, replacing, stood, refused              time.Duration
-	order                                                             [2]bool
+	target, back                                                              string
+	verdict                                                                   Phase
+	sight                                                                     Seen
+	own                                                                       types.ServiceDeploymentStatus
+	primary, primaryState                                                     string
+	primaryRuns                                                               int
+	throttled, ownFailed, unwatched, failed, alike, waves, unsure             int
+	code                                                                      string
+	want                                                                      want
+	by                                                                        By
+	end                                                                       End
+	begun, deadline, failedAt, overAt, changed, contact, ownAt, first, search time.Duration
+	watched, suspect, certain, replacing, stood, refused                      time.Duration
+	order                                                                     [2]bool
 }
 
 // untold are the fields of State that no decision hangs on, or that are the same all the time here.
@@ -212,8 +212,9 @@ func (n *node) key() key {
 		s.unstopped != nil, s.overtaken, s.asked,
 		s.target.ID + s.target.ServiceDeployment + s.target.Previous, s.back.ID + s.back.ServiceDeployment,
 		s.verdict.Phase, s.seen, own, primary.ID, primary.State, primary.Running, s.throttled, s.ownFailed,
-		s.unwatched, len(s.failed), s.diagnosis.Alike, s.diagnosis.Waves,
+		s.unwatched, len(s.failed), s.diagnosis.Alike, s.diagnosis.Waves, s.unsure,
 		s.diagnosis.Finding.Code, s.want, s.by, s.end, age(s.begun, far), s.deadline.Sub(n.now), age(s.failedAt, rollbackGrace),
+		age(s.overAt, rollbackGrace),
 		age(s.changed, 2*slowest), age(s.contact, far), age(s.ownAt, ownPause), age(s.started, far), age(s.searched, far/4),
 		age(s.watched, far), age(s.suspect, 2*watchPause), age(s.certain, placementPatience), age(s.replacing, far), age(s.stood, far),
 		age(s.refused, modelLost),
@@ -222,9 +223,9 @@ func (n *node) key() key {
 
 // TestModelKnowsTheState holds that each field of a state is in the model's key, or known to decide nothing.
 func TestModelKnowsTheState(t *testing.T) {
-	inKey := strings.Fields("target back isBack started deadline last verdict seen failedAt changed contact throttled missed ownOff " +
+	inKey := strings.Fields("target back isBack started deadline last verdict seen failedAt overAt changed contact throttled missed ownOff " +
 		"ownFailed ownAt begun searched tasksOff watched suspect unwatched failed diagnosis certain replacing fell stood want stopping " +
-		"cannotStop refused sent emptyTried pastAsked by leaving unstopped overtaken asked end")
+		"cannotStop refused sent emptyTried pastAsked by leaving unstopped overtaken asked unsure end")
 	for field := range reflect.TypeFor[State]().Fields() {
 		if !slices.Contains(inKey, field.Name) && !slices.Contains(untold, field.Name) {
 			t.Errorf("State.%s is new: put it into the model's key, or among what decides nothing", field.Name)
