@@ -58,6 +58,7 @@ func Commands() []Command {
 	}
 	return append(commands,
 		Command{Name: "status", Group: Operate, Action: status.Action, Words: []string{"info", "describe", "ps", "show", "state"}},
+		config,
 		Command{Name: "init", Group: SetUp, Summary: "Set GitHub up for releases: variables, environments, reviewers", Run: runInit},
 		Command{Name: "sandbox", Group: SetUp, Summary: "Stand in for AWS on this machine, to rehearse releases", Run: sandbox.Serve,
 			Words: []string{"emulator", "localstack", "mock"}},

@@ -19,14 +19,9 @@ func runAction(ctx context.Context, c Command, args []string, stdout, stderr io.
 		}
 		return 0
 	}
+	supply(c.Action, &given, os.Getenv)
 	return run.Given(ctx, c.Action, given, stdout, stderr, &action.Env{})
 }
-
-// extraFields are the flags that the program adds to those of an action.
-func extraFields(*action.Action) []action.Field { return nil }
-
-// environments are the names that --environment may have.
-func environments() []string { return []string{"dev", "staging", "prod"} }
 
 func runVersion(_ context.Context, _ []string, stdout, _ io.Writer) int {
 	fmt.Fprintf(stdout, "connect2 %s\n", action.Version())

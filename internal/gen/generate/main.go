@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/org/connect2/v2/internal/catalog/all"
+	"github.com/org/connect2/v2/pkg/project"
 )
 
 //go:generate go run .
@@ -25,7 +26,7 @@ func main() {
 
 // write brings every generated file up to date.
 func write(root string) error {
-	files := append(reference(), causes())
+	files := append(reference(), causes(), file{"docs/connect2.schema.json", string(project.Schema())})
 	for _, a := range all.Actions() {
 		more, err := render(root, a)
 		if err != nil {

@@ -62,6 +62,7 @@ var layers = map[string]layer{
 	"pkg/rollout":   noun,
 	"pkg/history":   noun,
 	"pkg/hold":      noun,
+	"pkg/project":   noun,
 	"pkg/commits":   noun,
 	"pkg/diagnose":  noun,
 	"pkg/oneoff":    noun,

@@ -20,6 +20,7 @@ var clients = map[string][]string{
 	"pkg/rollout":   {"ecs"},
 	"pkg/history":   {"ecs"},
 	"pkg/hold":      {"ecs"},
+	"pkg/project":   {},
 	"pkg/diagnose":  {"ecs", "cloudwatchlogs", "elasticloadbalancingv2"},
 	"pkg/oneoff":    {"ecs", "cloudwatchlogs"},
 	"pkg/image":     {"ecr"},

@@ -1,0 +1,256 @@
+package project
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/org/connect2/v2/internal/nearest"
+)
+
+// Name is what the file is called.
+const Name = "connect2.yaml"
+
+// File is what connect2.yaml says.
+type File struct {
+	Path         string                 `yaml:"-"`
+	Project      string                 `yaml:"project"`
+	Repository   string                 `yaml:"repository"`
+	Environments map[string]Environment `yaml:"environments"`
+	Migrate      struct {
+		Service string `yaml:"service"`
+		Command string `yaml:"command"`
+	} `yaml:"migrate"`
+	Services map[string]Service `yaml:"services"`
+	Bastion  struct {
+		Tag string `yaml:"tag"`
+	} `yaml:"bastion"`
+
+	order []string // of the environments, as they stand in the file
+}
+
+// Environment is what differs in one of them.
+type Environment struct {
+	Region     string `yaml:"region"`
+	Account    string `yaml:"account"`
+	Cluster    string `yaml:"cluster"`
+	Service    string `yaml:"service"`
+	Repository string `yaml:"repository"`
+	Bake       string `yaml:"bake"`
+}
+
+// Service is one ECS service.
+type Service struct {
+	Service string `yaml:"service"`
+}
+
+// Problem is something that is wrong in the file, and where.
+type Problem struct {
+	Path         string
+	Line, Column int
+	Text         string
+}
+
+// Error names the place.
+func (p Problem) Error() string {
+	if p.Line == 0 {
+		return p.Path + ": " + p.Text
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", p.Path, p.Line, p.Column, p.Text)
+}
+
+// Find returns the path of the file in a folder or the nearest one above it within the same repository; "" where there is none.
+func Find(folder string) string {
+	for {
+		path := filepath.Join(folder, Name)
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			return path
+		}
+		_, err := os.Stat(filepath.Join(folder, ".git"))
+		parent := filepath.Dir(folder)
+		if err == nil || parent == folder {
+			return ""
+		}
+		folder = parent
+	}
+}
+
+// Read reads a file and returns everything that is wrong with it.
+func Read(path string) (*File, []error) {
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, []error{Problem{Path: path, Text: "there is no such file"}}
+	case err != nil:
+		return nil, []error{err}
+	}
+	return Parse(path, text)
+}
+
+// Parse reads the text of a file. path is for messages.
+func Parse(path string, text []byte) (*File, []error) {
+	// Within {…} YAML would end the value at the placeholder's brace. What stands for it is as long, so that places stay right.
+	if strings.Contains(string(text), insideMark) {
+		return nil, []error{Problem{Path: path, Text: insideMark + " has no meaning: the placeholder is " + environmentMark}}
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(strings.ReplaceAll(string(text), environmentMark, insideMark)), &document); err != nil {
+		return nil, []error{Problem{Path: path, Text: "it is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}}
+	}
+	if len(document.Content) == 0 {
+		return nil, []error{Problem{Path: path, Text: "it is empty: want project and environments"}}
+	}
+	r := reader{path: path}
+	r.read(file, document.Content[0], "")
+	if len(r.problems) > 0 {
+		return nil, r.problems
+	}
+	f := &File{Path: path}
+	if err := document.Decode(f); err != nil {
+		return nil, []error{Problem{Path: path, Text: err.Error()}}
+	}
+	f.order = r.environments
+	return f, nil
+}
+
+// reader checks a document against what the file may hold.
+type reader struct {
+	path         string
+	problems     []error
+	environments []string
+	services     []string
+}
+
+func (r *reader) wrong(at *yaml.Node, format string, args ...any) {
+	r.problems = append(r.problems, Problem{r.path, at.Line, at.Column, fmt.Sprintf(format, args...)})
+}
+
+// read checks the value of a key. name is that of the key, as messages call it.
+func (r *reader) read(k key, node *yaml.Node, name string) {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	if k.keys == nil && k.each == nil {
+		r.text(k, node, name)
+		return
+	}
+	if node.Kind != yaml.MappingNode {
+		what := name
+		if what == "" {
+			what = "the file"
+		}
+		r.wrong(node, "%s: want keys with values", what)
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		at, value := node.Content[i], node.Content[i+1]
+		written := at.Value
+		path := strings.TrimPrefix(name+"."+written, ".")
+		if seen[written] {
+			r.wrong(at, "%s is given twice", path)
+			continue
+		}
+		seen[written] = true
+		if k.each != nil {
+			r.named(k, at, value, name, path)
+			continue
+		}
+		j := slices.IndexFunc(k.keys, func(k key) bool { return k.name == written })
+		if j < 0 {
+			r.unknown(k, at, path)
+			continue
+		}
+		r.read(k.keys[j], value, path)
+	}
+	for _, below := range k.keys {
+		if below.needed && !seen[below.name] {
+			r.wrong(node, "%s is missing: %s", strings.TrimPrefix(name+"."+below.name, "."), below.doc)
+		}
+	}
+	if k.each != nil && len(node.Content) == 0 {
+		r.wrong(node, "%s: want at least one", name)
+	}
+}
+
+// named checks one of several things that have names.
+func (r *reader) named(k key, at, value *yaml.Node, name, path string) {
+	switch {
+	case name == "environments" && !environment.MatchString(at.Value):
+		r.wrong(at, "%s: %q is not a name for an environment: want lower-case letters, digits and hyphens", name, at.Value)
+	case name == "environments":
+		r.environments = append(r.environments, at.Value)
+	case name == "services":
+		r.services = append(r.services, at.Value)
+	}
+	if value.Kind == yaml.ScalarNode && value.Tag == "!!null" {
+		if slices.ContainsFunc(k.each.keys, func(k key) bool { return k.needed }) {
+			r.wrong(value, "%s: want keys with values", path)
+		}
+		return // an environment with nothing of its own
+	}
+	r.read(*k.each, value, path)
+}
+
+func (r *reader) unknown(k key, at *yaml.Node, path string) {
+	var names []string
+	for _, below := range k.keys {
+		names = append(names, below.name)
+	}
+	if near := nearest.One(at.Value, names); near != "" {
+		r.wrong(at, "unknown key %s: did you mean %s?", path, near)
+		return
+	}
+	r.wrong(at, "unknown key %s: there are %s", path, strings.Join(names, ", "))
+}
+
+// text checks one value.
+func (r *reader) text(k key, node *yaml.Node, name string) {
+	switch {
+	case node.Kind != yaml.ScalarNode:
+		r.wrong(node, "%s: want %s", name, k.want)
+		return
+	case node.Tag == "!!null" || node.Value == "":
+		r.wrong(node, "%s: it is empty: want %s", name, k.want)
+		return
+	case node.Tag != "!!str":
+		r.wrong(node, "%s: %s is not a text: put it in quotes", name, node.Value)
+		return
+	}
+	value := node.Value
+	written := strings.ReplaceAll(value, insideMark, environmentMark)
+	if k.plain {
+		if strings.Contains(value, insideMark) {
+			r.wrong(node, "%s: %s has no meaning here", name, environmentMark)
+			return
+		}
+	} else {
+		value = strings.ReplaceAll(value, insideMark, "dev")
+		if i := strings.IndexAny(value, "{}"); i >= 0 && k.pattern != anyText {
+			r.wrong(node, "%s: %q: the only placeholder is %s", name, written, environmentMark)
+			return
+		}
+	}
+	if !k.pattern.MatchString(value) {
+		r.wrong(node, "%s: %q: want %s%s", name, written, k.want, near(k, value))
+		return
+	}
+	if k.pattern == regionText && !knownArea(value) {
+		r.wrong(node, "%s: %q is not a region of AWS%s", name, written, near(k, value))
+	}
+}
+
+func near(k key, value string) string {
+	if k.pattern == regionText {
+		if region := NearestRegion(value); region != "" {
+			return ": did you mean " + region + "?"
+		}
+	}
+	return ""
+}

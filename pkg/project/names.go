@@ -1,0 +1,88 @@
+package project
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/org/connect2/v2/internal/nearest"
+)
+
+// Names are those of one environment.
+type Names struct {
+	Environment string
+	Region      string // "" where nothing says it
+	Account     string
+	Cluster     string
+	Service     string
+	Repository  string
+	Migration   string // the command that migrates the database
+	Bake        string
+	Bastion     string // the tag Name of the host that reaches the database
+}
+
+// Of returns the names that follow from a project and an environment where there is no file: those that the Terraform modules give.
+func Of(project, environment string) Names {
+	name := func(kind string) string { return project + "-" + kind + environment }
+	return Names{Environment: environment, Cluster: name("cluster-"), Service: name("service-"), Repository: name(""),
+		Bastion: name("bastion-")}
+}
+
+// List returns the environments in the order of the file.
+func (f *File) List() []string { return f.order }
+
+// Names returns those of an environment, and what keeps them from being known.
+func (f *File) Names(environment string) (Names, error) {
+	e, ok := f.Environments[environment]
+	if !ok {
+		text := fmt.Sprintf("there is no environment %q", environment)
+		if near := meant(environment, f.order); near != "" {
+			return Names{}, Problem{Path: f.Path, Text: text + ": did you mean " + near + "?"}
+		}
+		return Names{}, Problem{Path: f.Path, Text: text + ": there are " + strings.Join(f.order, ", ")}
+	}
+	n := Of(f.Project, environment)
+	fill := func(text string) string { return strings.ReplaceAll(text, insideMark, environment) }
+	n.Region, n.Account, n.Bake, n.Migration = e.Region, e.Account, e.Bake, f.Migrate.Command
+	n.Cluster = cmp.Or(fill(e.Cluster), n.Cluster)
+	n.Repository = cmp.Or(fill(e.Repository), fill(f.Repository), n.Repository)
+	n.Bastion = cmp.Or(fill(f.Bastion.Tag), n.Bastion)
+	switch names := slices.Sorted(maps.Keys(f.Services)); {
+	case e.Service != "":
+		n.Service = fill(e.Service)
+	case len(names) == 1:
+		n.Service = fill(f.Services[names[0]].Service)
+	case len(names) > 1:
+		n.Service = "" // which one is for the caller to say
+	}
+	return n, nil
+}
+
+// meant is the environment that a name likely stands for: the nearest, or the one that it begins with, as production does.
+func meant(written string, names []string) string {
+	if near := nearest.One(written, names); near != "" {
+		return near
+	}
+	if some := nearest.Some(written, names, 1); len(some) > 0 {
+		return some[0]
+	}
+	return ""
+}
+
+// regions are AWS's of today, for suggestions. One that is newer is accepted as long as its area is known.
+var regions = strings.Fields(`af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2
+	ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1
+	eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 il-central-1 me-central-1 me-south-1
+	mx-central-1 sa-east-1 us-east-1 us-east-2 us-west-1 us-west-2 cn-north-1 cn-northwest-1 us-gov-east-1 us-gov-west-1
+	us-iso-east-1 us-iso-west-1 us-isob-east-1 eusc-de-east-1`)
+
+// NearestRegion returns the region that a name likely stands for, or "".
+func NearestRegion(written string) string { return nearest.One(written, regions) }
+
+// knownArea reports whether a region is one of AWS's, or a new one beside them: us-west-3 may come, us-wset-2 will not.
+func knownArea(region string) bool {
+	area := func(region string) string { return region[:strings.LastIndexByte(region, '-')] }
+	return slices.ContainsFunc(regions, func(known string) bool { return area(known) == area(region) })
+}

@@ -1,0 +1,108 @@
+package project
+
+import (
+	"encoding/json"
+	"regexp"
+
+	"github.com/org/connect2/v2/internal/lazyregexp"
+)
+
+// key is one key of the file: what the reader checks and the schema says of it.
+type key struct {
+	name    string
+	doc     string
+	pattern *lazyregexp.Regexp // of a text, with its placeholders filled in
+	want    string             // what the pattern accepts, in words
+	keys    []key              // of an object
+	each    *key               // of an object whose keys are names
+	plain   bool               // a text without {environment}: it stands within one environment, or is not for one
+	needed  bool
+}
+
+var (
+	nameText     = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$`)
+	arnOrName    = lazyregexp.New(`^(arn:[^ ]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,254})$`)
+	repository   = lazyregexp.New(`^[a-z0-9][a-z0-9._/-]{0,255}$`)
+	environment  = lazyregexp.New(`^[a-z][a-z0-9-]{0,31}$`)
+	regionText   = lazyregexp.New(`^[a-z]{2,}(-[a-z]+)+-\d+$`)
+	accountText  = lazyregexp.New(`^\d{12}$`)
+	durationText = lazyregexp.New(`^(\d+(\.\d+)?(ms|s|m|h))+$`)
+	anyText      = lazyregexp.New(`.`)
+)
+
+// environmentMark stands for the environment's name in the file; insideMark stands for it while the file is read.
+const (
+	environmentMark = "{environment}"
+	insideMark      = "<environment>"
+)
+
+// file is the whole.
+var file = key{keys: []key{
+	{name: "project", doc: "What the names begin with, as in Terraform's variable project_name.", pattern: nameText, plain: true, needed: true,
+		want: "letters, digits, hyphens, dots and underscores"},
+	{name: "repository", doc: "The ECR repository.", pattern: repository, want: "lower-case letters, digits, hyphens, dots and slashes"},
+	{name: "environments", doc: "What differs between the environments, by their names.", needed: true, each: &key{keys: []key{
+		{name: "region", doc: "The AWS region.", pattern: regionText, want: "a region such as us-west-2", plain: true},
+		{name: "account", doc: "The AWS account that it is in: 12 digits, in quotes.", pattern: accountText,
+			want: "12 digits, in quotes", plain: true},
+		{name: "cluster", doc: "The ECS cluster. Without it: PROJECT-cluster-ENVIRONMENT.", pattern: arnOrName, want: "a name or an ARN"},
+		{name: "service", doc: "The ECS service, where it differs from that of services.", pattern: arnOrName, want: "a name or an ARN"},
+		{name: "repository", doc: "The ECR repository, where it differs from the one above.", pattern: repository,
+			want: "lower-case letters, digits, hyphens, dots and slashes"},
+		{name: "bake", doc: "How long a deployment is watched before it counts as done.", pattern: durationText,
+			want: "a duration such as 30s or 10m", plain: true},
+	}}},
+	{name: "migrate", doc: "How the database is migrated.", keys: []key{
+		{name: "service", doc: "Which of services does it.", pattern: nameText, want: "a name of services", plain: true},
+		{name: "command", doc: "The command.", pattern: anyText, want: "a command", plain: true},
+	}},
+	{name: "services", doc: "The ECS services, by the names that they have in this file.", each: &key{keys: []key{
+		{name: "service", doc: "The ECS service.", pattern: arnOrName, want: "a name or an ARN", needed: true},
+	}}},
+	{name: "bastion", doc: "The host that reaches the database.", keys: []key{
+		{name: "tag", doc: "Its tag Name.", pattern: anyText, want: "a tag's value"},
+	}},
+}}
+
+// Schema returns the JSON Schema of the file.
+func Schema() []byte {
+	schema := schemaOf(file)
+	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	schema["$id"] = "https://raw.githubusercontent.com/org/connect2/main/docs/connect2.schema.json"
+	schema["title"] = "connect2.yaml"
+	document, _ := json.MarshalIndent(schema, "", "  ") // of maps, lists and texts: it always marshals
+	return append(document, '\n')
+}
+
+func schemaOf(k key) map[string]any {
+	schema := map[string]any{}
+	if k.doc != "" {
+		schema["description"] = k.doc
+	}
+	switch {
+	case k.each != nil:
+		schema["type"], schema["minProperties"] = "object", 1
+		schema["additionalProperties"] = schemaOf(*k.each)
+	case k.keys != nil:
+		properties := map[string]any{}
+		required := []string{}
+		for _, below := range k.keys {
+			properties[below.name] = schemaOf(below)
+			if below.needed {
+				required = append(required, below.name)
+			}
+		}
+		schema["type"], schema["properties"], schema["additionalProperties"] = "object", properties, false
+		if len(required) > 0 {
+			schema["required"] = required
+		}
+	default:
+		schema["type"] = "string"
+		pattern := k.pattern.String()
+		if !k.plain && k.pattern != anyText {
+			pattern = "^(" + regexp.QuoteMeta(environmentMark) + "|[^{}])+$" // the reader checks what comes of it
+		}
+		schema["pattern"] = pattern
+	}
+	return schema
+}
