@@ -112,7 +112,8 @@ func TestWrongEdits(t *testing.T) {
 		{"several", func(_ *site, in *ecsdeploy.Inputs) {
 			in.Remove, in.LogDriver, in.EnvironmentFiles, in.Images =
 				[]string{"DATABASE_URI"}, "awslog", []string{"app.env"}, map[string]string{"sidecar": "x"}
-		}, []string{"did you mean DATABASE_URL?", "did you mean awslogs?", "environment-files: ", `images: the task definition has no container "sidecar"`}},
+		}, []string{"did you mean DATABASE_URL?", "did you mean awslogs?", "environment-files: ",
+			`images: the task definition has no container "sidecar"`}},
 		{"a size that Fargate lacks", func(_ *site, in *ecsdeploy.Inputs) { in.CPU, in.Memory = "512", "512" }, []string{"512"}},
 		{"the main container twice", func(_ *site, in *ecsdeploy.Inputs) { in.Images = map[string]string{container: "v1"} },
 			[]string{"images: " + container + " gets its image already"}},

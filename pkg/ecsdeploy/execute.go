@@ -67,7 +67,8 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 	out.Changed = todo != follow
 	if !d.in.Wait {
 		d.liftHold(ctx)
-		d.env.Log.Noticef("Not followed", "the deployment of %s was started and is not waited for, so whether it succeeds is not known here", d.existing.Name())
+		d.env.Events.Noticef("Not followed", "the deployment of %s was started and is not waited for, so whether it succeeds is not known here",
+			d.existing.Name())
 		out.Outcome = action.Succeeded
 		return out, nil
 	}
@@ -78,7 +79,7 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 // release, so that it is taken away if it failed.
 func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Target, disposable bool) (Outputs, error) {
 	verdict.TellTime(d.env.Events, d.in.Timeout, d.before)
-	end := d.env.Log.Group(fmt.Sprintf("Rollout of %s to %s", d.existing.Name(), d.in.Service))
+	end := d.env.Events.Group(fmt.Sprintf("Rollout of %s to %s", d.existing.Name(), d.in.Service))
 	options := []rollout.Option{rollout.Timeout(d.limit)}
 	if d.in.EarlyAbort == "off" {
 		options = append(options, rollout.Patient())
@@ -121,10 +122,10 @@ func (d *Deployment) liftHold(ctx context.Context) {
 	err := d.hold.Without(d.image.Digest).Lift(ctx, d.client, aws.ToString(d.service.ServiceArn))
 	switch {
 	case err == nil:
-		d.env.Log.Eventf("the hold on this release is lifted")
-	case awserr.Optional(d.env.Log.Sink(), "Lifting the hold (the next run needs override-hold as well)", err):
+		d.env.Events.Notef("the hold on this release is lifted")
+	case awserr.Optional(d.env.Events, "Lifting the hold (the next run needs override-hold as well)", err):
 	default:
-		d.env.Log.Warnf("Hold not lifted", "the next run needs override-hold as well: %v", awserr.Explain(err))
+		d.env.Events.Warnf("Hold not lifted", "the next run needs override-hold as well: %v", awserr.Explain(err))
 	}
 }
 
@@ -163,8 +164,8 @@ func (d *Deployment) register(ctx context.Context) (*taskdef.Revision, error) {
 	if err != nil {
 		return nil, err
 	}
-	awserr.Optional(d.env.Log.Sink(), "The tags of the new revision", revision.Untagged)
-	d.env.Log.Eventf("registered %s from %s", revision.Name(), d.baseName)
+	awserr.Optional(d.env.Events, "The tags of the new revision", revision.Untagged)
+	d.env.Events.Notef("registered %s from %s", revision.Name(), d.baseName)
 	tellDropped(d.env.Events, revision)
 	return revision, nil
 }
@@ -173,12 +174,13 @@ func (d *Deployment) register(ctx context.Context) (*taskdef.Revision, error) {
 func (d *Deployment) start(ctx context.Context, todo step) (rollout.Target, error) {
 	if todo == follow {
 		if target, ok := rollout.Attach(d.in.Cluster, d.in.Service, d.before, d.existing.ARN); ok {
-			d.env.Log.Eventf("this very revision is being deployed already: following that deployment")
+			d.env.Events.Notef("this very revision is being deployed already: following that deployment")
 			return target, nil
 		}
 	}
 	if primary := d.before.Primary(); primary != nil && primary.State == "IN_PROGRESS" {
-		d.env.Log.Warnf("A deployment is superseded", "a deployment of %s is in progress; this one takes its place", arn.Revision(primary.TaskDefinition))
+		d.env.Events.Warnf("A deployment is superseded", "a deployment of %s is in progress; this one takes its place",
+			arn.Revision(primary.TaskDefinition))
 	}
 	target, err := d.update(ctx)
 	if err != nil {
@@ -256,16 +258,16 @@ func (d *Deployment) discard(ctx context.Context) {
 	}
 	arn := d.existing.ARN
 	if inUse, err := d.inUse(ctx, arn); err != nil || inUse {
-		d.env.Log.Debugf("%s is left registered: in use %v, %v", arn, inUse, err)
+		d.env.Events.Debugf("%s is left registered: in use %v, %v", arn, inUse, err)
 		return
 	}
 	err := taskdef.Deregister(ctx, d.client, arn)
 	switch {
 	case err == nil:
-		d.env.Log.Eventf("deregistered %s, which failed", d.existing.Name())
-	case awserr.Optional(d.env.Log.Sink(), "Deregistering the revision that failed", err):
+		d.env.Events.Notef("deregistered %s, which failed", d.existing.Name())
+	case awserr.Optional(d.env.Events, "Deregistering the revision that failed", err):
 	default:
-		d.env.Log.Warnf("Failed revision left", "%s failed and is still ACTIVE: %v", d.existing.Name(), awserr.Explain(err))
+		d.env.Events.Warnf("Failed revision left", "%s failed and is still ACTIVE: %v", d.existing.Name(), awserr.Explain(err))
 	}
 }
 

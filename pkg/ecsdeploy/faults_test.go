@@ -85,23 +85,31 @@ func TestUpdateThrottled(t *testing.T) {
 	}
 }
 
+// refuse has the calls of a name refused whose body holds a text.
+func (s *site) refuse(call, body, code, message string) {
+	next := s.Env.Transport
+	s.Env.Transport = transport(func(r *http.Request) (*http.Response, error) {
+		if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+call) || !holds(r, body) {
+			return next.RoundTrip(r)
+		}
+		return &http.Response{StatusCode: 400, Status: "400 Bad Request", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, Request: r,
+			Body: io.NopCloser(strings.NewReader(fmt.Sprintf(`{"__type":%q,"message":%q}`, code, message)))}, nil
+	})
+}
+
+// holds reports whether the body of a call holds a text.
+func holds(r *http.Request, text string) bool {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return bytes.Contains(body, []byte(text))
+}
+
 // Only a template that is not there is done without. One that cannot be read would leave a change of Terraform's out in silence.
 func TestTemplateThatECSCannotGiveNow(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
 		s.Push("v2", "")
-		next := s.Env.Transport
-		s.Env.Transport = transport(func(r *http.Request) (*http.Response, error) {
-			if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeTaskDefinition") {
-				body, _ := io.ReadAll(r.Body)
-				r.Body = io.NopCloser(strings.NewReader(string(body)))
-				if strings.Contains(string(body), family+"-template") {
-					return &http.Response{StatusCode: 400, Status: "400 Bad Request", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-						Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, Request: r, Body: io.NopCloser(strings.NewReader(
-							`{"__type":"ClientException","message":"The task definition is being changed."}`))}, nil
-				}
-			}
-			return next.RoundTrip(r)
-		})
+		s.refuse("DescribeTaskDefinition", family+"-template", "ClientException", "The task definition is being changed.")
 		out, err := s.deploy(inputs("v2"))
 		wantOutcome(t, out, err, action.Invalid)
 		if !strings.Contains(err.Error(), "is being changed") || len(s.Mutations()) > 0 {
@@ -114,19 +122,7 @@ func TestTemplateThatECSCannotGiveNow(t *testing.T) {
 func TestTagsThatAreRefused(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
 		s.Push("v2", "")
-		next := s.Env.Transport
-		s.Env.Transport = transport(func(r *http.Request) (*http.Response, error) {
-			if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeServices") {
-				body, _ := io.ReadAll(r.Body)
-				r.Body = io.NopCloser(strings.NewReader(string(body)))
-				if strings.Contains(string(body), `"TAGS"`) {
-					return &http.Response{StatusCode: 400, Status: "400 Bad Request", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-						Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, Request: r, Body: io.NopCloser(strings.NewReader(
-							`{"__type":"InvalidParameterException","message":"Tagging is not supported in this partition."}`))}, nil
-				}
-			}
-			return next.RoundTrip(r)
-		})
+		s.refuse("DescribeServices", `"TAGS"`, "InvalidParameterException", "Tagging is not supported in this partition.")
 		s.mustDeploy("v2")
 		if got := s.Log.Warnings(); len(got) != 1 || !strings.Contains(got[0], "The service's tags cannot be read") {
 			t.Errorf("warnings %q", got)

@@ -12,6 +12,7 @@ import (
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/rollout"
+	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
 // firstCountTag is the service's tag that says how many tasks its first release starts. Terraform makes a service without
@@ -21,7 +22,7 @@ const firstCountTag = "connect2-first-count"
 // readFirst finds out whether this is the first release of a service that was born empty: it has no tasks, and is still at
 // its template.
 func (d *Deployment) readFirst() (err error) {
-	if d.before.Desired > 0 || !strings.HasSuffix(arn.Family(d.before.TaskDefinition), templateSuffix) {
+	if d.before.Desired > 0 || !strings.HasSuffix(arn.Family(d.before.TaskDefinition), taskdef.TemplateSuffix) {
 		return nil
 	}
 	for _, tag := range d.service.Tags {

@@ -1,30 +1,24 @@
 package ecsdeploy
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/org/connect2/v2/internal/arn"
-	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/commits"
-	"github.com/org/connect2/v2/pkg/record"
+	"github.com/org/connect2/v2/pkg/taskdef"
+	"github.com/org/connect2/v2/pkg/verdict"
 )
 
 // refuseOlder ends the release of a commit that is older than the one that runs, where the order of commits can be told.
 func (d *Deployment) refuseOlder() error {
 	var running commits.Running
-	if !strings.HasSuffix(arn.Family(d.before.TaskDefinition), templateSuffix) {
+	if !strings.HasSuffix(arn.Family(d.before.TaskDefinition), taskdef.TemplateSuffix) {
 		running.Revision = arn.Revision(d.before.TaskDefinition)
 	}
 	if d.running != nil {
 		running.Commit = d.running.Tags[commits.Tag]
 	}
-	err := d.in.Order.Check(d.env.Events, d.commit(), running)
-	var older *record.Failure
-	if !errors.As(err, &older) {
-		return err
-	}
-	return &action.Error{Outcome: action.Superseded, Title: older.Title, Advice: older.Advice, Err: err}
+	return verdict.Older(d.in.Order.Check(d.env.Events, d.commit(), running))
 }
 
 // commit is the commit that is released. Rolling a changed template out with the image that runs releases no other one, whatever

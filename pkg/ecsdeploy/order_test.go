@@ -52,12 +52,14 @@ func TestAnOlderCommitIsSuperseded(t *testing.T) {
 		// A changed template that is rolled out with the image that runs releases the commit that runs, whoever does it.
 		s.Fresh()
 		s.Env.GitHub.SHA = oldest
-		out, err = s.deploy(ecsdeploy.Inputs{Cluster: cluster, Service: service, Wait: true, Timeout: inputs("").Timeout, Image: ecsdeploy.Running, Force: true,
+		out, err = s.deploy(ecsdeploy.Inputs{Cluster: cluster, Service: service, Wait: true, Timeout: inputs("").Timeout,
+			Image: ecsdeploy.Running, Force: true,
 			Order: commits.Order{List: list}})
 		wantOutcome(t, out, err, action.Succeeded)
 		s.Fresh()
 		s.Env.GitHub.SHA = oldest
-		out, err = s.deploy(ecsdeploy.Inputs{Cluster: cluster, Service: service, Wait: true, Timeout: inputs("").Timeout, Image: ecsdeploy.Running,
+		out, err = s.deploy(ecsdeploy.Inputs{Cluster: cluster, Service: service, Wait: true, Timeout: inputs("").Timeout,
+			Image:       ecsdeploy.Running,
 			Environment: map[string]string{"A": "b"}, Order: commits.Order{List: list}})
 		wantOutcome(t, out, err, action.Succeeded)
 

@@ -1,9 +1,7 @@
 package ecsdeploy_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"regexp"
 	"slices"
@@ -187,13 +185,6 @@ func TestRevisionThatIsDeregistered(t *testing.T) {
 	})
 }
 
-// withTags reports whether a service is read with its tags, as it is right before and right after a deployment alone.
-func withTags(r *http.Request) bool {
-	body, _ := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return bytes.Contains(body, []byte(`"TAGS"`))
-}
-
 // TestWhatTookOverIsTakenBack follows what is put back, where a deployment that took over was itself taken back.
 func TestWhatTookOverIsTakenBack(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
@@ -202,8 +193,8 @@ func TestWhatTookOverIsTakenBack(t *testing.T) {
 		time.AfterFunc(20*time.Second, func() { s.colleague(v3) })
 		next, taken := s.Env.Transport, false
 		s.Env.Transport = transport(func(r *http.Request) (*http.Response, error) {
-			newer, _ := s.Primary()
-			if taken || newer != family+":3" || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeServices") || !withTags(r) {
+			newer, _ := s.Primary() // with its tags a service is read right before and right after a deployment alone
+			if taken || newer != family+":3" || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeServices") || !holds(r, `"TAGS"`) {
 				return next.RoundTrip(r)
 			}
 			taken = true

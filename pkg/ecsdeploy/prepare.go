@@ -25,12 +25,11 @@ import (
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
-// templateSuffix marks the family that Terraform owns: NAME-template is rendered into NAME.
-const templateSuffix = "-template"
-
 // familyOf returns the family that releases of the service are registered in: that of the revision that runs, which is the
 // template itself until the first release.
-func familyOf(runningFamily string) string { return strings.TrimSuffix(runningFamily, templateSuffix) }
+func familyOf(runningFamily string) string {
+	return strings.TrimSuffix(runningFamily, taskdef.TemplateSuffix)
+}
 
 // Deployment is a deployment that was checked and can be executed.
 type Deployment struct {
@@ -68,7 +67,7 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	d := &Deployment{env: env, conn: conn, in: in, client: ecs.NewFromConfig(awsconn.Patient(conn.Config, in.Timeout))}
 	d.registries = image.NewRegistries(conn.Config, conn.Transport)
 	env.Conceal(slices.Collect(maps.Values(in.Environment))...)
-	d.registries.Mask = env.Log.Mask
+	d.registries.Mask = env.Hide
 
 	// What does not need the service is read first, so that its problems are told even if the service is not there.
 	var problems []error
@@ -137,7 +136,7 @@ func (d *Deployment) readBase(ctx context.Context) error {
 	switch {
 	case err == nil:
 		d.running = running
-	case d.base.IsZero() || !awserr.Optional(d.env.Log.Sink(), "What is registered already", err):
+	case d.base.IsZero() || !awserr.Optional(d.env.Events, "What is registered already", err):
 		return err // with a file, nothing else has to be read
 	}
 	switch {
@@ -146,7 +145,7 @@ func (d *Deployment) readBase(ctx context.Context) error {
 	case d.in.TaskDefinition != "":
 		return d.readNamedBase(ctx)
 	}
-	template, err := taskdef.Describe(ctx, d.client, d.family+templateSuffix)
+	template, err := taskdef.Describe(ctx, d.client, d.family+taskdef.TemplateSuffix)
 	switch {
 	case err == nil:
 		d.base, d.baseName, d.baseTags = template.Document, template.Name(), template.Tags
@@ -164,7 +163,8 @@ func (d *Deployment) readNamedBase(ctx context.Context) error {
 	name := d.in.TaskDefinition
 	revision, err := taskdef.Describe(ctx, d.client, name)
 	if errors.Is(err, taskdef.ErrNotFound) {
-		return fmt.Errorf("task-definition: %q is neither a file nor a task definition in %s of account %s", name, d.conn.Region, d.conn.AccountID)
+		return fmt.Errorf("task-definition: %q is neither a file nor a task definition in %s of account %s", name, d.conn.Region,
+			d.conn.AccountID)
 	}
 	if err != nil {
 		return err
@@ -172,7 +172,8 @@ func (d *Deployment) readNamedBase(ctx context.Context) error {
 	d.base, d.baseName, d.baseTags = revision.Document, revision.Name(), revision.Tags
 	asIs := !d.in.changesDocument() && revision.Family == d.family
 	if asIs && !revision.Active {
-		return fmt.Errorf("task-definition: %s is INACTIVE and cannot be deployed; give an image to render it into a new revision", revision.Name())
+		return fmt.Errorf("task-definition: %s is INACTIVE and cannot be deployed; give an image to render it into a new revision",
+			revision.Name())
 	}
 	if asIs {
 		d.exact = revision
@@ -264,7 +265,7 @@ func (d *Deployment) findExisting(ctx context.Context) error {
 	switch {
 	case err == nil && newest.Active && newest.Holds(d.rendered):
 		d.existing = newest
-	case err == nil, errors.Is(err, taskdef.ErrNotFound), awserr.Optional(d.env.Log.Sink(), "What is registered already", err):
+	case err == nil, errors.Is(err, taskdef.ErrNotFound), awserr.Optional(d.env.Events, "What is registered already", err):
 	default:
 		return err
 	}
@@ -325,10 +326,10 @@ func (d *Deployment) resolve(ctx context.Context, reference image.Reference) (st
 		return found.Reference.String(), found, nil
 	case errors.As(err, &missing):
 		return "", unread, err
-	case awserr.Optional(d.env.Log.Sink(), "The digest of the image (it is deployed as it is written)", err):
+	case awserr.Optional(d.env.Events, "The digest of the image (it is deployed as it is written)", err):
 		return reference.String(), unread, nil
 	case !d.registries.IsECR(reference.Registry) && ctx.Err() == nil: // only ECS may be able to read a private registry elsewhere
-		d.env.Log.Warnf("Image not pinned", "%s could not be resolved to a digest, so it is deployed as it is written: %v", reference, err)
+		d.env.Events.Warnf("Image not pinned", "%s could not be resolved to a digest, so it is deployed as it is written: %v", reference, err)
 		return reference.String(), unread, nil
 	default:
 		return "", unread, err
@@ -381,7 +382,7 @@ type sidecar struct {
 // defaultImage returns the image where none is given. Of a file, or of a revision that was named, it is its own; of the
 // template, the one that runs: it is the release that a changed template is rolled out with.
 func (d *Deployment) defaultImage() string {
-	named := d.in.TaskDefinition != "" && !strings.HasSuffix(d.base.Family(), templateSuffix)
+	named := d.in.TaskDefinition != "" && !strings.HasSuffix(d.base.Family(), taskdef.TemplateSuffix)
 	if running := d.runningImage(d.container); !named && running != "" {
 		return running
 	}

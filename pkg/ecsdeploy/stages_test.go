@@ -219,7 +219,8 @@ func TestTimeOfStages(t *testing.T) {
 		if took := time.Since(begun); took < 54*time.Minute || took > 84*time.Minute {
 			t.Errorf("it took %v", took)
 		}
-		if !strings.Contains(s.Log.Text(), "it may take 1h24m00s: 54m00s of that are what the service's own deployment configuration (LINEAR) waits") {
+		const told = "it may take 1h24m00s: 54m00s of that are what the service's own deployment configuration (LINEAR) waits"
+		if !strings.Contains(s.Log.Text(), told) {
 			t.Errorf("its time is not told:\n%s", s.Log.Text())
 		}
 	})

@@ -26,7 +26,8 @@ func (d *Deployment) tellPlan(todo step) {
 	}
 	plan := plans[todo]
 	what, why := strings.ReplaceAll(plan.what, "%s", name), strings.ReplaceAll(plan.why, "%s", name)
-	events.Notef("service %s runs %s (%d of %d tasks)", d.in.Service, arn.Revision(d.before.TaskDefinition), d.before.Running, d.before.Desired)
+	events.Notef("service %s runs %s (%d of %d tasks)", d.in.Service, arn.Revision(d.before.TaskDefinition), d.before.Running,
+		d.before.Desired)
 	if d.image.Repository != "" {
 		events.Notef("image of container %s: %s", d.container, d.image)
 	}
@@ -77,7 +78,8 @@ func (d *Deployment) changes() []taskdef.Change {
 // tellUnverified warns that a service without tasks proves nothing.
 func (d *Deployment) tellUnverified() {
 	if d.before.Desired == 0 && d.first == 0 {
-		d.env.Log.Warnf("Not verified", "service %s wants 0 tasks, so nothing was started: whether this version runs is not verified", d.in.Service)
+		d.env.Events.Warnf("Not verified", "service %s wants 0 tasks, so nothing was started: whether this version runs is not verified",
+			d.in.Service)
 	}
 }
 

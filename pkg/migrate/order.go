@@ -2,21 +2,20 @@ package migrate
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/commits"
-	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/taskdef"
+	"github.com/org/connect2/v2/pkg/verdict"
 )
 
 // refuseOlder ends the migration of a commit that is older than the one that runs, where the order of commits can be told: its
 // release would be refused as well, and the newer one has migrated already.
 func (p *Plan) refuseOlder(ctx context.Context, env *action.Env, in Inputs, current string) error {
-	if in.Order.List == "" || strings.HasSuffix(arn.Family(current), "-template") {
+	if in.Order.List == "" || strings.HasSuffix(arn.Family(current), taskdef.TemplateSuffix) {
 		return nil
 	}
 	running := commits.Running{Revision: arn.Revision(current)}
@@ -27,10 +26,5 @@ func (p *Plan) refuseOlder(ctx context.Context, env *action.Env, in Inputs, curr
 	case !awserr.Optional(env.Events, "The commit that runs", err):
 		return awserr.Explain(err)
 	}
-	err = in.Order.Check(env.Events, in.Order.Released(env.GitHub.SHA), running)
-	var older *record.Failure
-	if !errors.As(err, &older) {
-		return err
-	}
-	return &action.Error{Outcome: action.Superseded, Title: older.Title, Advice: older.Advice, Err: err}
+	return verdict.Older(in.Order.Check(env.Events, in.Order.Released(env.GitHub.SHA), running))
 }

@@ -114,9 +114,9 @@ func (p *Plan) settle(service types.Service) (problems []error) {
 // the family of the service's revision; where there is no template, that revision itself.
 func (p *Plan) findBase(ctx context.Context, current string) error {
 	p.current = current
-	name := strings.TrimSuffix(arn.Family(current), "-template")
+	name := strings.TrimSuffix(arn.Family(current), taskdef.TemplateSuffix)
 	p.family = name + "-migrate"
-	base, err := taskdef.Describe(ctx, p.clients.ecs, name+"-template")
+	base, err := taskdef.Describe(ctx, p.clients.ecs, name+taskdef.TemplateSuffix)
 	if errors.Is(err, taskdef.ErrNotFound) {
 		base, err = taskdef.Describe(ctx, p.clients.ecs, current)
 	}

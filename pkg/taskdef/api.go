@@ -26,6 +26,9 @@ type Client interface {
 		...func(*ecs.Options)) (*ecs.DeregisterTaskDefinitionOutput, error)
 }
 
+// TemplateSuffix marks the family that Terraform owns: NAME-template is rendered into NAME, which releases are registered in.
+const TemplateSuffix = "-template"
+
 // ErrNotFound says that a family or revision does not exist.
 var ErrNotFound = errors.New("no such task definition")
 

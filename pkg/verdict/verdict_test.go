@@ -77,6 +77,34 @@ func TestOf(t *testing.T) {
 	}
 }
 
+func TestOlder(t *testing.T) {
+	refused := &record.Failure{Title: "A newer commit runs", Advice: "release that", Err: io.EOF}
+	var failure *action.Error
+	if err := Older(refused); !errors.As(err, &failure) || failure.Outcome != action.Superseded || failure.Title != refused.Title ||
+		failure.Advice != refused.Advice || !errors.Is(err, io.EOF) {
+		t.Errorf("got %+v", err)
+	}
+	if err := Older(io.EOF); err != io.EOF {
+		t.Errorf("another error became %v", err)
+	}
+	if err := Older(nil); err != nil {
+		t.Errorf("nothing became %v", err)
+	}
+}
+
+func TestOvertaken(t *testing.T) {
+	var failure *action.Error
+	const api = "arn:aws:ecs:r:1:task-definition/api:"
+	err := Overtaken(&rollout.OvertakenError{Service: "s", TaskDefinition: api + "2", By: ecsview.Deployment{TaskDefinition: api + "3"}})
+	if !errors.As(err, &failure) || failure.Outcome != action.Superseded ||
+		!strings.Contains(failure.Err.Error(), "a deployment of api:3 began") {
+		t.Errorf("got %+v", err)
+	}
+	if err := Overtaken(io.EOF); err != nil {
+		t.Errorf("another error became %v", err)
+	}
+}
+
 func TestSummaryHoldsForeignTextBack(t *testing.T) {
 	begun := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	result := rollout.Result{
