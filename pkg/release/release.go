@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
@@ -13,6 +15,7 @@ import (
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/migrate"
 	"github.com/org/connect2/v2/pkg/record"
+	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
 // Release is a release whose parts were checked and not begun. Close frees what its source holds.
@@ -204,10 +207,14 @@ func afterChange(err error, changed bool) error {
 // whichever code serves.
 func afterMigration(err error, deployed ecsdeploy.Outputs) error {
 	serving := "what serves is not known"
-	switch action.OutcomeOf(err) {
-	case action.RolledBack, action.Failed:
-		serving = "serving on it is the code of " + arn.Revision(deployed.PreviousTaskDefinitionARN)
-	case action.Superseded:
+	previous := deployed.PreviousTaskDefinitionARN
+	failed := slices.Contains([]action.Outcome{action.RolledBack, action.Failed}, action.OutcomeOf(err))
+	switch {
+	case failed && strings.HasSuffix(arn.Family(previous), taskdef.TemplateSuffix): // this was the first release
+		serving = "no code serves on it yet"
+	case failed:
+		serving = "serving on it is the code of " + arn.Revision(previous)
+	case action.OutcomeOf(err) == action.Superseded:
 		serving = "serving on it is what took over"
 	}
 	return action.Failf(action.OutcomeOf(err),
