@@ -5,6 +5,7 @@ package ecrpush
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -41,7 +42,8 @@ type Inputs struct {
 	awsconn.Inputs
 	Source           string   `input:"source" required:"true" path:"read" doc:"The image: a folder with an OCI layout, a tar of one or of docker save (plain, or compressed with gzip, bzip2 or zstd), docker://NAME of the Docker daemon, a full registry reference, ecr:REPOSITORY:TAG of another ECR repository, or tag:TAG of this one. PATH#NAME chooses one of several images in a tar."`
 	Repository       string   `input:"repository" required:"true" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN, or HOST/NAME of another registry (credentials from registry-credentials, or the Docker configuration)."`
-	Tags             []string `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image. Without any the image is pushed by its digest alone."`
+	Tags             []string `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image. {sha} stands for the run's commit, {branch} for its branch with - for what a tag cannot hold, {date} for the day in UTC, such as 20260131. Without any the image is pushed by its digest alone."`
+	Also             []string `input:"also" doc:"More repositories, written as repository is, that get the same image and tags: of other regions, accounts (whose repository policy allows it) or registries. The source is read and compressed once, and no tag moves before all of them have the image."`
 	Platform         string   `input:"platform" doc:"Push only the image for this platform, such as linux/arm64, of a multi-platform source. Empty: the whole index."`
 	Compression      string   `input:"compression" enum:"gzip,zstd" doc:"The codec of all layers. Without it, layers that are not compressed get gzip, and those that are stay as they are. zstd is about 15 % smaller than gzip and quicker to pack and unpack: Fargate from platform version 1.4, containerd from 1.5, Docker from 23 and Podman read it; older Docker hosts, and Lambda, do not. The layers of a multi-platform index cannot be changed."`
 	CreateRepository bool     `input:"create-repository" default:"false" alias:"create-repo,create_repo" doc:"Create the ECR repository if it does not exist."`
@@ -64,11 +66,15 @@ func (in Inputs) Validate() []error {
 		}
 	}
 	problems = append(problems, logins(in.Credentials).check()...)
-	for _, tag := range in.Tags {
-		if err := image.CheckTag(tag); err != nil {
-			problems = append(problems, fmt.Errorf("tags: %w", err))
+	for i, name := range in.Also {
+		if _, err := image.ParseRepositoryName(name); err != nil {
+			problems = append(problems, fmt.Errorf("also: %w", err))
+		}
+		if name == in.Repository || slices.Contains(in.Also[:i], name) {
+			problems = append(problems, fmt.Errorf("also: %q is named twice", name))
 		}
 	}
+	problems = append(problems, checkTags(in.Tags)...)
 	if in.Platform != "" {
 		if p, err := v1.ParsePlatform(in.Platform); err != nil || p.Architecture == "" {
 			problems = append(problems, fmt.Errorf("platform: %q is no platform: OS/ARCHITECTURE, such as linux/arm64", in.Platform))
@@ -88,6 +94,7 @@ type Outputs struct {
 	action.Outputs
 	Digest         string `output:"digest" doc:"The digest of the image; an index's where the source is one."`
 	Image          string `output:"image" doc:"REPOSITORY_URI@DIGEST. GitHub blanks it as a job output when the account id is masked: pass digest between jobs then."`
+	Images         string `output:"images" doc:"REPOSITORY_URI@DIGEST of every repository, repository and also, one a line."`
 	Repository     string `output:"repository" doc:"The repository's URI."`
 	Tags           string `output:"tags" doc:"The tags that point at the image now, separated by commas."`
 	Changed        bool   `output:"changed" doc:"Whether anything in the repository was changed."`
@@ -130,9 +137,11 @@ func usesAWS(env *action.Env, in Inputs) bool {
 		}
 		return false
 	}
-	to, err := image.ParseRepositoryName(in.Repository)
-	if err != nil || to.Host == "" || onAWS(to.Host) {
-		return true
+	for _, name := range append([]string{in.Repository}, in.Also...) {
+		to, err := image.ParseRepositoryName(name)
+		if err != nil || to.Host == "" || onAWS(to.Host) {
+			return true
+		}
 	}
 	if strings.HasPrefix(in.Source, "ecr:") {
 		return true

@@ -33,7 +33,7 @@ func (p *Push) Execute(ctx context.Context) (Outputs, error) {
 		return out, p.failure(ctx, r, err)
 	}
 	out.Outcome = action.Succeeded
-	if !r.Changed() {
+	if !out.Changed {
 		out.Outcome = action.NoChange
 	}
 	p.told.done(p, r, time.Since(began))
@@ -47,6 +47,19 @@ func (p *Push) outputs(r image.Result) Outputs {
 	if r.Digest != "" && p.plan.To.URI != "" {
 		out.Image = p.plan.To.URI + "@" + r.Digest
 	}
+	var images []string
+	for i, one := range append([]image.Result{r}, r.Also...) {
+		to := p.to
+		if i > 0 {
+			to = p.also[i-1]
+			out.Changed = out.Changed || one.Changed()
+			out.BytesUploaded, out.BytesReused = out.BytesUploaded+int(one.Sent), out.BytesReused+int(one.Reused)
+		}
+		if one.Digest != "" && to.URI != "" {
+			images = append(images, to.URI+"@"+one.Digest)
+		}
+	}
+	out.Images = strings.Join(images, "\n")
 	for _, b := range r.Blobs {
 		if b.How == image.Uploaded {
 			out.LayersUploaded++
@@ -91,6 +104,9 @@ func (p *Push) dryRun() Outputs {
 // failure says how a push ended that did not come to its end: the outcome is decided by whether a tag moved.
 func (p *Push) failure(ctx context.Context, r image.Result, err error) error {
 	f := &action.Error{Outcome: action.Failed, Title: titleOf(err), Advice: adviceOf(err), Err: awserr.Explain(err)}
+	if f.Advice == "" {
+		f.Advice = hopeless(err)
+	}
 	if ctx.Err() != nil {
 		f.Outcome, f.Title = action.OutcomeOf(ctx.Err()), "The push was stopped"
 	}
@@ -98,21 +114,19 @@ func (p *Push) failure(ctx context.Context, r image.Result, err error) error {
 	if r.Created && errors.As(err, &denied) {
 		f.Advice = strings.TrimSpace(f.Advice + " The repository " + p.plan.To.Name + " was created.")
 	}
-	if len(r.Moved) > 0 {
+	if slices.ContainsFunc(append([]image.Result{r}, r.Also...), func(r image.Result) bool { return len(r.Moved) > 0 }) {
 		f.Outcome = action.Stuck
 		f.Title = "Only some tags were moved"
-		f.Advice = "Run it again: what was sent is kept, and tags that are right are left alone."
+		if f.Advice == "" {
+			f.Advice = "Run it again: what was sent is kept, and tags that are right are left alone."
+		}
 		return f
 	}
 	var tags *image.TagsError // says so itself
 	if !errors.As(err, &tags) {
 		f.Err = fmt.Errorf("no tag was moved: %w", f.Err)
 	}
-	switch {
-	case f.Advice != "":
-	case image.Hopeless(err):
-		f.Advice = "Make the image again: another push of this source ends in the same way."
-	default:
+	if f.Advice == "" {
 		f.Advice = "Run it again: layers that were sent are not sent twice."
 	}
 	return f

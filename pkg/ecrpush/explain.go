@@ -1,11 +1,15 @@
 package ecrpush
 
 import (
+	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/image"
@@ -73,4 +77,46 @@ func adviceOf(err error) string {
 	default:
 		return ""
 	}
+}
+
+// quotas are what ECR lets one image and repository have.
+const quotas = "ECR takes 1,000 tags of an image, 4,200 parts of 10 MiB of a layer, 4 MiB of a manifest, and as many images in a " +
+	"repository as Service Quotas says (Images per repository, which AWS raises): delete images by a lifecycle policy, make the image " +
+	"smaller, or ask for more."
+
+// hopeless says what to do about a failure that another try does not mend; it is empty where one may.
+func hopeless(err error) string {
+	var immutable *image.ImmutableTagError
+	var refusal *image.RegistryError
+	var aws *awserr.Problem
+	var unknownHost *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &immutable):
+		return "Push under a new tag, or except this one from the repository's immutability."
+	case image.Hopeless(err):
+		return "Make the image again: another push of this source ends in the same way."
+	case errors.Is(err, syscall.ENOSPC):
+		return "Give TMPDIR a folder with more room, then run it again."
+	case errors.As(err, &certificate):
+		return "Have this machine trust the registry's certificate (AWS_CA_BUNDLE, SSL_CERT_FILE)."
+	case errors.As(err, &unknownHost) && unknownHost.IsNotFound:
+		return "Check the registry's name: there is no such host."
+	case errors.As(err, &refusal) && aboutQuota(refusal):
+		return quotas
+	case errors.As(err, &refusal) && refusal.Passing():
+		return ""
+	case errors.As(err, &refusal):
+		return "The registry refuses it as it is: another push of this source ends in the same way."
+	case errors.As(awserr.Explain(err), &aws) && !awserr.IsThrottled(err) && !awserr.IsLost(err):
+		return cmp.Or(aws.Advice, "Mend what AWS refuses: another push ends in the same way.")
+	}
+	return ""
+}
+
+// aboutQuota says whether a registry refused for a limit that was reached.
+func aboutQuota(e *image.RegistryError) bool {
+	text := strings.ToLower(e.Code + " " + e.Message)
+	return e.Status == http.StatusRequestEntityTooLarge || e.Status != http.StatusTooManyRequests &&
+		(strings.Contains(text, "quota") || strings.Contains(text, "limit") && strings.Contains(text, "exceed"))
 }

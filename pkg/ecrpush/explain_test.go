@@ -3,6 +3,7 @@ package ecrpush
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/url"
@@ -34,6 +35,35 @@ func TestSilentHosts(t *testing.T) {
 		}
 		if got := adviceOf(test.err); !strings.Contains(got, test.advice) || test.advice == "" && got != "" {
 			t.Errorf("%v: advice %q", test.err, got)
+		}
+	}
+}
+
+// What another try does not mend is not tried again: each row differs from a passing failure in what it names.
+func TestHopeless(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want string // "" where another try may help
+	}{
+		{&image.RegistryError{Status: 500}, ""},
+		{&image.RegistryError{Status: 503}, ""},
+		{&image.RegistryError{Status: 429, Message: "Rate limit exceeded"}, ""},
+		{&image.RegistryError{Status: 403, Message: "Your authorization token has expired."}, ""},
+		{&url.Error{Op: "Put", URL: "https://ghcr.io/v2/", Err: io.ErrUnexpectedEOF}, ""},
+		{errors.New("connection reset by peer"), ""},
+		{&image.RegistryError{Status: 400, Code: "MANIFEST_INVALID"}, "ends in the same way"},
+		{&image.RegistryError{Status: 404, Code: "NAME_UNKNOWN"}, "ends in the same way"},
+		{&image.RegistryError{Status: 413}, "4,200 parts"},
+		{&image.RegistryError{Status: 403, Message: "The repository's image quota is reached"}, "Service Quotas"},
+		{&image.RegistryError{Status: 405, Message: "Tag limit was exceeded"}, "1,000 tags"},
+		{&image.RegistryError{Status: 405, Message: "The limit is fine"}, "ends in the same way"},
+		{fmt.Errorf("x: %w", &image.ImmutableTagError{Tag: "v1"}), "new tag"},
+		{&fs.PathError{Op: "write", Path: "/tmp/x", Err: syscall.ENOSPC}, "TMPDIR"},
+		{&net.DNSError{Name: "ghcr.oi", IsNotFound: true}, "no such host"},
+		{&net.DNSError{Name: "ghcr.io", IsTimeout: true}, ""},
+	} {
+		if got := hopeless(test.err); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+			t.Errorf("%v: %q, want %q", test.err, got, test.want)
 		}
 	}
 }

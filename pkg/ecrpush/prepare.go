@@ -20,6 +20,7 @@ type Push struct {
 	plan *image.Plan
 	told teller
 	to   *image.Destination
+	also []*image.Destination
 
 	// nothing is set where the source is not there and that is no failure: src and plan are nil then.
 	nothing bool
@@ -57,12 +58,22 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	p := &Push{env: env, in: in, told: teller{events: env.Events}}
 	registries := p.registries(conn)
 
-	var srcErr, toErr error
-	lookUp := sync.OnceValues(func() (*image.Destination, error) { return destination(ctx, registries, in) })
-	var both sync.WaitGroup
-	both.Go(func() { p.src, srcErr = p.openSource(ctx, registries, lookUp) })
-	both.Go(func() { p.to, toErr = lookUp() })
-	both.Wait()
+	var srcErr, toErr, tagErr error
+	if in.Tags, tagErr = knownIn(env).tags(in.Tags); tagErr != nil {
+		return nil, problems(ctx, tagErr)
+	}
+	p.in = in
+	lookUp := sync.OnceValues(func() (*image.Destination, error) { return destination(ctx, registries, in, in.Repository) })
+	p.also = make([]*image.Destination, len(in.Also))
+	alsoErrs := make([]error, len(in.Also))
+	var all sync.WaitGroup
+	all.Go(func() { p.src, srcErr = p.openSource(ctx, registries, lookUp) })
+	all.Go(func() { p.to, toErr = lookUp() })
+	for i, name := range in.Also {
+		all.Go(func() { p.also[i], alsoErrs[i] = destination(ctx, registries, in, name) })
+	}
+	all.Wait()
+	toErr = errors.Join(append([]error{toErr}, alsoErrs...)...)
 	if absent(srcErr) && toErr == nil && in.IfAbsent == "skip" {
 		p.nothing = true
 		return p, nil
@@ -73,7 +84,7 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	}
 	var err error
 	p.plan, err = image.NewPlan(ctx, p.src, p.to, image.PlanOptions{Tags: in.Tags, MountFrom: in.MountFrom,
-		Codec: image.Codec(in.Compression)})
+		Codec: image.Codec(in.Compression), Also: p.also})
 	if err == nil && in.DryRun {
 		err = p.plan.Check(ctx)
 	}
@@ -101,9 +112,18 @@ func (p *Push) registries(conn *awsconn.Conn) *image.Registries {
 	return rs
 }
 
-// destination looks the repository up. A missing one is a problem unless it is to be created.
-func destination(ctx context.Context, registries *image.Registries, in Inputs) (*image.Destination, error) {
-	to, err := registries.Destination(ctx, in.Repository, in.Tags...)
+// knownIn returns what tags may have placeholders for. Of a pull request the branch is its own, not the merge's.
+func knownIn(env *action.Env) known {
+	k := known{sha: env.Var("GITHUB_SHA"), branch: env.Var("GITHUB_HEAD_REF"), day: env.Clock().Now()}
+	if k.branch == "" {
+		k.branch = env.Var("GITHUB_REF_NAME")
+	}
+	return k
+}
+
+// destination looks a repository up. A missing one is a problem unless it is to be created.
+func destination(ctx context.Context, registries *image.Registries, in Inputs, name string) (*image.Destination, error) {
+	to, err := registries.Destination(ctx, name, in.Tags...)
 	if err != nil {
 		return nil, err
 	}

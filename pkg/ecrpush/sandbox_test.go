@@ -387,3 +387,57 @@ func TestPushOutlivesToken(t *testing.T) {
 		}
 	})
 }
+
+// Several repositories get one image: the source is compressed once, and no tag moves before all of them have it.
+func TestPushToSeveral(t *testing.T) {
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	env, sink := actiontest.NewTestEnv(t, map[string]string{"GITHUB_SHA": "4f2c9e1", "GITHUB_REF_NAME": "feature/x"})
+	name := filepath.Join(t.TempDir(), "image.tar")
+	if err := imagetest.TarFile(name, imagetest.Saved(imagetest.New(1, 60_000, 30_000))); err != nil {
+		t.Fatal(err)
+	}
+	in := ecrpush.Inputs{Source: name, Repository: host + "/one/app", Also: []string{host + "/two/app", host + "/three/app"},
+		Tags: []string{"{branch}-{sha}"}}
+	out, err := ecrpush.Run(t.Context(), env, in)
+	if err != nil || out.Tags != "feature-x-4f2c9e1" || strings.Count(out.Images, out.Digest) != 3 || !out.Changed {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if n := strings.Count(sink.Text(), " compressed: "); n != 2 {
+		t.Errorf("%d layers were compressed, want 2:\n%s", n, sink.Text())
+	}
+	env, _ = actiontest.NewTestEnv(t, map[string]string{"GITHUB_SHA": "4f2c9e1", "GITHUB_REF_NAME": "feature/x"})
+	if again, err := ecrpush.Run(t.Context(), env, in); err != nil || again.Outcome != action.NoChange || again.Digest != out.Digest {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+	// A fourth gets what the others have, from them.
+	in.Also = append(in.Also, host+"/four/app")
+	if four, err := ecrpush.Run(t.Context(), env, in); err != nil || four.Digest != out.Digest || strings.Count(four.Images, out.Digest) != 4 {
+		t.Errorf("one more: %+v, %v", four, err)
+	}
+	// One that refuses keeps the tags of all where they were.
+	if err := imagetest.TarFile(name, imagetest.Saved(imagetest.New(7, 60_000))); err != nil {
+		t.Fatal(err)
+	}
+	env, _ = actiontest.NewTestEnv(t, map[string]string{})
+	env.Transport = refusing{http.DefaultTransport, "/two/app/manifests/"}
+	in.Tags = []string{"v9"}
+	refused, err := ecrpush.Run(t.Context(), env, in)
+	if action.OutcomeOf(err) != action.Failed || refused.Tags != "" || !strings.Contains(err.Error(), "no tag was moved") {
+		t.Errorf("one refuses: %+v, %v", refused, err)
+	}
+}
+
+// refusing refuses to store manifests below a path.
+type refusing struct {
+	http.RoundTripper
+	path string
+}
+
+func (r refusing) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodPut && strings.Contains(req.URL.Path, r.path) {
+		return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+	}
+	return r.RoundTripper.RoundTrip(req)
+}

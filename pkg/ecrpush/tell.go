@@ -66,7 +66,10 @@ func (t teller) plan(p *Push) {
 	if len(p.plan.Tags) == 0 {
 		t.events.Noticef("No tags", "the image is pushed by its digest alone; a lifecycle rule on untagged images may remove it")
 	}
-	sentences := p.sentences()
+	sentences := sentencesOf(p.plan)
+	for _, also := range p.plan.Also {
+		sentences = append(sentences, sentencesOf(also)...)
+	}
 	if !p.in.DryRun {
 		for _, s := range sentences {
 			t.events.Decided(s, "")
@@ -79,16 +82,16 @@ func (t teller) plan(p *Push) {
 		{Paragraph: []record.Text{{Text: text}}}, {Table: tagTable(p.plan.Tags)}}})
 }
 
-// sentences says what the push will do.
-func (p *Push) sentences() []string {
+// sentencesOf says what the push will do at one destination.
+func sentencesOf(plan *image.Plan) []string {
 	var out []string
-	to := cmp.Or(p.plan.To.URI, p.plan.To.Name)
-	if p.plan.To.Missing {
-		out = append(out, "the repository "+p.plan.To.Name+" is created")
+	to := cmp.Or(plan.To.URI, plan.To.Name)
+	if plan.To.Missing {
+		out = append(out, "the repository "+plan.To.Name+" is created")
 	}
-	w := p.plan.Work()
+	w := plan.Work()
 	switch {
-	case p.plan.NoChange():
+	case plan.Unchanged():
 		return append(out, to+" has the image and its tags already: nothing to do")
 	case w == image.Work{}:
 		out = append(out, to+" has the image already: only tags move")
@@ -105,7 +108,7 @@ func (p *Push) sentences() []string {
 		}
 		out = append(out, "layers and configurations for "+to+": "+strings.Join(parts, ", "))
 	}
-	for _, m := range p.plan.Tags {
+	for _, m := range plan.Tags {
 		switch {
 		case m.Keep:
 			out = append(out, "tag "+m.Tag+" stays")
@@ -133,9 +136,15 @@ func (t teller) done(p *Push, r image.Result, took time.Duration) {
 		sent = "none: the image was there"
 	}
 	t.events.Notef("%s@%s after %s; layers and configurations: %s", p.plan.To.URI, r.Digest, render.Took(took), sent)
+	var more []string
+	for i, one := range r.Also {
+		more = append(more, fmt.Sprintf("%s@%s (%s sent, %s reused)", p.also[i].URI, one.Digest, render.Size(one.Sent), render.Size(one.Reused)))
+		t.events.Notef("%s", more[i])
+	}
 
 	for _, fact := range []record.Fact{
 		{Name: "Image", Value: record.Text{Text: p.plan.To.URI + "@" + r.Digest, Form: record.Code}},
+		{Name: "Also", Value: record.Text{Text: strings.Join(more, ", "), Form: record.Code}},
 		{Name: "Source", Value: record.Text{Text: p.in.Source + " (" + string(p.src.Kind) + ")", Form: record.Code}},
 		{Name: "Platforms", Value: record.Text{Text: strings.Join(p.src.Platforms(), ", ")}},
 		{Name: "Tags moved", Value: record.Text{Text: strings.Join(r.Moved, ", ")}},

@@ -293,7 +293,7 @@ func (p *Plan) lookForRoot(ctx context.Context) error {
 func (p *Plan) admit(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, q := range append([]*Plan{p}, p.Also...) {
-		if q.To.Missing || q.To.token == nil || q.noChange() {
+		if q.To.Missing || q.To.token == nil || q.Unchanged() {
 			continue
 		}
 		group.Go(func() error {
@@ -393,10 +393,11 @@ func (p *Plan) Digest() (digest string, ok bool) { return p.Source.Digest() }
 
 // NoChange says whether there is nothing to do, at any destination.
 func (p *Plan) NoChange() bool {
-	return p.noChange() && !slices.ContainsFunc(p.Also, func(q *Plan) bool { return !q.noChange() })
+	return p.Unchanged() && !slices.ContainsFunc(p.Also, func(q *Plan) bool { return !q.Unchanged() })
 }
 
-func (p *Plan) noChange() bool {
+// Unchanged says whether there is nothing to do at this destination.
+func (p *Plan) Unchanged() bool {
 	return p.there && !slices.ContainsFunc(p.Tags, func(m TagMove) bool { return !m.Keep })
 }
 

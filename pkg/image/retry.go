@@ -58,6 +58,16 @@ func (e *RegistryError) expired() bool {
 	return e.Status == http.StatusForbidden && strings.Contains(e.Message, "token has expired")
 }
 
+// Passing says whether the refusal is one of the moment, so that another try may end otherwise.
+func (e *RegistryError) Passing() bool {
+	switch e.Status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return e.expired()
+}
+
 // aboutToken says whether a new token may help: not where ECR names the permission that is missing. To a HEAD it says nothing.
 func (e *RegistryError) aboutToken() bool {
 	return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden && !strings.Contains(e.Message, "not authorized to perform")
@@ -185,14 +195,9 @@ func after(err error, attempt int) (pause time.Duration, again bool) {
 	switch {
 	case errors.As(err, &stop), attempt >= maxAttempts:
 		return 0, false
-	case errors.As(err, &refusal) && refusal.expired():
-		return wait, true
+	case errors.As(err, &refusal) && refusal.Passing():
+		return max(wait, refusal.wait), true
 	case errors.As(err, &refusal):
-		switch refusal.Status {
-		case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,
-			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-			return max(wait, refusal.wait), true
-		}
 		return 0, false
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return 0, false

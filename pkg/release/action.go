@@ -64,7 +64,8 @@ func (Inputs) Excluded() map[string]string {
 // Validate returns what is wrong with the inputs by themselves.
 func (in Inputs) Validate() []error {
 	var problems []error
-	pushes := in.Repository != "" || len(in.Push.Tags) > 0 || in.Push.CreateRepository || in.Push.Platform != "" || in.Push.MountFrom != ""
+	pushes := in.Repository != "" || len(in.Push.Tags) > 0 || in.Push.CreateRepository || in.Push.Platform != "" ||
+		in.Push.MountFrom != "" || in.Push.Compression != "" || len(in.Push.Also) > 0
 	switch {
 	case in.Source == "" && in.Image == "":
 		problems = append(problems, errors.New("source: neither source nor image is given: one of them says what is released"))
@@ -74,7 +75,7 @@ func (in Inputs) Validate() []error {
 		problems = append(problems, errors.New("repository: source needs a repository to be pushed to"))
 	case in.Source == "" && pushes:
 		problems = append(problems,
-			errors.New("repository, tags, platform, create-repository, mount-from: they belong to source, which is not given"))
+			errors.New("repository, also, tags, platform, compression, create-repository, mount-from: they belong to source, which is not given"))
 	}
 	if in.Source != "" {
 		problems = append(problems, in.push().Validate()...) // holds those of the connection too
