@@ -74,7 +74,8 @@ var eventRules = []rule{
 		re:    lazyregexp.New(`unable to stop or start tasks during a deployment because of the service deployment configuration`),
 		title: "minimumHealthyPercent and maximumPercent of the service leave the deployment no room to move",
 		fix: []string{"allow one task more or one less: `aws ecs update-service --cluster ${cluster} --service ${service} " +
-			"--deployment-configuration maximumPercent=200,minimumHealthyPercent=100` (or change it in Terraform)"},
+			"--deployment-configuration maximumPercent=200,minimumHealthyPercent=100` (or change it in Terraform)",
+			"where they allow that already, tasks of a deployment before this one take the room: it goes on once ECS has stopped them"},
 		fault: record.FaultInfrastructure,
 	},
 	{
