@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/record"
 )
@@ -403,6 +405,41 @@ func TestOverdue(t *testing.T) {
 	}
 }
 
+// TestOverFor measures how long a service deployment is known to have ended without success.
+func TestOverFor(t *testing.T) {
+	own := func(status types.ServiceDeploymentStatus) *ecsview.ServiceDeployment {
+		return &ecsview.ServiceDeployment{Status: status}
+	}
+	m := &move{now: epoch}
+	for _, step := range []struct {
+		own  *ecsview.ServiceDeployment
+		want time.Duration
+	}{
+		{own("IN_PROGRESS"), 0}, {own("STOPPED"), 0}, {own("STOPPED"), time.Second}, {own("ROLLBACK_FAILED"), 2 * time.Second},
+		{nil, 0}, {own("ROLLBACK_FAILED"), 0}, {own("ROLLBACK_FAILED"), time.Second}, {own("SUCCESSFUL"), 0}, {own("STOPPED"), 0},
+	} {
+		m.noteOver(step.own)
+		if m.seen.OverFor != step.want {
+			t.Errorf("at %v: got %v, want %v", m.now.Sub(epoch), m.seen.OverFor, step.want)
+		}
+		m.now = m.now.Add(time.Second)
+	}
+}
+
+// TestInForce says what serves after a deployment was rolled back.
+func TestInForce(t *testing.T) {
+	for want, change := range map[string]func(*State){
+		"api:41 serves again":                                    func(*State) {},
+		"the service is without tasks again":                     func(s *State) { s.emptied, s.target.Empty = true, true },
+		"the service is at api:41 again, which has never served": func(s *State) { s.target.Empty = true },
+	} {
+		s := rolling(change)
+		if got := s.inForce(oldTD); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestDueTasks(t *testing.T) {
 	suspect := func(s *State) { s.suspect = s.watched.Add(1) }
 	ago := func(watched, suspected time.Duration) func(*State) {
@@ -481,6 +518,18 @@ func TestLeaving(t *testing.T) {
 	unseen := func(s *State) { s.target.ServiceDeployment = "" }
 	found := Observation{Read: Reads{Find: true}, Interrupted: interrupted.Interrupted, Found: []Candidate{{own, epoch, newTD}}}
 	missing := Observation{Read: Reads{Find: true}, Interrupted: interrupted.Interrupted}
+	refused := func(trouble Trouble) Observation {
+		return Observation{Answers: []Answer{{To: PutBack{TaskDefinition: oldTD}, Trouble: trouble}}, Interrupted: interrupted.Interrupted}
+	}
+	lost, throttled := refused(Trouble{Err: io.EOF, Lost: true}), refused(Trouble{Err: io.EOF, Throttled: true})
+	seen := func(primary ecsview.Deployment) Observation {
+		return Observation{Read: Reads{Service: true}, Interrupted: interrupted.Interrupted, Service: &ecsview.Snapshot{Status: "ACTIVE",
+			TaskDefinition: primary.TaskDefinition, Deployments: []ecsview.Deployment{primary, deployment(oldID, "ACTIVE", "COMPLETED")}}}
+	}
+	asBefore, other := seen(deployment(newID, "PRIMARY", "IN_PROGRESS")), seen(deployment(laterID, "PRIMARY", "IN_PROGRESS"))
+	heard := seen(deployment(laterID, "PRIMARY", "IN_PROGRESS", func(d *ecsview.Deployment) { d.TaskDefinition = oldTD }))
+	unread := Observation{Read: Reads{Service: true}, Interrupted: interrupted.Interrupted}
+	unstoppable := func(s *State) { s.cannotStop = true }
 	for _, test := range []struct {
 		name  string
 		with  func(*State)
@@ -504,6 +553,17 @@ func TestLeaving(t *testing.T) {
 		{"its rollback goes on", func(s *State) { s.stopping = true }, []step{{interrupted, ""}}, "its rollback goes on"},
 		{"ECS's too", func(s *State) { s.seen.RollingBack = true }, []step{{interrupted, ""}}, "its rollback goes on"},
 		{"the way back goes on", func(s *State) { s.isBack = true }, []step{{interrupted, ""}}, "its rollback goes on"},
+		{"an update without an answer was heard", unstoppable, []step{{interrupted, "put back api:41"}, {lost, "read the service"},
+			{heard, ""}}, "was told to run api:41 again"},
+		{"it was not heard", unstoppable, []step{{interrupted, "put back api:41"}, {lost, "read the service"},
+			{asBefore, "put back api:41"}, {refused(Trouble{}), ""}}, "was told to run api:41 again"},
+		{"it was throttled", unstoppable, []step{{interrupted, "put back api:41"}, {throttled, "read the service"},
+			{asBefore, "put back api:41"}, {throttled, "read the service"}, {asBefore, "put back api:41"}, {throttled, ""}},
+			"could not be stopped (EOF)"},
+		{"somebody has begun something since", unstoppable, []step{{interrupted, "put back api:41"}, {lost, "read the service"}, {other, ""}},
+			"another deployment has begun since: api:43"},
+		{"and nothing can be read", unstoppable, []step{{interrupted, "put back api:41"}, {lost, "read the service"}, {unread, ""}},
+			"could not be stopped (EOF)"},
 		{"left alone", func(s *State) { s.settings.leave = true }, []step{{interrupted, ""}}, "it goes on without this run"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

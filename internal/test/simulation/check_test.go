@@ -247,6 +247,8 @@ func (w *world) overwrote(r *report) string {
 		switch {
 		case there && !u.read && foreign:
 			return what + ", which it had not read"
+		case there && u.first && foreign && r.run.Verb.deploys() && u.before.leaves == "" && u.before.taskDefinition != r.first.taskDefinition:
+			return what + ", which somebody had begun while it prepared"
 		case there && !u.first && foreign:
 			return what + ", which somebody else had begun since"
 		case !there && !u.read && foreign && !strings.Contains(r.answer.Written, name(u.before.taskDefinition)):
