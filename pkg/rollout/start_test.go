@@ -287,3 +287,41 @@ func TestASignalWhileAnUpdateIsSentAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestTheSameVersionAgain knows a deployment that ECS can only take back to the same.
+func TestTheSameVersionAgain(t *testing.T) {
+	listed := func(all ...ecsview.Deployment) ecsview.Snapshot {
+		return ecsview.Snapshot{TaskDefinition: all[0].TaskDefinition, Deployments: all}
+	}
+	complete, under := deployment(oldID, "PRIMARY", "COMPLETED"), deployment(newID, "PRIMARY", "IN_PROGRESS")
+	again := under
+	again.TaskDefinition = oldTD
+	for name, test := range map[string]struct {
+		before ecsview.Snapshot
+		to     string
+		want   bool
+	}{
+		"what runs":                        {listed(complete), oldTD, true},
+		"another version":                  {listed(complete), newTD, false},
+		"what is being deployed":           {listed(under, deployment(oldID, "ACTIVE", "COMPLETED")), newTD, false},
+		"what is being deployed once more": {listed(again, deployment(oldID, "ACTIVE", "COMPLETED")), oldTD, true},
+	} {
+		if got := to(test.before, test.to).target().Again; got != test.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+	for name, test := range map[string]struct {
+		s    ecsview.Snapshot
+		want bool
+	}{
+		"deployed once more":         {listed(again, deployment(oldID, "ACTIVE", "COMPLETED")), true},
+		"nothing of it was complete": {listed(again), false},
+		"it is complete":             {listed(complete), false},
+		"another version is complete too": {listed(again, deployment(oldID, "ACTIVE", "COMPLETED"),
+			deployment(laterID, "ACTIVE", "COMPLETED")), false},
+	} {
+		if target, ok := Attach("prod", "api", test.s, oldTD); !ok || target.Again != test.want {
+			t.Errorf("attached, %s: got %+v, %v", name, target, ok)
+		}
+	}
+}
