@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/hold"
@@ -121,14 +123,16 @@ func brings(r hold.Rollback, d ecsview.Deployment) bool {
 
 // stepsBackFrom returns what a deployment in progress of a task definition goes back from, or "". That is the newest other one, if it
 // did not succeed, where the one in progress had succeeded before it was first deployed, and has not done so since: a release that
-// failed puts back what it replaced. One that did succeed may be left by an ordinary release of an older version; only where nothing
-// can be written down is that taken for a rollback.
+// failed puts back what it replaced. Where ECS has put that back already, what is in progress since is no part of it. One that did
+// succeed may be left by an ordinary release of an older version; only where nothing can be written down is that taken for a rollback.
 func (s Seen) stepsBackFrom(taskDefinition string) string {
 	left, before := "", false
 	for _, d := range s.Deployments {
 		succeeded := d.TaskDefinition == taskDefinition && d.Succeeded()
 		switch {
 		case left == "" && d.Succeeded() && (succeeded || !s.Unwritten):
+			return ""
+		case left == "" && d.TaskDefinition != taskDefinition && d.Status == types.ServiceDeploymentStatusRollbackSuccessful:
 			return ""
 		case left == "" && d.TaskDefinition != taskDefinition:
 			left = d.TaskDefinition

@@ -53,6 +53,9 @@ func newWorld(story ...chapter) *world {
 	return w
 }
 
+// endless is more often than any story here lets one action be called.
+const endless = 10_000
+
 // enter brings the story up to date, counts the call and returns its fault.
 func (w *world) enter(action string) error {
 	for len(w.story) > 0 && !w.begun.IsZero() && time.Since(w.begun) >= w.story[0].after {
@@ -60,6 +63,9 @@ func (w *world) enter(action string) error {
 		w.story = w.story[1:]
 	}
 	w.calls[action]++
+	if w.calls[action] > endless {
+		panic(action + " is called without end")
+	}
 	if w.fail != nil {
 		return w.fail(action, w.calls[action])
 	}
