@@ -349,6 +349,9 @@ func (w *world) revisions(r *report) string {
 	}
 	failed := r.answer.tookBack() || r.answer.Outcome == "failed"
 	for _, one := range r.left { // the migration's own, which has run well by then, is none that failed
+		if one.arn == r.last.taskDefinition && r.last.primary != r.began {
+			continue // another run deploys it again
+		}
 		if problem == "" && failed && !r.undone && len(r.updates) > 0 && !strings.HasSuffix(one.family, "-migrate") {
 			problem = fmt.Sprintf("%s, and it leaves %s, which it registered", r.answer.Outcome, name(one.arn))
 		}

@@ -211,6 +211,33 @@ var corpus = map[string]History{
 		Runs:   []Run{{At: 2 * second, Verb: Deploy, Version: 2, Timeout: 10 * minute}},
 		Others: []Act{{At: 2200 * time.Millisecond, What: ColleagueDeploys, N: 3}},
 	},
+	"a rollback of a forced deployment of what ECS has put back a moment before": {
+		Seed: 22, Desired: 1, Past: 1, Breaker: Off, Busy: 0.5,
+		Others: []Act{{Change: 3, What: ColleagueForces}},
+		Fates:  []Fate{{Kind: "no pull", Job: "fails"}},
+		Runs: []Run{
+			{At: 1750 * time.Millisecond, Verb: Deploy, Version: 2, Timeout: 4 * minute, Grow: 4,
+				Faults: []Fault{{Action: "ecs:DescribeServices", Answer: "throttle", Times: 40}}},
+			{Change: 3, At: 500 * time.Millisecond, Verb: Rollback, Timeout: 4 * minute},
+		},
+	},
+	"what a rollback goes back to is deployed anew by Terraform meanwhile, and the rollback is repeated": {
+		Seed: 322, Desired: 1, Past: 2, Breaker: Off, Lag: 5 * second, Reads: 2 * second,
+		Others: []Act{{At: 130 * second, What: SpotTakesJob}, {At: 20 * second, What: TerraformNetwork}},
+		Fates:  []Fate{{Job: "fails"}, {}},
+		Runs: []Run{
+			{At: 750 * time.Millisecond, Verb: Deploy, Version: 4, Lifts: true, Timeout: 4 * minute,
+				Faults: []Fault{{Action: "ecs:UpdateService", Answer: "hang-after", Skip: 1, Times: 12}}},
+			{At: 10 * second, Verb: Rollback, Timeout: 4 * minute, Faults: []Fault{
+				{Action: "ecs:RegisterTaskDefinition", Answer: "refuse", Times: 2},
+				{Action: "ecs:UpdateService", Answer: "hang-after", Skip: 1, Times: 12},
+			}, End: "kill", Call: 120, Again: second},
+			{Change: 1, At: 2500 * time.Millisecond, Verb: Release, Version: 4, Timeout: 4 * minute, Faults: []Fault{
+				{Action: "ecs:DescribeServiceDeployments", Answer: "unavailable", Skip: 39, Times: 40},
+				{Action: "ecs:DescribeServices", Answer: "throttle", Skip: 16, Times: 40},
+			}},
+		},
+	},
 	"a rollback that was ended in mid-way, and the same again": {
 		Desired: 2, Past: 2,
 		Runs: []Run{{Verb: Rollback, Timeout: 10 * minute, End: Cancel, After: 60 * second, Again: 5 * second}},

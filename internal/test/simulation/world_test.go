@@ -329,6 +329,7 @@ func (w *world) note() moment {
 	defer w.mu.Unlock()
 	if n := len(w.timeline); n > 0 {
 		before := w.timeline[n-1]
+		w.inherit(before, m)
 		if before.primary != m.primary || before.state != m.state {
 			w.changes++
 			close(w.changed)
@@ -341,6 +342,19 @@ func (w *world) note() moment {
 	}
 	w.timeline = append(w.timeline, m)
 	return m
+}
+
+// inherit keeps what is left where somebody deploys anew what the service is on its way back to: it is still on that way.
+func (w *world) inherit(before, m moment) {
+	left := before.leaves
+	if left == "" {
+		left = w.leaving[before.revision]
+	}
+	if _, known := w.leaving[m.revision]; known || left == "" || before.primary == m.primary ||
+		before.taskDefinition != m.taskDefinition || before.state == engine.Completed {
+		return
+	}
+	w.leaving[m.revision] = left
 }
 
 func (w *world) look(e *engine.Engine, s *engine.Service) moment {
