@@ -130,7 +130,7 @@ func TestEvaluateByList(t *testing.T) {
 		}, {
 			name:        "failed without a rollback, for good",
 			deployments: list(deployment(newID, "PRIMARY", "FAILED", running(0), because(failedText)), deployment(oldID, "ACTIVE", "COMPLETED")),
-			seen:        Seen{Listed: true, FailedFor: rollbackGrace}, want: Failed, reason: failedText,
+			seen:        Seen{Listed: true, FailedFor: 10 * time.Second}, want: Failed, reason: failedText,
 		}, {
 			name: "superseded",
 			deployments: list(deployment(laterID, "PRIMARY", "IN_PROGRESS", running(0)), deployment(newID, "ACTIVE", "IN_PROGRESS"),
@@ -255,6 +255,95 @@ func TestCameBack(t *testing.T) {
 	}
 }
 
+// TestEvaluateFlips has a row for each condition that the tables above leave open, and one that flips it alone.
+func TestEvaluateFlips(t *testing.T) {
+	own := func(status types.ServiceDeploymentStatus, reasons ...string) *ecsview.ServiceDeployment {
+		d := &ecsview.ServiceDeployment{Status: status}
+		if len(reasons) > 0 {
+			d.Reason, d.RollbackReason = reasons[0], reasons[1]
+		}
+		return d
+	}
+	list := func(d ...ecsview.Deployment) []ecsview.Deployment { return d }
+	at := func(created, updated time.Duration) func(*ecsview.Deployment) {
+		return func(d *ecsview.Deployment) { d.Created, d.Updated = epoch.Add(created), epoch.Add(updated) }
+	}
+	pending := func(n int) func(*ecsview.Deployment) { return func(d *ecsview.Deployment) { d.Pending = n } }
+	failed := func(n int) func(*ecsview.Deployment) { return func(d *ecsview.Deployment) { d.Failed = n } }
+	desired := func(n int) func(*ecsview.Deployment) { return func(d *ecsview.Deployment) { d.Desired = n } }
+	known := func(d *ecsview.Deployment) { d.ID = "ecs-svc/150" }
+	listed := Seen{Listed: true}
+	back := list(deployment(oldID, "PRIMARY", "COMPLETED", touched))
+	for _, test := range []struct {
+		name        string
+		own         *ecsview.ServiceDeployment
+		deployments []ecsview.Deployment
+		seen        Seen
+		want        Verdict
+	}{
+		{"ECS's reason", own("ROLLBACK_IN_PROGRESS", "tasks failed", "asked for"), back, listed, Verdict{RollingBack, "tasks failed"}},
+		{"that of the rollback, where it has no other", own("ROLLBACK_IN_PROGRESS", "", "asked for"), back, listed,
+			Verdict{RollingBack, "asked for"}},
+		{"both reasons of a rollback that failed", own("ROLLBACK_FAILED", "no tasks", "asked for"), back, listed,
+			Verdict{RollbackFailed, "asked for no tasks"}},
+		{"one of them", own("ROLLBACK_FAILED", "no tasks", ""), back, listed, Verdict{RollbackFailed, "no tasks"}},
+		{"the other", own("ROLLBACK_FAILED", "", "asked for"), back, listed, Verdict{RollbackFailed, "asked for"}},
+		{"the same twice", own("ROLLBACK_FAILED", "no tasks", "no tasks"), back, listed, Verdict{RollbackFailed, "no tasks"}},
+		{"asked to stop, in its own words", own("STOP_REQUESTED", "asked", ""),
+			list(deployment(newID, "PRIMARY", "IN_PROGRESS", because("listed"))), listed, Verdict{Failing, "asked"}},
+		{"asked to stop, in those of the list", own("STOP_REQUESTED"), list(deployment(newID, "PRIMARY", "IN_PROGRESS", because("listed"))),
+			listed, Verdict{Failing, "listed"}},
+		{"asked to stop, and not listed", own("STOP_REQUESTED"), back, listed, Verdict{Failing, ""}},
+		{"stopped, and nothing is listed", own("STOPPED"), nil, listed, Verdict{Failed, ""}},
+		{"rolled back, and nothing is listed", own("ROLLBACK_SUCCESSFUL"), nil, listed, Verdict{RolledBack, ""}},
+		{"complete, and on its way out", own("SUCCESSFUL"),
+			list(deployment(oldID, "PRIMARY", "COMPLETED"), deployment(newID, "ACTIVE", "IN_PROGRESS")), listed, Verdict{Succeeded, ""}},
+		{"under way, and not listed", own("IN_PROGRESS"), back, listed, Verdict{Rolling, ""}},
+		{"under way, and failed behind another", own("IN_PROGRESS"),
+			list(deployment(oldID, "PRIMARY", "IN_PROGRESS"), deployment(newID, "ACTIVE", "FAILED", because(failedText))), listed,
+			Verdict{RollingBack, failedText}},
+		{"under way behind another", own("IN_PROGRESS"),
+			list(deployment(oldID, "PRIMARY", "IN_PROGRESS"), deployment(newID, "ACTIVE", "IN_PROGRESS", running(1))), listed,
+			Verdict{Rolling, ""}},
+		{"all run that it is to have so far", own("IN_PROGRESS"),
+			list(deployment(newID, "PRIMARY", "IN_PROGRESS", running(1), desired(1)), deployment(oldID, "ACTIVE", "COMPLETED")), listed,
+			Verdict{Rolling, ""}},
+
+		{"Classic Load Balancer, one runs", nil, list(deployment(newID, "PRIMARY", "", running(1))), listed, Verdict{Rolling, ""}},
+		{"one is to run so far", nil, list(deployment(newID, "PRIMARY", "", desired(1))), listed, Verdict{Rolling, ""}},
+		{"more are to run", nil, list(deployment(newID, "PRIMARY", "", desired(3))), listed, Verdict{Rolling, ""}},
+		{"one starts beside them", nil, list(deployment(newID, "PRIMARY", "", pending(1))), listed, Verdict{Settling, ""}},
+		{"ECS counts a failure", nil, list(deployment(newID, "PRIMARY", "", failed(1))), listed, Verdict{Settling, ""}},
+
+		{"gone, and the old one was made anew", nil, list(deployment(oldID, "PRIMARY", "COMPLETED", at(time.Minute, -time.Hour))), listed,
+			Verdict{RolledBack, ""}},
+		{"gone, and the old one was touched", nil, list(deployment(oldID, "PRIMARY", "COMPLETED", at(-time.Hour, time.Minute))), listed,
+			Verdict{RolledBack, ""}},
+		{"gone, and the old one is as ever", nil, list(deployment(oldID, "PRIMARY", "COMPLETED")), listed, Verdict{Waiting, ""}},
+		{"never seen, and the old one was touched", nil, back, Seen{}, Verdict{Waiting, ""}},
+		{"the reason of the way back, where nothing else tells one", nil,
+			list(deployment(oldID, "PRIMARY", "IN_PROGRESS", touched, because(rollingBackText))), listed, Verdict{RollingBack, rollingBackText}},
+
+		{"an unknown one from before is PRIMARY", nil,
+			list(deployment(oldID, "PRIMARY", "IN_PROGRESS", known), deployment(newID, "ACTIVE", "IN_PROGRESS")), listed,
+			Verdict{RollingBack, ""}},
+		{"a later one is PRIMARY that takes it back", nil,
+			list(deployment(laterID, "PRIMARY", "IN_PROGRESS", because("ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/300.")),
+				deployment(newID, "ACTIVE", "FAILED", because(failedText))), listed, Verdict{RollingBack, failedText}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := ecsview.Snapshot{Status: "ACTIVE", Desired: 2, Running: 2, Deployments: test.deployments, Own: test.own}
+			if got := Evaluate(target, s, test.seen); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+	gone := ecsview.Snapshot{Status: "INACTIVE", Deployments: list(deployment(newID, "PRIMARY", "COMPLETED"))}
+	if got := Evaluate(target, gone, listed); got.Phase != Deleted {
+		t.Errorf("an inactive service: %+v", got)
+	}
+}
+
 // TestStabilityDecidesNothing holds the rule that stability decides nothing: one deployment, all tasks
 // running, and yet each of these is another verdict.
 func TestStabilityDecidesNothing(t *testing.T) {
@@ -306,6 +395,10 @@ func TestPickWithSlack(t *testing.T) {
 	if got := pick(target, early, createdSlack); got != "ours" {
 		t.Errorf("with slack: got %q", got)
 	}
+	early[0].Created = epoch.Add(-1100 * time.Millisecond)
+	if got := pick(target, early, createdSlack); got != "" {
+		t.Errorf("more than a second before it: got %q", got)
+	}
 }
 
 func TestPace(t *testing.T) {
@@ -315,11 +408,13 @@ func TestPace(t *testing.T) {
 		throttled int
 		want      time.Duration
 	}{
-		{0, slowest, 0, fastest},
+		{0, slowest, 0, 2 * time.Second},
 		{10 * time.Second, slowest, 0, 5 * time.Second},
-		{time.Hour, slowest, 0, slowest},
-		{4 * time.Second, nearest, 0, nearest},
-		{time.Hour, nearest, 0, nearest},
+		{time.Hour, slowest, 0, 8 * time.Second},
+		{time.Hour, slower, 0, 4 * time.Second},
+		{4 * time.Second, nearest, 0, 1800 * time.Millisecond},
+		{time.Hour, nearest, 0, 1800 * time.Millisecond},
+		{0, slowest, 4, 16 * time.Second},
 		{0, nearest, 1, 2 * time.Second},
 		{0, slowest, 3, 8 * time.Second},
 		{0, slowest, 100, 30 * time.Second},
