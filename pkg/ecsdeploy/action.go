@@ -52,6 +52,7 @@ type Inputs struct {
 	Timeout        time.Duration     `input:"timeout" default:"auto" zero:"auto" min:"1m" max:"24h" alias:"wait-for-minutes(m)" doc:"How long the deployment may take. After that it is rolled back. auto is 30 minutes, and what the service's own deployment configuration waits: the steps of LINEAR and CANARY, and the bake time. The clock stands while a pause hook waits for somebody."`
 	EarlyAbort     string            `input:"early-abort" default:"auto" enum:"auto,off" doc:"auto stops a deployment before the circuit breaker does: once its tasks fail of what cannot pass by itself (an image, a secret, a variable or a command that is missing), or have failed in the same way in two waves. off leaves that to ECS and to timeout."`
 	Queue          time.Duration     `input:"queue" default:"0s" max:"24h" doc:"How long to wait first for a deployment that is under way to end. 0s: it is replaced at once, as a release should."`
+	Verify         string            `input:"verify" default:"false" enum:"true,false,only" doc:"true looks before anything is changed whether the tasks would start: the images for their platform, secrets and parameters, log groups, addresses in the subnets, and by a simulation the execution role. What is certainly not there is refused; what may not be read is not checked. only does that and changes nothing."`
 	DryRun         bool              `input:"dry-run" default:"false" doc:"Check everything and print what would change, but change nothing."`
 	RenderOnly     string            `input:"render-only" path:"write" doc:"Write the rendered task definition to this file, as RegisterTaskDefinition takes it, and change nothing. Values of environment variables stand in it."`
 	RegisterOnly   bool              `input:"register-only" default:"false" doc:"Register the rendered task definition where its content is new, and leave the service as it is."`
@@ -102,6 +103,9 @@ type Outputs struct {
 func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
 	if err := in.checkImage(); err != nil {
 		return Outputs{}, awsconn.Refuse(ctx, "Invalid input", err)
+	}
+	if in.VerifiesOnly() {
+		in.DryRun, in.Queue, in.RegisterOnly, in.RenderOnly = true, 0, false, ""
 	}
 	conn, err := awsconn.Connect(ctx, env, in.Inputs)
 	if err != nil {

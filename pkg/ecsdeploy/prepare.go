@@ -81,6 +81,9 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	} else if !d.base.IsZero() {
 		problems = append(problems, d.render(ctx, in.Image)...)
 	}
+	if !d.rendered.IsZero() {
+		problems = append(problems, d.verify(ctx)...)
+	}
 	if err := awsconn.Refuse(ctx, refused, problems...); err != nil {
 		return nil, err
 	}

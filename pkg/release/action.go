@@ -124,6 +124,7 @@ type Outputs struct {
 
 // Run releases.
 func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
+	in.DryRun = in.DryRun || in.Deploy.VerifiesOnly()
 	conn, err := awsconn.Connect(ctx, env, in.Inputs)
 	if err != nil {
 		return Outputs{}, err

@@ -125,3 +125,15 @@ func (s services) DesiredCount(cluster, service string) (int, bool) {
 func (s services) SetDesiredCount(cluster, service string, count int) error {
 	return s.engine.UpdateService(s.find(cluster, service), engine.ServiceChange{DesiredCount: &count})
 }
+
+// taken counts the tasks that have an address of a subnet.
+func taken(e *engine.Engine, subnet string) (n int) {
+	for _, cluster := range e.Clusters() {
+		for _, task := range cluster.Tasks {
+			if task.Interface.Subnet == subnet && task.LastStatus != "STOPPED" {
+				n++
+			}
+		}
+	}
+	return n
+}

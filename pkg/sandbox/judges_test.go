@@ -115,6 +115,8 @@ func TestAWSCLI(t *testing.T) {
 		{"logs get-log-events --log-group-name /ecs/connect2-api-dev --log-stream-name none", fails,
 			"The specified log stream does not exist.", true},
 		{"secretsmanager describe-secret --secret-id connect2-api/dev/rds-credentials --query Name", succeeds, `"connect2-api/dev/rds-credentials"`, true},
+		{"ec2 describe-subnets --query Subnets[0].State", succeeds, `"available"`, false},
+		{"ssm describe-parameters --query Parameters", succeeds, "[]", false},
 		{"ecr describe-images --repository-name none", fails, "RepositoryNotFoundException", true},
 	}
 	patient := os.Getenv("CONNECT2_E2E") != ""

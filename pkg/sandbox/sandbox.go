@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/pkg/sandbox/autoscaling"
+	"github.com/org/connect2/v2/pkg/sandbox/ec2"
 	"github.com/org/connect2/v2/pkg/sandbox/ecr"
 	"github.com/org/connect2/v2/pkg/sandbox/ecs"
 	"github.com/org/connect2/v2/pkg/sandbox/elbv2"
@@ -168,7 +169,9 @@ func (s *Sandbox) build(blobDir string, runner engine.Runner) {
 	s.server.JSON = []*wire.JSONService{
 		s.services.API(), s.registry.API(), s.logs.API(), s.secrets.API(), s.params.API(), s.scaling.API(),
 	}
-	s.server.Query = []*wire.QueryService{token.API(), s.balancing.API(), s.directory.API()}
+	subnets := &ec2.Service{Account: account, Region: region, VPC: vpc, Subnets: s.scenario.Service.Subnets,
+		Size: *s.scenario.Service.Addresses, Taken: func(subnet string) int { return taken(s.engine, subnet) }}
+	s.server.Query = []*wire.QueryService{token.API(), s.balancing.API(), s.directory.API(), subnets.API()}
 }
 
 // engineLag gives the engine the scenario's lags; it takes a negative one for none.

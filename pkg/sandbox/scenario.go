@@ -70,6 +70,7 @@ type ServiceScenario struct {
 	Releases         []string        `yaml:"releases"`         // tags that were deployed one after another before the beginning; [v1]
 	Unreleased       bool            `yaml:"unreleased"`       // born as Terraform makes it: no image, no tasks, at FAMILY-template; instead of releases
 	Subnets          []string        `yaml:"subnets"`          // two made-up ones
+	Addresses        *int            `yaml:"addresses"`        // that a subnet has for tasks; 251
 	SecurityGroups   []string        `yaml:"securityGroups"`   // a made-up one
 	CapacityProvider string          `yaml:"capacityProvider"` // FARGATE or FARGATE_SPOT in place of the launch type FARGATE
 	Deployment       map[string]any  `yaml:"deployment"`       // members of deploymentConfiguration, as AWS names them, in force after the releases
@@ -301,6 +302,7 @@ func (s Scenario) filled() Scenario {
 	if v.Subnets == nil {
 		v.Subnets = []string{"subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002"}
 	}
+	orPointer(&v.Addresses, 251)
 	if v.SecurityGroups == nil {
 		v.SecurityGroups = []string{"sg-0a1b2c3d4e5f60001"}
 	}

@@ -25,8 +25,10 @@ func (d Document) Platform() string {
 
 // CheckPlatforms refuses an image that has nothing for the tasks' platform: ECS could not pull it. has lists what the image is
 // built for, as OS/ARCHITECTURE with a variant or version behind it; an image that names none is not refused.
-func (d Document) CheckPlatforms(has []string) error {
-	want := d.Platform()
+func (d Document) CheckPlatforms(has []string) error { return CheckPlatform(d.Platform(), has) }
+
+// CheckPlatform is CheckPlatforms for a platform.
+func CheckPlatform(want string, has []string) error {
 	if len(has) == 0 || slices.ContainsFunc(has, func(p string) bool { return strings.HasPrefix(p, want) }) {
 		return nil
 	}

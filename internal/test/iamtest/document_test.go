@@ -40,7 +40,7 @@ func (st story) names() []string {
 	return []string{
 		account, "{account}", region, "{region}", "arn:aws:", "arn:{partition}:", cluster, "{cluster}", service, "{service}", family, "{name}",
 		st.pushes(), "{repository}", otherSource, "{source-repository}", logGroup, "{log-group}", execution,
-		"{execution-role}", taskRole, "{task-role}",
+		"{execution-role}", taskRole, "{task-role}", secretsFolder, "{secrets}",
 	}
 }
 
@@ -58,6 +58,7 @@ var changing = []*regexp.Regexp{
 	regexp.MustCompile(`(:task/[^/]+/)[^/]+$`),
 	regexp.MustCompile(`(:service-(?:deployment|revision)/[^/]+/[^/]+/)[^/]+$`),
 	regexp.MustCompile(`(:log-stream:).+$`),
+	regexp.MustCompile(`(:secret:[^:]+/).+$`),
 }
 
 // general puts placeholders into an ARN.

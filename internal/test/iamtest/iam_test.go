@@ -1,6 +1,7 @@
 package iamtest
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -39,6 +40,10 @@ func (p permissions) test(t *testing.T) {
 		}
 		seen.add(st, r)
 	}
+	base := ""
+	if p.beside != "" {
+		base = p.besides(t, seen)
+	}
 	policy, problems := document(p.statements, seen)
 	for _, problem := range problems {
 		t.Error(problem)
@@ -46,7 +51,7 @@ func (p permissions) test(t *testing.T) {
 	if t.Failed() {
 		t.FailNow()
 	}
-	upToDate(t, p.of.Meta.Name+".json", policy)
+	upToDate(t, p.file()+".json", policy)
 	if strings.Contains(policy, "quartz") || strings.Contains(policy, account) || strings.Contains(policy, region) {
 		t.Errorf("a name has no placeholder:\n%s", policy)
 	}
@@ -54,7 +59,7 @@ func (p permissions) test(t *testing.T) {
 	t.Run("enough", func(t *testing.T) {
 		t.Parallel()
 		for _, st := range stories {
-			p.enough(t, st, policy)
+			p.enough(t, st, joined(t, base, policy))
 		}
 	})
 	if raceDetector && p.of == release.Action {
@@ -65,6 +70,7 @@ func (p permissions) test(t *testing.T) {
 			t.Run(st.sid+"/"+g.action, func(t *testing.T) {
 				t.Parallel()
 				less, _ := document(without(p.statements, st.sid, g), seen)
+				less = joined(t, base, less)
 				if st.optional() {
 					p.dispensable(t, st, g, less, seen.users(stories, g))
 				} else {
@@ -73,6 +79,46 @@ func (p permissions) test(t *testing.T) {
 			})
 		}
 	}
+}
+
+// file is the name of the policy's file.
+func (p permissions) file() string {
+	if p.beside != "" {
+		return p.name
+	}
+	return p.of.Meta.Name
+}
+
+// besides takes what another policy gives already out of what was asked for, and returns that policy.
+func (p permissions) besides(t *testing.T, seen observed) string {
+	t.Helper()
+	for _, st := range read(t, p.beside) {
+		for n := range seen {
+			if slices.Contains(st.Action, n.action) && (slices.Contains(st.Resource, n.resource) || slices.Contains(st.Resource, "*")) {
+				delete(seen, n)
+			}
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(folder, p.beside+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// joined puts the statements of two policies into one.
+func joined(t *testing.T, base, policy string) string {
+	t.Helper()
+	if base == "" {
+		return policy
+	}
+	var a, b struct{ Statement []policyStatement }
+	for text, to := range map[string]any{base: &a, policy: &b} {
+		if err := json.Unmarshal([]byte(text), to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return encode(slices.Concat(a.Statement, b.Statement))
 }
 
 // upToDate compares a file of docs/iam with what it should be, or writes it.

@@ -39,7 +39,7 @@ func TestPolicyTables(t *testing.T) {
 // table writes what an action's permissions are for.
 func (p permissions) table(t *testing.T, to *strings.Builder) {
 	t.Helper()
-	name := p.of.Meta.Name
+	name := p.file()
 	fmt.Fprintf(to, "### %s\n\n[%[1]s.json](%[1]s.json)\n\n| statement | permissions | on | what for |\n|---|---|---|---|\n", name)
 	for _, st := range read(t, name) {
 		i := slices.IndexFunc(p.statements, func(about statement) bool { return about.sid == st.Sid })
@@ -102,7 +102,7 @@ func TestPolicyForm(t *testing.T) {
 	}
 	sid, placeholder := regexp.MustCompile(`^[A-Za-z0-9]+$`), regexp.MustCompile(`\{[a-z-]+\}`)
 	for _, p := range all() {
-		name := p.of.Meta.Name
+		name := p.file()
 		text, err := os.ReadFile(filepath.Join(folder, name+".json"))
 		if err != nil {
 			t.Fatal(err)

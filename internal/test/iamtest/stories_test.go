@@ -154,6 +154,24 @@ func deployStories() []story {
 	}
 }
 
+// verifyStories are runs of verify, with a template that names all that it looks at.
+func verifyStories() []story {
+	verifying := func(mode string) story {
+		in := deployInputs("v2")
+		in.Verify = mode
+		return story{name: "verify: " + mode, more: "parameters: {/quartz/flag: on}\n", before: func(s *site) {
+			image("")(s)
+			text := bytes.Replace(s.document(family+"-template"), []byte(`"secrets":[`),
+				[]byte(`"secrets":[{"name":"FLAG","valueFrom":"/quartz/flag"},`), 1)
+			s.engine(func(e *engine.Engine, _ *engine.Service) error {
+				_, err := e.RegisterTaskDefinition(text, "terraform")
+				return err
+			})
+		}, run: deploy(in), want: action.Succeeded}
+	}
+	return []story{verifying("true"), verifying("only")}
+}
+
 func rollbackInputs(to string) ecsrollback.Inputs {
 	return ecsrollback.Inputs{Cluster: cluster, Service: service, To: to, Timeout: 30 * time.Minute, Reason: "checkout fails"}
 }

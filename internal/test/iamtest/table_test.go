@@ -40,17 +40,35 @@ type permissions struct {
 	of         *action.Action
 	stories    func() []story
 	statements []statement
+
+	// name and beside are those of a policy that is attached beside another one, for inputs that few runs have.
+	name, beside string
 }
 
 func all() []permissions {
 	push, migration, deployment := pushStatements(), migrateStatements(), deployStatements()
 	return []permissions{
-		{ecrpush.Action, pushStories, push},
-		{migrate.Action, migrateStories, migration},
-		{ecsdeploy.Action, deployStories, deployment},
-		{ecsrollback.Action, rollbackStories, rollbackStatements()},
-		{status.Action, statusStories, statusStatements()},
-		{release.Action, releaseStories, merged(push, migration, deployment)},
+		{of: ecrpush.Action, stories: pushStories, statements: push},
+		{of: migrate.Action, stories: migrateStories, statements: migration},
+		{of: ecsdeploy.Action, stories: deployStories, statements: deployment},
+		{of: ecsrollback.Action, stories: rollbackStories, statements: rollbackStatements()},
+		{of: status.Action, stories: statusStories, statements: statusStatements()},
+		{of: release.Action, stories: releaseStories, statements: merged(push, migration, deployment)},
+		{of: ecsdeploy.Action, stories: verifyStories, statements: verifyStatements(), name: "ecs-deploy-verify", beside: "ecs-deploy"},
+	}
+}
+
+func verifyStatements() []statement {
+	return []statement{
+		{sid: "OptionalVerifyImage", why: "of an image that is no index it is not checked what it is built for",
+			actions: grants("ecr:GetDownloadUrlForLayer")},
+		{sid: "OptionalVerifyLogin", why: "nor can it be read, since that needs the registry's token",
+			actions: grants("ecr:GetAuthorizationToken")},
+		{sid: "OptionalVerifySecrets", why: "it is not checked whether secrets have a value", actions: grants("secretsmanager:DescribeSecret")},
+		{sid: "OptionalVerifyParameters", why: "it is not checked whether parameters exist", actions: grants("ssm:DescribeParameters")},
+		{sid: "OptionalVerifyLogGroups", why: "it is not checked whether log groups exist", actions: grants("logs:DescribeLogGroups")},
+		{sid: "OptionalVerifySubnets", why: "it is not checked whether addresses are left", actions: grants("ec2:DescribeSubnets")},
+		{sid: "OptionalVerifyRole", why: "the execution role's permissions are not simulated", actions: grants("iam:SimulatePrincipalPolicy")},
 	}
 }
 

@@ -35,6 +35,7 @@ const (
 	logGroup      = "/quartz/logs"
 	execution     = "quartz-dev-execution"
 	taskRole      = "quartz-dev-task"
+	secretsFolder = "quartz/dev"
 )
 
 const world = `
@@ -55,6 +56,7 @@ type story struct {
 	name       string
 	repository string        // the one that is pushed to; "": the service's own
 	service    string        // settings of the service beyond the usual, as ", key: value"
+	more       string        // further settings of the world
 	before     func(s *site) // what happens before, by others
 	cancel     time.Duration // after which the run is interrupted; 0: never
 	run        func(s *site) (action.Outcome, error)
@@ -90,7 +92,7 @@ func (st story) play(t *testing.T, document string) (r told) {
 		enforced = &sandbox.Policy{Policy: parsed}
 	}
 	synctest.Test(t, func(t *testing.T) {
-		scenario, err := sandbox.ParseScenario([]byte(worldService(st.service)))
+		scenario, err := sandbox.ParseScenario([]byte(worldService(st.service) + st.more))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -153,6 +153,17 @@ def judge_the_rest():
     parameters = client("ssm")
     parameters.put_parameter(Name="/judge", Value="1", Type="String")
     check("get-parameters", parameters.get_parameters(Names=["/judge", "/none"])["InvalidParameters"] == ["/none"])
+    listed = parameters.describe_parameters(ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": ["/judge", "/none"]}])["Parameters"]
+    check("describe-parameters", [p["Name"] for p in listed] == ["/judge"], listed)
+    groups = client("logs").describe_log_groups(logGroupNamePrefix=GROUP)["logGroups"]
+    check("describe-log-groups", [g["logGroupName"] for g in groups] == [GROUP], groups)
+    ec2 = client("ec2")
+    subnets = ec2.describe_subnets(SubnetIds=["subnet-0a1b2c3d4e5f60001"])["Subnets"]
+    check("describe-subnets", len(subnets) == 1 and 0 < subnets[0]["AvailableIpAddressCount"] < 252, subnets)
+    refused("subnet that does not exist", "InvalidSubnetID.NotFound", ec2.describe_subnets, SubnetIds=["subnet-0"])
+    results = client("iam").simulate_principal_policy(
+        PolicySourceArn="arn:aws:iam::123456789012:role/connect2-api-dev-execution", ActionNames=["logs:PutLogEvents"])["EvaluationResults"]
+    check("simulate-principal-policy", results[0]["EvalDecision"] == "allowed", results)
     scaling = client("application-autoscaling")
     resource = {"ServiceNamespace": "ecs", "ResourceId": f"service/{CLUSTER}/{SERVICE}", "ScalableDimension": "ecs:service:DesiredCount"}
     scaling.register_scalable_target(**resource, MinCapacity=2, MaxCapacity=4)

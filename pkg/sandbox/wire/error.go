@@ -100,6 +100,16 @@ var queryDialect = dialect{
 	unavailable:  Error{Code: "ServiceUnavailable", Message: "Service is unavailable", Status: 503},
 }
 
+// ec2Dialect is that of EC2's query API ("Error codes for the Amazon EC2 API").
+var ec2Dialect = dialect{
+	denied:       Error{Code: "UnauthorizedOperation", Status: 403},
+	throttled:    Error{Code: "RequestLimitExceeded", Message: "Request limit exceeded.", Status: 503},
+	unknownToken: Error{Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: 401},
+	expiredToken: Error{Code: "RequestExpired", Message: "Request has expired."},
+	missingToken: Error{Code: "MissingParameter", Message: "Request must contain parameter AWSAccessKeyId"},
+	unavailable:  Error{Code: "Unavailable", Message: "The service is unavailable. Please try again shortly.", Status: 503},
+}
+
 // registryDialect is that of ECR's registry endpoint (OCI distribution).
 var registryDialect = dialect{
 	denied:       Error{Code: "DENIED", Status: 403},

@@ -16,6 +16,7 @@ type QueryService struct {
 	Name       string // IAM prefix, "elasticloadbalancing"
 	Version    string // API version, "2015-12-01"
 	Namespace  string // XML namespace of the answers
+	Flat       bool   // EC2's form: members stand in the response itself, and errors in a list
 	Operations map[string]Operation
 }
 
@@ -46,7 +47,15 @@ func (s *QueryService) writeResult(w http.ResponseWriter, action, requestID stri
 	if err := encoder.EncodeElement(result, start); err != nil {
 		return err
 	}
-	fmt.Fprintf(&body, "\n<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata>\n</%sResponse>\n", requestID, action)
+	if s.Flat {
+		inner := bytes.TrimSuffix(bytes.TrimPrefix(body.Bytes()[bytes.IndexByte(body.Bytes(), '\n')+1:], []byte("<"+action+"Result>")),
+			[]byte("</"+action+"Result>"))
+		flat := fmt.Sprintf("<%sResponse xmlns=%q>\n<requestId>%s</requestId>%s\n</%sResponse>\n", action, s.Namespace, requestID, inner, action)
+		body.Reset()
+		body.WriteString(flat)
+	} else {
+		fmt.Fprintf(&body, "\n<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata>\n</%sResponse>\n", requestID, action)
+	}
 	w.Header().Set("Content-Type", "text/xml")
 	w.WriteHeader(http.StatusOK)
 	_, err := w.Write(body.Bytes())
@@ -60,6 +69,11 @@ func (s *QueryService) writeError(w http.ResponseWriter, requestID string, e *Er
 	}
 	w.Header().Set("Content-Type", "text/xml")
 	w.WriteHeader(e.HTTPStatus())
+	if s.Flat {
+		fmt.Fprintf(w, "<Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>%s</RequestID></Response>\n",
+			escaped(e.Code), escaped(e.Message), requestID)
+		return
+	}
 	fmt.Fprintf(w, "<ErrorResponse xmlns=%q>\n  <Error>\n    <Type>%s</Type>\n    <Code>%s</Code>\n    <Message>%s</Message>\n"+
 		"  </Error>\n  <RequestId>%s</RequestId>\n</ErrorResponse>\n", s.Namespace, fault, escaped(e.Code), escaped(e.Message), requestID)
 }

@@ -124,6 +124,9 @@ func (s *Server) route(hr *http.Request, body []byte, id string) (*call, error) 
 					result: func(w http.ResponseWriter, v any) error { return qs.writeResult(w, action, id, v) },
 					fail:   func(w http.ResponseWriter, e *Error) { qs.writeError(w, id, e) },
 				}
+				if qs.Flat {
+					c.service.dialect = &ec2Dialect
+				}
 				request.Action, request.Form = action, form
 			}
 		}
