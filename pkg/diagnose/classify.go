@@ -261,7 +261,8 @@ func exitCause(e Evidence, t Task) candidate {
 	case 139:
 		base.Code = "segmentation-fault"
 		base.Title = fmt.Sprintf("%s crashed with a segmentation fault (exit code 139)", c.Name)
-		base.Fix = []string{"a native library is at fault: compare the versions of libraries and of the base image with the last release that worked"}
+		base.Fix = []string{"a native library is at fault: compare the versions of libraries and of the base image with the last release " +
+			"that worked"}
 		return candidate{Finding: base, rank: rankExitSaid}
 	case 143:
 		base.Code, base.Fault = "terminated", record.FaultUnclear
@@ -395,7 +396,8 @@ func containerHealthCause(e Evidence, t Task, quote string) candidate {
 	cause := record.Finding{Code: "container-health-failed", Container: c.Name, Fault: record.FaultRelease, Task: t.ARN,
 		Title:    fmt.Sprintf("the container health check of %s fails", c.Name),
 		Evidence: append(quotes(quote), prefixed(c.Name, lastLines(lines, quotedLines))...),
-		Fix: []string{"start the image and run the check beside it: `docker run -d --name app IMAGE`, then `docker exec app " + orElse(c.Check, "CHECK") +
+		Fix: []string{"start the image and run the check beside it: `docker run -d --name app IMAGE`, then `docker exec app " +
+			orElse(c.Check, "CHECK") +
 			"`; slim images have no curl",
 			"if the start takes long, raise `startPeriod` (up to 300 s) of the health check"},
 	}

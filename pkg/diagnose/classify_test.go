@@ -88,20 +88,26 @@ func TestExits(t *testing.T) {
 			"app-config-invalid", "2 validation errors for Settings", "database_url", record.FaultRelease, true},
 		{"environment", exited(1, traceback("KeyError: 'DATABASE_URL'")...), "app-config-invalid", "DATABASE_URL",
 			"KeyError", record.FaultRelease, true},
-		{"port in use", exited(1, "ERROR:    [Errno 98] error while attempting to bind on address ('0.0.0.0', 8000): address already in use"), "port-in-use",
+		{"port in use", exited(1, "ERROR:    [Errno 98] error while attempting to bind on address ('0.0.0.0', 8000): address already in "+
+			"use"), "port-in-use",
 			"address is already in use", "Errno 98", record.FaultRelease, false},
 		{"alembic revision", exited(255, "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.",
 			"FAILED: Can't locate revision identified by 'a1b2c3'"),
 			"schema-revision-missing", "a1b2c3", "FAILED: Can't locate", record.FaultRelease, false},
-		{"alembic heads", exited(255, "FAILED: Multiple head revisions are present for given argument 'head'; please specify"), "schema-many-heads", "several heads",
+		{"alembic heads", exited(255, "FAILED: Multiple head revisions are present for given argument 'head'; please specify"),
+			"schema-many-heads", "several heads",
 			"Multiple head", record.FaultRelease, false},
-		{"database password", exited(1, `sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) connection to server at "db.internal" (10.0.1.5), port 5432 `+
-			`failed: FATAL:  password authentication failed for user "app"`), "database-auth-failed", "wrong user or password", "FATAL", record.FaultInfrastructure, false},
+		{"database password", exited(1,
+			`sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) connection to server at "db.internal" (10.0.1.5), port 5432 `+
+				`failed: FATAL:  password authentication failed for user "app"`), "database-auth-failed", "wrong user or password", "FATAL",
+			record.FaultInfrastructure, false},
 		{"database down", exited(1, `psycopg2.OperationalError: connection to server at "db.internal" (10.0.1.5), port 5432 failed: Connection refused`),
 			"database-unreachable", "db.internal:5432", "Connection refused", record.FaultInfrastructure, false},
-		{"redis down", exited(1, "redis.exceptions.ConnectionError: Error 111 connecting to cache.internal:6379. Connection refused."), "dependency-unreachable",
+		{"redis down", exited(1, "redis.exceptions.ConnectionError: Error 111 connecting to cache.internal:6379. Connection refused."),
+			"dependency-unreachable",
 			"cache.internal:6379", "Error 111", record.FaultInfrastructure, false},
-		{"asyncpg down", exited(3, traceback("ConnectionRefusedError: [Errno 111] Connect call failed ('10.0.1.5', 5432)")...), "dependency-unreachable",
+		{"asyncpg down", exited(3, traceback("ConnectionRefusedError: [Errno 111] Connect call failed ('10.0.1.5', 5432)")...),
+			"dependency-unreachable",
 			"Connect call failed", "10.0.1.5", record.FaultInfrastructure, false},
 		{"name", exited(1, "socket.gaierror: [Errno -2] Name or service not known"), "dependency-unreachable",
 			"host name", "gaierror", record.FaultInfrastructure, false},
@@ -184,7 +190,8 @@ func TestHealth(t *testing.T) {
 		{"503", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [503]")},
 			"elb-health-error", "503", record.FaultUnclear, false},
 		{"503 and the database", Evidence{Tasks: []Task{failed(`connection to server at "db", port 5432 failed: timeout`)},
-			Events: event("Health checks failed with these codes: [503]")}, "elb-health-error", "cannot reach its database at db:5432", record.FaultInfrastructure, false},
+			Events: event("Health checks failed with these codes: [503]")}, "elb-health-error", "cannot reach its database at db:5432",
+			record.FaultInfrastructure, false},
 		{"404", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [404]")},
 			"elb-health-path", "404", record.FaultRelease, false},
 		{"redirect", Evidence{Tasks: []Task{failed()}, Events: event("Health checks failed with these codes: [307]")},
@@ -199,12 +206,14 @@ func TestHealth(t *testing.T) {
 			"port 8000", record.FaultUnclear, false},
 		{"event alone", Evidence{Events: event("Health checks failed with these codes: [404]")}, "elb-health-path", "404",
 			record.FaultRelease, false},
-		{"other port", Evidence{Tasks: []Task{failed("INFO:     Uvicorn running on http://0.0.0.0:8080 (Press CTRL+C to quit)")}, Events: event("Health checks failed")},
+		{"other port", Evidence{Tasks: []Task{failed("INFO:     Uvicorn running on http://0.0.0.0:8080 (Press CTRL+C to quit)")},
+			Events: event("Health checks failed")},
 			"listens-on-other-port", "listens on port 8080, but the load balancer checks port 8000", record.FaultRelease, false},
 		{"gunicorn on another port", Evidence{Tasks: []Task{failed("[1] [INFO] Listening at: http://0.0.0.0:8001 (1)")},
 			Events: event("Health checks failed")},
 			"listens-on-other-port", "port 8001", record.FaultRelease, false},
-		{"right port", Evidence{Tasks: []Task{failed("INFO:     Uvicorn running on http://0.0.0.0:8000 (Press CTRL+C to quit)")}, Events: event("Request timed out")},
+		{"right port", Evidence{Tasks: []Task{failed("INFO:     Uvicorn running on http://0.0.0.0:8000 (Press CTRL+C to quit)")},
+			Events: event("Request timed out")},
 			"elb-health-timeout", "no answer", record.FaultUnclear, false},
 		{"loopback, still running", Evidence{Tasks: []Task{running}, Targets: target("Target.FailedHealthChecks",
 			"Health checks failed")}, "listens-on-loopback",
@@ -215,7 +224,8 @@ func TestHealth(t *testing.T) {
 		{"no reason left", Evidence{Tasks: []Task{failed()}}, "elb-health-failed", "finds app unhealthy", record.FaultUnclear, false},
 		{"container check", Evidence{Tasks: []Task{check}}, "container-health-failed", "health check of app", record.FaultRelease,
 			false},
-		{"container check, event alone", Evidence{Events: []Event{{Text: "(service api) (task 0f9d) failed container health checks."}}}, "container-health-failed",
+		{"container check, event alone", Evidence{Events: []Event{{Text: "(service api) (task 0f9d) failed container health checks."}}},
+			"container-health-failed",
 			"health check of", record.FaultRelease, false},
 	}
 	for _, tt := range tests {
@@ -245,30 +255,45 @@ func TestEventsAndReasons(t *testing.T) {
 		e    Evidence
 		code string
 	}{
-		{"capacity", event("(service api) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."), "capacity-unavailable"},
+		{"capacity", event("(service api) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later " +
+			"or in a different availability zone."), "capacity-unavailable"},
 		{"part of a batch", event("service api could not launch 2 tasks for deployment ecs-svc/1."),
 			"capacity-unavailable"},
-		{"task quota", event("(service api) was unable to place a task. Reason: You've reached the limit on the number of tasks you can run concurrently"), "quota-tasks"},
-		{"vCPU quota", event("(service api) was unable to place a task. Reason: You’ve reached the limit on the number of vCPUs you can run concurrently"), "quota-tasks"},
+		{"task quota", event("(service api) was unable to place a task. Reason: You've reached the limit on the number of tasks you can run " +
+			"concurrently"), "quota-tasks"},
+		{"vCPU quota", event("(service api) was unable to place a task. Reason: You’ve reached the limit on the number of vCPUs you can run " +
+			"concurrently"), "quota-tasks"},
 		{"size", event("(service api) was unable to place a task. Reason: The requested CPU configuration is above your limit."), "quota-size"},
 		{"internal error", event("(service api) was unable to place a task. Reason: Internal error."),
 			"placement-internal-error"},
 		{"unheard of", event("(service api) was unable to place a task. Reason: The moon is full."), "placement-failed"},
 		{"blocked", event("(service api) was unable to place a task because your account is currently blocked."),
 			"account-blocked"},
-		{"role", event("(service api) failed to launch a task with (error ECS was unable to assume the role 'arn:aws:iam::1:role/R' that was provided for this task. Please verify " +
-			"that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.)."), "role-not-assumable"},
-		{"target group", event("service api task set (ecs-svc/1) (task a1) is not healthy in target-group (arn:x) due to TARGET GROUP IS NOT FOUND."), "target-group-missing"},
-		{"describe health", event("(service api) failed to describe target health on target-group arn:tg with (error User: arn:x is not authorized to perform: " +
-			"elasticloadbalancing:DescribeTargetHealth because no identity-based policy allows the elasticloadbalancing:DescribeTargetHealth action)"), "target-registration-denied"},
-		{"register targets", event("(service api) failed to register targets in (target-group arn:tg) with (error something)"), "target-registration-failed"},
-		{"cannot move", event("(service api) was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the " +
+		{"role", event("(service api) failed to launch a task with (error ECS was unable to assume the role 'arn:aws:iam::1:role/R' that was " +
+			"provided for this task. Please verify " +
+			"that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this " +
+			"role.)."), "role-not-assumable"},
+		{"target group", event("service api task set (ecs-svc/1) (task a1) is not healthy in target-group (arn:x) due to TARGET GROUP IS NOT " +
+			"FOUND."), "target-group-missing"},
+		{"describe health", event("(service api) failed to describe target health on target-group arn:tg with (error User: arn:x is not " +
+			"authorized to perform: " +
+			"elasticloadbalancing:DescribeTargetHealth because no identity-based policy allows the elasticloadbalancing:DescribeTargetHealth " +
+			"action)"), "target-registration-denied"},
+		{"register targets", event("(service api) failed to register targets in (target-group arn:tg) with (error something)"),
+			"target-registration-failed"},
+		{"cannot move", event("(service api) was unable to stop or start tasks during a deployment because of the service deployment " +
+			"configuration. Update the " +
 			"minimumHealthyPercent or maximumPercent value and try again."), "deployment-cannot-move"},
-		{"protected", event("(service api) was unable to reach steady state because (taskSet ecs-svc/1) was unable to scale in due to (reason 2 tasks under protection)"), "tasks-protected"},
-		{"500 provisioning", event("service api was unable to place tasks in your cluster because the tasks provisioning capacity limit was exceeded."), "provisioning-limit"},
-		{"IAM permissions", event("IAM permissions policies have been misconfigured or changed, and ECS can no longer maintain your service"), "service-iam-broken"},
-		{"IAM trust", event("IAM trust relationship has been misconfigured or changed, and ECS can no longer maintain your service"), "service-iam-broken"},
-		{"EC2", event("(service api) was unable to place a task because no container instance met all of its requirements. The closest matching (container-instance 1) has " +
+		{"protected", event("(service api) was unable to reach steady state because (taskSet ecs-svc/1) was unable to scale in due to " +
+			"(reason 2 tasks under protection)"), "tasks-protected"},
+		{"500 provisioning", event("service api was unable to place tasks in your cluster because the tasks provisioning capacity limit was " +
+			"exceeded."), "provisioning-limit"},
+		{"IAM permissions", event("IAM permissions policies have been misconfigured or changed, and ECS can no longer maintain your " +
+			"service"), "service-iam-broken"},
+		{"IAM trust", event("IAM trust relationship has been misconfigured or changed, and ECS can no longer maintain your service"),
+			"service-iam-broken"},
+		{"EC2", event("(service api) was unable to place a task because no container instance met all of its requirements. The closest " +
+			"matching (container-instance 1) has " +
 			"insufficient memory available."), "no-container-instance"},
 		{"throttled", event("(service api) operations are being throttled on elb. Will try again later."), "throttled"},
 		{"alarm event", event("(service api) (deployment ecs-svc/1) deployment failed: alarm detected."), "alarm"},
@@ -276,24 +301,34 @@ func TestEventsAndReasons(t *testing.T) {
 			"circuit-breaker"},
 		{"blocked account's event", event("(service api) (deployment ecs-svc/1) deployment failed: deployment failure."),
 			"circuit-breaker"},
-		{"hook event", event("(service api) (deployment ecs-svc/1) deployment failed: Service deployment rolled back because PRE_SCALE_UP lifecycle hook(s) failed. Lifecycle hook " +
+		{"hook event", event("(service api) (deployment ecs-svc/1) deployment failed: Service deployment rolled back because PRE_SCALE_UP " +
+			"lifecycle hook(s) failed. Lifecycle hook " +
 			"target arn:aws:lambda:eu-west-1:1:function:F returned FAILED status."), "hook-failed"},
 		{"good news only", event("(service api) has reached a steady state."), "unknown"},
 		{"started", event("(service api) has started 1 tasks: (task a1). Amazon ECS replaced 1 tasks due to an unhealthy status."), "unknown"},
-		{"rebalancing", event("(service api) is not AZ balanced with 3 tasks in R-1a, 1 tasks in R-1c, 1 tasks in R-1b. AZ Rebalancing in progress."), "unknown"},
+		{"rebalancing", event("(service api) is not AZ balanced with 3 tasks in R-1a, 1 tasks in R-1c, 1 tasks in R-1b. AZ Rebalancing in " +
+			"progress."), "unknown"},
 		{"nothing", Evidence{}, "unknown"},
 
-		{"hook unparsable", Evidence{StatusReason: "Service deployment rolled back because POST_SCALE_UP lifecycle hook(s) failed. ECS was unable to parse the response from arn:l due " +
+		{"hook unparsable", Evidence{StatusReason: "Service deployment rolled back because POST_SCALE_UP lifecycle hook(s) failed. ECS was " +
+			"unable to parse the response from arn:l due " +
 			"to HookStatus must not be null"}, "hook-answer-invalid"},
-		{"hook denied", Evidence{StatusReason: "Service deployment rolled back because PRE_SCALE_UP lifecycle hook(s) failed. ECS was unable to invoke hook target arn:l due to User: arn:u is " +
-			"not authorized to perform: lambda:InvokeFunction on resource: arn:l because no identity-based policy allows the lambda:InvokeFunction action"}, "hook-not-invocable"},
-		{"hook role", Evidence{StatusReason: "Service deployment rolled back because PRE_SCALE_UP lifecycle hook(s) failed. ECS was unable to assume role arn:aws:iam::1:role/H"}, "hook-role-not-assumable"},
-		{"pause", Evidence{StatusReason: "Service deployment rolled back because POST_TEST_TRAFFIC_SHIFT pause hook timed out."}, "hook-timed-out"},
-		{"listener", Evidence{StatusReason: "Service deployment rolled back because of invalid networking configuration. Both targetGroup and alternateTargetGroup must be associated with the " +
+		{"hook denied", Evidence{StatusReason: "Service deployment rolled back because PRE_SCALE_UP lifecycle hook(s) failed. ECS was unable " +
+			"to invoke hook target arn:l due to User: arn:u is " +
+			"not authorized to perform: lambda:InvokeFunction on resource: arn:l because no identity-based policy allows the " +
+			"lambda:InvokeFunction action"}, "hook-not-invocable"},
+		{"hook role", Evidence{StatusReason: "Service deployment rolled back because PRE_SCALE_UP lifecycle hook(s) failed. ECS was unable " +
+			"to assume role arn:aws:iam::1:role/H"}, "hook-role-not-assumable"},
+		{"pause", Evidence{StatusReason: "Service deployment rolled back because POST_TEST_TRAFFIC_SHIFT pause hook timed out."},
+			"hook-timed-out"},
+		{"listener", Evidence{StatusReason: "Service deployment rolled back because of invalid networking configuration. Both targetGroup " +
+			"and alternateTargetGroup must be associated with the " +
 			"productionListenerRule or testListenerRule."}, "listener-rules-invalid"},
-		{"infrastructure role", Evidence{StatusReason: "Service deployment rolled back because of invalid networking configuration. ECS was unable to manage the ELB resources due to missing " +
+		{"infrastructure role", Evidence{StatusReason: "Service deployment rolled back because of invalid networking configuration. ECS was " +
+			"unable to manage the ELB resources due to missing " +
 			"permissions on ECS Infrastructure Role 'arn:aws:iam::1:role/I'."}, "load-balancer-denied"},
-		{"threshold", Evidence{StatusReason: "Service deployment rolled back because the circuit breaker threshold was exceeded."}, "circuit-breaker"},
+		{"threshold", Evidence{StatusReason: "Service deployment rolled back because the circuit breaker threshold was exceeded."},
+			"circuit-breaker"},
 		{"rollout reason", Evidence{RolloutReason: "ECS deployment circuit breaker: tasks failed to start."},
 			"circuit-breaker"},
 
@@ -329,7 +364,8 @@ func TestEventsAndReasons(t *testing.T) {
 func TestPrecedence(t *testing.T) {
 	crash := exited(1, "ModuleNotFoundError: No module named 'x'")
 	spot := Task{LastStatus: "STOPPED", StopCode: "SpotInterruption", Reason: "Your Spot Task was interrupted."}
-	capacity := Event{Text: "(service api) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."}
+	capacity := Event{Text: "(service api) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again " +
+		"later or in a different availability zone."}
 	unread := exited(1)
 	tests := []struct {
 		name string

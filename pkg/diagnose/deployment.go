@@ -55,7 +55,8 @@ var deploymentRules = []rule{
 		re: lazyregexp.New(`invalid networking configuration\.? ?:?(?P<why>.*)|` +
 			`(?P<why2>is not associated with either productionListenerRule.*|should have exactly one target group serving traffic.*|One or more rules not found)`),
 		title: "the listener rules do not fit a blue/green deployment: ${why}",
-		fix:   []string{"let the production rule forward to the service's two target groups, all traffic to one of them; see `loadBalancers[].advancedConfiguration` of the service"},
+		fix: []string{"let the production rule forward to the service's two target groups, all traffic to one of them; see " +
+			"`loadBalancers[].advancedConfiguration` of the service"},
 		fault: record.FaultInfrastructure, certain: true,
 	},
 }
@@ -82,7 +83,8 @@ var eventRules = []rule{
 		code:  "tasks-protected",
 		re:    lazyregexp.New(`unable to scale in due to \(reason (?P<n>\d+) tasks? under protection\)`),
 		title: "${n} tasks of the old revision are protected from scale-in and cannot be replaced",
-		fix:   []string{"wait until their protection ends, or end it: `aws ecs update-task-protection --cluster ${cluster} --tasks TASK --no-protection-enabled`"},
+		fix: []string{"wait until their protection ends, or end it: `aws ecs update-task-protection --cluster ${cluster} --tasks TASK " +
+			"--no-protection-enabled`"},
 		fault: record.FaultInfrastructure,
 	},
 	{
@@ -103,7 +105,8 @@ var eventRules = []rule{
 		code:  "target-registration-failed",
 		re:    lazyregexp.New(`failed to (?P<what>register targets in|deregister targets in|describe target health on) \(?target-group (?P<group>[^\s)]+)\)? with \(error (?P<why>.*)\)`),
 		title: "ECS could not reach the target group: ${why}",
-		fix:   []string{"see that the target group ${group} exists, is of target type ip, and is attached to a load balancer in the service's VPC"},
+		fix: []string{"see that the target group ${group} exists, is of target type ip, and is attached to a load balancer in the " +
+			"service's VPC"},
 		fault: record.FaultInfrastructure,
 	},
 	{
@@ -207,8 +210,10 @@ func PlacementFailure(reason, detail string) record.Finding {
 // alarmCause is the cause of a deployment that an alarm failed.
 func alarmCause(reason string) record.Finding {
 	return record.Finding{
-		Code: "alarm", Title: "a CloudWatch alarm of the service went off during the deployment", Fault: record.FaultRelease, Evidence: quotes(reason),
-		Fix: []string{"see which: `aws cloudwatch describe-alarms --state-value ALARM`, and what its metric shows since the deployment began"},
+		Code: "alarm", Title: "a CloudWatch alarm of the service went off during the deployment", Fault: record.FaultRelease,
+		Evidence: quotes(reason),
+		Fix: []string{"see which: `aws cloudwatch describe-alarms --state-value ALARM`, and what its metric shows since the " +
+			"deployment began"},
 	}
 }
 
@@ -221,7 +226,8 @@ func nothing(e Evidence) record.Finding {
 	for _, text := range said {
 		if broken.MatchString(text) {
 			return record.Finding{
-				Code: "circuit-breaker", Vague: true, Title: "tasks of the new revision keep failing, and what AWS still shows does not say why", Fault: record.FaultUnclear,
+				Code: "circuit-breaker", Vague: true, Title: "tasks of the new revision keep failing, and what AWS still shows does not say why",
+				Fault:    record.FaultUnclear,
 				Evidence: quotes(text),
 				Fix: []string{"stopped tasks stay visible for about an hour: `aws ecs list-tasks --cluster " + orElse(arn.Last(e.Cluster), "CLUSTER") +
 					" --service-name " + orElse(e.Service, "SERVICE") + " --desired-status STOPPED`", "read the containers' logs of that time"},
@@ -230,7 +236,8 @@ func nothing(e Evidence) record.Finding {
 	}
 	return record.Finding{
 		Code: "unknown", Vague: true, Title: "no failed task, event or reason was found that explains it", Fault: record.FaultUnclear,
-		Fix: []string{"see the service's events: `aws ecs describe-services --cluster " + orElse(arn.Last(e.Cluster), "CLUSTER") + " --services " +
+		Fix: []string{"see the service's events: `aws ecs describe-services --cluster " + orElse(arn.Last(e.Cluster), "CLUSTER") +
+			" --services " +
 			orElse(e.Service, "SERVICE") + " --query 'services[].events[:20]'`"},
 	}
 }

@@ -29,7 +29,8 @@ type ECS interface {
 
 // Logs is the part of the CloudWatch Logs API that Gather reads.
 type Logs interface {
-	GetLogEvents(context.Context, *cloudwatchlogs.GetLogEventsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetLogEventsOutput, error)
+	GetLogEvents(context.Context, *cloudwatchlogs.GetLogEventsInput,
+		...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetLogEventsOutput, error)
 }
 
 // Clients are what Gather reads with. Logs and ELB may be nil: then it goes without.

@@ -81,15 +81,18 @@ func (c *cloud) DescribeTasks(_ context.Context, in *ecs.DescribeTasksInput, _ .
 	return out, c.call("ecs:DescribeTasks")
 }
 
-func (c *cloud) DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error) {
+func (c *cloud) DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput,
+	...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error) {
 	return &ecs.DescribeTaskDefinitionOutput{TaskDefinition: &types.TaskDefinition{Memory: aws.String("512"),
 		ContainerDefinitions: []types.ContainerDefinition{{
-			Name: aws.String("app"), PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(8000)}}, LogConfiguration: &types.LogConfiguration{LogDriver: types.LogDriverAwslogs,
+			Name: aws.String("app"), PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(8000)}},
+			LogConfiguration: &types.LogConfiguration{LogDriver: types.LogDriverAwslogs,
 				Options: map[string]string{"awslogs-group": "/ecs/api", "awslogs-stream-prefix": "ecs",
 					"awslogs-region": "eu-central-1"}}}}}}, c.call("ecs:DescribeTaskDefinition")
 }
 
-func (c *cloud) GetLogEvents(_ context.Context, in *cloudwatchlogs.GetLogEventsInput, options ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetLogEventsOutput, error) {
+func (c *cloud) GetLogEvents(_ context.Context, in *cloudwatchlogs.GetLogEventsInput,
+	options ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetLogEventsOutput, error) {
 	var o cloudwatchlogs.Options
 	for _, option := range options {
 		option(&o)
@@ -117,7 +120,8 @@ func (c *cloud) GetLogEvents(_ context.Context, in *cloudwatchlogs.GetLogEventsI
 	return out, nil
 }
 
-func (c *cloud) DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthInput, ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error) {
+func (c *cloud) DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthInput,
+	...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error) {
 	return &elb.DescribeTargetHealthOutput{TargetHealthDescriptions: c.targets}, c.call("elasticloadbalancing:DescribeTargetHealth")
 }
 
@@ -135,7 +139,8 @@ func started(id string, ago time.Duration) types.Task {
 // crashed is a task that ended this long before now.
 func crashed(id string, ago time.Duration) types.Task {
 	t := started(id, ago+time.Minute)
-	t.LastStatus, t.StopCode, t.StoppedReason = aws.String("STOPPED"), types.TaskStopCodeEssentialContainerExited, aws.String("Essential container in task exited")
+	t.LastStatus, t.StopCode, t.StoppedReason = aws.String("STOPPED"), types.TaskStopCodeEssentialContainerExited,
+		aws.String("Essential container in task exited")
 	t.ExecutionStoppedAt, t.StoppedAt = aws.Time(time.Now().Add(-ago)), aws.Time(time.Now().Add(-ago))
 	t.Containers[0].ExitCode = aws.Int32(1)
 	return t
@@ -180,7 +185,8 @@ func TestGather(t *testing.T) {
 			targets: []elbtypes.TargetHealthDescription{
 				{Target: &elbtypes.TargetDescription{Id: aws.String("10.0.0.1"), Port: aws.Int32(8000)},
 					TargetHealth: &elbtypes.TargetHealth{State: elbtypes.TargetHealthStateEnumUnhealthy,
-						Reason: elbtypes.TargetHealthReasonEnumResponseCodeMismatch, Description: aws.String("Health checks failed with these codes: [404]")}},
+						Reason: elbtypes.TargetHealthReasonEnumResponseCodeMismatch, Description: aws.String("Health checks failed with these codes: " +
+							"[404]")}},
 				{Target: &elbtypes.TargetDescription{Id: aws.String("10.0.0.99"), Port: aws.Int32(8000)},
 					TargetHealth: &elbtypes.TargetHealth{State: elbtypes.TargetHealthStateEnumHealthy}},
 			},

@@ -15,7 +15,8 @@ var taskWords = map[string]rule{
 	"schema-not-migrated": {
 		code:  "schema-unexpected",
 		title: "what ${container} does, does not fit the database's schema: ${what}",
-		fix: []string{"if this is a migration: correct it; an earlier one may be missing from the image (compare `alembic history` with `alembic current`)",
+		fix: []string{"if this is a migration: correct it; an earlier one may be missing from the image (compare `alembic history` with " +
+			"`alembic current`)",
 			"if it is another command: run the migrations of this image first (action `migrate`)"},
 	},
 }

@@ -205,9 +205,11 @@ func TestPublishedFailures(t *testing.T) {
 		}
 		c := Classify(e)
 		if c.Code != test.code || c.Certain != test.certain {
-			t.Errorf("%s\n%s\ngot %s (certain %t) %q, want %s (certain %t)", test.source, test.text, c.Code, c.Certain, c.Title, test.code, test.certain)
+			t.Errorf("%s\n%s\ngot %s (certain %t) %q, want %s (certain %t)", test.source, test.text, c.Code, c.Certain, c.Title, test.code,
+				test.certain)
 		}
-		if len(c.Fix) == 0 || len(c.Evidence) == 0 || strings.Contains(c.Title+strings.Join(c.Fix, ""), "${") || strings.Contains(c.Title, "HOST") {
+		if len(c.Fix) == 0 || len(c.Evidence) == 0 || strings.Contains(c.Title+strings.Join(c.Fix, ""), "${") || strings.Contains(c.Title,
+			"HOST") {
 			t.Errorf("%s: incomplete: %+v", test.source, c)
 		}
 		if slices.ContainsFunc(c.Fix, func(fix string) bool { return strings.Contains(fix, "PLATFORM") }) {

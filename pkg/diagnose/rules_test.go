@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-var tables = map[string][]rule{"start": startRules, "placement": placementRules, "log": logRules, "log of a task": taskLogRules(), "health": healthRules,
+var tables = map[string][]rule{"start": startRules, "placement": placementRules, "log": logRules, "log of a task": taskLogRules(),
+	"health":     healthRules,
 	"deployment": deploymentRules, "event": eventRules}
 
 // The patterns compile on first use, and templates name only what a match or the failure can fill in: a mistake in a rule

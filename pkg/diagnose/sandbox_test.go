@@ -108,7 +108,8 @@ func deploy(t *testing.T, api *ecs.Client, tag string) (definition, deployment s
 	d.ContainerDefinitions[0].Image = aws.String(image[:slash+1] + name + ":" + tag)
 	next, err := api.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: family,
 		ContainerDefinitions: d.ContainerDefinitions, Cpu: d.Cpu, Memory: d.Memory,
-		NetworkMode: d.NetworkMode, ExecutionRoleArn: d.ExecutionRoleArn, TaskRoleArn: d.TaskRoleArn, RequiresCompatibilities: d.RequiresCompatibilities})
+		NetworkMode: d.NetworkMode, ExecutionRoleArn: d.ExecutionRoleArn, TaskRoleArn: d.TaskRoleArn,
+		RequiresCompatibilities: d.RequiresCompatibilities})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,8 @@ var startRules = []rule{
 		code:  "registry-login-failed",
 		re:    lazyregexp.New(`(?:retrieve|get) ecr registry auth`),
 		title: "the task could not log in to Amazon ECR",
-		fix: []string{"most often the network: give the task's subnets a way out, a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr " +
+		fix: []string{"most often the network: give the task's subnets a way out, a NAT gateway, a public IP, or VPC endpoints for ecr.api, " +
+			"ecr.dkr " +
 			"and S3", "otherwise the execution role: it needs `ecr:GetAuthorizationToken` on `*`"},
 		fault: record.FaultInfrastructure,
 	},
@@ -67,7 +68,8 @@ var startRules = []rule{
 		re:    lazyregexp.New(`failed to find a descriptor for platform \{?(?P<platform>[^}"\s]+)`),
 		title: "the registry offers no manifest of the image for ${platform}",
 		fix: []string{"build for it: `docker buildx build --platform ${platform} …`",
-			"if the image is for it, build it in Docker's format: `buildah build --format docker`, `kaniko` and others write OCI manifests that older " +
+			"if the image is for it, build it in Docker's format: `buildah build --format docker`, `kaniko` and others write OCI manifests that " +
+				"older " +
 				"platform versions do not take"},
 		fault: record.FaultRelease,
 	},
@@ -83,7 +85,8 @@ var startRules = []rule{
 		code:  "image-digest-gone",
 		re:    lazyregexp.New(resolve + `.*@sha256:[0-9a-f]+: not found`),
 		title: "the image digest ${repo}@${digest} is no longer in the registry",
-		fix: []string{"see whether a lifecycle rule expired it: `aws ecr describe-images --repository-name ${repo} --image-ids imageDigest=${digest}`",
+		fix: []string{"see whether a lifecycle rule expired it: `aws ecr describe-images --repository-name ${repo} --image-ids " +
+			"imageDigest=${digest}`",
 			"push the image again, or deploy a digest that is still there"},
 		fault: record.FaultRelease, certain: true,
 	},
@@ -130,7 +133,8 @@ var startRules = []rule{
 		code:  "layer-denied",
 		re:    lazyregexp.New(`(?s)failed to copy: httpRead(?:er)?Seeker: failed open: unexpected status code .*\b403\b`),
 		title: "S3 refused a layer of the image (403)",
-		fix: []string{"the image's manifest was read, so the role may pull: let the policy of the VPC's S3 endpoint allow `s3:GetObject` on ECR's " +
+		fix: []string{"the image's manifest was read, so the role may pull: let the policy of the VPC's S3 endpoint allow `s3:GetObject` on " +
+			"ECR's " +
 			"bucket of layers: `arn:aws:s3:::prod-REGION-starport-layer-bucket/*`",
 			"if there is no endpoint, see what else the bucket's traffic passes through: a proxy, a firewall"},
 		fault: record.FaultInfrastructure,
@@ -139,7 +143,8 @@ var startRules = []rule{
 		code:  "layers-unreachable",
 		re:    lazyregexp.New(`(?s)failed to copy: .*https://(?P<host>[^/\s"]*\.s3[^/\s"]*)[/\s].*` + noAnswer),
 		title: "the task has no network route to S3 (${host}), where ECR keeps the layers of images",
-		fix: []string{"give the task's subnets a way out, or an S3 gateway endpoint in their route tables: the endpoints for ecr.api and ecr.dkr are not enough",
+		fix: []string{"give the task's subnets a way out, or an S3 gateway endpoint in their route tables: the endpoints for ecr.api and " +
+			"ecr.dkr are not enough",
 			"check that the task's security groups allow outbound 443 to S3 (with a gateway endpoint: to its prefix list)"},
 		fault: record.FaultInfrastructure,
 	},
@@ -154,7 +159,8 @@ var startRules = []rule{
 		code:  "image-pull-denied",
 		re:    lazyregexp.New(`(?:` + resolve + `)?.*failed to authorize: failed to fetch (?:anonymous|oauth) token`),
 		title: "the registry of ${ref} gives this task no token",
-		fix: []string{"for a private registry set `repositoryCredentials` of the container: a secret `{\"username\": \"…\", \"password\": \"…\"}`",
+		fix: []string{"for a private registry set `repositoryCredentials` of the container: a secret `{\"username\": \"…\", \"password\": " +
+			"\"…\"}`",
 			"check the image's name"},
 		fault: record.FaultInfrastructure,
 	},
@@ -339,7 +345,8 @@ var startRules = []rule{
 		code:  "env-file-denied",
 		re:    lazyregexp.New(`(?s)download env files.*(?:download(?:ing)? file (?P<file>[^:\s]+).*)?(?:AccessDenied|Access Denied|403|Forbidden)`),
 		title: "the execution role may not read a file of environment variables in S3",
-		fix: []string{"allow `s3:GetObject` on the file and `s3:GetBucketLocation` on its bucket in the execution role; without `s3:ListBucket` a file that is not there is told like this too",
+		fix: []string{"allow `s3:GetObject` on the file and `s3:GetBucketLocation` on its bucket in the execution role; without " +
+			"`s3:ListBucket` a file that is not there is told like this too",
 			"with its own key: allow `kms:Decrypt`; with an S3 endpoint: let its policy allow the bucket"},
 		fault: record.FaultInfrastructure,
 	},
@@ -474,7 +481,8 @@ var startRules = []rule{
 		code:  "container-start-timeout",
 		re:    lazyregexp.New(`ContainerRuntimeTimeout|Could not transition to \w+; timed out`),
 		title: "the container did not start within the time that ECS gives it",
-		fix:   []string{"run the release again; if it repeats, give the task more CPU, or look for a dependency (`dependsOn`) that never gets ready"},
+		fix: []string{"run the release again; if it repeats, give the task more CPU, or look for a dependency (`dependsOn`) that never " +
+			"gets ready"},
 		fault: record.FaultPlatform,
 	},
 	{

@@ -32,7 +32,8 @@ var startFailures = []struct {
 	{"digest gone", manifest + "failed to resolve ref " + host + "/api:v42@sha256:0123abcd: " + host +
 		"/api:v42@sha256:0123abcd: not found",
 		"image-digest-gone", "api@sha256:0123abcd", record.FaultRelease, true},
-	{"repository missing or no login", manifest + "failed to resolve ref docker.io/library/x:latest: pull access denied, repository does not " +
+	{"repository missing or no login", manifest + "failed to resolve ref docker.io/library/x:latest: pull access denied, repository does " +
+		"not " +
 		"exist or may require authorization: server message: insufficient_scope: authorization failed.",
 		"image-pull-denied", "docker.io/library/x:latest", record.FaultInfrastructure, false},
 	{"repository missing in ECR", manifest + "failed to resolve ref " + host + "/nope:1: " + host +
@@ -52,21 +53,25 @@ var startFailures = []struct {
 		"/v2/app/manifests/tag\": dial tcp 10.0.3.17:443: i/o timeout", "registry-unreachable", host, record.FaultInfrastructure, false},
 	{"layers refused", "CannotPullContainerError: ref pull has been retried 1 time(s): failed to copy: httpReaderSeeker: failed open: " +
 		"unexpected status code https://x/: 500", "image-pull-failed", "could not be pulled", record.FaultUnclear, false},
-	{"layers refused by the endpoint", "CannotPullContainerError: ref pull has been retried 1 time(s): failed to copy: httpReadSeeker: failed open: " +
+	{"layers refused by the endpoint", "CannotPullContainerError: ref pull has been retried 1 time(s): failed to copy: httpReadSeeker: " +
+		"failed open: " +
 		"unexpected status code https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/0123?X-Amz-Date=1: 403 Forbidden",
 		"layer-denied", "S3 refused a layer", record.FaultInfrastructure, false},
 	{"layers refused by the registry", "CannotPullContainerError: failed to copy: httpReadSeeker: failed open: unexpected status code " +
 		"https://" + host + "/v2/api/blobs/sha256:0123: 403 Forbidden", "image-pull-denied", host, record.FaultInfrastructure, false},
-	{"layers, no route", "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: failed to do request: " +
+	{"layers, no route", "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: " +
+		"failed to do request: " +
 		"Get https://prod-us-west-2-starport-layer-bucket.s3.us-west-2.amazonaws.com/0123?X-Amz-Date=1: dial tcp 52.218.0.1:443: i/o timeout",
 		"layers-unreachable", "route to S3 (prod-us-west-2-starport", record.FaultInfrastructure, false},
-	{"infrastructure role", "ECS was unable to assume the configured ECS Infrastructure Role 'arn:aws:iam::1:role/R'. Please verify that the role being passed " +
+	{"infrastructure role", "ECS was unable to assume the configured ECS Infrastructure Role 'arn:aws:iam::1:role/R'. Please verify that " +
+		"the role being passed " +
 		"has the proper trust relationship with Amazon ECS", "infrastructure-role-not-assumable", "role/R", record.FaultInfrastructure, false},
 	{"EBS denied", "User: arn:aws:sts::1:assumed-role/R/ECSTaskVolumesForEBS is not authorized to perform: ec2:CreateVolume on resource: x",
 		"ebs-denied", "ec2:CreateVolume", record.FaultInfrastructure, false},
 	{"EBS attachment", "TaskFailedToStart: Timed out while attaching the EBS volume to the task", "ebs-attachment-failed", "EBS volume",
 		record.FaultInfrastructure, false},
-	{"a file of variables that is not there", "ResourceInitializationError: failed to download env files: file download command: non empty error stream: " +
+	{"a file of variables that is not there", "ResourceInitializationError: failed to download env files: file download command: non " +
+		"empty error stream: " +
 		"NotFound: Not Found status code: 404", "env-file-missing", "does not exist", record.FaultRelease, true},
 	{"a file of variables that is odd", "ResourceInitializationError: failed to download env files: odd", "env-file-failed", "could not read",
 		record.FaultUnclear, false},
@@ -75,9 +80,12 @@ var startFailures = []struct {
 	{"EC2 manifest unknown", "CannotPullContainerError: Error response from daemon: manifest for " + host +
 		"/app:v1 not found: manifest " +
 		"unknown: Requested image not found", "image-not-found", host + "/app:v1", record.FaultRelease, true},
-	{"rate limit", manifest + "failed to resolve ref docker.io/library/redis:7: unexpected status code: 429 Too Many Requests - Server message: " +
-		"toomanyrequests: You have reached your unauthenticated pull rate limit.", "registry-rate-limited", "rate limit", record.FaultInfrastructure, false},
-	{"login, no route", "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon " +
+	{"rate limit", manifest + "failed to resolve ref docker.io/library/redis:7: unexpected status code: 429 Too Many Requests - Server " +
+		"message: " +
+		"toomanyrequests: You have reached your unauthenticated pull rate limit.", "registry-rate-limited", "rate limit",
+		record.FaultInfrastructure, false},
+	{"login, no route", "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from " +
+		"Amazon " +
 		"ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration. operation error ECR: " +
 		"GetAuthorizationToken, exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, " +
 		"Post \"https://api.ecr.eu-west-1.amazonaws.com/\": dial tcp 13.53.180.123:443: i/o timeout",
@@ -87,9 +95,11 @@ var startFailures = []struct {
 		"StatusCode: 400, RequestID: x, api error AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/exec/abc is not " +
 		"authorized to perform: ecr:GetAuthorizationToken on resource: * because no identity-based policy allows the " +
 		"ecr:GetAuthorizationToken action", "registry-auth-denied", "log in to ECR", record.FaultInfrastructure, false},
-	{"secret denied", fetch + "api error AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/exec-role/0f9d1c2b is not authorized to " +
+	{"secret denied", fetch + "api error AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/exec-role/0f9d1c2b is not " +
+		"authorized to " +
 		"perform: secretsmanager:GetSecretValue on resource: " + secretARN + " because no identity-based policy allows the " +
-		"secretsmanager:GetSecretValue action", "secret-denied", "exec-role may not read the secret " + secretARN, record.FaultInfrastructure, false},
+		"secretsmanager:GetSecretValue action", "secret-denied", "exec-role may not read the secret " + secretARN,
+		record.FaultInfrastructure, false},
 	{"secret missing", fetch + "ResourceNotFoundException: The task can't retrieve the secret with ARN '" + secretARN +
 		"' from AWS Secrets Manager. " +
 		"Check whether the secret exists in the specified Region: ResourceNotFoundException: Secrets Manager can't find the specified secret.",
@@ -105,16 +115,21 @@ var startFailures = []struct {
 		"secret-key-missing", "JSON key url", record.FaultRelease, true},
 	{"not JSON", fetchFrame + "invalid character 'p' in literal true (expecting 'r')", "secret-not-json", "plain text",
 		record.FaultRelease, true},
-	{"secret, no route", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to " +
-		"retrieve secret from asm: There is a connection issue between the task and AWS Secrets Manager. Check your task network configuration. " +
+	{"secret, no route", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: " +
+		"unable to " +
+		"retrieve secret from asm: There is a connection issue between the task and AWS Secrets Manager. Check your task network " +
+		"configuration. " +
 		"failed to fetch secret " + secretARN + " from secrets manager: operation error Secrets Manager: GetSecretValue, https response error " +
-		"StatusCode: 0, RequestID: , canceled, context deadline exceeded", "secrets-unreachable", "Secrets Manager", record.FaultInfrastructure, false},
+		"StatusCode: 0, RequestID: , canceled, context deadline exceeded", "secrets-unreachable", "Secrets Manager",
+		record.FaultInfrastructure, false},
 	{"parameter missing", ssmFrame + "invalid ssm parameters: /api/dev/url", "parameter-missing", "/api/dev/url",
 		record.FaultInfrastructure, true},
-	{"parameter denied", ssmFrame + "api error AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/exec/abc is not authorized to " +
+	{"parameter denied", ssmFrame + "api error AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/exec/abc is not " +
+		"authorized to " +
 		"perform: ssm:GetParameters on resource: arn:aws:ssm:eu-west-1:111122223333:parameter/a because no identity-based policy allows the " +
 		"ssm:GetParameters action", "parameter-denied", "parameter/a", record.FaultInfrastructure, false},
-	{"parameter, no route", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: The task " +
+	{"parameter, no route", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: " +
+		"The task " +
 		"cannot pull secrets from AWS Systems Manager. There is a connection issue between the task and AWS Systems Manager Parameter Store. " +
 		"Check your task network configuration. RequestCanceled: request context canceled caused by: context deadline exceeded",
 		"parameters-unreachable", "Systems Manager", record.FaultInfrastructure, false},
@@ -126,26 +141,36 @@ var startFailures = []struct {
 		record.FaultPlatform, false},
 	{"subnet full", "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet " +
 		"'subnet-0a1b2c': InsufficientFreeAddressesInSubnet", "subnet-full", "subnet-0a1b2c", record.FaultInfrastructure, false},
-	{"log group missing", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create " +
+	{"log group missing", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to " +
+		"create " +
 		"Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.",
 		"log-group-missing", "/ecs/api", record.FaultInfrastructure, false},
-	{"log group missing, newer frame", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed " +
-		"to create Cloudwatch log stream: operation error CloudWatch Logs: CreateLogStream, https response error StatusCode: 400, RequestID: x, " +
+	{"log group missing, newer frame", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 " +
+		"times: failed " +
+		"to create Cloudwatch log stream: operation error CloudWatch Logs: CreateLogStream, https response error StatusCode: 400, RequestID: " +
+		"x, " +
 		"ResourceNotFoundException: The specified log group does not exist.", "log-group-missing", "/ecs/api", record.FaultInfrastructure, false},
-	{"logs, no route", "ResourceInitializationError: failed to validate logger args: The task cannot find the Amazon CloudWatch log group defined " +
-		"in the task definition. There is a connection issue between the task and Amazon CloudWatch. Check your network configuration. : signal: killed",
+	{"logs, no route", "ResourceInitializationError: failed to validate logger args: The task cannot find the Amazon CloudWatch log group " +
+		"defined " +
+		"in the task definition. There is a connection issue between the task and Amazon CloudWatch. Check your network configuration. : " +
+		"signal: killed",
 		"logs-unreachable", "CloudWatch Logs", record.FaultInfrastructure, false},
-	{"logs, no region", "ResourceInitializationError: failed to validate logger args: unable to get awslogs driver arguments: awslogs-region is required",
+	{"logs, no region", "ResourceInitializationError: failed to validate logger args: unable to get awslogs driver arguments: " +
+		"awslogs-region is required",
 		"log-driver-invalid", "awslogs-region is required", record.FaultRelease, true},
-	{"logs denied", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch " +
-		"log stream: AccessDeniedException: User: arn:aws:sts::1:assumed-role/exec/x is not authorized to perform: logs:CreateLogStream on resource: y",
+	{"logs denied", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to " +
+		"create Cloudwatch " +
+		"log stream: AccessDeniedException: User: arn:aws:sts::1:assumed-role/exec/x is not authorized to perform: logs:CreateLogStream on " +
+		"resource: y",
 		"logs-denied", "/ecs/api", record.FaultInfrastructure, false},
 	{"EFS", "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve " +
 		"\"fs-0123.efs.eu-west-1.amazonaws.com\"", "volume-mount-failed", "EFS", record.FaultInfrastructure, false},
-	{"command", "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI " +
+	{"command", "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create " +
+		"shim task: OCI " +
 		"runtime create failed: runc create failed: unable to start container process: exec: \"uvicorm\": executable file not found in $PATH",
 		"command-not-found", "uvicorm", record.FaultRelease, true},
-	{"command without its mode", "CannotStartContainerError: ResourceInitializationError: failed to create shim task: OCI runtime create failed: runc " +
+	{"command without its mode", "CannotStartContainerError: ResourceInitializationError: failed to create shim task: OCI runtime create " +
+		"failed: runc " +
 		"create failed: unable to start container process: exec: \"/srv/start\": permission denied",
 		"command-not-executable", "/srv/start", record.FaultRelease, true},
 	{"binary of another architecture", "CannotStartContainerError: ResourceInitializationError: exec /srv/start: exec format error",
@@ -157,7 +182,8 @@ var startFailures = []struct {
 	{"start timeout", "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 1m: reason",
 		"container-start-timeout",
 		"did not start", record.FaultPlatform, false},
-	{"role", "ECS was unable to assume the role 'arn:aws:iam::111122223333:role/R' that was provided for this task. Please verify that the role being " +
+	{"role", "ECS was unable to assume the role 'arn:aws:iam::111122223333:role/R' that was provided for this task. Please verify that " +
+		"the role being " +
 		"passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.",
 		"role-not-assumable", "role/R", record.FaultInfrastructure, false},
 	{"placement in the task", "TaskFailedToStart: RESOURCE:MEMORY", "no-container-instance", "MEMORY", record.FaultInfrastructure,

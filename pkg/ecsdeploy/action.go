@@ -57,6 +57,7 @@ type Inputs struct {
 	RenderOnly     string            `input:"render-only" path:"write" doc:"Write the rendered task definition to this file, as RegisterTaskDefinition takes it, and change nothing. Values of environment variables stand in it."`
 	RegisterOnly   bool              `input:"register-only" default:"false" doc:"Register the rendered task definition where its content is new, and leave the service as it is."`
 	Edits
+	Bake
 
 	// ImageLater says that the image is not known yet: a release pushes it after everything was checked, and then calls
 	// Deployment.SetImage. It is no input.
@@ -67,6 +68,7 @@ type Inputs struct {
 func (in Inputs) Validate() []error {
 	problems := slices.Concat(in.Inputs.Validate(), in.Order.Problems())
 	problems = append(problems, in.checkEdits()...)
+	problems = append(problems, in.Bake.problems(in.Wait)...)
 	if err := in.checkImage(); err != nil {
 		problems = append(problems, err)
 	}

@@ -99,6 +99,10 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 	out.Outcome, out.DeploymentARN, out.Cause = action.OutcomeOf(err), result.Target.ServiceDeployment, verdict.Cause(result)
 	if err == nil {
 		d.tellUnverified()
+		if err := d.bake(ctx, &out, result, disposable); err != nil {
+			out.Outcome = action.OutcomeOf(err)
+			return out, err
+		}
 		d.liftHold(ctx)
 		d.keepImages(ctx)
 		return out, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/bake"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/image"
@@ -40,8 +41,9 @@ type Deployment struct {
 	registries *image.Registries
 
 	service   types.Service
-	hold      hold.Hold // what must not be deployed
-	first     int       // tasks that the first release of an empty service starts; 0: it is no first release
+	earlier   bake.Before // how alarms and probe were before
+	hold      hold.Hold   // what must not be deployed
+	first     int         // tasks that the first release of an empty service starts; 0: it is no first release
 	before    ecsview.Snapshot
 	limit     time.Duration     // how long the deployment may take
 	running   *taskdef.Revision // what the service is at; nil where it may not be described
@@ -83,6 +85,7 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	}
 	if !d.rendered.IsZero() {
 		problems = append(problems, d.verify(ctx)...)
+		problems = append(problems, d.lookBefore(ctx)...)
 	}
 	if err := awsconn.Refuse(ctx, refused, problems...); err != nil {
 		return nil, err

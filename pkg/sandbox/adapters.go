@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/connect2/v2/pkg/sandbox/cloudwatch"
 	"github.com/org/connect2/v2/pkg/sandbox/ecr"
 	"github.com/org/connect2/v2/pkg/sandbox/elbv2"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
@@ -136,4 +137,33 @@ func taken(e *engine.Engine, subnet string) (n int) {
 		}
 	}
 	return n
+}
+
+// served is the traffic that a target group had in one minute: the scenario's, spread evenly over the tasks that were behind any of the
+// groups in the middle of that minute.
+func (s *Sandbox) served(group string, minute time.Time) cloudwatch.Traffic {
+	at := minute.Add(30 * time.Second)
+	tasks, own, errors, latency := 0, 0, 0.0, 0.0
+	for _, cluster := range s.engine.Clusters() {
+		for _, task := range cluster.Tasks {
+			for _, g := range s.balancing.Groups() {
+				how, serves := task.Answers(g, at)
+				if !serves {
+					continue
+				}
+				tasks++
+				if strings.HasSuffix(g, ":"+group) {
+					own++
+					errors, latency = errors+how.Errors, latency+time.Duration(how.Latency).Seconds()
+				}
+			}
+		}
+	}
+	if own == 0 {
+		return cloudwatch.Traffic{}
+	}
+	traffic := s.scenario.Traffic
+	requests := traffic.Rate * 60 * float64(own) / float64(tasks)
+	return cloudwatch.Traffic{Requests: int(requests), Errors: int(requests * min(1, traffic.Errors+errors/float64(own))),
+		Latency: time.Duration(traffic.Latency) + time.Duration(latency/float64(own)*float64(time.Second))}
 }

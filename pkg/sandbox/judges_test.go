@@ -83,7 +83,8 @@ func needs(t *testing.T, program string, probe ...string) {
 // TestBoto3 has AWS's own Python SDK judge the answers by AWS's own models: rollouts, waiters, paging and error codes.
 func TestBoto3(t *testing.T) {
 	needs(t, "python3", "-c", "import boto3")
-	l := serve(t, sandbox.Options{Speed: 300})
+	l := serve(t, sandbox.Options{Speed: 300, Scenario: &sandbox.Scenario{Traffic: sandbox.TrafficScenario{Rate: 20},
+		Alarms: map[string]string{"judge": "OK"}}})
 	output, exit := l.run(t, "", "python3", filepath.Join("testdata", "judge.py"))
 	if exit != 0 || !strings.Contains(output, "checks passed") {
 		t.Errorf("exit %d\n%s", exit, output)
@@ -115,6 +116,7 @@ func TestAWSCLI(t *testing.T) {
 		{"logs get-log-events --log-group-name /ecs/connect2-api-dev --log-stream-name none", fails,
 			"The specified log stream does not exist.", true},
 		{"secretsmanager describe-secret --secret-id connect2-api/dev/rds-credentials --query Name", succeeds, `"connect2-api/dev/rds-credentials"`, true},
+		{"cloudwatch describe-alarms --query MetricAlarms", succeeds, "[]", false},
 		{"ec2 describe-subnets --query Subnets[0].State", succeeds, `"available"`, false},
 		{"ssm describe-parameters --query Parameters", succeeds, "[]", false},
 		{"ecr describe-images --repository-name none", fails, "RepositoryNotFoundException", true},

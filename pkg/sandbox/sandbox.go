@@ -9,12 +9,14 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/sandbox/autoscaling"
+	"github.com/org/connect2/v2/pkg/sandbox/cloudwatch"
 	"github.com/org/connect2/v2/pkg/sandbox/ec2"
 	"github.com/org/connect2/v2/pkg/sandbox/ecr"
 	"github.com/org/connect2/v2/pkg/sandbox/ecs"
@@ -79,6 +81,7 @@ type world struct {
 	params    *ssm.Service
 	scaling   *autoscaling.Service
 	storage   *s3.Service
+	metrics   *cloudwatch.Service
 }
 
 // New makes a sandbox and panics on options that describe no possible world; Open returns the error instead.
@@ -166,12 +169,15 @@ func (s *Sandbox) build(blobDir string, runner engine.Runner) {
 	s.storage = s3.New(s.clock.Now)
 	s.storage.Owner(account)
 	token := &sts.Service{Directory: s.directory}
+	s.metrics = &cloudwatch.Service{Account: account, Region: region, Alarms: maps.Clone(s.scenario.Alarms),
+		Served: func(group string, minute time.Time) cloudwatch.Traffic { return s.served(group, minute) }}
 	s.server.JSON = []*wire.JSONService{
+		s.metrics.JSON(),
 		s.services.API(), s.registry.API(), s.logs.API(), s.secrets.API(), s.params.API(), s.scaling.API(),
 	}
 	subnets := &ec2.Service{Account: account, Region: region, VPC: vpc, Subnets: s.scenario.Service.Subnets,
 		Size: *s.scenario.Service.Addresses, Taken: func(subnet string) int { return taken(s.engine, subnet) }}
-	s.server.Query = []*wire.QueryService{token.API(), s.balancing.API(), s.directory.API(), subnets.API()}
+	s.server.Query = []*wire.QueryService{token.API(), s.balancing.API(), s.directory.API(), subnets.API(), s.metrics.API()}
 }
 
 // engineLag gives the engine the scenario's lags; it takes a negative one for none.
@@ -254,6 +260,20 @@ func (s *Sandbox) SetBehaviour(image string, b engine.Behaviour) {
 	s.server.World.Lock()
 	defer s.server.World.Unlock()
 	s.engine.SetBehaviour(image, b)
+}
+
+// SetAlarm puts a CloudWatch alarm into a state: OK, ALARM or INSUFFICIENT_DATA. Deployments that watch it fail.
+func (s *Sandbox) SetAlarm(name, state string) {
+	s.server.World.Lock()
+	defer s.server.World.Unlock()
+	if s.metrics.Alarms == nil {
+		s.metrics.Alarms = map[string]string{}
+	}
+	s.metrics.Alarms[name] = state
+	if state == "ALARM" {
+		s.engine.Advance(s.clock.Now())
+		s.engine.TriggerAlarm(name)
+	}
 }
 
 // SetPolicy changes what a role or user (by name) may do; p nil allows everything.

@@ -41,6 +41,15 @@ type Scenario struct {
 	Limits      string                      `yaml:"limits"`     // "documented": calls are throttled as AWS documents; empty: they are not
 	LimitsUsed  float64                     `yaml:"limitsUsed"` // the share of the limits that other callers of the account use; 0 to below 1
 	Scaling     *ScalingScenario            `yaml:"scaling"`    // registers the service as a scalable target
+	Traffic     TrafficScenario             `yaml:"traffic"`    // what the service's target groups are asked
+	Alarms      map[string]string           `yaml:"alarms"`     // CloudWatch alarms: their states by name
+}
+
+// TrafficScenario is the traffic that CloudWatch counts.
+type TrafficScenario struct {
+	Rate    float64         `yaml:"rate"`    // requests a second, of all target groups together; 0: none
+	Errors  float64         `yaml:"errors"`  // share of answers with HTTP 5xx, 0 to 1
+	Latency engine.Duration `yaml:"latency"` // of an answer; 50ms
 }
 
 // ServiceScenario describes the one service that exists from the beginning.
@@ -309,6 +318,7 @@ func (s Scenario) filled() Scenario {
 	or(&s.GitHub.Repository, "org/"+p)
 	or(&s.GitHub.Ref, "refs/heads/development")
 	or(&s.GitHub.Life, engine.Duration(5*time.Minute))
+	or(&s.Traffic.Latency, engine.Duration(50*time.Millisecond))
 	orPointer(&s.Lag.Logs, engine.Duration(3*time.Second))
 	orPointer(&s.Lag.ServiceDeployments, engine.Duration(1500*time.Millisecond))
 	orPointer(&s.Lag.Tasks, 0)

@@ -66,6 +66,7 @@ var layers = map[string]layer{
 	"pkg/project":   noun,
 	"pkg/commits":   noun,
 	"pkg/preflight": noun,
+	"pkg/bake":      noun,
 	"pkg/diagnose":  noun,
 	"pkg/oneoff":    noun,
 	"pkg/image":     noun,

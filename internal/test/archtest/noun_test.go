@@ -16,6 +16,7 @@ const (
 // must bring no other.
 var clients = map[string][]string{
 	"pkg/commits":   {},
+	"pkg/bake":      {"ecs", "elasticloadbalancingv2"},
 	"pkg/taskdef":   {"ecs"},
 	"pkg/rollout":   {"ecs"},
 	"pkg/history":   {"ecs"},

@@ -154,6 +154,14 @@ func deployStories() []story {
 	}
 }
 
+// bakeStories are runs that go on watching.
+func bakeStories() []story {
+	in := deployInputs("v2")
+	in.Bake.For, in.Bake.Alarms = 4*time.Minute, []string{"errors"}
+	return []story{{name: "bake", more: "alarms: {errors: OK}\ntraffic: {rate: 20}\n",
+		before: image(""), run: deploy(in), want: action.Succeeded}}
+}
+
 // verifyStories are runs of verify, with a template that names all that it looks at.
 func verifyStories() []story {
 	verifying := func(mode string) story {

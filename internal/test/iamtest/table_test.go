@@ -55,6 +55,15 @@ func all() []permissions {
 		{of: status.Action, stories: statusStories, statements: statusStatements()},
 		{of: release.Action, stories: releaseStories, statements: merged(push, migration, deployment)},
 		{of: ecsdeploy.Action, stories: verifyStories, statements: verifyStatements(), name: "ecs-deploy-verify", beside: "ecs-deploy"},
+		{of: ecsdeploy.Action, stories: bakeStories, statements: bakeStatements(), name: "ecs-deploy-bake", beside: "ecs-deploy"},
+	}
+}
+
+func bakeStatements() []statement {
+	return []statement{
+		{sid: "OptionalBakeTraffic", why: "HTTP 5xx and latency are not compared with the hour before", actions: grants(
+			"cloudwatch:GetMetricData", "elasticloadbalancing:DescribeTargetGroups")},
+		{sid: "OptionalBakeAlarms", why: "alarms are not watched", actions: grants("cloudwatch:DescribeAlarms")},
 	}
 }
 

@@ -157,6 +157,14 @@ func (s *Service) Group(arnOrName string) *TargetGroup {
 	return nil
 }
 
+// Groups lists the ARNs of all target groups.
+func (s *Service) Groups() (arns []string) {
+	for _, g := range s.groups {
+		arns = append(arns, g.ARN)
+	}
+	return arns
+}
+
 // Attached says whether a target group exists and a load balancer sends traffic to it.
 func (s *Service) Attached(group string) bool {
 	return s.Group(group) != nil && len(s.balancersOf(group)) > 0

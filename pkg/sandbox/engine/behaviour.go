@@ -48,8 +48,15 @@ type Behaviour struct {
 	StopAfter      Duration       `yaml:"stopAfter" json:"stopAfter,omitempty"`           // from SIGTERM to the exit; 1 s unless given
 	PullTime       Duration       `yaml:"pullTime" json:"pullTime,omitempty"`             // 8 s unless given
 	Reason         string         `yaml:"reason" json:"reason,omitempty"`                 // stopped reason of a task that cannot start, in place of the modelled one
+	Serves         Serves         `yaml:"serves" json:"serves,omitzero"`                  // how it answers requests, beside the scenario's traffic
 	Times          int            `yaml:"times" json:"times,omitempty"`                   // containers that behave so; later ones are healthy. 0: all
 	Run            map[string]Run `yaml:"run" json:"run,omitempty"`                       // one-off tasks, by a part of the command, or "*"
+}
+
+// Serves is how an image answers requests.
+type Serves struct {
+	Errors  float64  `yaml:"errors" json:"errors,omitempty"`   // share of answers with HTTP 5xx, 0 to 1, beside those of the scenario
+	Latency Duration `yaml:"latency" json:"latency,omitempty"` // that an answer takes longer than the scenario's
 }
 
 // Run is what a one-off task does.
@@ -99,7 +106,7 @@ func ParseBehaviour(text []byte) (Behaviour, error) {
 func (b *Behaviour) UnmarshalYAML(node *yaml.Node) error {
 	type plain Behaviour
 	if err := known(node, "start", "after", "exitCode", "logs", "healthyAfter", "unhealthyAfter", "check", "status",
-		"stopAfter", "pullTime", "reason", "times", "run"); err != nil {
+		"stopAfter", "pullTime", "reason", "serves", "times", "run"); err != nil {
 		return err
 	}
 	if err := node.Decode((*plain)(b)); err != nil {
@@ -150,6 +157,9 @@ func (b Behaviour) Validate() error {
 	}
 	if b.Status != 0 && (b.Status < 100 || b.Status > 599) {
 		problems = append(problems, fmt.Errorf("status: %d is no HTTP status", b.Status))
+	}
+	if b.Serves.Errors < 0 || b.Serves.Errors > 1 {
+		problems = append(problems, fmt.Errorf("serves.errors: %g is outside 0 to 1", b.Serves.Errors))
 	}
 	for _, command := range sortedKeys(b.Run) {
 		run := b.Run[command]

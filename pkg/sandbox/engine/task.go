@@ -122,6 +122,20 @@ type target struct {
 	health     Health
 }
 
+// Answers says whether the task was behind a target group (its ARN) at a moment of the past, and how it answers.
+func (t *Task) Answers(group string, at time.Time) (how Serves, serves bool) {
+	if t.StartedAt.IsZero() || at.Before(t.StartedAt) || !t.StoppingAt.IsZero() && !at.Before(t.StoppingAt) {
+		return how, false
+	}
+	for _, target := range t.targets {
+		serves = serves || target.group == group
+	}
+	for _, c := range t.Containers {
+		how.Errors, how.Latency = how.Errors+c.behaviour.Serves.Errors, how.Latency+c.behaviour.Serves.Latency
+	}
+	return how, serves
+}
+
 // Visible says whether DescribeTasks and ListTasks know the task yet.
 func (t *Task) Visible() bool { return !t.engine.now.Before(t.visibleAt) }
 

@@ -4,6 +4,7 @@ The endpoint comes from the environment. The repository holds an image v2 beside
 status is 1 if one did. The last line of a good run is "N checks passed".
 """
 
+import datetime
 import sys
 
 import boto3
@@ -164,6 +165,18 @@ def judge_the_rest():
     results = client("iam").simulate_principal_policy(
         PolicySourceArn="arn:aws:iam::123456789012:role/connect2-api-dev-execution", ActionNames=["logs:PutLogEvents"])["EvaluationResults"]
     check("simulate-principal-policy", results[0]["EvalDecision"] == "allowed", results)
+    watch = client("cloudwatch")
+    alarms = watch.describe_alarms(AlarmNames=["judge", "none"])["MetricAlarms"]
+    check("describe-alarms", [(a["AlarmName"], a["StateValue"]) for a in alarms] == [("judge", "OK")], alarms)
+    dimensions = [{"Name": "TargetGroup", "Value": group["TargetGroupArn"].rsplit(":", 1)[1]},
+                  {"Name": "LoadBalancer", "Value": group["LoadBalancerArns"][0].split(":loadbalancer/")[1]}]
+    metric = {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCount", "Dimensions": dimensions}
+    now = datetime.datetime.now(datetime.timezone.utc)
+    data = watch.get_metric_data(MetricDataQueries=[{"Id": "a", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}],
+                                 StartTime=now - datetime.timedelta(minutes=30), EndTime=now)["MetricDataResults"][0]
+    check("get-metric-data", set(data["Values"]) == {1200.0} and data["Timestamps"][0] > data["Timestamps"][1], data)
+    refused("statistic that is not modelled", "SandboxNotModelled", watch.get_metric_data, StartTime=now - datetime.timedelta(minutes=30),
+            EndTime=now, MetricDataQueries=[{"Id": "a", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}])
     scaling = client("application-autoscaling")
     resource = {"ServiceNamespace": "ecs", "ResourceId": f"service/{CLUSTER}/{SERVICE}", "ScalableDimension": "ecs:service:DesiredCount"}
     scaling.register_scalable_target(**resource, MinCapacity=2, MaxCapacity=4)

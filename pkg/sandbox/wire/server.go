@@ -100,7 +100,37 @@ func (s *Server) route(hr *http.Request, body []byte, id string) (*call, error) 
 	if signed {
 		request.Region = scope.Region
 	}
-	if target := hr.Header.Get("X-Amz-Target"); target != "" {
+	if name, action, ok := cborTarget(hr); ok {
+		for _, js := range s.JSON {
+			if js.TargetPrefix != name {
+				continue
+			}
+			c.service = &service{
+				name: js.Name, dialect: &jsonDialect, operations: js.Operations,
+				result: func(w http.ResponseWriter, v any) error {
+					document, err := encodeJSON(v)
+					if err != nil {
+						return err
+					}
+					return writeCBOR(w, http.StatusOK, document)
+				},
+				fail: func(w http.ResponseWriter, e *Error) {
+					document, err := encodeJSON(map[string]any{"__type": e.Code, "message": e.Message})
+					if err == nil {
+						_ = writeCBOR(w, e.HTTPStatus(), document) // a client that has gone needs no answer
+					}
+				},
+			}
+			document, err := jsonOfCBOR(body)
+			if err != nil {
+				return nil, err
+			}
+			request.Action, request.Body = action, document
+		}
+		if c.service == nil {
+			return nil, NotModelled("the service %q in CBOR", name)
+		}
+	} else if target := hr.Header.Get("X-Amz-Target"); target != "" {
 		prefix, action, _ := strings.Cut(target, ".")
 		for _, js := range s.JSON {
 			if js.TargetPrefix == prefix {

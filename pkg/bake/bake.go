@@ -1,0 +1,294 @@
+package bake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/clock"
+	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/record"
+)
+
+// Reads are what a bake reads. All but Service may be denied or fail: then what it was to tell is not judged.
+type Reads struct {
+	Service func(context.Context) (ecsview.Snapshot, error)
+	Stopped func(context.Context) ([]ecsview.Task, error)                        // tasks of the service that have stopped
+	Minutes func(ctx context.Context, from, to time.Time) ([]Minute, error)      // of the service's target groups; nil where there are none
+	Alarms  func(ctx context.Context, names []string) (map[string]string, error) // states by name
+	Probe   func(context.Context) error                                          // nil: a good answer
+}
+
+// Plan is what is watched, and for how long.
+type Plan struct {
+	For    time.Duration
+	Alarms []string
+	Probes bool
+	Events record.Sink
+	Clock  clock.Clock
+}
+
+// Before is how things were before the deployment: only what was good then is judged after it.
+type Before struct {
+	Alarms map[string]string
+	Probe  error
+}
+
+const (
+	inAlarm  = "ALARM"
+	pace     = 15 * time.Second
+	badInRow = 3 // bad answers to the probe, one after another
+	failures = 2 // tasks that fail by their own fault
+)
+
+// Look reads how things are before the deployment, and returns the alarms that do not exist.
+func Look(ctx context.Context, read Reads, plan Plan) (before Before, missing []string) {
+	if len(plan.Alarms) > 0 {
+		states, err := read.Alarms(ctx, plan.Alarms)
+		plan.unread("The bake's alarms", err)
+		before.Alarms = states
+		for _, name := range plan.Alarms {
+			if _, there := states[name]; err == nil && !there {
+				missing = append(missing, name)
+			}
+		}
+	}
+	if plan.Probes {
+		before.Probe = read.Probe(ctx)
+	}
+	return before, missing
+}
+
+// unread tells once what is not judged, and why.
+func (p Plan) unread(what string, err error) {
+	if err != nil && !awserr.Optional(p.Events, what, err) {
+		p.Events.WarnOncef("bake "+what, "Not judged", "%s could not be read: %v", what, awserr.Explain(err))
+	}
+}
+
+// End is how a bake ended.
+type End string
+
+// The ends.
+const (
+	Passed     End = "passed"     // nothing went wrong
+	Failed     End = "failed"     // something did: Finding
+	Superseded End = "superseded" // a newer deployment took over
+	Left       End = "left"       // the run was interrupted: the release stays
+)
+
+// Result is how a bake went.
+type Result struct {
+	End     End
+	Finding *record.Finding
+	Notes   []string // what was compared, and what could not be judged
+}
+
+// Watch watches the deployment of this id, which began and was complete at these times, for as long as the plan says.
+func Watch(ctx context.Context, read Reads, plan Plan, before Before, id string, began, complete time.Time) Result {
+	w := &watch{read: read, plan: plan, before: before, id: id, began: began, complete: complete}
+	until := complete.Add(plan.For)
+	for {
+		if finding, superseded := w.look(ctx); superseded {
+			return Result{End: Superseded, Notes: w.notes()}
+		} else if finding != nil {
+			return Result{End: Failed, Finding: finding, Notes: w.notes()}
+		}
+		left := until.Sub(plan.Clock.Now())
+		if left <= 0 {
+			return Result{End: Passed, Notes: w.notes()}
+		}
+		if err := plan.Clock.Sleep(ctx, min(pace, left)); err != nil {
+			return Result{End: Left, Notes: w.notes()}
+		}
+	}
+}
+
+// watch is a bake that goes on.
+type watch struct {
+	read            Reads
+	plan            Plan
+	before          Before
+	id              string
+	began, complete time.Time
+
+	hour   []Minute  // before the deployment
+	until  time.Time // of the minutes that were judged
+	seen   observation
+	probed int
+}
+
+// observation is what is known of a release at one moment.
+type observation struct {
+	traffic Judgement
+	alarms  map[string]string
+	failed  []ecsview.Task
+	bad     int   // answers to the probe in a row
+	probe   error // the last
+}
+
+// look reads once, and judges.
+func (w *watch) look(ctx context.Context) (finding *record.Finding, superseded bool) {
+	service, err := w.read.Service(ctx)
+	switch primary := service.Primary(); {
+	case err != nil:
+		w.plan.unread("The service", err)
+	case primary == nil || primary.ID != w.id:
+		return nil, true
+	}
+	if tasks, err := w.read.Stopped(ctx); err != nil {
+		w.plan.unread("Tasks that failed during the bake", err)
+	} else {
+		w.seen.failed = slices.DeleteFunc(tasks, func(t ecsview.Task) bool {
+			return t.StartedBy != w.id || !t.Failed() || t.Ended().Before(w.complete)
+		})
+	}
+	if len(w.plan.Alarms) > 0 {
+		states, err := w.read.Alarms(ctx, w.plan.Alarms)
+		w.plan.unread("The bake's alarms", err)
+		if err == nil {
+			w.seen.alarms = states
+		}
+	}
+	if w.plan.Probes && w.before.Probe == nil {
+		w.seen.probe = w.read.Probe(ctx)
+		if w.probed++; w.seen.probe != nil {
+			w.seen.bad++
+		} else {
+			w.seen.bad = 0
+		}
+	}
+	w.count(ctx)
+	if ctx.Err() != nil {
+		return nil, false
+	}
+	return decide(w.before, w.seen), false
+}
+
+// count reads the traffic once a minute, and judges it.
+func (w *watch) count(ctx context.Context) {
+	now := w.plan.Clock.Now().Truncate(time.Minute)
+	if w.read.Minutes == nil || !now.After(w.until) {
+		return
+	}
+	if w.hour == nil {
+		began := w.began.Truncate(time.Minute)
+		hour, err := w.read.Minutes(ctx, began.Add(-time.Hour), began)
+		if err != nil {
+			w.plan.unread("The traffic of the target groups", err)
+			return
+		}
+		w.hour = hour
+	}
+	first := w.complete.Truncate(time.Minute).Add(time.Minute) // the minute of the completion served both versions
+	if !now.After(first) {
+		return
+	}
+	since, err := w.read.Minutes(ctx, first, now)
+	if err != nil {
+		w.plan.unread("The traffic of the target groups", err)
+		return
+	}
+	w.until, w.seen.traffic = now, Judge(w.hour, since)
+}
+
+// decide says what speaks against a release, or nil.
+func decide(before Before, now observation) *record.Finding {
+	found := func(code, title string, evidence []string, fix string) *record.Finding {
+		return &record.Finding{Code: code, Title: title, Evidence: evidence, Fix: []string{fix}, Fault: record.FaultRelease}
+	}
+	for name, state := range now.alarms {
+		if state == inAlarm && before.Alarms[name] != inAlarm && before.Alarms[name] != "" {
+			return found("bake-alarm", "The CloudWatch alarm "+name+" went off after the deployment",
+				[]string{"before the deployment: " + before.Alarms[name], "after it: " + state},
+				"see why: `aws cloudwatch describe-alarm-history --alarm-name "+name+"`")
+		}
+	}
+	switch {
+	case now.traffic.Problem != "":
+		return found(now.traffic.Problem, now.traffic.Title, []string{now.traffic.Before, now.traffic.After},
+			"look for the requests in the log of the new version")
+	case len(now.failed) >= failures:
+		var texts []string
+		for _, t := range now.failed {
+			texts = append(texts, t.Failure())
+		}
+		return found("bake-tasks", fmt.Sprintf("%d tasks failed after the deployment was complete", len(now.failed)), texts,
+			"read the log of these tasks")
+	case before.Probe == nil && now.bad >= badInRow:
+		return found("bake-probe", "The probe gets no good answer any more",
+			[]string{"before the deployment: a good answer", fmt.Sprintf("after it, %d times in a row: %v", now.bad, now.probe)},
+			"ask the probe's URL, and look for the request in the log of the new version")
+	}
+	return nil
+}
+
+// notes says what was compared, and what could not be judged.
+func (w *watch) notes() (notes []string) {
+	switch t := w.seen.traffic; {
+	case w.read.Minutes == nil:
+		notes = append(notes, "traffic: the service has no target groups")
+	case w.until.IsZero():
+		notes = append(notes, "traffic: not judged, no whole minute of it was read")
+	case !t.Judged:
+		notes = append(notes, "traffic: not judged, "+t.After)
+	case t.Problem == "":
+		notes = append(notes, "traffic: HTTP 5xx and latency as in the hour before")
+	}
+	for _, name := range w.plan.Alarms {
+		switch state := w.before.Alarms[name]; state {
+		case inAlarm:
+			notes = append(notes, "alarm "+name+": not judged, it was in ALARM before the deployment")
+		case "":
+			notes = append(notes, "alarm "+name+": not judged, it could not be read")
+		default:
+			notes = append(notes, "alarm "+name+": "+state+" before, "+w.seen.alarms[name]+" after")
+		}
+	}
+	if w.plan.Probes {
+		if w.before.Probe != nil {
+			notes = append(notes, fmt.Sprintf("probe: not judged, it was not good before the deployment: %v", w.before.Probe))
+		} else {
+			notes = append(notes, fmt.Sprintf("probe: asked %d times", w.probed))
+		}
+	}
+	return notes
+}
+
+// Probe is a request that tells whether a service answers well.
+type Probe struct {
+	URL    string
+	Status int           // that the answer must have; 0: below 400
+	Within time.Duration // how long it may take; 0: 10 s
+	Text   string        // that the answer must hold
+}
+
+// ParseProbe reads "URL [status=200] [within=2s] [text=WORDS TO THE END]".
+func ParseProbe(text string) (p Probe, err error) {
+	text, p.Text, _ = strings.Cut(strings.TrimSpace(text), " text=")
+	words := strings.Fields(text)
+	if len(words) == 0 || !strings.HasPrefix(words[0], "https://") && !strings.HasPrefix(words[0], "http://") {
+		return p, errors.New("it must begin with http:// or https://")
+	}
+	p.URL = words[0]
+	for _, word := range words[1:] {
+		name, value, _ := strings.Cut(word, "=")
+		switch name {
+		case "status":
+			if _, err := fmt.Sscanf(value+" ", "%d ", &p.Status); err != nil || p.Status < 100 || p.Status > 599 {
+				return p, fmt.Errorf("status=%s is not a status of HTTP", value)
+			}
+		case "within":
+			if p.Within, err = time.ParseDuration(value); err != nil || p.Within <= 0 || p.Within > time.Minute {
+				return p, fmt.Errorf("within=%s is not a time of at most 1m, such as 2s", value)
+			}
+		default:
+			return p, fmt.Errorf("%q is not one of status=, within= and text=", word)
+		}
+	}
+	return p, nil
+}

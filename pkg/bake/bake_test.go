@@ -1,0 +1,87 @@
+package bake
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/org/connect2/v2/pkg/ecsview"
+)
+
+// One condition flips at a time.
+func TestDecide(t *testing.T) {
+	ok := Before{Alarms: map[string]string{"a": "OK"}}
+	down := errors.New("status 503")
+	one, two := []ecsview.Task{{}}, []ecsview.Task{{}, {}}
+	for name, tt := range map[string]struct {
+		before Before
+		now    observation
+		want   string
+	}{
+		"nothing":                   {ok, observation{}, ""},
+		"an alarm":                  {ok, observation{alarms: map[string]string{"a": "ALARM"}}, "bake-alarm"},
+		"no alarm":                  {ok, observation{alarms: map[string]string{"a": "INSUFFICIENT_DATA"}}, ""},
+		"an alarm before":           {Before{Alarms: map[string]string{"a": "ALARM"}}, observation{alarms: map[string]string{"a": "ALARM"}}, ""},
+		"an alarm not known before": {Before{}, observation{alarms: map[string]string{"a": "ALARM"}}, ""},
+		"traffic":                   {ok, observation{traffic: Judgement{Problem: "bake-errors"}}, "bake-errors"},
+		"one task":                  {ok, observation{failed: one}, ""},
+		"two tasks":                 {ok, observation{failed: two}, "bake-tasks"},
+		"two bad answers":           {ok, observation{bad: 2, probe: down}, ""},
+		"three bad answers":         {ok, observation{bad: 3, probe: down}, "bake-probe"},
+		"bad before too":            {Before{Probe: down}, observation{bad: 3, probe: down}, ""},
+	} {
+		code := ""
+		if f := decide(tt.before, tt.now); f != nil {
+			code = f.Code
+		}
+		if code != tt.want {
+			t.Errorf("%s: %q, want %q", name, code, tt.want)
+		}
+	}
+}
+
+func TestProbe(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/slow":
+			select {
+			case <-r.Context().Done():
+			case <-time.After(time.Minute):
+			}
+		case "/down":
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case "/away":
+			http.Redirect(w, r, "/down", http.StatusFound)
+		default:
+			_, _ = w.Write([]byte("all is well")) // the client reads it, or fails
+		}
+	}))
+	defer server.Close()
+	for text, want := range map[string]string{
+		"/":                                "",
+		"/ text=is well":                   "",
+		"/ text=ill":                       `the answer does not hold "ill"`,
+		"/down":                            "status 503",
+		"/down status=503":                 "",
+		"/ status=204":                     "status 200",
+		"/away":                            "",
+		"/slow within=20ms":                "no answer within 20ms",
+		"/ status=200 within=5s text=well": "",
+	} {
+		probe, err := ParseProbe(server.URL + text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		got := ""
+		if err := probe.Ask(nil)(context.Background()); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package ecsdeploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/bake"
+	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/record"
+	"github.com/org/connect2/v2/pkg/rollout"
+	"github.com/org/connect2/v2/pkg/verdict"
+)
+
+// Bake is what is watched after the deployment is complete.
+type Bake struct {
+	For    time.Duration `input:"bake" default:"0s" max:"2h" doc:"How long to go on watching after the deployment is complete: tasks that fail, HTTP 5xx and latency of the service's target groups against the hour before, alarms, and a probe. What goes wrong rolls back. It is not part of timeout. A run that is cancelled meanwhile leaves the release. A bake time of the service's own counts. 0s: not at all."`
+	Alarms []string      `input:"alarms" doc:"Names of CloudWatch alarms that end the bake when they go off. Those that the service's own deployments watch are watched in any case."`
+	Probe  string        `input:"probe" doc:"A URL that must answer well during the bake: with a status below 400, within 10 seconds. Behind it may stand status=200, within=2s, and last of all text=WORDS that the answer must hold. It is judged only if it was good before the deployment."`
+}
+
+// problems returns what is wrong with the inputs of a bake by themselves.
+func (b Bake) problems(wait bool) (problems []error) {
+	switch {
+	case b.For == 0 && (len(b.Alarms) > 0 || b.Probe != ""):
+		problems = append(problems, errors.New("bake: alarms and probe are given, and no time to watch them in"))
+	case b.For > 0 && b.For < 2*time.Minute:
+		problems = append(problems, fmt.Errorf("bake: %s is too short to see a whole minute of traffic: give at least 2m", b.For))
+	case b.For > 0 && !wait:
+		problems = append(problems, errors.New("bake: needs wait: true, since it begins when the deployment is complete"))
+	}
+	if b.Probe != "" {
+		if _, err := bake.ParseProbe(b.Probe); err != nil {
+			problems = append(problems, fmt.Errorf("probe: %w", err))
+		}
+	}
+	return problems
+}
+
+// bakePlan is what is watched: the alarms of the service's own deployments too, each once.
+func (d *Deployment) bakePlan() bake.Plan {
+	plan := bake.Plan{For: d.in.Bake.For, Alarms: slices.Clone(d.in.Bake.Alarms), Probes: d.in.Bake.Probe != "", Events: d.env.Events,
+		Clock: d.env.Clock()}
+	if c := d.service.DeploymentConfiguration; c != nil && c.Alarms != nil && c.Alarms.Enable {
+		plan.Alarms = append(plan.Alarms, c.Alarms.AlarmNames...)
+	}
+	slices.Sort(plan.Alarms)
+	plan.Alarms = slices.Compact(plan.Alarms)
+	return plan
+}
+
+func (d *Deployment) bakeReads() bake.Reads {
+	read := bake.Reads{
+		Service: func(ctx context.Context) (ecsview.Snapshot, error) {
+			return ecsview.Read(ctx, d.client, d.in.Cluster, d.in.Service)
+		},
+		Stopped: ecsview.NewTaskReader(d.client, d.in.Cluster, d.in.Service).Stopped,
+		Minutes: bake.Traffic(d.conn.Config, d.before.TargetGroups),
+		Alarms:  bake.Alarms(d.conn.Config),
+	}
+	if probe, err := bake.ParseProbe(d.in.Bake.Probe); err == nil {
+		read.Probe = probe.Ask(d.conn.Transport)
+	}
+	return read
+}
+
+// lookBefore reads how alarms and probe are before the deployment, and refuses alarms that do not exist.
+func (d *Deployment) lookBefore(ctx context.Context) (problems []error) {
+	if d.in.Bake.For == 0 {
+		return nil
+	}
+	before, missing := bake.Look(ctx, d.bakeReads(), d.bakePlan())
+	d.earlier = before
+	for _, name := range missing {
+		if slices.Contains(d.in.Bake.Alarms, name) {
+			problems = append(problems, fmt.Errorf("alarms: there is no CloudWatch alarm %q in %s", name, d.conn.Region))
+		}
+	}
+	return problems
+}
+
+// nativeBake is how long the service's own deployments bake after the traffic is shifted.
+func (d *Deployment) nativeBake() time.Duration {
+	if c := d.service.DeploymentConfiguration; c != nil {
+		return time.Duration(aws.ToInt32(c.BakeTimeInMinutes)) * time.Minute
+	}
+	return 0
+}
+
+// bake goes on watching a deployment that is complete, and takes it back where something goes wrong.
+func (d *Deployment) bake(ctx context.Context, out *Outputs, result rollout.Result, disposable bool) error {
+	primary := result.Last.Primary()
+	if d.in.Bake.For == 0 || primary == nil || d.before.Desired == 0 && d.first == 0 {
+		return nil
+	}
+	events := d.env.Events
+	began := primary.Created
+	if began.IsZero() {
+		began = result.Started
+	}
+	end := events.Group(fmt.Sprintf("Bake of %s for %s", d.existing.Name(), d.in.Bake.For))
+	baked := bake.Watch(ctx, d.bakeReads(), d.bakePlan(), d.earlier, primary.ID, began, d.env.Clock().Now().Add(-d.nativeBake()))
+	var list [][]record.Text
+	for _, note := range baked.Notes {
+		events.Notef("%s", note)
+		list = append(list, []record.Text{{Text: note}})
+	}
+	end()
+	events.Section(record.Section{Name: "bake", Title: "Bake: " + string(baked.End), Blocks: []record.Block{{List: list}}})
+	switch baked.End {
+	case bake.Passed:
+		events.Notef("nothing went wrong in the %s after the deployment", d.in.Bake.For)
+		return nil
+	case bake.Superseded:
+		return &action.Error{Outcome: action.Superseded, Title: "A newer deployment took over during the bake",
+			Err: fmt.Errorf("the deployment of %s was complete, and another one replaced it", d.existing.Name())}
+	case bake.Left:
+		return &action.Error{Outcome: action.Cancelled, Title: "Interrupted during the bake", Err: context.Cause(ctx),
+			Advice: fmt.Sprintf("The deployment of %s was complete and stays. Whether it would have gone wrong is not known.", d.existing.Name())}
+	}
+	out.Cause = baked.Finding.Code
+	return d.takeBack(ctx, result.Target.Previous, disposable, *baked.Finding)
+}
+
+// takeBack puts the version before back after a bake that failed. What was begun is not given up when the run is interrupted: that would
+// bring the release back that failed.
+func (d *Deployment) takeBack(ctx context.Context, previous string, disposable bool, finding record.Finding) error {
+	stuck := func(err error) error {
+		return &action.Error{Outcome: action.Stuck, Title: finding.Title, Finding: &finding, Err: err,
+			Advice: fmt.Sprintf("Act now: look at service %s, and deploy a version that is known to work (ecs-rollback with `to`).", d.in.Service)}
+	}
+	if previous == "" {
+		return stuck(fmt.Errorf("%s went wrong after its deployment, and %w", d.existing.Name(), rollout.ErrNoWayBack))
+	}
+	d.env.Events.Warnf("The release is taken back", "%s: going back to %s", finding.Title, arn.Revision(previous))
+	now, err := ecsview.Read(ctx, d.client, d.in.Cluster, d.in.Service)
+	if err != nil {
+		return stuck(fmt.Errorf("the service could not be read to take %s back: %w", d.existing.Name(), awserr.Explain(err)))
+	}
+	target, err := rollout.Start(ctx, d.client, rollout.Update{Cluster: d.in.Cluster, Service: d.in.Service, TaskDefinition: previous,
+		Before: now, Patience: d.limit, Clock: d.env.Clock()})
+	if err != nil {
+		return stuck(fmt.Errorf("%s could not be taken back: %w", d.existing.Name(), awserr.Explain(err)))
+	}
+	end := d.env.Events.Group("Way back to " + arn.Revision(previous))
+	_, err = verdict.Follow(context.WithoutCancel(ctx), d.env, d.conn.Config, target, rollout.Timeout(d.limit))
+	end()
+	if err != nil {
+		return stuck(fmt.Errorf("%s was to be taken back to %s: %w", d.existing.Name(), arn.Revision(previous), err))
+	}
+	d.env.Events.Fact("Serving now", record.Text{Text: arn.Revision(previous), Form: record.Code})
+	if disposable {
+		d.discard(context.WithoutCancel(ctx))
+	}
+	return &action.Error{Outcome: action.RolledBack, Title: finding.Title, Finding: &finding,
+		Err: fmt.Errorf("%s went wrong after its deployment was complete, and the service is back on %s", d.existing.Name(),
+			arn.Revision(previous))}
+}
