@@ -66,14 +66,14 @@ func (w *walk) value(path string, v *value, t reflect.Type) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if v.kind == 'l' && v.text == "null" {
+	if v.text == "null" { // a string has its quotes
 		return
 	}
 	form, known := forms[t.Kind()]
 	if !known {
 		return
 	}
-	if v.kind != form.kind || v.kind == 'l' && v.text != "true" && v.text != "false" {
+	if v.kind != form.kind {
 		w.wrong = append(w.wrong, fmt.Sprintf("%s is %s: it must be %s%s", path, kindOf(v), form.want, quotes(v, form.kind)))
 		return
 	}
@@ -115,13 +115,18 @@ func (w *walk) members(path string, v *value, t reflect.Type) {
 
 // number compares a number with the integers of its type. 256.0 is one.
 func (w *walk) number(path, text string, t reflect.Type) {
-	exact, ok := new(big.Rat).SetString(number(text)) // number keeps absurd exponents as they are written
+	plain := number(text)
 	limit := big.NewInt(math.MaxInt64)
 	if t.Kind() == reflect.Int32 {
 		limit = big.NewInt(math.MaxInt32)
 	}
+	exact := new(big.Rat)
+	absurd := strings.ContainsAny(plain, "eE") // number keeps such exponents as they are written
+	if !absurd {
+		exact.SetString(plain)
+	}
 	switch {
-	case strings.ContainsAny(number(text), "eE"), !ok, exact.IsInt() && new(big.Int).Abs(exact.Num()).Cmp(limit) > 0:
+	case absurd, exact.IsInt() && new(big.Int).Abs(exact.Num()).Cmp(limit) > 0:
 		w.wrong = append(w.wrong, fmt.Sprintf("%s is %s: it must be a whole number of at most %s", path, text, limit))
 	case !exact.IsInt():
 		w.wrong = append(w.wrong, fmt.Sprintf("%s is %s: it must be a whole number", path, text))

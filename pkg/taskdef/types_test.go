@@ -132,6 +132,7 @@ func TestNumbers(t *testing.T) {
 		"1": "", "1.0": "", "1e3": "", "2147483647": "", "-2147483647": "", "null": "",
 		"2147483648": "cpu is 2147483648: it must be a whole number of at most 2147483647",
 		"1e999":      "cpu is 1e999: it must be a whole number of at most 2147483647",
+		"1e-999":     "cpu is 1e-999: it must be a whole number of at most 2147483647",
 		"0.5":        "cpu is 0.5: it must be a whole number",
 		"true":       "cpu is true: it must be a number",
 	} {
@@ -163,15 +164,16 @@ func TestTypo(t *testing.T) {
 func TestDropped(t *testing.T) {
 	sent := mustParse(t, `{"family":"f","tags":[{"key":"a","value":"b"}],"revision":7,"ipcMode":"","empty":[],"none":null,"zero":0.0,"off":false,
 		"hollow":{"a":{"b":[]}},"newer":{"a":1},"containerDefinitions":[{"name":"a","image":"i","enviroment":[{"name":"A"}],
-		"portMappings":[{"containerPort":80,"protocol":"tcp","speed":"fast"}]},{"name":"b","image":"j","on":true}]}`)
+		"portMappings":[{"containerPort":80,"protocol":"tcp","speed":"fast"}]},{"name":"b","image":"j","on":true,"user":"1",
+		"dockerLabels":{"a":"b"},"command":["a"]}]}`)
 	answer := mustParse(t, `{"family":"f","containerDefinitions":[{"name":"a","image":"i","environment":[],"cpu":0,
-		"portMappings":[{"containerPort":80,"protocol":"tcp"}]},{"name":"b","image":"j"}]}`)
+		"portMappings":[{"containerPort":80,"protocol":"tcp"}]},{"name":"b","image":"j","dockerLabels":[],"command":"a"}]}`)
 	var got []string
 	for _, u := range sent.dropped(answer) {
 		got = append(got, u.Path+" "+u.Near)
 	}
 	want := "newer , containerDefinitions[0].enviroment environment, containerDefinitions[0].portMappings[0].speed , " +
-		"containerDefinitions[1].on "
+		"containerDefinitions[1].on , containerDefinitions[1].user "
 	if strings.Join(got, ", ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), want)
 	}
