@@ -28,6 +28,7 @@ module "environment" {
   deployment          = var.deployment
   database            = var.database
   redis_node_type     = var.redis_node_type
+  redis_tls_step      = var.redis_tls_step
   manage_passwords    = var.manage_passwords
   bastion             = var.bastion
   waf                 = var.waf

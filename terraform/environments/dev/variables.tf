@@ -183,6 +183,12 @@ variable "redis_node_type" {
   default     = "cache.t3.micro"
 }
 
+variable "redis_tls_step" {
+  description = "For a Redis that was made without TLS, when redis_tls becomes true: preferred, then required, then token, an apply and a release each. Null: it was made as it is."
+  type        = string
+  default     = null
+}
+
 variable "manage_passwords" {
   description = "Make the passwords of database and Redis. Tests say false, since terraform test cannot mock ephemeral resources."
   type        = bool

@@ -49,6 +49,12 @@ resource "aws_lb_target_group" "this" {
     healthy_threshold   = 2
     unhealthy_threshold = 3
   }
+
+  # ECS registers each task with the port of its container, and health checks go there; this one is for targets that name none. A
+  # change would replace the group, which AWS refuses while the first one of that name is in use.
+  lifecycle {
+    ignore_changes = [port]
+  }
 }
 
 resource "aws_lb_listener" "http" {

@@ -92,6 +92,15 @@ resource "aws_ecs_task_definition" "template" {
   skip_destroy = true
 }
 
+# The port that the service was made with.
+resource "terraform_data" "port" {
+  input = var.container.port
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
 resource "aws_ecs_service" "this" {
   name             = var.service_name
   cluster          = var.cluster.arn
@@ -192,6 +201,12 @@ resource "aws_ecs_service" "this" {
   # Releases and autoscaling own these two.
   lifecycle {
     ignore_changes = [task_definition, desired_count]
+
+    # ECS holds the port of an update against the task definition that runs, which has the old one.
+    precondition {
+      condition     = terraform_data.port.output == var.container.port
+      error_message = "The port of a service that is there cannot change from ${terraform_data.port.output} to ${var.container.port}: ECS refuses it while the released task definition has the old one. Make the service anew, empty, in a quiet hour, and release to it: terraform apply -replace=ADDRESS.aws_ecs_service.this -replace=ADDRESS.terraform_data.port, where ADDRESS is this module's, such as module.environment.module.ecs_service."
+    }
   }
 
   depends_on = [

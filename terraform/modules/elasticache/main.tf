@@ -26,6 +26,15 @@ resource "aws_elasticache_parameter_group" "this" {
   }
 }
 
+# Whether the group was made with TLS.
+resource "terraform_data" "tls" {
+  input = var.transit_encryption_enabled
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
 resource "aws_elasticache_replication_group" "this" {
   replication_group_id = var.name
   description          = "Cache shared by all tasks"
@@ -48,12 +57,25 @@ resource "aws_elasticache_replication_group" "this" {
   at_rest_encryption_enabled = true
   kms_key_id                 = var.kms_key_arn
   transit_encryption_enabled = var.transit_encryption_enabled
+  transit_encryption_mode    = var.tls_step == null ? null : var.tls_step == "token" ? "required" : var.tls_step
   auth_token                 = local.auth_token
   auth_token_update_strategy = local.auth_token == null ? null : "ROTATE"
 
   snapshot_retention_limit = var.snapshot_retention_days
   snapshot_window          = "07:00-08:00"
   maintenance_window       = "sun:08:30-sun:09:30"
+
+  lifecycle {
+    precondition {
+      condition     = terraform_data.tls.output || !var.transit_encryption_enabled || var.tls_step != null
+      error_message = "This Redis was made without TLS, and ElastiCache takes TLS and a password only one after the other. Three applies, each with a release after it so that the tasks read the secret again: tls_step = \"preferred\", then \"required\", then \"token\", which stays (redis_tls_step in an environment)."
+    }
+
+    precondition {
+      condition     = !terraform_data.tls.output || var.transit_encryption_enabled
+      error_message = "This Redis was made with TLS and a password, and ElastiCache does not take both away in one step. Leave TLS on, or make the group anew without it, empty: terraform apply -replace=ADDRESS.aws_elasticache_replication_group.this -replace=ADDRESS.terraform_data.tls, where ADDRESS is this module's, such as module.environment.module.elasticache."
+    }
+  }
 }
 
 resource "aws_security_group" "this" {

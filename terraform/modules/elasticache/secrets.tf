@@ -1,7 +1,7 @@
 # ElastiCache takes the auth token only as an ordinary argument, so it is in the state; docs/CONTROLS.md says so. It is made
 # as an ephemeral value, kept in a secret of its own and read back from there, so that it is the same in every run.
 locals {
-  makes_token = var.transit_encryption_enabled && var.manage_auth_token
+  makes_token = var.transit_encryption_enabled && var.manage_auth_token && contains(["none", "token"], coalesce(var.tls_step, "none"))
   auth_token  = local.makes_token ? data.aws_secretsmanager_secret_version.token[0].secret_string : null
 
   scheme = var.transit_encryption_enabled ? "rediss" : "redis"

@@ -62,9 +62,25 @@ variable "automatic_failover_enabled" {
 }
 
 variable "transit_encryption_enabled" {
-  description = "TLS between clients and nodes, and a password (auth token). A group that was made without TLS must be replaced to get it."
+  description = "TLS between clients and nodes, and a password (auth token). A group that was made without goes there in steps: tls_step."
   type        = bool
   default     = true
+}
+
+variable "tls_step" {
+  description = "For a group that was made without TLS, one apply after the other, with a release after each: preferred (with and without TLS, and the secret's URL with), required, token. Null: the group was made as it is."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.tls_step == null || contains(["preferred", "required", "token"], coalesce(var.tls_step, "none"))
+    error_message = "tls_step must be preferred, then required, then token; null for a group that was made with TLS."
+  }
+
+  validation {
+    condition     = var.tls_step == null || var.transit_encryption_enabled
+    error_message = "tls_step needs transit_encryption_enabled = true (redis_tls = true in an environment)."
+  }
 }
 
 variable "kms_key_arn" {

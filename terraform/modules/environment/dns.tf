@@ -14,6 +14,7 @@ module "route53_zone" {
   name           = var.domain.zone
   create         = var.domain.create_zone
   parent_zone_id = var.domain.parent_zone_id
+  own_tags       = { Project = var.project, Environment = var.environment }
   force_destroy  = var.protection.delete_zone_records
 }
 

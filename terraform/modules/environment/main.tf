@@ -250,6 +250,7 @@ module "elasticache" {
   node_type                  = var.redis_node_type
   num_cache_clusters         = var.redis_nodes
   transit_encryption_enabled = var.redis_tls
+  tls_step                   = var.redis_tls_step
   kms_key_arn                = aws_kms_key.this.arn
   secret_recovery_days       = var.protection.secret_recovery_days
   manage_auth_token          = var.manage_passwords

@@ -214,6 +214,12 @@ variable "redis_node_type" {
   default     = "cache.t3.micro"
 }
 
+variable "redis_tls_step" {
+  description = "For a Redis that was made without TLS, when redis_tls becomes true: preferred, then required, then token, an apply and a release each. Null: it was made as it is."
+  type        = string
+  default     = null
+}
+
 variable "manage_passwords" {
   description = "Make the passwords of database and Redis. Tests say false, since terraform test cannot mock ephemeral resources."
   type        = bool
@@ -307,7 +313,7 @@ variable "rotation" {
   default = null
 
   validation {
-    condition     = !try(var.rotation.redis, false) || var.redis_tls
-    error_message = "rotation.redis needs redis_tls = true: without TLS ElastiCache has no auth token to rotate."
+    condition     = !try(var.rotation.redis, false) || (var.redis_tls && !contains(["preferred", "required"], coalesce(var.redis_tls_step, "none")))
+    error_message = "rotation.redis needs redis_tls = true, and redis_tls_step at its end: without TLS ElastiCache has no auth token to rotate."
   }
 }

@@ -21,12 +21,28 @@ locals {
   nat_zones = { none = [], single = slice(local.zones, 0, 1), per_zone = local.zones }[var.nat]
 }
 
+# The range that the VPC was made with.
+resource "terraform_data" "range" {
+  input = var.vpc_cidr
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
 resource "aws_vpc" "this" {
   cidr_block           = var.vpc_cidr
   enable_dns_hostnames = true
   enable_dns_support   = true
 
   tags = { Name = var.name }
+
+  lifecycle {
+    precondition {
+      condition     = terraform_data.range.output == var.vpc_cidr
+      error_message = "vpc_cidr of a VPC that is there cannot change from ${terraform_data.range.output} to ${var.vpc_cidr}: AWS deletes no VPC with a database and a load balancer in it. Put the old range back; another range is another environment, with the database restored from a snapshot (docs/INFRASTRUCTURE.md)."
+    }
+  }
 }
 
 # Whatever forgets to name a security group gets this one, which lets nothing in or out.

@@ -20,6 +20,12 @@ variable "parent_zone_id" {
   }
 }
 
+variable "own_tags" {
+  description = "Tags of the zone that is made here, by which it is told from somebody else's of the same name. Null: nobody looks for one."
+  type        = map(string)
+  default     = null
+}
+
 variable "force_destroy" {
   description = "Delete the zone with the records in it that Terraform did not make."
   type        = bool

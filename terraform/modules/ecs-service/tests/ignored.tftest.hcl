@@ -71,3 +71,30 @@ run "a_changed_template_is_not_rolled_out" {
     error_message = "the service keeps what it runs until a release"
   }
 }
+
+run "another_port_is_refused_while_the_service_is_there" {
+  command = plan
+
+  variables {
+    container = { port = 3000 }
+  }
+
+  expect_failures = [aws_ecs_service.this]
+}
+
+run "another_port_goes_with_another_service" {
+  command = plan
+
+  variables {
+    container = { port = 3000 }
+  }
+
+  plan_options {
+    replace = [aws_ecs_service.this, terraform_data.port]
+  }
+
+  assert {
+    condition     = one(aws_ecs_service.this.load_balancer).container_port == 3000
+    error_message = "the service is made anew with the port"
+  }
+}

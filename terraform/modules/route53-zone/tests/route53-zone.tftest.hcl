@@ -58,3 +58,72 @@ run "delegation_to_a_zone_of_somebody_else_is_refused" {
 
   expect_failures = [var.parent_zone_id]
 }
+
+run "a_second_zone_of_somebody_elses_name_is_refused" {
+  command = plan
+
+  variables {
+    create   = true
+    own_tags = { Project = "connect2-api", Environment = "prod" }
+  }
+
+  override_data {
+    target = data.aws_route53_zones.all
+    values = { ids = ["ZCOMPANY"] }
+  }
+
+  override_data {
+    target = data.aws_route53_zone.each
+    values = { zone_id = "ZCOMPANY", name = "connect.com.", tags = { Environment = "prod" } }
+  }
+
+  expect_failures = [aws_route53_zone.this]
+}
+
+run "the_zone_that_was_made_here_is_no_obstacle" {
+  command = plan
+
+  variables {
+    create   = true
+    own_tags = { Project = "connect2-api", Environment = "prod" }
+  }
+
+  override_data {
+    target = data.aws_route53_zones.all
+    values = { ids = ["ZOWN"] }
+  }
+
+  override_data {
+    target = data.aws_route53_zone.each
+    values = { zone_id = "ZOWN", name = "connect.com", tags = { Project = "connect2-api", Environment = "prod" } }
+  }
+
+  assert {
+    condition     = length(local.others) == 0 && length(data.aws_route53_zone.each) == 1
+    error_message = "others: ${jsonencode(local.others)}"
+  }
+}
+
+run "a_zone_of_another_name_is_no_obstacle" {
+  command = plan
+
+  variables {
+    create   = true
+    own_tags = { Project = "connect2-api" }
+  }
+
+  override_data {
+    target = data.aws_route53_zones.all
+    values = { ids = ["ZOTHER"] }
+  }
+
+  override_data {
+    target = data.aws_route53_zone.each
+    values = { zone_id = "ZOTHER", name = "connect.org", tags = {} }
+  }
+
+  assert {
+    condition     = length(local.others) == 0
+    error_message = "others: ${jsonencode(local.others)}"
+  }
+}
