@@ -101,22 +101,44 @@ keep-null-value-keys | | nothing: what the document has is kept as it is
 max-retries | | refused: what may pass is tried again, within the timeout
 `
 
-const awsActionsDocument = "docs/FROM_AWS_ACTIONS.md"
-
 // TestAWSActions holds that every input of ours that the table names is one, under the old name too where that is accepted, and that
 // the document is the table.
 func TestAWSActions(t *testing.T) {
+	inputTable{
+		document: "docs/FROM_AWS_ACTIONS.md", table: awsActions, rows: 83,
+		head: "# The inputs of AWS's actions\n\nWhat becomes of each input of AWS's four actions, as their `action.yml` has them. " +
+			"[GITHUB_ACTIONS.md](GITHUB_ACTIONS.md)\nhas the steps. Written by `UPDATE=1 go test ./internal/test/workflowtest -run AWSActions`.\n",
+		link: func(heading string) (title, at string) {
+			name, commit, _ := strings.Cut(heading, " ")
+			return name, fmt.Sprintf("[%s](https://github.com/aws-actions/%s/blob/%s/action.yml)", commit, name, commit)
+		},
+	}.hold(t)
+	for _, m := range regexp.MustCompile("`?\\b(registry-credentials|role-session-tags)\\b").FindAllStringSubmatch(awsActions, -1) {
+		if _, ok := actions(t)["org/connect2/actions/ecr-push@v2"].Inputs[m[1]]; !ok {
+			t.Errorf("there is no input %s", m[1])
+		}
+	}
+}
+
+// inputTable is a document that says what becomes of other actions' inputs.
+type inputTable struct {
+	document, head, table string
+	rows                  int                                     // of all their inputs
+	link                  func(heading string) (title, at string) // of a heading of the table
+}
+
+func (d inputTable) hold(t *testing.T) {
+	t.Helper()
 	known := actions(t)
 	var b strings.Builder
-	b.WriteString("# The inputs of AWS's actions\n\nWhat becomes of each input of AWS's four actions, as their `action.yml` has them. " +
-		"[GITHUB_ACTIONS.md](GITHUB_ACTIONS.md)\nhas the steps. Written by `UPDATE=1 go test ./internal/test/workflowtest -run AWSActions`.\n")
+	b.WriteString(d.head)
 	rows := 0
-	for line := range strings.Lines(strings.TrimSpace(awsActions)) {
+	for line := range strings.Lines(strings.TrimSpace(d.table)) {
 		line = strings.TrimSpace(line)
 		parts := strings.Split(line, "|")
 		if len(parts) == 1 {
-			name, commit, _ := strings.Cut(line, " ")
-			fmt.Fprintf(&b, "\n## %s\n\nAt [%s](https://github.com/aws-actions/%s/blob/%s/action.yml).\n\n", name, commit, name, commit)
+			title, at := d.link(line)
+			fmt.Fprintf(&b, "\n## %s\n\nAt %s.\n\n", title, at)
 			b.WriteString("| input | ours | otherwise |\n|---|---|---|\n")
 			continue
 		}
@@ -153,21 +175,16 @@ func TestAWSActions(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", input, shown, otherwise)
 	}
-	if rows != 83 {
-		t.Errorf("%d inputs, want all 83 of the four", rows)
+	if rows != d.rows {
+		t.Errorf("%d inputs, want all %d", rows, d.rows)
 	}
-	for _, m := range regexp.MustCompile("`?\\b(registry-credentials|role-session-tags)\\b").FindAllStringSubmatch(awsActions, -1) {
-		if _, ok := known["org/connect2/actions/ecr-push@v2"].Inputs[m[1]]; !ok {
-			t.Errorf("there is no input %s", m[1])
-		}
-	}
-	path := filepath.Join(root, awsActionsDocument)
+	path := filepath.Join(root, d.document)
 	if os.Getenv("UPDATE") != "" {
 		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if text, err := os.ReadFile(path); err != nil || string(text) != b.String() {
-		t.Errorf("%s differs from the table (%v): UPDATE=1 writes it", awsActionsDocument, err)
+		t.Errorf("%s differs from the table (%v): UPDATE=1 writes it", d.document, err)
 	}
 }
