@@ -28,7 +28,8 @@ func (c CutOff) Repair(engine Engine) string {
 	name := engine.String()
 	switch c.Action {
 	case "create":
-		return name + " import '" + c.Address + "' ID   # if it exists; where the plan wants to replace it: " + name + " untaint '" + c.Address + "'"
+		return name + " import '" + c.Address + "' ID   # if it exists; where the plan wants to replace it: " + name + " untaint '" +
+			c.Address + "'"
 	case "delete":
 		return name + " state rm '" + c.Address + "'   # if it is gone; otherwise the next apply destroys it"
 	default:
@@ -89,7 +90,9 @@ wait:
 			var stop func()
 			grace, stop = r.timer(Grace)
 			defer stop()
-			r.Events.Warnf("The apply goes on", "the run was cancelled, but Terraform is changing things: ending it now would lose what is under way. It is interrupted in %s if it has not ended by then; in a terminal a second Ctrl-C interrupts it at once.", Grace)
+			r.Events.Warnf("The apply goes on",
+				"the run was cancelled, but Terraform is changing things: ending it now would lose what is under way. It is interrupted in %s if it "+
+					"has not ended by then; in a terminal a second Ctrl-C interrupts it at once.", Grace)
 		case <-grace:
 			interrupt("four minutes after the run was cancelled")
 		case <-insist:

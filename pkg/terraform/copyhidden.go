@@ -36,7 +36,8 @@ func (p *Plan) copyHidden(w io.Writer, r io.ReadSeeker) error {
 }
 
 // markedBy are the members of a plan's objects whose sensitive parts another member marks.
-var markedBy = map[string]string{"before": "before_sensitive", "after": "after_sensitive", "values": "sensitive_values", "value": "sensitive"}
+var markedBy = map[string]string{"before": "before_sensitive", "after": "after_sensitive", "values": "sensitive_values",
+	"value": "sensitive"}
 
 // withoutMarked replaces, at any depth, what the member beside it marks as sensitive.
 func withoutMarked(v any) any {

@@ -35,7 +35,8 @@ func TestDigestSaltsEverySecret(t *testing.T) {
 			return []object{change("aws_x.a", update, object{"doc": `{"api_key":"old"}`}, object{"doc": `{"api_key":"` + s + `"}`})}, nil
 		}},
 		{"by its name, inside what is told as a whole", func(s string) ([]object, object) {
-			return []object{change("aws_x.a", update, object{"list": "none"}, object{"list": []any{object{"api_key": s}}}, object{"after_sensitive": object{"list": []any{object{"api_key": true}}}})}, nil
+			return []object{change("aws_x.a", update, object{"list": "none"}, object{"list": []any{object{"api_key": s}}},
+				object{"after_sensitive": object{"list": []any{object{"api_key": true}}}})}, nil
 		}},
 		{"by its name, inside a list that is new", func(s string) ([]object, object) {
 			return []object{change("aws_x.a", create, nil, object{"list": []any{object{"api_key": s}}})}, nil
@@ -53,10 +54,12 @@ func TestDigestSaltsEverySecret(t *testing.T) {
 			return []object{change("aws_x.a", update, object{"v": "old"}, object{"v": s}, object{"after_sensitive": object{"v": true}})}, nil
 		}},
 		{"a part that is marked before", func(s string) ([]object, object) {
-			return []object{change("aws_x.a", update, object{"v": []any{"open", s}}, object{"v": "none"}, object{"before_sensitive": object{"v": []any{false, true}}})}, nil
+			return []object{change("aws_x.a", update, object{"v": []any{"open", s}}, object{"v": "none"},
+				object{"before_sensitive": object{"v": []any{false, true}}})}, nil
 		}},
 		{"a part that is marked after", func(s string) ([]object, object) {
-			return []object{change("aws_x.a", update, object{"v": "none"}, object{"v": []any{"open", s}}, object{"after_sensitive": object{"v": []any{false, true}}})}, nil
+			return []object{change("aws_x.a", update, object{"v": "none"}, object{"v": []any{"open", s}},
+				object{"after_sensitive": object{"v": []any{false, true}}})}, nil
 		}},
 		{"an output", func(s string) ([]object, object) {
 			return nil, object{"output_changes": object{"o": object{"actions": create, "before": nil, "after": s, "after_sensitive": true}}}
@@ -168,14 +171,16 @@ func TestDigestIsInOneOrder(t *testing.T) {
 // next, which reads the digest from a comment.
 func TestDigestIsTheSameInEveryVersion(t *testing.T) {
 	p := read(t, planOf(t, []object{
-		change("aws_x.a", update, object{"v": "<1>", "pw": "a"}, object{"v": "2&", "pw": "b"}, object{"before_sensitive": object{"pw": true}, "after_sensitive": object{"pw": true}}),
+		change("aws_x.a", update, object{"v": "<1>", "pw": "a"}, object{"v": "2&", "pw": "b"}, object{"before_sensitive": object{"pw": true},
+			"after_sensitive": object{"pw": true}}),
 		change("aws_x.b", replace, object{"id": "i", "v": 1}, object{"v": 9007199254740993}, object{"after_unknown": object{"id": true}}),
 		change("aws_x.c", remove, object{"id": "c"}, nil),
 	}, object{
 		"variables":      object{"x": object{"value": "1"}},
 		"output_changes": object{"gone": object{"actions": remove, "before": "x", "after": nil}},
 	}))
-	const want = "sha256:a108a6058809b37569bf23ec52bd74da0b273e9f999fe8d377b92eae272e8a50;configuration=2e7d2c03;versions=4c94485e;inputs=6e0953b8;actions=abc89b95;values=3b2cca67"
+	const want = "sha256:a108a6058809b37569bf23ec52bd74da0b273e9f999fe8d377b92eae272e8a50;configuration=2e7d2c03;" +
+		"versions=4c94485e;inputs=6e0953b8;actions=abc89b95;values=3b2cca67"
 	if got := p.Digest(Binding{Configuration: "c", Versions: "v", Inputs: "i"}).String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

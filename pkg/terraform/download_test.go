@@ -45,7 +45,8 @@ func zipped(t *testing.T, version string) []byte {
 	t.Helper()
 	var archive bytes.Buffer
 	z := zip.NewWriter(&archive)
-	for name, text := range map[string]string{"terraform": "#!/bin/sh\necho '{\"terraform_version\":\"" + version + "\"}'\n", "LICENSE.txt": "a licence"} {
+	for name, text := range map[string]string{"terraform": "#!/bin/sh\necho '{\"terraform_version\":\"" + version + "\"}'\n",
+		"LICENSE.txt": "a licence"} {
 		w, err := z.Create(name)
 		if err != nil {
 			t.Fatal(err)
@@ -85,7 +86,8 @@ func publish(t *testing.T, signer *openpgp.Entity, versions []string, change fun
 		}
 		release := map[string]any{
 			"name": "terraform", "version": v, "shasums": sumsName, "shasums_signature": sumsName + ".sig",
-			"builds": []any{map[string]any{"name": "terraform", "version": v, "os": runtime.GOOS, "arch": runtime.GOARCH, "filename": name, "url": folder + name}},
+			"builds": []any{map[string]any{"name": "terraform", "version": v, "os": runtime.GOOS, "arch": runtime.GOARCH, "filename": name,
+				"url": folder + name}},
 		}
 		index[v] = release
 		text, err := json.Marshal(release)
@@ -136,15 +138,20 @@ func TestDownloadIsVerified(t *testing.T) {
 		{name: "an installed one will do without a network", installed: "1.11.4", down: true, want: "1.11.4"},
 		{name: "no such version", asked: "1.99.0", asks: true, says: []string{"404"}},
 		{name: "no version in the constraint", asked: "> 2", asks: true, says: []string{"no matching version"}},
-		{name: "another archive", asked: "1.12.1", asks: true, change: spoil(".zip", func(b []byte) []byte { return append(b, 0) }), says: []string{"its checksum is not the signed one"}},
-		{name: "another archive beside an earlier version", asked: ">= 1.13", earlier: "1.12.1", asks: true, change: spoil(".zip", func(b []byte) []byte { return append(b, 0) }), says: []string{"its checksum is not the signed one"}},
-		{name: "other checksums", asked: "1.12.1", asks: true, change: spoil("_SHA256SUMS", func(b []byte) []byte { b[0] ^= 1; return b }), says: []string{"unable to verify checksums signature"}},
+		{name: "another archive", asked: "1.12.1", asks: true, change: spoil(".zip", func(b []byte) []byte { return append(b, 0) }),
+			says: []string{"its checksum is not the signed one"}},
+		{name: "another archive beside an earlier version", asked: ">= 1.13", earlier: "1.12.1", asks: true, change: spoil(".zip",
+			func(b []byte) []byte { return append(b, 0) }), says: []string{"its checksum is not the signed one"}},
+		{name: "other checksums", asked: "1.12.1", asks: true, change: spoil("_SHA256SUMS", func(b []byte) []byte { b[0] ^= 1; return b }),
+			says: []string{"unable to verify checksums signature"}},
 		{name: "checksums without the archive", asked: "1.12.1", asks: true, change: spoil("index.json", func(b []byte) []byte {
 			return bytes.ReplaceAll(b, []byte(runtime.GOARCH+".zip"), []byte(runtime.GOARCH+"-other.zip"))
 		}), says: []string{"no checksum found"}},
-		{name: "no signature", asked: "1.12.1", asks: true, change: spoil(".sig", func([]byte) []byte { return nil }), says: []string{"failed to download signature"}},
+		{name: "no signature", asked: "1.12.1", asks: true, change: spoil(".sig", func([]byte) []byte { return nil }),
+			says: []string{"failed to download signature"}},
 		{name: "somebody else's signature", asked: "1.12.1", asks: true, key: stranger, says: []string{"unable to verify checksums signature"}},
-		{name: "somebody else's signature on the newest", asked: ">= 1.12", asks: true, key: stranger, says: []string{"unable to verify checksums signature"}},
+		{name: "somebody else's signature on the newest", asked: ">= 1.12", asks: true, key: stranger,
+			says: []string{"unable to verify checksums signature"}},
 		{name: "not to be reached", asked: "1.12.1", installed: "1.11.4", down: true,
 			says: []string{`terraform-version asks for "1.12.1"`, "installed: 1.11.4", "connection refused", "ask for a version that is installed"}},
 	} {

@@ -171,7 +171,8 @@ func (f Finder) Find(ctx context.Context) (Executable, error) {
 	}
 	path, err := install(ctx, constraint, exact, f.Cache)
 	if err != nil {
-		return Executable{}, fmt.Errorf("terraform: %s, %s, and it could not be installed from releases.hashicorp.com: %w; ask for a version that is installed, or let this machine reach that host", asked, have, err)
+		return Executable{}, fmt.Errorf("terraform: %s, %s, and it could not be installed from releases.hashicorp.com: %w; ask for a version "+
+			"that is installed, or let this machine reach that host", asked, have, err)
 	}
 	found, ok := ask(ctx, path)
 	if !ok {
@@ -260,6 +261,7 @@ func (site releaseSite) unpack(ctx context.Context, wanted version.Constraints, 
 		}).Install(ctx)
 	}
 	return (&releases.LatestVersion{
-		Product: product.Terraform, Constraints: wanted, InstallDir: dir, ApiBaseURL: site.url, ArmoredPublicKey: site.key, HTTPClient: site.client,
+		Product: product.Terraform, Constraints: wanted, InstallDir: dir, ApiBaseURL: site.url, ArmoredPublicKey: site.key,
+		HTTPClient: site.client,
 	}).Install(ctx)
 }

@@ -66,7 +66,8 @@ func TestSecretsAreKnownByTheirValue(t *testing.T) {
 					t.Errorf("%s stands in\n%s", form, text)
 				}
 			}
-			for _, want := range []string{`url = "postgres://app:(sensitive)@db/app"`, `escaped = "postgres://app:(sensitive)@db/app"`, `"old" -> `} {
+			for _, want := range []string{`url = "postgres://app:(sensitive)@db/app"`, `escaped = "postgres://app:(sensitive)@db/app"`,
+				`"old" -> `} {
 				if !strings.Contains(text, want) {
 					t.Errorf("%s does not stand in\n%s", want, text)
 				}
@@ -88,7 +89,8 @@ func TestDigestSaltsSecretsKnownByTheirValue(t *testing.T) {
 	two, plainToo := digestOf(t, plan("hunter2-two", "x"), nil)
 	other, plainOther := digestOf(t, plan("hunter2-one", "y"), nil)
 	if one.Same(two) || one.Same(other) || plain != plainToo || plain == plainOther {
-		t.Errorf("the secret counts in the open part: %t; it counts at all: %t; the rest counts: %t", plain != plainToo, !one.Same(two), plain != plainOther)
+		t.Errorf("the secret counts in the open part: %t; it counts at all: %t; the rest counts: %t", plain != plainToo, !one.Same(two),
+			plain != plainOther)
 	}
 }
 
@@ -105,8 +107,10 @@ func TestHider(t *testing.T) {
 		{"abcdef", "", ""},
 		{"abcdef", base64.StdEncoding.EncodeToString([]byte("it is abcdef here")), SensitiveText},
 		{"abcdef", base64.RawURLEncoding.EncodeToString([]byte("it is abcdef here, ÿÿ>?")), SensitiveText},
-		{"abcdef", base64.StdEncoding.EncodeToString([]byte("it is another one")), base64.StdEncoding.EncodeToString([]byte("it is another one"))},
-		{"abcdef", base64.StdEncoding.EncodeToString([]byte("\xff it is abcdef here")), base64.StdEncoding.EncodeToString([]byte("\xff it is abcdef here"))},
+		{"abcdef", base64.StdEncoding.EncodeToString([]byte("it is another one")),
+			base64.StdEncoding.EncodeToString([]byte("it is another one"))},
+		{"abcdef", base64.StdEncoding.EncodeToString([]byte("\xff it is abcdef here")),
+			base64.StdEncoding.EncodeToString([]byte("\xff it is abcdef here"))},
 	} {
 		var h hider
 		h.add(test.secret)
@@ -140,7 +144,8 @@ func TestHider(t *testing.T) {
 func TestNamesSecret(t *testing.T) {
 	for name, want := range map[string]bool{
 		"password": true, "Master_Password": true, "db_password_wo": true, "PASSWORD_WO": true, "auth_token": true, "secret_string": true,
-		"passwords": false, "mypassword": false, "password_length": false, "": false, "_wo": false, "wo": false, "password_w": false, "x_api_key": true,
+		"passwords": false, "mypassword": false, "password_length": false, "": false, "_wo": false, "wo": false, "password_w": false,
+		"x_api_key": true,
 	} {
 		if got := namesSecret(name); got != want {
 			t.Errorf("%q: %t", name, got)
@@ -151,7 +156,8 @@ func TestNamesSecret(t *testing.T) {
 // What changed outside of Terraform counts where it is what is applied, and only there.
 func TestDigestOfDrift(t *testing.T) {
 	plan := func(v string) *Plan {
-		return read(t, planOf(t, nil, object{"resource_drift": []any{change("aws_x.a", update, object{"v": "1"}, object{"v": v}, object{"mode": "managed"})}}))
+		return read(t, planOf(t, nil, object{"resource_drift": []any{change("aws_x.a", update, object{"v": "1"}, object{"v": v},
+			object{"mode": "managed"})}}))
 	}
 	for drift, same := range map[bool]bool{false: true, true: false} {
 		b := Binding{Drift: drift}

@@ -17,7 +17,8 @@ func TestUntypedMessages(t *testing.T) {
 		text       string
 		kept       []string
 	}{
-		{"an error that says something", `{"@level":"error","@message":"[red][bold]No such module"}`, record.KindNote, "No such module", []string{"No such module"}},
+		{"an error that says something", `{"@level":"error","@message":"[red][bold]No such module"}`, record.KindNote, "No such module",
+			[]string{"No such module"}},
 		{"one that only announces", `{"@level":"error","@message":"[reset]` + announcing + `"}`, record.KindDebug,
 			"OpenTofu encountered problems during initialization, including problems\nwith the configuration, described below.",
 			[]string{"OpenTofu encountered problems during initialization, including problems\nwith the configuration, described below."}},

@@ -84,33 +84,46 @@ func TestReviewFindings(t *testing.T) {
 		change object
 		want   []string // "Risk: text"
 	}{
-		{"a database is replaced", change("module.db.aws_db_instance.this", replace, object{"id": "db", "identifier": "a"}, object{"identifier": "b"}, object{"replace_paths": []any{[]any{"identifier"}}}),
+		{"a database is replaced", change("module.db.aws_db_instance.this", replace, object{"id": "db", "identifier": "a"},
+			object{"identifier": "b"}, object{"replace_paths": []any{[]any{"identifier"}}}),
 			[]string{"Data loss: replaced: the database is destroyed and made empty, because identifier changes"}},
-		{"a bucket is deleted", change("aws_s3_bucket.a", remove, object{"id": "a"}, nil, object{"action_reason": "delete_because_no_resource_config"}),
+		{"a bucket is deleted", change("aws_s3_bucket.a", remove, object{"id": "a"}, nil,
+			object{"action_reason": "delete_because_no_resource_config"}),
 			[]string{"Data loss: destroyed: the bucket is lost, because it is no longer in the configuration"}},
-		{"a task definition is replaced", change("aws_ecs_task_definition.a", replace, object{"cpu": "256"}, object{"cpu": "512"}, object{"replace_paths": []any{[]any{"cpu"}}}),
+		{"a task definition is replaced", change("aws_ecs_task_definition.a", replace, object{"cpu": "256"}, object{"cpu": "512"},
+			object{"replace_paths": []any{[]any{"cpu"}}}),
 			[]string{"Replacement: replaced, because cpu changes"}},
-		{"a service is replaced in place", change("aws_ecs_service.a", replace, object{"name": "a"}, object{"name": "b"}, object{"replace_paths": []any{[]any{"name"}}}),
+		{"a service is replaced in place", change("aws_ecs_service.a", replace, object{"name": "a"}, object{"name": "b"},
+			object{"replace_paths": []any{[]any{"name"}}}),
 			[]string{"Replacement: replaced, because name changes", "Downtime: destroyed before it is made anew: until then the service stops"}},
 		{"a service is replaced the other way", change("aws_ecs_service.a", safely, object{"name": "a"}, object{"name": "b"}),
 			[]string{"Replacement: replaced"}},
-		{"deletion protection goes", change("aws_db_instance.a", update, object{"deletion_protection": true}, object{"deletion_protection": false}),
+		{"deletion protection goes", change("aws_db_instance.a", update, object{"deletion_protection": true},
+			object{"deletion_protection": false}),
 			[]string{"Data loss: loses its protection against deletion"}},
-		{"deletion protection comes", change("aws_db_instance.a", update, object{"deletion_protection": false}, object{"deletion_protection": true}), nil},
+		{"deletion protection comes", change("aws_db_instance.a", update, object{"deletion_protection": false},
+			object{"deletion_protection": true}), nil},
 		{"backups end", change("aws_db_instance.a", update, object{"backup_retention_period": 7}, object{"backup_retention_period": 0}),
 			[]string{"Data loss: keeps no automatic backups any more"}},
-		{"an engine at once", change("aws_db_instance.a", update, object{"engine_version": "16.3"}, object{"engine_version": "16.4", "apply_immediately": true}),
+		{"an engine at once", change("aws_db_instance.a", update, object{"engine_version": "16.3"}, object{"engine_version": "16.4",
+			"apply_immediately": true}),
 			[]string{"Downtime: engine_version: restarts at once"}},
-		{"an engine in the window", change("aws_db_instance.a", update, object{"engine_version": "16.3", "apply_immediately": false}, object{"engine_version": "16.4", "apply_immediately": false}),
+		{"an engine in the window", change("aws_db_instance.a", update, object{"engine_version": "16.3", "apply_immediately": false},
+			object{"engine_version": "16.4", "apply_immediately": false}),
 			[]string{"Downtime: engine_version: restarts in its maintenance window"}},
 		{"logs are shortened", change("aws_cloudwatch_log_group.a", update, object{"retention_in_days": 30}, object{"retention_in_days": 7}),
 			[]string{"Data loss: logs older than 7 days are deleted"}},
-		{"logs are kept longer", change("aws_cloudwatch_log_group.a", update, object{"retention_in_days": 7}, object{"retention_in_days": 30}), nil},
-		{"the internet is let in", change("aws_vpc_security_group_ingress_rule.a", create, nil, object{"cidr_ipv4": "0.0.0.0/0", "from_port": 22, "to_port": 22, "ip_protocol": "tcp"}),
+		{"logs are kept longer", change("aws_cloudwatch_log_group.a", update, object{"retention_in_days": 7}, object{"retention_in_days": 30}),
+			nil},
+		{"the internet is let in", change("aws_vpc_security_group_ingress_rule.a", create, nil, object{"cidr_ipv4": "0.0.0.0/0", "from_port": 22,
+			"to_port": 22, "ip_protocol": "tcp"}),
 			[]string{"Security opening: the whole internet may reach port 22"}},
-		{"the internet was in", change("aws_security_group.a", update, object{"ingress": []any{object{"cidr_blocks": []any{"0.0.0.0/0"}, "from_port": 443, "to_port": 443, "protocol": "tcp"}}},
-			object{"name": "x", "ingress": []any{object{"cidr_blocks": []any{"0.0.0.0/0"}, "from_port": 443, "to_port": 443, "protocol": "tcp"}}}), nil},
-		{"the way out is open", change("aws_security_group_rule.a", create, nil, object{"type": "egress", "cidr_blocks": []any{"0.0.0.0/0"}, "from_port": 0, "to_port": 0, "protocol": "-1"}), nil},
+		{"the internet was in", change("aws_security_group.a", update,
+			object{"ingress": []any{object{"cidr_blocks": []any{"0.0.0.0/0"}, "from_port": 443, "to_port": 443, "protocol": "tcp"}}},
+			object{"name": "x", "ingress": []any{object{"cidr_blocks": []any{"0.0.0.0/0"}, "from_port": 443, "to_port": 443,
+				"protocol": "tcp"}}}), nil},
+		{"the way out is open", change("aws_security_group_rule.a", create, nil, object{"type": "egress", "cidr_blocks": []any{"0.0.0.0/0"},
+			"from_port": 0, "to_port": 0, "protocol": "-1"}), nil},
 		{"a policy opens", change("aws_iam_policy.a", update, object{"policy": policy}, object{"policy": wide}),
 			[]string{"Security opening: a policy allows every action on everything"}},
 		{"a policy was open", change("aws_iam_policy.a", update, object{"policy": wide, "name": "a"}, object{"policy": wide, "name": "b"}), nil},
@@ -121,9 +134,11 @@ func TestReviewFindings(t *testing.T) {
 			[]string{"Security opening: nothing keeps the bucket from being made public any more"}},
 		{"a service is emptied", change("aws_ecs_service.a", update, object{"desired_count": 2}, object{"desired_count": 0}),
 			[]string{"Downtime: has no tasks any more"}},
-		{"HTTP in the clear", change("aws_lb_listener.a", create, nil, object{"protocol": "HTTP", "default_action": []any{object{"type": "forward"}}}),
+		{"HTTP in the clear", change("aws_lb_listener.a", create, nil, object{"protocol": "HTTP",
+			"default_action": []any{object{"type": "forward"}}}),
 			[]string{"Security opening: answers without TLS"}},
-		{"HTTP that redirects", change("aws_lb_listener.a", create, nil, object{"protocol": "HTTP", "default_action": []any{object{"type": "redirect"}}}), nil},
+		{"HTTP that redirects", change("aws_lb_listener.a", create, nil, object{"protocol": "HTTP",
+			"default_action": []any{object{"type": "redirect"}}}), nil},
 		{"a database is forgotten", change("aws_db_instance.a", []string{"forget"}, object{"id": "a"}, nil), nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -154,7 +169,8 @@ func TestReviewOrder(t *testing.T) {
 	for _, f := range r.Findings {
 		got = append(got, f.Address)
 	}
-	want := []string{"aws_db_instance.c", "aws_s3_bucket.d", "aws_cloudwatch_log_group.a", "aws_cloudwatch_log_group.b", "aws_vpc_security_group_ingress_rule.a"}
+	want := []string{"aws_db_instance.c", "aws_s3_bucket.d", "aws_cloudwatch_log_group.a", "aws_cloudwatch_log_group.b",
+		"aws_vpc_security_group_ingress_rule.a"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
@@ -173,7 +189,8 @@ func TestFolded(t *testing.T) {
 		change Change
 		want   []string
 	}{
-		{"several in one line", made(object{"name": "a"}, "arn", "id", "tags_all"), []string{`+ name = "a"`, "+ (known after apply): arn, id, tags_all"}},
+		{"several in one line", made(object{"name": "a"}, "arn", "id", "tags_all"), []string{`+ name = "a"`,
+			"+ (known after apply): arn, id, tags_all"}},
 		{"one as it is", made(object{"name": "a"}, "id"), []string{"+ id = (known after apply)", `+ name = "a"`}},
 		{"nothing else", made(object{}, "arn", "id"), []string{"+ (known after apply): arn, id"}},
 		{"long ones are broken", made(object{}, strings.Repeat("a", 60), strings.Repeat("b", 60)),
@@ -191,8 +208,10 @@ func TestReviewServices(t *testing.T) {
 	r := NewReview(read(t, planOf(t, []object{
 		change("aws_ecs_service.a", update, object{"task_definition": "a:1"}, object{"task_definition": "a:2"}),
 		change("aws_ecs_service.b", update, object{"tags": object{"x": "1"}}, object{"tags": object{"x": "2"}}),
-		change("aws_ecs_task_definition.c", safely, object{"family": "api-template", "cpu": "256"}, object{"family": "api-template", "cpu": "512"}),
-		change("aws_ecs_service.d", update, object{"network_configuration": []any{object{"subnets": []any{"a"}}}}, object{"network_configuration": []any{object{"subnets": []any{"b"}}}}),
+		change("aws_ecs_task_definition.c", safely, object{"family": "api-template", "cpu": "256"}, object{"family": "api-template",
+			"cpu": "512"}),
+		change("aws_ecs_service.d", update, object{"network_configuration": []any{object{"subnets": []any{"a"}}}},
+			object{"network_configuration": []any{object{"subnets": []any{"b"}}}}),
 	}, nil)))
 	var got []string
 	for _, f := range r.Services {
@@ -230,20 +249,24 @@ func TestDifferencesHideSecrets(t *testing.T) {
 		change("aws_x.marked", update, object{"a": canary + "1", "list": []any{canary}}, object{"a": canary + "2", "list": []any{canary, canary}},
 			object{"before_sensitive": object{"a": true, "list": []any{true}}, "after_sensitive": object{"a": true, "list": true}}),
 		change("aws_x.named", update, object{"master_password": canary + "1"}, object{"master_password": canary + "2"}),
-		change("aws_x.nested", create, nil, object{"block": []any{object{"key": canary, "open": "seen"}}}, object{"after_sensitive": object{"block": []any{object{"key": true}}}}),
-		change("aws_x.unmarked", create, nil, object{"block": []any{object{"api_key": canary, "port": 5432}}, "doc": `{"user":"u","api_key":"` + canary + `"}`}),
+		change("aws_x.nested", create, nil, object{"block": []any{object{"key": canary, "open": "seen"}}},
+			object{"after_sensitive": object{"block": []any{object{"key": true}}}}),
+		change("aws_x.unmarked", create, nil, object{"block": []any{object{"api_key": canary, "port": 5432}}, "doc": `{"user":"u","api_key":"` +
+			canary + `"}`}),
 		change("aws_x.unmarked", update, object{"doc": "none"}, object{"doc": `[{"auth_token":"` + canary + `"}]`}),
 		change("aws_x.whole", create, nil, object{"a": canary}, object{"after_sensitive": true}),
 	}, object{
-		"variables":      object{"pw": object{"value": canary}},
-		"output_changes": object{"o": object{"actions": update, "before": canary + "1", "after": canary + "2", "before_sensitive": true, "after_sensitive": true}},
+		"variables": object{"pw": object{"value": canary}},
+		"output_changes": object{"o": object{"actions": update, "before": canary + "1", "after": canary + "2", "before_sensitive": true,
+			"after_sensitive": true}},
 	}))
 	r := NewReview(p)
 	shown := plainText(r.Section("Plan")) + strings.Join(r.Text(), "\n") + p.Digest(Binding{}).String()
 	if strings.Contains(shown, canary) {
 		t.Errorf("a secret is shown:\n%s", shown)
 	}
-	for _, want := range []string{"! a = (sensitive) -> (sensitive)", "! master_password = (sensitive)", `"open":"seen"`, `"port":5432`, `\"user\":\"u\"`} {
+	for _, want := range []string{"! a = (sensitive) -> (sensitive)", "! master_password = (sensitive)", `"open":"seen"`, `"port":5432`,
+		`\"user\":\"u\"`} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is not in:\n%s", want, shown)
 		}
@@ -253,7 +276,8 @@ func TestDifferencesHideSecrets(t *testing.T) {
 func TestDifferences(t *testing.T) {
 	p := read(t, planOf(t, []object{change("aws_x.a", replace,
 		object{"name": "a", "tags": object{"Env": "dev", "a.b": "1"}, "doc": `{"b":1,"a":[1,2]}`, "n": json.Number("9007199254740993")},
-		object{"name": "b", "tags": object{"Env": "prod", "a.b": "1", "New": "x"}, "doc": `{"a":[1,3],"b":1}`, "n": json.Number("9007199254740993")},
+		object{"name": "b", "tags": object{"Env": "prod", "a.b": "1", "New": "x"}, "doc": `{"a":[1,3],"b":1}`,
+			"n": json.Number("9007199254740993")},
 		object{"after_unknown": object{"id": true}, "replace_paths": []any{[]any{"name"}}})}, nil))
 	want := []string{
 		"! doc.a[1] = 2 -> 3",
@@ -281,8 +305,10 @@ func TestGuard(t *testing.T) {
 		wantIdl []string
 	}{
 		{"the stateful ones", Guard{Protect: []string{"stateful"}}, []string{"aws_s3_bucket.b", "module.a.aws_db_instance.this[0]"}, nil},
-		{"one is allowed", Guard{Protect: []string{"stateful"}, Allow: []string{"aws_s3_bucket.b"}}, []string{"module.a.aws_db_instance.this[0]"}, nil},
-		{"an instance must be named exactly", Guard{Protect: []string{"stateful"}, Allow: []string{"module.a.aws_db_instance.this", "aws_s3_bucket.b"}},
+		{"one is allowed", Guard{Protect: []string{"stateful"}, Allow: []string{"aws_s3_bucket.b"}}, []string{"module.a.aws_db_instance.this[0]"},
+			nil},
+		{"an instance must be named exactly", Guard{Protect: []string{"stateful"}, Allow: []string{"module.a.aws_db_instance.this",
+			"aws_s3_bucket.b"}},
 			[]string{"module.a.aws_db_instance.this[0]"}, []string{"module.a.aws_db_instance.this"}},
 		{"a type", Guard{Protect: []string{"aws_lb"}}, []string{"aws_lb.c"}, nil},
 		{"a module", Guard{Protect: []string{"module.a"}}, []string{"module.a.aws_db_instance.this[0]"}, nil},
@@ -306,14 +332,17 @@ func TestDigest(t *testing.T) {
 	const caller = "arn:aws:sts::123456789012:assumed-role/plan/run-1"
 	base := func() ([]object, object) {
 		return []object{
-				change("aws_x.a", update, object{"v": "1", "same": "q", "by": caller, "at": "2026-01-01T00:00:00Z"}, object{"v": "2", "same": "q", "by": caller + "x", "at": "2026-01-01T00:00:00Z!"}),
-				change("aws_x.b", update, object{"pw": "a"}, object{"pw": "b"}, object{"before_sensitive": object{"pw": true}, "after_sensitive": object{"pw": true}}),
+				change("aws_x.a", update, object{"v": "1", "same": "q", "by": caller, "at": "2026-01-01T00:00:00Z"}, object{"v": "2", "same": "q",
+					"by": caller + "x", "at": "2026-01-01T00:00:00Z!"}),
+				change("aws_x.b", update, object{"pw": "a"}, object{"pw": "b"}, object{"before_sensitive": object{"pw": true},
+					"after_sensitive": object{"pw": true}}),
 				change("aws_x.c", replace, object{"id": "c", "computed": "1"}, object{}, object{"after_unknown": object{"computed": true, "id": true}}),
 				change("aws_x.d", remove, object{"id": "d", "seen": "1"}, nil),
 			}, object{
 				"timestamp": "2026-01-01T00:00:00Z", "variables": object{"x": object{"value": "1"}},
 				"prior_state": object{"values": object{"root_module": object{"child_modules": []any{object{"resources": []any{
-					object{"type": "aws_caller_identity", "values": object{"arn": caller, "user_id": "AROA123456:run-1", "account_id": "123456789012"}}}}}}}},
+					object{"type": "aws_caller_identity", "values": object{"arn": caller, "user_id": "AROA123456:run-1",
+						"account_id": "123456789012"}}}}}}}},
 			}
 	}
 	digest := func(edit func([]object, object) []object, b Binding) Digest {
@@ -336,7 +365,8 @@ func TestDigest(t *testing.T) {
 		{"another order", func(c []object, _ object) []object { slices.Reverse(c); return c }, binding, nil},
 		{"another time and caller", func(c []object, more object) []object {
 			text, _ := json.Marshal(object{"c": c, "m": more})
-			s := strings.NewReplacer("2026-01-01T00:00:00Z", "2026-02-02T11:11:11Z", "role/plan/run-1", "role/apply/run-2", "AROA123456:run-1", "AROA999999:run-2").Replace(string(text))
+			s := strings.NewReplacer("2026-01-01T00:00:00Z", "2026-02-02T11:11:11Z", "role/plan/run-1", "role/apply/run-2", "AROA123456:run-1",
+				"AROA999999:run-2").Replace(string(text))
 			var both struct {
 				C []object
 				M object
@@ -355,10 +385,14 @@ func TestDigest(t *testing.T) {
 			values(c[2])["before"].(object)["computed"], values(c[3])["before"].(object)["seen"] = "2", "2"
 			return c
 		}, binding, nil},
-		{"another value", func(c []object, _ object) []object { values(c[0])["after"].(object)["v"] = "3"; return c }, binding, []string{"values"}},
-		{"another old value", func(c []object, _ object) []object { values(c[0])["before"].(object)["v"] = "0"; return c }, binding, []string{"values"}},
-		{"another secret", func(c []object, _ object) []object { values(c[1])["after"].(object)["pw"] = "c"; return c }, binding, []string{"values"}},
-		{"another object", func(c []object, _ object) []object { values(c[3])["before"].(object)["id"] = "e"; return c }, binding, []string{"values"}},
+		{"another value", func(c []object, _ object) []object { values(c[0])["after"].(object)["v"] = "3"; return c }, binding,
+			[]string{"values"}},
+		{"another old value", func(c []object, _ object) []object { values(c[0])["before"].(object)["v"] = "0"; return c }, binding,
+			[]string{"values"}},
+		{"another secret", func(c []object, _ object) []object { values(c[1])["after"].(object)["pw"] = "c"; return c }, binding,
+			[]string{"values"}},
+		{"another object", func(c []object, _ object) []object { values(c[3])["before"].(object)["id"] = "e"; return c }, binding,
+			[]string{"values"}},
 		{"one more", func(c []object, _ object) []object {
 			return append(c, change("aws_x.e", create, nil, object{"a": "b"}))
 		}, binding, []string{"what happens", "values"}},
@@ -446,8 +480,9 @@ func TestReviewSection(t *testing.T) {
 		change("aws_x.same", nothing, object{"id": "c"}, object{"id": "c"}),
 		change("aws_x.left", remove, object{"id": "d"}, nil, object{"deposed": "0a1b"}),
 	}, object{
-		"complete":       false,
-		"resource_drift": []any{change("aws_x.odd", update, object{"a": "1", "b": "1", "c": "1", "d": "1", "e": "1", "f": "1"}, object{}, object{"mode": "managed"})},
+		"complete": false,
+		"resource_drift": []any{change("aws_x.odd", update, object{"a": "1", "b": "1", "c": "1", "d": "1", "e": "1", "f": "1"}, object{},
+			object{"mode": "managed"})},
 		"output_changes": object{"url": object{"actions": update, "before": "a", "after": "b"}},
 	}))
 	want := `[Plan of dev] folded=false
@@ -491,8 +526,9 @@ diff: ! value = "a" -> "b"
 	}
 
 	none := NewReview(read(t, planOf(t, []object{change("aws_x.same", nothing, object{"id": "c"}, object{"id": "c"})}, nil))).Section("Plan")
-	if got, want := plainText(none), "[Plan] folded=false\nNo changes.(strong)  1 resources are as the configuration wants them.() \n"; got != want {
-		t.Errorf("of nothing: %q, want %q", got, want)
+	const noChanges = "[Plan] folded=false\nNo changes.(strong)  1 resources are as the configuration wants them.() \n"
+	if got := plainText(none); got != noChanges {
+		t.Errorf("of nothing: %q, want %q", got, noChanges)
 	}
 }
 
@@ -503,8 +539,9 @@ func large(t testing.TB, n int) string {
 	var state []any
 	for i := range n {
 		tags := object{"Name": fmt.Sprint("resource-", i), "Environment": "dev", "Project": "connect2-api"}
-		before := object{"id": fmt.Sprint("id-", i), "name": fmt.Sprint("name-", i), "tags": tags, "tags_all": tags, "description": strings.Repeat("x", 300),
-			"policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":"*"}]}`}
+		before := object{"id": fmt.Sprint("id-", i), "name": fmt.Sprint("name-", i), "tags": tags, "tags_all": tags,
+			"description": strings.Repeat("x", 300),
+			"policy":      `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":"*"}]}`}
 		for j := range 30 {
 			before[fmt.Sprint("attribute_", j)] = fmt.Sprint("value-", i, "-", j)
 		}

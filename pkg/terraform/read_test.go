@@ -45,7 +45,8 @@ func TestReadPlanTellsEveryFault(t *testing.T) {
 		"timestamp": "2026-01-01T00:00:00Z", "variables": object{"x": object{"value": "1"}}, "errored": false,
 		"resource_drift": []any{change("aws_x.a", update, object{"v": "0"}, object{"v": "1"}, object{"mode": "managed"})},
 		"output_changes": object{"o": object{"actions": create, "before": nil, "after": "x"}},
-		"prior_state":    object{"values": object{"root_module": object{"resources": []any{object{"type": "aws_caller_identity", "values": object{"arn": "arn:aws:iam::1:role/x"}}}}}},
+		"prior_state": object{"values": object{"root_module": object{"resources": []any{object{"type": "aws_caller_identity",
+			"values": object{"arn": "arn:aws:iam::1:role/x"}}}}}},
 	})
 	whole := &failing{Reader: strings.NewReader(text)}
 	p, err := ReadPlan(whole)
@@ -63,7 +64,8 @@ func TestReadPlanTellsEveryFault(t *testing.T) {
 func TestReadPlanRefusesWhatIsNotAPlan(t *testing.T) {
 	for name, member := range map[string]string{
 		"terraform_version": `1`, "complete": `"yes"`, "errored": `1`, "timestamp": `1`, "variables": `[]`, "resource_changes": `{}`,
-		"resource_drift": `[{"address":1}]`, "output_changes": `[]`, "prior_state": `{"values":{"root_module":{"resources":{"type":"aws_caller_identity"}}}}`,
+		"resource_drift": `[{"address":1}]`, "output_changes": `[]`,
+		"prior_state": `{"values":{"root_module":{"resources":{"type":"aws_caller_identity"}}}}`,
 	} {
 		text := fmt.Sprintf(`{"format_version":"1.2",%q:%s}`, name, member)
 		if name == "resource_changes" { // an object where a list is due: its first member is not a change
@@ -80,7 +82,8 @@ func TestReadPlanRefusesWhatIsNotAPlan(t *testing.T) {
 		}
 	}
 	for _, format := range []string{"", "0.2", "2.0", "10.1"} {
-		if _, err := ReadPlan(strings.NewReader(`{"format_version":"` + format + `"}`)); err == nil || !strings.Contains(err.Error(), "this program knows 1.x") {
+		if _, err := ReadPlan(strings.NewReader(`{"format_version":"` + format + `"}`)); err == nil || !strings.Contains(err.Error(),
+			"this program knows 1.x") {
 			t.Errorf("format %s: %v", format, err)
 		}
 	}
@@ -92,7 +95,8 @@ func TestPlanIsIncomplete(t *testing.T) {
 			t.Errorf("%s: incomplete is %t", member, p.Incomplete)
 		}
 	}
-	if p := read(t, `{"format_version":"1.2","errored":true,"resource_changes":null,"terraform_version":"1.11.4"}`); !p.Errored || p.TerraformVersion != "1.11.4" {
+	if p := read(t, `{"format_version":"1.2","errored":true,"resource_changes":null,"terraform_version":"1.11.4"}`); !p.Errored ||
+		p.TerraformVersion != "1.11.4" {
 		t.Errorf("%+v", p)
 	}
 }
@@ -138,13 +142,15 @@ func TestWhatIsListed(t *testing.T) {
 		{"a change", change("aws_x.a", update, same, object{"v": "2"}), true, 0, false, ""},
 		{"a move", change("aws_x.a", nothing, same, same, object{"previous_address": "aws_x.b"}), true, 0, true, ""},
 		{"the same address as before", change("aws_x.a", nothing, same, same, object{"previous_address": "aws_x.a"}), false, 1, false, ""},
-		{"a change at the same address", change("aws_x.a", update, same, object{"v": "2"}, object{"previous_address": "aws_x.a"}), true, 0, false, ""},
+		{"a change at the same address", change("aws_x.a", update, same, object{"v": "2"}, object{"previous_address": "aws_x.a"}), true, 0, false,
+			""},
 		{"an import", change("aws_x.a", nothing, same, same, object{"importing": object{"id": "i"}}), true, 0, false, "i"},
 	} {
 		p := read(t, planOf(t, []object{test.change}, nil))
 		if (len(p.Changes) == 1) != test.listed || p.Unchanged != test.unchanged {
 			t.Errorf("%s: %d listed, %d unchanged", test.name, len(p.Changes), p.Unchanged)
-		} else if test.listed && (p.Changes[0].Moved() != test.moved || p.Changes[0].Importing != test.imported || p.Changes[0].Imported != (test.imported != "")) {
+		} else if test.listed && (p.Changes[0].Moved() != test.moved || p.Changes[0].Importing != test.imported ||
+			p.Changes[0].Imported != (test.imported != "")) {
 			t.Errorf("%s: %+v", test.name, p.Changes[0])
 		} else if test.listed && !test.moved && p.Changes[0].Previous != "" {
 			t.Errorf("%s: a previous address: %q", test.name, p.Changes[0].Previous)
@@ -181,7 +187,8 @@ func TestPlanIsInOrder(t *testing.T) {
 		list []Change
 		want string
 	}{
-		{"changes", p.Changes, "aws_x.a/ aws_x.a/1 aws_x.a/2 aws_x.b/"}, {"drift", p.Drift, "aws_x.a/ aws_x.a/1 aws_x.a/2 aws_x.b/"}, {"outputs", p.Outputs, "a/ b/ c/ d/ e/ f/"},
+		{"changes", p.Changes, "aws_x.a/ aws_x.a/1 aws_x.a/2 aws_x.b/"}, {"drift", p.Drift, "aws_x.a/ aws_x.a/1 aws_x.a/2 aws_x.b/"}, {"outputs",
+			p.Outputs, "a/ b/ c/ d/ e/ f/"},
 	} {
 		var got []string
 		for _, c := range test.list {
@@ -213,7 +220,8 @@ func TestFamilyOfTaskDefinitions(t *testing.T) {
 	for _, test := range []struct{ before, after, want string }{
 		{"a", "b", "b"}, {"a", "", "a"}, {"", "b", "b"}, {"", "", ""},
 	} {
-		c := read(t, planOf(t, []object{change("aws_ecs_task_definition.a", update, object{"family": test.before}, object{"family": test.after, "x": "1"})}, nil)).Changes[0]
+		c := read(t, planOf(t, []object{change("aws_ecs_task_definition.a", update, object{"family": test.before}, object{"family": test.after,
+			"x": "1"})}, nil)).Changes[0]
 		if c.family != test.want || c.before != nil || c.after != nil {
 			t.Errorf("%+v: %q; the values are kept: %t", test, c.family, c.before != nil)
 		}
@@ -227,7 +235,8 @@ func TestCallersOfAPlan(t *testing.T) {
 			`"timestamp":"2026-01-01T00:00:00Z"}`
 	}
 	for _, test := range []struct{ values, text, want string }{
-		{`{"arn":"arn:aws:iam::1:role/me"}`, "arn:aws:iam::1:role/me and arn:aws:iam::1:role/other", "<the caller> and arn:aws:iam::1:role/other"},
+		{`{"arn":"arn:aws:iam::1:role/me"}`, "arn:aws:iam::1:role/me and arn:aws:iam::1:role/other",
+			"<the caller> and arn:aws:iam::1:role/other"},
 		{`{"user_id":"123456789"}`, "123456789", "<the caller>"},
 		{`{"user_id":"12345678"}`, "12345678", "12345678"},
 		{`{}`, "2026-01-01T00:00:00Z", "<the plan's time>"},

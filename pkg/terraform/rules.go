@@ -47,18 +47,39 @@ func worse(a, b Finding) int {
 
 // stateful are the types whose objects hold what nothing can make anew. Their destruction is guarded by default.
 var stateful = map[string]string{
-	"aws_db_instance": "the database", "aws_rds_cluster": "the database cluster", "aws_rds_cluster_instance": "an instance of the database cluster",
-	"aws_db_snapshot": "the snapshot", "aws_rds_global_cluster": "the global database", "aws_docdb_cluster": "the document database",
-	"aws_neptune_cluster": "the graph database", "aws_redshift_cluster": "the warehouse", "aws_dynamodb_table": "the table",
-	"aws_elasticache_replication_group": "the cache", "aws_elasticache_cluster": "the cache", "aws_elasticache_serverless_cache": "the cache",
-	"aws_memorydb_cluster": "the in-memory database", "aws_opensearch_domain": "the search domain", "aws_elasticsearch_domain": "the search domain",
-	"aws_s3_bucket": "the bucket", "aws_efs_file_system": "the file system", "aws_fsx_lustre_file_system": "the file system",
-	"aws_fsx_ontap_file_system": "the file system", "aws_ebs_volume": "the volume", "aws_ecr_repository": "the images of the repository",
-	"aws_kms_key": "the key, and with it everything that it encrypts", "aws_secretsmanager_secret": "the secret",
-	"aws_ssm_parameter": "the parameter", "aws_cloudwatch_log_group": "the logs", "aws_sqs_queue": "the queue and its messages",
-	"aws_kinesis_stream": "the stream", "aws_msk_cluster": "the Kafka cluster", "aws_mq_broker": "the message broker",
-	"aws_cognito_user_pool": "the users of the pool", "aws_backup_vault": "the backups of the vault",
-	"aws_route53_zone": "the zone, whose name servers change", "aws_acmpca_certificate_authority": "the certificate authority",
+	"aws_db_instance":                   "the database",
+	"aws_rds_cluster":                   "the database cluster",
+	"aws_rds_cluster_instance":          "an instance of the database cluster",
+	"aws_db_snapshot":                   "the snapshot",
+	"aws_rds_global_cluster":            "the global database",
+	"aws_docdb_cluster":                 "the document database",
+	"aws_neptune_cluster":               "the graph database",
+	"aws_redshift_cluster":              "the warehouse",
+	"aws_dynamodb_table":                "the table",
+	"aws_elasticache_replication_group": "the cache",
+	"aws_elasticache_cluster":           "the cache",
+	"aws_elasticache_serverless_cache":  "the cache",
+	"aws_memorydb_cluster":              "the in-memory database",
+	"aws_opensearch_domain":             "the search domain",
+	"aws_elasticsearch_domain":          "the search domain",
+	"aws_s3_bucket":                     "the bucket",
+	"aws_efs_file_system":               "the file system",
+	"aws_fsx_lustre_file_system":        "the file system",
+	"aws_fsx_ontap_file_system":         "the file system",
+	"aws_ebs_volume":                    "the volume",
+	"aws_ecr_repository":                "the images of the repository",
+	"aws_kms_key":                       "the key, and with it everything that it encrypts",
+	"aws_secretsmanager_secret":         "the secret",
+	"aws_ssm_parameter":                 "the parameter",
+	"aws_cloudwatch_log_group":          "the logs",
+	"aws_sqs_queue":                     "the queue and its messages",
+	"aws_kinesis_stream":                "the stream",
+	"aws_msk_cluster":                   "the Kafka cluster",
+	"aws_mq_broker":                     "the message broker",
+	"aws_cognito_user_pool":             "the users of the pool",
+	"aws_backup_vault":                  "the backups of the vault",
+	"aws_route53_zone":                  "the zone, whose name servers change",
+	"aws_acmpca_certificate_authority":  "the certificate authority",
 }
 
 // Stateful returns the protected types in order.
@@ -73,16 +94,34 @@ func Stateful() []string {
 
 // serving are the types without which requests are not answered.
 var serving = map[string]string{
-	"aws_ecs_service": "the service stops", "aws_ecs_cluster": "its services stop", "aws_lb": "the load balancer and its address go",
-	"aws_alb": "the load balancer and its address go", "aws_lb_listener": "nothing listens on the port", "aws_lb_listener_rule": "its requests take another way",
-	"aws_lb_target_group": "its targets get no requests", "aws_route53_record": "the name no longer resolves", "aws_nat_gateway": "private subnets lose their way out",
-	"aws_internet_gateway": "the VPC loses its way in and out", "aws_route": "its traffic has no way", "aws_route_table_association": "the subnet falls back to the main route table",
-	"aws_subnet": "what is in the subnet goes", "aws_vpc": "everything in the VPC goes", "aws_vpc_endpoint": "private subnets lose the way to the service",
-	"aws_acm_certificate": "listeners lose their certificate", "aws_cloudfront_distribution": "the distribution stops", "aws_lambda_function": "the function stops",
-	"aws_instance": "the instance stops", "aws_autoscaling_group": "its instances stop", "aws_iam_role": "whoever assumes the role is refused",
-	"aws_iam_role_policy": "the role loses the policy's rights", "aws_iam_role_policy_attachment": "the role loses the policy's rights",
-	"aws_vpc_security_group_ingress_rule": "its traffic is refused", "aws_vpc_security_group_egress_rule": "its traffic is refused",
-	"aws_security_group_rule": "its traffic is refused", "aws_eip": "the address is given back", "aws_db_proxy": "connections through the proxy end",
+	"aws_ecs_service":                     "the service stops",
+	"aws_ecs_cluster":                     "its services stop",
+	"aws_lb":                              "the load balancer and its address go",
+	"aws_alb":                             "the load balancer and its address go",
+	"aws_lb_listener":                     "nothing listens on the port",
+	"aws_lb_listener_rule":                "its requests take another way",
+	"aws_lb_target_group":                 "its targets get no requests",
+	"aws_route53_record":                  "the name no longer resolves",
+	"aws_nat_gateway":                     "private subnets lose their way out",
+	"aws_internet_gateway":                "the VPC loses its way in and out",
+	"aws_route":                           "its traffic has no way",
+	"aws_route_table_association":         "the subnet falls back to the main route table",
+	"aws_subnet":                          "what is in the subnet goes",
+	"aws_vpc":                             "everything in the VPC goes",
+	"aws_vpc_endpoint":                    "private subnets lose the way to the service",
+	"aws_acm_certificate":                 "listeners lose their certificate",
+	"aws_cloudfront_distribution":         "the distribution stops",
+	"aws_lambda_function":                 "the function stops",
+	"aws_instance":                        "the instance stops",
+	"aws_autoscaling_group":               "its instances stop",
+	"aws_iam_role":                        "whoever assumes the role is refused",
+	"aws_iam_role_policy":                 "the role loses the policy's rights",
+	"aws_iam_role_policy_attachment":      "the role loses the policy's rights",
+	"aws_vpc_security_group_ingress_rule": "its traffic is refused",
+	"aws_vpc_security_group_egress_rule":  "its traffic is refused",
+	"aws_security_group_rule":             "its traffic is refused",
+	"aws_eip":                             "the address is given back",
+	"aws_db_proxy":                        "connections through the proxy end",
 }
 
 // findings returns what can go wrong with one change, worst first.
@@ -274,7 +313,8 @@ var rules = []rule{
 		return ""
 	}},
 	{"aws_lb_listener", Exposure, func(c Change) string {
-		if c.after["protocol"] == "HTTP" && c.before["protocol"] != "HTTP" && !strings.Contains(canonical(c.after["default_action"]), `"redirect"`) {
+		if c.after["protocol"] == "HTTP" && c.before["protocol"] != "HTTP" && !strings.Contains(canonical(c.after["default_action"]),
+			`"redirect"`) {
 			return "answers without TLS"
 		}
 		return ""

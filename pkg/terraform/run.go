@@ -224,7 +224,8 @@ func isPassing(err error) bool {
 	if !errors.As(err, &failure) {
 		return false
 	}
-	return slices.ContainsFunc(passing, failure.Says) && !failure.Says("no available releases match") && !failure.Says("does not have a provider named")
+	return slices.ContainsFunc(passing, failure.Says) && !failure.Says("no available releases match") &&
+		!failure.Says("does not have a provider named")
 }
 
 // A command is tried three times, 5 and 15 s apart.
@@ -658,7 +659,8 @@ func (r *Runner) Unformatted(ctx context.Context) (files []string, diff string, 
 
 // isFileOf says whether a line of output names a file of the configuration.
 func isFileOf(dir, line string) bool {
-	if !strings.HasSuffix(line, ".tf") && !strings.HasSuffix(line, ".tfvars") && !strings.HasSuffix(line, ".hcl") && !strings.HasSuffix(line, ".tofu") {
+	if !strings.HasSuffix(line, ".tf") && !strings.HasSuffix(line, ".tfvars") && !strings.HasSuffix(line, ".hcl") && !strings.HasSuffix(line,
+		".tofu") {
 		return false
 	}
 	info, err := os.Stat(filepath.Join(dir, line))
@@ -721,7 +723,8 @@ func (r *Runner) SelectWorkspace(ctx context.Context, name string, create bool) 
 			err = tf.WorkspaceSelect(ctx, name)
 		}
 	case !create:
-		return fmt.Errorf("there is no workspace %q: there are %s; make it once with %s workspace new, or with an apply that has approve: auto", name, strings.Join(workspaces, ", "), r.Engine)
+		return fmt.Errorf("there is no workspace %q: there are %s; make it once with %s workspace new, or with an apply that has approve: auto",
+			name, strings.Join(workspaces, ", "), r.Engine)
 	default:
 		if tf, err = r.exec(); err == nil {
 			err = tf.WorkspaceNew(ctx, name)

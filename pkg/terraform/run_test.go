@@ -23,10 +23,13 @@ func TestArguments(t *testing.T) {
 		want string
 	}{
 		{"init", InitOptions{}.args(), "init -json -input=false -no-color -reconfigure"},
-		{"init with all", InitOptions{Backend: []string{"key=a", "/x/b.hcl"}, Readonly: true}.args(), "init -json -input=false -no-color -lockfile=readonly -backend-config=key=a -backend-config=/x/b.hcl -reconfigure"},
+		{"init with all", InitOptions{Backend: []string{"key=a", "/x/b.hcl"}, Readonly: true}.args(),
+			"init -json -input=false -no-color -lockfile=readonly -backend-config=key=a -backend-config=/x/b.hcl -reconfigure"},
 		{"init that updates", InitOptions{Upgrade: true}.args(), "init -json -input=false -no-color -upgrade -reconfigure"},
-		{"plan without a lock", PlanOptions{Out: "/w/p", LockTimeout: time.Minute}.args(), "plan -json -input=false -no-color -detailed-exitcode -out=/w/p -lock=false"},
-		{"plan with all", PlanOptions{Out: "p", Lock: true, LockTimeout: 2 * time.Minute, Parallelism: 3, Destroy: true, VarFiles: []string{"a", "b"}, Targets: []string{"x.y"}, Replace: []string{`m["k"].z`}}.args(),
+		{"plan without a lock", PlanOptions{Out: "/w/p", LockTimeout: time.Minute}.args(),
+			"plan -json -input=false -no-color -detailed-exitcode -out=/w/p -lock=false"},
+		{"plan with all", PlanOptions{Out: "p", Lock: true, LockTimeout: 2 * time.Minute, Parallelism: 3, Destroy: true, VarFiles: []string{"a",
+			"b"}, Targets: []string{"x.y"}, Replace: []string{`m["k"].z`}}.args(),
 			`plan -json -input=false -no-color -detailed-exitcode -out=p -lock=true -lock-timeout=2m0s -parallelism=3 -destroy -var-file=a -var-file=b -target=x.y -replace=m["k"].z`},
 		{"apply", ApplyOptions{Plan: "p", LockTimeout: time.Second}.args(), "apply -json -input=false -no-color -lock-timeout=1s p"},
 	} {
@@ -162,12 +165,15 @@ func TestFind(t *testing.T) {
 }
 
 func TestHeldLock(t *testing.T) {
-	text := "Error message: operation error S3: PutObject, https response error StatusCode:\n412, api error PreconditionFailed\nLock Info:\n  ID:        1a-2b\n  Path:      bucket/key\n  Operation: OperationTypeApply\n  Who:       root@box\n  Version:   1.11.4\n  Created:   2026-01-02 03:04:05.123456789 +0000 UTC\n  Info:      \n\n\nTerraform acquires a state lock"
+	text := "Error message: operation error S3: PutObject, https response error StatusCode:\n412, api error PreconditionFailed\nLock " +
+		"Info:\n  ID:        1a-2b\n  Path:      bucket/key\n  Operation: OperationTypeApply\n  Who:       root@box\n  Version:   1.11.4\n  " +
+		"Created:   2026-01-02 03:04:05.123456789 +0000 UTC\n  Info:      \n\n\nTerraform acquires a state lock"
 	lock, ok := HeldLock(fmt.Errorf("wrapped: %w", failure("Error acquiring the state lock", text)))
 	if !ok || lock.ID != "1a-2b" || lock.Who != "root@box" || lock.Created.Unix() != 1767323045 {
 		t.Errorf("%+v %v", lock, ok)
 	}
-	for _, err := range []error{nil, errors.New("x"), failure("Error acquiring the state lock", "AccessDenied: unable to retrieve file from S3 bucket"), failure("other", text)} {
+	for _, err := range []error{nil, errors.New("x"), failure("Error acquiring the state lock",
+		"AccessDenied: unable to retrieve file from S3 bucket"), failure("other", text)} {
 		if lock, ok := HeldLock(err); ok {
 			t.Errorf("%v is read as %+v", err, lock)
 		}
@@ -182,9 +188,12 @@ func TestS3StateOf(t *testing.T) {
 	}{
 		{"none", "", "", S3State{}, false},
 		{"local", `{"backend":{"type":"local","config":{"path":"x"}}}`, "", S3State{}, false},
-		{"S3", `{"backend":{"type":"s3","config":{"bucket":"b","key":"k","region":"r","use_lockfile":true}}}`, "default", S3State{"b", "k", "r", true}, true},
-		{"a workspace", `{"backend":{"type":"s3","config":{"bucket":"b","key":"k","region":"r"}}}`, "blue", S3State{"b", "env:/blue/k", "r", false}, true},
-		{"a prefix", `{"backend":{"type":"s3","config":{"bucket":"b","key":"k","region":"r","workspace_key_prefix":"w"}}}`, "blue", S3State{"b", "w/blue/k", "r", false}, true},
+		{"S3", `{"backend":{"type":"s3","config":{"bucket":"b","key":"k","region":"r","use_lockfile":true}}}`, "default", S3State{"b", "k", "r",
+			true}, true},
+		{"a workspace", `{"backend":{"type":"s3","config":{"bucket":"b","key":"k","region":"r"}}}`, "blue", S3State{"b", "env:/blue/k", "r",
+			false}, true},
+		{"a prefix", `{"backend":{"type":"s3","config":{"bucket":"b","key":"k","region":"r","workspace_key_prefix":"w"}}}`, "blue", S3State{"b",
+			"w/blue/k", "r", false}, true},
 	} {
 		dir := t.TempDir()
 		if test.text != "" {

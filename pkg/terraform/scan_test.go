@@ -15,10 +15,12 @@ func scan(text string) *scanner { return &scanner{text: []byte(text)} }
 
 // jsonTexts are texts that are JSON and texts that are not.
 var jsonTexts = []string{
-	`{}`, `[]`, `null`, `true`, `false`, `0`, `-1.5e3`, `""`, `"a"`, ` { "a" : {"x":"}\"]"} ,"b":[1,[2]], "c": -1.5e3 , "d":"q\\", "e":null } `,
+	`{}`, `[]`, `null`, `true`, `false`, `0`, `-1.5e3`, `""`, `"a"`,
+	` { "a" : {"x":"}\"]"} ,"b":[1,[2]], "c": -1.5e3 , "d":"q\\", "e":null } `,
 	`[{"a":[]},{"a":[[]]},"\\\\","\\\"","\u0041\"","é€",18446744073709551615]`, "[1,\n\t\r 2]", `{"a":1,"a":2}`, `[null,[null]]`,
 	``, ` `, `{`, `[`, `"`, `"\"`, `"\`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":1,}`, `[1,`, `[1,]`, `[1 2]`, `{a:1}`, `{"a" 1}`, `{1:2}`,
-	`}`, `]`, `,`, `:`, `[}`, `{]`, `nul`, `nulll`, `truefalse`, `01`, `+1`, `.5`, `"\x"`, `1 2`, `{} {}`, `[1]]`, `{"a":1}}`, `[,1]`, `{,"a":1}`,
+	`}`, `]`, `,`, `:`, `[}`, `{]`, `nul`, `nulll`, `truefalse`, `01`, `+1`, `.5`, `"\x"`, `1 2`, `{} {}`, `[1]]`, `{"a":1}}`, `[,1]`,
+	`{,"a":1}`,
 }
 
 // What encoding/json reads, the scanner reads, and to the same; what it refuses is refused.

@@ -236,7 +236,10 @@ func (d *differ) document(path string, before, after side) bool {
 		}
 		return path + "." + inner
 	}
-	inner := differ{depth: d.depth + 1, secrets: d.secrets, leaf: func(at string, before, after side, secret bool) { d.leaf(dotted(at), before, after, secret) }}
+	inner := differ{depth: d.depth + 1, secrets: d.secrets, leaf: func(at string, before, after side, secret bool) {
+		d.leaf(dotted(at), before,
+			after, secret)
+	}}
 	inner.compare("", side{value: left}, side{value: right})
 	for _, attribute := range inner.out {
 		attribute.Path = dotted(attribute.Path)

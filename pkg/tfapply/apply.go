@@ -23,7 +23,8 @@ func (s *session) apply(ctx context.Context, out *Outputs) error {
 		return err
 	}
 	if s.env.Var("RUNNER_ENVIRONMENT") == "self-hosted" {
-		s.env.Events.Notef("if the job is cancelled, the action's post step waits for the apply; runners before 2.329 run no such step: there, look at " +
+		s.env.Events.Notef("if the job is cancelled, the action's post step waits for the apply; runners before 2.329 run no such step: " +
+			"there, look at " +
 			"the state before the next run")
 	}
 	defer s.leaveRecord(ctx)()
@@ -71,7 +72,8 @@ func (s *session) reviewed(ctx context.Context) (*yardstick, error) {
 	if err != nil {
 		return nil, &action.Error{
 			Outcome: action.Invalid, Title: "There is no reviewed plan to compare with", Err: err,
-			Advice: "Pass plan-digest from the job that planned (needs.plan.outputs.plan-digest), or plan-file with plan-key, or a token with pull-requests: read where the plan stands in the comment of a merged pull request. approve: auto applies without a review.",
+			Advice: "Pass plan-digest from the job that planned (needs.plan.outputs.plan-digest), or plan-file with plan-key, or a token with " +
+				"pull-requests: read where the plan stands in the comment of a merged pull request. approve: auto applies without a review.",
 		}
 	}
 	return found, nil
@@ -167,8 +169,10 @@ func (s *session) verdict(a terraform.Applied, err error) error {
 	case a.Unsaved != "":
 		return &action.Error{
 			Outcome: action.Stuck, Title: "The state was not saved: act now",
-			Advice: "What was made stands only in " + a.Unsaved + ". Keep the file (it holds secrets), find out why the backend refuses it, then run `" + s.in.Engine.String() + " state push errored.tfstate` in " + s.place() + ". Do not apply again before.",
-			Err:    orText(err, "the state could not be uploaded"),
+			Advice: "What was made stands only in " + a.Unsaved +
+				". Keep the file (it holds secrets), find out why the backend refuses it, then run `" + s.in.Engine.String() +
+				" state push errored.tfstate` in " + s.place() + ". Do not apply again before.",
+			Err: orText(err, "the state could not be uploaded"),
 		}
 	case a.Interrupted:
 		return &action.Error{
@@ -183,15 +187,18 @@ func (s *session) verdict(a terraform.Applied, err error) error {
 	}
 	var failure *terraform.Failure
 	if lock, ok := terraform.HeldLock(err); ok {
-		return &action.Error{Outcome: action.Invalid, Title: "The state is locked", Err: fmt.Errorf("%s%s: %w", tellLock(lock), s.byRun(lock), err), Advice: "Nothing was applied. Repeat the run when that one has ended."}
+		return &action.Error{Outcome: action.Invalid, Title: "The state is locked",
+			Err: fmt.Errorf("%s%s: %w", tellLock(lock), s.byRun(lock), err), Advice: "Nothing was applied. Repeat the run when that one has ended."}
 	}
 	title, place := s.in.Engine.String()+" apply failed", (*record.Place)(nil)
 	if errors.As(err, &failure) {
 		switch {
 		case failure.Says("saved plan is stale"):
-			return &action.Error{Outcome: action.Invalid, Title: "Somebody else changed the state meanwhile", Err: err, Advice: "Nothing was applied. Plan and review again."}
+			return &action.Error{Outcome: action.Invalid, Title: "Somebody else changed the state meanwhile", Err: err,
+				Advice: "Nothing was applied. Plan and review again."}
 		case failure.Code < 0:
-			return &action.Error{Outcome: action.Unknown, Title: "Terraform was killed", Err: err, Advice: "What it was changing may be missing from the state: " + s.repairs(a)}
+			return &action.Error{Outcome: action.Unknown, Title: "Terraform was killed", Err: err,
+				Advice: "What it was changing may be missing from the state: " + s.repairs(a)}
 		case failure.Title() != "":
 			title, err = failure.Title(), causeOf(failure)
 		}

@@ -14,7 +14,8 @@ import (
 func TestForeignTextInComments(t *testing.T) {
 	digest := "<!-- connect2 plan-digest sha256:" + strings.Repeat("0", 64) + " -->"
 	for _, evil := range []string{
-		"@org/team #1 GH-2", "<img src=x onerror=alert(1)>", "</details></table>", "```\n# owned\n```", "[a](javascript:b)", "![x](https://evil.example/x.png)",
+		"@org/team #1 GH-2", "<img src=x onerror=alert(1)>", "</details></table>", "```\n# owned\n```", "[a](javascript:b)",
+		"![x](https://evil.example/x.png)",
 		digest, "<!-- connect2 history -->\n- 1, `sha256:00`, run 1", "| a | b |", "--> <script>", "\u202eevil", "a\r\n\r\n- [x] done",
 	} {
 		quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`).Replace(evil)
@@ -35,14 +36,16 @@ func TestForeignTextInComments(t *testing.T) {
 		if len(found) == 0 || found[0][1] != made.digest.String() {
 			t.Errorf("%q: the digest is read as %q", evil, found)
 		}
-		if strings.Count(body, "<!-- connect2 history -->") > 1 && strings.LastIndex(body, "<!-- connect2 history -->") < strings.LastIndex(body, evil) {
+		if strings.Count(body, "<!-- connect2 history -->") > 1 &&
+			strings.LastIndex(body, "<!-- connect2 history -->") < strings.LastIndex(body, evil) {
 			t.Errorf("%q: the history can be forged", evil)
 		}
 		if n := len(s.history(made, body).Blocks[0].List); n != 2 {
 			t.Errorf("%q: %d plans are listed", evil, n)
 		}
 		outside := outsideOfCode(body)
-		for _, sign := range []string{"@org", "<img", "<script", "](javascript", "\n# owned", "](https", "\u202e", "- [x] done", "</details></table>"} {
+		for _, sign := range []string{"@org", "<img", "<script", "](javascript", "\n# owned", "](https", "\u202e", "- [x] done",
+			"</details></table>"} {
 			if strings.Contains(outside, sign) {
 				t.Errorf("%q: %q stands outside of code in\n%s", evil, sign, outside)
 			}

@@ -96,8 +96,10 @@ func TestBootstrapBinary(t *testing.T) {
 	}{
 		{"s3api get-bucket-versioning --bucket " + bucket, []string{`"Status": "Enabled"`}},
 		{"s3api get-bucket-encryption --bucket " + bucket, []string{`"SSEAlgorithm": "AES256"`}},
-		{"s3api get-public-access-block --bucket " + bucket, []string{`"BlockPublicAcls": true`, `"IgnorePublicAcls": true`, `"BlockPublicPolicy": true`, `"RestrictPublicBuckets": true`}},
-		{"s3api get-bucket-policy --bucket " + bucket, []string{`aws:SecureTransport\":\"false`, `\"Effect\":\"Deny\"`, "arn:aws:s3:::" + bucket + "/*"}},
+		{"s3api get-public-access-block --bucket " + bucket, []string{`"BlockPublicAcls": true`, `"IgnorePublicAcls": true`,
+			`"BlockPublicPolicy": true`, `"RestrictPublicBuckets": true`}},
+		{"s3api get-bucket-policy --bucket " + bucket, []string{`aws:SecureTransport\":\"false`, `\"Effect\":\"Deny\"`, "arn:aws:s3:::" + bucket +
+			"/*"}},
 		{"s3api get-bucket-lifecycle-configuration --bucket " + bucket, []string{`"NoncurrentDays": 90`, `"Status": "Enabled"`}},
 		{"iam get-open-id-connect-provider --open-id-connect-provider-arn " + provider, []string{`"Url": "` + issuer, "sts.amazonaws.com"}},
 		{"iam get-role --role-name terraform-dev",

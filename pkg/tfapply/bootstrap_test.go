@@ -231,7 +231,8 @@ func TestBootstrapKeepsWhatIsThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(a.policy, `"Mine"`) || !strings.Contains(a.policy, "aws:SecureTransport") || len(a.lifecycle) != 2 || a.trust["terraform-dev"] != "narrow" {
+	if !strings.Contains(a.policy, `"Mine"`) || !strings.Contains(a.policy, "aws:SecureTransport") || len(a.lifecycle) != 2 ||
+		a.trust["terraform-dev"] != "narrow" {
 		t.Errorf("%+v", a)
 	}
 	if want := []string{"PutBucketVersioning", "PutPublicAccessBlock", "PutBucketPolicy", "PutBucketLifecycleConfiguration",

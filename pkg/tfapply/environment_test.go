@@ -52,7 +52,8 @@ resource "terraform_data" "a" {
 `)
 	w.write("dev.tfvars", "own = \"a\"\nsize = 2\n")
 	w.write("more.tfvars", "file = \"b\"\n")
-	in := Inputs{Mode: Apply, Approve: "auto", Environment: "dev", VarFiles: []string{"more.tfvars"}, Variables: map[string]string{"inline": "c"}}
+	in := Inputs{Mode: Apply, Approve: "auto", Environment: "dev", VarFiles: []string{"more.tfvars"},
+		Variables: map[string]string{"inline": "c"}}
 	w.vars["RUNNER_ENVIRONMENT"] = "self-hosted"
 	out, recorder := w.must(in)
 	if out.Add != 2 || !strings.Contains(w.state(), "terraform_data") {
@@ -112,7 +113,8 @@ func TestEachErrorIsToldOnce(t *testing.T) {
 	if n := strings.Count(all, "Missing name for resource"); n != 1 || strings.Count(all, "must have 2 labels") != 1 {
 		t.Errorf("it is told %d times in\n%s", n, all)
 	}
-	if verdict.Title != "Missing name for resource" || verdict.Place == nil || verdict.Place.File != "terraform/dev/main.tf" || verdict.Place.Line != 1 {
+	if verdict.Title != "Missing name for resource" || verdict.Place == nil || verdict.Place.File != "terraform/dev/main.tf" ||
+		verdict.Place.Line != 1 {
 		t.Errorf("%+v at %+v", verdict, verdict.Place)
 	}
 	if strings.Contains(all, "encountered problems") {
@@ -226,7 +228,8 @@ func TestFmtAndValidate(t *testing.T) {
 	}
 	w.write("sub/b.tf", "locals {\n  x = 1\na=1\n}\n")
 	_, recorder := w.refused(Inputs{Mode: Fmt}, action.Invalid, "A file is not formatted", "fmt -recursive")
-	if !strings.Contains(recorder.Text(), "::error file=terraform/dev/sub/b.tf,line=2,") && !strings.Contains(recorder.Text(), "file=terraform/dev/sub/b.tf") {
+	if !strings.Contains(recorder.Text(), "::error file=terraform/dev/sub/b.tf,line=2,") && !strings.Contains(recorder.Text(),
+		"file=terraform/dev/sub/b.tf") {
 		t.Error(recorder.Text())
 	}
 	w.write("sub/b.tf", "locals {\n  a = 1\n}\n")
@@ -236,7 +239,8 @@ func TestFmtAndValidate(t *testing.T) {
 	w.write("bad.tf", "output \"x\" { value = var.nowhere }\n")
 	_, _, err := w.run(Inputs{Mode: Validate})
 	verdict := action.VerdictOf("tf-apply", action.OutcomeOf(err), err)
-	if verdict.Outcome != "invalid" || verdict.Place == nil || verdict.Place.File != "terraform/dev/bad.tf" || verdict.Title != "Reference to undeclared input variable" {
+	if verdict.Outcome != "invalid" || verdict.Place == nil || verdict.Place.File != "terraform/dev/bad.tf" ||
+		verdict.Title != "Reference to undeclared input variable" {
 		t.Errorf("%+v", verdict)
 	}
 	w.write("bad.tf", "output {")
@@ -247,7 +251,8 @@ func TestFmtAndValidate(t *testing.T) {
 }
 
 func TestFirstDifferences(t *testing.T) {
-	got := firstDifferences("--- old/a.tf\n+++ new/a.tf\n@@ -3,4 +3,4 @@\n same\n-x\n+y\n-z\n--- old/sub/b.tf\n+++ new/sub/b.tf\n@@ -1 +1 @@\n-a=1\n+a = 1\n@@ -9 +9 @@\n-b\n")
+	got := firstDifferences("--- old/a.tf\n+++ new/a.tf\n@@ -3,4 +3,4 @@\n same\n-x\n+y\n-z\n--- old/sub/b.tf\n+++ new/sub/b.tf\n@@ -1 +1 " +
+		"@@\n-a=1\n+a = 1\n@@ -9 +9 @@\n-b\n")
 	if len(got) != 2 || got["a.tf"] != 4 || got["sub/b.tf"] != 1 {
 		t.Errorf("%v", got)
 	}

@@ -134,7 +134,8 @@ func TestCommentOfThePullRequestIsTheReview(t *testing.T) {
 		t.Fatalf("the comments are %+v", g.comments[12])
 	}
 	body := g.comments[12][1].Body
-	if !strings.Contains(body, "**2 to add") || strings.Count(body, "\n- 1 to add") != 1 || strings.Count(body, "\n- 2 to add") != 1 || len(body) > 65536 {
+	if !strings.Contains(body, "**2 to add") || strings.Count(body, "\n- 1 to add") != 1 || strings.Count(body, "\n- 2 to add") != 1 ||
+		len(body) > 65536 {
 		t.Errorf("the comment is %s", body)
 	}
 
@@ -193,9 +194,11 @@ func TestCommentFailureIsNoFailureOfThePlan(t *testing.T) {
 // deadRun leaves a lock and its record as a run that was killed does.
 func (w *world) deadRun(lockedBy, recorded string) {
 	w.t.Helper()
-	w.lock(`{"ID":"11111111-2222-3333-4444-555555555555","Operation":"OperationTypeApply","Info":"","Who":"` + lockedBy + `","Version":"1.11.4","Created":"2026-01-02T03:04:05Z","Path":"` + bucket + `/terraform.tfstate"}`)
+	w.lock(`{"ID":"11111111-2222-3333-4444-555555555555","Operation":"OperationTypeApply","Info":"","Who":"` + lockedBy +
+		`","Version":"1.11.4","Created":"2026-01-02T03:04:05Z","Path":"` + bucket + `/terraform.tfstate"}`)
 	if recorded != "" {
-		w.object("PUT", "terraform.tfstate.tflock.run", `{"server":"https://github.com","repository":"org/service","run_id":"66","run_attempt":"2","actor":"mona","who":"`+recorded+`","since":"2026-01-02T03:04:04Z"}`)
+		w.object("PUT", "terraform.tfstate.tflock.run",
+			`{"server":"https://github.com","repository":"org/service","run_id":"66","run_attempt":"2","actor":"mona","who":"`+recorded+`","since":"2026-01-02T03:04:04Z"}`)
 	}
 }
 
@@ -232,7 +235,8 @@ func TestUnlockOnlyWhatIsKnownToBeDead(t *testing.T) {
 	}
 	w.deadRun("root@dead", "root@dead")
 	g.runs = map[string]string{"66/attempts/2": "in_progress"}
-	w.refused(Inputs{Mode: Apply, Approve: "auto", Token: "gh-token"}, action.Invalid, "root@dead holds the lock for apply since", "run 66 of org/service, started by mona", "/actions/runs/66/attempts/2")
+	w.refused(Inputs{Mode: Apply, Approve: "auto", Token: "gh-token"}, action.Invalid, "root@dead holds the lock for apply since",
+		"run 66 of org/service, started by mona", "/actions/runs/66/attempts/2")
 	if _, ok := w.sb.S3().Object(bucket, "terraform.tfstate.tflock.run"); !ok {
 		t.Error("the record of the dead run was taken away")
 	}

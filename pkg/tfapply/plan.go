@@ -121,7 +121,8 @@ func (s *session) place() string {
 func (s *session) guard(p *planned) error {
 	violations, idle := terraform.Guard{Protect: s.in.Protect, Allow: s.in.AllowDestroy}.Check(p.plan)
 	if len(idle) > 0 {
-		s.env.Events.Warnf("allow-destroy is not needed", "the plan destroys nothing at %s: take it out again, so that it permits nothing later", strings.Join(idle, ", "))
+		s.env.Events.Warnf("allow-destroy is not needed", "the plan destroys nothing at %s: take it out again, so that it permits nothing later",
+			strings.Join(idle, ", "))
 	}
 	if len(violations) == 0 {
 		return nil

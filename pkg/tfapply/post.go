@@ -38,7 +38,9 @@ func Post(ctx context.Context, env *action.Env) int {
 			log.Errorf("The apply ended as "+string(st.Outcome), "%s: %s", st.Place, st.Text)
 			return st.Outcome.ExitCode()
 		case time.Since(st.Beat) > silence:
-			log.Errorf("The apply gives no sign", "%s: %s; the last sign is of %s. Its container is gone: look at the state, its lock, and errored.tfstate", st.Place, st.Text, st.Beat.UTC().Format(time.TimeOnly))
+			log.Errorf("The apply gives no sign",
+				"%s: %s; the last sign is of %s. Its container is gone: look at the state, its lock, and errored.tfstate",
+				st.Place, st.Text, st.Beat.UTC().Format(time.TimeOnly))
 			return action.Unknown.ExitCode()
 		}
 		if !told {

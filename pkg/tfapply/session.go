@@ -138,7 +138,8 @@ func (s *session) locate() []error {
 	}
 	if files, _ := filepath.Glob(filepath.Join(dir, "*.tf")); len(files) == 0 {
 		if files, _ = filepath.Glob(filepath.Join(dir, "*.t*f*")); len(files) == 0 {
-			return []error{fmt.Errorf("directory: %s has no Terraform files: is the repository checked out, and the path relative to its root?", dir)}
+			return []error{fmt.Errorf("directory: %s has no Terraform files: is the repository checked out, and the path relative to its root?",
+				dir)}
 		}
 	}
 	given := func(from string, names []string) {
@@ -251,7 +252,8 @@ func (s *session) prepare(ctx context.Context) (err error) {
 		return &action.Error{Outcome: action.Invalid, Title: "There is no " + string(s.in.Engine) + " that will do", Err: err}
 	}
 	s.binding.Versions = string(s.in.Engine) + " " + found.Version
-	s.runner = &terraform.Runner{Path: found.Path, Engine: s.in.Engine, Dir: s.dir, Work: s.work, Environ: s.env.Inherited(), Env: env, Events: s.env.Events, Root: s.root}
+	s.runner = &terraform.Runner{Path: found.Path, Engine: s.in.Engine, Dir: s.dir, Work: s.work, Environ: s.env.Inherited(), Env: env,
+		Events: s.env.Events, Root: s.root}
 	return nil
 }
 
@@ -334,7 +336,8 @@ func (s *session) initialise(ctx context.Context) error {
 	if s.binding.Configuration, err = terraform.HashConfiguration(s.dir, s.data, files, planFile); err != nil {
 		return s.explain(ctx, "The configuration cannot be read", err)
 	}
-	s.binding.Inputs = fmt.Sprintf("%q %q %q %q %q %t", s.in.Environment, s.in.Workspace, s.in.BackendConfig, s.in.Targets, s.in.Replace, s.in.Mode == Destroy)
+	s.binding.Inputs = fmt.Sprintf("%q %q %q %q %q %t", s.in.Environment, s.in.Workspace, s.in.BackendConfig, s.in.Targets, s.in.Replace,
+		s.in.Mode == Destroy)
 	if more := append(s.args.Init, s.args.Plan...); len(more) > 0 || s.in.RefreshOnly {
 		s.binding.Inputs += fmt.Sprintf(" %q %t", more, s.in.RefreshOnly)
 	}
@@ -407,7 +410,8 @@ func (s *session) explain(ctx context.Context, title string, err error) error {
 	if lock, ok := terraform.HeldLock(err); ok {
 		e.Title = "The state is locked"
 		e.Err = fmt.Errorf("%s%s: %w", tellLock(lock), s.byRun(lock), err)
-		e.Advice = "Wait for that run, or raise lock-timeout. `mode: unlock` releases the lock of a run that has ended; by hand, `" + s.in.Engine.String() + " force-unlock " + lock.ID + "` does."
+		e.Advice = "Wait for that run, or raise lock-timeout. `mode: unlock` releases the lock of a run that has ended; by hand, `" +
+			s.in.Engine.String() + " force-unlock " + lock.ID + "` does."
 		return e
 	}
 	var failure *terraform.Failure
@@ -415,7 +419,8 @@ func (s *session) explain(ctx context.Context, title string, err error) error {
 		switch {
 		case failure.Says("lock file") && (failure.Says("readonly") || failure.Says("read-only")):
 			e.Title = "The lock file does not fit the configuration"
-			e.Advice = "Run `terraform init -upgrade` and `terraform providers lock -platform=linux_amd64`, and commit .terraform.lock.hcl; or pass lockfile: update."
+			e.Advice = "Run `terraform init -upgrade` and `terraform providers lock -platform=linux_amd64`, and commit .terraform.lock.hcl; or " +
+				"pass lockfile: update."
 		case failure.Says("error acquiring the state lock"):
 			e.Title = "The state's lock cannot be written"
 			e.Advice = "Nobody holds the lock: the role may lack s3:PutObject or s3:GetObject on the key with .tflock at its end."

@@ -13,15 +13,18 @@ import (
 // changing returns a session on GitHub and a plan of n resources.
 func changing(n int, run string) (*session, *planned) {
 	s := &session{
-		env: &action.Env{GitHub: action.GitHub{Server: "https://github.com", Repository: "org/service", RunID: "7" + run, RunNumber: run, SHA: strings.Repeat("ab", 20)}},
-		in:  Inputs{Environment: "dev"}, dir: "/r/terraform/dev", root: "/r",
+		env: &action.Env{GitHub: action.GitHub{Server: "https://github.com", Repository: "org/service", RunID: "7" + run, RunNumber: run,
+			SHA: strings.Repeat("ab", 20)}},
+		in: Inputs{Environment: "dev"}, dir: "/r/terraform/dev", root: "/r",
 	}
 	p := &planned{digest: terraform.Digest{Whole: "sha256:" + strings.Repeat("0f", 32), Actions: "12345678"}}
 	p.review.Totals = terraform.Totals{Change: n}
 	for i := range n {
-		p.review.Findings = append(p.review.Findings, terraform.Finding{Risk: terraform.Exposure, Address: fmt.Sprint("aws_x.r", i), Text: "can be reached from the internet"})
+		p.review.Findings = append(p.review.Findings, terraform.Finding{Risk: terraform.Exposure, Address: fmt.Sprint("aws_x.r", i),
+			Text: "can be reached from the internet"})
 		p.review.Resources = append(p.review.Resources, terraform.Change{
-			Address: fmt.Sprint("aws_x.r", i), Action: terraform.Update, Attributes: []terraform.Attribute{{Path: "a", Before: "1", After: "<!-- connect2 history -->"}},
+			Address: fmt.Sprint("aws_x.r", i), Action: terraform.Update, Attributes: []terraform.Attribute{{Path: "a", Before: "1",
+				After: "<!-- connect2 history -->"}},
 		})
 	}
 	return s, p
@@ -78,7 +81,8 @@ func TestCommentKeepsWithinTheLimitAndItsHistory(t *testing.T) {
 		}
 	}
 	listed := strings.Count(body, "<details>") - 1
-	if want := fmt.Sprintf("… %d more changes do not fit here; the totals above count them, and the job's log lists them.\n", 1530-listed); !strings.Contains(body, want) {
+	if want := fmt.Sprintf("… %d more changes do not fit here; the totals above count them, and the job's log lists them.\n",
+		1530-listed); !strings.Contains(body, want) {
 		t.Errorf("%d are listed, and %q is not said", listed, want)
 	}
 	_, history, _ := strings.Cut(body, "Plans so far")
@@ -89,7 +93,8 @@ func TestCommentKeepsWithinTheLimitAndItsHistory(t *testing.T) {
 		}
 	}
 	for run := 30; run > 10; run-- {
-		want = append(want, fmt.Sprintf("- 0 to add, %d to change, 0 to destroy, `sha256:0f0f0f0f0f0f`, [run %d](https://github.com/org/service/actions/runs/7%[2]d)", 1500+run, run))
+		want = append(want, fmt.Sprintf("- 0 to add, %d to change, 0 to destroy, `sha256:0f0f0f0f0f0f`, [run "+
+			"%d](https://github.com/org/service/actions/runs/7%[2]d)", 1500+run, run))
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the plans so far are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

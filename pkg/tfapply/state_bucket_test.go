@@ -58,7 +58,8 @@ func TestTheModuleAndBootstrapMakeOneBucket(t *testing.T) {
 
 	// Without a key of one's own, which bootstrap does not know.
 	const rule = "aws_s3_bucket_server_side_encryption_configuration.rule."
-	algorithm := regexp.MustCompile(`^var\.kms_key_arn == null \? "(.*)" : "aws:kms"$`).FindStringSubmatch(m.take(rule + "apply_server_side_encryption_by_default.sse_algorithm"))
+	algorithm := regexp.MustCompile(`^var\.kms_key_arn == null \? "(.*)" : "aws:kms"$`).FindStringSubmatch(m.take(rule +
+		"apply_server_side_encryption_by_default.sse_algorithm"))
 	if algorithm == nil {
 		t.Fatal("the module's encryption is not the choice that this test knows")
 	}

@@ -123,7 +123,8 @@ func TestGuardsAndDestroy(t *testing.T) {
 	if !strings.Contains(w.state(), `"a0"`) {
 		t.Fatal("it was destroyed")
 	}
-	if problems := (Inputs{Mode: Destroy, Directory: w.dir, Environment: "prod", Confirm: "dev"}).Validate(); len(problems) != 1 || !strings.Contains(problems[0].Error(), `"prod"`) {
+	if problems := (Inputs{Mode: Destroy, Directory: w.dir, Environment: "prod", Confirm: "dev"}).Validate(); len(problems) != 1 ||
+		!strings.Contains(problems[0].Error(), `"prod"`) {
 		t.Errorf("confirm: %v", problems)
 	}
 	out, _ := w.must(Inputs{Mode: Destroy, Confirm: "dev", Protect: protect, AllowDestroy: []string{"terraform_data.a[0]"}})

@@ -58,7 +58,9 @@ func (s *session) unlock(ctx context.Context, out *Outputs) error {
 	if err := l.forget(ctx); err != nil {
 		s.env.Events.Debugf("the record beside the lock is left: %v", err)
 	}
-	s.env.Events.Noticef("The lock was released", "run %s of %s has ended without releasing it; look at the next plan: what it was making may be missing from the state", r.RunID, r.Repository)
+	s.env.Events.Noticef("The lock was released",
+		"run %s of %s has ended without releasing it; look at the next plan: what it was making may be missing from the state",
+		r.RunID, r.Repository)
 	return nil
 }
 
