@@ -6,17 +6,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"github.com/org/connect2/v2/pkg/image/imagetest"
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
@@ -31,7 +36,7 @@ func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/stories",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "sandbox": startSandbox, "image": makeImage, "cut": cut, "changed": changed, "forget": forget, "interrupt": interrupt,
+			"exits": exits, "sandbox": startSandbox, "image": makeImage, "cut": cut, "changed": changed, "forget": forget, "interrupt": interrupt, "terminal": terminal,
 		},
 		Setup: func(env *testscript.Env) error {
 			root, err := filepath.Abs("../..")
@@ -177,3 +182,62 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("exit code %s, want %s; told %q: %v; it told:\n%s", code, args[1], args[0], sent, &told)
 	}
 }
+
+// terminal, as "terminal COLUMNS ROWS CODE COMMAND ARG...", runs a command on a pseudo-terminal of this size and compares its exit code.
+// What it showed is the script's standard output.
+func terminal(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 || runtime.GOOS != "linux" {
+		ts.Fatalf("usage, on Linux: terminal COLUMNS ROWS CODE COMMAND ARG...")
+	}
+	columns, err := strconv.ParseUint(args[0], 10, 16)
+	ts.Check(err)
+	rows, err := strconv.ParseUint(args[1], 10, 16)
+	ts.Check(err)
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	ts.Check(err)
+	defer master.Close()
+	fd := int(master.Fd())
+	ts.Check(unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	ts.Check(err)
+	ts.Check(unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Col: uint16(columns), Row: uint16(rows)}))
+	slave, err := os.OpenFile("/dev/pts/"+strconv.Itoa(number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	ts.Check(err)
+	program, err := exec.LookPath(args[3])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, program, args[4:]...)
+	command.Dir = ts.Getenv("WORK")
+	command.Env = append(os.Environ(), "GITHUB_ACTIONS=", "TERM=xterm-256color")
+	for _, name := range []string{
+		"AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
+		"CONNECT2_ENVIRONMENT", "NO_COLOR",
+	} {
+		command.Env = append(command.Env, name+"="+ts.Getenv(name))
+	}
+	command.Stdin, command.Stdout, command.Stderr = slave, slave, slave
+	ts.Check(command.Start())
+	slave.Close()
+	var shown strings.Builder
+	_, _ = io.Copy(&shown, master) // a terminal whose last program has ended gives an error
+	var exit *exec.ExitError
+	if err := command.Wait(); err != nil && !errors.As(err, &exit) {
+		ts.Fatalf("%v", err)
+	}
+	text := strings.ReplaceAll(shown.String(), "\r\n", "\n")
+	_, err = io.WriteString(ts.Stdout(), text)
+	ts.Check(err)
+	if code := strconv.Itoa(command.ProcessState.ExitCode()); code != args[2] {
+		ts.Fatalf("exit code %s, want %s; it showed:\n%s", code, args[2], text)
+	}
+	for line := range strings.Lines(text) {
+		plain := colours.ReplaceAllString(strings.TrimRight(line, "\n"), "")
+		// What cannot be broken may be wider: an address, a digest.
+		if len([]rune(plain)) > int(columns) && !strings.Contains(plain, "https://") && !strings.Contains(plain, "sha256:") {
+			ts.Fatalf("a line of %d characters in %d columns: %q", len([]rune(plain)), columns, plain)
+		}
+	}
+}
+
+var colours = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]|\r")

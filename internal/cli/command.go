@@ -6,6 +6,8 @@ import (
 
 	"github.com/org/connect2/v2/internal/catalog/all"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/adjust"
+	"github.com/org/connect2/v2/pkg/logs"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/status"
 )
@@ -58,6 +60,14 @@ func Commands() []Command {
 	}
 	return append(commands,
 		Command{Name: "status", Group: Operate, Action: status.Action, Words: []string{"info", "describe", "ps", "show", "state"}},
+		Command{Name: "logs", Group: Operate, Action: logs.Action, Words: []string{"log", "tail", "journal", "output"}},
+		Command{Name: "history", Group: Operate, Action: adjust.History, Words: []string{"deployments", "releases", "versions", "revisions"}},
+		Command{Name: "diff", Group: Operate, Action: adjust.Diff, Words: []string{"compare", "changes"}},
+		Command{Name: "restart", Group: Operate, Action: adjust.Restart, Words: []string{"reboot", "redeploy", "bounce", "recreate"}},
+		Command{Name: "scale", Group: Operate, Action: adjust.Scale, Words: []string{"resize", "count", "replicas"}},
+		Command{Name: "hold", Group: Operate, Action: adjust.Hold, Words: []string{"freeze", "lock", "pause"}},
+		Command{Name: "release-hold", Group: Operate, Action: adjust.ReleaseHold, Words: []string{"unhold", "unfreeze", "unlock", "resume"}},
+		Command{Name: "open", Group: Operate, Action: adjust.Open, Words: []string{"console", "browse", "web"}},
 		config,
 		Command{Name: "init", Group: SetUp, Summary: "Set GitHub up for releases: variables, environments, reviewers", Run: runInit},
 		Command{Name: "sandbox", Group: SetUp, Summary: "Stand in for AWS on this machine, to rehearse releases", Run: sandbox.Serve,

@@ -23,8 +23,23 @@ type Env struct {
 	Getenv    func(string) string     // nil: os.Getenv
 	Environ   func() []string         // what a child process inherits, as NAME=VALUE; nil: os.Environ
 	Stdout    io.Writer               // where text that is a result belongs (a document, a plan); nil discards
+	Screen    Screen                  // what Stdout is shown on
 	Transport http.RoundTripper       // nil: the network; otherwise it takes every call, AWS's and a registry's alike
 	GitHub    GitHub                  // the workflow run that this is part of; zero outside GitHub
+}
+
+// Screen is a terminal that results are shown on; zero is none: a pipe or a file.
+type Screen struct {
+	Width   func() int // in columns; nil where there is no terminal
+	Colours bool       // it shows them, and nobody asked for none
+}
+
+// Columns returns how wide a line may be; 0 is as wide as it gets.
+func (s Screen) Columns() int {
+	if s.Width == nil {
+		return 0
+	}
+	return s.Width()
 }
 
 // Hide hides these secrets in everything that is shown from now on, and has the runner do the same.

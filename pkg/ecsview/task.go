@@ -31,6 +31,7 @@ type Task struct {
 	Reason         string // stoppedReason
 	Health         string // HEALTHY, UNHEALTHY, UNKNOWN: the containers' own health checks
 	IP             string // private IPv4 address of its network interface
+	Zone           string // availability zone
 	CreatedAt      time.Time
 	PullStartedAt  time.Time
 	PullStoppedAt  time.Time
@@ -111,6 +112,7 @@ func TaskOf(t types.Task, definition *types.TaskDefinition) Task {
 		StopCode:       string(t.StopCode),
 		Reason:         aws.ToString(t.StoppedReason),
 		Health:         string(t.HealthStatus),
+		Zone:           aws.ToString(t.AvailabilityZone),
 		CreatedAt:      aws.ToTime(t.CreatedAt),
 		PullStartedAt:  aws.ToTime(t.PullStartedAt),
 		PullStoppedAt:  aws.ToTime(t.PullStoppedAt),

@@ -33,6 +33,7 @@ const (
 	tagStep   = "connect2:rollback-step"
 	tagBy     = "connect2:rollback-by"
 	tagRun    = "connect2:rollback-run"
+	tagWhy    = "connect2:hold-reason" // of a hold that somebody set without a rollback
 )
 
 // everything is the word that holds back every release. nothing is what a tag says once its hold is lifted: lifting it
@@ -50,6 +51,7 @@ type Hold struct {
 	All     bool     // no release at all
 	Digests []string // not these images, newest first; at most three
 	Last    Rollback // the newest rollback, which set the first of them
+	Why     string   // of a hold of everything that somebody set without a rollback: who, when and why
 }
 
 // Rollback is what the tags remember of one. Any of it may be empty.
@@ -83,6 +85,7 @@ func Of(service types.Service) Hold {
 	}
 	h := Hold{Last: Rollback{From: tags[tagFrom], To: tags[tagTo], Left: tags[tagLeft], Began: tags[tagBegan], Step: Step(tags[tagStep]),
 		Reason: tags[tagReason], By: tags[tagBy], Run: tags[tagRun]}}
+	h.Why = tags[tagWhy]
 	h.Last.At, _ = time.Parse(time.RFC3339, tags[tagAt]) // without a time it is told without
 	for word := range strings.FieldsSeq(tags[tagHold]) {
 		switch {
@@ -112,6 +115,8 @@ func (h Hold) Refuse(service, digest string) error {
 		i = slices.Index(h.Digests, digest)
 	}
 	switch {
+	case h.All && h.Why != "":
+		return refusal("Releases of this service are on hold", fmt.Errorf("service: every release of %s is on hold: %s", service, h.Why))
 	case h.All:
 		return refusal("Releases of this service are on hold",
 			fmt.Errorf("service: every release of %s is on hold since its rollback%s", service, h.Last))
@@ -234,7 +239,17 @@ func Possible(serviceARN string) string {
 
 // Lift writes what is left of a hold, and leaves alone what the tags tell of the rollback.
 func (h Hold) Lift(ctx context.Context, client Client, serviceARN string) error {
-	return write(ctx, client, serviceARN, map[string]string{tagHold: h.value()})
+	tags := map[string]string{tagHold: h.value()}
+	if h.Why != "" && !h.All {
+		tags[tagWhy] = ""
+	}
+	return write(ctx, client, serviceARN, tags)
+}
+
+// Place holds back every release from now on, and leaves alone what the tags tell of a rollback. why says who did it, when and why.
+func (h Hold) Place(ctx context.Context, client Client, serviceARN, why string) error {
+	h.All = true
+	return write(ctx, client, serviceARN, map[string]string{tagHold: h.value(), tagWhy: why})
 }
 
 // value is the tag's text.

@@ -1,10 +1,13 @@
 package render
 
 import (
+	"io"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/org/connect2/v2/pkg/action"
 )
 
 // Columns writes a table for a terminal: columns that are as wide as their texts, and no line wider than width (0: any). What does not
@@ -35,6 +38,12 @@ func Columns(width int, head []string, rows [][]string) string {
 		b.WriteString(text + "\n")
 	}
 	return b.String()
+}
+
+// ScreenOf returns the terminal that a writer leads to, or none.
+func ScreenOf(w io.Writer, getenv func(string) string) action.Screen {
+	o := LogOptionsFor(w, getenv)
+	return action.Screen{Width: o.Width, Colours: o.Colour}
 }
 
 // leastWrapped is the least number of columns that a text is broken for: in less, it is better left to the terminal.

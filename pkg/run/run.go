@@ -67,7 +67,7 @@ func Given(ctx context.Context, a *action.Action, given action.Given, stdout, st
 	}
 	r := newRunner(a, e, stderr, given.Debug)
 	if r.env.Stdout == nil {
-		r.env.Stdout = r.secrets.Writer(stdout)
+		r.env.Stdout, r.env.Screen = r.secrets.Writer(stdout), render.ScreenOf(stdout, e.Getenv)
 		if given.JSON {
 			r.env.Stdout = r.secrets.Writer(stderr)
 		}

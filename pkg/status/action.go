@@ -4,10 +4,14 @@ package status
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/operate"
 )
 
 // Action is `connect2 status`. It is a command for a terminal or a step of a workflow, and has no action.yml.
@@ -15,8 +19,9 @@ var Action = action.Define(action.Meta{
 	Name:        "status",
 	Description: "Tell what a service runs, how it is doing, why its tasks fail, and where a rollback would go",
 	Doc: "One look at an ECS service: the revision, image and commit that run, a deployment or rollback that is under way, a hold, the last " +
-		"deployments, and what a rollback would go back to. Where tasks have failed within the last hour, or are unhealthy, the cause is told " +
-		"with its evidence and its fix. It changes nothing, and ends with 0 whatever it finds: the output state is for scripts.",
+		"ten deployments with their outcome and duration, its tasks, and what a rollback would go back to. Where tasks " +
+		"have failed within the last hour, or are unhealthy, the cause is told with its evidence and its fix. It changes nothing, and " +
+		"ends with 0 whatever it finds: the output state is for scripts.",
 	Examples: []action.Example{
 		{Title: "How is it doing?", Args: "--cluster connect2-api-cluster-prod --service connect2-api-service-prod"},
 		{Title: "The same for a script", Args: "--cluster connect2-api-cluster-prod --service connect2-api-service-prod --json"},
@@ -28,23 +33,31 @@ type Inputs struct {
 	awsconn.Inputs
 	Cluster string `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
 	Service string `input:"service" required:"true" doc:"The ECS service: name or ARN."`
+	Watch   bool   `input:"watch" short:"w" default:"false" doc:"Look again every few seconds, until Ctrl-C."`
 }
 
 // Outputs are what was found.
 type Outputs struct {
 	action.Outputs
-	State             State  `output:"state" doc:"steady, deploying, rolling-back, degraded or empty."`
-	TaskDefinitionARN string `output:"task-definition-arn" doc:"The revision that the service is at."`
-	Image             string `output:"image" doc:"The image of its main container."`
-	Commit            string `output:"commit" doc:"The commit that it was released from, where a release says so."`
-	Running           int    `output:"running" doc:"How many tasks run, of all deployments."`
-	Desired           int    `output:"desired" doc:"How many are to run."`
-	FailedTasks       int    `output:"failed-tasks" doc:"How many tasks of the current deployment failed within the last hour."`
-	Cause             string `output:"cause" doc:"Why they failed, as a stable word; empty where none did, or it is not known."`
-	DeploymentARN     string `output:"deployment-arn" doc:"The service deployment that is under way; empty where none is."`
-	Hold              string `output:"hold" doc:"What is on hold since a rollback: all, or digests; empty where nothing is."`
-	RollbackTarget    string `output:"rollback-target" doc:"The revision that a rollback to previous would choose; empty where it would ask. That its image is still there is not checked."`
+	State             State           `output:"state" doc:"steady, deploying, rolling-back, degraded or empty."`
+	TaskDefinitionARN string          `output:"task-definition-arn" doc:"The revision that the service is at."`
+	Image             string          `output:"image" doc:"The image of its main container."`
+	Commit            string          `output:"commit" doc:"The commit that it was released from, where a release says so."`
+	Running           int             `output:"running" doc:"How many tasks run, of all deployments."`
+	Desired           int             `output:"desired" doc:"How many are to run."`
+	FailedTasks       int             `output:"failed-tasks" doc:"How many tasks of the current deployment failed within the last hour."`
+	Cause             string          `output:"cause" doc:"Why they failed, as a stable word; empty where none did, or it is not known."`
+	Tasks             json.RawMessage `output:"tasks" doc:"The tasks that run or are to: id, arn, revision, zone, status, health, age in seconds."`
+	Deployments       json.RawMessage `output:"deployments" doc:"The last ten deployments, newest first: when, revision, outcome, duration in seconds, why."`
+	Scaling           json.RawMessage `output:"scaling" doc:"The limits of its scalable target, min and max; null where nothing scales it, or they could not be read."`
+	Alarms            []string        `output:"alarms" doc:"The CloudWatch alarms that its deployments watch. Their state is not read."`
+	DeploymentARN     string          `output:"deployment-arn" doc:"The service deployment that is under way; empty where none is."`
+	Hold              string          `output:"hold" doc:"What is on hold since a rollback: all, or digests; empty where nothing is."`
+	RollbackTarget    string          `output:"rollback-target" doc:"The revision that a rollback to previous would choose; empty where it would ask. That its image is still there is not checked."`
 }
+
+// between is the time between two looks of --watch.
+const between = 5 * time.Second
 
 // window is how far back failed tasks are of interest. ECS itself forgets stopped tasks after about an hour.
 const window = time.Hour
@@ -55,10 +68,34 @@ func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
 	if err != nil {
 		return Outputs{}, err
 	}
-	found, err := look(ctx, env.Events, conn, in)
-	if err != nil {
-		return Outputs{}, awsconn.Refuse(ctx, "The service could not be read", err)
+	out := operate.Out(env)
+	for shown := false; ; shown = true {
+		found, err := look(ctx, env.Events, conn, in, env.Clock().Now())
+		if err != nil && shown && ctx.Err() != nil {
+			return Outputs{}, nil // it was watched for as long as somebody wanted
+		}
+		if err != nil {
+			return Outputs{}, awsconn.Refuse(ctx, "The service could not be read", err)
+		}
+		report := found.report(env.Screen)
+		switch {
+		case in.Watch && env.Screen.Width != nil:
+			report = clearScreen + report
+		case shown:
+			report = "\n" + report
+		}
+		if _, err := io.WriteString(out, report); err != nil {
+			return found.outputs(), fmt.Errorf("writing the report to standard output: %w", err)
+		}
+		if !in.Watch {
+			found.tell(env.Events)
+			return found.outputs(), nil
+		}
+		if env.Clock().Sleep(ctx, between) != nil {
+			return found.outputs(), nil
+		}
 	}
-	found.tell(env.Events)
-	return found.outputs(), nil
 }
+
+// clearScreen makes a terminal empty and puts its cursor into the corner.
+const clearScreen = "\x1b[H\x1b[2J"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -21,6 +22,7 @@ import (
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/hold"
+	"github.com/org/connect2/v2/pkg/operate"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
@@ -41,16 +43,19 @@ type view struct {
 	cause       record.Finding // why they failed, or are unhealthy
 	back        history.Plan   // what a rollback to previous would do
 	versions    []history.Version
+	tasks       []ecsview.Task  // that run or are to, oldest first
+	scaling     *operate.Limits // nil where nothing scales it, or it could not be read
+	alarms      []string        // that its deployments watch
 }
 
 // look reads the service. Only what says nothing without it is an error: all else is optional, and what is denied is told once.
-func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs) (*view, error) {
+func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs, now time.Time) (*view, error) {
 	client := ecs.NewFromConfig(conn.Config)
 	service, err := ecsview.Find(ctx, client, in.Cluster, in.Service, hold.Unread(events))
 	if err != nil {
 		return nil, err
 	}
-	v := &view{in: in, at: time.Now(), arn: aws.ToString(service.ServiceArn), service: ecsview.SnapshotOf(service), hold: hold.Of(service)}
+	v := &view{in: in, at: now, arn: aws.ToString(service.ServiceArn), service: ecsview.SnapshotOf(service), hold: hold.Of(service)}
 	if v.revision, err = taskdef.Describe(ctx, client, v.service.TaskDefinition); unless(events, "The image and the commit that run", err) {
 		return nil, err
 	}
@@ -66,6 +71,14 @@ func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs
 		ELB: elb.NewFromConfig(conn.Config)}, v.query(events))
 	if err != nil {
 		return nil, err
+	}
+	if v.tasks, err = operate.Tasks(ctx, client, in.Cluster, in.Service); err != nil && !awserr.Optional(events, "The tasks", err) {
+		return nil, err
+	}
+	v.scaling, err = operate.LimitsOf(ctx, applicationautoscaling.NewFromConfig(conn.Config), v.arn)
+	awserr.Optional(events, "The limits of scaling", err) // without them the rest is worth telling
+	if c := service.DeploymentConfiguration; c != nil && c.Alarms != nil && c.Alarms.Enable {
+		v.alarms = c.Alarms.AlarmNames
 	}
 	v.state, v.failed = judge(v.service, v.running, v.evidence), failed(v.evidence)
 	if len(v.failed) > 0 || v.state == Degraded || v.state == RollingBack {
@@ -125,6 +138,10 @@ func (v *view) outputs() Outputs {
 	out := Outputs{State: v.state, TaskDefinitionARN: v.service.TaskDefinition, Running: v.service.Running, Desired: v.service.Desired,
 		FailedTasks: len(v.failed), Hold: v.hold.String()}
 	out.Outcome = action.Succeeded
+	out.Tasks, out.Deployments, out.Alarms = v.taskList(), v.deploymentList(), v.alarms
+	if v.scaling != nil {
+		out.Scaling = operate.JSON(v.scaling)
+	}
 	if v.revision != nil {
 		out.Commit, out.Image = v.revision.Tags[commits.Tag], v.image()
 	}

@@ -16,28 +16,23 @@ import (
 )
 
 // shownDeployments is how many of the history are told.
-const shownDeployments = 5
+const shownDeployments = 10
 
 // shownEvents is how many of the scheduler's lines are told where something is not as it should be.
 const shownEvents = 5
 
-// tell tells what was found, worst last: that is what stands at a terminal's prompt.
+// tell leaves what was found in the record of the run: the job summary and the report are made of it.
 func (v *view) tell(events record.Sink) {
 	facts := v.facts()
-	var text strings.Builder
-	text.WriteString(v.headline())
 	for _, fact := range facts {
-		fmt.Fprintf(&text, "\n%-11s %s", fact.Name, fact.Value.Text)
 		events.Fact(fact.Name, fact.Value)
 	}
-	events.Notef("%s", text.String())
 	headline := []record.Text{{Text: v.headline(), Form: record.Strong}}
 	events.Section(record.Section{Name: "headline", Blocks: []record.Block{{Paragraph: headline}}})
 	list := func(name, title string, lines []string) {
 		if len(lines) == 0 {
 			return
 		}
-		events.Notef("%s\n%s", title, strings.Join(lines, "\n"))
 		events.Section(record.Section{Name: name, Title: upper(title), Folded: true,
 			Blocks: []record.Block{{Verbatim: strings.Join(lines, "\n"), Language: "text"}}})
 	}
@@ -48,10 +43,7 @@ func (v *view) tell(events record.Sink) {
 			Blocks: []record.Block{{Table: &table}}})
 	}
 	list("events", "what ECS said last", v.events())
-	if len(v.failed) > 0 {
-		text := fmt.Sprintf("%s of the current deployment failed within the last hour, the newest %s ago",
-			count(len(v.failed), "task"), v.ago(v.failed[0].StoppedAt))
-		events.Notef("%s", text)
+	if text := v.failures(); text != "" {
 		events.Section(record.Section{Name: "failed", Blocks: []record.Block{{Paragraph: []record.Text{{Text: text}}}}})
 	}
 	if v.cause.Known() {
@@ -123,8 +115,18 @@ func (v *view) facts() []record.Fact {
 	if d := v.running; d != nil {
 		link("under way", d.Name()+" "+words(d)+", "+d.ARN, console.Deployment(d.ARN))
 	}
+	if v.scaling != nil {
+		add("scales", fmt.Sprintf("by itself, from %d to %d tasks", v.scaling.Min, v.scaling.Max))
+	}
+	if len(v.alarms) > 0 {
+		add("alarms", strings.Join(v.alarms, ", ")+" (watched by its deployments; their state is not read here)")
+	}
 	if held := v.hold.String(); held != "" {
-		add("on hold", held+", since the rollback"+v.hold.Last.String())
+		if v.hold.All && v.hold.Why != "" {
+			add("on hold", held+": "+v.hold.Why)
+		} else {
+			add("on hold", held+", since the rollback"+v.hold.Last.String())
+		}
 	}
 	if address := console.Service(v.arn); address != "" {
 		link("in the console", address, address)

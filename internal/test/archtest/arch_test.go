@@ -76,6 +76,7 @@ var layers = map[string]layer{
 	"pkg/render":  edge,
 	"pkg/run":     edge,
 	"pkg/verdict": edge,
+	"pkg/operate": edge,
 
 	"pkg/ecrpush":     verb,
 	"pkg/ecsdeploy":   verb,
@@ -84,6 +85,8 @@ var layers = map[string]layer{
 	"pkg/tfapply":     verb,
 	"pkg/release":     verb,
 	"pkg/status":      verb,
+	"pkg/logs":        verb,
+	"pkg/adjust":      verb,
 
 	"pkg/sandbox": standIn,
 
