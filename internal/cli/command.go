@@ -7,6 +7,7 @@ import (
 	"github.com/org/connect2/v2/internal/catalog/all"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/adjust"
+	"github.com/org/connect2/v2/pkg/doctor"
 	"github.com/org/connect2/v2/pkg/logs"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/status"
@@ -61,6 +62,7 @@ func Commands() []Command {
 	return append(commands,
 		Command{Name: "status", Group: Operate, Action: status.Action, Words: []string{"info", "describe", "ps", "show", "state"}},
 		Command{Name: "logs", Group: Operate, Action: logs.Action, Words: []string{"log", "tail", "journal", "output"}},
+		Command{Name: "doctor", Group: Operate, Action: doctor.Action, Words: []string{"check", "health", "diagnose", "why", "troubleshoot"}},
 		Command{Name: "history", Group: Operate, Action: adjust.History, Words: []string{"deployments", "releases", "versions", "revisions"}},
 		Command{Name: "diff", Group: Operate, Action: adjust.Diff, Words: []string{"compare", "changes"}},
 		Command{Name: "restart", Group: Operate, Action: adjust.Restart, Words: []string{"reboot", "redeploy", "bounce", "recreate"}},

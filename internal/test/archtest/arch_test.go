@@ -87,6 +87,7 @@ var layers = map[string]layer{
 	"pkg/status":      verb,
 	"pkg/logs":        verb,
 	"pkg/adjust":      verb,
+	"pkg/doctor":      verb,
 
 	"pkg/sandbox": standIn,
 

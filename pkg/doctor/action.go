@@ -1,0 +1,101 @@
+// Package doctor looks for what is wrong with a service, as the section on troubleshooting would have a person do it: it reads, judges,
+// and says of each thing whether it is right, wrong or was not looked at.
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/operate"
+	"github.com/org/connect2/v2/pkg/render"
+)
+
+// Action is `connect2 doctor`.
+var Action = action.Define(action.Meta{
+	Name:        "doctor",
+	Description: "Look for what is wrong with a service: tasks, image, secrets, log groups, targets",
+	Doc: "Each check says what was found, the evidence, and what to do. What may not be read, or is not read by this version, is \"not " +
+		"checked\", and never green. It changes nothing, and ends with 2 where something is wrong, so that a nightly workflow can run it.",
+	Examples: []action.Example{{Title: "What is wrong?", Args: "--environment prod"},
+		{Title: "The way from the load balancer alone", Args: "network --environment prod"}},
+}, Run)
+
+// Inputs are what doctor can be told.
+type Inputs struct {
+	operate.Inputs
+	Area string `input:"area" default:"all" enum:"all,container,network" arg:"AREA" doc:"What to look at."`
+}
+
+// Outputs are what was found.
+type Outputs struct {
+	action.Outputs
+	Wrong      int             `output:"wrong" doc:"How many checks found something wrong."`
+	NotChecked int             `output:"not-checked" doc:"How many things were not looked at."`
+	Checks     json.RawMessage `output:"checks" doc:"All checks: area, name, state (ok, wrong, not checked), what, evidence, fix."`
+}
+
+// Run reads, judges and tells.
+func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
+	conn, err := awsconn.Connect(ctx, env, in.Inputs.Inputs)
+	if err != nil {
+		return Outputs{}, err
+	}
+	facts, err := read(ctx, env, conn, in)
+	if err != nil {
+		return Outputs{}, awsconn.Refuse(ctx, "The service could not be read", err)
+	}
+	var out Outputs
+	checks := []Check{}
+	for _, c := range Examine(facts) {
+		if in.Area != "all" && in.Area != c.Area {
+			continue
+		}
+		checks = append(checks, c)
+		switch c.State {
+		case Wrong:
+			out.Wrong++
+		case NotChecked:
+			out.NotChecked++
+		}
+	}
+	out.Checks = operate.JSON(checks)
+	if _, err := io.WriteString(operate.Out(env), report(env.Screen, checks)); err != nil {
+		return out, fmt.Errorf("writing the report to standard output: %w", err)
+	}
+	if out.Wrong > 0 {
+		return out, &action.Error{Outcome: action.Failed, Title: "Something is wrong with the service",
+			Err: errors.New(operate.Count(out.Wrong, "check") + " of " + fmt.Sprint(len(checks)) + " found something wrong")}
+	}
+	return out, nil
+}
+
+// report shows the checks: what is right first, what is wrong last, where it stands above the prompt.
+func report(screen action.Screen, checks []Check) string {
+	var b strings.Builder
+	width := screen.Columns()
+	styles := map[State]operate.Style{OK: operate.Good, Wrong: operate.Bad, NotChecked: operate.Dim}
+	for _, state := range []State{OK, NotChecked, Wrong} {
+		for _, c := range checks {
+			if c.State != state {
+				continue
+			}
+			what := strings.Join(render.Wrap(diagnose.Printable(c.What), max(width-30, 0)), "\n"+strings.Repeat(" ", 30))
+			fmt.Fprintf(&b, "%s%s %-14s  %s\n", operate.Paint(screen, styles[state], string(state)), strings.Repeat(" ", 12-len(state)),
+				c.Name, what)
+			for _, line := range c.Evidence {
+				b.WriteString("  | " + diagnose.Printable(line) + "\n")
+			}
+			for _, step := range c.Fix {
+				b.WriteString("  - " + strings.Join(render.Wrap(diagnose.Printable(step), max(width-4, 0)), "\n    ") + "\n")
+			}
+		}
+	}
+	return b.String()
+}

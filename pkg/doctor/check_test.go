@@ -1,0 +1,104 @@
+package doctor
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/record"
+)
+
+const group = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/api/0123"
+
+// healthy is a service with which nothing is wrong.
+func healthy() Facts {
+	return Facts{
+		Service: ecsview.Snapshot{Desired: 2, Running: 2, TargetGroups: []string{group},
+			Deployments: []ecsview.Deployment{{Status: "PRIMARY", State: "COMPLETED", TaskDefinition: "api:7"}}},
+		Definition: Definition{Name: "api:7", ExecutionRole: "arn:aws:iam::1:role/x", NeedsRole: []string{"logs"}},
+		Evidence:   diagnose.Evidence{Targets: []diagnose.Target{{Group: group, ID: "10.0.0.1", State: "healthy"}}},
+		Images:     []Thing{{Name: "i", For: "api"}},
+		Secrets:    []Thing{{Name: "s", For: "api"}},
+		Groups:     []Thing{{Name: "g", For: "api"}},
+	}
+}
+
+// TestExamine changes one thing of a healthy service at a time: one check alone notices, by its name.
+func TestExamine(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*Facts)
+		check  string
+		state  State
+	}{
+		{"nothing", func(*Facts) {}, "", OK},
+		{"a task is missing", func(f *Facts) { f.Service.Running = 1 }, "tasks", Wrong},
+		{"no deployment", func(f *Facts) { f.Service.Deployments = nil }, "deployment", Wrong},
+		{"it failed", func(f *Facts) { f.Service.Deployments[0].State = "FAILED" }, "deployment", Wrong},
+		{"it is taken back", func(f *Facts) { f.Service.Deployments[0].Reason = "rolling back to x" }, "deployment", Wrong},
+		{"one is under way", func(f *Facts) { f.Service.Deployments[0].State = "IN_PROGRESS" }, "", OK},
+		{"tasks failed", func(f *Facts) { f.Failed = 2 }, "failures", Wrong},
+		{"tasks failed for a known cause", func(f *Facts) {
+			f.Failed, f.Cause = 2, record.Finding{Code: "x", Title: "it crashed"}
+		}, "failures", Wrong},
+		{"tasks were not read", func(f *Facts) { f.Evidence.Missing = []string{"the tasks: denied"} }, "failures", NotChecked},
+		{"something is on hold", func(f *Facts) { f.Held = "all" }, "", OK},
+		{"no role", func(f *Facts) { f.Definition.ExecutionRole = "" }, "execution role", Wrong},
+		{"no role, and no need", func(f *Facts) { f.Definition.ExecutionRole, f.Definition.NeedsRole = "", nil }, "", OK},
+		{"the image is gone", func(f *Facts) { f.Images[0].Missing = "is not in ECR any more" }, "image", Wrong},
+		{"the image is elsewhere", func(f *Facts) { f.Images[0].Skipped = "its registry is not ECR" }, "image", NotChecked},
+		{"the image may not be read", func(f *Facts) { f.Images[0].Err = errors.New("denied") }, "image", NotChecked},
+		{"a secret is gone", func(f *Facts) { f.Secrets[0].Missing = "does not exist" }, "secret", Wrong},
+		{"a log group is gone", func(f *Facts) { f.Groups[0].Missing = "does not exist" }, "log group", Wrong},
+		{"a target is unhealthy", func(f *Facts) {
+			f.Evidence.Targets = append(f.Evidence.Targets, diagnose.Target{Group: group, ID: "10.0.0.2", State: "unhealthy"})
+		}, "targets", Wrong},
+		{"a target drains", func(f *Facts) {
+			f.Evidence.Targets = append(f.Evidence.Targets, diagnose.Target{Group: group, ID: "10.0.0.2", State: "draining"})
+		}, "", OK},
+		{"no target", func(f *Facts) { f.Evidence.Targets = nil }, "targets", Wrong},
+		{"no target, and no task wanted", func(f *Facts) { f.Evidence.Targets, f.Service.Desired, f.Service.Running = nil, 0, 0 }, "", OK},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := healthy()
+			test.change(&f)
+			noticed := ""
+			for _, c := range Examine(f) {
+				if c.Name == "ways" {
+					if c.State != NotChecked {
+						t.Errorf("%+v: nobody has read them", c)
+					}
+					continue
+				}
+				if c.What == "" || c.State == Wrong && len(c.Fix) == 0 && !f.Cause.Known() {
+					t.Errorf("%+v says too little", c)
+				}
+				if c.State == OK {
+					continue
+				}
+				noticed += c.Name
+				if c.Name != test.check || c.State != test.state {
+					t.Errorf("noticed by %+v, want %s by %q", c, test.state, test.check)
+				}
+			}
+			if noticed != test.check {
+				t.Errorf("noticed by %q, want %q", noticed, test.check)
+			}
+		})
+	}
+}
+
+func TestUnreadDefinition(t *testing.T) {
+	f := healthy()
+	f.DefinitionErr, f.Images, f.Secrets, f.Groups = errors.New("denied"), nil, nil, nil
+	states := map[string]State{}
+	for _, c := range Examine(f) {
+		states[c.Name] = c.State
+	}
+	for _, name := range []string{"image", "secret", "log group", "execution role"} {
+		if states[name] != NotChecked {
+			t.Errorf("%s is %q, want not checked", name, states[name])
+		}
+	}
+}
