@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,13 +21,14 @@ import (
 )
 
 // runbooks are read at night. Each of their shell blocks is marked: "sh run" is run here, in order, against a sandbox of the
-// document's own, and has to end with 0; "sh run=2" with 2; "sh account" needs a real account and is only parsed.
-var runbooks = []string{"docs/GITHUB_ACTIONS.md", "docs/DEPLOYMENT.md", "docs/ROLLBACK.md"}
+// document's own, and has to end with 0; "sh run=2" with 2; "sh account" needs a real account and is only parsed. Each line of a block
+// "text says" has to be among what the block before it printed; … stands for anything.
+var runbooks = []string{"docs/GITHUB_ACTIONS.md", "docs/DEPLOYMENT.md", "docs/ROLLBACK.md", "docs/TROUBLESHOOTING.md"}
 
 // block is a shell block of a document.
 type block struct {
 	line   int
-	mark   string // run, run=CODE, account
+	mark   string // run, run=CODE, account, says
 	script string
 }
 
@@ -100,9 +102,13 @@ func TestRunbooks(t *testing.T) {
 			if err := imagetest.TarFile(filepath.Join(dir, "image.tar"), imagetest.Saved(imagetest.New(5, 100_000))); err != nil {
 				t.Fatal(err)
 			}
-			ran, before := 0, ""
+			ran, before, printed := 0, "", ""
 			for _, b := range found {
 				mode, code, _ := strings.Cut(b.mark, "=")
+				if mode == "says" {
+					says(t, path, b, printed)
+					continue
+				}
 				if mode == "account" {
 					shell(t, path, b, dir, env, 0, "-n")
 					continue
@@ -122,7 +128,7 @@ func TestRunbooks(t *testing.T) {
 					}
 				}
 				b.script = before + b.script
-				shell(t, path, b, dir, env, want, "-euo", "pipefail")
+				printed = shell(t, path, b, dir, env, want, "-euo", "pipefail")
 				ran++
 			}
 			if ran == 0 {
@@ -132,8 +138,24 @@ func TestRunbooks(t *testing.T) {
 	}
 }
 
-// shell runs a block and compares its exit code.
-func shell(t *testing.T, path string, b block, dir string, env []string, want int, flags ...string) {
+// says holds what a document quotes to what was printed.
+func says(t *testing.T, path string, b block, printed string) {
+	t.Helper()
+	var lines []string
+	for line := range strings.Lines(printed) {
+		lines = append(lines, strings.Join(strings.Fields(line), " "))
+	}
+	for line := range strings.Lines(b.script) {
+		words := strings.Join(strings.Fields(line), " ")
+		pattern := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(words), "…", ".*") + "$")
+		if !slices.ContainsFunc(lines, pattern.MatchString) {
+			t.Errorf("%s:%d: nothing says %q:\n%s", path, b.line, words, printed)
+		}
+	}
+}
+
+// shell runs a block, compares its exit code, and returns what was printed.
+func shell(t *testing.T, path string, b block, dir string, env []string, want int, flags ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -143,6 +165,7 @@ func shell(t *testing.T, path string, b block, dir string, env []string, want in
 	if code := cmd.ProcessState.ExitCode(); code != want {
 		t.Fatalf("%s:%d: exit code %d, want %d\n%s\n%s", path, b.line, code, want, b.script, out)
 	}
+	return string(out)
 }
 
 // serve starts a sandbox and returns the environment that points at it.
