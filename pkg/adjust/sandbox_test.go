@@ -7,11 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
 	"github.com/org/connect2/v2/internal/test/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/adjust"
-	"github.com/org/connect2/v2/pkg/ecsdeploy"
+	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/run"
+	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
 
 const world = "service: {healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s, releases: [v1, v2, v3]}\n"
@@ -97,26 +100,38 @@ func TestScale(t *testing.T) {
 	})
 }
 
-// TestHold holds what a hold is for: a deployment is refused with the words of whoever set it, and goes through after its release.
+// TestHold reads what the commands wrote as every deployment reads it.
 func TestHold(t *testing.T) {
 	sandboxtest.Run(t, world, func(t *testing.T, s *sandboxtest.Site) {
-		deploy := func() (int, string) {
-			code, _, told := call(t, s, ecsdeploy.Action, "--image=v1")
-			return code, told
+		refused := func() string {
+			var tags []types.Tag
+			s.Sandbox.Inspect(func(e *engine.Engine) {
+				c, err := e.Cluster(sandboxtest.Cluster)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, tag := range c.Service(sandboxtest.Service).Tags {
+					tags = append(tags, types.Tag{Key: &tag.Key, Value: &tag.Value})
+				}
+			})
+			if err := hold.Of(types.Service{Tags: tags}).Refuse(sandboxtest.Service, ""); err != nil {
+				return err.Error()
+			}
+			return ""
 		}
 		if code, _, told := call(t, s, adjust.Hold, "--reason=incident 42"); code != 0 || !strings.Contains(told, "on hold: incident 42") {
 			t.Errorf("exit %d: %s", code, told)
 		}
-		if code, told := deploy(); code != 1 || !strings.Contains(told, "every release of "+sandboxtest.Service+" is on hold: incident 42") {
-			t.Errorf("exit %d: %s", code, told)
+		if got := refused(); !strings.Contains(got, "every release of "+sandboxtest.Service+" is on hold: incident 42") {
+			t.Errorf("refused with %q", got)
 		}
 		if code, _, told := call(t, s, adjust.ReleaseHold); code != 0 || !strings.Contains(told, "can be released again; on hold was: all") {
 			t.Errorf("exit %d: %s", code, told)
 		}
-		if code, _, told := call(t, s, adjust.ReleaseHold, "--json"); code != 0 || !strings.Contains(told, "nothing of "+sandboxtest.Service) {
-			t.Errorf("exit %d: %s", code, told)
+		if got := refused(); got != "" {
+			t.Errorf("refused with %q", got)
 		}
-		if code, told := deploy(); code != 0 {
+		if code, _, told := call(t, s, adjust.ReleaseHold, "--json"); code != 0 || !strings.Contains(told, "nothing of "+sandboxtest.Service) {
 			t.Errorf("exit %d: %s", code, told)
 		}
 		if code, _, told := call(t, s, adjust.Hold); code != 1 || !strings.Contains(told, "--reason is required") {

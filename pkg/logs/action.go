@@ -21,10 +21,11 @@ import (
 var Action = action.Define(action.Meta{
 	Name:        "logs",
 	Description: "Show the log lines of all tasks of a service in the order of time, and follow them",
-	Doc: "Every line has its time (UTC), the beginning of its task's id, and its container. Without --since and --tail these are the " +
-		"last 200 lines; a --filter looks through the last hour. With --follow it goes on until Ctrl-C: tasks that a rollout starts join, those that it stops " +
-		"are read to their end. Throttling delays lines and loses none. Containers whose log driver is not awslogs are named and not shown. " +
-		"Known forms of secrets, such as a password in an address, are taken out of the lines.",
+	Doc: "Every line has its time (UTC), the beginning of its task's id, and its container where there are several. Without --since and " +
+		"--tail these are the last 200 lines; a --filter looks through the last hour. With --follow it goes on until Ctrl-C: tasks that a " +
+		"rollout starts join, those that it stops are read to their end. Throttling delays lines and loses none. Containers whose log " +
+		"driver is not awslogs are named and not shown. Known forms of secrets, such as a password in an address, are taken out of the " +
+		"lines.",
 	Examples: []action.Example{
 		{Title: "What does it say?", Args: "--environment prod --follow"},
 		{Title: "The last fifty lines", Args: "--environment prod --tail 50"},
