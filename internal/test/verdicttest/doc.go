@@ -1,0 +1,2 @@
+// Package verdicttest holds that a failure tells its root cause once. All of it is a test.
+package verdicttest
