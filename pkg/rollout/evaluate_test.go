@@ -108,8 +108,9 @@ func TestEvaluateByList(t *testing.T) {
 		}, {
 			name:        "rolled back between two reads, told by an event",
 			deployments: list(deployment(oldID, "PRIMARY", "COMPLETED")),
-			events:      []string{"(service api) (deployment ecs-svc/200) deployment failed: tasks failed to start."},
-			seen:        Seen{Listed: true}, want: RolledBack, reason: "tasks failed to start.",
+			events: []string{"(service api) has reached a steady state.",
+				"(service api) (deployment ecs-svc/200) deployment failed: tasks failed to start."},
+			seen: Seen{Listed: true}, want: RolledBack, reason: "tasks failed to start.",
 		}, {
 			name:        "an event about another deployment tells nothing",
 			deployments: list(deployment(oldID, "PRIMARY", "COMPLETED")),
