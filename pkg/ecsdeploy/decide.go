@@ -87,18 +87,23 @@ func deployable(todo step, existing *taskdef.Revision) step {
 	return todo
 }
 
+// hangsOnTasks reports whether what has to be done hangs on why tasks are missing: the revision is in force, and not all of them run.
+func hangsOnTasks(s ecsview.Snapshot, existing string, force bool) bool {
+	primary := s.Primary()
+	return primary != nil && primary.TaskDefinition == existing && !force && !all(s) &&
+		types.DeploymentRolloutState(primary.State) == types.DeploymentRolloutStateCompleted
+}
+
 // readFailing finds out whether tasks of the deployment that runs fail, where that decides: it is complete and some of its tasks
 // are missing. Where the tasks may not be read, what ECS counts has to do.
 func (d *Deployment) readFailing(ctx context.Context) error {
-	primary := d.before.Primary()
-	if primary == nil || all(d.before) || types.DeploymentRolloutState(primary.State) != types.DeploymentRolloutStateCompleted ||
-		d.existing == nil || primary.TaskDefinition != d.existing.ARN || d.in.Force {
+	if d.existing == nil || !hangsOnTasks(d.before, d.existing.ARN, d.in.Force) {
 		return nil
 	}
 	stopped, err := ecsview.NewTaskReader(d.client, d.in.Cluster, d.in.Service).Stopped(ctx)
 	if err != nil && !awserr.Optional(d.env.Events, "Whether tasks of the service fail", err) {
 		return err
 	}
-	d.failing = fails(*primary, stopped, d.env.Clock().Now())
+	d.failing = fails(*d.before.Primary(), stopped, d.env.Clock().Now())
 	return nil
 }

@@ -93,6 +93,28 @@ func TestFails(t *testing.T) {
 	}
 }
 
+func TestHangsOnTasks(t *testing.T) {
+	primary := ecsview.Deployment{ID: "ecs-svc/1", Status: "PRIMARY", TaskDefinition: "td:1", State: "COMPLETED", Running: 1}
+	for name, test := range map[string]struct {
+		change func(*ecsview.Snapshot)
+		force  bool
+		want   bool
+	}{
+		"one is missing":      {func(*ecsview.Snapshot) {}, false, true},
+		"forced":              {func(*ecsview.Snapshot) {}, true, false},
+		"all run":             {func(s *ecsview.Snapshot) { s.Running, s.Deployments[0].Running = 2, 2 }, false, false},
+		"another revision":    {func(s *ecsview.Snapshot) { s.Deployments[0].TaskDefinition = "td:2" }, false, false},
+		"in progress":         {func(s *ecsview.Snapshot) { s.Deployments[0].State = "IN_PROGRESS" }, false, false},
+		"nothing is in force": {func(s *ecsview.Snapshot) { s.Deployments = nil }, false, false},
+	} {
+		s := ecsview.Snapshot{Desired: 2, Running: 1, Deployments: []ecsview.Deployment{primary}}
+		test.change(&s)
+		if got := hangsOnTasks(s, "td:1", test.force); got != test.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
 func TestDeployable(t *testing.T) {
 	active, inactive := &taskdef.Revision{Active: true}, &taskdef.Revision{}
 	for _, test := range []struct {
