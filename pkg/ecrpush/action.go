@@ -40,16 +40,19 @@ var Action = action.Define(action.Meta{
 // Inputs are what ecr-push can be told.
 type Inputs struct {
 	awsconn.Inputs
-	Source           string   `input:"source" required:"true" path:"read" doc:"The image: a folder with an OCI layout, a tar of one or of docker save (plain, or compressed with gzip, bzip2 or zstd), docker://NAME of the Docker daemon, a full registry reference, ecr:REPOSITORY:TAG of another ECR repository, or tag:TAG of this one. PATH#NAME chooses one of several images in a tar."`
-	Repository       string   `input:"repository" required:"true" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN, or HOST/NAME of another registry (credentials from registry-credentials, or the Docker configuration)."`
-	Tags             []string `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image. {sha} stands for the run's commit, {branch} for its branch with - for what a tag cannot hold, {date} for the day in UTC, such as 20260131. Without any the image is pushed by its digest alone."`
-	Also             []string `input:"also" doc:"More repositories, written as repository is, that get the same image and tags: of other regions, accounts (whose repository policy allows it) or registries. The source is read and compressed once, and no tag moves before all of them have the image."`
-	Platform         string   `input:"platform" doc:"Push only the image for this platform, such as linux/arm64, of a multi-platform source. Empty: the whole index."`
-	Compression      string   `input:"compression" enum:"gzip,zstd" doc:"The codec of all layers. Without it, layers that are not compressed get gzip, and those that are stay as they are. zstd is about 15 % smaller than gzip and quicker to pack and unpack: Fargate from platform version 1.4, containerd from 1.5, Docker from 23 and Podman read it; older Docker hosts, and Lambda, do not. The layers of a multi-platform index cannot be changed."`
-	CreateRepository bool     `input:"create-repository" default:"false" alias:"create-repo,create_repo" doc:"Create the ECR repository if it does not exist."`
-	MountFrom        string   `input:"mount-from" doc:"A repository of the same registry, such as the one of the environment before, whose layers are taken over instead of being compressed and sent. ECR mounts them where the account setting BLOB_MOUNTING is on. An image copied within a registry needs no word of it."`
-	IfAbsent         string   `input:"if-absent" default:"fail" enum:"fail,skip" doc:"What to do when a registry does not have the source: fail, or skip, which succeeds with outcome no-change and an empty digest. It is how a workflow asks whether an image was built already."`
-	DryRun           bool     `input:"dry-run" default:"false" doc:"Check everything and print what would be sent, but send nothing."`
+	Source           string            `input:"source" required:"true" path:"read" doc:"The image: a folder with an OCI layout, a tar of one or of docker save (plain, or compressed with gzip, bzip2 or zstd), docker://NAME of the Docker daemon, a full registry reference, ecr:REPOSITORY:TAG of another ECR repository, or tag:TAG of this one. PATH#NAME chooses one of several images in a tar."`
+	Repository       string            `input:"repository" required:"true" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN, or HOST/NAME of another registry (credentials from registry-credentials, or the Docker configuration)."`
+	Tags             []string          `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image. {sha} stands for the run's commit, {branch} for its branch with - for what a tag cannot hold, {date} for the day in UTC, such as 20260131. Without any the image is pushed by its digest alone."`
+	Also             []string          `input:"also" doc:"More repositories, written as repository is, that get the same image and tags: of other regions, accounts (whose repository policy allows it) or registries. The source is read and compressed once, and no tag moves before all of them have the image."`
+	Platform         string            `input:"platform" doc:"Push only the image for this platform, such as linux/arm64, of a multi-platform source. Empty: the whole index."`
+	Compression      string            `input:"compression" enum:"gzip,zstd" doc:"The codec of all layers. Without it, layers that are not compressed get gzip, and those that are stay as they are. zstd is about 15 % smaller than gzip and quicker to pack and unpack: Fargate from platform version 1.4, containerd from 1.5, Docker from 23 and Podman read it; older Docker hosts, and Lambda, do not. The layers of a multi-platform index cannot be changed."`
+	CreateRepository bool              `input:"create-repository" default:"false" alias:"create-repo,create_repo" doc:"Create the ECR repository if it does not exist."`
+	MountFrom        string            `input:"mount-from" doc:"A repository of the same registry, such as the one of the environment before, whose layers are taken over instead of being compressed and sent. ECR mounts them where the account setting BLOB_MOUNTING is on. An image copied within a registry needs no word of it."`
+	IfAbsent         string            `input:"if-absent" default:"fail" enum:"fail,skip" doc:"What to do when a registry does not have the source: fail, or skip, which succeeds with outcome no-change and an empty digest. It is how a workflow asks whether an image was built already."`
+	Scan             string            `input:"scan" default:"off" enum:"off,report,fail" doc:"What ECR's scan of the image is for: report tells what it found, fail moves no tag where it found something of the severity or graver, or where there was no scan. It is waited for, for up to 10 minutes an image; basic scanning is begun where it is not, enhanced scanning begins by itself."`
+	Severity         string            `input:"severity" default:"HIGH" enum:"CRITICAL,HIGH,MEDIUM,LOW,INFORMATIONAL,UNDEFINED" doc:"From which severity on a finding counts, with scan: fail."`
+	ScanIgnore       map[string]string `input:"scan-ignore" doc:"Findings that do not count for a time: CVE-2026-1234=YYYY-MM-DD REASON, the last day (in UTC) on which it is ignored."`
+	DryRun           bool              `input:"dry-run" default:"false" doc:"Check everything and print what would be sent, but send nothing."`
 
 	Credentials map[string]string `input:"registry-credentials" secret:"true" doc:"Logins of registries other than ECR that the image comes from or goes to, HOST=USER:PASSWORD lines. An action's container does not see what docker login left on the runner."`
 }
@@ -75,6 +78,8 @@ func (in Inputs) Validate() []error {
 		}
 	}
 	problems = append(problems, checkTags(in.Tags)...)
+	_, bad := parseIgnores(in.ScanIgnore)
+	problems = append(problems, bad...)
 	if in.Platform != "" {
 		if p, err := v1.ParsePlatform(in.Platform); err != nil || p.Architecture == "" {
 			problems = append(problems, fmt.Errorf("platform: %q is no platform: OS/ARCHITECTURE, such as linux/arm64", in.Platform))

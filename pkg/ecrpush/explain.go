@@ -22,7 +22,10 @@ func titleOf(err error) string {
 	var absent *image.NotFoundError
 	var refusal *image.RegistryError
 	var aws *awserr.Problem
+	var scan *scanError
 	switch {
+	case errors.As(err, &scan):
+		return scan.title()
 	case errors.As(err, &immutable):
 		return fmt.Sprintf("Tag %s is immutable and belongs to another image", immutable.Tag)
 	case errors.As(err, &missing):
@@ -65,7 +68,10 @@ func silentHost(err error) string {
 func adviceOf(err error) string {
 	var missing *missingRepository
 	var refusal *image.RegistryError
+	var scan *scanError
 	switch {
+	case errors.As(err, &scan):
+		return scan.advice()
 	case errors.As(err, &missing):
 		return "Create it where the infrastructure is described, or set create-repository: true."
 	case errors.As(err, &refusal) && refusal.Status == http.StatusForbidden && refusal.Permission != "":

@@ -22,6 +22,7 @@ type Push struct {
 	to   *image.Destination
 	also []*image.Destination
 
+	before []image.Finding // of the image that a tag points at so far, for the scan
 	// nothing is set where the source is not there and that is no failure: src and plan are nil then.
 	nothing bool
 }
@@ -84,7 +85,10 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	}
 	var err error
 	p.plan, err = image.NewPlan(ctx, p.src, p.to, image.PlanOptions{Tags: in.Tags, MountFrom: in.MountFrom,
-		Codec: image.Codec(in.Compression), Also: p.also})
+		Codec: image.Codec(in.Compression), Also: p.also, Before: p.gateOf(in.Scan)})
+	if err == nil {
+		err = p.readScanBefore(ctx)
+	}
 	if err == nil && in.DryRun {
 		err = p.plan.Check(ctx)
 	}

@@ -441,3 +441,72 @@ func (r refusing) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	return r.RoundTripper.RoundTrip(req)
 }
+
+const findings = "repository: {findings: [{image: v1, name: CVE-2026-1, severity: HIGH}, {name: CVE-2026-2, severity: CRITICAL}, " +
+	"{name: CVE-2026-3, severity: LOW}]}"
+
+// The scan stands between the image and its tags.
+func TestPushScans(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		scenario string
+		in       ecrpush.Inputs
+		outcome  action.Outcome
+		words    []string // in the error, or in the log
+	}{
+		{"nothing was found", "", ecrpush.Inputs{Scan: "fail", Severity: "LOW"}, action.Succeeded, []string{"scan: no findings"}},
+		{"found and reported", findings, ecrpush.Inputs{Scan: "report", Severity: "LOW"}, action.Succeeded,
+			[]string{"1 CRITICAL, 1 LOW; 2 are new"}},
+		{"found", findings, ecrpush.Inputs{Scan: "fail", Severity: "HIGH"}, action.Failed,
+			[]string{"no tag was moved", "found 1 of severity HIGH or graver: CVE-2026-2 (CRITICAL)"}},
+		{"found less", "repository: {findings: [{name: CVE-2026-3, severity: LOW}]}", ecrpush.Inputs{Scan: "fail", Severity: "HIGH"},
+			action.Succeeded, []string{"1 LOW"}},
+		{"ignored", findings, ecrpush.Inputs{Scan: "fail", Severity: "HIGH", ScanIgnore: map[string]string{"CVE-2026-2": "2999-01-01 unused"}},
+			action.Succeeded, []string{"1 CRITICAL"}},
+		{"ignored too long ago", findings, ecrpush.Inputs{Scan: "fail", Severity: "HIGH",
+			ScanIgnore: map[string]string{"CVE-2026-2": "1999-01-01 unused"}}, action.Failed, []string{"CVE-2026-2"}},
+		{"the scan takes longer than anybody waits", "repository: {scanTime: 1h}", ecrpush.Inputs{Scan: "fail", Severity: "HIGH"}, action.Failed,
+			[]string{"no findings were there after 10m0s"}},
+		{"the scan takes longer, and is reported alone", "repository: {scanTime: 1h}", ecrpush.Inputs{Scan: "report", Severity: "HIGH"},
+			action.Succeeded, []string{"no scan of"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			at(t, test.scenario, func(t *testing.T, s *site) {
+				test.in.Source, test.in.Repository, test.in.Tags = s.saved(imagetest.New(1, 30_000)), repository, []string{"v2"}
+				out, err := s.push(t.Context(), test.in)
+				text := s.Log.Text()
+				if err != nil {
+					text = err.Error()
+				}
+				if action.OutcomeOf(err) != test.outcome && out.Outcome != test.outcome {
+					t.Errorf("%s: %v", out.Outcome, err)
+				}
+				for _, word := range test.words {
+					if !strings.Contains(text, word) {
+						t.Errorf("it does not say %q:\n%s", word, text)
+					}
+				}
+				if tagged := s.tag("v2") != ""; tagged != (test.outcome == action.Succeeded) {
+					t.Errorf("the tag moved: %v", tagged)
+				}
+			})
+		})
+	}
+}
+
+// An index is scanned by its images.
+func TestPushScansIndex(t *testing.T) {
+	at(t, findings, func(t *testing.T, s *site) {
+		a, b := imagetest.New(1, 30_000), imagetest.New(2, 20_000)
+		a.Architecture, b.Architecture = "amd64", "arm64"
+		entries, _ := imagetest.Index(a, b)
+		name := filepath.Join(t.TempDir(), "index.tar")
+		if err := imagetest.TarFile(name, entries); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.push(t.Context(), ecrpush.Inputs{Source: name, Repository: repository, Tags: []string{"v2"}, Scan: "fail", Severity: "HIGH"})
+		if action.OutcomeOf(err) != action.Failed || !strings.Contains(err.Error(), "CVE-2026-2") || s.Calls("ecr:StartImageScan") != 2 {
+			t.Errorf("%v after %d scans", err, s.Calls("ecr:StartImageScan"))
+		}
+	})
+}

@@ -65,7 +65,8 @@ func (Inputs) Excluded() map[string]string {
 func (in Inputs) Validate() []error {
 	var problems []error
 	pushes := in.Repository != "" || len(in.Push.Tags) > 0 || in.Push.CreateRepository || in.Push.Platform != "" ||
-		in.Push.MountFrom != "" || in.Push.Compression != "" || len(in.Push.Also) > 0
+		in.Push.MountFrom != "" || in.Push.Compression != "" || len(in.Push.Also) > 0 ||
+		in.Push.Scan != "" && in.Push.Scan != "off"
 	switch {
 	case in.Source == "" && in.Image == "":
 		problems = append(problems, errors.New("source: neither source nor image is given: one of them says what is released"))
@@ -75,7 +76,8 @@ func (in Inputs) Validate() []error {
 		problems = append(problems, errors.New("repository: source needs a repository to be pushed to"))
 	case in.Source == "" && pushes:
 		problems = append(problems,
-			errors.New("repository, also, tags, platform, compression, create-repository, mount-from: they belong to source, which is not given"))
+			errors.New("repository, also, tags, platform, compression, create-repository, mount-from, scan: "+
+				"they belong to source, which is not given"))
 	}
 	if in.Source != "" {
 		problems = append(problems, in.push().Validate()...) // holds those of the connection too

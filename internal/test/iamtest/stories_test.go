@@ -79,6 +79,7 @@ func pushStories() []story {
 		{name: "mount-from", before: elsewhere, run: func(s *site) (action.Outcome, error) {
 			return pushed(s, ecrpush.Inputs{Source: s.layout("v5", ""), Tags: []string{"v5"}, MountFrom: otherSource})
 		}, want: action.Succeeded},
+		{name: "scan", run: archive(7, ecrpush.Inputs{Tags: []string{"v2"}, Scan: "fail", Severity: "HIGH"}), want: action.Succeeded},
 		{name: "absent source", run: push(ecrpush.Inputs{Source: "tag:v99", Tags: []string{"v99"}, IfAbsent: "skip"}), want: action.NoChange},
 		{name: "misspelt repository", repository: "quartz-repositry",
 			run: archive(7, ecrpush.Inputs{Repository: "quartz-repositry", Tags: []string{"v1"}}), want: action.Invalid},
@@ -330,7 +331,7 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f
 
 func releaseInputs(source string) release.Inputs {
 	return release.Inputs{Cluster: cluster, Service: service, Source: source, Repository: repository,
-		Push: ecrpush.Inputs{Tags: []string{"v2"}}, Migrate: true,
+		Push: ecrpush.Inputs{Tags: []string{"v2"}, Scan: "fail", Severity: "HIGH"}, Migrate: true,
 		Migration: migrate.Inputs{Command: "alembic upgrade head", Timeout: 15 * time.Minute},
 		Deploy:    ecsdeploy.Inputs{Wait: true, Timeout: 30 * time.Minute}}
 }

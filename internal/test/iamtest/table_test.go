@@ -95,6 +95,8 @@ func pushStatements() []statement {
 		{sid: "SourceRepository", why: "read the image that is pushed from another repository", only: "`source: ecr:…`", actions: grants(
 			"ecr:DescribeRepositories /{source-repository}", "ecr:BatchGetImage /{source-repository}",
 			"ecr:GetDownloadUrlForLayer /{source-repository}")},
+		{sid: "Scan", why: "begin the image's scan, and read what it found", only: "`scan: report` and `scan: fail`",
+			actions: grants("ecr:DescribeImageScanFindings", "ecr:StartImageScan")},
 		{sid: "OptionalReuse", why: "layers of earlier images are compressed and sent again", actions: grants("ecr:DescribeImages")},
 	}
 }
