@@ -80,6 +80,10 @@ terraform-docs: ## The tables of the modules' READMEs
 judges: ## Have the AWS CLI drive the sandbox in full
 	CONNECT2_E2E=1 $(GO) test -count=1 ./pkg/sandbox
 
+.PHONY: session-judge
+session-judge: ## Have AWS's session-manager-plugin, built from its public module, talk to the sandbox's sessions
+	CONNECT2_PLUGIN=1 $(GO) test -count=1 -v -run TestAWSPlugin ./pkg/sandbox
+
 .PHONY: workflows
 workflows: ## The workflows by act, and the containers' ends; needs Docker
 	test/act/run

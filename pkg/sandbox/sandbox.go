@@ -26,6 +26,7 @@ import (
 	"github.com/org/connect2/v2/pkg/sandbox/logs"
 	"github.com/org/connect2/v2/pkg/sandbox/s3"
 	"github.com/org/connect2/v2/pkg/sandbox/secretsmanager"
+	"github.com/org/connect2/v2/pkg/sandbox/sessions"
 	"github.com/org/connect2/v2/pkg/sandbox/ssm"
 	"github.com/org/connect2/v2/pkg/sandbox/sts"
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
@@ -55,6 +56,7 @@ type Options struct {
 	Region    string           // "": the scenario's, else us-west-2
 	BlobDir   string           // folder for image layers; "" keeps them in memory
 	Runner    engine.Runner    // really runs the containers of one-off tasks; nil: they do what the scenario says
+	Sessions  *Sessions        // really runs the commands of sessions, and connects to ports; nil: sessions are not modelled
 }
 
 // Sandbox is one AWS account in one region. It is an http.Handler and safe for concurrent use.
@@ -82,6 +84,8 @@ type world struct {
 	scaling   *autoscaling.Service
 	storage   *s3.Service
 	metrics   *cloudwatch.Service
+	compute   *ec2.Service
+	sessions  *sessions.Service // nil: not modelled; it has a lock of its own
 }
 
 // New makes a sandbox and panics on options that describe no possible world; Open returns the error instead.
@@ -119,7 +123,7 @@ func Open(o Options) (*Sandbox, error) {
 	if scenario.Limits == DocumentedLimits {
 		s.faults.buckets = documentedBuckets(scenario.LimitsUsed)
 	}
-	s.build(o.BlobDir, o.Runner)
+	s.build(o)
 	if err := s.populate(); err != nil {
 		return nil, fmt.Errorf("sandbox: building the world of the scenario: %w", err)
 	}
@@ -135,7 +139,7 @@ func override[T comparable](field *T, value T) {
 }
 
 // build makes the services and joins them to each other.
-func (s *Sandbox) build(blobDir string, runner engine.Runner) {
+func (s *Sandbox) build(o Options) {
 	account, region := s.scenario.Account, s.scenario.Region
 	s.server = &wire.Server{
 		Account: account, Region: region, Now: s.clock.Now, NewID: s.requests.UUID,
@@ -146,14 +150,21 @@ func (s *Sandbox) build(blobDir string, runner engine.Runner) {
 	s.directory = iam.NewDirectory(account, s.names.UUID)
 	s.server.Identify = s.directory.Identify
 	s.registry = ecr.New(ecr.Options{
-		Account: account, Region: region, Server: s.server, NewID: s.names.UUID, BlobDir: blobDir,
+		Account: account, Region: region, Server: s.server, NewID: s.names.UUID, BlobDir: o.BlobDir,
 		BlobMounting: s.scenario.Repository.BlobMounting, ScanTime: time.Duration(s.scenario.Repository.ScanTime),
 		Findings: s.findings(),
 	})
 	s.logs = logs.New(logs.Options{Account: account, Region: region, Lag: time.Duration(*s.scenario.Lag.Logs)})
 	s.balancing = elbv2.New(elbv2.Options{Account: account, Region: region})
 	s.secrets = secretsmanager.New(secretsmanager.Options{Account: account, Region: region, NewID: s.names.UUID, Suffix: s.names.Suffix})
-	s.params = ssm.New(ssm.Options{Account: account, Region: region})
+	s.compute = &ec2.Service{Account: account, Region: region, VPC: vpc, Subnets: s.scenario.Service.Subnets,
+		Size: *s.scenario.Service.Addresses, Taken: func(subnet string) int { return taken(s.engine, subnet) }}
+	parameters := ssm.Options{Account: account, Region: region, Instances: instances{s.compute}}
+	if o.Sessions != nil {
+		s.sessions = sessions.New(s.names.UUID)
+		parameters.Sessions = manager{s.sessions, *o.Sessions}
+	}
+	s.params = ssm.New(parameters)
 	var seen func()
 	if *s.scenario.Lag.Services > 0 {
 		seen = func() { s.services.Keep() }
@@ -161,10 +172,13 @@ func (s *Sandbox) build(blobDir string, runner engine.Runner) {
 	s.engine = engine.New(engine.Options{
 		Account: account, Region: region, Seed: s.scenario.Seed, Start: s.beginning(),
 		Images: images{s.registry, s.scenario.Images}, Logs: s.logs, Secrets: secrets{s.secrets, s.params},
-		Targets: targets{s.balancing}, Runner: runner,
+		Targets: targets{s.balancing}, Runner: o.Runner,
 		Behaviours: s.scenario.Images, Lag: s.engineLag(), Seen: seen,
 	})
 	s.services = ecs.New(s.engine, time.Duration(*s.scenario.Lag.Services))
+	if o.Sessions != nil {
+		s.services.Sessions = manager{s.sessions, *o.Sessions}
+	}
 	s.scaling = &autoscaling.Service{Account: account, Region: region, Services: services{s.engine}, NewID: s.names.UUID}
 	s.storage = s3.New(s.clock.Now)
 	s.storage.Owner(account)
@@ -175,9 +189,7 @@ func (s *Sandbox) build(blobDir string, runner engine.Runner) {
 		s.metrics.JSON(),
 		s.services.API(), s.registry.API(), s.logs.API(), s.secrets.API(), s.params.API(), s.scaling.API(),
 	}
-	subnets := &ec2.Service{Account: account, Region: region, VPC: vpc, Subnets: s.scenario.Service.Subnets,
-		Size: *s.scenario.Service.Addresses, Taken: func(subnet string) int { return taken(s.engine, subnet) }}
-	s.server.Query = []*wire.QueryService{token.API(), s.balancing.API(), s.directory.API(), subnets.API(), s.metrics.API()}
+	s.server.Query = []*wire.QueryService{token.API(), s.balancing.API(), s.directory.API(), s.compute.API(), s.metrics.API()}
 }
 
 // engineLag gives the engine the scenario's lags; it takes a negative one for none.
@@ -204,6 +216,8 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasPrefix(r.URL.Path, ecr.DownloadPath):
 		s.registry.ServeLayer(w, r)
+	case strings.HasPrefix(r.URL.Path, sessions.Path) && s.sessions != nil:
+		s.sessions.ServeHTTP(w, r)
 	case strings.HasPrefix(r.URL.Path, "/_sandbox"):
 		s.control(w, r)
 	case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
@@ -294,6 +308,20 @@ func (s *Sandbox) ExpireCredentials(after time.Duration) {
 	s.server.World.Lock()
 	defer s.server.World.Unlock()
 	s.directory.Expire(s.clock.Now().Add(after))
+}
+
+// DropSessions cuts the connections of all sessions, as a network does. Their clients may resume them.
+func (s *Sandbox) DropSessions() {
+	if s.sessions != nil {
+		s.sessions.Drop()
+	}
+}
+
+// Close ends the sessions and what runs in them. Nothing else of a sandbox needs an end.
+func (s *Sandbox) Close() {
+	if s.sessions != nil {
+		s.sessions.Close()
+	}
 }
 
 // Inspect runs f with the ECS engine at the present virtual time, while nothing else can change it.

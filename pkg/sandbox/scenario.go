@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/org/connect2/v2/pkg/sandbox/ec2"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 	"github.com/org/connect2/v2/pkg/sandbox/policy"
 )
@@ -43,6 +45,7 @@ type Scenario struct {
 	Scaling     *ScalingScenario            `yaml:"scaling"`    // registers the service as a scalable target
 	Traffic     TrafficScenario             `yaml:"traffic"`    // what the service's target groups are asked
 	Alarms      map[string]string           `yaml:"alarms"`     // CloudWatch alarms: their states by name
+	Bastion     BastionScenario             `yaml:"bastion"`
 }
 
 // TrafficScenario is the traffic that CloudWatch counts.
@@ -50,6 +53,21 @@ type TrafficScenario struct {
 	Rate    float64         `yaml:"rate"`    // requests a second, of all target groups together; 0: none
 	Errors  float64         `yaml:"errors"`  // share of answers with HTTP 5xx, 0 to 1
 	Latency engine.Duration `yaml:"latency"` // of an answer; 50ms
+}
+
+// States of the bastion.
+const (
+	BastionRunning = "running"
+	BastionStopped = "stopped"
+	BastionNone    = "none"
+)
+
+// BastionScenario is the instance that people reach the databases through.
+type BastionScenario struct {
+	Name     string `yaml:"name"`     // its tag Name; PROJECT-bastion-ENVIRONMENT
+	State    string `yaml:"state"`    // running, stopped, none; running
+	Agent    string `yaml:"agent"`    // what Systems Manager knows of its agent: online, lost, none; online
+	PublicIP string `yaml:"publicIP"` // none
 }
 
 // ServiceScenario describes the one service that exists from the beginning.
@@ -82,6 +100,8 @@ type ServiceScenario struct {
 	Addresses        *int            `yaml:"addresses"`        // that a subnet has for tasks; 251
 	SecurityGroups   []string        `yaml:"securityGroups"`   // a made-up one
 	CapacityProvider string          `yaml:"capacityProvider"` // FARGATE or FARGATE_SPOT in place of the launch type FARGATE
+	Execute          bool            `yaml:"execute"`          // whether ECS Exec is on: enableExecuteCommand; false
+	ReadOnlyRoot     bool            `yaml:"readOnlyRoot"`     // readonlyRootFilesystem of the container; false
 	Deployment       map[string]any  `yaml:"deployment"`       // members of deploymentConfiguration, as AWS names them, in force after the releases
 }
 
@@ -255,6 +275,10 @@ func (s *Scenario) check() error {
 	problem(s.LimitsUsed < 0 || s.LimitsUsed >= 1, "limitsUsed: %v is not a share from 0 to below 1", s.LimitsUsed)
 	problem(s.Speed < 0, "speed: %v is negative", s.Speed)
 	problem(s.Scaling != nil && (s.Scaling.Min < 0 || s.Scaling.Max < s.Scaling.Min), "scaling: min and max must be 0 <= min <= max")
+	problem(!slices.Contains([]string{"", BastionRunning, BastionStopped, BastionNone}, s.Bastion.State),
+		"bastion.state: %q is neither running, stopped nor none", s.Bastion.State)
+	problem(!slices.Contains([]string{"", ec2.AgentOnline, ec2.AgentLost, ec2.AgentNone}, s.Bastion.Agent),
+		"bastion.agent: %q is neither online, lost nor none", s.Bastion.Agent)
 	for name, u := range s.Users {
 		problem(u.AccessKey == "", "users: %s has no accessKey", name)
 	}
@@ -289,6 +313,9 @@ func (s Scenario) filled() Scenario {
 	or(&v.Repository, p+"-"+e)
 	or(&v.Container, p)
 	or(&v.Port, 8000)
+	or(&s.Bastion.Name, p+"-bastion-"+e)
+	or(&s.Bastion.State, BastionRunning)
+	or(&s.Bastion.Agent, ec2.AgentOnline)
 	or(&v.LogGroup, "/ecs/"+p+"-"+e)
 	or(&v.TargetGroup, p+"-tg-"+e)
 	or(&v.LoadBalancer, p+"-alb-"+e)

@@ -22,6 +22,8 @@ func TestScenarioRefusesWhatItDoesNotKnow(t *testing.T) {
 		"users: {u: {}}":                                          "u has no accessKey",
 		"account: '1'":                                            "12 digits",
 		"scaling: {min: 3, max: 1}":                               "0 <= min <= max",
+		"bastion: {state: asleep}":                                `"asleep" is neither running, stopped nor none`,
+		"bastion: {agent: maybe}":                                 `"maybe" is neither online, lost nor none`,
 	} {
 		if _, err := sandbox.ParseScenario([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want an error with %q", text, err, want)

@@ -34,6 +34,7 @@ func (s *Sandbox) populate() error {
 	balancers := s.addLoadBalancer(at)
 	s.logs.CreateGroup(s.scenario.Service.LogGroup, at)
 	s.addSecrets(at)
+	s.addBastion(at)
 	if err := s.addRepository(at); err != nil {
 		return err
 	}
@@ -253,7 +254,7 @@ type object = map[string]any
 func (s *Sandbox) taskDefinition(family, image string) object {
 	v := s.scenario.Service
 	check := fmt.Sprintf(`import urllib.request as u; u.urlopen("http://localhost:%d/health", timeout=3)`, v.Port)
-	return object{
+	definition := object{
 		"family": family, "networkMode": "awsvpc", "requiresCompatibilities": []string{"FARGATE"},
 		"cpu": fmt.Sprint(v.CPU), "memory": fmt.Sprint(v.Memory),
 		"executionRoleArn": v.ExecutionRole, "taskRoleArn": v.TaskRole,
@@ -271,12 +272,16 @@ func (s *Sandbox) taskDefinition(family, image string) object {
 			}},
 		}},
 	}
+	if v.ReadOnlyRoot {
+		definition["containerDefinitions"].([]object)[0]["readonlyRootFilesystem"] = true
+	}
+	return definition
 }
 
 func (s *Sandbox) firstDeployment(definition string, balancers []object) engine.ServiceChange {
 	v := s.scenario.Service
 	change := engine.ServiceChange{
-		TaskDefinition: definition, DesiredCount: v.DesiredCount, LaunchType: "FARGATE",
+		EnableExecuteCommand: encode(v.Execute), TaskDefinition: definition, DesiredCount: v.DesiredCount, LaunchType: "FARGATE",
 		HealthCheckGracePeriodSeconds: &v.GracePeriod,
 		DeploymentConfiguration: map[string]json.RawMessage{
 			"minimumHealthyPercent":    encode(*v.MinimumPercent),

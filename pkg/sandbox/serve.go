@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,6 +22,7 @@ const serveUsage = `connect2 sandbox stands in for AWS on this machine: ECS, ECR
 
 Usage: connect2 sandbox [--listen HOST:PORT] [--scenario FILE] [--outputs FILE] [--speed N] [--seed N]
                         [--run-tasks docker [--task-network NAME]]
+                        [--sessions process [--forward HOST[:PORT]=HOST:PORT]...]
 
 It prints the lines that point a shell at it, answers until Ctrl-C, and forgets everything then.
 
@@ -31,6 +33,8 @@ It prints the lines that point a shell at it, answers until Ctrl-C, and forgets 
   connect2 sandbox --speed 20 --outputs dev.json
 
   connect2 sandbox --run-tasks docker              migrations and other one-off tasks really run, in Docker
+  connect2 sandbox --sessions process              what connect2 exec runs is a process on this machine, and connect2 psql reaches a
+                                                   port: --forward connect2-api-dev.sandbox.internal:5432=127.0.0.1:5432
 
 Flags:
 `
@@ -52,6 +56,14 @@ func Serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		"`docker`: the Docker engine of DOCKER_HOST, or this machine's, really runs the containers of one-off tasks")
 	network := flags.String("task-network", "host",
 		"`NAME` of the Docker network that they join; host lets them reach what listens on this machine")
+	run := flags.String("sessions", "",
+		"`process`: commands of sessions (ECS Exec, Session Manager) run on this machine as its user, and ports of it can be reached through them")
+	forward := map[string]string{}
+	flags.Func("forward", "`HOST[:PORT]=HOST:PORT`: where connections of sessions to the first really go; may be given again", func(value string) error {
+		from, to, _ := strings.Cut(value, "=")
+		forward[from] = to
+		return Sessions{Forward: map[string]string{from: to}}.check()
+	})
 	flags.Usage = func() { fmt.Fprint(stderr, serveUsage); flags.PrintDefaults() }
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -95,6 +107,16 @@ func Serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}()
 		options.Runner = runner
 	}
+	switch {
+	case *run != "" && *run != "process":
+		fmt.Fprintf(stderr, "connect2 sandbox: --sessions %q: only process can run them\n", *run)
+		return 1
+	case *run == "" && len(forward) > 0:
+		fmt.Fprintln(stderr, "connect2 sandbox: --forward is for sessions: add --sessions process")
+		return 1
+	case *run != "":
+		options.Sessions = &Sessions{Forward: forward}
+	}
 	if err := serve(ctx, *listen, options, stdout, stderr); err != nil {
 		fmt.Fprintf(stderr, "connect2 sandbox: %v\n", err)
 		return 1
@@ -115,6 +137,11 @@ func serve(ctx context.Context, address string, options Options, stdout, stderr 
 		return fmt.Errorf("listening on %s: %w; choose another with --listen", address, err)
 	}
 	bound := listener.Addr().(*net.TCPAddr)
+	if !bound.IP.IsLoopback() && options.Sessions != nil {
+		listener.Close()
+		return fmt.Errorf("%s can be reached from other machines, and with --sessions process whoever reaches it runs commands here: "+
+			"listen on 127.0.0.1", bound)
+	}
 	if !bound.IP.IsLoopback() {
 		fmt.Fprintf(stderr, "connect2 sandbox: %s can be reached from other machines, and the sandbox checks no signature\n", bound)
 	}
@@ -124,6 +151,7 @@ func serve(ctx context.Context, address string, options Options, stdout, stderr 
 		listener.Close()
 		return err
 	}
+	defer sandbox.Close()
 	server := &http.Server{Handler: sandbox, ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()

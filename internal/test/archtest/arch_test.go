@@ -56,6 +56,7 @@ var layers = map[string]layer{
 	"internal/nearest":      base,
 	"internal/outlive":      base,
 	"internal/ownership":    base,
+	"pkg/session":           base, // a protocol of its own, for a client and for the stand-in
 
 	"pkg/ecsview": view,
 

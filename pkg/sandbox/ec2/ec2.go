@@ -1,6 +1,7 @@
-// Package ec2 is the sandbox's DescribeSubnets: the subnets of its one network, with the addresses that its tasks leave.
+// Package ec2 is what the sandbox has of Amazon EC2: the subnets of its one network, with the addresses that its tasks leave, and
+// instances that are found by their tags, started and stopped.
 //
-// Sources: Amazon EC2 API reference 2016-11-15, "DescribeSubnets" and "Error codes for the Amazon EC2 API".
+// Sources: Amazon EC2 API reference 2016-11-15, "DescribeSubnets", "DescribeInstances", "StartInstances" and "Error codes for the Amazon EC2 API".
 package ec2
 
 import (
@@ -10,18 +11,24 @@ import (
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
 
-// Service answers for subnets.
+// Service answers for subnets and instances. The world's lock guards it.
 type Service struct {
 	Account, Region, VPC string
 	Subnets              []string                // those that exist
 	Size                 int                     // addresses of each that tasks can have; a /24 has 251
 	Taken                func(subnet string) int // addresses that tasks have now
+	Instances            []*Instance
 }
 
 // API is the service's table of operations.
 func (s *Service) API() *wire.QueryService {
 	return &wire.QueryService{Name: "ec2", Version: "2016-11-15", Namespace: "http://ec2.amazonaws.com/doc/2016-11-15/", Flat: true,
-		Operations: map[string]wire.Operation{"DescribeSubnets": s.describeSubnets}}
+		Operations: map[string]wire.Operation{
+			"DescribeSubnets":   s.describeSubnets,
+			"DescribeInstances": s.describeInstances,
+			"StartInstances":    s.startInstances,
+			"StopInstances":     s.stopInstances,
+		}}
 }
 
 type subnet struct {

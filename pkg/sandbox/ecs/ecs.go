@@ -19,6 +19,8 @@ import (
 
 // Service answers the calls of the API. The world's lock guards it and its engine.
 type Service struct {
+	Sessions Sessions // nil: ECS Exec is not modelled
+
 	engine *engine.Engine
 	lag    time.Duration // how old the state is that DescribeServices shows
 	past   map[*engine.Service][]shot

@@ -104,6 +104,12 @@ func (t *Task) fetch() {
 	}
 }
 
+// Environment is what the environment of a container has, with the values of its secrets; reason says why it cannot be had.
+func (t *Task) Environment(c *Container) (environment map[string]string, reason string) {
+	job, reason := t.jobOf(c)
+	return job.Environment, reason
+}
+
 // jobOf describes a container to the runner, or says what keeps it from being run. Overrides stand above the definition;
 // whether they stand above a secret of the same name is unconfirmed.
 func (t *Task) jobOf(c *Container) (job Job, reason string) {

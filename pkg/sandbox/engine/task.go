@@ -165,6 +165,14 @@ func (t *Task) Command(container string) []string {
 	return append(append([]string{}, c.EntryPoint...), c.Command...)
 }
 
+// ExecAgent is the state of the container's agent of ECS Exec: it cannot start where it can write nothing.
+func (c *Container) ExecAgent() string {
+	if c.definition.ReadOnlyRoot && c.LastStatus == Running {
+		return Stopped
+	}
+	return c.LastStatus
+}
+
 // LogStream returns the awslogs group and stream of a container; ok is false if it logs elsewhere.
 func (t *Task) LogStream(c *Container) (group, stream string, ok bool) {
 	if !c.definition.awslogs() {

@@ -85,6 +85,9 @@ func (s *Service) Create(id string, kind Kind) (token string) {
 	return r.token
 }
 
+// ID makes a part of a session's id.
+func (s *Service) ID() string { return s.newID() }
+
 // Resume gives a session that is still there a new token.
 func (s *Service) Resume(id string) (token string, ok bool) {
 	s.mu.Lock()

@@ -1,4 +1,4 @@
-// Package ssm is the sandbox's Parameter Store.
+// Package ssm is the sandbox's Systems Manager: Parameter Store, and the API of Session Manager.
 //
 // Sources: Systems Manager API reference, and answers recorded from the service. Labels, policies, tiers and the rest of
 // Systems Manager are not modelled.
@@ -16,8 +16,12 @@ import (
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
 
-// Options of the service; both are required.
-type Options struct{ Account, Region string }
+// Options of the service. Account and region are required.
+type Options struct {
+	Account, Region string
+	Sessions        Sessions  // nil: sessions are not modelled
+	Instances       Instances // nil: there are none
+}
 
 // Service holds the parameters of one account and region. The world's lock guards it.
 type Service struct {
@@ -50,6 +54,11 @@ func (s *Service) API() *wire.JSONService {
 		"GetParametersByPath": s.getParametersByPath,
 		"DescribeParameters":  s.describeParameters,
 		"DeleteParameter":     s.deleteParameter,
+
+		"DescribeInstanceInformation": s.describeInstanceInformation,
+		"StartSession":                s.startSession,
+		"ResumeSession":               s.resumeSession,
+		"TerminateSession":            s.terminateSession,
 	}}
 }
 
