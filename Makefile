@@ -80,6 +80,10 @@ terraform-docs: ## The tables of the modules' READMEs
 judges: ## Have the AWS CLI drive the sandbox in full
 	CONNECT2_E2E=1 $(GO) test -count=1 ./pkg/sandbox
 
+.PHONY: database-e2e
+database-e2e: ## A real psql and redis-cli through the bastion to servers of Debian's packages, with a copy of 200 MB
+	CONNECT2_DATABASE=1 $(GO) test -count=1 -v -run ThroughTheBastion ./pkg/reach
+
 .PHONY: session-judge
 session-judge: ## Have AWS's session-manager-plugin, built from its public module, talk to the sandbox's sessions
 	CONNECT2_PLUGIN=1 $(GO) test -count=1 -v -run TestAWSPlugin ./pkg/sandbox

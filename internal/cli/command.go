@@ -9,6 +9,7 @@ import (
 	"github.com/org/connect2/v2/pkg/adjust"
 	"github.com/org/connect2/v2/pkg/doctor"
 	"github.com/org/connect2/v2/pkg/logs"
+	"github.com/org/connect2/v2/pkg/reach"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/status"
 )
@@ -70,6 +71,10 @@ func Commands() []Command {
 		Command{Name: "hold", Group: Operate, Action: adjust.Hold, Words: []string{"freeze", "lock", "pause"}},
 		Command{Name: "release-hold", Group: Operate, Action: adjust.ReleaseHold, Words: []string{"unhold", "unfreeze", "unlock", "resume"}},
 		Command{Name: "open", Group: Operate, Action: adjust.Open, Words: []string{"console", "browse", "web"}},
+		Command{Name: "exec", Group: Operate, Action: reach.Exec, Words: []string{"shell", "sh", "bash", "console", "execute-command", "attach"}},
+		Command{Name: "tunnel", Group: Operate, Action: reach.Tunnel, Words: []string{"forward", "port-forward", "proxy", "bastion"}},
+		Command{Name: "psql", Group: Operate, Action: reach.Psql, Words: []string{"postgres", "db", "database", "sql"}},
+		Command{Name: "redis-cli", Group: Operate, Action: reach.Redis, Words: []string{"redis", "cache"}},
 		config,
 		Command{Name: "init", Group: SetUp, Summary: "Set GitHub up for releases: variables, environments, reviewers", Run: runInit},
 		Command{Name: "sandbox", Group: SetUp, Summary: "Stand in for AWS on this machine, to rehearse releases", Run: sandbox.Serve,

@@ -20,7 +20,11 @@ func runAction(ctx context.Context, c Command, args []string, stdout, stderr io.
 		return 0
 	}
 	supply(c.Action, &given, os.Getenv)
-	return run.Given(ctx, c.Action, given, stdout, stderr, &action.Env{})
+	exit := 0
+	if code := run.Given(ctx, c.Action, given, stdout, stderr, &action.Env{Exit: &exit}); code != 0 {
+		return code
+	}
+	return exit
 }
 
 func runVersion(_ context.Context, _ []string, stdout, _ io.Writer) int {

@@ -20,7 +20,7 @@ type selection struct {
 }
 
 // named are the inputs that a file can name.
-var named = []string{"cluster", "repository"}
+var named = []string{"cluster", "repository", "bastion"}
 
 // extraFields are the flags that the program adds to those of an action: where the action asks for something that a file can name.
 func extraFields(a *action.Action) []action.Field {
@@ -54,6 +54,11 @@ func supply(a *action.Action, given *action.Given, getenv func(string) string) {
 			missing = append(missing, f.Name)
 		}
 	}
+	for _, f := range a.Inputs() {
+		if f.Name == "bastion" && !given.Has(f.Name) && !given.Has("instance") {
+			missing = append(missing, f.Name)
+		}
+	}
 	if chosen == (selection{}) && len(missing) == 0 {
 		return // all was said, and no file was asked for
 	}
@@ -71,7 +76,7 @@ func supply(a *action.Action, given *action.Given, getenv func(string) string) {
 		return
 	}
 	values := map[string]string{"region": names.Region, "account-id": names.Account, "cluster": names.Cluster, "service": names.Service,
-		"repository": names.Repository, "bake": names.Bake}
+		"repository": names.Repository, "bake": names.Bake, "bastion": names.Bastion}
 	switch a.Meta.Name {
 	case "migrate":
 		values["command"] = names.Migration

@@ -317,6 +317,13 @@ func (s *Sandbox) DropSessions() {
 	}
 }
 
+// EndSessions ends all sessions, as somebody does who terminates them. New ones can be started.
+func (s *Sandbox) EndSessions() {
+	if s.sessions != nil {
+		s.sessions.End("terminated")
+	}
+}
+
 // Close ends the sessions and what runs in them. Nothing else of a sandbox needs an end.
 func (s *Sandbox) Close() {
 	if s.sessions != nil {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -350,11 +351,11 @@ func (c *Channel) take(m Message) error {
 	case c.takes:
 		return c.takeStream(m)
 	case Acknowledge:
-		var a acknowledged
-		if err := json.Unmarshal(m.Payload, &a); err != nil {
+		sequence, err := acknowledgedBy(m.Payload)
+		if err != nil {
 			return fmt.Errorf("the other end acknowledged in a form that cannot be read: %w", err)
 		}
-		c.acknowledge(a.Sequence, time.Now())
+		c.acknowledge(sequence, time.Now())
 	case PausePublication, StartPublication:
 		c.mu.Lock()
 		was := c.paused
@@ -424,6 +425,25 @@ func (c *Channel) confirm(m Message) {
 	if c.conn != nil {
 		_ = c.conn.WriteMessage(websocket.BinaryMessage, frame) // lost with the connection: the message comes again
 	}
+}
+
+// acknowledgedBy returns the sequence number that an acknowledgement is of. Each kilobyte has one: the form that both AWS's ends write is
+// read without the decoder.
+func acknowledgedBy(payload []byte) (int64, error) {
+	const field = `"AcknowledgedMessageSequenceNumber":`
+	if at := bytes.Index(payload, []byte(field)); at >= 0 && bytes.Count(payload, []byte(field)) == 1 {
+		number := payload[at+len(field):]
+		digits := 0
+		for digits < len(number) && number[digits] >= '0' && number[digits] <= '9' {
+			digits++
+		}
+		if n, err := strconv.ParseInt(string(number[:digits]), 10, 64); err == nil {
+			return n, nil
+		}
+	}
+	var a acknowledged
+	err := json.Unmarshal(payload, &a)
+	return a.Sequence, err
 }
 
 // acknowledge takes a message off those that wait for it.

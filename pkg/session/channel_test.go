@@ -206,3 +206,21 @@ func TestSettle(t *testing.T) {
 		}
 	}
 }
+
+func TestAcknowledgedBy(t *testing.T) {
+	for text, want := range map[string]int64{
+		`{"AcknowledgedMessageType":"x","AcknowledgedMessageSequenceNumber":12,"IsSequentialMessage":true}`:             12,
+		`{"AcknowledgedMessageSequenceNumber" : 13}`:                                                                    13,
+		`{"AcknowledgedMessageSequenceNumber":14}`:                                                                      14,
+		`{"AcknowledgedMessageType":"\"AcknowledgedMessageSequenceNumber\":1","AcknowledgedMessageSequenceNumber": 15}`: 15,
+		`{`: -1, `{"AcknowledgedMessageSequenceNumber":"1"}`: -1, ``: -1,
+	} {
+		got, err := acknowledgedBy([]byte(text))
+		if err != nil {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("%s: %d, %v, want %d", text, got, err, want)
+		}
+	}
+}

@@ -89,6 +89,7 @@ var layers = map[string]layer{
 	"pkg/logs":        verb,
 	"pkg/adjust":      verb,
 	"pkg/doctor":      verb,
+	"pkg/reach":       verb,
 
 	"pkg/sandbox": standIn,
 

@@ -126,18 +126,25 @@ func (s *Service) Drop() {
 	}
 }
 
-// Close ends all sessions and waits for what runs in them.
-func (s *Service) Close() {
+// End ends all sessions.
+func (s *Service) End(why string) {
 	s.mu.Lock()
-	s.closed = true
 	var ids []string
 	for id := range s.sessions {
 		ids = append(ids, id)
 	}
 	s.mu.Unlock()
 	for _, id := range ids {
-		s.Terminate(id, "the sandbox has stopped")
+		s.Terminate(id, why)
 	}
+}
+
+// Close ends all sessions, lets no other begin, and waits for what runs in them.
+func (s *Service) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.End("the sandbox has stopped")
 	s.agents.Wait()
 }
 
