@@ -26,7 +26,7 @@ type Env struct {
 	Screen    Screen                  // what Stdout is shown on
 	Transport http.RoundTripper       // nil: the network; otherwise it takes every call, AWS's and a registry's alike
 	GitHub    GitHub                  // the workflow run that this is part of; zero outside GitHub
-	Exit      *int                    // takes the exit code of a program that the run was for; the process ends with it where the run succeeded
+	Exit      *int                    // takes the exit code of a program that the run was for: the process ends with it
 }
 
 // Screen is a terminal that results are shown on; zero is none: a pipe or a file.

@@ -14,14 +14,16 @@ import (
 	"github.com/org/connect2/v2/pkg/run"
 )
 
-const wayDoc = "It goes through the bastion by port forwarding of Session Manager (no plugin has to be installed), or by SSH with --ssh-key. A lost " +
+const wayDoc = "It goes through the bastion by port forwarding of Session Manager (no plugin has to be installed), or by SSH with " +
+	"--ssh-key. A lost " +
 	"connection is made again, an idle one is kept, and a session that has ended is followed by another. "
 
 // Tunnel is `connect2 tunnel`.
 var Tunnel = action.Define(action.Meta{
 	Name:        "tunnel",
 	Description: "Open a local port to the database or to Redis, through the bastion",
-	Doc: wayDoc + "It runs until Ctrl-C. The address comes from the secret; nothing else of it is shown. AWS's Session Manager gives less than " +
+	Doc: wayDoc + "It runs until Ctrl-C. The address comes from the secret; nothing else of it is shown. AWS's Session Manager gives " +
+		"less than " +
 		"1 MB/s: take SSH for a dump.",
 	Examples: []action.Example{
 		{Title: "The database on a free port", Args: "database --bastion connect2-api-bastion-dev"},
@@ -57,7 +59,8 @@ func runTunnel(ctx context.Context, env *action.Env, in TunnelInputs) (TunnelOut
 var Psql = action.Define(action.Meta{
 	Name:        "psql",
 	Description: "Open psql on the service's database, through the bastion",
-	Doc: wayDoc + "psql has to be installed. It gets the login from the secret by its own environment: no password is asked for, shown, or in " +
+	Doc: wayDoc + "psql has to be installed. It gets the login from the secret by its own environment: no password is asked for, " +
+		"shown, or in " +
 		"a command line. TLS is required unless PGSSLMODE or the secret's url says otherwise. It ends with psql's own exit code.",
 	Examples: []action.Example{
 		{Title: "A prompt", Args: "--bastion connect2-api-bastion-dev"},
@@ -69,7 +72,8 @@ var Psql = action.Define(action.Meta{
 var Redis = action.Define(action.Meta{
 	Name:        "redis-cli",
 	Description: "Open redis-cli on the service's Redis, through the bastion",
-	Doc: wayDoc + "redis-cli has to be installed. It gets the password, where there is one, from the secret by its own environment. It ends with " +
+	Doc: wayDoc + "redis-cli has to be installed. It gets the password, where there is one, from the secret by its own environment. " +
+		"It ends with " +
 		"redis-cli's own exit code.",
 	Examples: []action.Example{
 		{Title: "Is it there?", Args: "--bastion connect2-api-bastion-dev -- ping"},
@@ -108,7 +112,8 @@ func (in ClientInputs) client(ctx context.Context, env *action.Env, s store, nam
 	called func(l login, port string) (args, environment []string)) (ClientOutputs, error) {
 	program, err := exec.LookPath(name)
 	if err != nil {
-		return ClientOutputs{}, &action.Error{Outcome: action.Invalid, Title: name + " is not installed", Err: fmt.Errorf("find the program %s: %w", name, err),
+		return ClientOutputs{}, &action.Error{Outcome: action.Invalid, Title: name + " is not installed",
+			Err:    fmt.Errorf("find the program %s: %w", name, err),
 			Advice: "Install " + packages + ", or open a port with connect2 tunnel and use another client."}
 	}
 	t, err := in.open(ctx, env, s)
@@ -133,7 +138,8 @@ func (in ClientInputs) client(ctx context.Context, env *action.Env, s store, nam
 	return out, nil
 }
 
-// attend runs a program that has the terminal, or whatever this process has in its place: its output is data, and goes out as it is. In one, Ctrl-C is the program's: psql cancels a query by it. Elsewhere the end of the
+// attend runs a program that has the terminal, or whatever this process has in its place: its output is data, and goes out as it is. In
+// one, Ctrl-C is the program's: psql cancels a query by it. Elsewhere the end of the
 // context is passed on.
 func attend(ctx context.Context, cmd *exec.Cmd, env *action.Env, environment []string) (code int, err error) {
 	inherited := os.Environ()

@@ -94,7 +94,8 @@ func postgres(t *testing.T, password string) string {
 		}
 	}
 	data := filepath.Join(folder, "data")
-	if out, err := as(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", file, "-N").CombinedOutput(); err != nil {
+	if out, err := as(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", file,
+		"-N").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -103,7 +104,8 @@ func postgres(t *testing.T, password string) string {
 	}
 	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 	listener.Close()
-	server := as(filepath.Join(bin, "postgres"), "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+folder)
+	server := as(filepath.Join(bin, "postgres"), "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c",
+		"unix_socket_directories="+folder)
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +148,8 @@ func TestPsqlThroughTheBastion(t *testing.T) {
 	if strings.Contains(stdout+stderr, password) {
 		t.Error("the password is shown")
 	}
-	if code, _, stderr := command(t, reach.Psql, get, "--bastion", bastionName, "--", "-v", "ON_ERROR_STOP=1", "-c", "select nonsense"); code != 1 {
+	if code, _, stderr := command(t, reach.Psql, get, "--bastion", bastionName, "--", "-v", "ON_ERROR_STOP=1", "-c",
+		"select nonsense"); code != 1 {
 		t.Errorf("psql's own code is 1, not %d\n%s", code, stderr)
 	}
 	file := filepath.Join(t.TempDir(), "copy")
@@ -176,7 +179,8 @@ func TestRedisThroughTheBastion(t *testing.T) {
 	}
 	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 	listener.Close()
-	server := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--requirepass", password, "--save", "", "--dir", t.TempDir())
+	server := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--requirepass", password, "--save", "", "--dir",
+		t.TempDir())
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -19,15 +19,18 @@ func TestBlockers(t *testing.T) {
 		change func(*container)
 		want   []string
 	}{
-		"nothing":             {func(*container) {}, nil},
-		"the task has ended":  {func(c *container) { c.status = "STOPPED" }, []string{"task t is STOPPED"}},
-		"off at the service":  {func(c *container) { c.enabled, c.turnedOn = false, false }, []string{"ECS Exec is off at api"}},
-		"turned on too late":  {func(c *container) { c.enabled = false }, []string{"ECS Exec was off when task t was started, and is on at api now"}},
-		"off for a lone task": {func(c *container) { c.enabled, c.turnedOn, c.service = false, false, "" }, []string{"ECS Exec is off for task t"}},
+		"nothing":            {func(*container) {}, nil},
+		"the task has ended": {func(c *container) { c.status = "STOPPED" }, []string{"task t is STOPPED"}},
+		"off at the service": {func(c *container) { c.enabled, c.turnedOn = false, false }, []string{"ECS Exec is off at api"}},
+		"turned on too late": {func(c *container) { c.enabled = false },
+			[]string{"ECS Exec was off when task t was started, and is on at api now"}},
+		"off for a lone task": {func(c *container) { c.enabled, c.turnedOn, c.service = false, false, "" },
+			[]string{"ECS Exec is off for task t"}},
 		"read-only root": {func(c *container) { c.readOnly, c.agent = true, "STOPPED" },
 			[]string{"the root filesystem of container app is read-only"}}, // and not the agent beside it: this is why
-		"no role":              {func(c *container) { c.role = "" }, []string{"task t has no task role"}},
-		"a role that may not":  {func(c *container) { c.denied = []string{"ssmmessages:OpenDataChannel"} }, []string{"may not ssmmessages:OpenDataChannel"}},
+		"no role": {func(c *container) { c.role = "" }, []string{"task t has no task role"}},
+		"a role that may not": {func(c *container) { c.denied = []string{"ssmmessages:OpenDataChannel"} },
+			[]string{"may not ssmmessages:OpenDataChannel"}},
 		"the container stands": {func(c *container) { c.running = false }, []string{"container app of task t does not run"}},
 		"the agent stands": {func(c *container) { c.agent, c.reason = "STOPPED", "it crashed" },
 			[]string{"the agent of ECS Exec in container app of task t does not run (STOPPED: it crashed)"}},
@@ -58,13 +61,14 @@ func TestChoose(t *testing.T) {
 		id    string
 		want  string
 	}{
-		"one":                           {[]bastion{running}, "i-1", ""},
-		"a stopped one":                 {[]bastion{stopped}, "i-2", ""},
-		"running before stopped":        {[]bastion{stopped, running}, "i-1", ""},
-		"starting before stopped":       {[]bastion{stopped, {id: "i-3", state: "pending"}}, "i-3", ""},
-		"none":                          {nil, "", "no instance has the tag Name=b"},
-		"one that is gone":              {[]bastion{{id: "i-4", state: "terminated"}}, "", "there is no bastion"},
-		"two that run":                  {[]bastion{running, {id: "i-5", state: "running"}}, "", "choose one with --instance i-1 or --instance i-5"},
+		"one":                     {[]bastion{running}, "i-1", ""},
+		"a stopped one":           {[]bastion{stopped}, "i-2", ""},
+		"running before stopped":  {[]bastion{stopped, running}, "i-1", ""},
+		"starting before stopped": {[]bastion{stopped, {id: "i-3", state: "pending"}}, "i-3", ""},
+		"none":                    {nil, "", "no instance has the tag Name=b"},
+		"one that is gone":        {[]bastion{{id: "i-4", state: "terminated"}}, "", "there is no bastion"},
+		"two that run": {[]bastion{running, {id: "i-5", state: "running"}}, "",
+			"choose one with --instance i-1 or --instance i-5"},
 		"two that stand, beside no one": {[]bastion{stopped, {id: "i-6", state: "stopping"}}, "", "2 instances"},
 	} {
 		got, err := choose(test.found, "b")
@@ -104,12 +108,15 @@ func TestParseLogin(t *testing.T) {
 		want   login
 		err    string
 	}{
-		"as Terraform writes it": {`{"username":"postgres","password":"p","host":"h","port":5432,"database":"d","url":"postgresql://postgres:p@h:5432/d"}`,
+		"as Terraform writes it": {`{"username":"postgres","password":"p","host":"h","port":5432,"database":"d",` +
+			`"url":"postgresql://postgres:p@h:5432/d"}`,
 			login{Host: "h", Port: "5432", User: "postgres", Password: "p", Database: "d"}, ""},
-		"a port as text":        {`{"host":"h","port":"6380"}`, login{Host: "h", Port: "6380"}, ""},
-		"a url alone":           {`{"url":"rediss://:p%40@h:7000/0"}`, login{Host: "h", Port: "7000", Password: "p@", Database: "0", TLS: true}, ""},
-		"no port":               {`{"host":"h"}`, login{Host: "h", Port: "1"}, ""},
-		"the url's way of TLS":  {`{"url":"postgresql://u:p@h/d?sslmode=disable"}`, login{Host: "h", Port: "1", User: "u", Password: "p", Database: "d", Mode: "disable"}, ""},
+		"a port as text": {`{"host":"h","port":"6380"}`, login{Host: "h", Port: "6380"}, ""},
+		"a url alone": {`{"url":"rediss://:p%40@h:7000/0"}`, login{Host: "h", Port: "7000", Password: "p@", Database: "0",
+			TLS: true}, ""},
+		"no port": {`{"host":"h"}`, login{Host: "h", Port: "1"}, ""},
+		"the url's way of TLS": {`{"url":"postgresql://u:p@h/d?sslmode=disable"}`, login{Host: "h", Port: "1", User: "u", Password: "p",
+			Database: "d", Mode: "disable"}, ""},
 		"no host":               {`{"password":"hidden"}`, login{}, "it says no host"},
 		"not JSON":              {`hidden`, login{}, "it is not JSON"},
 		"a url that is not one": {`{"url":"postgresql://u:hid den@h:x/"}`, login{}, "its url cannot be read"},
@@ -162,12 +169,13 @@ func TestSentinel(t *testing.T) {
 		ended  bool
 		code   int
 	}{
-		"whole":                          {[]string{m + "T:begin" + m + "out" + m + "T:3" + m}, false, "out", true, true, 3},
-		"byte by byte":                   {strings.Split("a"+m+"T:begin"+m+"b"+m+"T:137"+m, ""), false, "ab", true, true, 137},
-		"nothing follows the end":        {[]string{m + "T:0" + m + "late", "later"}, false, "", false, true, 0},
-		"another program's mark":         {[]string{m + "x" + m + m + "T:begin" + m}, false, m + "x" + m, true, false, 0},
-		"another token":                  {[]string{m + "U:0" + m}, false, m + "U:0" + m, false, false, 0},
-		"what is not a code":             {[]string{m + "T:no" + m, m + "T:256" + m, m + "T:-1" + m}, false, m + "T:no" + m + m + "T:256" + m + m + "T:-1" + m, false, false, 0},
+		"whole":                   {[]string{m + "T:begin" + m + "out" + m + "T:3" + m}, false, "out", true, true, 3},
+		"byte by byte":            {strings.Split("a"+m+"T:begin"+m+"b"+m+"T:137"+m, ""), false, "ab", true, true, 137},
+		"nothing follows the end": {[]string{m + "T:0" + m + "late", "later"}, false, "", false, true, 0},
+		"another program's mark":  {[]string{m + "x" + m + m + "T:begin" + m}, false, m + "x" + m, true, false, 0},
+		"another token":           {[]string{m + "U:0" + m}, false, m + "U:0" + m, false, false, 0},
+		"what is not a code": {[]string{m + "T:no" + m, m + "T:256" + m, m + "T:-1" + m}, false, m + "T:no" + m + m + "T:256" +
+			m + m + "T:-1" + m, false, false, 0},
 		"a code without an end":          {[]string{m + "T:0000000000"}, false, m + "T:0000000000", false, false, 0},
 		"held back at the end":           {[]string{"a" + m + "T"}, false, "a" + m + "T", false, false, 0},
 		"lines of a file":                {[]string{"a\r\nb\r", "\nc\r\r\nd\re\r"}, true, "a\nb\nc\r\nd\re\r", false, false, 0},

@@ -235,7 +235,8 @@ func (e executor) run(ctx context.Context, place container) (code int, err error
 	e.env.Hide(start.Token)
 	e.env.Events.Notef("Running in container %s of task %s (session %s)", place.name, place.task, start.ID)
 	s, err := session.Open(context.WithoutCancel(ctx), start, options(e.env, e.conn, start.ID,
-		map[string]string{"aws:ssm:SessionId": start.ID, "aws:ssm:TargetId": fmt.Sprintf("ecs:%s_%s_%s", arn.Last(e.in.Cluster), place.task, place.runtime)}))
+		map[string]string{"aws:ssm:SessionId": start.ID, "aws:ssm:TargetId": fmt.Sprintf("ecs:%s_%s_%s", arn.Last(e.in.Cluster), place.task,
+			place.runtime)}))
 	if err != nil {
 		return 0, &action.Error{Outcome: action.Unknown, Title: "The session could not be opened", Err: err,
 			Advice: "The command may have been started: look at the task before running it again."}
@@ -271,10 +272,12 @@ func unseen(ctx context.Context, watch *sentinel, err error) error {
 		return context.Cause(ctx)
 	}
 	if !watch.begun {
-		return &action.Error{Outcome: action.Failed, Title: "The command was not run", Err: fmt.Errorf("the session ended before the command began: %w", err),
+		return &action.Error{Outcome: action.Failed, Title: "The command was not run",
+			Err:    fmt.Errorf("the session ended before the command began: %w", err),
 			Advice: "The container needs sh: an image without a shell takes no commands by this way."}
 	}
-	return &action.Error{Outcome: action.Unknown, Title: "The command's end was not seen", Err: fmt.Errorf("the session ended while it ran: %w", err),
+	return &action.Error{Outcome: action.Unknown, Title: "The command's end was not seen",
+		Err:    fmt.Errorf("the session ended while it ran: %w", err),
 		Advice: "It may have gone on, or have ended: look before running it again."}
 }
 

@@ -70,7 +70,8 @@ func sshConfig(user, key, known string) (*ssh.ClientConfig, error) {
 			err := check(host, remote, key)
 			if found := (*knownhosts.KeyError)(nil); errors.As(err, &found) {
 				if len(found.Want) == 0 {
-					return fmt.Errorf("the host key of %s is not in %s (%s): connect once with ssh, and compare it", host, known, ssh.FingerprintSHA256(key))
+					return fmt.Errorf("the host key of %s is not in %s (%s): connect once with ssh, and compare it", host, known,
+						ssh.FingerprintSHA256(key))
 				}
 				return fmt.Errorf("the host key of %s is another than in %s (%s): somebody may be in between, or the instance was replaced",
 					host, known, ssh.FingerprintSHA256(key))

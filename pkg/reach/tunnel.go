@@ -48,8 +48,10 @@ func (w Way) Validate() []error {
 	}
 	problem(w.Bastion == "" && w.Instance == "" && (w.SSHKey == "" || w.SSHHost == ""),
 		"bastion: name the bastion by its tag Name, as connect2-api-bastion-dev, or its instance id with --instance")
-	problem(w.Instance != "" && !strings.HasPrefix(w.Instance, "i-"), "instance: %q is not the id of an instance, such as i-0a1b2c3d4e5f60001", w.Instance)
-	problem(w.Secret == "" && w.secret("") == "", "secret: name the secret with the address and the login: it does not follow from the bastion's name")
+	problem(w.Instance != "" && !strings.HasPrefix(w.Instance, "i-"),
+		"instance: %q is not the id of an instance, such as i-0a1b2c3d4e5f60001", w.Instance)
+	problem(w.Secret == "" && w.secret("") == "", "secret: name the secret with the address and the login: it does not follow from "+
+		"the bastion's name")
 	problem(w.LocalPort < 0 || w.LocalPort > 65535, "local-port: %d is not a port: 1 to 65535, or 0 for a free one", w.LocalPort)
 	problem(w.SSHKey == "" && w.SSHHost != "", "ssh-host: it goes with --ssh-key")
 	return problems
@@ -172,9 +174,9 @@ func (w Way) find(ctx context.Context, conn *awsconn.Conn) (bastion, error) {
 
 // ping is what Systems Manager says of an instance's agent.
 func ping(ctx context.Context, client *ssm.Client, id string) (string, error) {
-	out, err := client.DescribeInstanceInformation(ctx, &ssm.DescribeInstanceInformationInput{Filters: []ssmtypes.InstanceInformationStringFilter{
-		{Key: aws.String("InstanceIds"), Values: []string{id}},
-	}})
+	ids := ssmtypes.InstanceInformationStringFilter{Key: aws.String("InstanceIds"), Values: []string{id}}
+	out, err := client.DescribeInstanceInformation(ctx,
+		&ssm.DescribeInstanceInformationInput{Filters: []ssmtypes.InstanceInformationStringFilter{ids}})
 	if err != nil || len(out.InstanceInformationList) == 0 {
 		return "", err
 	}
@@ -202,7 +204,8 @@ func (w Way) wake(ctx context.Context, env *action.Env, conn *awsconn.Conn, b ba
 			return nil
 		case clock.Now().After(deadline):
 			return &action.Error{Outcome: action.TimedOut, Title: "The bastion's agent did not come",
-				Err:    fmt.Errorf("wait for the agent of Session Manager on %s: it is not online after %v (%s)", b.label(), wakeTime, orNone(status, err)),
+				Err: fmt.Errorf("wait for the agent of Session Manager on %s: it is not online after %v (%s)", b.label(), wakeTime,
+					orNone(status, err)),
 				Advice: "Look at the instance's status checks, and at its way to ssm and ssmmessages."}
 		}
 		env.Events.Progressf("waiting for the agent of Session Manager on %s", b.label())
@@ -276,7 +279,8 @@ func (t *tunnel) bySession(ctx context.Context, conn *awsconn.Conn, b bastion) e
 	}
 	first, err := open(ctx)
 	if err != nil {
-		return &action.Error{Outcome: action.Failed, Title: "The session could not be started", Err: fmt.Errorf("start a session on %s: %w", b.label(), err)}
+		return &action.Error{Outcome: action.Failed, Title: "The session could not be started", Err: fmt.Errorf("start a session on %s: %w",
+			b.label(), err)}
 	}
 	r := &renewed{open: open, tell: t.env.Events.Notef, ports: first}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -95,8 +95,8 @@ func TestClientThatIsNotInstalled(t *testing.T) {
 
 // TestClientGetsTheLogin looks at what a program called psql finds, and takes its exit code.
 func TestClientGetsTheLogin(t *testing.T) {
-	_, getenv := world(t, &sandbox.Scenario{Secrets: map[string]sandbox.Text{"connect2-api/dev/rds-credentials": `{"username":"u","password":"hidden",` +
-		`"host":"db.internal","database":"d"}`}}, nil)
+	const secret = `{"username":"u","password":"hidden","host":"db.internal","database":"d"}`
+	_, getenv := world(t, &sandbox.Scenario{Secrets: map[string]sandbox.Text{"connect2-api/dev/rds-credentials": secret}}, nil)
 	folder := t.TempDir()
 	program := "#!/bin/sh\necho \"$PGUSER $PGDATABASE $PGHOST $PGSSLMODE $*\"\ntest \"$PGPASSWORD\" = hidden && exit 9\n"
 	if err := os.WriteFile(filepath.Join(folder, "psql"), []byte(program), 0o700); err != nil {

@@ -62,8 +62,10 @@ func startPlugin(t *testing.T, binary, endpoint string, response map[string]any,
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), binary, string(encoded), "us-west-2", "StartSession", "", `{"Target": "i-0a1b2c3d4e5f60001"}`, endpoint)
-	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+sandbox.AccessKeyID, "AWS_SECRET_ACCESS_KEY=any", "AWS_REGION=us-west-2", "HOME="+t.TempDir())
+	cmd := exec.CommandContext(t.Context(), binary, string(encoded), "us-west-2", "StartSession", "",
+		`{"Target": "i-0a1b2c3d4e5f60001"}`, endpoint)
+	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+sandbox.AccessKeyID, "AWS_SECRET_ACCESS_KEY=any", "AWS_REGION=us-west-2",
+		"HOME="+t.TempDir())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -85,7 +87,8 @@ func TestAWSPlugin(t *testing.T) {
 		input, typed := io.Pipe()
 		defer typed.Close()
 		screen := &lines{}
-		cmd := startPlugin(t, binary, *config.BaseEndpoint, map[string]any{"SessionId": *out.Session.SessionId, "StreamUrl": *out.Session.StreamUrl,
+		cmd := startPlugin(t, binary, *config.BaseEndpoint, map[string]any{"SessionId": *out.Session.SessionId,
+			"StreamUrl":  *out.Session.StreamUrl,
 			"TokenValue": *out.Session.TokenValue}, input, screen)
 		screen.wait(t, "Starting session with SessionId: "+*out.Session.SessionId)
 		go func() { _, _ = typed.Write([]byte("hello\n")) }()

@@ -72,7 +72,8 @@ func TestExecuteCommandRunsAProcess(t *testing.T) {
 	}
 	defer s.Close()
 	m, err := s.Next(t.Context())
-	if want := "dev postgresql://postgres:sandbox@connect2-api-dev.sandbox.internal:5432/connect2\r\n"; err != nil || string(m.Payload) != want {
+	if want := "dev postgresql://postgres:sandbox@connect2-api-dev.sandbox.internal:5432/connect2\r\n"; err != nil ||
+		string(m.Payload) != want {
 		t.Errorf("%q, %v, want %q", m.Payload, err, want)
 	}
 }
@@ -121,9 +122,10 @@ func TestBastion(t *testing.T) {
 			t.Fatalf("found %v", found)
 		}
 		i := found[0].Instances[0]
-		info, err := manager.DescribeInstanceInformation(t.Context(), &ssm.DescribeInstanceInformationInput{Filters: []ssmtypes.InstanceInformationStringFilter{
-			{Key: aws.String("InstanceIds"), Values: []string{*i.InstanceId}},
-		}})
+		info, err := manager.DescribeInstanceInformation(t.Context(),
+			&ssm.DescribeInstanceInformationInput{Filters: []ssmtypes.InstanceInformationStringFilter{
+				{Key: aws.String("InstanceIds"), Values: []string{*i.InstanceId}},
+			}})
 		if err != nil || len(info.InstanceInformationList) != 1 {
 			t.Fatalf("%v, %v", info, err)
 		}
@@ -145,7 +147,8 @@ func TestBastion(t *testing.T) {
 		}
 		sb.Forward(15 * time.Second)
 	}
-	if _, err := instances.StartInstances(t.Context(), &ec2.StartInstancesInput{InstanceIds: []string{"i-0"}}); code(t, err) != "InvalidInstanceID.NotFound" {
+	_, err := instances.StartInstances(t.Context(), &ec2.StartInstancesInput{InstanceIds: []string{"i-0"}})
+	if code(t, err) != "InvalidInstanceID.NotFound" {
 		t.Errorf("an instance that is not there: %v", err)
 	}
 	nothing, err := policy.Parse([]byte(`{"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}`))
@@ -169,7 +172,8 @@ func TestStartSessionReachesAPort(t *testing.T) {
 	sb, config := reachable(t, "", &sandbox.Sessions{Forward: map[string]string{host + ":5432": strings.TrimPrefix(database.URL, "http://")}})
 	manager := ssm.NewFromConfig(config)
 	start := func(document string, parameters map[string][]string) (*ssm.StartSessionOutput, error) {
-		return manager.StartSession(t.Context(), &ssm.StartSessionInput{Target: aws.String("i-0a1b2c3d4e5f60001"), DocumentName: &document, Parameters: parameters})
+		return manager.StartSession(t.Context(), &ssm.StartSessionInput{Target: aws.String("i-0a1b2c3d4e5f60001"), DocumentName: &document,
+			Parameters: parameters})
 	}
 	const document = "AWS-StartPortForwardingSessionToRemoteHost"
 	for want, parameters := range map[string]map[string][]string{

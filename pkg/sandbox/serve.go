@@ -57,13 +57,15 @@ func Serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	network := flags.String("task-network", "host",
 		"`NAME` of the Docker network that they join; host lets them reach what listens on this machine")
 	run := flags.String("sessions", "",
-		"`process`: commands of sessions (ECS Exec, Session Manager) run on this machine as its user, and ports of it can be reached through them")
+		"`process`: commands of sessions (ECS Exec, Session Manager) run on this machine as its user, and ports of it can be reached "+
+			"through them")
 	forward := map[string]string{}
-	flags.Func("forward", "`HOST[:PORT]=HOST:PORT`: where connections of sessions to the first really go; may be given again", func(value string) error {
-		from, to, _ := strings.Cut(value, "=")
-		forward[from] = to
-		return Sessions{Forward: map[string]string{from: to}}.check()
-	})
+	flags.Func("forward", "`HOST[:PORT]=HOST:PORT`: where connections of sessions to the first really go; may be given again",
+		func(value string) error {
+			from, to, _ := strings.Cut(value, "=")
+			forward[from] = to
+			return Sessions{Forward: map[string]string{from: to}}.check()
+		})
 	flags.Usage = func() { fmt.Fprint(stderr, serveUsage); flags.PrintDefaults() }
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

@@ -197,7 +197,8 @@ func (c *Channel) Drain(ctx context.Context) {
 
 // SayClosed tells the other end that the channel is closed, outside the stream, and why.
 func (c *Channel) SayClosed(sessionID, why string) {
-	payload, _ := json.Marshal(closedContent{MessageID: NewUUID().String(), SessionID: sessionID, MessageType: ChannelClosed, SchemaVersion: 1, Output: why})
+	payload, _ := json.Marshal(closedContent{MessageID: NewUUID().String(), SessionID: sessionID, MessageType: ChannelClosed,
+		SchemaVersion: 1, Output: why})
 	m := Message{Type: ChannelClosed, Schema: 1, Created: time.Now(), ID: NewUUID(), Payload: payload}
 	c.mu.Lock()
 	defer c.mu.Unlock()

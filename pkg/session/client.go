@@ -91,7 +91,8 @@ func dial(ctx context.Context, start Start, o Options) (*websocket.Conn, error) 
 		return nil, fmt.Errorf("open the data channel: %w", err)
 	}
 	hello, _ := json.Marshal(OpenChannel{
-		MessageSchemaVersion: "1.0", RequestID: NewUUID().String(), TokenValue: start.Token, ClientID: NewUUID().String(), ClientVersion: ClientVersion,
+		MessageSchemaVersion: "1.0", RequestID: NewUUID().String(), TokenValue: start.Token,
+		ClientID: NewUUID().String(), ClientVersion: ClientVersion,
 	})
 	if err := conn.WriteMessage(websocket.TextMessage, hello); err != nil {
 		conn.Close()

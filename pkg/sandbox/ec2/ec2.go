@@ -1,7 +1,8 @@
 // Package ec2 is what the sandbox has of Amazon EC2: the subnets of its one network, with the addresses that its tasks leave, and
 // instances that are found by their tags, started and stopped.
 //
-// Sources: Amazon EC2 API reference 2016-11-15, "DescribeSubnets", "DescribeInstances", "StartInstances" and "Error codes for the Amazon EC2 API".
+// Sources: Amazon EC2 API reference 2016-11-15, "DescribeSubnets", "DescribeInstances", "StartInstances" and "Error codes for the Amazon
+// EC2 API".
 package ec2
 
 import (

@@ -151,7 +151,8 @@ func (s *Service) describeInstances(r *wire.Request) (any, error) {
 		if !wanted {
 			continue
 		}
-		view := instanceView{ID: i.ID, Image: i.Image, State: stateOf(i.State(r.Now)), Type: i.Type, Launched: wire.Time(i.Launched), Zone: i.Zone,
+		view := instanceView{ID: i.ID, Image: i.Image, State: stateOf(i.State(r.Now)), Type: i.Type, Launched: wire.Time(i.Launched),
+			Zone:   i.Zone,
 			Subnet: i.Subnet, VPC: i.VPC, PrivateIP: i.PrivateIP}
 		if !i.stopped {
 			view.PublicIP = i.PublicIP
@@ -162,7 +163,8 @@ func (s *Service) describeInstances(r *wire.Request) (any, error) {
 		for _, key := range slices.Sorted(maps.Keys(i.Tags)) {
 			view.Tags = append(view.Tags, tag{key, i.Tags[key]})
 		}
-		out.Reservations = append(out.Reservations, reservation{ID: "r-" + strings.TrimPrefix(i.ID, "i-"), Owner: s.Account, Instances: []instanceView{view}})
+		out.Reservations = append(out.Reservations, reservation{ID: "r-" + strings.TrimPrefix(i.ID, "i-"), Owner: s.Account,
+			Instances: []instanceView{view}})
 	}
 	return out, nil
 }

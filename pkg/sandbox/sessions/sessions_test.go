@@ -67,7 +67,8 @@ func TestCommandRunsInATerminal(t *testing.T) {
 	}{
 		{"a container's command is split and run without a shell", sessions.Kind{Command: "printf '%s|' 'a b' && c"}, "a b|&&|c|"},
 		{"an instance's is a shell's", sessions.Kind{Command: "printf a && printf b", Shell: true}, "ab"},
-		{"it has the environment", sessions.Kind{Command: `sh -c 'printf "$A $TERM"'`, Environment: map[string]string{"A": "x"}}, "x xterm-256color"},
+		{"it has the environment", sessions.Kind{Command: `sh -c 'printf "$A $TERM"'`, Environment: map[string]string{"A": "x"}},
+			"x xterm-256color"},
 		{"it is a terminal", sessions.Kind{Command: "sh -c 'test -t 0 && test -t 1 && echo yes'"}, "yes\r\n"},
 		{"what is not there", sessions.Kind{Command: "no-such-program"}, ""},
 	} {

@@ -101,7 +101,8 @@ func (s *Service) session(r *wire.Request) (string, error) {
 	if err := r.Decode(&in); err != nil {
 		return "", err
 	}
-	return in.SessionId, r.Authorize("ssm:"+r.Action, fmt.Sprintf("arn:aws:ssm:%s:%s:session/%s", s.options.Region, s.options.Account, in.SessionId))
+	return in.SessionId, r.Authorize("ssm:"+r.Action, fmt.Sprintf("arn:aws:ssm:%s:%s:session/%s", s.options.Region, s.options.Account,
+		in.SessionId))
 }
 
 // resumeSession gives no token for a session that has ended, as the service does.
