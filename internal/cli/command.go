@@ -71,7 +71,7 @@ func Commands() []Command {
 		Command{Name: "hold", Group: Operate, Action: adjust.Hold, Words: []string{"freeze", "lock", "pause"}},
 		Command{Name: "release-hold", Group: Operate, Action: adjust.ReleaseHold, Words: []string{"unhold", "unfreeze", "unlock", "resume"}},
 		Command{Name: "open", Group: Operate, Action: adjust.Open, Words: []string{"console", "browse", "web"}},
-		Command{Name: "exec", Group: Operate, Action: reach.Exec, Words: []string{"shell", "sh", "bash", "console", "execute-command", "attach"}},
+		Command{Name: "exec", Group: Operate, Action: reach.Exec, Words: []string{"shell", "sh", "bash", "execute-command", "attach"}},
 		Command{Name: "tunnel", Group: Operate, Action: reach.Tunnel, Words: []string{"forward", "port-forward", "proxy", "bastion"}},
 		Command{Name: "psql", Group: Operate, Action: reach.Psql, Words: []string{"postgres", "db", "database", "sql"}},
 		Command{Name: "redis-cli", Group: Operate, Action: reach.Redis, Words: []string{"redis", "cache"}},
