@@ -76,7 +76,7 @@ func (s *site) address(ctx context.Context, in OpenInputs) (string, error) {
 		if in.Task == "" && len(tasks) == 0 {
 			return "", fmt.Errorf("service: %s has no task", s.name())
 		}
-		task := ecsview.Task{}
+		var task ecsview.Task
 		if in.Task == "" {
 			task = tasks[len(tasks)-1]
 		} else if task, err = operate.Named(tasks, in.Task); err != nil {

@@ -189,7 +189,7 @@ func (p *Push) gate(ctx context.Context, _ image.Result) error {
 	}
 	ignores, _ := parseIgnores(p.in.ScanIgnore)
 	findings, unscanned := judge(scans, rules{severity: p.in.Severity, ignores: ignores, before: p.before}, p.env.Clock().Now())
-	counting := findings[:len(findings)]
+	counting := findings
 	if i := slices.IndexFunc(findings, func(f judged) bool { return !f.Counts }); i >= 0 {
 		counting = findings[:i]
 	}

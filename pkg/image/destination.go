@@ -84,7 +84,7 @@ type beginning struct {
 func (d *Destination) begin(ctx context.Context, tags []string) {
 	d.begun = &beginning{tags: append(slices.Clone(tags), "latest")}
 	d.begun.found = sync.OnceValues(func() (map[string]*manifest, error) { return d.behind(ctx, d.begun.tags) })
-	go d.begun.found()
+	go func() { _, _ = d.begun.found() }() // who needs it asks again, and gets the same answer
 }
 
 // ahead is behind, by what was asked for already where that covers it.

@@ -227,8 +227,8 @@ func (r *Repository) tags(ctx context.Context) ([]string, error) {
 		}
 		all = append(all, page.Tags...)
 		address, _, linked := strings.Cut(strings.TrimPrefix(link, "<"), ">")
-		more, err := url.Parse(address)
-		if !linked || err != nil {
+		more, unreadable := url.Parse(address)
+		if !linked || unreadable != nil {
 			break
 		}
 		from, _ := url.Parse(next) // it was made here, or parsed before
@@ -238,7 +238,7 @@ func (r *Repository) tags(ctx context.Context) ([]string, error) {
 		}
 		next = to.String()
 	}
-	return all, nil
+	return all, nil //nolint:nilerr // a link to more that cannot be read ends the list
 }
 
 // openBlob starts reading a blob. The caller checks what it reads against the digest.
@@ -301,7 +301,7 @@ func (r *Repository) upload(ctx context.Context, u upload) (how EventKind, err e
 }
 
 func (r *Repository) uploadOnce(ctx context.Context, u *upload) (how EventKind, err error) {
-	res, found, err := r.beginUpload(ctx, u)
+	res, found, err := r.beginUpload(ctx, u) //nolint:bodyclose // it is closed where it was sent
 	switch {
 	case err != nil:
 		return "", fatal{err}

@@ -254,7 +254,7 @@ func (r *reader) follow(ctx context.Context) error {
 	looked, wait := r.clock.Now(), between
 	for {
 		if r.clock.Sleep(ctx, wait) != nil {
-			return nil // somebody has seen enough
+			return nil //nolint:nilerr // somebody has seen enough
 		}
 		var failed error
 		if r.in.Task == "" && r.clock.Now().Sub(looked) >= tasksPer {
@@ -267,7 +267,7 @@ func (r *reader) follow(ctx context.Context) error {
 		}
 		switch failed = errors.Join(failed, err); {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // somebody has seen enough
 		case failed == nil:
 			wait = between
 		case awserr.IsThrottled(failed) || awserr.IsCrowded(failed) || awserr.IsLost(failed):

@@ -19,7 +19,7 @@ func refusal(code string) error {
 var (
 	denied  = refusal("AccessDeniedException")
 	missing = refusal("ResourceNotFoundException")
-	broken  = errors.New("connection reset")
+	errLost = errors.New("connection reset")
 )
 
 // One condition flips at a time.
@@ -39,7 +39,7 @@ func TestSecretCheck(t *testing.T) {
 			"absent secret db: it is marked for deletion, so that nobody can read it"},
 		"not there":    {db, SecretState{}, missing, "absent secret db: does not exist"},
 		"denied":       {db, SecretState{}, denied, "not checked secret db: reading it is denied"},
-		"not answered": {db, SecretState{}, broken, "not checked secret db: reading it failed: connection reset"},
+		"not answered": {db, SecretState{}, errLost, "not checked secret db: reading it failed: connection reset"},
 		"a label": {secret{name: "db", stage: "AWSPREVIOUS"}, SecretState{Stages: []string{"AWSPREVIOUS"}}, nil,
 			"ok secret db: it has a value (AWSPREVIOUS)"},
 		"a label that it lacks": {secret{name: "db", stage: "AWSPREVIOUS"}, SecretState{Stages: []string{"AWSCURRENT"}}, nil,
@@ -265,7 +265,7 @@ log group /ecs/side: does not exist`
 
 // TestNothingMayBeRead holds that no denial or failure of a read is taken for an absence.
 func TestNothingMayBeRead(t *testing.T) {
-	for _, err := range []error{denied, broken, context.DeadlineExceeded} {
+	for _, err := range []error{denied, errLost, context.DeadlineExceeded} {
 		reads := Reads{
 			Platforms:  func(context.Context, string) ([]string, error) { return nil, err },
 			Secret:     func(context.Context, string, string) (SecretState, error) { return SecretState{}, err },

@@ -124,9 +124,9 @@ func (in ClientInputs) client(ctx context.Context, env *action.Env, s store, nam
 	env.Events.Notef("%s on %s through %s", name, t.login.address(), t.through)
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	go t.serve(serving)
+	go func() { _ = t.serve(serving) }() // where it ends, the client loses its connection and says so
 	args, environment := called(t.login, t.port())
-	code, err := attend(ctx, exec.Command(program, append(args, in.Arguments...)...), env, environment)
+	code, err := attend(ctx, exec.CommandContext(context.WithoutCancel(ctx), program, append(args, in.Arguments...)...), env, environment)
 	if err != nil {
 		return ClientOutputs{}, fmt.Errorf("run %s: %w", name, err)
 	}

@@ -252,7 +252,7 @@ func (e executor) run(ctx context.Context, place container) (code int, err error
 	if typed {
 		before, err := term.MakeRaw(in)
 		if err == nil {
-			defer term.Restore(in, before)
+			defer func() { _ = term.Restore(in, before) }()
 		}
 	}
 	e.terminal(s, out)

@@ -58,10 +58,10 @@ func (s *sentinel) filter(data []byte) []byte {
 		if !complete {
 			break
 		}
-		switch {
-		case said == "":
+		switch said {
+		case "":
 			out, s.held = append(out, mark), rest
-		case said == "begin":
+		case "begin":
 			s.begun, s.held = true, rest
 		default:
 			s.code, _ = strconv.Atoi(said)

@@ -83,7 +83,7 @@ func dial(ctx context.Context, start Start, o Options) (*websocket.Conn, error) 
 			return newBatched(conn), nil
 		},
 	}
-	conn, answer, err := dialer.DialContext(ctx, start.URL, nil)
+	conn, answer, err := dialer.DialContext(ctx, start.URL, nil) //nolint:bodyclose // gorilla reads what is kept of it; nothing is open
 	if err != nil {
 		if answer != nil {
 			return nil, fmt.Errorf("open the data channel: the service answered %s", answer.Status)

@@ -72,7 +72,7 @@ func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
 	for shown := false; ; shown = true {
 		found, err := look(ctx, env.Events, conn, in, env.Clock().Now())
 		if err != nil && shown && ctx.Err() != nil {
-			return Outputs{}, nil // it was watched for as long as somebody wanted
+			return Outputs{}, nil //nolint:nilerr // it was watched for as long as somebody wanted
 		}
 		if err != nil {
 			return Outputs{}, awsconn.Refuse(ctx, "The service could not be read", err)
@@ -92,7 +92,7 @@ func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
 			return found.outputs(), nil
 		}
 		if env.Clock().Sleep(ctx, between) != nil {
-			return found.outputs(), nil
+			return found.outputs(), nil //nolint:nilerr // it was watched for as long as somebody wanted
 		}
 	}
 }

@@ -191,7 +191,7 @@ func (s *Service) agent(r *running) {
 	s.mu.Lock()
 	r.cancel = cancel
 	s.mu.Unlock()
-	why := ""
+	var why string
 	if err := r.greet(ctx); err != nil {
 		why = err.Error()
 	} else if r.kind.Address != "" {
@@ -275,7 +275,7 @@ func (r *running) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	process := exec.Command(words[0], words[1:]...)
+	process := exec.CommandContext(context.WithoutCancel(ctx), words[0], words[1:]...) // its end is the session's, told by a signal below
 	process.Dir = r.kind.Directory
 	process.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + cmp.Or(os.Getenv("HOME"), "/"), "TERM=xterm-256color", "LANG=C.UTF-8"}
 	for name, value := range r.kind.Environment {
