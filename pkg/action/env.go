@@ -18,7 +18,6 @@ type Env struct {
 	Events    record.Sink             // where the run tells what happens; nil discards
 	Mask      func(secrets ...string) // hides secrets in everything that is shown from now on; nil: nothing is shown. Call Hide
 	Redact    func(values ...string)  // takes values that are no secrets out of what is shown; nil: they are. Call Conceal
-	Log       *Log                    // Events for code that does not take a Sink yet
 	Time      clock.Clock             // what the run goes by; nil: the wall clock. A rehearsal tells a *clock.Rehearsal how fast it goes
 	Getenv    func(string) string     // nil: os.Getenv
 	Environ   func() []string         // what a child process inherits, as NAME=VALUE; nil: os.Environ
@@ -67,9 +66,6 @@ func (e *Env) Conceal(values ...string) {
 func (e *Env) Part(name string) *Env {
 	part := *e
 	part.Events = e.Events.Part(name)
-	if e.Log != nil {
-		part.Log = NewLog(part.Events, e.Log.mask, e.Log.summary)
-	}
 	return &part
 }
 

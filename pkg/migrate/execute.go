@@ -30,9 +30,9 @@ func (p *Plan) Execute(ctx context.Context, env *action.Env) (Outputs, error) {
 	}
 	out.TaskDefinitionARN = revision.ARN
 	if p.spot {
-		env.Log.Eventf("the service uses Fargate Spot; the migration runs on on-demand Fargate, which AWS does not interrupt")
+		env.Events.Notef("the service uses Fargate Spot; the migration runs on on-demand Fargate, which AWS does not interrupt")
 	}
-	env.Log.Eventf("running `%s` in container %s of %s", p.commandLine(), p.container, revision.Name())
+	env.Events.Notef("running `%s` in container %s of %s", p.commandLine(), p.container, revision.Name())
 	if elsewhere := logElsewhere(p.base.Document.LogDriver(p.container)); elsewhere != "" {
 		env.Events.Notef("container %s %s: its lines are not shown here; how it ends is", p.container, elsewhere)
 	}
@@ -40,7 +40,7 @@ func (p *Plan) Execute(ctx context.Context, env *action.Env) (Outputs, error) {
 	result, err := oneoff.Run(ctx, oneoff.Clients{ECS: p.clients.ecs, Logs: p.clients.logs}, oneoff.Spec{
 		Cluster: p.cluster, TaskDefinition: revision.ARN, Settings: p.settings, Container: p.container, Command: p.command,
 		Timeout: p.timeout, StartedBy: "connect2-migrate", Token: rand.Text(), Exclusive: true,
-	}, oneoff.Options{Events: lines.of(env.Log.Sink()), Clock: env.Clock()})
+	}, oneoff.Options{Events: lines.of(env.Events), Clock: env.Clock()})
 	if result.Cause.Code == "timed-out" {
 		result.Cause.Fix = []string{"raise the input `timeout` if the command needs longer",
 			"a migration that hangs waits for a lock more often than not: see `pg_stat_activity` and `pg_locks`"}
@@ -61,7 +61,7 @@ func (p *Plan) register(ctx context.Context, env *action.Env) (*taskdef.Revision
 		return nil, &action.Error{Outcome: action.Invalid, Err: err}
 	}
 	if p.existing != nil && p.existing.Active && p.existing.Holds(document) {
-		env.Log.Eventf("task definition %s is up to date", p.existing.Name())
+		env.Events.Notef("task definition %s is up to date", p.existing.Name())
 		return p.existing, nil
 	}
 	revision, err := taskdef.Register(ctx, p.clients.ecs, document,
@@ -70,8 +70,8 @@ func (p *Plan) register(ctx context.Context, env *action.Env) (*taskdef.Revision
 		return nil, &action.Error{Outcome: action.OutcomeBeforeChange(err),
 			Title: "The migration's task definition could not be registered", Err: awserr.Explain(err)}
 	}
-	awserr.Optional(env.Log.Sink(), "Tags on the migration's task definition", revision.Untagged)
-	env.Log.Eventf("registered task definition %s with image %s", revision.Name(), p.image)
+	awserr.Optional(env.Events, "Tags on the migration's task definition", revision.Untagged)
+	env.Events.Notef("registered task definition %s with image %s", revision.Name(), p.image)
 	p.existing = revision
 	return revision, nil
 }

@@ -57,8 +57,10 @@ long is stopped. What ecs-rollback has put on hold is refused. The service itsel
 	Icon: "database", Color: "blue",
 	Examples: []action.Example{
 		{Title: "Run the migrations of a tag", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3"},
-		{Title: "See what would be migrated", Args: `--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3 --command "alembic current --verbose"`},
-		{Title: "Two commands", Args: `--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3 --command "sh -c 'alembic upgrade head && python -m app.seed'"`},
+		{Title: "See what would be " +
+			"migrated", Args: `--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3 --command "alembic current --verbose"`},
+		{Title: "Two " +
+			"commands", Args: `--cluster connect2-api-cluster-dev --service connect2-api-service-dev --image v1.2.3 --command "sh -c 'alembic upgrade head && python -m app.seed'"`},
 	},
 }, Run)
 

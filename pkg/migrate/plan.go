@@ -64,8 +64,9 @@ type Plan struct {
 // outcome Invalid. Inputs without an image are accepted: then SetImage has to be called before Execute.
 func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Plan, error) {
 	registries := image.NewRegistries(conn.Config, conn.Transport)
-	registries.Mask = env.Log.Mask
-	return prepare(ctx, env, clients{ecs: ecs.NewFromConfig(awsconn.Patient(conn.Config, in.Timeout)), logs: cloudwatchlogs.NewFromConfig(conn.Config),
+	registries.Mask = env.Hide
+	return prepare(ctx, env, clients{ecs: ecs.NewFromConfig(awsconn.Patient(conn.Config, in.Timeout)),
+		logs:     cloudwatchlogs.NewFromConfig(conn.Config),
 		registry: registries}, in)
 }
 
@@ -102,7 +103,8 @@ func prepare(ctx context.Context, env *action.Env, c clients, in Inputs) (*Plan,
 func (p *Plan) settle(service types.Service) (problems []error) {
 	p.settings, p.spot = oneoff.SettingsOf(service).OnDemand()
 	if p.settings.LaunchType == types.LaunchTypeExternal {
-		problems = append(problems, fmt.Errorf("service: %s runs on machines of your own (EXTERNAL), where this action cannot choose one for a migration", p.service))
+		problems = append(problems, fmt.Errorf("service: %s runs on machines of your own (EXTERNAL), where this action cannot choose one "+
+			"for a migration", p.service))
 	}
 	if p.settings.Fargate() && p.settings.Network == nil {
 		problems = append(problems, fmt.Errorf("service: %s has no network configuration that a task on Fargate could use", p.service))
@@ -140,7 +142,8 @@ func (p *Plan) chooseContainer(wanted string) error {
 	p.base.Document.Field("containerDefinitions", &containers)
 	for _, c := range containers {
 		if c.Name == name && c.Essential != nil && !*c.Essential {
-			return fmt.Errorf("container: %s is not essential in %s, so that the task would go on after its command has ended; name an essential container", name, p.base.Name())
+			return fmt.Errorf("container: %s is not essential in %s, so that the task would go on after its command has ended; name an "+
+				"essential container", name, p.base.Name())
 		}
 	}
 	p.container = name
@@ -165,7 +168,7 @@ func (p *Plan) findExisting(ctx context.Context) error {
 func (p *Plan) refuseIfBusy(ctx context.Context, env *action.Env) error {
 	running, err := oneoff.Running(ctx, p.clients.ecs, p.cluster, p.family)
 	switch {
-	case awserr.Optional(env.Log.Sink(), "Whether another migration is running", err):
+	case awserr.Optional(env.Events, "Whether another migration is running", err):
 		return nil
 	case err != nil:
 		return awserr.Explain(err)

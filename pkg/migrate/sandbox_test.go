@@ -407,7 +407,8 @@ func TestRunDenied(t *testing.T) {
 		}, action.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			story{run: runs(5*time.Second, 0), before: tt.before, faults: []sandbox.Fault{{Action: "ecs:RunTask", Answer: sandbox.Deny}}}.play(t, func(t *testing.T, r told) {
+			story{run: runs(5*time.Second, 0), before: tt.before, faults: []sandbox.Fault{{Action: "ecs:RunTask",
+				Answer: sandbox.Deny}}}.play(t, func(t *testing.T, r told) {
 				r.wantOutcome(t, tt.want)
 				if !strings.Contains(errorText(r.err), "ecs:RunTask") {
 					t.Errorf("the permission is not named: %v", r.err)

@@ -63,7 +63,8 @@ func TestOutruns(t *testing.T) {
 		{"it has an exit code", "", []types.Container{running("app"), exited("proxy")}, both, "proxy"},
 		{"its own ended too", "", []types.Container{stopped("app"), stopped("proxy")}, both, ""},
 		{"its own has an exit code", ended, []types.Container{stopped("proxy"), exited("app")}, none, ""},
-		{"the other does not matter", ended, []types.Container{running("app"), stopped("proxy")}, map[string]bool{"app": true, "proxy": false}, ""},
+		{"the other does not matter", ended, []types.Container{running("app"), stopped("proxy")}, map[string]bool{"app": true,
+			"proxy": false}, ""},
 		{"nobody knows whether it matters", "", []types.Container{running("app"), stopped("proxy")}, none, ""},
 		{"but the task ends by it", ended, []types.Container{running("app"), stopped("proxy")}, none, "proxy"},
 		{"its own alone, and late", ended, []types.Container{running("app")}, none, ""},
@@ -79,7 +80,8 @@ func TestOutruns(t *testing.T) {
 func TestGivesWayTo(t *testing.T) {
 	at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	task := func(arn string, change ...func(*types.Task)) types.Task {
-		task := types.Task{TaskArn: aws.String(arn), CreatedAt: aws.Time(at), LastStatus: aws.String("PENDING"), DesiredStatus: aws.String("RUNNING")}
+		task := types.Task{TaskArn: aws.String(arn), CreatedAt: aws.Time(at), LastStatus: aws.String("PENDING"),
+			DesiredStatus: aws.String("RUNNING")}
 		for _, c := range change {
 			c(&task)
 		}
@@ -173,7 +175,8 @@ func TestTaskThatIsStopped(t *testing.T) {
 		{"by a person, and it exits with 0", types.TaskStopCodeUserInitiated, "Task stopped by user", 0, "stopped-by-user"},
 		{"by a person, and it exits with 143", types.TaskStopCodeUserInitiated, "Task stopped by user", 143, "stopped-by-user"},
 		{"by Spot, and it exits with 0", types.TaskStopCodeSpotInterruption, "Your Spot Task was interrupted.", 0, "spot-interrupted"},
-		{"with its host, and it exits with 0", types.TaskStopCodeTerminationNotice, "ECS is performing maintenance on the host", 0, "spot-interrupted"},
+		{"with its host, and it exits with 0", types.TaskStopCodeTerminationNotice, "ECS is performing maintenance on the host", 0,
+			"spot-interrupted"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -278,7 +281,8 @@ func TestWhatTheDefinitionSays(t *testing.T) {
 	if len(got) != 3 || !got["a"] || !got["b"] || got["c"] {
 		t.Errorf("essential: %v", got)
 	}
-	for status, want := range map[string]bool{"PROVISIONING": true, "PENDING": true, "ACTIVATING": true, "RUNNING": false, "STOPPED": false, "": false} {
+	for status, want := range map[string]bool{"PROVISIONING": true, "PENDING": true, "ACTIVATING": true, "RUNNING": false,
+		"STOPPED": false, "": false} {
 		if settingUp(status) != want {
 			t.Errorf("%q is set up: %v", status, !want)
 		}

@@ -132,7 +132,8 @@ func TestContainerThatNeverRan(t *testing.T) {
 	w := newWorld()
 	w.exitCode = nil
 	w.stopCode = types.TaskStopCodeTaskFailedToStart
-	w.reason = "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref h.example/api:v9: h.example/api:v9: not found"
+	w.reason = "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref h.example/api:v9: " +
+		"h.example/api:v9: not found"
 	play(t, w, spec(), func(t *testing.T, r Result, err error, _ *told, took time.Duration) {
 		wantEnd(t, r, err, NeverRan)
 		var failure *record.Failure
@@ -298,7 +299,8 @@ func TestTaskThatStaysMissing(t *testing.T) {
 
 func TestStart(t *testing.T) {
 	const noCapacity = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
-	role := apiError("ClientException", "ECS was unable to assume the role 'arn:aws:iam::1:role/R' that was provided for this task. Please verify that the role being passed has the "+
+	role := apiError("ClientException", "ECS was unable to assume the role 'arn:aws:iam::1:role/R' that was provided for this task. "+
+		"Please verify that the role being passed has the "+
 		"proper trust relationship and permissions and that your IAM user has permissions to pass this role.")
 	many := make([]string, 100)
 	for i := range many {
@@ -390,7 +392,8 @@ func TestExclusive(t *testing.T) {
 }
 
 func TestLogsThatCannotBeRead(t *testing.T) {
-	denied := apiError("AccessDeniedException", "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: logs:GetLogEvents on resource: x")
+	denied := apiError("AccessDeniedException", "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: "+
+		"logs:GetLogEvents on resource: x")
 	tests := []struct {
 		name   string
 		set    func(*world)
@@ -453,7 +456,8 @@ func TestSettings(t *testing.T) {
 	}{
 		{"launch type", types.Service{LaunchType: types.LaunchTypeFargate, PlatformVersion: aws.String("1.4.0")},
 			Settings{LaunchType: types.LaunchTypeFargate, PlatformVersion: "1.4.0"}, false, ""},
-		{"on-demand strategy", types.Service{CapacityProviderStrategy: []types.CapacityProviderStrategyItem{item("FARGATE", 1)}, PlatformVersion: aws.String("LATEST")},
+		{"on-demand strategy", types.Service{CapacityProviderStrategy: []types.CapacityProviderStrategyItem{item("FARGATE", 1)},
+			PlatformVersion: aws.String("LATEST")},
 			Settings{Capacity: []types.CapacityProviderStrategyItem{item("FARGATE", 1)},
 				PlatformVersion: "LATEST"}, false, ""},
 		{"mixed with Spot", types.Service{CapacityProviderStrategy: []types.CapacityProviderStrategyItem{item("FARGATE",

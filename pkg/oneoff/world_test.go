@@ -75,7 +75,8 @@ type world struct {
 
 func newWorld() *world {
 	return &world{speed: 1, rate: 1, running: 20 * time.Second, exits: 40 * time.Second, stopTail: 15 * time.Second, exitCode: aws.Int32(0),
-		stopCode: types.TaskStopCodeEssentialContainerExited, reason: "Essential container in task exited", definition: definition("awslogs", "app")}
+		stopCode: types.TaskStopCodeEssentialContainerExited, reason: "Essential container in task " +
+			"exited", definition: definition("awslogs", "app")}
 }
 
 func definition(driver types.LogDriver, containers ...string) *types.TaskDefinition {
@@ -247,12 +248,14 @@ func (w *world) StopTask(ctx context.Context, in *ecs.StopTaskInput, _ ...func(*
 	return &ecs.StopTaskOutput{}, nil
 }
 
-func (w *world) DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error) {
+func (w *world) DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput,
+	...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error) {
 	return &ecs.DescribeTaskDefinitionOutput{TaskDefinition: w.definition}, nil
 }
 
 // GetLogEvents pages two lines at a time, as the API does: the token at the end comes back unchanged.
-func (w *world) GetLogEvents(_ context.Context, in *cloudwatchlogs.GetLogEventsInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetLogEventsOutput, error) {
+func (w *world) GetLogEvents(_ context.Context, in *cloudwatchlogs.GetLogEventsInput,
+	_ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetLogEventsOutput, error) {
 	if w.slowLogs > 0 {
 		defer func() { <-time.After(w.slowLogs) }()
 	}
@@ -282,7 +285,8 @@ func (w *world) GetLogEvents(_ context.Context, in *cloudwatchlogs.GetLogEventsI
 
 func apiError(code, message string) error {
 	return &smithy.OperationError{ServiceID: "ECS", OperationName: "X", Err: &smithyhttp.ResponseError{
-		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusBadRequest}}, Err: &smithy.GenericAPIError{Code: code, Message: message}}}
+		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusBadRequest}},
+		Err: &smithy.GenericAPIError{Code: code, Message: message}}}
 }
 
 func unreachable() error {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
-	"strings"
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/clock"
@@ -88,7 +87,6 @@ type runner struct {
 	recorder *record.Recorder
 	events   record.Sink // the recorder's
 	kept     kept
-	markdown []string // of verbs that write their summary themselves
 }
 
 // newRunner completes the environment of a run that tells its events to w. Where the caller takes the events himself, w gets none.
@@ -118,7 +116,6 @@ func newRunner(a *action.Action, env action.Env, w io.Writer, debug bool) *runne
 		env.Mask = r.log.Mask
 	}
 	env.Redact = r.secrets.Conceal
-	env.Log = action.NewLog(env.Events, env.Mask, func(markdown string) { r.markdown = append(r.markdown, r.secrets.Redact(markdown)) })
 	if env.GitHub == (action.GitHub{}) {
 		env.GitHub = action.GitHubOf(env.Getenv)
 	}
@@ -271,9 +268,9 @@ func (r *runner) summarise() {
 	if file == "" {
 		return
 	}
-	var pieces []string
-	r.recorder.Read(func(rec *record.Record) { pieces = append(pieces, render.Summary(rec, r.secrets)) })
-	if err := render.AppendSummary(file, strings.Join(append(pieces, r.markdown...), "\n")); err != nil {
+	var text string
+	r.recorder.Read(func(rec *record.Record) { text = render.Summary(rec, r.secrets) })
+	if err := render.AppendSummary(file, text); err != nil {
 		r.events.Notef("%v", err)
 	}
 }
@@ -285,6 +282,5 @@ func NewEnv(name string, w io.Writer) *action.Env {
 	options.Name, options.Start = name, env.Time.Now()
 	log := render.NewLog(w, options)
 	env.Events, env.Mask = record.NewRecorder(name, env.Time.Now, log.Emit).Sink(), log.Mask
-	env.Log = action.NewLog(env.Events, env.Mask, nil)
 	return env
 }

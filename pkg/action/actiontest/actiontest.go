@@ -17,10 +17,9 @@ type Recorder struct {
 	secrets  *render.Secrets
 	recorder *record.Recorder
 
-	mu       sync.Mutex
-	raw      strings.Builder
-	entries  []Entry
-	markdown []string
+	mu      sync.Mutex
+	raw     strings.Builder
+	entries []Entry
 }
 
 // Entry is one thing that was told, secrets redacted.
@@ -44,11 +43,6 @@ func NewTestEnv(t testing.TB, getenv map[string]string) (*action.Env, *Recorder)
 	log := render.NewLog(&locked{r: r}, options)
 	r.recorder = record.NewRecorder(t.Name(), env.Time.Now, log.Emit, r.keep)
 	env.Events, env.Mask, env.Redact = r.recorder.Sink(), log.Mask, r.secrets.Conceal
-	env.Log = action.NewLog(env.Events, env.Mask, func(markdown string) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.markdown = append(r.markdown, r.secrets.Redact(markdown))
-	})
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("what the run told:\n%s", r.Text())
@@ -142,9 +136,7 @@ func (r *Recorder) End(outcome action.Outcome, err error) {
 func (r *Recorder) Summary() string {
 	var text string
 	r.recorder.Read(func(rec *record.Record) { text = render.Summary(rec, r.secrets) })
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return strings.Join(append([]string{text}, r.markdown...), "\n")
+	return text
 }
 
 func texts(entries []Entry) []string {
