@@ -69,7 +69,7 @@ func bakeStatements() []statement {
 
 func verifyStatements() []statement {
 	return []statement{
-		{sid: "OptionalVerifyImage", why: "of an image that is no index it is not checked what it is built for",
+		{sid: "OptionalVerifyImage", why: "of an image that is not an index it is not checked what it is built for",
 			actions: grants("ecr:GetDownloadUrlForLayer")},
 		{sid: "OptionalVerifyLogin", why: "nor can it be read, since that needs the registry's token",
 			actions: grants("ecr:GetAuthorizationToken")},
@@ -145,6 +145,8 @@ func statusStatements() []statement {
 				"ecs:DescribeServiceRevisions")},
 		{sid: "OptionalReplaced", why: "the target of a rollback is not told where no older deployment is listed any more",
 			actions: grants("ecs:DescribeServiceDeployments")},
+		{sid: "OptionalScaling", why: "the limits of autoscaling are not told",
+			actions: grants("application-autoscaling:DescribeScalableTargets")},
 	}, diagnosis...)
 }
 
