@@ -165,7 +165,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// Who reads slowly is not the other side, and the caller's own end is no timeout.
+// Who reads slowly is not the other side, and the caller's own end is not a timeout.
 func TestWhoseTimeItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

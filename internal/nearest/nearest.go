@@ -73,7 +73,7 @@ func Some(written string, candidates []string, n int) []string {
 }
 
 // edits counts the insertions, deletions, replacements and swaps of neighbours that turn a into b (optimal string
-// alignment). Upper and lower case, and "_" and "-", are the same letter: mixing them up is no misspelling of the word.
+// alignment). Upper and lower case, and "_" and "-", are the same letter: mixing them up is not a misspelling of the word.
 func edits(a, b string) int {
 	x, y := []byte(a), []byte(b)
 	for _, s := range [][]byte{x, y} {

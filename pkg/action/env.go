@@ -17,7 +17,7 @@ import (
 type Env struct {
 	Events    record.Sink             // where the run tells what happens; nil discards
 	Mask      func(secrets ...string) // hides secrets in everything that is shown from now on; nil: nothing is shown. Call Hide
-	Redact    func(values ...string)  // takes values that are no secrets out of what is shown; nil: they are. Call Conceal
+	Redact    func(values ...string)  // takes values that are not secrets out of what is shown; nil: they are. Call Conceal
 	Time      clock.Clock             // what the run goes by; nil: the wall clock. A rehearsal tells a *clock.Rehearsal how fast it goes
 	Getenv    func(string) string     // nil: os.Getenv
 	Environ   func() []string         // what a child process inherits, as NAME=VALUE; nil: os.Environ

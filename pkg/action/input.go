@@ -23,7 +23,7 @@ type source struct {
 	values   map[string][]given
 	problems []error
 	dashes   string          // what stands before a name: "--" for flags
-	misspelt map[string]bool // fields that an unknown name seems to mean: that they are missing is no second problem
+	misspelt map[string]bool // fields that an unknown name seems to mean: that they are missing is not a second problem
 	rest     []string        // what stands behind "--", for the field that takes it
 }
 

@@ -116,7 +116,7 @@ func WriteOutputs(file string, outputs []Output) error {
 // between delimiters; they are random, so that no value can end the block early and set other outputs.
 func fileCommand(name, value string, random func() string) (string, error) {
 	if !namePattern.MatchString(name) {
-		return "", fmt.Errorf("%q is no name for an output: want lower-case words joined by hyphens", name)
+		return "", fmt.Errorf("%q is not a name for an output: want lower-case words joined by hyphens", name)
 	}
 	if !strings.ContainsAny(value, "\r\n") {
 		return name + "=" + value + "\n", nil

@@ -142,7 +142,7 @@ func (p *roleProvider) tellFailed(left time.Duration, err error) {
 			"to AWS is answered, and what ECS is doing by then it goes on with: %v", clockTime(p.expires), renewAgain, awserr.Explain(err))
 }
 
-// hideCredentials hides what must not be seen; the access key id is no secret and helps in looking through CloudTrail.
+// hideCredentials hides what must not be seen; the access key id is not a secret and helps in looking through CloudTrail.
 func hideCredentials(env *action.Env, c aws.Credentials) {
 	// Stand-ins take "test" for a secret. As a mask it would eat every such word of the log, and protect nothing.
 	for _, secret := range []string{c.SecretAccessKey, c.SessionToken} {

@@ -103,7 +103,7 @@ func TestKindOfFacts(t *testing.T) {
 		{"a key, by its own code", facts{code: "KMSAccessDeniedException", message: "KMS says no"}, KindKey},
 		{"a key, by its old name", facts{code: "AccessDeniedException", message: "no customer master key"}, KindKey},
 		{"a key, in another error", facts{code: "SomeException", message: "The KMS key is not usable"}, ""},
-		{"a parameter that is no key", facts{code: "InvalidParameterException", message: "x"}, ""},
+		{"a parameter that is not a key", facts{code: "InvalidParameterException", message: "x"}, ""},
 		{"another service's action", facts{code: "AccessDeniedException", message: awserrtest.Denied + " and KMS"}, KindDenied},
 
 		{"denied, by text alone", facts{text: awserrtest.Denied}, KindDenied},

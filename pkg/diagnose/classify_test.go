@@ -332,7 +332,7 @@ func TestEventsAndReasons(t *testing.T) {
 		{"rollout reason", Evidence{RolloutReason: "ECS deployment circuit breaker: tasks failed to start."},
 			"circuit-breaker"},
 
-		{"scale-in is no failure", stopped("ServiceSchedulerInitiated",
+		{"scale-in is not a failure", stopped("ServiceSchedulerInitiated",
 			"Scaling activity initiated by (deployment ecs-svc/1)"), "unknown"},
 		{"maintenance", stopped("ServiceSchedulerInitiated",
 			"Service api: ECS is performing maintenance on the underlying infrastructure hosting the task"), "maintenance"},

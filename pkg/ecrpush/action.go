@@ -82,12 +82,12 @@ func (in Inputs) Validate() []error {
 	problems = append(problems, bad...)
 	if in.Platform != "" {
 		if p, err := v1.ParsePlatform(in.Platform); err != nil || p.Architecture == "" {
-			problems = append(problems, fmt.Errorf("platform: %q is no platform: OS/ARCHITECTURE, such as linux/arm64", in.Platform))
+			problems = append(problems, fmt.Errorf("platform: %q is not a platform: OS/ARCHITECTURE, such as linux/arm64", in.Platform))
 		}
 	}
 	if in.MountFrom != "" {
 		if from, err := image.ParseRepositoryName(in.MountFrom); err != nil || from.Host != "" {
-			problems = append(problems, fmt.Errorf("mount-from: %q is no repository name (without host: it is of the registry that is pushed to)",
+			problems = append(problems, fmt.Errorf("mount-from: %q is not a repository name (without host: it is of the registry that is pushed to)",
 				in.MountFrom))
 		}
 	}

@@ -23,7 +23,7 @@ type Push struct {
 	also []*image.Destination
 
 	before []image.Finding // of the image that a tag points at so far, for the scan
-	// nothing is set where the source is not there and that is no failure: src and plan are nil then.
+	// nothing is set where the source is not there and that is not a failure: src and plan are nil then.
 	nothing bool
 }
 

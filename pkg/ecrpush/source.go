@@ -28,7 +28,7 @@ func parseNamed(source string) (n named, ok bool, err error) {
 	if name, digest, is := strings.Cut(rest, "@"); is {
 		n = named{repository: name, choice: "@" + digest}
 		if !image.IsDigest(digest) {
-			err = fmt.Errorf("%q is no digest (sha256: and 64 hex digits)", digest)
+			err = fmt.Errorf("%q is not a digest (sha256: and 64 hex digits)", digest)
 		}
 	} else {
 		// The last colon: an ARN has others.

@@ -90,12 +90,12 @@ func TestPushAbsentSource(t *testing.T) {
 func TestNamedSources(t *testing.T) {
 	for source, word := range map[string]string{
 		"tag:v1": "", "ecr:team/app:v1": "", "ecr:app@sha256:" + strings.Repeat("0", 64): "",
-		"tag:":                 "no tag",
-		"tag:a/b":              "no tag",
+		"tag:":                 "not a tag",
+		"tag:a/b":              "not a tag",
 		"ecr:app":              "name a tag or a digest",
-		"ecr:App:v1":           "no repository name",
-		"ecr::v1":              "no repository name",
-		"ecr:app@sha256:short": "no digest",
+		"ecr:App:v1":           "not a repository name",
+		"ecr::v1":              "not a repository name",
+		"ecr:app@sha256:short": "not a digest",
 	} {
 		problems := ecrpush.Inputs{Source: source, Repository: "app"}.Validate()
 		if (word == "") != (len(problems) == 0) || word != "" && !strings.Contains(problems[0].Error(), word) {

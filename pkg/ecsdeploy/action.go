@@ -60,7 +60,7 @@ type Inputs struct {
 	Bake
 
 	// ImageLater says that the image is not known yet: a release pushes it after everything was checked, and then calls
-	// Deployment.SetImage. It is no input.
+	// Deployment.SetImage. It is not an input.
 	ImageLater bool
 }
 

@@ -43,7 +43,7 @@ type Deployment struct {
 	service   types.Service
 	earlier   bake.Before // how alarms and probe were before
 	hold      hold.Hold   // what must not be deployed
-	first     int         // tasks that the first release of an empty service starts; 0: it is no first release
+	first     int         // tasks that the first release of an empty service starts; 0: it is not a first release
 	before    ecsview.Snapshot
 	limit     time.Duration     // how long the deployment may take
 	running   *taskdef.Revision // what the service is at; nil where it may not be described
@@ -302,7 +302,7 @@ func (d *Deployment) pin(ctx context.Context, ref string) (string, error) {
 	complete := func(ref string) (image.Reference, error) {
 		return image.Complete(ref, d.base.Image(d.container), d.runningImage(d.container))
 	}
-	if !written { // a short name in a task definition means Docker Hub: it is no reference to complete
+	if !written { // a short name in a task definition means Docker Hub: it is not a reference to complete
 		complete = image.ParseReference
 	}
 	reference, err := complete(ref)

@@ -97,7 +97,7 @@ func TestDeploySucceeds(t *testing.T) {
 	})
 }
 
-// TestBreakerRollback holds the promise that a stable service is no success.
+// TestBreakerRollback holds the promise that a stable service is not a success.
 func TestBreakerRollback(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
 		s.Push("v2", "{start: unhealthy}") // no certain cause: the breaker decides

@@ -203,7 +203,7 @@ func TestWithoutTags(t *testing.T) {
 	})
 }
 
-// TestTheWayBackFails holds that a rollback that ends on what it was to leave is no success, and that this is not held.
+// TestTheWayBackFails holds that a rollback that ends on what it was to leave is not a success, and that this is not held.
 func TestTheWayBackFails(t *testing.T) {
 	at(t, withStrategy("{}"), func(t *testing.T, s *site) {
 		s.Sandbox.SetBehaviour(family+":v1", engine.Behaviour{Start: engine.Unhealthy})

@@ -36,7 +36,7 @@ const (
 
 // ListServiceDeployments returns the deployments of a service that were created after a moment (zero: all of the 90 days that
 // ECS keeps), newest first, without what only DescribeServiceDeployment tells. It stops after the page with which there are
-// most of them; 0 is no limit.
+// most of them; 0 is not a limit.
 func ListServiceDeployments(ctx context.Context, client ServiceDeployments, cluster, service string, after time.Time,
 	most int) ([]ServiceDeployment, error) {
 	input := &ecs.ListServiceDeploymentsInput{Cluster: aws.String(cluster), Service: aws.String(service), MaxResults: aws.Int32(pageSize)}

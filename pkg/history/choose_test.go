@@ -75,7 +75,7 @@ func TestChoose(t *testing.T) {
 	}{
 		{"the one before", "1 2 3", 3, Known{}, 2, Chosen},
 		{"not by number", "7 2 9", 9, Known{}, 2, Chosen},
-		{"one that never succeeded is no target", "1 2- 3", 3, Known{}, 1, Chosen},
+		{"one that never succeeded is not a target", "1 2- 3", 3, Known{}, 1, Chosen},
 		{"nor one that ECS rolled back", "1 2! 3", 3, Known{}, 1, Chosen},
 		{"redeployed: older than its first deployment", "1 2 3 3 3", 3, Known{}, 2, Chosen},
 		{"retried after a failure: older than its first success", "1 2! 1 2", 2, Known{}, 1, Chosen},
@@ -88,11 +88,11 @@ func TestChoose(t *testing.T) {
 		{"history does not reach back to it", "2 3", 1, Known{}, 0, NoHistory},
 		{"the rollback failed", "1 2 3?", 3, Known{}, 2, Chosen},
 		{"it failed before it succeeded: that counts as never deployed", "2- 1 2", 2, Known{}, 1, Chosen},
-		{"it never succeeded: what came after its first deployment is no target", "1 3- 2", 3, Known{}, 1, Chosen},
+		{"it never succeeded: what came after its first deployment is not a target", "1 3- 2", 3, Known{}, 1, Chosen},
 		{"it never succeeded, twice", "3- 1 3-", 3, Known{}, 0, NoneBefore},
 		{"it never succeeded, after a rollback of others", "1 2 1 3-", 3, Known{}, 1, Chosen},
 		{"it never succeeded, after what was deployed anew", "1 2 1 2 3-", 3, Known{}, 2, Chosen},
-		{"a revision that is forgotten is no target", "1 ~ 2", 2, Known{}, 1, Chosen},
+		{"a revision that is forgotten is not a target", "1 ~ 2", 2, Known{}, 1, Chosen},
 		{"nor is it what the current one came back from", "1 ~ 1", 1, Known{}, 0, NoneBefore},
 		{"a deployment in progress is forced, and what it replaces is the same", "1 2 2*", 2, Known{}, 1, Chosen},
 
@@ -133,7 +133,7 @@ func TestChoose(t *testing.T) {
 		{"the same after a rollback", "1 2 1 3=2", 3, Known{}, 1, Chosen},
 		{"a change of settings alone can be taken back", "1 2=1", 2, Known{}, 1, Chosen},
 		{"and is known as taken back", "1 2=1 1", 1, wroteDown(2, 1, 1), 0, CameBack},
-		{"the same revision with an older image is no step", "2 1 1=2", 1, Known{}, 2, Chosen},
+		{"the same revision with an older image is not a step", "2 1 1=2", 1, Known{}, 2, Chosen},
 
 		{"never back to what a rollback left behind", "1 2 1 3", 3, Known{}, 1, Chosen},
 		{"not even if the better one is gone", "1 2 1 3", 3, gone(1), 0, NoneUsable},

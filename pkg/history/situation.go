@@ -123,7 +123,7 @@ func brings(r hold.Rollback, d ecsview.Deployment) bool {
 
 // stepsBackFrom returns what a deployment in progress of a task definition goes back from, or "". That is the newest other one, if it
 // did not succeed, where the one in progress had succeeded before it was first deployed, and has not done so since: a release that
-// failed puts back what it replaced. Where ECS has put that back already, what is in progress since is no part of it. One that did
+// failed puts back what it replaced. Where ECS has put that back already, what is in progress since is not a part of it. One that did
 // succeed may be left by an ordinary release of an older version; only where nothing can be written down is that taken for a rollback.
 func (s Seen) stepsBackFrom(taskDefinition string) string {
 	left, before := "", false

@@ -49,9 +49,10 @@ func ParseRepositoryName(s string) (RepositoryName, error) {
 	case strings.Contains(name, ":"):
 		return RepositoryName{}, fmt.Errorf("%q names an image: give its tag as a tag, not with the repository", s)
 	case host != "" && !hostForm.MatchString(host):
-		return RepositoryName{}, fmt.Errorf("%q: %q is no registry host", s, host)
+		return RepositoryName{}, fmt.Errorf("%q: %q is not a registry host", s, host)
 	case len(name) > 255 || !repositoryForm.MatchString(name):
-		return RepositoryName{}, fmt.Errorf("%q is no repository name (lower-case letters, digits and single ., _, - inside, parts joined by /)",
+		return RepositoryName{}, fmt.Errorf("%q is not a repository name "+
+			"(lower-case letters, digits and single ., _, - inside, parts joined by /)",
 			name)
 	}
 	at, _ := ParseECRHost(host)

@@ -89,7 +89,7 @@ func TestDockerRegistry(t *testing.T) {
 				}
 				for _, m := range manifest.Manifests {
 					if m.Platform.OS == "unknown" {
-						continue // an attestation is no image to validate
+						continue // an attestation is not an image to validate
 					}
 					child, err := idx.Image(m.Digest)
 					if err == nil {

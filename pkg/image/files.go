@@ -116,12 +116,12 @@ func openTar(file *os.File) (*tarball, error) {
 			}
 			return t, nil
 		case errors.Is(err, io.ErrUnexpectedEOF) && t.size < 512:
-			return nil, fmt.Errorf("it is no tar archive: it has %d bytes, fewer than a tar header", t.size)
+			return nil, fmt.Errorf("it is not a tar archive: it has %d bytes, fewer than a tar header", t.size)
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			return nil, fmt.Errorf("%w: it has %d bytes and ends inside the header or the content that begins before byte %d", errCutShort,
 				t.size, at)
 		case errors.Is(err, tar.ErrHeader) && len(t.entries) == 0:
-			return nil, errors.New("it is no tar archive: there is no tar header at its beginning")
+			return nil, errors.New("it is not a tar archive: there is no tar header at its beginning")
 		case err != nil:
 			return nil, fmt.Errorf("at byte %d of %d: %w", at, t.size, err)
 		}

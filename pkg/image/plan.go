@@ -67,7 +67,7 @@ type PlanOptions struct {
 }
 
 // NewPlan finds out what a push will do. It reads from the registries and from the source, and writes nothing. All that stands in
-// the way is reported together: tags that are no tags, and tags that are immutable and belong to another image.
+// the way is reported together: tags that are not tags, and tags that are immutable and belong to another image.
 func NewPlan(ctx context.Context, src *Source, to *Destination, o PlanOptions) (*Plan, error) {
 	var tags []TagMove
 	var problems []error

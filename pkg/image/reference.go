@@ -73,7 +73,7 @@ func ParseReference(s string) (Reference, error) {
 	if name, digest, ok := strings.Cut(rest, "@"); ok {
 		rest, r.Digest = name, digest
 		if !digestForm.MatchString(digest) {
-			return Reference{}, fmt.Errorf("image %q: %q after the @ is no digest (sha256: and 64 hex digits)", s, digest)
+			return Reference{}, fmt.Errorf("image %q: %q after the @ is not a digest (sha256: and 64 hex digits)", s, digest)
 		}
 	}
 	if i := strings.LastIndexByte(rest, ':'); i >= 0 {
@@ -87,10 +87,10 @@ func ParseReference(s string) (Reference, error) {
 		r.Repository = "library/" + rest
 	}
 	if !hostForm.MatchString(r.Registry) {
-		return Reference{}, fmt.Errorf("image %q: %q is no registry host", s, r.Registry)
+		return Reference{}, fmt.Errorf("image %q: %q is not a registry host", s, r.Registry)
 	}
 	if rest == "" || len(r.Repository) > 255 || !repositoryForm.MatchString(r.Repository) {
-		return Reference{}, fmt.Errorf("image %q: %q is no repository name (lower-case letters, digits and single ., _, - inside, "+
+		return Reference{}, fmt.Errorf("image %q: %q is not a repository name (lower-case letters, digits and single ., _, - inside, "+
 			"parts joined by /)", s, rest)
 	}
 	return r, nil
@@ -102,7 +102,7 @@ func CheckTag(tag string) error {
 	if tagForm.MatchString(tag) {
 		return nil
 	}
-	return fmt.Errorf("%q is no tag (1 to 128 letters, digits, _, . or -, not starting with . or -)", tag)
+	return fmt.Errorf("%q is not a tag (1 to 128 letters, digits, _, . or -, not starting with . or -)", tag)
 }
 
 // IsDigest says whether s is a whole digest, "sha256:" and 64 hex digits.
@@ -157,7 +157,7 @@ func Complete(input string, bases ...string) (Reference, error) {
 		short.Digest = bare
 		return short, nil
 	case strings.HasPrefix(in, "@"), strings.HasPrefix(in, "sha256:"):
-		return Reference{}, fmt.Errorf("image %q: this is no digest (sha256: and 64 hex digits)", in)
+		return Reference{}, fmt.Errorf("image %q: this is not a digest (sha256: and 64 hex digits)", in)
 	case strings.HasPrefix(in, ":"), !strings.ContainsAny(in, "/:@"):
 		if err := CheckTag(bare); err != nil {
 			return Reference{}, fmt.Errorf("image %q: %w", in, err)

@@ -615,7 +615,7 @@ func sum(b []byte) v1.Hash {
 var errDamaged = errors.New("the source is damaged")
 
 // errHostile marks a source that would take more of this machine than any image does.
-var errHostile = errors.New("this is no image that anybody builds")
+var errHostile = errors.New("this is not an image that anybody builds")
 
 // Hopeless reports whether an error is about what the source holds, so that another try fails in the same way.
 func Hopeless(err error) bool {

@@ -177,7 +177,8 @@ func open(ctx context.Context, name string, o OpenOptions) (*Source, error) {
 	ref, err := ParseReference(strings.TrimPrefix(name, "registry://"))
 	host, _, ok := strings.Cut(name, "/")
 	if err != nil || !ok || !looksLikeHost(host) && !strings.HasPrefix(name, "registry://") {
-		return nil, fmt.Errorf("it is no file or folder%s, no docker://NAME, and no full registry reference (HOST/NAME:TAG)", besides(location))
+		return nil, fmt.Errorf("it is not a file or folder%s, not docker://NAME, and not a full registry reference (HOST/NAME:TAG)",
+			besides(location))
 	}
 	return openRegistry(ctx, ref, o)
 }
@@ -279,7 +280,7 @@ func noImage(from files, kind Kind) error {
 	if t, ok := from.(*tarball); ok && !t.ended {
 		hint = fmt.Sprintf("; the archive ends at byte %d without an end mark, so it may be cut short", t.size)
 	}
-	return fmt.Errorf("the archive is no image: it has neither index.json nor manifest.json (%s%s)", found, hint)
+	return fmt.Errorf("the archive is not an image: it has neither index.json nor manifest.json (%s%s)", found, hint)
 }
 
 // configOf reads what is needed of an image's configuration.

@@ -393,7 +393,7 @@ func TestPrepareWithoutImage(t *testing.T) {
 	})
 }
 
-// TestRunDenied holds that a revision which was registered, and may not be run, is no run that changed nothing.
+// TestRunDenied holds that a revision which was registered, and may not be run, is not a run that changed nothing.
 func TestRunDenied(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before func(*testing.T, *sandbox.Sandbox, *action.Env, migrate.Inputs)

@@ -42,7 +42,7 @@ type follower struct {
 	problem string
 }
 
-// follow begins to read. Streams come into being with their first line, so that a missing one is no error.
+// follow begins to read. Streams come into being with their first line, so that a missing one is not an error.
 func (r *run) follow(definition *types.TaskDefinition) *follower {
 	// Reading goes on for a while after the run's own context has timed out, until drain or abandon end it.
 	ctx, cancel := context.WithCancel(context.Background())

@@ -400,7 +400,7 @@ func (r *run) because(end End, cause record.Finding, err error) *failure {
 	return failed
 }
 
-// timedOutCause says what the container wrote before its time was over; that it was then stopped is no cause.
+// timedOutCause says what the container wrote before its time was over; that it was then stopped is not a cause.
 func timedOutCause(spec Spec, t diagnose.Task) record.Finding {
 	c := record.Finding{Code: "timed-out", Title: fmt.Sprintf("%s did not end within %s", spec.Container, spec.Timeout),
 		Fault: record.FaultUnclear, Task: t.ARN, Container: spec.Container,

@@ -286,7 +286,7 @@ func (w *world) GetLogEvents(_ context.Context, in *cloudwatchlogs.GetLogEventsI
 func apiError(code, message string) error {
 	return &smithy.OperationError{ServiceID: "ECS", OperationName: "X", Err: &smithyhttp.ResponseError{
 		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusBadRequest}},
-		Err: &smithy.GenericAPIError{Code: code, Message: message}}}
+		Err:      &smithy.GenericAPIError{Code: code, Message: message}}}
 }
 
 func unreachable() error {

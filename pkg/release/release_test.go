@@ -129,7 +129,7 @@ func TestAFailedMigrationStopsTheRelease(t *testing.T) {
 	})
 }
 
-// Spot takes the migration's task back, and its process exits with 0 on SIGTERM: that is no migration to deploy after.
+// Spot takes the migration's task back, and its process exits with 0 on SIGTERM: that is not a migration to deploy after.
 func TestAStoppedMigrationStopsTheRelease(t *testing.T) {
 	at(t, func(s *site) {
 		folder := s.image("v2", `{start: healthy, run: {"*": {after: 10m}}}`)
@@ -225,7 +225,7 @@ func TestEveryPartIsCheckedBeforeAnythingIsChanged(t *testing.T) {
 	}
 }
 
-// TestDeniedAfterAChange holds that "invalid", which says that nothing was changed, is no outcome of a release that has pushed or
+// TestDeniedAfterAChange holds that "invalid", which says that nothing was changed, is not an outcome of a release that has pushed or
 // migrated before a part of it was denied.
 func TestDeniedAfterAChange(t *testing.T) {
 	for denied, migrating := range map[string]bool{"ecs:RegisterTaskDefinition": false, "ecs:RunTask": true, "ecs:UpdateService": true} {

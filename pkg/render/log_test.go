@@ -147,7 +147,7 @@ func TestAnnotationsStopAtTheRunnersLimits(t *testing.T) {
 		t.Errorf("%d errors are annotations, want 10", n)
 	}
 	if !strings.Contains(got, "::error title=The cause::is told all the same\n") {
-		t.Error("the root cause is no annotation")
+		t.Error("the root cause is not an annotation")
 	}
 	for _, rest := range []string{"  error: problem 11\n", "  notice: notice 11\n"} {
 		if !strings.Contains(got, rest) {

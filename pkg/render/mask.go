@@ -32,7 +32,7 @@ func (s *Secrets) Add(secrets ...string) (announce []string) {
 	return s.hidden.add(secrets...)
 }
 
-// Conceal hides these values from now on as Add does, but nothing has to be told to a runner: what is no secret may well be an
+// Conceal hides these values from now on as Add does, but nothing has to be told to a runner: what is not a secret may well be an
 // ordinary word elsewhere.
 func (s *Secrets) Conceal(values ...string) {
 	s.mu.Lock()

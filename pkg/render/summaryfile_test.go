@@ -51,7 +51,7 @@ func TestSummaryIsAppended(t *testing.T) {
 		t.Errorf("%v, %d bytes: %.40q … %q", err, len(b), b, b[max(len(b)-40, 0):])
 	}
 	if err := AppendSummary(filepath.Join(t.TempDir(), "no", "such"), "x"); err == nil {
-		t.Error("a file that cannot be written is no error")
+		t.Error("a file that cannot be written is not an error")
 	}
 	if err := AppendSummary("", "x"); err != nil {
 		t.Errorf("no file: %v", err)

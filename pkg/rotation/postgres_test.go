@@ -17,7 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// startPostgres runs a PostgreSQL of its own, whose administrator is no superuser, as on RDS. It skips the test where no
+// startPostgres runs a PostgreSQL of its own, whose administrator is not a superuser, as on RDS. It skips the test where no
 // server is installed.
 func startPostgres(t *testing.T) (connect func(user, password string) (*pgx.Conn, error), port int, log func() string) {
 	t.Helper()

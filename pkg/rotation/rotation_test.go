@@ -318,7 +318,7 @@ func TestWhatDoesNotBelongToTheRotationIsRefused(t *testing.T) {
 		"a pending version of another host": {func(v *vault, _ *Event) {
 			v.values["rds"]["v2"] = strings.ReplaceAll(connection("connect2_a", "x"), "db.internal", "evil.example")
 		}, "leads to another database"},
-		"a pending version that is no connection": {func(v *vault, _ *Event) { v.values["rds"]["v2"] = "secret-text" },
+		"a pending version that is not a connection": {func(v *vault, _ *Event) { v.values["rds"]["v2"] = "secret-text" },
 			"is not the JSON of a connection"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,7 +18,7 @@ func TestScenarioRefusesWhatItDoesNotKnow(t *testing.T) {
 		"faults: [{action: RunTask, answer: cut}]":                `"RunTask" is not of the form service:Action`,
 		"faults: [{action: ecs:RunTask, answer: deny, every: 2}]": "a denial is in force for every call",
 		"roles: {r: {policy: {Statement: [{Effect: Allow}]}}}":    "exactly one of Action and NotAction",
-		"credentials: {expireAfter: soon}":                        `"soon" is no duration`,
+		"credentials: {expireAfter: soon}":                        `"soon" is not a duration`,
 		"users: {u: {}}":                                          "u has no accessKey",
 		"account: '1'":                                            "12 digits",
 		"scaling: {min: 3, max: 1}":                               "0 <= min <= max",

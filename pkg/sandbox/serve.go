@@ -181,7 +181,7 @@ func reachable(bound *net.TCPAddr) string {
 	return bound.String()
 }
 
-// shellLines sets up a shell; what is no command is a comment.
+// shellLines sets up a shell; what is not a command is a comment.
 func (s *Sandbox) shellLines() string {
 	v := s.scenario.Service
 	out := fmt.Sprintf("# account %s, cluster %s, service %s, image %s/%s, time x%v\n",

@@ -40,7 +40,7 @@ func Parse(source []byte) (Document, error) {
 	}
 	containers := doc.root.get("containerDefinitions")
 	if containers == nil {
-		return Document{}, errors.New("the document has no containerDefinitions, so it is no task definition")
+		return Document{}, errors.New("the document has no containerDefinitions, so it is not a task definition")
 	}
 	if containers.kind != '[' || len(containers.items) == 0 {
 		return Document{}, errors.New("containerDefinitions must be a list of at least one container")

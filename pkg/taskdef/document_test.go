@@ -104,7 +104,7 @@ func TestReadFileNamesFileAndPosition(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := ReadFile(path); err == nil || err.Error() != path+": a task definition is a JSON object" {
-		t.Errorf("JSON that is no task definition: got %v", err)
+		t.Errorf("JSON that is not a task definition: got %v", err)
 	}
 	if err := os.WriteFile(path, []byte(odd), 0o600); err != nil {
 		t.Fatal(err)

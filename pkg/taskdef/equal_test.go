@@ -75,7 +75,7 @@ func TestEqualItem(t *testing.T) {
 		{"awsvpc: another host port is told", awsvpc, true, port80, host(`81`), false},
 		{"awsvpc: host port 0", awsvpc, true, port80, host(`0`), true},
 		{"awsvpc: a host port alone", awsvpc, true, ports(`{}`), ports(`{"hostPort":81}`), false},
-		{"awsvpc: ports that are no numbers", awsvpc, true, ports(`{"containerPort":"x"}`), ports(`{"containerPort":"x","hostPort":"x"}`), true},
+		{"awsvpc: ports that are not numbers", awsvpc, true, ports(`{"containerPort":"x"}`), ports(`{"containerPort":"x","hostPort":"x"}`), true},
 		{"the network mode in capitals", `"networkMode": "AWSVPC"`, true, port80, host(`80`), true},
 		{"null is absent", bridge, true, ``, `"environment":null`, true},
 		{"an empty list is absent", bridge, true, ``, `"environment":[]`, true},

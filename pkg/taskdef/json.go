@@ -214,7 +214,7 @@ func (v *value) String() string {
 	return b.String()
 }
 
-// get returns the member of this name, or nil where v is no object or has none.
+// get returns the member of this name, or nil where v is not an object or has none.
 func (v *value) get(name string) *value {
 	if v == nil {
 		return nil

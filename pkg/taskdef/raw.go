@@ -37,7 +37,7 @@ func sendRaw(body []byte) func(*ecs.Options) {
 }
 
 // keepRaw makes a call copy the body of its last successful answer to where, before the SDK reads it. A body that the
-// SDK's own model cannot read is no error then: the copy is what counts.
+// SDK's own model cannot read is not an error then: the copy is what counts.
 func keepRaw(where *[]byte) func(*ecs.Options) {
 	keep := middleware.DeserializeMiddlewareFunc("KeepAnswerAsDocument", func(
 		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,

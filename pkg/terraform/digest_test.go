@@ -83,7 +83,7 @@ func TestDigestSaltsEverySecret(t *testing.T) {
 	}
 }
 
-// What of a value is open, although a part of it is secret or not known yet, is no secret.
+// What of a value is open, although a part of it is secret or not known yet, is not a secret.
 func TestDigestOfOpenParts(t *testing.T) {
 	marks := object{"after_sensitive": object{"v": []any{false, true}}, "after_unknown": object{"v": []any{false, false, true}}}
 	list := func(open string) []object {

@@ -29,7 +29,7 @@ type hook struct {
 	IDValue string `json:"id_value"`
 }
 
-// parseMessage reads a line; ok is false for text that is no message: Terraform writes a few of its errors plainly.
+// parseMessage reads a line; ok is false for text that is not a message: Terraform writes a few of its errors plainly.
 func parseMessage(line string) (m message, ok bool) {
 	if !strings.HasPrefix(line, "{") {
 		return m, false

@@ -344,7 +344,7 @@ func number(v any) float64 {
 }
 
 // openings finds who is let in: addresses of the whole internet, and statements of policies that allow everything or
-// everybody. What was open before is no finding.
+// everybody. What was open before is not a finding.
 func openings(c Change) []string {
 	var found []string
 	before := worldwide(c.before, c.Type)

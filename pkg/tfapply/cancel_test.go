@@ -168,7 +168,7 @@ func TestCancelTheRealProvider(t *testing.T) {
 	if text := os.Getenv("CONNECT2_PROVIDER_MOMENTS"); text != "" {
 		var err error
 		if runs, err = strconv.Atoi(text); err != nil || runs < 1 {
-			t.Fatalf("CONNECT2_PROVIDER_MOMENTS: %q is no number of moments", text)
+			t.Fatalf("CONNECT2_PROVIDER_MOMENTS: %q is not a number of moments", text)
 		}
 	}
 	var finished atomic.Int32

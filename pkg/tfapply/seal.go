@@ -97,7 +97,7 @@ var errSeal = errors.New("the seal does not open: the key is another one, or the
 func (v vault) open(ctx context.Context, file []byte) ([]byte, error) {
 	var f sealedFile
 	if err := json.Unmarshal(file, &f); err != nil || f.Format != sealedFormat || len(f.Nonce) != chacha20poly1305.NonceSizeX {
-		return nil, errors.New("it is no sealed plan of this version")
+		return nil, errors.New("it is not a sealed plan of this version")
 	}
 	var key []byte
 	switch {

@@ -101,7 +101,7 @@ func TestCommentKeepsWithinTheLimitAndItsHistory(t *testing.T) {
 	}
 }
 
-// A comment whose list stands in the fold, as they were written first, keeps its plans; what is no line of a plan does not come along.
+// A comment whose list stands in the fold, as they were written first, keeps its plans; what is not a line of a plan does not come along.
 func TestHistoryReadsOnlyPlans(t *testing.T) {
 	s, p := changing(1, "9")
 	before := "<details><summary>Plans so far</summary>\n\n<!-- connect2 history -->\n" +

@@ -211,7 +211,7 @@ func (m *module) text(name string) string {
 	m.t.Helper()
 	value, err := strconv.Unquote(m.take(name))
 	if err != nil {
-		m.t.Errorf("%s is no plain string", name)
+		m.t.Errorf("%s is not a plain string", name)
 	}
 	return value
 }
@@ -221,7 +221,7 @@ func (m *module) only(name string) string {
 	m.t.Helper()
 	var list []string
 	if err := json.Unmarshal([]byte(m.take(name)), &list); err != nil || len(list) != 1 {
-		m.t.Errorf("%s is no list of one string", name)
+		m.t.Errorf("%s is not a list of one string", name)
 		return ""
 	}
 	return list[0]
@@ -245,7 +245,7 @@ func (m *module) days(name string) *int32 {
 	}
 	value, err := strconv.ParseInt(text, 10, 32)
 	if err != nil {
-		m.t.Errorf("%s is no number", name)
+		m.t.Errorf("%s is not a number", name)
 	}
 	return aws.Int32(int32(value))
 }

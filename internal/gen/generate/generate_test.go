@@ -64,7 +64,7 @@ func TestActionsAreFitForTheMarketplace(t *testing.T) {
 		}
 		for _, f := range append(a.Inputs(), a.Outputs()...) {
 			if !strings.HasSuffix(f.Doc, ".") {
-				t.Errorf("%s: %s: the description is no sentence: %q", a.Meta.Name, f.Name, f.Doc)
+				t.Errorf("%s: %s: the description is not a sentence: %q", a.Meta.Name, f.Name, f.Doc)
 			}
 		}
 		if !slices.ContainsFunc(a.Outputs(), func(f action.Field) bool { return f.Name == "outcome" }) {

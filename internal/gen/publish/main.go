@@ -78,7 +78,7 @@ func run(ctx context.Context, args []string) error {
 		}
 		return list(pinWorkflows(*root, *version, *commit))
 	default:
-		return fmt.Errorf("%q is no command: %s", args[0], usage)
+		return fmt.Errorf("%q is not a command: %s", args[0], usage)
 	}
 }
 

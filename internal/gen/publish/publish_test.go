@@ -386,7 +386,7 @@ func sources(t *testing.T, to string) {
 	list.Dir = root
 	out, err := list.Output()
 	if err != nil {
-		t.Skipf("this is no checkout of git: %v", err)
+		t.Skipf("this is not a checkout of git: %v", err)
 	}
 	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
 		from := filepath.Join(root, name)

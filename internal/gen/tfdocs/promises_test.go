@@ -70,7 +70,7 @@ func TestEveryRefusalIsASentence(t *testing.T) {
 			said := found[1]
 			begins := said[0] >= 'A' && said[0] <= 'Z' || name.MatchString(said)
 			if !begins || !strings.HasSuffix(said, ".") || strings.Count(said, " ") < 5 {
-				t.Errorf("%s: %q is no sentence", file, said)
+				t.Errorf("%s: %q is not a sentence", file, said)
 			}
 		}
 	}

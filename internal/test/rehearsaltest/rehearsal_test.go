@@ -295,7 +295,7 @@ func TestTheDocumentedVariablesAreOutputs(t *testing.T) {
 	names := declared(t, "../../../terraform/modules/environment/outputs.tf")
 	for output, variable := range rows {
 		if _, ok := names[output]; !ok {
-			t.Errorf("%s comes from %s, which is no output", variable, output)
+			t.Errorf("%s comes from %s, which is not an output", variable, output)
 		}
 		for _, environment := range environments(t) {
 			if value, _ := outputs(t, environment)[output].(string); value == "" {

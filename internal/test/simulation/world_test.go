@@ -425,7 +425,7 @@ func jobs(s *engine.Service) []*engine.Task {
 // job is a migration's task.
 type job struct {
 	id  string
-	end string // why it is no success; empty: it came to its own end, with exit code 0
+	end string // why it is not a success; empty: it came to its own end, with exit code 0
 }
 
 // judge says how migrations ended.

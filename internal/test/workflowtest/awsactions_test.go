@@ -25,7 +25,7 @@ role-chaining | every action: role-chaining |
 audience | every action: audience |
 http-proxy | | HTTPS_PROXY in the step's env
 no-proxy | | NO_PROXY in the step's env
-mask-aws-account-id | | refused: an account id is no secret, and masking it blanks outputs
+mask-aws-account-id | | refused: an account id is not a secret, and masking it blanks outputs
 role-duration-seconds | every action: role-duration |
 role-external-id | every action: role-external-id |
 role-session-name | every action: role-session-name |

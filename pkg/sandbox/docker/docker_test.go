@@ -266,6 +266,6 @@ func TestDemultiplex(t *testing.T) {
 		}
 	}
 	if err := demultiplex(bytes.NewReader(frame(1, "cut")[:9]), func(string) {}); err == nil {
-		t.Error("a frame that breaks off is no error")
+		t.Error("a frame that breaks off is not an error")
 	}
 }

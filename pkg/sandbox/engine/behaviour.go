@@ -79,7 +79,7 @@ func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
 	} else {
 		parsed, err := time.ParseDuration(node.Value)
 		if err != nil {
-			return fmt.Errorf("line %d: %q is no duration; write 3s, 1m30s or a number of seconds", node.Line, node.Value)
+			return fmt.Errorf("line %d: %q is not a duration; write 3s, 1m30s or a number of seconds", node.Line, node.Value)
 		}
 		*d = Duration(parsed)
 	}

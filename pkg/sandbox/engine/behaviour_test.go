@@ -32,7 +32,7 @@ func TestParseBehaviourRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"start: crashes":                `unknown kind "crashes"`,
 		"starts: crash":                 `unknown member "starts"`,
-		"after: soon":                   `"soon" is no duration`,
+		"after: soon":                   `"soon" is not a duration`,
 		"after: -3s":                    "cannot be negative",
 		"exitCode: 300":                 "outside 0 to 255",
 		"{start: crash, status: 1000}":  "no HTTP status",

@@ -112,7 +112,7 @@ func decode(body io.Reader) ([]byte, error) {
 		text, _, _ := strings.Cut(strings.TrimSpace(line), ";")
 		size, err := strconv.ParseInt(text, 16, 64)
 		if err != nil || size < 0 {
-			return nil, fmt.Errorf("%q is no size of a chunk", text)
+			return nil, fmt.Errorf("%q is not a size of a chunk", text)
 		}
 		if size == 0 {
 			return out.Bytes(), nil
