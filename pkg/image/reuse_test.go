@@ -107,7 +107,7 @@ func TestOneLayerChangedTakesFewRequests(t *testing.T) {
 	if !slices.Equal(calls, want) {
 		t.Errorf("calls of the API: %q, want %q", calls, want)
 	}
-	// Two blobs, each begun, sent and closed, one of them asked for; the manifest and the tag. One after the other these are five.
+	// Two blobs, each begun, sent and closed, one of them asked for; the manifest and the tag.
 	if len(requests) != 2*3+1+2 {
 		t.Errorf("%d requests: %q", len(requests), requests)
 	}
