@@ -27,14 +27,14 @@ locals {
     task-role         = trimprefix("${var.names.task_role_path}${var.names.task_role}", "/")
   }))
 
-  # The repository is Terraform's to make. Sources are ARNs, since they may be in another account or region.
-  push_statements = concat(
-    [for s in local.delivery["ecr-push"] : s if !contains(["CreateRepository", "SourceRepository"], s.Sid)],
-    [
-      for s in local.delivery["ecr-push"] : merge(s, { Resource = var.names.promotion_sources })
-      if s.Sid == "SourceRepository" && length(var.names.promotion_sources) > 0
-    ],
-  )
+  # Sources are ARNs, since they may be in another account or region; a statement that is about nothing else goes where there are none.
+  # The repository is Terraform's to make.
+  sourced = [
+    for s in local.delivery["ecr-push"] : merge(s, {
+      Resource = flatten([for r in s.Resource : endswith(r, "/replaced-below") ? tolist(var.names.promotion_sources) : [r]])
+    })
+  ]
+  push_statements = [for s in local.sourced : s if s.Sid != "CreateRepository" && length(s.Resource) > 0]
 
   # A role that can push cannot deploy. The other way round it can: the whole release is one action with one role, and
   # promotion from another environment is part of it.

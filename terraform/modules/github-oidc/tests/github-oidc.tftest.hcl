@@ -194,7 +194,7 @@ run "promotion_reads_its_sources" {
   }
 
   assert {
-    condition     = alltrue([for role in ["push-1", "deploy-1"] : jsonencode([for s in jsondecode(aws_iam_policy.this[role].policy).Statement : s.Action if contains(s.Resource, "arn:aws:ecr:us-east-1:210987654321:repository/connect2-api-dev")]) == jsonencode([["ecr:BatchGetImage", "ecr:DescribeRepositories", "ecr:GetDownloadUrlForLayer"]])])
+    condition     = alltrue([for role in ["push-1", "deploy-1"] : jsonencode(sort(flatten([for s in jsondecode(aws_iam_policy.this[role].policy).Statement : s.Action if contains(s.Resource, "arn:aws:ecr:us-east-1:210987654321:repository/connect2-api-dev")]))) == jsonencode(["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:DescribeRepositories", "ecr:GetDownloadUrlForLayer"])])
     error_message = "a source is read, by its ARN, and not written"
   }
 }
