@@ -112,8 +112,8 @@ func (r *Rollback) finish(ctx context.Context, back string) {
 	r.done(ctx)
 }
 
-// conclude writes down how the rollback ended. What serves is not on hold: where that is the version that was to be left, its hold is
-// lifted. One that goes on without this run stays as it was written down.
+// conclude writes down how the rollback ended. What serves is not on hold: where that is the version that was to be left, or one that
+// another run had left and somebody has put back, its hold is lifted. One that goes on without this run stays as it was written down.
 func (r *Rollback) conclude(ctx context.Context, result rollout.Result) {
 	switch result.End {
 	case rollout.EndInterrupted, rollout.EndUnknown, rollout.EndOverdue:
@@ -122,7 +122,7 @@ func (r *Rollback) conclude(ctx context.Context, result rollout.Result) {
 	if r.read.hold.Last.Step != hold.Begun {
 		return // nothing was written down
 	}
-	if result.Serving == r.decided.Left {
+	if result.Serving == r.decided.Left || result.Serving == r.decided.Back {
 		for _, digest := range r.ran(ctx, result.Serving) {
 			r.read.hold = r.read.hold.Without(digest)
 		}

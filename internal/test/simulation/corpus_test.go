@@ -242,6 +242,14 @@ var corpus = map[string]History{
 		Desired: 2, Past: 2,
 		Runs: []Run{{Verb: Rollback, Timeout: 10 * minute, End: Cancel, After: 60 * second, Again: 5 * second}},
 	},
+	"a rollback is taken back to what it had left, and a second one follows that": {
+		Desired: 1, Past: 2, Shift: "BLUE_GREEN", Fates: []Fate{{Kind: Crashes, First: 1}},
+		Runs: []Run{
+			{At: 10 * second, Verb: Rollback, Timeout: 4 * minute, End: Cancel, Call: 120, Late: true, Again: second},
+			{At: 220 * second, Verb: Deploy, Version: 3, Lifts: true, Timeout: 4 * minute},
+			{Change: 4, At: 35 * second, Verb: Rollback, Timeout: 4 * minute},
+		},
+	},
 }
 
 // TestCorpus lets the histories of the corpus happen.
