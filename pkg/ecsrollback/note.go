@@ -122,7 +122,8 @@ func (r *Rollback) conclude(ctx context.Context, result rollout.Result) {
 	if r.read.hold.Last.Step != hold.Begun {
 		return // nothing was written down
 	}
-	if result.Serving == r.decided.Left || result.Serving == r.decided.Back {
+	takenBack := result.Serving == r.decided.Left
+	if takenBack || result.Serving == r.decided.Back && !r.read.hold.All { // a hold on every release is meant for what serves too
 		for _, digest := range r.ran(ctx, result.Serving) {
 			r.read.hold = r.read.hold.Without(digest)
 		}
