@@ -45,7 +45,7 @@ func (a *Action) Help(extra ...Field) string {
 		if f.Short != "" {
 			short = "-" + f.Short + ", "
 		}
-		fmt.Fprintf(&b, "  %s--%s%s%s\n", short, f.Name, f.placeholder(), f.remark())
+		fmt.Fprintf(&b, "  %s--%s%s%s\n", short, f.Name, f.Placeholder(), f.Remark())
 		for _, line := range wrap(f.Doc, 100) {
 			fmt.Fprintf(&b, "        %s\n", line)
 		}
@@ -77,12 +77,7 @@ const ExitCodes = `Exit codes:
 `
 
 // Placeholder returns what stands for the value behind the field's flag, after a blank; nothing where the flag needs none.
-func (f Field) Placeholder() string { return f.placeholder() }
-
-// Remark returns what else is to be known about the field's flag, in brackets after two blanks, or nothing.
-func (f Field) Remark() string { return f.remark() }
-
-func (f Field) placeholder() string {
+func (f Field) Placeholder() string {
 	switch {
 	case f.Kind == Bool:
 		return ""
@@ -96,8 +91,8 @@ func (f Field) placeholder() string {
 	}[f.Kind]
 }
 
-// remark says what else is to be known about a flag, in brackets.
-func (f Field) remark() string {
+// Remark returns what else is to be known about the field's flag, in brackets after two blanks, or nothing.
+func (f Field) Remark() string {
 	var notes []string
 	if f.Required {
 		notes = append(notes, "required")

@@ -85,13 +85,7 @@ func sectionOf(e entry) string {
 	}
 	b.WriteString("```\n\n| flag | what it is | default |\n|---|---|---|\n")
 	for _, f := range cli.FlagsOf(e.Command) {
-		standard := ""
-		switch {
-		case f.Required:
-			standard = "**required**"
-		case f.Default != "":
-			standard = "`" + cell(f.Default) + "`"
-		}
+		standard := standardCell(f)
 		name := "`--" + f.Name + "`"
 		if f.Short != "" {
 			name = "`-" + f.Short + "`, " + name

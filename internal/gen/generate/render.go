@@ -161,17 +161,22 @@ func quote(s string) string {
 	return strings.TrimSpace(b.String())
 }
 
+// standardCell is what a table says of an input that is not given.
+func standardCell(f action.Field) string {
+	switch {
+	case f.Required:
+		return "**required**"
+	case f.Default != "":
+		return "`" + cell(f.Default) + "`"
+	}
+	return ""
+}
+
 func inputTable(a *action.Action) string {
 	var b strings.Builder
 	b.WriteString("| input | what it is | default |\n|---|---|---|\n")
 	for _, f := range a.Inputs() {
-		standard := ""
-		switch {
-		case f.Required:
-			standard = "**required**"
-		case f.Default != "":
-			standard = "`" + cell(f.Default) + "`"
-		}
+		standard := standardCell(f)
 		text := f.Doc + notes(f)
 		if len(f.Aliases) > 0 {
 			var names []string
