@@ -43,11 +43,7 @@ func (t *text) Type() string { return "string" }
 // FlagsOf returns the flags of a command. Those of one without an action are read from its help.
 func FlagsOf(c Command) []action.Field {
 	if c.Action != nil {
-		common := []action.Field{
-			{Name: "json", Kind: action.Bool, Doc: "Print the outputs as one JSON object on standard output; events go to standard error."},
-			{Name: "debug", Kind: action.Bool, Doc: "Tell more."},
-		}
-		return slices.Concat(c.Action.Inputs(), extraFields(c.Action), common)
+		return action.ForReading(slices.Concat(extraFields(c.Action), c.Action.Inputs(), action.EveryCommand()))
 	}
 	var flags []action.Field
 	for _, m := range flagLine.FindAllStringSubmatch(HelpOf(c), -1) {
@@ -60,8 +56,8 @@ func FlagsOf(c Command) []action.Field {
 	return flags
 }
 
-// flagLine is a flag as package flag prints it.
-var flagLine = lazyregexp.New(`(?m)^  -([a-z][a-z0-9-]*)(?: (\S+))?\n    \t(.+)$`)
+// flagLine is a flag as internal/flags lists it.
+var flagLine = lazyregexp.New(`(?m)^  --([a-z][a-z0-9-]*)(?: (\S+))?(?:  \[.*\])?\n        (.+)$`)
 
 // HelpOf returns what a command without an action says to --help.
 func HelpOf(c Command) string {

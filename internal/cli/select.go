@@ -14,9 +14,9 @@ import (
 
 // selection is how a command learns the names that it works on: the flags that every command about a service has.
 type selection struct {
-	Environment string `input:"environment" short:"e" doc:"The environment, as connect2.yaml calls it; CONNECT2_ENVIRONMENT where it is empty. There is no default."`
-	Project     string `input:"project" doc:"What the names begin with, where there is no connect2.yaml: PROJECT-cluster-ENVIRONMENT, and so on."`
-	File        string `input:"file" path:"read" doc:"The file that names the service's things; connect2.yaml here or above where it is empty."`
+	Environment string `input:"environment" short:"e" group:"Names" doc:"The environment, as connect2.yaml calls it: it gives the cluster, the service and the repository. CONNECT2_ENVIRONMENT where it is empty. There is no default."`
+	Project     string `input:"project" group:"Names" doc:"What the names begin with, where there is no connect2.yaml: PROJECT-cluster-ENVIRONMENT, and so on."`
+	File        string `input:"file" path:"read" group:"Names" doc:"The file that names the service's things; connect2.yaml here or above where it is empty."`
 }
 
 // named are the inputs that a file can name.

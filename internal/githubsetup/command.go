@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/connect2/v2/internal/flags"
 	"github.com/org/connect2/v2/internal/githubapi"
 	"github.com/org/connect2/v2/internal/nearest"
 	"github.com/org/connect2/v2/pkg/action"
@@ -59,34 +60,22 @@ func (l *list) Set(text string) error {
 // Run carries the command out and returns the exit code.
 func Run(ctx context.Context, args []string, env Env) int {
 	var in asked
-	flags := flag.NewFlagSet("init", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.BoolVar(&in.github, "github", false, "set GitHub up; there is nothing else to set up yet")
-	flags.StringVar(&in.service, "service", "", "the service's `OWNER/NAME`")
-	flags.StringVar(&in.toolkit, "toolkit", "", "`OWNER/NAME` of the repository with infrastructure.yml: the toolkit's, or your own")
-	flags.Var(&in.outputs, "outputs", "`ENV=FILE`, what terraform output -json printed for dev, staging or prod; repeatable")
-	flags.Var(&in.values, "value", "`ENV.OUTPUT=VALUE` in place of an output, such as dev.cluster_name=api; repeatable")
-	flags.StringVar(&in.region, "region", "", "AWS `REGION`, where the outputs do not tell it")
-	flags.Var(&in.reviewers, "reviewer", "`NAME` of a user, or ORGANIZATION/TEAM, asked before prod and each apply; repeatable")
-	flags.BoolVar(&in.noReviewers, "no-reviewers", false, "nobody is asked: main's pull requests are the gate")
-	flags.BoolVar(&in.preventSelfReview, "prevent-self-review", false, "whoever starts a run cannot approve it")
-	flags.BoolVar(&in.onlyTheseBranches, "only-these-branches", false, "take away rules that let other branches in")
-	flags.BoolVar(&in.yes, "yes", false, "change without asking")
-	help := func(to io.Writer) {
-		fmt.Fprint(to, usage)
-		flags.SetOutput(to)
-		flags.PrintDefaults()
+	set := flag.NewFlagSet("connect2 init", flag.ContinueOnError)
+	set.BoolVar(&in.github, "github", false, "set GitHub up; there is nothing else to set up yet")
+	set.StringVar(&in.service, "service", "", "the service's `OWNER/NAME`")
+	set.StringVar(&in.toolkit, "toolkit", "", "`OWNER/NAME` of the repository with infrastructure.yml: the toolkit's, or your own")
+	set.Var(&in.outputs, "outputs", "`ENV=FILE`, what terraform output -json printed for dev, staging or prod; repeatable")
+	set.Var(&in.values, "value", "`ENV.OUTPUT=VALUE` in place of an output, such as dev.cluster_name=api; repeatable")
+	set.StringVar(&in.region, "region", "", "AWS `REGION`, where the outputs do not tell it")
+	set.Var(&in.reviewers, "reviewer", "`NAME` of a user, or ORGANIZATION/TEAM, asked before prod and each apply; repeatable")
+	set.BoolVar(&in.noReviewers, "no-reviewers", false, "nobody is asked: main's pull requests are the gate")
+	set.BoolVar(&in.preventSelfReview, "prevent-self-review", false, "whoever starts a run cannot approve it")
+	set.BoolVar(&in.onlyTheseBranches, "only-these-branches", false, "take away rules that let other branches in")
+	set.BoolVar(&in.yes, "yes", false, "change without asking")
+	if code, done := flags.Parse(set, usage, args, env.Stdout, env.Stderr); done {
+		return code
 	}
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		help(env.Stdout)
-		return 0
-	case err != nil:
-		fmt.Fprintf(env.Stderr, "connect2 init: %v; connect2 init --help lists the flags\n", err)
-		return action.Invalid.ExitCode()
-	}
-	outcome, err := run(ctx, in, flags.Args(), env)
+	outcome, err := run(ctx, in, set.Args(), env)
 	if err != nil {
 		for line := range strings.Lines(err.Error()) {
 			fmt.Fprintf(env.Stderr, "connect2 init: %s\n", strings.TrimRight(line, "\n"))

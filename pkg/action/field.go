@@ -42,6 +42,7 @@ const (
 //	alias:"other,old(m)"  other names under which it is accepted; "(m)" is the unit of a bare number given under that name
 //	short:"f"             its flag's letter in a terminal
 //	arg:"REV"             in a terminal it may be given without its flag, in the order of such fields; the text is for the usage
+//	group:"AWS"           the heading under which the help lists it, behind the action's own; on an embedded struct for all its fields
 //	rest:"true"           a list that takes, in a terminal, everything behind "--" as it is
 //
 // Fields of embedded structs are taken as if they stood there themselves. A pointer to one of the types is for outputs
@@ -65,6 +66,7 @@ type Field struct {
 	Zero     string
 	Secret   bool
 	Path     string // read or write, where it names files
+	Group    string // heading of the help, or empty for what is the action's own
 	Short    string // one letter
 	Arg      string // what the usage calls it, where it needs no flag
 	Rest     bool
@@ -144,6 +146,7 @@ func fieldOf(t reflect.Type, f reflect.StructField, name string) Field {
 		Zero:     f.Tag.Get("zero"),
 		Secret:   f.Tag.Get("secret") == "true",
 		Path:     f.Tag.Get("path"),
+		Group:    groupOf(t, f),
 		Short:    f.Tag.Get("short"),
 		Arg:      f.Tag.Get("arg"),
 		Rest:     f.Tag.Get("rest") == "true",
@@ -157,6 +160,19 @@ func fieldOf(t reflect.Type, f reflect.StructField, name string) Field {
 		panic(fmt.Sprintf("%s: the field tagged %q is not exported", t, name))
 	}
 	return field
+}
+
+// groupOf returns the heading that a field's tag gives, or else that of the innermost embedded struct that it is of.
+func groupOf(t reflect.Type, f reflect.StructField) string {
+	if group := f.Tag.Get("group"); group != "" {
+		return group
+	}
+	for n := len(f.Index) - 1; n > 0; n-- {
+		if group := t.FieldByIndex(f.Index[:n]).Tag.Get("group"); group != "" {
+			return group
+		}
+	}
+	return ""
 }
 
 // check panics where a field's tags contradict themselves or each other.

@@ -1,6 +1,7 @@
 package action
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,19 +40,19 @@ func (a *Action) Help(extra ...Field) string {
 			fmt.Fprintf(&b, "  # %s\n  connect2 %s %s\n", e.Title, a.Meta.Name, strings.TrimSpace(e.Args))
 		}
 	}
-	b.WriteString("\nFlags:\n")
-	for _, f := range slices.Concat(a.Inputs(), extra) {
-		short := ""
-		if f.Short != "" {
-			short = "-" + f.Short + ", "
-		}
-		fmt.Fprintf(&b, "  %s--%s%s%s\n", short, f.Name, f.Placeholder(), f.Remark())
-		for _, line := range wrap(f.Doc, 100) {
-			fmt.Fprintf(&b, "        %s\n", line)
+	for _, group := range grouped(slices.Concat(extra, a.Inputs(), EveryCommand())) {
+		fmt.Fprintf(&b, "\n%s:\n", cmp.Or(group[0].Group, "Flags"))
+		for _, f := range group {
+			short := ""
+			if f.Short != "" {
+				short = "-" + f.Short + ", "
+			}
+			fmt.Fprintf(&b, "  %s--%s%s%s\n", short, f.Name, f.Placeholder(), f.Remark())
+			for _, line := range wrap(f.Doc, 100) {
+				fmt.Fprintf(&b, "        %s\n", line)
+			}
 		}
 	}
-	b.WriteString("  --json\n        Print the outputs as one JSON object on standard output; events go to standard error.\n")
-	b.WriteString("  --debug\n        Tell more.\n")
 	b.WriteString("\nOutputs:\n")
 	for _, f := range a.Outputs() {
 		fmt.Fprintf(&b, "  %s\n", f.Name)
@@ -61,6 +62,46 @@ func (a *Action) Help(extra ...Field) string {
 	}
 	b.WriteString("\n" + ExitCodes)
 	return b.String()
+}
+
+// EveryCommand returns the flags that every action has as a command, besides its inputs.
+func EveryCommand() []Field {
+	return []Field{
+		{Name: "json", Kind: Bool, Group: "Output", Doc: "Print the outputs as one JSON object on standard output; events go to standard error."},
+		{Name: "debug", Kind: Bool, Group: "Output", Doc: "Tell more."},
+	}
+}
+
+// ForReading returns fields as somebody looks for them: what must be given first, then the rest of the command's own, and then by
+// group what many commands share.
+func ForReading(fields []Field) []Field { return slices.Concat(grouped(fields)...) }
+
+func grouped(fields []Field) [][]Field {
+	var names []string
+	for _, f := range fields {
+		if !slices.Contains(names, f.Group) {
+			names = append(names, f.Group)
+		}
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return min(len(a), 1) - min(len(b), 1) }) // its own have no name: first
+	groups := make([][]Field, len(names))
+	for i, name := range names {
+		for _, f := range fields {
+			if f.Group == name {
+				groups[i] = append(groups[i], f)
+			}
+		}
+		slices.SortStableFunc(groups[i], func(a, b Field) int { return rank(a) - rank(b) })
+	}
+	return groups
+}
+
+// rank is 0 for what must be given, and 1 for the rest.
+func rank(f Field) int {
+	if f.Required {
+		return 0
+	}
+	return 1
 }
 
 // ExitCodes explains the exit codes, for help texts.

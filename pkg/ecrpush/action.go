@@ -39,7 +39,7 @@ var Action = action.Define(action.Meta{
 
 // Inputs are what ecr-push can be told.
 type Inputs struct {
-	awsconn.Inputs
+	awsconn.Inputs   `group:"AWS"`
 	Source           string            `input:"source" required:"true" path:"read" doc:"The image: a folder with an OCI layout, a tar of one or of docker save (plain, or compressed with gzip, bzip2 or zstd), docker://NAME of the Docker daemon, a full registry reference, ecr:REPOSITORY:TAG of another ECR repository, or tag:TAG of this one. PATH#NAME chooses one of several images in a tar."`
 	Repository       string            `input:"repository" required:"true" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN, or HOST/NAME of another registry (credentials from registry-credentials, or the Docker configuration)."`
 	Tags             []string          `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image. {sha} stands for the run's commit, {branch} for its branch with - for what a tag cannot hold, {date} for the day in UTC, such as 20260131. Without any the image is pushed by its digest alone."`

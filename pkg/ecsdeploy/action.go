@@ -38,7 +38,7 @@ var Action = action.Define(action.Meta{
 
 // Inputs are what ecs-deploy can be told.
 type Inputs struct {
-	awsconn.Inputs
+	awsconn.Inputs `group:"AWS"`
 	commits.Order
 	Cluster        string            `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
 	Service        string            `input:"service" required:"true" doc:"The ECS service: name or ARN."`

@@ -16,7 +16,7 @@ import (
 
 // Inputs are the inputs of the action.
 type Inputs struct {
-	awsconn.Inputs
+	awsconn.Inputs `group:"AWS"`
 	commits.Order
 	Cluster      string        `input:"cluster" required:"true" doc:"ECS cluster of the service: its name or ARN."`
 	Service      string        `input:"service" required:"true" doc:"ECS service whose network, platform and capacity settings the task gets."`

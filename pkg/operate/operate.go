@@ -22,9 +22,9 @@ import (
 
 // Inputs name a service.
 type Inputs struct {
-	awsconn.Inputs
-	Cluster string `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
-	Service string `input:"service" required:"true" doc:"The ECS service: name or ARN."`
+	awsconn.Inputs `group:"AWS"`
+	Cluster        string `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
+	Service        string `input:"service" required:"true" doc:"The ECS service: name or ARN."`
 }
 
 // Out returns where a report goes: standard output; in a step of a workflow the log, which keeps the runner from taking a line of the

@@ -46,12 +46,12 @@ var Exec = action.Define(action.Meta{
 
 // ExecInputs are what exec can be told.
 type ExecInputs struct {
-	awsconn.Inputs
-	Cluster   string   `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
-	Service   string   `input:"service" doc:"The ECS service whose newest task that can take a command is used: name or ARN."`
-	Task      string   `input:"task" doc:"The task, by id or ARN, in place of the service's newest."`
-	Container string   `input:"container" doc:"The container; the main one where it is empty."`
-	Command   []string `input:"command" required:"true" arg:"CMD [ARG ...]" rest:"true" doc:"What to run, word by word: nothing of it is read by a shell, unless it is one."`
+	awsconn.Inputs `group:"AWS"`
+	Cluster        string   `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
+	Service        string   `input:"service" doc:"The ECS service whose newest task that can take a command is used: name or ARN."`
+	Task           string   `input:"task" doc:"The task, by id or ARN, in place of the service's newest."`
+	Container      string   `input:"container" doc:"The container; the main one where it is empty."`
+	Command        []string `input:"command" required:"true" arg:"CMD [ARG ...]" rest:"true" doc:"What to run, word by word: nothing of it is read by a shell, unless it is one."`
 }
 
 // Validate says what is wrong with the inputs together.

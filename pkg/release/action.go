@@ -36,7 +36,7 @@ var Action = action.Define(action.Meta{
 // Inputs are those of the three parts, and what decides between them. What is declared here is shared with the parts that have
 // an input of the same name.
 type Inputs struct {
-	awsconn.Inputs
+	awsconn.Inputs `group:"AWS"`
 	commits.Order
 	Cluster    string           `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
 	Service    string           `input:"service" required:"true" doc:"The ECS service: name or ARN."`

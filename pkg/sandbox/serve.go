@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/org/connect2/v2/internal/flags"
 	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/sandbox/docker"
 )
@@ -43,37 +43,33 @@ Flags:
 // answers, and serves until the context ends or SIGINT or SIGTERM arrives. It returns the exit code: 0 after a clean stop,
 // 1 for arguments, scenarios and addresses that cannot be used.
 func Serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet("connect2 sandbox", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	listen := flags.String("listen", DefaultHost,
+	set := flag.NewFlagSet("connect2 sandbox", flag.ContinueOnError)
+	listen := set.String("listen", DefaultHost,
 		"`HOST:PORT` to listen on; anything but this machine's loopback lets others in, and nothing is checked")
-	file := flags.String("scenario", "", "YAML `FILE` that describes the world and its faults")
-	outputs := flags.String("outputs", "", "JSON `FILE` that terraform output -json wrote in an environment: the world is that environment; "+
+	file := set.String("scenario", "", "YAML `FILE` that describes the world and its faults")
+	outputs := set.String("outputs", "", "JSON `FILE` that terraform output -json wrote in an environment: the world is that environment; "+
 		"what the scenario says stands")
-	speed := flags.Float64("speed", 0, "run virtual time `N` times faster than real time")
-	seed := flags.Uint64("seed", 0, "`N` decides every identifier and every throw of the dice")
-	runTasks := flags.String("run-tasks", "",
+	speed := set.Float64("speed", 0, "run virtual time `N` times faster than real time")
+	seed := set.Uint64("seed", 0, "`N` decides every identifier and every throw of the dice")
+	runTasks := set.String("run-tasks", "",
 		"`docker`: the Docker engine of DOCKER_HOST, or this machine's, really runs the containers of one-off tasks")
-	network := flags.String("task-network", "host",
+	network := set.String("task-network", "host",
 		"`NAME` of the Docker network that they join; host lets them reach what listens on this machine")
-	run := flags.String("sessions", "",
+	run := set.String("sessions", "",
 		"`process`: commands of sessions (ECS Exec, Session Manager) run on this machine as its user, and ports of it can be reached "+
 			"through them")
 	forward := map[string]string{}
-	flags.Func("forward", "`HOST[:PORT]=HOST:PORT`: where connections of sessions to the first really go; may be given again",
+	set.Func("forward", "`HOST[:PORT]=HOST:PORT`: where connections of sessions to the first really go; may be given again",
 		func(value string) error {
 			from, to, _ := strings.Cut(value, "=")
 			forward[from] = to
 			return Sessions{Forward: map[string]string{from: to}}.check()
 		})
-	flags.Usage = func() { fmt.Fprint(stderr, serveUsage); flags.PrintDefaults() }
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return 1
-	case flags.NArg() > 0:
-		fmt.Fprintf(stderr, "connect2 sandbox: unexpected argument %q\n", flags.Arg(0))
+	if code, done := flags.Parse(set, serveUsage, args, stdout, stderr); done {
+		return code
+	}
+	if set.NArg() > 0 {
+		fmt.Fprintf(stderr, "connect2 sandbox: unexpected argument %q\n", set.Arg(0))
 		return 1
 	}
 	options := Options{Speed: *speed, Seed: *seed}

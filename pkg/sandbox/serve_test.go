@@ -63,7 +63,7 @@ func TestServeRefusesBadArguments(t *testing.T) {
 	}{
 		{[]string{"--help"}, 0, "Usage: connect2 sandbox"},
 		{[]string{"--help"}, 0, "--outputs FILE"},
-		{[]string{"--sped", "2"}, 1, "-sped"},
+		{[]string{"--sped", "2"}, 1, "unknown flag --sped: did you mean --speed?"},
 		{[]string{"extra"}, 1, `unexpected argument "extra"`},
 		{[]string{"--scenario", "/none.yaml"}, 1, "no such file"},
 		{[]string{"--scenario", bad}, 1, "field servise not found"},

@@ -30,10 +30,10 @@ var Action = action.Define(action.Meta{
 
 // Inputs are what status can be told.
 type Inputs struct {
-	awsconn.Inputs
-	Cluster string `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
-	Service string `input:"service" required:"true" doc:"The ECS service: name or ARN."`
-	Watch   bool   `input:"watch" short:"w" default:"false" doc:"Look again every few seconds, until Ctrl-C."`
+	awsconn.Inputs `group:"AWS"`
+	Cluster        string `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
+	Service        string `input:"service" required:"true" doc:"The ECS service: name or ARN."`
+	Watch          bool   `input:"watch" short:"w" default:"false" doc:"Look again every few seconds, until Ctrl-C."`
 }
 
 // Outputs are what was found.

@@ -55,7 +55,7 @@ const (
 
 // Inputs are what tf-apply can be told.
 type Inputs struct {
-	awsconn.Inputs
+	awsconn.Inputs      `group:"AWS"`
 	Mode                Mode              `input:"mode" default:"plan" enum:"plan,apply,drift,destroy,unlock,fmt,validate,changed,bootstrap" doc:"plan shows what would change, without a lock and without writing state. apply does it. drift says whether what runs differs from the configuration. destroy takes everything down. unlock releases the lock of a run that has ended. fmt finds files that are not formatted, validate finds what is wrong without state or credentials; both mark the lines. changed lists the root modules below directory that changed since changed-since. bootstrap makes the bucket of the state, and the first role; it is run from a terminal."`
 	Directory           string            `input:"directory" default:"." alias:"working-directory" path:"read" doc:"The folder of the root module."`
 	Environment         string            `input:"environment" doc:"Name of the environment. ENVIRONMENT.tfvars of the directory is used where it exists."`

@@ -53,6 +53,7 @@ var layers = map[string]layer{
 	"internal/dockerengine": base,
 	"internal/githubapi":    base,
 	"internal/lazyregexp":   base,
+	"internal/flags":        base,
 	"internal/nearest":      base,
 	"internal/outlive":      base,
 	"internal/ownership":    base,
