@@ -7,15 +7,26 @@ import (
 	"strings"
 )
 
-// One returns the candidate with the fewest edits from what was written, or "" where none is near enough to be meant.
+// One returns the candidate with the fewest edits from what was written, or "" where none is near enough to be meant. Of several it is the
+// one that begins most like it: people rarely miss a word's beginning.
 func One(written string, candidates []string) string {
 	best, distance := "", len(written)/3+2 // two edits in a short word, more in a long one
 	for _, candidate := range candidates {
-		if d := edits(written, candidate); d < distance {
+		d := edits(written, candidate)
+		if d < distance || d == distance && best != "" && common(written, candidate) > common(written, best) {
 			best, distance = candidate, d
 		}
 	}
 	return best
+}
+
+// common is how many bytes two words begin with in common.
+func common(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // Typo returns the one candidate that what was written can only be a misspelling of: it differs in the case of letters alone, in words of

@@ -6,10 +6,11 @@ import (
 )
 
 func TestOne(t *testing.T) {
-	names := []string{"cluster", "service", "image", "task-definition", "to", "wait", "wait-for-minutes"}
+	names := []string{"cluster", "service", "image", "task-definition", "to", "wait", "wait-for-minutes", "seed", "speed"}
 	for written, want := range map[string]string{
 		"clutser": "cluster", "CLUSTER": "cluster", "task_definition": "task-definition", "taskdefinition": "task-definition",
 		"imgae": "image", "services": "service", "t": "to", "zebra": "", "wait-for-minute": "wait-for-minutes", "": "",
+		"sped": "speed", "sed": "seed", "seeed": "seed",
 	} {
 		if got := One(written, names); got != want {
 			t.Errorf("One(%q) = %q, want %q", written, got, want)
