@@ -16,6 +16,8 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/org/connect2/v2/pkg/awscall"
+	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/ecsview/health"
 )
 
 // groups reads the traffic of target groups.
@@ -33,6 +35,24 @@ func Traffic(cfg aws.Config, targetGroups []string) func(ctx context.Context, fr
 	}
 	g := &groups{cfg: cfg, arns: targetGroups}
 	return g.minutes
+}
+
+// Health returns the read of how the load balancer finds the tasks in these target groups, both of blue/green, or nil where there are none.
+func Health(cfg aws.Config, targetGroups []string) func(context.Context) ([]ecsview.Target, error) {
+	if len(targetGroups) == 0 {
+		return nil
+	}
+	client := elb.NewFromConfig(cfg)
+	return func(ctx context.Context) (all []ecsview.Target, err error) {
+		for _, group := range targetGroups {
+			targets, err := health.Read(ctx, client, group)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, targets...)
+		}
+		return all, nil
+	}
 }
 
 func (g *groups) find(ctx context.Context) error {

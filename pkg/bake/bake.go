@@ -1,6 +1,7 @@
 package bake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,8 @@ import (
 type Reads struct {
 	Service func(context.Context) (ecsview.Snapshot, error)
 	Stopped func(context.Context) ([]ecsview.Task, error)                        // tasks of the service that have stopped
-	Minutes func(ctx context.Context, from, to time.Time) ([]Minute, error)      // of the service's target groups; nil where there are none
+	Targets func(context.Context) ([]ecsview.Target, error)                      // of the service's target groups; nil where there are none
+	Minutes func(ctx context.Context, from, to time.Time) ([]Minute, error)      // of the same groups; nil where there are none
 	Alarms  func(ctx context.Context, names []string) (map[string]string, error) // states by name
 	Probe   func(context.Context) error                                          // nil: a good answer
 }
@@ -34,14 +36,47 @@ type Plan struct {
 
 // Before is how things were before the deployment: only what was good then is judged after it.
 type Before struct {
-	Alarms map[string]string
-	Probe  error
+	Alarms  map[string]string
+	Probe   error
+	Targets *Targets // nil where they could not be read, or there are none
+}
+
+// Targets is how a load balancer finds the tasks of a service, in all of its target groups together. A target that is registering,
+// draining, or not checked is neither.
+type Targets struct {
+	Healthy, Unhealthy int
+	Reason             string // of one that is unhealthy
+}
+
+func targetsOf(all []ecsview.Target) *Targets {
+	var t Targets
+	for _, one := range all {
+		switch one.State {
+		case "healthy":
+			t.Healthy++
+		case "unhealthy":
+			t.Unhealthy++
+			t.Reason = cmp.Or(one.Description, one.Reason)
+		}
+	}
+	return &t
+}
+
+// Worse reports whether the load balancer finds more tasks unhealthy than before: two, or the last one that served. One of several is
+// replaced by ECS, and counts as a task that failed.
+func (t Targets) Worse(before Targets) bool {
+	more := t.Unhealthy - before.Unhealthy
+	return more >= failures || more > 0 && t.Healthy == 0
+}
+
+func (t Targets) String() string {
+	return fmt.Sprintf("%d healthy, %d unhealthy", t.Healthy, t.Unhealthy)
 }
 
 const (
 	inAlarm  = "ALARM"
 	pace     = 15 * time.Second
-	badInRow = 3 // bad answers to the probe, one after another
+	badInRow = 3 // bad answers to the probe, or looks at the targets, one after another
 	failures = 2 // tasks that fail by their own fault
 )
 
@@ -60,8 +95,16 @@ func Look(ctx context.Context, read Reads, plan Plan) (before Before, missing []
 	if plan.Probes {
 		before.Probe = read.Probe(ctx)
 	}
+	if read.Targets != nil {
+		all, err := read.Targets(ctx)
+		if plan.unread(targetHealth, err); err == nil {
+			before.Targets = targetsOf(all)
+		}
+	}
 	return before, missing
 }
+
+const targetHealth = "The health of the targets"
 
 // unread tells once what is not judged, and why.
 func (p Plan) unread(what string, err error) {
@@ -129,6 +172,8 @@ type observation struct {
 	failed  []ecsview.Task
 	bad     int   // answers to the probe in a row
 	probe   error // the last
+	targets Targets
+	sick    int // looks in a row that found the targets worse than before
 }
 
 // look reads once, and judges.
@@ -162,6 +207,7 @@ func (w *watch) look(ctx context.Context) (finding *record.Finding, superseded b
 			w.seen.bad = 0
 		}
 	}
+	w.lookAtTargets(ctx)
 	w.count(ctx)
 	if ctx.Err() != nil {
 		return nil, false
@@ -169,7 +215,25 @@ func (w *watch) look(ctx context.Context) (finding *record.Finding, superseded b
 	return decide(w.before, w.seen), false
 }
 
-// count reads the traffic once a minute, and judges it.
+// lookAtTargets compares the health of the targets with that before.
+func (w *watch) lookAtTargets(ctx context.Context) {
+	if w.read.Targets == nil || w.before.Targets == nil {
+		return
+	}
+	all, err := w.read.Targets(ctx)
+	if err != nil {
+		w.plan.unread(targetHealth, err)
+		return
+	}
+	if w.seen.targets = *targetsOf(all); w.seen.targets.Worse(*w.before.Targets) {
+		w.seen.sick++
+	} else {
+		w.seen.sick = 0
+	}
+}
+
+// count reads the traffic of each minute that is new, and judges it. CloudWatch has a minute some time after it is over: until then it
+// is asked again at each look, and the newest minutes that it has are judged.
 func (w *watch) count(ctx context.Context) {
 	now := w.plan.Clock.Now().Truncate(time.Minute)
 	if w.read.Minutes == nil || !now.After(w.until) {
@@ -193,7 +257,10 @@ func (w *watch) count(ctx context.Context) {
 		w.plan.unread("The traffic of the target groups", err)
 		return
 	}
-	w.until, w.seen.traffic = now, Judge(w.hour, since)
+	for len(since) > 0 && since[len(since)-1].Requests == 0 {
+		since = since[:len(since)-1]
+	}
+	w.until, w.seen.traffic = first.Add(time.Duration(len(since))*time.Minute), Judge(w.hour, since)
 }
 
 // decide says what speaks against a release, or nil.
@@ -219,6 +286,11 @@ func decide(before Before, now observation) *record.Finding {
 		}
 		return found("bake-tasks", fmt.Sprintf("%d tasks failed after the deployment was complete", len(now.failed)), texts,
 			"read the log of these tasks")
+	case before.Targets != nil && now.sick >= badInRow:
+		return found("bake-targets", fmt.Sprintf("The load balancer finds %d targets unhealthy after the deployment", now.targets.Unhealthy),
+			[]string{"before the deployment: " + before.Targets.String(),
+				fmt.Sprintf("after it, %d times in a row: %s: %s", now.sick, now.targets, now.targets.Reason)},
+			"see what the health check's path answers, and look for its requests in the log of the new version")
 	case before.Probe == nil && now.bad >= badInRow:
 		return found("bake-probe", "The probe gets no good answer any more",
 			[]string{"before the deployment: a good answer", fmt.Sprintf("after it, %d times in a row: %v", now.bad, now.probe)},
@@ -238,6 +310,13 @@ func (w *watch) notes() (notes []string) {
 		notes = append(notes, "traffic: not judged, "+t.After)
 	case t.Problem == "":
 		notes = append(notes, "traffic: HTTP 5xx and latency as in the hour before")
+	}
+	switch before := w.before.Targets; {
+	case w.read.Targets == nil:
+	case before == nil:
+		notes = append(notes, "targets: not judged, their health could not be read before the deployment")
+	default:
+		notes = append(notes, "targets: "+before.String()+" before, "+w.seen.targets.String()+" after")
 	}
 	for _, name := range w.plan.Alarms {
 		switch state := w.before.Alarms[name]; state {

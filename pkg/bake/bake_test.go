@@ -31,6 +31,9 @@ func TestDecide(t *testing.T) {
 		"two tasks":                 {ok, observation{failed: two}, "bake-tasks"},
 		"two bad answers":           {ok, observation{bad: 2, probe: down}, ""},
 		"three bad answers":         {ok, observation{bad: 3, probe: down}, "bake-probe"},
+		"two sick looks":            {Before{Targets: &Targets{}}, observation{sick: 2}, ""},
+		"three sick looks":          {Before{Targets: &Targets{}}, observation{sick: 3}, "bake-targets"},
+		"not read before":           {ok, observation{sick: 3}, ""},
 		"bad before too":            {Before{Probe: down}, observation{bad: 3, probe: down}, ""},
 	} {
 		code := ""
@@ -40,6 +43,34 @@ func TestDecide(t *testing.T) {
 		if code != tt.want {
 			t.Errorf("%s: %q, want %q", name, code, tt.want)
 		}
+	}
+}
+
+// TestTargets compares what a load balancer finds with what it found before. One condition flips at a time.
+func TestTargets(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before, now Targets
+		want        bool
+	}{
+		"all well":                         {Targets{Healthy: 3}, Targets{Healthy: 3}, false},
+		"fewer":                            {Targets{Healthy: 3}, Targets{Healthy: 1}, false},
+		"none":                             {Targets{Healthy: 3}, Targets{}, false},
+		"one of several":                   {Targets{Healthy: 3}, Targets{Healthy: 2, Unhealthy: 1}, false},
+		"two of several":                   {Targets{Healthy: 3}, Targets{Healthy: 1, Unhealthy: 2}, true},
+		"the last":                         {Targets{Healthy: 1}, Targets{Unhealthy: 1}, true},
+		"one was before":                   {Targets{Healthy: 3, Unhealthy: 1}, Targets{Healthy: 2, Unhealthy: 2}, false},
+		"the only one was before":          {Targets{Unhealthy: 1}, Targets{Unhealthy: 1}, false},
+		"two more than the one before":     {Targets{Healthy: 3, Unhealthy: 1}, Targets{Healthy: 1, Unhealthy: 3}, true},
+		"less than before, and none is ok": {Targets{Unhealthy: 3}, Targets{Unhealthy: 2}, false},
+	} {
+		if got := tt.now.Worse(tt.before); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+	states := []ecsview.Target{{State: "healthy"}, {State: "unhealthy", Reason: "Target.Timeout"}, {State: "draining"}, {State: "initial"},
+		{State: "unused"}, {State: "unavailable"}, {State: "unhealthy", Reason: "Target.Timeout", Description: "Request timed out"}}
+	if got, want := *targetsOf(states), (Targets{Healthy: 1, Unhealthy: 2, Reason: "Request timed out"}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 

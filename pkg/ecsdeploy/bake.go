@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
@@ -21,7 +22,7 @@ import (
 
 // Bake is what is watched after the deployment is complete.
 type Bake struct {
-	For    time.Duration `input:"bake" default:"0s" max:"2h" doc:"How long to go on watching after the deployment is complete: tasks that fail, HTTP 5xx and latency of the service's target groups against the hour before, alarms, and a probe. What goes wrong rolls back. It is not part of timeout. A run that is cancelled meanwhile leaves the release. A bake time of the service's own counts. 0s: not at all."`
+	For    time.Duration `input:"bake" default:"0s" max:"2h" doc:"How long to go on watching after the deployment is complete: tasks that fail, target health, HTTP 5xx and latency of the service's target groups against the hour before, alarms, and a probe. What goes wrong rolls back. It is not part of timeout. A run that is cancelled meanwhile leaves the release. A bake time of the service's own counts. 0s: not at all."`
 	Alarms []string      `input:"alarms" doc:"Names of CloudWatch alarms that end the bake when they go off. Those that the service's own deployments watch are watched in any case."`
 	Probe  string        `input:"probe" doc:"A URL that must answer well during the bake: with a status below 400, within 10 seconds. Behind it may stand status=200, within=2s, and last of all text=WORDS that the answer must hold. It is judged only if it was good before the deployment."`
 }
@@ -62,6 +63,7 @@ func (d *Deployment) bakeReads() bake.Reads {
 			return ecsview.Read(ctx, d.client, d.in.Cluster, d.in.Service)
 		},
 		Stopped: ecsview.NewTaskReader(d.client, d.in.Cluster, d.in.Service).Stopped,
+		Targets: bake.Health(d.conn.Config, d.before.TargetGroups),
 		Minutes: bake.Traffic(d.conn.Config, d.before.TargetGroups),
 		Alarms:  bake.Alarms(d.conn.Config),
 	}
@@ -86,12 +88,16 @@ func (d *Deployment) lookBefore(ctx context.Context) (problems []error) {
 	return problems
 }
 
-// nativeBake is how long the service's own deployments bake after the traffic is shifted.
-func (d *Deployment) nativeBake() time.Duration {
-	if c := d.service.DeploymentConfiguration; c != nil {
-		return time.Duration(aws.ToInt32(c.BakeTimeInMinutes)) * time.Minute
+// nativeBake is how long the service's own deployments bake after the traffic is shifted. A rolling one does where alarms watch it, and
+// for less than 5 minutes that ECS chooses where it does not say how long: that is not taken off.
+func nativeBake(c *types.DeploymentConfiguration) time.Duration {
+	switch {
+	case c == nil:
+		return 0
+	case (c.Strategy == "" || c.Strategy == types.DeploymentStrategyRolling) && (c.Alarms == nil || !c.Alarms.Enable):
+		return 0
 	}
-	return 0
+	return time.Duration(aws.ToInt32(c.BakeTimeInMinutes)) * time.Minute
 }
 
 // bake goes on watching a deployment that is complete, and takes it back where something goes wrong.
@@ -106,7 +112,8 @@ func (d *Deployment) bake(ctx context.Context, out *Outputs, result rollout.Resu
 		began = result.Started
 	}
 	end := events.Group(fmt.Sprintf("Bake of %s for %s", d.existing.Name(), d.in.Bake.For))
-	baked := bake.Watch(ctx, d.bakeReads(), d.bakePlan(), d.earlier, primary.ID, began, d.env.Clock().Now().Add(-d.nativeBake()))
+	complete := d.env.Clock().Now().Add(-nativeBake(d.service.DeploymentConfiguration))
+	baked := bake.Watch(ctx, d.bakeReads(), d.bakePlan(), d.earlier, primary.ID, began, complete)
 	var list [][]record.Text
 	for _, note := range baked.Notes {
 		events.Notef("%s", note)

@@ -113,6 +113,108 @@ func TestBakeTakesBack(t *testing.T) {
 	}
 }
 
+// TestBakeOfBothTargetGroups bakes a service whose releases go to its two target groups in turn: the hour before was served by the one,
+// the minutes after by the other, and the way back goes to the first.
+func TestBakeOfBothTargetGroups(t *testing.T) {
+	for name, tt := range map[string]struct {
+		behaviour, cause string
+		want             []string
+	}{
+		"good": {"", "", []string{"HTTP 5xx and latency as in the hour before",
+			"targets: 2 healthy, 0 unhealthy before, 2 healthy, 0 unhealthy after"}},
+		"errors":  {"{serves: {errors: 0.02}}", "bake-errors", []string{"HTTP 5xx rose from 0.08 % to 2.08 %", "of 72000 requests"}},
+		"targets": {"{unhealthyAfter: 6m, check: elb, status: 500}", "bake-targets", targetsTold},
+	} {
+		t.Run(name, func(t *testing.T) {
+			scenario := "traffic: {rate: 20, errors: 0.001, latency: 80ms}\n" +
+				"service: {healthInterval: 5s, gracePeriod: 3600, deregisterAfter: 5s, deployment: " + strategies["blue/green"] + "}\n"
+			at(t, scenario, func(t *testing.T, s *site) {
+				s.Push("v2", "")
+				s.Push("v3", tt.behaviour)
+				s.mustDeploy("v2") // from the first group into the second
+				time.Sleep(2 * time.Hour)
+				s.Fresh()
+				out, err := s.deploy(baking("v3"))
+				serving := family + ":3"
+				if tt.cause == "" {
+					wantOutcome(t, out, err, action.Succeeded)
+				} else {
+					wantOutcome(t, out, err, action.RolledBack)
+					serving = family + ":2"
+				}
+				if primary, running := s.Primary(); primary != serving || running != 2 || out.Cause != tt.cause {
+					t.Errorf("%d tasks of %s, cause %q", running, primary, out.Cause)
+				}
+				told := s.Log.Text() + s.Log.Summary()
+				for _, want := range tt.want {
+					if !strings.Contains(told, want) {
+						t.Errorf("it lacks %q:\n%s", want, told)
+					}
+				}
+			})
+		})
+	}
+}
+
+var targetsTold = []string{"The load balancer finds 2 targets unhealthy after the deployment",
+	"before the deployment: 2 healthy, 0 unhealthy",
+	"after it, 3 times in a row: 0 healthy, 2 unhealthy: Health checks failed with these codes: [500]"}
+
+// TestBakeSeesWhatTheGracePeriodHides takes back a release whose tasks turn unhealthy behind the load balancer while ECS looks away.
+func TestBakeSeesWhatTheGracePeriodHides(t *testing.T) {
+	at(t, "service: {healthInterval: 5s, gracePeriod: 3600, deregisterAfter: 5s}\n", func(t *testing.T, s *site) {
+		s.Push("v2", "{unhealthyAfter: 4m, check: elb, status: 500}")
+		out, err := s.deploy(baking("v2"))
+		wantOutcome(t, out, err, action.RolledBack)
+		if primary, _ := s.Primary(); primary != family+":1" || out.Cause != "bake-targets" {
+			t.Errorf("the service is at %s, cause %q", primary, out.Cause)
+		}
+		told := s.Log.Text() + s.Log.Summary()
+		for _, want := range targetsTold {
+			if !strings.Contains(told, want) {
+				t.Errorf("it lacks %q:\n%s", want, told)
+			}
+		}
+	})
+}
+
+// TestBakeWaitsForLateMinutes judges the newest minutes that CloudWatch has, where it has them late.
+func TestBakeWaitsForLateMinutes(t *testing.T) {
+	at(t, strings.Replace(busy, "latency: 80ms", "latency: 80ms, lag: 100s", 1), func(t *testing.T, s *site) {
+		s.Push("v2", "{serves: {errors: 0.02}}")
+		out, err := s.deploy(baking("v2"))
+		wantOutcome(t, out, err, action.RolledBack)
+		if out.Cause != "bake-errors" {
+			t.Errorf("cause %q", out.Cause)
+		}
+	})
+}
+
+// TestBakeDoublesNothing watches an alarm of the service's own deployments once though it is named again, and takes off what the
+// service itself has baked.
+func TestBakeDoublesNothing(t *testing.T) {
+	const own = "service: {healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s, deployment: {bakeTimeInMinutes: 3, " +
+		"alarms: {enable: true, rollback: true, alarmNames: [checkout, latency]}}}\nalarms: {checkout: OK, latency: OK, disk: OK}\n"
+	at(t, own, func(t *testing.T, s *site) {
+		s.Push("v2", "")
+		in := baking("v2")
+		in.Bake.Alarms = []string{"disk", "checkout"}
+		begun := time.Now()
+		out, err := s.deploy(in)
+		wantOutcome(t, out, err, action.Succeeded)
+		// The rollout takes five minutes, ECS's own three, which are among the ten, with it.
+		if took := time.Since(begun); took < 11*time.Minute || took > 13*time.Minute {
+			t.Errorf("ended after %s", took)
+		}
+		told := s.Log.Text()
+		for _, name := range []string{"checkout", "latency", "disk"} {
+			if n := strings.Count(told, "alarm "+name+": OK before, OK after"); n != 1 {
+				t.Errorf("alarm %s is told %d times:\n%s", name, n, told)
+			}
+		}
+	})
+}
+
 // TestBakeThatIsCancelled leaves the release as it is.
 func TestBakeThatIsCancelled(t *testing.T) {
 	at(t, busy, func(t *testing.T, s *site) {

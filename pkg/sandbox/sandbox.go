@@ -184,6 +184,7 @@ func (s *Sandbox) build(o Options) {
 	s.storage.Owner(account)
 	token := &sts.Service{Directory: s.directory}
 	s.metrics = &cloudwatch.Service{Account: account, Region: region, Alarms: maps.Clone(s.scenario.Alarms),
+		Lag:    time.Duration(s.scenario.Traffic.Lag),
 		Served: func(group string, minute time.Time) cloudwatch.Traffic { return s.served(group, minute) }}
 	s.server.JSON = []*wire.JSONService{
 		s.metrics.JSON(),

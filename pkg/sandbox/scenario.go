@@ -53,6 +53,7 @@ type TrafficScenario struct {
 	Rate    float64         `yaml:"rate"`    // requests a second, of all target groups together; 0: none
 	Errors  float64         `yaml:"errors"`  // share of answers with HTTP 5xx, 0 to 1
 	Latency engine.Duration `yaml:"latency"` // of an answer; 50ms
+	Lag     engine.Duration `yaml:"lag"`     // from the end of a minute until CloudWatch has it
 }
 
 // States of the bastion.

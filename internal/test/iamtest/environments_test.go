@@ -665,9 +665,86 @@ func TestReachIsTold(t *testing.T) {
 	upToDate(t, "REACH.md", b.String())
 }
 
+// delivered are the policies of docs/iam that the deploy role is made from.
+var delivered = []string{"ecr-push", "ecs-deploy", "ecs-deploy-bake", "ecs-deploy-verify", "ecs-rollback", "migrate"}
+
+// TestTheDeployRoleHasThePolicies holds the deploy role of each environment, as Terraform rendered it, to what docs/iam says that the
+// actions ask for: with the environment's own names everything is allowed, and with another's everything that has a name is refused.
+func TestTheDeployRoleHasThePolicies(t *testing.T) {
+	sources := map[string]string{"prod": "connect2-api-staging"}
+	for _, env := range []string{"dev", "staging", "prod"} {
+		role := recorded(t, env).role(t, "deploy")
+		for _, named := range []string{"dev", "staging", "prod"} {
+			tried := 0
+			for _, name := range delivered {
+				for _, st := range read(t, name) {
+					if st.Sid == "CreateRepository" || st.Sid == "SourceRepository" && sources[named] == "" {
+						continue
+					}
+					for _, n := range st.permits(t, named, sources[named]) {
+						// prod promotes from staging
+						shared := strings.HasSuffix(n.Resource, ":repository/"+sources[env]) || strings.HasSuffix(n.Resource, ":repository/connect2-api-"+env)
+						want := named == env || (n.Resource == "*" && n.Conditions == nil || n.Action == "logs:DescribeLogGroups") ||
+							shared && n.reads()
+						if got := role.Decide(n.Action, n.Resource, n.context()) == policy.Allowed; got != want {
+							t.Errorf("%s's deploy role, %s of %s with the names of %s: %s on %s is allowed: %v, want %v", env, st.Sid, name, named,
+								n.Action, n.Resource, got, want)
+						}
+						tried++
+					}
+				}
+			}
+			if tried < 80 {
+				t.Errorf("%s under %s: %d permissions were tried; there are more", named, env, tried)
+			}
+		}
+	}
+}
+
+// reads says whether the permission is one of those by which an image is read.
+func (n permit) reads() bool {
+	reads := []string{"ecr:BatchGetImage", "ecr:DescribeImages", "ecr:DescribeRepositories", "ecr:GetDownloadUrlForLayer"}
+	return slices.Contains(reads, n.Action)
+}
+
+// permits returns what a statement of docs/iam allows, with an environment's names.
+func (st policyStatement) permits(t *testing.T, env, source string) (all []permit) {
+	t.Helper()
+	fill := strings.NewReplacer("{partition}", "aws", "{region}", "us-west-2", "{account}", "123456789012",
+		"{cluster}", "connect2-api-cluster-"+env, "{service}", "connect2-api-service-"+env, "{name}", "connect2-api-"+env,
+		"{repository}", "connect2-api-"+env, "{source-repository}", source, "{log-group}", "/ecs/connect2-api-"+env,
+		"{secrets}", "connect2-api/"+env,
+		"{execution-role}", "connect2-api/"+env+"/connect2-api-"+env+"-execution",
+		"{task-role}", "connect2-api/"+env+"/connect2-api-"+env+"-task").Replace
+	var conditions map[string]values
+	var operators map[string]map[string]string
+	if len(st.Condition) > 0 {
+		if err := json.Unmarshal(st.Condition, &operators); err != nil {
+			t.Fatalf("%s: %v", st.Sid, err)
+		}
+	}
+	for _, byKey := range operators {
+		for key, value := range byKey {
+			if conditions == nil {
+				conditions = map[string]values{}
+			}
+			conditions[key] = values{fill(value)}
+		}
+	}
+	for _, name := range st.Action {
+		for _, resource := range st.Resource {
+			if strings.HasSuffix(resource, "{source-repository}") && source == "" {
+				continue
+			}
+			all = append(all, permit{name, strings.ReplaceAll(fill(resource), ":*", ":1"), conditions})
+		}
+	}
+	return all
+}
+
 // The policies that are pushed and deployed with are copied into the module that makes the roles, which so stands alone.
 func TestTheModuleHasThePolicies(t *testing.T) {
-	for _, name := range []string{"ecr-push", "ecs-deploy", "ecs-rollback", "migrate"} {
+	for _, name := range delivered {
 		want, err := os.ReadFile(filepath.Join(folder, name+".json"))
 		if err != nil {
 			t.Fatal(err)

@@ -2,7 +2,8 @@
 // somebody sets. It speaks the query protocol, JSON, and CBOR, as the service does.
 //
 // Sources: CloudWatch API reference 2010-08-01, "GetMetricData" and "DescribeAlarms"; Elastic Load Balancing user guide, "CloudWatch
-// metrics for your Application Load Balancer". A minute can be read as soon as it is over; the real service takes longer.
+// metrics for your Application Load Balancer". A minute can be read as soon as it is over, or later by Lag: the real service takes a
+// minute or more.
 package cloudwatch
 
 import (
@@ -27,6 +28,7 @@ type Service struct {
 	Account, Region string
 	Served          func(targetGroup string, minute time.Time) Traffic // targetgroup/NAME/ID
 	Alarms          map[string]string                                  // states by name
+	Lag             time.Duration                                      // from the end of a minute until it can be read
 }
 
 // API is the service's table of operations in the query protocol.
@@ -147,7 +149,7 @@ func (s *Service) metric(q query, from, to, now time.Time) (result, error) {
 	if group == "" || balancer == "" || len(metric.Dimensions) != 2 {
 		return found, nil // metrics are kept by these two together: others are empty
 	}
-	for at := from.Truncate(time.Minute); at.Before(to) && !at.Add(time.Minute).After(now); at = at.Add(time.Minute) {
+	for at := from.Truncate(time.Minute); at.Before(to) && !at.Add(time.Minute+s.Lag).After(now); at = at.Add(time.Minute) {
 		served := s.Served(group, at)
 		var value float64
 		switch metric.MetricName + " " + q.MetricStat.Stat {

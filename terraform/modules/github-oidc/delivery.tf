@@ -7,7 +7,7 @@ locals {
   # All of them as one text, since templatestring takes a text by its name alone; {word} becomes Terraform's ${word}.
   delivery_template = replace(
     jsonencode({
-      for action in ["ecr-push", "ecs-deploy", "ecs-rollback", "migrate"] :
+      for action in ["ecr-push", "ecs-deploy", "ecs-deploy-bake", "ecs-deploy-verify", "ecs-rollback", "migrate"] :
       action => jsondecode(file("${path.module}/policies/${action}.json")).Statement
     }),
     "/\\{([a-z-]+)\\}/", "$${$1}",
@@ -23,6 +23,7 @@ locals {
     repository        = var.names.repository
     source-repository = "replaced-below"
     log-group         = var.names.log_group
+    secrets           = var.names.secret_prefix
     execution-role    = trimprefix("${var.names.task_role_path}${var.names.execution_role}", "/")
     task-role         = trimprefix("${var.names.task_role_path}${var.names.task_role}", "/")
   }))
@@ -37,9 +38,11 @@ locals {
   push_statements = [for s in local.sourced : s if s.Sid != "CreateRepository" && length(s.Resource) > 0]
 
   # A role that can push cannot deploy. The other way round it can: the whole release is one action with one role, and
-  # promotion from another environment is part of it.
+  # promotion from another environment is part of it. What it reads for `verify` and `bake` is a policy of its own, so that
+  # both have room for longer names.
   delivery_statements = {
     push   = local.push_statements
+    looks  = concat(local.delivery["ecs-deploy-verify"], local.delivery["ecs-deploy-bake"])
     deploy = concat(local.push_statements, local.delivery["ecs-deploy"], local.delivery["ecs-rollback"], local.delivery["migrate"])
   }
 

@@ -51,7 +51,7 @@ locals {
   policies = {
     plan   = [local.infrastructure_policies.plan]
     push   = [local.delivery_policies.push]
-    deploy = [local.delivery_policies.deploy]
+    deploy = [local.delivery_policies.deploy, local.delivery_policies.looks]
     apply = [
       local.infrastructure_policies.plan,
       local.infrastructure_policies.apply_network,

@@ -244,6 +244,36 @@ run "deploy_is_what_the_actions_call" {
   }
 }
 
+run "deploy_looks_before_and_after" {
+  command = plan
+
+  assert {
+    condition = toset(flatten(jsondecode(aws_iam_policy.this["deploy-2"].policy).Statement[*].Action)) == toset(flatten([
+      for name in ["ecs-deploy-verify", "ecs-deploy-bake"] : jsondecode(file("../../../docs/iam/${name}.json")).Statement[*].Action
+    ]))
+    error_message = "what verify and bake read, all of it and no other"
+  }
+
+  assert {
+    condition = toset(distinct(flatten([for s in jsondecode(aws_iam_policy.this["deploy-2"].policy).Statement : s.Resource]))) == toset([
+      "*",
+      "arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-staging",
+      "arn:aws:iam::123456789012:role/connect2-api/staging/connect2-api-staging-execution",
+      "arn:aws:logs:us-west-2:123456789012:log-group::log-stream:",
+      "arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/staging/*",
+    ])
+    error_message = "narrowed to this environment where AWS can"
+  }
+
+  assert {
+    condition = toset(flatten([for s in jsondecode(aws_iam_policy.this["deploy-2"].policy).Statement : s.Action if contains(s.Resource, "*")])) == toset([
+      "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "ec2:DescribeSubnets", "ecr:GetAuthorizationToken",
+      "elasticloadbalancing:DescribeTargetGroups", "ssm:DescribeParameters",
+    ])
+    error_message = "on everything only what AWS cannot narrow, none of which reads a value"
+  }
+}
+
 run "deploy_updates_one_service" {
   command = plan
 
@@ -531,7 +561,7 @@ run "security_controls" {
   command = plan
 
   assert {
-    condition     = alltrue([for key in ["plan-1", "apply-1", "apply-2", "apply-3", "apply-4", "apply-5"] : alltrue([for s in jsondecode(aws_iam_policy.this[key].policy).Statement : !contains(try(s.Action, []), "*")])]) && alltrue([for key in ["push-1", "deploy-1"] : length(regexall("\\*", join("", flatten(jsondecode(aws_iam_policy.this[key].policy).Statement[*].Action)))) == 0])
+    condition     = alltrue([for key in ["plan-1", "apply-1", "apply-2", "apply-3", "apply-4", "apply-5"] : alltrue([for s in jsondecode(aws_iam_policy.this[key].policy).Statement : !contains(try(s.Action, []), "*")])]) && alltrue([for key in ["push-1", "deploy-1", "deploy-2"] : length(regexall("\\*", join("", flatten(jsondecode(aws_iam_policy.this[key].policy).Statement[*].Action)))) == 0])
     error_message = "[IAM.1] no policy allows everything"
   }
 
