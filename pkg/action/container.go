@@ -95,5 +95,8 @@ func (c container) see(f Field, v given) (given, []error) {
 // action's container has little of its runner's files.
 func (e *Env) Unseen(file string) string { return containerOf(e.Var).unseen(file, false) }
 
+// Inside returns where an action's container has a file of its runner that stands in the middle of a value; any other path as it is.
+func (e *Env) Inside(file string) string { return containerOf(e.Var).translated(file) }
+
 // InContainer says whether this runs in the container of an action, on a GitHub runner.
 func (e *Env) InContainer() bool { return containerOf(e.Var).inside }

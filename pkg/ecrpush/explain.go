@@ -26,6 +26,8 @@ func titleOf(err error) string {
 	switch {
 	case errors.As(err, &scan):
 		return scan.title()
+	case unsigned(err):
+		return "The image is not signed with a key that is trusted"
 	case errors.As(err, &immutable):
 		return fmt.Sprintf("Tag %s is immutable and belongs to another image", immutable.Tag)
 	case errors.As(err, &missing):
@@ -72,6 +74,8 @@ func adviceOf(err error) string {
 	switch {
 	case errors.As(err, &scan):
 		return scan.advice()
+	case unsigned(err):
+		return "Sign it where it was built (cosign sign --key KEY IMAGE@DIGEST), or give the public key of who signed it."
 	case errors.As(err, &missing):
 		return "Create it where the infrastructure is described, or set create-repository: true."
 	case errors.As(err, &refusal) && refusal.Status == http.StatusForbidden && refusal.Permission != "":

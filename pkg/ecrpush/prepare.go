@@ -22,6 +22,8 @@ type Push struct {
 	to   *image.Destination
 	also []*image.Destination
 
+	signature string // where the signature that counts is, if one is asked for
+
 	before []image.Finding // of the image that a tag points at so far, for the scan
 	// nothing is set where the source is not there and that is not a failure: src and plan are nil then.
 	nothing bool
@@ -73,19 +75,33 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	for i, name := range in.Also {
 		all.Go(func() { p.also[i], alsoErrs[i] = destination(ctx, registries, in, name) })
 	}
+	attach, _ := parseAttach(in.Attach) // checked with the inputs
+	for i, a := range attach {
+		attach[i].Path = env.Inside(a.Path)
+	}
+	var keys image.PublicKeys
+	var keysErr error
+	if in.VerifySignature != "" {
+		keys, keysErr = readKeys(in.VerifySignature)
+	}
 	all.Wait()
 	toErr = errors.Join(append([]error{toErr}, alsoErrs...)...)
 	if absent(srcErr) && toErr == nil && in.IfAbsent == "skip" {
 		p.nothing = true
 		return p, nil
 	}
-	if err := problems(ctx, srcErr, toErr); err != nil {
+	if err := problems(ctx, srcErr, toErr, keysErr); err != nil {
 		p.src.Close()
 		return nil, err
 	}
-	var err error
+	err := p.verify(ctx, keys)
+	if err != nil {
+		p.src.Close()
+		return nil, problems(ctx, err)
+	}
 	p.plan, err = image.NewPlan(ctx, p.src, p.to, image.PlanOptions{Tags: in.Tags, MountFrom: in.MountFrom,
-		Codec: image.Codec(in.Compression), Also: p.also, Before: p.gateOf(in.Scan)})
+		Codec: image.Codec(in.Compression), Also: p.also, Before: p.gateOf(in.Scan),
+		Referrers: image.Referrers(in.Referrers), Attach: attach})
 	if err == nil {
 		err = p.readScanBefore(ctx)
 	}

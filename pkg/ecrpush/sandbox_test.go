@@ -173,20 +173,21 @@ func TestPushInvalid(t *testing.T) {
 }
 
 func TestInputs(t *testing.T) {
-	in := ecrpush.Inputs{Source: "x", Repository: "app:v1", Tags: []string{"v1", "-bad", "a/b"}, Platform: "amd64", MountFrom: "h.io/x"}
+	in := ecrpush.Inputs{Source: "x", Repository: "app:v1", Tags: []string{"v1", "-bad", "a/b"}, Platform: "amd64", MountFrom: "h.io/x",
+		Attach: []string{"sbom.json"}, VerifySignature: "-----BEGIN CERTIFICATE-----"}
 	problems := in.Validate()
 	var text []string
 	for _, p := range problems {
 		text = append(text, p.Error())
 	}
 	all := strings.Join(text, "\n")
-	for _, word := range []string{"repository: ", `tags: "-bad"`, `tags: "a/b"`, "platform: ", "mount-from: "} {
+	for _, word := range []string{"repository: ", `tags: "-bad"`, `tags: "a/b"`, "platform: ", "mount-from: ", "attach: ", "verify-signature: "} {
 		if !strings.Contains(all, word) {
 			t.Errorf("no problem says %q:\n%s", word, all)
 		}
 	}
-	if len(problems) != 5 {
-		t.Errorf("%d problems, want 5:\n%s", len(problems), all)
+	if len(problems) != 7 {
+		t.Errorf("%d problems, want 7:\n%s", len(problems), all)
 	}
 	good := ecrpush.Inputs{Source: "x", Repository: "123456789012.dkr-ecr.eu-west-1.on.aws/team/app", Tags: []string{"v1"},
 		Platform: "linux/arm64/v8", MountFrom: "base"}
@@ -510,3 +511,47 @@ func TestPushScansIndex(t *testing.T) {
 		}
 	})
 }
+
+// A promotion takes along what hangs on the image, and nothing of it begins where the image is not signed with a key that is trusted.
+func TestPromotionTakesAlong(t *testing.T) {
+	at(t, "", func(t *testing.T, s *site) {
+		sbom := filepath.Join(t.TempDir(), "sbom.json")
+		if err := os.WriteFile(sbom, []byte(`{"spdxVersion":"SPDX-2.3"}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		in := ecrpush.Inputs{Source: s.saved(imagetest.New(1, 30_000)), Repository: repository, Tags: []string{"v2"},
+			Attach: []string{"application/spdx+json=" + sbom}}
+		built := s.mustPush(in)
+		if !strings.HasSuffix(built.Referrers, " application/spdx+json") || !strings.Contains(s.Log.Summary(), "1 SBOM") {
+			t.Errorf("%q hangs on it; the summary:\n%s", built.Referrers, s.Log.Summary())
+		}
+		s.fresh()
+		if again := s.mustPush(in); again.Outcome != action.NoChange || len(s.Mutations()) > 0 || again.Referrers != built.Referrers {
+			t.Errorf("the same again: %+v, did %q", again, s.Mutations())
+		}
+
+		s.fresh()
+		promote := ecrpush.Inputs{Source: "ecr:" + repository + ":v2", Repository: "prod/app", Tags: []string{"v2"}, CreateRepository: true}
+		signed := promote
+		signed.VerifySignature = cosignKey
+		_, err := s.push(t.Context(), signed)
+		if action.OutcomeOf(err) != action.Invalid || !strings.Contains(err.Error(), "is not signed") || len(s.Mutations()) > 0 {
+			t.Errorf("unsigned: %v; did %q", err, s.Mutations())
+		}
+
+		s.fresh()
+		out := s.mustPush(promote)
+		if out.Digest != built.Digest || out.Referrers != built.Referrers {
+			t.Errorf("promoted: %+v; want what hangs on %+v", out, built)
+		}
+		s.fresh()
+		if again := s.mustPush(promote); again.Outcome != action.NoChange || len(s.Mutations()) > 0 {
+			t.Errorf("promoted again: %+v, did %q", again, s.Mutations())
+		}
+	})
+}
+
+const cosignKey = `-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEuC+/CTul5gIqeO7dPsgX2qylqehH
+VW0ZZws+aX9/AVUe7x0QK5QQ1kZFEig7twZ3+dsHhM48I3OLpgooBwqAVQ==
+-----END PUBLIC KEY-----`

@@ -33,6 +33,8 @@ func (t teller) event(e image.Event) {
 		t.events.Notef("%s stored (%s)", short(e.Digest), e.Text)
 	case image.Tagged:
 		t.events.Notef("tag %s points at %s", e.Text, short(e.Digest))
+	case image.Attached:
+		t.events.Notef("%s hung on the image (%s)", short(e.Digest), cmp.Or(e.Text, "no type"))
 	case image.Retried:
 		if e.Took > 0 {
 			t.events.Notef("%s: %v; trying again in %s", e.Text, e.Err, render.Took(e.Took))
@@ -63,6 +65,9 @@ func (t teller) plan(p *Push) {
 	for _, note := range p.src.Notes {
 		t.events.Warnf("Source", "%s", note)
 	}
+	if p.signature != "" {
+		t.events.Notef("signed: %s verifies with one of the keys", p.signature)
+	}
 	if len(p.plan.Tags) == 0 {
 		t.events.Noticef("No tags", "the image is pushed by its digest alone; a lifecycle rule on untagged images may remove it")
 	}
@@ -89,10 +94,12 @@ func sentencesOf(plan *image.Plan) []string {
 	if plan.To.Missing {
 		out = append(out, "the repository "+plan.To.Name+" is created")
 	}
-	w := plan.Work()
+	w, more := plan.Work(), sentToo(plan.Company())
 	switch {
 	case plan.Unchanged():
 		return append(out, to+" has the image and its tags already: nothing to do")
+	case w == image.Work{} && len(more) > 0:
+		out = append(out, to+" has the image already")
 	case w == image.Work{}:
 		out = append(out, to+" has the image already: only tags move")
 	default:
@@ -107,6 +114,9 @@ func sentencesOf(plan *image.Plan) []string {
 			parts = append(parts, fmt.Sprintf("%d reused (%s)", w.Reuse, render.Size(w.ReuseBytes)))
 		}
 		out = append(out, "layers and configurations for "+to+": "+strings.Join(parts, ", "))
+	}
+	if len(more) > 0 {
+		out = append(out, companyText(more)+" for "+to)
 	}
 	for _, m := range plan.Tags {
 		switch {
@@ -146,6 +156,8 @@ func (t teller) done(p *Push, r image.Result, took time.Duration) {
 		{Name: "Image", Value: record.Text{Text: p.plan.To.URI + "@" + r.Digest, Form: record.Code}},
 		{Name: "Also", Value: record.Text{Text: strings.Join(more, ", "), Form: record.Code}},
 		{Name: "Source", Value: record.Text{Text: p.in.Source + " (" + string(p.src.Kind) + ")", Form: record.Code}},
+		{Name: "Signature verified", Value: record.Text{Text: p.signature, Form: record.Code}},
+		{Name: "With it", Value: record.Text{Text: companyText(r.Company)}},
 		{Name: "Platforms", Value: record.Text{Text: strings.Join(p.src.Platforms(), ", ")}},
 		{Name: "Tags moved", Value: record.Text{Text: strings.Join(r.Moved, ", ")}},
 		{Name: "Tags that had it", Value: record.Text{Text: strings.Join(r.Kept, ", ")}},

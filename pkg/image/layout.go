@@ -90,8 +90,11 @@ func readLayout(ctx context.Context, from files, index []byte, choice string, o 
 		return nil, fmt.Errorf("index.json: %w", err)
 	}
 	if choice == "" && flat(images) {
-		s.root, err = r.flat(ctx, index, images, o.Platform)
-		return s, err
+		if s.root, err = r.flat(ctx, index, images, o.Platform); err != nil {
+			return nil, err
+		}
+		s.hangsAt(layoutShelf{layoutContents{from}, list.Manifests, s.root.desc.Digest})
+		return s, nil
 	}
 	root, err := chooseEntry(images, choice)
 	if err != nil {
@@ -101,6 +104,7 @@ func readLayout(ctx context.Context, from files, index []byte, choice string, o 
 	if err != nil {
 		return nil, err
 	}
+	s.hangsAt(layoutShelf{layoutContents{from}, list.Manifests, s.root.desc.Digest})
 	return s, s.root.replaceUncompressed(ctx)
 }
 
@@ -112,7 +116,7 @@ func (r *reader) images(ctx context.Context, entries []v1.Descriptor) ([]v1.Desc
 	}
 	var images []v1.Descriptor
 	for _, e := range entries {
-		if !runnable(e) {
+		if !runnable(e) || hangs(e) {
 			continue
 		}
 		raw, err := r.from.manifest(ctx, e)
@@ -121,10 +125,7 @@ func (r *reader) images(ctx context.Context, entries []v1.Descriptor) ([]v1.Desc
 		case err != nil:
 			return nil, fmt.Errorf("manifest %s: %w", e.Digest, err)
 		default:
-			var hangs struct {
-				Subject *v1.Descriptor `json:"subject"`
-			}
-			if json.Unmarshal(raw, &hangs) == nil && hangs.Subject != nil {
+			if subject, _ := subjectOf(raw); subject != nil {
 				continue
 			}
 		}
@@ -232,6 +233,7 @@ const (
 type reader struct {
 	from  contents
 	notes *[]string // what the user should know
+	bare  bool      // configurations are not read: they need not be an image's
 	read  map[v1.Hash]*node
 }
 
@@ -295,7 +297,7 @@ func (r *reader) manifest(ctx context.Context, d v1.Descriptor, platform string,
 		}
 		n.layers = append(n.layers, layer{Blob: b})
 	}
-	if doc.Config.MediaType.IsConfig() {
+	if doc.Config.MediaType.IsConfig() && !r.bare {
 		config, err := readAll(ctx, n.config)
 		if err == nil {
 			_, n.platform, err = configOf(config)

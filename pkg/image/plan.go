@@ -33,6 +33,11 @@ type Plan struct {
 	known      *knownLayers     // of all destinations together
 	seen       *earlier         // images of the repository
 	has        map[v1.Hash]bool // blobs that the repository was asked for
+
+	along    *company           // what hangs on the image and goes with it, to all destinations together
+	met      map[*referrer]bool // of it: what the repository has, or keeps as it is
+	metOn    v1.Hash            // the image's digest when the repository was asked for that
+	unlisted bool               // the registry lists nothing that hangs on a manifest: a tag does
 }
 
 // knownLayers are the layers that need not be compressed, since a registry has them compressed, by their uncompressed digests.
@@ -62,6 +67,8 @@ type PlanOptions struct {
 	MountFrom string         // a repository of the same registry to mount blobs from; empty: none but the source's own
 	Codec     Codec          // the form of all layers; empty: what is not compressed yet gets gzip, and the rest stays
 	Also      []*Destination // where the same image is pushed to as well
+	Referrers Referrers      // what happens to what hangs on the image
+	Attach    []Attachment   // files to hang on the image
 	// Before is called when every destination has the image, before the first tag moves. Its error stops the push.
 	Before func(context.Context, Result) error
 }
@@ -81,6 +88,10 @@ func NewPlan(ctx context.Context, src *Source, to *Destination, o PlanOptions) (
 	if len(tags) > mostTags {
 		problems = append(problems, fmt.Errorf("%d tags for one image: ECR takes %d", len(tags), mostTags))
 	}
+	files, err := readAttachments(o.Attach)
+	if err != nil {
+		problems = append(problems, err)
+	}
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
@@ -91,10 +102,11 @@ func NewPlan(ctx context.Context, src *Source, to *Destination, o PlanOptions) (
 	}
 	src.root.nameLayers(cmp.Or(o.Codec, Gzip))
 	shared := &knownLayers{stored: map[v1.Hash]v1.Descriptor{}, holder: map[v1.Hash]*Destination{}}
+	along := &company{files: files}
 	var all []*Plan
 	for _, to := range append([]*Destination{to}, o.Also...) {
 		q := &Plan{Source: src, To: to, Tags: slices.Clone(tags), codec: cmp.Or(o.Codec, Gzip), known: shared, streamFrom: streamFrom,
-			has: map[v1.Hash]bool{}, seen: &earlier{repo: to.Repository}}
+			has: map[v1.Hash]bool{}, seen: &earlier{repo: to.Repository}, along: along}
 		if o.MountFrom != "" {
 			q.mounts = append(q.mounts, o.MountFrom)
 		}
@@ -102,7 +114,7 @@ func NewPlan(ctx context.Context, src *Source, to *Destination, o PlanOptions) (
 	}
 	p := all[0]
 	p.Also, p.before = all[1:], o.Before
-	if err := p.look(ctx); err != nil {
+	if err := p.lookAround(ctx, all, o.Referrers); err != nil {
 		return nil, err
 	}
 	for _, q := range all {
@@ -112,6 +124,29 @@ func NewPlan(ctx context.Context, src *Source, to *Destination, o PlanOptions) (
 		return nil, err
 	}
 	return p, p.admit(ctx)
+}
+
+// lookAround finds out what the destinations have, and what of the image's company.
+func (p *Plan) lookAround(ctx context.Context, all []*Plan, how Referrers) error {
+	var found []*referrer
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.look(groupCtx) })
+	group.Go(func() (err error) {
+		found, err = p.findCompany(groupCtx, how)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if err := p.keepCompany(found, how); err != nil {
+		return err
+	}
+	for _, q := range all {
+		if err := q.lookForCompany(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mostTags is how many tags ECR lets one image have.
@@ -398,7 +433,7 @@ func (p *Plan) NoChange() bool {
 
 // Unchanged says whether there is nothing to do at this destination.
 func (p *Plan) Unchanged() bool {
-	return p.there && !slices.ContainsFunc(p.Tags, func(m TagMove) bool { return !m.Keep })
+	return p.there && p.complete() && !slices.ContainsFunc(p.Tags, func(m TagMove) bool { return !m.Keep })
 }
 
 // Work is how much a push sends, in blobs and bytes.

@@ -23,10 +23,11 @@ type Result struct {
 	Stored   bool     // the image is in the repository, with or without tags
 	Created  bool     // the repository was created
 	Blobs    []BlobResult
-	Sent     int64    // bytes of blobs that were uploaded
-	Reused   int64    // bytes of blobs that were there, or mounted
-	Unpacked int64    // bytes before compression of the layers that were compressed
-	Also     []Result // of the other destinations, in their order
+	Sent     int64     // bytes of blobs that were uploaded
+	Reused   int64     // bytes of blobs that were there, or mounted
+	Unpacked int64     // bytes before compression of the layers that were compressed
+	Company  []Hanging // what hangs on the image in the repository, of what the source has or was attached
+	Also     []Result  // of the other destinations, in their order
 }
 
 // BlobResult is how one blob came into the repository.
@@ -79,6 +80,9 @@ func (p *Plan) execute(ctx context.Context, all []*Plan, results []Result) error
 			results[i].Stored = true
 		}
 		results[i].Digest = q.Source.root.desc.Digest.String()
+		if err := q.sendCompany(ctx, &results[i]); err != nil {
+			return err
+		}
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -61,6 +61,9 @@ type pushing struct {
 	codec  Codec
 	plain  bool // the registry is not ECR
 	events events
+
+	referrers Referrers
+	attach    []Attachment
 }
 
 func (p *pushing) plan(t testing.TB, ctx context.Context) (*Plan, error) {
@@ -78,7 +81,8 @@ func (p *pushing) plan(t testing.TB, ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewPlan(ctx, src, to, PlanOptions{Tags: p.tags, MountFrom: p.mount, Codec: p.codec})
+	return NewPlan(ctx, src, to, PlanOptions{Tags: p.tags, MountFrom: p.mount, Codec: p.codec, Referrers: p.referrers,
+		Attach: p.attach})
 }
 
 func (p *pushing) run(t testing.TB) (Result, error) {

@@ -52,6 +52,9 @@ func openRegistry(ctx context.Context, ref Reference, o OpenOptions) (*Source, e
 	}
 	s := &Source{Kind: RegistryCopy, from: repo}
 	r := reader{from: registryContents{repo}, notes: &s.Notes}
-	s.root, err = r.node(ctx, v1.Descriptor{Digest: root.Digest, MediaType: root.MediaType}, o.Platform)
-	return s, err
+	if s.root, err = r.node(ctx, v1.Descriptor{Digest: root.Digest, MediaType: root.MediaType}, o.Platform); err != nil {
+		return nil, err
+	}
+	s.hangsAt(registryContents{repo})
+	return s, nil
 }

@@ -226,19 +226,12 @@ func (r *Repository) tags(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		all = append(all, page.Tags...)
-		address, _, linked := strings.Cut(strings.TrimPrefix(link, "<"), ">")
-		more, unreadable := url.Parse(address)
-		if !linked || unreadable != nil {
+		if link = nextPage(next, link); link == "" {
 			break
 		}
-		from, _ := url.Parse(next) // it was made here, or parsed before
-		to := from.ResolveReference(more)
-		if to.Host != from.Host || mayGo(from, to) != nil || to.String() == next {
-			break
-		}
-		next = to.String()
+		next = link
 	}
-	return all, nil //nolint:nilerr // a link to more that cannot be read ends the list
+	return all, nil
 }
 
 // openBlob starts reading a blob. The caller checks what it reads against the digest.

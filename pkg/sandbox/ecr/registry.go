@@ -10,8 +10,8 @@ import (
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
 
-// route is what a registry request is about, and the ECR API action that permits it. The mapping of DELETE and
-// tags/list, _catalog and referrers is unconfirmed.
+// route is what a registry request is about, and the ECR API action that permits it. The mapping of DELETE and tags/list and _catalog
+// is unconfirmed. That of referrers is what the API reference says of ListImageReferrers: it takes ecr:BatchGetImage.
 type route struct {
 	action     string
 	repository string
@@ -44,7 +44,7 @@ var paths = []struct {
 		"GET": {action: "ListImages", handle: (*Service).listTags},
 	}},
 	{regexp.MustCompile(`^/v2/(.+)/referrers/([^/]+)$`), map[string]route{
-		"GET": {action: "ListImageReferrers", handle: (*Service).listReferrers},
+		"GET": {action: "BatchGetImage", handle: (*Service).listReferrers},
 	}},
 }
 
