@@ -21,6 +21,9 @@ func Family(name string) string {
 	return family
 }
 
+// TemplateSuffix is what the family of a template ends with: that of NAME is NAME-template.
+const TemplateSuffix = "-template"
+
 // Sibling returns the ARN of another task definition, named as FAMILY:NUMBER, in the account and region of the one with the
 // ARN name. Where name is not the ARN of a task definition, it returns revision as it is.
 func Sibling(name, revision string) string {

@@ -1,10 +1,12 @@
 // Package awscall calls AWS services of which one or two reads are wanted: by the query protocol (EC2, IAM, CloudWatch) and by JSON
-// (Secrets Manager, Parameter Store, Logs), with the credentials, HTTP client and retries of an aws.Config, and with errors of the
+// (Secrets Manager, Parameter Store, Logs, EventBridge) and by REST with JSON (EventBridge Scheduler), with the
+// credentials, HTTP client and retries of an aws.Config, and with errors of the
 // same types as those of the SDK's clients. The clients themselves bring hundreds of operations; EC2's alone takes minutes to build.
 package awscall
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -46,6 +48,8 @@ var (
 	SecretsManager = Service{id: "Secrets Manager", name: "secretsmanager", signing: "secretsmanager", target: "secretsmanager"}
 	Logs           = Service{id: "CloudWatch Logs", name: "logs", signing: "logs", target: "Logs_20140328"}
 	SSM            = Service{id: "SSM", name: "ssm", signing: "ssm", target: "AmazonSSM"}
+	EventBridge    = Service{id: "EventBridge", name: "events", signing: "events", target: "AWSEvents"}
+	Scheduler      = Service{id: "Scheduler", name: "scheduler", signing: "scheduler"}
 )
 
 // maxAnswer bounds what is read of an answer, in bytes.
@@ -58,7 +62,8 @@ func Query(ctx context.Context, cfg aws.Config, service Service, operation strin
 		form[name] = values
 	}
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}}
-	return call(ctx, cfg, service, operation, header, []byte(form.Encode()), func(body []byte) error { return xml.Unmarshal(body, out) })
+	return call(ctx, cfg, service, request{operation: operation, header: header, body: []byte(form.Encode())},
+		func(body []byte) error { return xml.Unmarshal(body, out) })
 }
 
 // JSON calls an operation of the JSON protocol with in, and reads its answer into out.
@@ -68,12 +73,48 @@ func JSON(ctx context.Context, cfg aws.Config, service Service, operation string
 		return fmt.Errorf("%s: %s: %w", service.id, operation, err)
 	}
 	header := http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {service.target + "." + operation}}
-	return call(ctx, cfg, service, operation, header, body, func(answer []byte) error { return json.Unmarshal(answer, out) })
+	return call(ctx, cfg, service, request{operation: operation, header: header, body: body},
+		func(answer []byte) error { return json.Unmarshal(answer, out) })
+}
+
+// REST calls an operation that is a method and a path, with in as its body (nil: without one), and reads its answer into out. The
+// segments of the path are escaped by the caller.
+func REST(ctx context.Context, cfg aws.Config, service Service, operation, method, path string, query url.Values, in, out any) error {
+	r := request{operation: operation, method: method, path: path, header: http.Header{}}
+	if len(query) > 0 {
+		r.path += "?" + query.Encode()
+	}
+	if in != nil {
+		body, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("%s: %s: %w", service.id, operation, err)
+		}
+		r.body = body
+		r.header.Set("Content-Type", "application/json")
+	}
+	return call(ctx, cfg, service, r, func(answer []byte) error { return json.Unmarshal(answer, out) })
+}
+
+// request is one call of an operation.
+type request struct {
+	operation string
+	method    string // empty: POST
+	path      string // behind the endpoint, with its query; empty: none
+	header    http.Header
+	body      []byte
+}
+
+// at returns where the request goes.
+func (r request) at(endpoint string) string {
+	if r.path == "" {
+		return endpoint
+	}
+	return strings.TrimSuffix(endpoint, "/") + r.path
 }
 
 // call sends the request until it is answered, as often as the configuration's retryer says.
-func call(ctx context.Context, cfg aws.Config, service Service, operation string, header http.Header, body []byte,
-	read func([]byte) error) error {
+func call(ctx context.Context, cfg aws.Config, service Service, r request, read func([]byte) error) error {
+	operation := r.operation
 	ctx = middleware.WithOperationName(ctx, operation) // the client's limits go by it
 	endpoint, region, err := service.endpoint(ctx, cfg)
 	if err != nil {
@@ -84,7 +125,7 @@ func call(ctx context.Context, cfg aws.Config, service Service, operation string
 		retryer = cfg.Retryer()
 	}
 	for attempt := 1; ; attempt++ {
-		err := once(ctx, cfg, service, endpoint, region, header.Clone(), body, read)
+		err := once(ctx, cfg, service, endpoint, region, r, read)
 		if err == nil {
 			return nil
 		}
@@ -100,13 +141,12 @@ func call(ctx context.Context, cfg aws.Config, service Service, operation string
 }
 
 // once sends the request once.
-func once(ctx context.Context, cfg aws.Config, service Service, endpoint, region string, header http.Header, body []byte,
-	read func([]byte) error) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, bytes.NewReader(body))
+func once(ctx context.Context, cfg aws.Config, service Service, endpoint, region string, r request, read func([]byte) error) error {
+	request, err := http.NewRequestWithContext(ctx, cmp.Or(r.method, http.MethodPost), r.at(endpoint), bytes.NewReader(r.body))
 	if err != nil {
 		return err
 	}
-	request.Header = header
+	request.Header = r.header.Clone()
 	if cfg.Credentials == nil {
 		return errors.New("get credentials: there are none")
 	}
@@ -114,7 +154,7 @@ func once(ctx context.Context, cfg aws.Config, service Service, endpoint, region
 	if err != nil {
 		return fmt.Errorf("get credentials: %w", err)
 	}
-	sum := sha256.Sum256(body)
+	sum := sha256.Sum256(r.body)
 	if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(sum[:]), service.signing, region, time.Now()); err != nil {
 		return fmt.Errorf("sign the request: %w", err)
 	}

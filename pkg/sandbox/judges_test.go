@@ -119,6 +119,8 @@ func TestAWSCLI(t *testing.T) {
 		{"cloudwatch describe-alarms --query MetricAlarms", succeeds, "[]", false},
 		{"ec2 describe-subnets --query Subnets[0].State", succeeds, `"available"`, false},
 		{"ssm describe-parameters --query Parameters", succeeds, "[]", false},
+		{"events list-rules --query Rules", succeeds, "[]", false},
+		{"scheduler get-schedule --name none", fails, "ResourceNotFoundException", false},
 		{"ecr describe-images --repository-name none", fails, "RepositoryNotFoundException", true},
 	}
 	patient := os.Getenv("CONNECT2_E2E") != ""

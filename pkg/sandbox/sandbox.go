@@ -22,9 +22,11 @@ import (
 	"github.com/org/connect2/v2/pkg/sandbox/ecs"
 	"github.com/org/connect2/v2/pkg/sandbox/elbv2"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
+	"github.com/org/connect2/v2/pkg/sandbox/events"
 	"github.com/org/connect2/v2/pkg/sandbox/iam"
 	"github.com/org/connect2/v2/pkg/sandbox/logs"
 	"github.com/org/connect2/v2/pkg/sandbox/s3"
+	"github.com/org/connect2/v2/pkg/sandbox/scheduler"
 	"github.com/org/connect2/v2/pkg/sandbox/secretsmanager"
 	"github.com/org/connect2/v2/pkg/sandbox/sessions"
 	"github.com/org/connect2/v2/pkg/sandbox/ssm"
@@ -85,6 +87,8 @@ type world struct {
 	storage   *s3.Service
 	metrics   *cloudwatch.Service
 	compute   *ec2.Service
+	events    *events.Service
+	scheduler *scheduler.Service
 	sessions  *sessions.Service // nil: not modelled; it has a lock of its own
 }
 
@@ -186,8 +190,11 @@ func (s *Sandbox) build(o Options) {
 	s.metrics = &cloudwatch.Service{Account: account, Region: region, Alarms: maps.Clone(s.scenario.Alarms),
 		Lag:    time.Duration(s.scenario.Traffic.Lag),
 		Served: func(group string, minute time.Time) cloudwatch.Traffic { return s.served(group, minute) }}
+	s.events = events.New(account, region, starter{s.engine}, s.beginning())
+	s.scheduler = scheduler.New(account, region, starter{s.engine}, s.beginning())
+	s.server.REST = []*wire.RESTService{s.scheduler.API()}
 	s.server.JSON = []*wire.JSONService{
-		s.metrics.JSON(),
+		s.metrics.JSON(), s.events.API(),
 		s.services.API(), s.registry.API(), s.logs.API(), s.secrets.API(), s.params.API(), s.scaling.API(),
 	}
 	s.server.Query = []*wire.QueryService{token.API(), s.balancing.API(), s.directory.API(), s.compute.API(), s.metrics.API()}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/internal/backoff"
 	"github.com/org/connect2/v2/pkg/awserr"
 )
@@ -27,7 +28,7 @@ type Client interface {
 }
 
 // TemplateSuffix marks the family that Terraform owns: NAME-template is rendered into NAME, which releases are registered in.
-const TemplateSuffix = "-template"
+const TemplateSuffix = arn.TemplateSuffix
 
 // ErrNotFound says that a family or revision does not exist.
 var ErrNotFound = errors.New("no such task definition")

@@ -47,6 +47,7 @@ var layers = map[string]layer{
 	"pkg/record":            ground,
 
 	"internal/arn":          base,
+	"internal/awscron":      base,
 	"internal/backoff":      base,
 	"internal/bounded":      base,
 	"internal/console":      base,
@@ -69,6 +70,7 @@ var layers = map[string]layer{
 	"pkg/commits":   noun,
 	"pkg/preflight": noun,
 	"pkg/bake":      noun,
+	"pkg/schedule":  noun,
 	"pkg/diagnose":  noun,
 	"pkg/oneoff":    noun,
 	"pkg/image":     noun,

@@ -26,6 +26,7 @@ var clients = map[string][]string{
 	"pkg/oneoff":    {"ecs", "cloudwatchlogs"},
 	"pkg/image":     {"ecr"},
 	"pkg/preflight": {},
+	"pkg/schedule":  {},
 	"pkg/terraform": {},
 	"pkg/rotation":  {"ecs", "elasticache", "secretsmanager"},
 }

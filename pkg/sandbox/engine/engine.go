@@ -142,6 +142,9 @@ func (e *Engine) after(d time.Duration, run func()) {
 // until plans a change at a point in time, which is now if that has passed.
 func (e *Engine) until(at time.Time, run func()) { e.after(at.Sub(e.now), run) }
 
+// At plans something that happens from outside at a point in time, such as a schedule that starts tasks.
+func (e *Engine) At(at time.Time, run func()) { e.until(at, run) }
+
 // ARN makes the ARN of a resource of this account and region, such as ARN("ecs", "cluster/prod").
 func (e *Engine) ARN(service, resource string) string {
 	return fmt.Sprintf("arn:%s:%s:%s:%s:%s", e.options.Partition, service, e.options.Region, e.options.Account, resource)

@@ -187,7 +187,45 @@ def judge_the_rest():
     refused("bucket that does not exist", "NoSuchBucket", client("s3").list_objects_v2, Bucket="nowhere")
 
 
+def judge_schedules():
+    events, target = client("events"), {"Id": "one", "Arn": f"arn:aws:ecs:us-west-2:123456789012:cluster/{CLUSTER}",
+                                        "RoleArn": "arn:aws:iam::123456789012:role/connect2-api-dev-execution",
+                                        "EcsParameters": {"TaskDefinitionArn": "arn:aws:ecs:us-west-2:123456789012:task-definition/connect2-api-dev:1"}}
+    refused("rule without a pattern", "ValidationException", events.put_rule, Name="judge")
+    refused("rule by a wrong schedule", "ValidationException", events.put_rule, Name="judge", ScheduleExpression="cron(0 8 * * * *)")
+    events.put_rule(Name="judge", ScheduleExpression="cron(0 8 * * ? *)", Tags=[{"Key": "a", "Value": "b"}])
+    check("put-targets", events.put_targets(Rule="judge", Targets=[target])["FailedEntryCount"] == 0)
+    check("list-targets-by-rule", events.list_targets_by_rule(Rule="judge")["Targets"] == [target])
+    check("list-rule-names-by-target", events.list_rule_names_by_target(TargetArn=target["Arn"])["RuleNames"] == ["judge"])
+    events.disable_rule(Name="judge")
+    rule = events.describe_rule(Name="judge")
+    check("describe-rule", (rule["State"], rule["ScheduleExpression"]) == ("DISABLED", "cron(0 8 * * ? *)"), rule)
+    check("list-tags-for-resource", events.list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"] == [{"Key": "a", "Value": "b"}])
+    check("list-rules", [r["Name"] for r in events.list_rules()["Rules"]] == ["judge"])
+    check("list-event-buses", [b["Name"] for b in events.list_event_buses()["EventBuses"]] == ["default"])
+    refused("rule that has targets", "ValidationException", events.delete_rule, Name="judge")
+    refused("rule that does not exist", "ResourceNotFoundException", events.describe_rule, Name="none")
+    scheduler, start = client("scheduler"), datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=400)
+    settings = {"ScheduleExpression": "rate(5 minutes)", "StartDate": start, "FlexibleTimeWindow": {"Mode": "OFF"},
+                "Target": {k: v for k, v in target.items() if k != "Id"}}
+    scheduler.create_schedule_group(Name="judges")
+    made = scheduler.create_schedule(Name="judge", GroupName="judges", **settings)["ScheduleArn"]
+    refused("schedule that exists", "ConflictException", scheduler.create_schedule, Name="judge", GroupName="judges", **settings)
+    got = scheduler.get_schedule(Name="judge", GroupName="judges")
+    check("get-schedule", (got["Arn"], got["State"], got["ScheduleExpressionTimezone"]) == (made, "ENABLED", "UTC"), got)
+    check("its target", got["Target"] == settings["Target"] and abs((got["StartDate"] - start).total_seconds()) < 1, got)
+    scheduler.update_schedule(Name="judge", GroupName="judges", **{**settings, "State": "DISABLED"})
+    listed = scheduler.get_paginator("list_schedules").paginate(GroupName="judges").build_full_result()["Schedules"]
+    check("list-schedules", [(s["Name"], s["State"], s["Target"]["Arn"]) for s in listed] == [("judge", "DISABLED", target["Arn"])], listed)
+    check("list-schedule-groups", [g["Name"] for g in scheduler.list_schedule_groups()["ScheduleGroups"]] == ["default", "judges"])
+    scheduler.delete_schedule(Name="judge", GroupName="judges")
+    refused("schedule that does not exist", "ResourceNotFoundException", scheduler.get_schedule, Name="judge", GroupName="judges")
+    refused("schedule by a wrong expression", "ValidationException", scheduler.create_schedule, Name="judge",
+            **{**settings, "ScheduleExpression": "cron(x)"})
+
+
 judge_ecr()
+judge_schedules()
 ecs_client = client("ecs")
 judge_ecs_refusals(ecs_client)
 judge_logs(judge_tasks(ecs_client, judge_rollout(ecs_client)))

@@ -55,9 +55,11 @@ type Request struct {
 	Now     time.Time  // virtual time
 	Body    []byte     // JSON services
 	Form    url.Values // query services
-	HTTP    *http.Request
-	Cut     bool // set by Server.Intercept: the operation takes effect, and its answer is lost with the connection
-	Hang    bool // set by Server.Intercept: the operation takes effect, and its answer never comes
+	// Parameters are those of the path and the query of REST services.
+	Parameters url.Values
+	HTTP       *http.Request
+	Cut        bool // set by Server.Intercept: the operation takes effect, and its answer is lost with the connection
+	Hang       bool // set by Server.Intercept: the operation takes effect, and its answer never comes
 
 	dialect *dialect
 	journal *Journal

@@ -33,6 +33,7 @@ type Server struct {
 	NewID           func() string                                           // request ids, UUIDs
 	JSON            []*JSONService
 	Query           []*QueryService
+	REST            []*RESTService
 
 	Journal Journal
 	World   sync.Mutex // held while anything of the world is read or changed
@@ -163,12 +164,29 @@ func (s *Server) route(hr *http.Request, body []byte, id string) (*call, error) 
 		if c.service == nil {
 			return nil, NotModelled("the query API %s of version %s (service %q)", action, version, scope.Service)
 		}
+	} else if rs := s.rest(scope.Service); rs != nil {
+		action, operation, parameters := rs.find(hr)
+		c.service = &service{
+			name: rs.Name, dialect: &restDialect, operations: map[string]Operation{action: operation},
+			result: rs.writeResult, fail: rs.writeError,
+		}
+		request.Action, request.Parameters = action, parameters
 	} else {
 		return nil, NotModelled("%s %s (service %q)", hr.Method, hr.URL.Path, scope.Service)
 	}
 	request.Service, request.dialect = c.service.name, c.service.dialect
 	c.operation, c.request = c.service.operations[request.Action], request
 	return c, nil
+}
+
+// rest returns the REST service that a signature names, or nil.
+func (s *Server) rest(name string) *RESTService {
+	for _, rs := range s.REST {
+		if rs.Name == name {
+			return rs
+		}
+	}
+	return nil
 }
 
 // run executes a call with the world locked and writes its journal entry.

@@ -1,0 +1,91 @@
+package wire
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// RESTService is a service of the REST protocol with JSON: an operation is a method and a path.
+type RESTService struct {
+	Name   string // IAM prefix, and the service of the signature: "scheduler"
+	Routes []Route
+}
+
+// Route is one operation and how it is addressed. A segment of the path in braces is a parameter: /schedules/{Name}.
+type Route struct {
+	Method, Path, Action string
+	Do                   Operation
+}
+
+// find returns the operation of a request, with the parameters of its path and its query.
+func (s *RESTService) find(hr *http.Request) (action string, do Operation, parameters url.Values) {
+	segments := strings.Split(strings.Trim(hr.URL.EscapedPath(), "/"), "/")
+	for _, route := range s.Routes {
+		if route.Method != hr.Method {
+			continue
+		}
+		if parameters, ok := route.match(segments); ok {
+			for name, values := range hr.URL.Query() {
+				parameters[name] = values
+			}
+			return route.Action, route.Do, parameters
+		}
+	}
+	return hr.Method + " " + hr.URL.Path, nil, nil
+}
+
+func (r Route) match(segments []string) (url.Values, bool) {
+	pattern := strings.Split(strings.Trim(r.Path, "/"), "/")
+	if len(pattern) != len(segments) {
+		return nil, false
+	}
+	parameters := url.Values{}
+	for i, part := range pattern {
+		name, isParameter := strings.CutPrefix(part, "{")
+		if !isParameter {
+			if part != segments[i] {
+				return nil, false
+			}
+			continue
+		}
+		value, err := url.PathUnescape(segments[i])
+		if err != nil || value == "" {
+			return nil, false
+		}
+		parameters.Set(strings.TrimSuffix(name, "}"), value)
+	}
+	return parameters, true
+}
+
+func (s *RESTService) writeResult(w http.ResponseWriter, result any) error {
+	body, err := encodeJSON(result)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	_, err = w.Write(body)
+	return err
+}
+
+func (s *RESTService) writeError(w http.ResponseWriter, e *Error) {
+	encoded, err := encodeJSON(map[string]any{"Message": e.Message})
+	if err != nil {
+		encoded = []byte(`{}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("x-amzn-ErrorType", e.Code)
+	w.WriteHeader(e.HTTPStatus())
+	_, _ = w.Write(encoded) // a client that has gone needs no answer
+}
+
+// restDialect is that of EventBridge Scheduler, whose API reference gives the statuses ("Common Errors", and the errors of each call).
+var restDialect = dialect{
+	denied:       Error{Code: "AccessDeniedException", Status: 403},
+	throttled:    Error{Code: "ThrottlingException", Message: "Rate exceeded", Status: 429},
+	unknownToken: Error{Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid.", Status: 403},
+	expiredToken: Error{Code: "ExpiredTokenException", Message: "The security token included in the request is expired", Status: 403},
+	missingToken: Error{Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token", Status: 403},
+	unavailable:  Error{Code: "InternalServerException", Message: "Service is unavailable", Status: 500},
+}
