@@ -33,6 +33,10 @@ func Find(deployments []Deployment, versions []Version, to, current string) (Fou
 	case strings.Contains(to, ":task-definition/"):
 		return found(deployments, to), nil
 	}
+	// Digits alone that are as many as those of a shortened commit may be one, or a tag that counts builds.
+	if taskDefinition := named(versions, to); taskDefinition != "" && len(to) >= fewest && strings.Trim(to, "0123456789") == "" {
+		return found(deployments, taskDefinition), nil
+	}
 	if revision, ok := revisionNamed(to, arn.Family(current)); ok {
 		return found(deployments, arn.Sibling(current, revision)), nil
 	}
@@ -60,7 +64,7 @@ func ByName(to string) bool {
 		!revision && to != ""
 }
 
-// revisionNamed reads NUMBER or FAMILY:NUMBER.
+// revisionNamed reads NUMBER or FAMILY:NUMBER. No number begins with a zero: that is a commit which is shortened to digits.
 func revisionNamed(to, family string) (revision string, ok bool) {
 	if digestLike(to) {
 		return revision, false
@@ -69,7 +73,7 @@ func revisionNamed(to, family string) (revision string, ok bool) {
 	if f, n, both := strings.Cut(to, ":"); both {
 		family, number = f, n
 	}
-	if n, err := strconv.Atoi(number); err != nil || n < 1 || family == "" {
+	if n, err := strconv.Atoi(number); err != nil || n < 1 || family == "" || strings.HasPrefix(number, "0") {
 		return revision, false
 	}
 	return family + ":" + number, true

@@ -32,10 +32,16 @@ func TestFindByName(t *testing.T) {
 		{"fedcba9x", ""},
 		{"v", ""},
 		{"", ""},
-		{"2", td(2)}, // a revision
+		{"2", td(2)},       // a revision
+		{"0123456", td(2)}, // a commit that is shortened to digits alone
+		{"0999999", ""},    // no revision's number begins so
+		{"1234567", td(1234567)},
+		{"7777777", td(5)},
+		{"999999", td(999999)},
 		{strings.ToUpper(commit), ""},
 	} {
-		got, err := Find(nil, versions(), test.to, td(4))
+		known := append(versions(), Version{Option: Option{Deployment: Deployment{TaskDefinition: td(5)}}, Commit: strings.Repeat("7", 40)})
+		got, err := Find(nil, known, test.to, td(4))
 		if got.TaskDefinition != test.want || (err == nil) != (test.want != "") {
 			t.Errorf("%q: got %q, %v; want %q", test.to, got.TaskDefinition, err, test.want)
 		}
@@ -61,7 +67,8 @@ func TestFindByName(t *testing.T) {
 func TestByName(t *testing.T) {
 	for to, want := range map[string]bool{
 		"v1.2.3": true, " v1 ": true, "main-1": true, commit: true, "abcdef0": true, "abcdefabcdef": true,
-		"": false, "  ": false, "7": false, " 7 ": false, "api:7": false, "sha256:" + commit[:12]: false, td(1): false, began(1): false,
+		"0123456": true, "": false, "  ": false, "7": false, "1234567": false,
+		" 7 ": false, "api:7": false, "sha256:" + commit[:12]: false, td(1): false, began(1): false,
 	} {
 		if got := ByName(to); got != want {
 			t.Errorf("%q: %v, want %v", to, got, want)

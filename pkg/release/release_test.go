@@ -1,8 +1,10 @@
 package release_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -292,4 +294,61 @@ func TestValidate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestVerifyIsTheLastCheckBeforeTheFirstChange holds that a release with verify has asked everything before it pushes, migrates or
+// deploys, and that what is certainly absent keeps it from all three.
+func TestVerifyIsTheLastCheckBeforeTheFirstChange(t *testing.T) {
+	checks := []string{"secretsmanager:DescribeSecret", "logs:DescribeLogGroups", "ec2:DescribeSubnets", "iam:SimulatePrincipalPolicy"}
+	at(t, func(s *site) {
+		in := inputs(s.image("v2", ""))
+		in.Deploy.Verify = "true"
+		s.Sandbox.ResetJournal()
+		if _, err := release.Run(s.T.Context(), s.Env, in); err != nil {
+			t.Fatal(err)
+		}
+		last, first := map[string]int{}, -1
+		for i, entry := range s.Sandbox.Journal() {
+			if slices.Contains(checks, entry.Name()) {
+				last[entry.Name()] = i
+			}
+			if entry.Mutating && first < 0 {
+				first = i
+			}
+		}
+		for _, check := range checks {
+			if at, made := last[check]; !made || at > first {
+				t.Errorf("%s: made %v, at %d; the first change is at %d", check, made, at, first)
+			}
+		}
+		if calls := s.calls(); !slices.Contains(calls, "ecs:RunTask") || !slices.Contains(calls, "ecr:PutImage") {
+			t.Errorf("changed by %v", calls)
+		}
+	})
+	at(t, func(s *site) {
+		in := inputs(s.image("v2", ""))
+		in.Deploy.Verify = "true"
+		s.Sandbox.Inspect(func(e *engine.Engine) {
+			template, err := e.TaskDefinition("connect2-api-dev-template")
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := json.Marshal(template.Document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			gone := regexp.MustCompile(`rds-credentials-[A-Za-z0-9]{6}`).ReplaceAll(text, []byte("rds-credential-AbCdEf"))
+			if _, err := e.RegisterTaskDefinition(gone, "terraform"); err != nil {
+				t.Fatal(err)
+			}
+		})
+		s.Sandbox.ResetJournal()
+		_, err := release.Run(s.T.Context(), s.Env, in)
+		if action.OutcomeOf(err) != action.Invalid || !strings.Contains(err.Error(), "rds-credential: does not exist") {
+			t.Errorf("%v", err)
+		}
+		if calls := s.calls(); len(calls) > 0 {
+			t.Errorf("changed by %v", calls)
+		}
+	})
 }

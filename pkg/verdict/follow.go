@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/rollout"
 )
@@ -25,7 +27,7 @@ const lostAfter = 3 * time.Minute
 // clock of the world that is acted on. The error is that of Of.
 func Follow(ctx context.Context, env *action.Env, cfg aws.Config, target rollout.Target,
 	options ...rollout.Option) (rollout.Result, error) {
-	e := &explainer{events: told(env.Events), clock: env.Clock(), clients: diagnose.Clients{
+	e := &explainer{events: told(env.Events), clock: env.Clock(), tasks: map[string]ecsview.Task{}, clients: diagnose.Clients{
 		ECS:  ecs.NewFromConfig(cfg),
 		Logs: cloudwatchlogs.NewFromConfig(cfg),
 		ELB:  elb.NewFromConfig(cfg),
@@ -34,7 +36,22 @@ func Follow(ctx context.Context, env *action.Env, cfg aws.Config, target rollout
 		rollout.Events(e.events), rollout.Clock(e.clock), rollout.Diagnose(e.explain),
 		rollout.LostAfter(time.Duration(float64(lostAfter) * clock.Speed(env.Clock()))),
 	}, options...)...)
+	e.addLogs(result.Failed)
 	return result, Of(result, err)
+}
+
+// addLogs says of failed tasks where their logs are, as far as a diagnosis has read it.
+func (e *explainer) addLogs(failed []rollout.FailedTask) {
+	for i, task := range failed {
+		failed[i].Containers = slices.Clone(task.Containers)
+		for _, known := range e.tasks[task.ARN].Containers {
+			for j := range failed[i].Containers {
+				if c := &failed[i].Containers[j]; c.Name == known.Name {
+					c.LogGroup, c.Stream = known.LogGroup, known.Stream
+				}
+			}
+		}
+	}
 }
 
 // told takes secrets out of what is told of a task: its reason quotes what the release has written.
@@ -62,7 +79,8 @@ type explainer struct {
 	clients diagnose.Clients
 	events  record.Sink
 	clock   clock.Clock
-	code    string // of the cause that was told last
+	code    string                  // of the cause that was told last
+	tasks   map[string]ecsview.Task // that were read, by ARN
 }
 
 // explain says why tasks fail, and tells it with its evidence where that is news.
@@ -90,6 +108,9 @@ func (e *explainer) explain(ctx context.Context, c rollout.Case) (rollout.Diagno
 	evidence, _ := diagnose.Gather(reading, e.clients, query) // of a call that is never answered, what the others said remains
 	if ctx.Err() != nil {
 		return rollout.Diagnosis{}, false
+	}
+	for _, task := range evidence.Tasks {
+		e.tasks[task.ARN] = task
 	}
 	found := rollout.Diagnosis{Finding: diagnose.Classify(evidence)}
 	if row := diagnose.Streak(evidence); !c.Last && row.Alike > 0 && (row.Finding.Certain || row.Waves > 1) {
