@@ -11,6 +11,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/run"
 )
 
 // declare tells cobra a command's flags, so that the shells complete them and their values.
@@ -43,7 +44,7 @@ func (t *text) Type() string { return "string" }
 // FlagsOf returns the flags of a command. Those of one without an action are read from its help.
 func FlagsOf(c Command) []action.Field {
 	if c.Action != nil {
-		return action.ForReading(slices.Concat(extraFields(c.Action), c.Action.Inputs(), action.EveryCommand()))
+		return action.ForReading(slices.Concat(run.ExtraFields(c.Action), c.Action.Inputs(), action.EveryCommand()))
 	}
 	var flags []action.Field
 	for _, m := range flagLine.FindAllStringSubmatch(HelpOf(c), -1) {

@@ -12,14 +12,14 @@ import (
 
 // runAction runs an action as a command.
 func runAction(ctx context.Context, c Command, args []string, stdout, stderr io.Writer) int {
-	given := c.Action.FromArguments(args, os.Getenv, extraFields(c.Action)...)
+	given := c.Action.FromArguments(args, os.Getenv, run.ExtraFields(c.Action)...)
 	if given.Help {
-		if _, err := io.WriteString(stdout, c.Action.Help(extraFields(c.Action)...)); err != nil {
+		if _, err := io.WriteString(stdout, c.Action.Help(run.ExtraFields(c.Action)...)); err != nil {
 			return action.Defect.ExitCode()
 		}
 		return 0
 	}
-	supply(c.Action, &given, os.Getenv)
+	run.Names(c.Action, &given, os.Getenv, run.FileHere)
 	exit := 0
 	if code := run.Given(ctx, c.Action, given, stdout, stderr, &action.Env{Exit: &exit}); code != 0 {
 		return code

@@ -33,6 +33,7 @@ const (
 //	output:"name"         the same for outputs
 //	doc:"…"               what it is, for --help, action.yml and the README
 //	required:"true"       must be given
+//	unless:"file"         required, unless this other input is given, from which its value comes
 //	default:"10m"         what holds when it is not given
 //	enum:"a,b"            the only values accepted
 //	min:"1" max:"10"      the range of an int or a duration, both ends included
@@ -60,6 +61,7 @@ type Field struct {
 	Kind     Kind
 	Doc      string
 	Required bool
+	Unless   string // the other input that makes it not required
 	Default  string
 	Enum     []string
 	Min, Max string
@@ -140,6 +142,7 @@ func fieldOf(t reflect.Type, f reflect.StructField, name string) Field {
 		Kind:     kindOf(f.Type),
 		Doc:      f.Tag.Get("doc"),
 		Required: f.Tag.Get("required") == "true",
+		Unless:   f.Tag.Get("unless"),
 		Default:  f.Tag.Get("default"),
 		Min:      f.Tag.Get("min"),
 		Max:      f.Tag.Get("max"),
@@ -201,6 +204,9 @@ func (f Field) check(t reflect.Type, taken map[string]bool) {
 	}
 	if f.Required && f.Default != "" {
 		fail("required, yet with a default")
+	}
+	if f.Unless != "" && !f.Required {
+		fail("not required, unless another input is given")
 	}
 	if len(f.Short) > 1 || f.Short == "h" {
 		fail("the short form is one letter, and not h")

@@ -50,13 +50,35 @@ func (g *Given) Into(inputs any) {
 func (g *Given) Problem(err error) { g.problems = append(slices.Clone(g.problems), err) }
 
 // Has reports whether something was given for an input.
-func (g Given) Has(name string) bool {
-	return slices.ContainsFunc(g.values[name], func(v given) bool { return strings.TrimSpace(v.value) != "" })
+func (g Given) Has(name string) bool { return g.has(name) }
+
+// Asks reports whether there is an input of this name that can be given.
+func (g Given) Asks(name string) bool {
+	return slices.ContainsFunc(g.fields, func(f Field) bool { return f.Name == name })
+}
+
+// Rename puts other values in the place of those that were given for an input, as a name says that stands for a longer one. as says
+// where the value is from, for messages.
+func (g *Given) Rename(name, as string, other func(value string) string) {
+	values := slices.Clone(g.values[name])
+	for i, v := range values {
+		if value := other(strings.TrimSpace(v.value)); value != "" {
+			values[i] = given{as: as, value: value}
+		}
+	}
+	if len(values) > 0 {
+		g.values = maps.Clone(g.values)
+		g.values[name] = values
+	}
 }
 
 // Suppose gives an input a value where none was given. as says where the value is from, for messages.
 func (g *Given) Suppose(name, value, as string) {
-	if g.Has(name) || value == "" || !slices.ContainsFunc(g.fields, func(f Field) bool { return f.Name == name }) {
+	i := slices.IndexFunc(g.fields, func(f Field) bool { return f.Name == name })
+	passed := func(v given) bool { // the runner passes the default that action.yml declares as if it had been given
+		return strings.TrimSpace(v.value) == "" || v.as == name && strings.TrimSpace(v.value) == g.fields[i].Default
+	}
+	if i < 0 || value == "" || slices.ContainsFunc(g.values[name], func(v given) bool { return !passed(v) }) {
 		return
 	}
 	g.values = maps.Clone(g.values)

@@ -135,7 +135,10 @@ func (f Field) Placeholder() string {
 // Remark returns what else is to be known about the field's flag, in brackets after two blanks, or nothing.
 func (f Field) Remark() string {
 	var notes []string
-	if f.Required {
+	switch {
+	case f.Required && f.Unless != "":
+		notes = append(notes, "required unless --"+f.Unless+" says it")
+	case f.Required:
 		notes = append(notes, "required")
 	}
 	if f.Arg != "" && !f.Rest {

@@ -283,7 +283,7 @@ func (s source) decodeInto(in reflect.Value, fields []Field) []error {
 			continue
 		}
 		if text == "" {
-			if f.Required && !s.misspelt[f.Name] {
+			if f.Required && !s.misspelt[f.Name] && (f.Unless == "" || !s.has(f.Unless)) {
 				problems = append(problems, fmt.Errorf("%s is required: %s", as, f.Doc))
 			}
 			if text = f.Default; text == "" {
@@ -303,6 +303,11 @@ func (s source) decodeInto(in reflect.Value, fields []Field) []error {
 		}
 	}
 	return problems
+}
+
+// has reports whether something was given for an input.
+func (s source) has(name string) bool {
+	return slices.ContainsFunc(s.values[name], func(v given) bool { return strings.TrimSpace(v.value) != "" })
 }
 
 // pick chooses the text of a field among what was given under its name and its aliases. The runner passes the default that

@@ -14,6 +14,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/commits"
+	"github.com/org/connect2/v2/pkg/project"
 )
 
 // Action is ecs-deploy, as a GitHub action and as a command.
@@ -38,10 +39,11 @@ var Action = action.Define(action.Meta{
 
 // Inputs are what ecs-deploy can be told.
 type Inputs struct {
-	awsconn.Inputs `group:"AWS"`
+	awsconn.Inputs    `group:"AWS"`
+	project.Selection `group:"Names"`
 	commits.Order
-	Cluster        string            `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
-	Service        string            `input:"service" required:"true" doc:"The ECS service: name or ARN."`
+	Cluster        string            `input:"cluster" required:"true" unless:"file" doc:"The ECS cluster: name or ARN."`
+	Service        string            `input:"service" required:"true" unless:"file" doc:"The ECS service: name or ARN; or its name in the file. With file, and without service: all of its services."`
 	Image          string            `input:"image" doc:"The image to deploy: a full reference, REPOSITORY@sha256:…, a tag or a digest. What is left out is taken from the template's image, or from the one that runs where that is a placeholder such as nginx:latest. running: the image that runs. Needed unless task-definition or images is given."`
 	Container      string            `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`
 	TaskDefinition string            `input:"task-definition" alias:"task-definition-arn,task-definition-family" path:"read" doc:"What to render instead of NAME-template: a JSON file, a family, FAMILY:REVISION or an ARN."`

@@ -8,6 +8,7 @@ import (
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/project"
 )
 
 // Action is ecs-rollback, as a GitHub action and as a command.
@@ -30,14 +31,15 @@ var Action = action.Define(action.Meta{
 
 // Inputs are what ecs-rollback can be told.
 type Inputs struct {
-	awsconn.Inputs `group:"AWS"`
-	Cluster        string        `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
-	Service        string        `input:"service" required:"true" doc:"The ECS service: name or ARN."`
-	To             string        `input:"to" default:"previous" doc:"Where to go: previous, a revision number, FAMILY:REVISION, an image tag, a commit (7 digits or more), an image digest, or the ARN of a task definition or of a service deployment."`
-	Reason         string        `input:"reason" doc:"Why. It is kept in the tags of the service."`
-	Hold           string        `input:"hold" default:"image" enum:"image,all,none" doc:"What ecs-deploy and migrate refuse afterwards, until a run with override-hold: the image that was left, all releases, or none."`
-	Timeout        time.Duration `input:"timeout" default:"auto" zero:"auto" min:"1m" max:"24h" doc:"How long the rollback may take. auto is 30 minutes, and what the service's own deployment configuration waits."`
-	DryRun         bool          `input:"dry-run" default:"false" doc:"Say what would be done and why, but change nothing."`
+	awsconn.Inputs    `group:"AWS"`
+	project.Selection `group:"Names"`
+	Cluster           string        `input:"cluster" required:"true" unless:"file" doc:"The ECS cluster: name or ARN."`
+	Service           string        `input:"service" required:"true" unless:"file" doc:"The ECS service: name or ARN; or its name in the file. With file, and without service: all of its services."`
+	To                string        `input:"to" default:"previous" doc:"Where to go: previous, a revision number, FAMILY:REVISION, an image tag, a commit (7 digits or more), an image digest, or the ARN of a task definition or of a service deployment."`
+	Reason            string        `input:"reason" doc:"Why. It is kept in the tags of the service."`
+	Hold              string        `input:"hold" default:"image" enum:"image,all,none" doc:"What ecs-deploy and migrate refuse afterwards, until a run with override-hold: the image that was left, all releases, or none."`
+	Timeout           time.Duration `input:"timeout" default:"auto" zero:"auto" min:"1m" max:"24h" doc:"How long the rollback may take. auto is 30 minutes, and what the service's own deployment configuration waits."`
+	DryRun            bool          `input:"dry-run" default:"false" doc:"Say what would be done and why, but change nothing."`
 }
 
 // Outputs are what is known at the end, also of a run that failed.

@@ -11,15 +11,17 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/commits"
+	"github.com/org/connect2/v2/pkg/project"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
 // Inputs are the inputs of the action.
 type Inputs struct {
-	awsconn.Inputs `group:"AWS"`
+	awsconn.Inputs    `group:"AWS"`
+	project.Selection `group:"Names"`
 	commits.Order
-	Cluster      string        `input:"cluster" required:"true" doc:"ECS cluster of the service: its name or ARN."`
-	Service      string        `input:"service" required:"true" doc:"ECS service whose network, platform and capacity settings the task gets."`
+	Cluster      string        `input:"cluster" required:"true" unless:"file" doc:"ECS cluster of the service: its name or ARN."`
+	Service      string        `input:"service" required:"true" unless:"file" doc:"ECS service whose network, platform and capacity settings the task gets. With file: that of its migrate.service."`
 	Image        string        `input:"image" required:"true" doc:"Image with the migrations: a full reference, repository@sha256:…, a tag or a digest; what is left out is taken from the template's image, or from the one that runs where that is a placeholder such as nginx:latest. running: the image that runs."`
 	Container    string        `input:"container" doc:"Container that runs the command. Not needed where the task definition has one container, or one essential one."`
 	Command      string        `input:"command" default:"alembic upgrade head" doc:"Command of the migration: words split as a shell would, without any expansion, or a JSON array of strings. For pipes and variables write: sh -c '…'."`
@@ -30,6 +32,10 @@ type Inputs struct {
 // Validate returns what is wrong with the inputs by themselves.
 func (in Inputs) Validate() []error {
 	problems := slices.Concat(in.Inputs.Validate(), in.Order.Problems())
+	if in.Service == "" && in.File != "" {
+		problems = append(problems, fmt.Errorf("service: %s has several services, and does not say which one migrates: "+
+			"name one, or write migrate: {service: NAME} there", in.File))
+	}
 	if _, err := taskdef.SplitCommand(in.Command); err != nil {
 		problems = append(problems, fmt.Errorf("command: %w", err))
 	}

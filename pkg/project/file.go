@@ -28,11 +28,13 @@ type File struct {
 		Command string `yaml:"command"`
 	} `yaml:"migrate"`
 	Services map[string]Service `yaml:"services"`
+	Together *bool              `yaml:"together"` // whether all services of a release go back when one of them fails; nil is true
 	Bastion  struct {
 		Tag string `yaml:"tag"`
 	} `yaml:"bastion"`
 
-	order []string // of the environments, as they stand in the file
+	order    []string // of the environments, as they stand in the file
+	services []string // likewise
 }
 
 // Environment is what differs in one of them.
@@ -48,6 +50,19 @@ type Environment struct {
 // Service is one ECS service.
 type Service struct {
 	Service string `yaml:"service"`
+	After   list   `yaml:"after"` // the names of those that are deployed before it
+}
+
+// list is one text or several.
+type list []string
+
+// UnmarshalYAML takes a text for a list of one.
+func (l *list) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		*l = list{node.Value}
+		return nil
+	}
+	return node.Decode((*[]string)(l))
 }
 
 // Problem is something that is wrong in the file, and where.
@@ -106,8 +121,9 @@ func Parse(path string, text []byte) (*File, []error) {
 	if len(document.Content) == 0 {
 		return nil, []error{Problem{Path: path, Text: "it is empty: want project and environments"}}
 	}
-	r := reader{path: path}
+	r := reader{path: path, after: map[string][]*yaml.Node{}, ecs: map[string]string{}}
 	r.read(file, document.Content[0], "")
+	r.checkOrder()
 	if len(r.problems) > 0 {
 		return nil, r.problems
 	}
@@ -115,7 +131,7 @@ func Parse(path string, text []byte) (*File, []error) {
 	if err := document.Decode(f); err != nil {
 		return nil, []error{Problem{Path: path, Text: err.Error()}}
 	}
-	f.order = r.environments
+	f.order, f.services = r.environments, r.services
 	return f, nil
 }
 
@@ -125,6 +141,15 @@ type reader struct {
 	problems     []error
 	environments []string
 	services     []string
+	after        map[string][]*yaml.Node // what a service waits for, by its name
+	refers       []reference             // other places that name a service
+	ecs          map[string]string       // the name in the file of each ECS service
+}
+
+// reference is a place that names one of services.
+type reference struct {
+	node *yaml.Node
+	path string
 }
 
 func (r *reader) wrong(at *yaml.Node, format string, args ...any) {
@@ -136,7 +161,14 @@ func (r *reader) read(k key, node *yaml.Node, name string) {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
-	if k.keys == nil && k.each == nil {
+	switch {
+	case k.flag:
+		r.flag(node, name)
+		return
+	case k.list && node.Kind == yaml.SequenceNode:
+		r.list(k, node, name)
+		return
+	case k.keys == nil && k.each == nil:
 		r.text(k, node, name)
 		return
 	}
@@ -168,6 +200,9 @@ func (r *reader) read(k key, node *yaml.Node, name string) {
 			continue
 		}
 		r.read(k.keys[j], value, path)
+		if path == "migrate.service" {
+			r.refers = append(r.refers, reference{value, path})
+		}
 	}
 	for _, below := range k.keys {
 		if below.needed && !seen[below.name] {
@@ -188,6 +223,9 @@ func (r *reader) named(k key, at, value *yaml.Node, name, path string) {
 		r.environments = append(r.environments, at.Value)
 	case name == "services":
 		r.services = append(r.services, at.Value)
+	}
+	if name == "services" {
+		r.note(at.Value, value)
 	}
 	if value.Kind == yaml.ScalarNode && value.Tag == "!!null" {
 		if slices.ContainsFunc(k.each.keys, func(k key) bool { return k.needed }) {

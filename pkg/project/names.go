@@ -19,6 +19,7 @@ type Names struct {
 	Service     string
 	Repository  string
 	Migration   string // the command that migrates the database
+	Migrates    string // the ECS service that does it, where Service is ""
 	Bake        string
 	Bastion     string // the tag Name of the host that reaches the database
 }
@@ -56,6 +57,7 @@ func (f *File) Names(environment string) (Names, error) {
 		n.Service = fill(f.Services[names[0]].Service)
 	case len(names) > 1:
 		n.Service = "" // which one is for the caller to say
+		n.Migrates = f.Called(f.Migrate.Service, environment)
 	}
 	return n, nil
 }

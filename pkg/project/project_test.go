@@ -105,7 +105,7 @@ coffee: 1
 			`f:7:18: environments.test.region: "Oregon": want a region such as us-west-2`,
 			`f:7:35: environments.test.cluster: "a-{env}": the only placeholder is {environment}`,
 			"f:8:17: services.api.service is missing: The ECS service.",
-			"f:9:1: unknown key coffee: there are project, repository, environments, migrate, services, bastion",
+			"f:9:1: unknown key coffee: there are project, repository, environments, migrate, services, together, bastion",
 		}},
 		{"a region to come", "project: a\nenvironments: {dev: {region: us-west-9}}\n", nil},
 		{"twice", "project: a\nproject: b\nenvironments: {dev: {}}\n", []string{"f:2:1: project is given twice"}},
@@ -171,7 +171,7 @@ func TestSchema(t *testing.T) {
 	if err := json.Unmarshal(project.Schema(), &schema); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(schema.Required, " "); got != "project environments" || len(schema.Properties) != 6 {
+	if got := strings.Join(schema.Required, " "); got != "project environments" || len(schema.Properties) != 7 {
 		t.Errorf("required: %s; properties: %d", got, len(schema.Properties))
 	}
 }

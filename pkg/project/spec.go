@@ -2,6 +2,7 @@ package project
 
 import (
 	"encoding/json"
+	"maps"
 	"regexp"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
@@ -15,6 +16,8 @@ type key struct {
 	want    string             // what the pattern accepts, in words
 	keys    []key              // of an object
 	each    *key               // of an object whose keys are names
+	list    bool               // a text, or a list of them
+	flag    bool               // true or false
 	plain   bool               // a text without {environment}: it stands within one environment, or is not for one
 	needed  bool
 }
@@ -56,9 +59,12 @@ var file = key{keys: []key{
 		{name: "service", doc: "Which of services does it.", pattern: nameText, want: "a name of services", plain: true},
 		{name: "command", doc: "The command.", pattern: anyText, want: "a command", plain: true},
 	}},
-	{name: "services", doc: "The ECS services, by the names that they have in this file.", each: &key{keys: []key{
+	{name: "services", doc: "The ECS services, by their names in this file. A release is of all of them.", each: &key{keys: []key{
 		{name: "service", doc: "The ECS service.", pattern: arnOrName, want: "a name or an ARN", needed: true},
+		{name: "after", doc: "Which of services are deployed before it: a name, or a list of them. Those that wait for none are deployed at once.",
+			pattern: nameText, want: "a name of services", plain: true, list: true},
 	}}},
+	{name: "together", doc: "Whether all services of a release go back when one of them fails. Without it: true.", flag: true},
 	{name: "bastion", doc: "The host that reaches the database.", keys: []key{
 		{name: "tag", doc: "Its tag Name.", pattern: anyText, want: "a tag's value"},
 	}},
@@ -96,13 +102,21 @@ func schemaOf(k key) map[string]any {
 		if len(required) > 0 {
 			schema["required"] = required
 		}
+	case k.flag:
+		schema["type"] = "boolean"
+	case k.list:
+		one := textSchema(k)
+		schema["oneOf"] = []any{one, map[string]any{"type": "array", "items": one, "minItems": 1, "uniqueItems": true}}
 	default:
-		schema["type"] = "string"
-		pattern := k.pattern.String()
-		if !k.plain && k.pattern != anyText {
-			pattern = "^(" + regexp.QuoteMeta(environmentMark) + "|[^{}])+$" // the reader checks what comes of it
-		}
-		schema["pattern"] = pattern
+		maps.Copy(schema, textSchema(k))
 	}
 	return schema
+}
+
+func textSchema(k key) map[string]any {
+	pattern := k.pattern.String()
+	if !k.plain && k.pattern != anyText {
+		pattern = "^(" + regexp.QuoteMeta(environmentMark) + "|[^{}])+$" // the reader checks what comes of it
+	}
+	return map[string]any{"type": "string", "pattern": pattern}
 }

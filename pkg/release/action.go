@@ -12,6 +12,7 @@ import (
 	"github.com/org/connect2/v2/pkg/ecrpush"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/migrate"
+	"github.com/org/connect2/v2/pkg/project"
 )
 
 // Action is the root action, and `connect2 release`.
@@ -36,10 +37,11 @@ var Action = action.Define(action.Meta{
 // Inputs are those of the three parts, and what decides between them. What is declared here is shared with the parts that have
 // an input of the same name.
 type Inputs struct {
-	awsconn.Inputs `group:"AWS"`
+	awsconn.Inputs    `group:"AWS"`
+	project.Selection `group:"Names"`
 	commits.Order
-	Cluster    string           `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
-	Service    string           `input:"service" required:"true" doc:"The ECS service: name or ARN."`
+	Cluster    string           `input:"cluster" required:"true" unless:"file" doc:"The ECS cluster: name or ARN."`
+	Service    string           `input:"service" required:"true" unless:"file" doc:"The ECS service: name or ARN; or its name in the file. With file, and without service: all of its services."`
 	Source     string           `input:"source" path:"read" doc:"The image to push, as ecr-push takes it: a folder or tar with an OCI layout, what docker save wrote, docker://NAME, or a registry reference."`
 	Repository string           `input:"repository" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN. Needed with source."`
 	Push       ecrpush.Inputs   `part:"true"`

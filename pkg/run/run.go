@@ -33,7 +33,9 @@ func Entry(a *action.Action, args []string) int {
 func container(ctx context.Context, a *action.Action) int {
 	r := newRunner(a, action.Env{Getenv: os.Getenv}, os.Stdout, false)
 	r.env.Stdout = r.secrets.Writer(r.env.Events.Output(""))
-	return r.run(ctx, a.FromEnvironment(os.Environ()), nil)
+	given := a.FromEnvironment(os.Environ())
+	Names(a, &given, os.Getenv, nil)
+	return r.run(ctx, given, nil)
 }
 
 // Command runs the action with the flags of a command line and returns the exit code. Events go to stderr; with --json one
@@ -55,6 +57,7 @@ func Command(ctx context.Context, a *action.Action, args []string, stdout, stder
 		}
 		return 0
 	}
+	Names(a, &given, e.Getenv, nil)
 	return Given(ctx, a, given, stdout, stderr, &e)
 }
 

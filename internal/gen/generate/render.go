@@ -98,7 +98,7 @@ func manifestOf(a *action.Action, runs string) string {
 	for _, f := range a.Inputs() {
 		fmt.Fprintf(&b, "  %s:\n    description: %s\n", f.Name, quote(f.Doc+notes(f)))
 		// An input that an alias may stand for is not required by GitHub's rules; the program requires one of the names.
-		fmt.Fprintf(&b, "    required: %t\n", f.Required && len(f.Aliases) == 0)
+		fmt.Fprintf(&b, "    required: %t\n", f.Required && f.Unless == "" && len(f.Aliases) == 0)
 		if f.Default != "" {
 			fmt.Fprintf(&b, "    default: %s\n", quote(f.Default))
 		}
@@ -144,7 +144,10 @@ func notes(f action.Field) string {
 	case action.JSON:
 		n = append(n, "JSON.")
 	}
-	if f.Required && len(f.Aliases) > 0 {
+	switch {
+	case f.Required && f.Unless != "":
+		n = append(n, "Required, unless "+f.Unless+" says it.")
+	case f.Required && len(f.Aliases) > 0:
 		n = append(n, "Required.")
 	}
 	if len(n) == 0 {
@@ -164,7 +167,7 @@ func quote(s string) string {
 // standardCell is what a table says of an input that is not given.
 func standardCell(f action.Field) string {
 	switch {
-	case f.Required:
+	case f.Required && f.Unless == "":
 		return "**required**"
 	case f.Default != "":
 		return "`" + cell(f.Default) + "`"

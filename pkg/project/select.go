@@ -1,0 +1,69 @@
+package project
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Selection is how a verb learns names that it is not given; its inputs embed it.
+type Selection struct {
+	File        string `input:"file" path:"read" doc:"A connect2.yaml (docs/DEPLOYMENT.md) that gives the names that are not given here: region, cluster, repository, services. In a terminal it is found here or above."`
+	Environment string `input:"environment" short:"e" doc:"Which environment of the file; CONNECT2_ENVIRONMENT where it is empty. There is no default."`
+}
+
+// Chosen are the services that a verb works on.
+type Chosen struct {
+	Members  []Member
+	Migrates string // the ECS service whose settings migrations run with; "" where the file does not say it
+	Together bool   // whether all go back when one fails
+}
+
+// Choose returns the services that are meant: the one that is given by its name in ECS, or all of the file. Without a file, that is the
+// one that is given.
+func (s Selection) Choose(service string) (Chosen, error) {
+	alone := Chosen{Members: []Member{{Name: service, Service: service}}, Migrates: service, Together: true}
+	if s.File == "" {
+		return alone, nil
+	}
+	f, problems := Read(s.File)
+	if len(problems) > 0 {
+		return Chosen{}, problems[0] // all of them were told when the inputs were read
+	}
+	members, err := f.Release(s.Environment)
+	if err != nil {
+		return Chosen{}, err
+	}
+	names, err := f.Names(s.Environment)
+	if err != nil {
+		return Chosen{}, err
+	}
+	if service != "" {
+		if i := slices.IndexFunc(members, func(m Member) bool { return m.Service == service }); i >= 0 {
+			alone.Members[0].Name = members[i].Name
+		}
+		return alone, nil
+	}
+	return Chosen{Members: members, Migrates: orOnly(names.Migrates, members), Together: f.Together == nil || *f.Together}, nil
+}
+
+func orOnly(name string, members []Member) string {
+	if name == "" && len(members) == 1 {
+		return members[0].Service
+	}
+	return name
+}
+
+// Called returns the ECS service that a name of the file stands for in an environment, or "".
+func (f *File) Called(name, environment string) string {
+	return strings.ReplaceAll(f.Services[name].Service, insideMark, environment)
+}
+
+// String lists the services by their names in the file.
+func (c Chosen) String() string {
+	var names []string
+	for _, m := range c.Members {
+		names = append(names, fmt.Sprintf("%s (%s)", m.Name, m.Service))
+	}
+	return strings.Join(names, ", ")
+}
