@@ -69,6 +69,13 @@ func (e *Env) Part(name string) *Env {
 	return &part
 }
 
+// Lane is Part for a part that runs beside others.
+func (e *Env) Lane(name string) *Env {
+	part := *e
+	part.Events = e.Events.Lane(name)
+	return &part
+}
+
 // Clock returns what the run goes by: the wall clock, unless another is given.
 func (e *Env) Clock() clock.Clock { return clock.Or(e.Time) }
 

@@ -39,6 +39,7 @@ type Event struct {
 	At      time.Time `json:"at"`             // by the run's own clock; zero: when it is recorded
 	Kind    Kind      `json:"kind"`           //
 	Part    string    `json:"part,omitempty"` // of a run that consists of several: which; "a/b" is a part of a part
+	Lane    string    `json:"lane,omitempty"` // the part of several that run at once that it is about
 	Title   string    `json:"title,omitempty"`
 	Text    string    `json:"text,omitempty"`
 	Source  string    `json:"source,omitempty"` // who wrote an output line: a container, a program

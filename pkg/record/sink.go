@@ -100,6 +100,22 @@ func (s Sink) Part(name string) Sink {
 	}
 }
 
+// Lane returns the sink for a part that runs beside others. Its steps stand in one lane of the timeline, and whoever shows events as
+// they come says which lane each is of.
+func (s Sink) Lane(name string) Sink {
+	part := s.Part(name)
+	if part == nil {
+		return nil
+	}
+	return func(e Event) {
+		if e.Lane = name; e.Step != nil {
+			step := *e.Step
+			step.Lane, e.Step = name, &step
+		}
+		part(e)
+	}
+}
+
 func (s Sink) tell(kind Kind, title, format string, args []any) {
 	if s != nil {
 		s(Event{Kind: kind, Title: title, Text: sprintf(format, args)})

@@ -116,6 +116,9 @@ func (l *Log) Emit(e record.Event) {
 	if l.start.IsZero() {
 		l.start = e.At
 	}
+	if e.Lane != "" {
+		e = inLane(e)
+	}
 	switch e.Kind {
 	case record.KindNote:
 		l.event(e.At, e.Text)
@@ -139,11 +142,14 @@ func (l *Log) Emit(e record.Event) {
 	case record.KindOutput:
 		l.output(e)
 	case record.KindStepBegan:
-		if e.Step.Group {
+		switch {
+		case e.Step.Group && e.Lane != "":
+			l.event(e.At, e.Lane+": "+e.Step.Name) // what others tell meanwhile does not belong into it
+		case e.Step.Group:
 			l.openGroup(e.Step.Name)
 		}
 	case record.KindStepEnded:
-		if e.Step.Group {
+		if e.Step.Group && e.Lane == "" {
 			l.closeGroup()
 		}
 	case record.KindVerdict:
@@ -151,6 +157,26 @@ func (l *Log) Emit(e record.Event) {
 			l.verdict(e)
 		}
 	}
+}
+
+// inLane returns an event of several parts that run at once with the name of its part before what it says.
+func inLane(e record.Event) record.Event {
+	before := e.Lane + ": "
+	switch e.Kind {
+	case record.KindDecision:
+		e.Title = before + e.Title
+	case record.KindFinding:
+		finding := *e.Finding
+		finding.Title = before + finding.Title
+		e.Finding = &finding
+	case record.KindOutput:
+		e.Source = e.Lane + "/" + e.Source
+	case record.KindNote, record.KindNotice, record.KindWarning, record.KindError, record.KindProgress, record.KindDebug:
+		if e.Text != "" {
+			e.Text = before + e.Text
+		}
+	}
+	return e
 }
 
 // debug writes a line that is only wanted while looking for a fault: with RUNNER_DEBUG=1 ("Enable debug logging" when a run

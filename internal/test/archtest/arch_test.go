@@ -81,6 +81,7 @@ var layers = map[string]layer{
 	"pkg/run":     edge,
 	"pkg/verdict": edge,
 	"pkg/operate": edge,
+	"pkg/fleet":   edge,
 
 	"pkg/ecrpush":     verb,
 	"pkg/ecsdeploy":   verb,

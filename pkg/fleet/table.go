@@ -1,0 +1,87 @@
+package fleet
+
+import (
+	"encoding/json"
+
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/record"
+)
+
+// Tell shows how all members are in a table of the report, and in the log.
+func Tell(events record.Sink, all []Standing) {
+	table := record.Table{Head: []string{"Service", "Outcome", "Serves", ""}}
+	for _, s := range all {
+		table.Rows = append(table.Rows, []record.Text{{Text: s.Name, Form: record.Strong}, {Text: string(s.outcome())},
+			{Text: s.Revision, Form: record.Code}, {Text: s.String()}})
+		if s.After != Ended {
+			events.Notef("%s", s)
+		}
+	}
+	events.Section(record.Section{Name: "services", Title: "Services", Blocks: []record.Block{{Table: &table}}})
+}
+
+// outcome is that of the member once all is over.
+func (s Standing) outcome() action.Outcome {
+	switch s.After {
+	case Untouched:
+		return action.Cancelled
+	case Unchanged:
+		return action.NoChange
+	case Arrived:
+		return action.Succeeded
+	case Back, GoingBack:
+		return action.RolledBack
+	case Changed:
+		return action.Superseded
+	case Stranded:
+		return action.Stuck
+	}
+	return action.OutcomeOf(s.Err)
+}
+
+// JSON lists all members for an output.
+func JSON(all []Standing) json.RawMessage {
+	type line struct {
+		Name     string         `json:"name"`
+		Service  string         `json:"service"`
+		Outcome  action.Outcome `json:"outcome"`
+		Revision string         `json:"revision"`
+	}
+	lines := []line{}
+	for _, s := range all {
+		lines = append(lines, line{s.Name, s.Service, s.outcome(), s.Revision})
+	}
+	text, _ := json.Marshal(lines) // of texts: it always marshals
+	return text
+}
+
+// Refusal joins what the checks of members found into one error. What several have in common is told once. A single refusal keeps its
+// title and advice.
+func Refusal(title string, names []string, problems []error) error {
+	var all []refusal
+	outcome := action.Outcome("")
+	for i, err := range problems {
+		if err == nil {
+			continue
+		}
+		if own := action.OutcomeOf(err); outcome == "" || outcome == own {
+			outcome = own
+		} else {
+			outcome = action.Invalid
+		}
+		all = add(all, names[i], err)
+	}
+	switch {
+	case len(all) == 0:
+		return nil
+	case outcome == action.Succeeded:
+		outcome = action.Invalid
+	}
+	failure := &action.Error{Outcome: outcome, Title: title}
+	if len(all) == 1 {
+		own := action.VerdictOf("", outcome, all[0].err)
+		failure.Title, failure.Advice, failure.Finding = own.Title, own.Advice, own.Finding
+	}
+	failure.Err = joined(all)
+	return failure
+}
