@@ -61,7 +61,7 @@ var file = key{keys: []key{
 	}},
 	{name: "services", doc: "The ECS services, by their names in this file. A release is of all of them.", each: &key{keys: []key{
 		{name: "service", doc: "The ECS service.", pattern: arnOrName, want: "a name or an ARN", needed: true},
-		{name: "after", doc: "Which of services are deployed before it: a name, or a list of them. Those that wait for none are deployed at once.",
+		{name: "after", doc: "Which of services are deployed before it: a name, or a list. Those that wait for none are deployed at once.",
 			pattern: nameText, want: "a name of services", plain: true, list: true},
 	}}},
 	{name: "together", doc: "Whether all services of a release go back when one of them fails. Without it: true.", flag: true},

@@ -39,13 +39,18 @@ func TestChoose(t *testing.T) {
 	}{
 		{"nothing", Selection{}, "", "", ""},
 		{"an environment of the file", Selection{Selection: project.Selection{Environment: "prod"}}, path, "main", ""},
-		{"an environment that is not there", Selection{Selection: project.Selection{Environment: "prd"}}, path, "", `there is no environment "prd": did you mean prod?`},
+		{"an environment that is not there", Selection{Selection: project.Selection{Environment: "prd"}},
+			path, "", `there is no environment "prd": did you mean prod?`},
 		{"a file alone", Selection{}, path, "", "has dev, prod: choose one with --environment, or CONNECT2_ENVIRONMENT"},
-		{"a file that is wrong", Selection{Selection: project.Selection{Environment: "dev"}}, broken, "", "unknown key projct: did you mean project?"},
-		{"no file", Selection{Selection: project.Selection{Environment: "dev"}}, "", "", "--environment: there is no connect2.yaml here or above"},
+		{"a file that is wrong", Selection{Selection: project.Selection{Environment: "dev"}},
+			broken, "", "unknown key projct: did you mean project?"},
+		{"no file", Selection{Selection: project.Selection{Environment: "dev"}},
+			"", "", "--environment: there is no connect2.yaml here or above"},
 		{"a project", Selection{Selection: project.Selection{Environment: "dev"}, Project: "x"}, "", "x-cluster-dev", ""},
-		{"a project beats a file that was not asked for", Selection{Selection: project.Selection{Environment: "dev"}, Project: "x"}, path, "x-cluster-dev", ""},
-		{"a project and a file", Selection{Selection: project.Selection{Environment: "dev", File: path}, Project: "x"}, path, "", "--project and --file are two ways"},
+		{"a project beats a file that was not asked for", Selection{Selection: project.Selection{Environment: "dev"}, Project: "x"},
+			path, "x-cluster-dev", ""},
+		{"a project and a file", Selection{Selection: project.Selection{Environment: "dev", File: path}, Project: "x"},
+			path, "", "--project and --file are two ways"},
 		{"a project alone", Selection{Project: "x"}, "", "", "--project: say which environment"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
