@@ -11,8 +11,9 @@ import (
 )
 
 func failed(outcome action.Outcome) error {
-	return &action.Error{Outcome: outcome, Title: "The image is not there", Advice: "Push it.", Finding: &record.Finding{Code: "image-not-found"},
-		Err: errors.New("starting tasks: no such image")}
+	return &action.Error{Outcome: outcome, Title: "The image is not there", Advice: "Push it.",
+		Finding: &record.Finding{Code: "image-not-found"},
+		Err:     errors.New("starting tasks: no such image")}
 }
 
 func TestVerdict(t *testing.T) {
