@@ -1,6 +1,6 @@
-// Package awscall calls AWS services of which one or two reads are wanted: by the query protocol (EC2, IAM, CloudWatch) and by JSON
-// (Secrets Manager, Parameter Store, Logs, EventBridge) and by REST with JSON (EventBridge Scheduler), with the
-// credentials, HTTP client and retries of an aws.Config, and with errors of the
+// Package awscall calls AWS services of which one or two reads are wanted: by the query protocol (EC2, RDS, ElastiCache, IAM,
+// CloudWatch), by JSON (Secrets Manager, Parameter Store, Logs, EventBridge, Certificate Manager), by REST with JSON (EventBridge
+// Scheduler) and by REST with XML (Route 53), with the credentials, HTTP client and retries of an aws.Config, and with errors of the
 // same types as those of the SDK's clients. The clients themselves bring hundreds of operations; EC2's alone takes minutes to build.
 package awscall
 
@@ -50,6 +50,10 @@ var (
 	SSM            = Service{id: "SSM", name: "ssm", signing: "ssm", target: "AmazonSSM"}
 	EventBridge    = Service{id: "EventBridge", name: "events", signing: "events", target: "AWSEvents"}
 	Scheduler      = Service{id: "Scheduler", name: "scheduler", signing: "scheduler"}
+	RDS            = Service{id: "RDS", name: "rds", signing: "rds", version: "2014-10-31"}
+	ElastiCache    = Service{id: "ElastiCache", name: "elasticache", signing: "elasticache", version: "2015-02-02"}
+	ACM            = Service{id: "ACM", name: "acm", signing: "acm", target: "CertificateManager"}
+	Route53        = Service{id: "Route 53", name: "route53", signing: "route53", version: "2013-04-01", global: true}
 )
 
 // maxAnswer bounds what is read of an answer, in bytes.
@@ -93,6 +97,15 @@ func REST(ctx context.Context, cfg aws.Config, service Service, operation, metho
 		r.header.Set("Content-Type", "application/json")
 	}
 	return call(ctx, cfg, service, r, func(answer []byte) error { return json.Unmarshal(answer, out) })
+}
+
+// Get calls a reading operation of a REST service with XML by its path, below the version, and reads its answer into out.
+func Get(ctx context.Context, cfg aws.Config, service Service, operation, path string, query url.Values, out any) error {
+	r := request{operation: operation, method: http.MethodGet, path: "/" + service.version + "/" + path, header: http.Header{}}
+	if len(query) > 0 {
+		r.path += "?" + query.Encode()
+	}
+	return call(ctx, cfg, service, r, func(answer []byte) error { return xml.Unmarshal(answer, out) })
 }
 
 // request is one call of an operation.

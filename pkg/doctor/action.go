@@ -20,18 +20,28 @@ import (
 // Action is `connect2 doctor`.
 var Action = action.Define(action.Meta{
 	Name:        "doctor",
-	Description: "Look for what is wrong with a service: tasks, image, secrets, log groups, targets",
-	Doc: "Each check says what was found, the evidence, and what to do. What may not be read, or is not read by this version, is \"not " +
-		"checked\", and never green. It changes nothing, and ends with 2 where something is wrong, so that a nightly workflow can run it.",
+	Description: "Look for what is wrong with a service: tasks, image, secrets, network, database, Redis",
+	Doc: "Each check says what was found, the evidence, and what to do. What may not be read is \"not checked\", and never green. The " +
+		"ways from the load balancer to the tasks, and from them and the bastion to the database and Redis, are walked rule by rule. It " +
+		"changes nothing, and ends with 2 where something is wrong, so that a nightly workflow can run it.",
 	Examples: []action.Example{{Title: "What is wrong?", Args: "--environment prod"},
-		{Title: "The way from the load balancer alone", Args: "network --environment prod"}},
+		{Title: "The ways alone", Args: "network --environment prod"},
+		{Title: "Are the tasks told the right database?", Args: "database --environment prod --read-secrets"}},
 }, Run)
 
 // Inputs are what doctor can be told.
 type Inputs struct {
 	operate.Inputs
-	Area string `input:"area" default:"all" enum:"all,container,network" arg:"AREA" doc:"What to look at."`
+	Area        string `input:"area" default:"all" enum:"all,container,database,redis,network" arg:"AREA" doc:"What to look at."`
+	Database    string `input:"database" doc:"The RDS instance; those in the network of the tasks where it is empty."`
+	Redis       string `input:"redis" doc:"The replication group of ElastiCache; those in the network of the tasks where it is empty."`
+	Bastion     string `input:"bastion" doc:"The tag Name of the bastion, as PROJECT-bastion-ENVIRONMENT."`
+	Host        string `input:"host" doc:"The name under which the service is called, as api.example.com; those of its certificate where it is empty."`
+	ReadSecrets bool   `input:"read-secrets" doc:"Read the secrets that tell the tasks where the database and Redis are, and compare them with what is there. At a terminal alone; nothing of them is shown."`
 }
+
+// All is the area of everything.
+const All = "all"
 
 // Outputs are what was found.
 type Outputs struct {
@@ -43,6 +53,11 @@ type Outputs struct {
 
 // Run reads, judges and tells.
 func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
+	if in.ReadSecrets && env.Screen.Width == nil {
+		return Outputs{}, &action.Error{Outcome: action.Invalid, Title: "Secrets are read at a terminal alone",
+			Err:    errors.New("read-secrets: standard output is not a terminal"),
+			Advice: "Leave --read-secrets out: what the tasks are told is then not checked."}
+	}
 	conn, err := awsconn.Connect(ctx, env, in.Inputs.Inputs)
 	if err != nil {
 		return Outputs{}, err
@@ -54,9 +69,6 @@ func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
 	var out Outputs
 	checks := []Check{}
 	for _, c := range Examine(facts) {
-		if in.Area != "all" && in.Area != c.Area {
-			continue
-		}
 		checks = append(checks, c)
 		switch c.State {
 		case Wrong:
@@ -79,16 +91,20 @@ func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
 // report shows the checks: what is right first, what is wrong last, where it stands above the prompt.
 func report(screen action.Screen, checks []Check) string {
 	var b strings.Builder
-	width := screen.Columns()
+	width, name := screen.Columns(), 0
+	for _, c := range checks {
+		name = max(name, len(c.Name))
+	}
+	indent := 12 + 1 + name + 2
 	styles := map[State]operate.Style{OK: operate.Good, Wrong: operate.Bad, NotChecked: operate.Dim}
 	for _, state := range []State{OK, NotChecked, Wrong} {
 		for _, c := range checks {
 			if c.State != state {
 				continue
 			}
-			what := strings.Join(render.Wrap(diagnose.Printable(c.What), max(width-30, 0)), "\n"+strings.Repeat(" ", 30))
-			fmt.Fprintf(&b, "%s%s %-14s  %s\n", operate.Paint(screen, styles[state], string(state)), strings.Repeat(" ", 12-len(state)),
-				c.Name, what)
+			what := strings.Join(render.Wrap(diagnose.Printable(c.What), max(width-indent, 0)), "\n"+strings.Repeat(" ", indent))
+			fmt.Fprintf(&b, "%s%s %-*s  %s\n", operate.Paint(screen, styles[state], string(state)), strings.Repeat(" ", 12-len(state)),
+				name, c.Name, what)
 			for _, line := range c.Evidence {
 				b.WriteString("  | " + diagnose.Printable(line) + "\n")
 			}

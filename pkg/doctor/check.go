@@ -23,7 +23,7 @@ const (
 
 // Check is one thing that was looked at.
 type Check struct {
-	Area     string   `json:"area"` // container or network
+	Area     string   `json:"area"` // container, database, redis, network or delivery
 	Name     string   `json:"name"`
 	State    State    `json:"state"`
 	What     string   `json:"what"`               // what was found, or why it was not looked at
@@ -33,6 +33,7 @@ type Check struct {
 
 // Facts are what was read of a service. An error stands for what could not be.
 type Facts struct {
+	Area       string // what is looked at; "" or all: everything
 	Service    ecsview.Snapshot
 	Definition Definition
 	Evidence   diagnose.Evidence // tasks of the current deployment, targets, events
@@ -43,6 +44,8 @@ type Facts struct {
 	Images  []Thing
 	Secrets []Thing
 	Groups  []Thing // log groups
+
+	Around Surroundings // the network, the database, Redis
 
 	DefinitionErr error // the task definition could not be read; then images, secrets and groups are not known either
 }
@@ -63,20 +66,34 @@ type Thing struct {
 	Err     error
 }
 
+// wants says whether an area is looked at.
+func (f Facts) wants(areas ...string) bool {
+	return f.Area == "" || f.Area == All || slices.Contains(areas, f.Area)
+}
+
 // Examine judges what was read. It is pure: the same facts give the same checks, in one order.
 func Examine(f Facts) []Check {
 	var all []Check
-	all = append(all, f.running(), f.rollout(), f.tasks(), f.held())
-	all = append(all, f.role())
-	all = append(all, things("image", "The image", f.Images, f.DefinitionErr,
-		"push it again (connect2 push), or roll back (connect2 rollback)")...)
-	all = append(all, things("secret", "The secret", f.Secrets, f.DefinitionErr,
-		"create or restore it, or correct its name in the task definition's template (Terraform)")...)
-	all = append(all, things("log group", "The log group", f.Groups, f.DefinitionErr,
-		"create it (Terraform makes it with the service): without it no container starts")...)
-	all = append(all, f.targets()...)
-	return append(all, Check{Area: "network", Name: "ways", State: NotChecked,
-		What: "security groups, routes, endpoints, NAT and network ACLs are not read by this version"})
+	if f.wants("container") {
+		all = append(all, f.running(), f.rollout(), f.tasks(), f.held(), f.role())
+		all = append(all, things("image", "The image", f.Images, f.DefinitionErr,
+			"push it again (connect2 push), or roll back (connect2 rollback)")...)
+		all = append(all, things("secret", "The secret", f.Secrets, f.DefinitionErr,
+			"create or restore it, or correct its name in the task definition's template (Terraform)")...)
+		all = append(all, things("log group", "The log group", f.Groups, f.DefinitionErr,
+			"create it (Terraform makes it with the service): without it no container starts")...)
+	}
+	if f.wants("network") {
+		all = append(all, f.targets()...)
+		all = append(all, f.Around.network()...)
+	}
+	if f.wants("database") {
+		all = append(all, f.Around.stores("database", "the database", f.Around.Databases, f.Around.Uses.Database)...)
+	}
+	if f.wants("redis") {
+		all = append(all, f.Around.stores("redis", "Redis", f.Around.Caches, f.Around.Uses.Redis)...)
+	}
+	return all
 }
 
 func (f Facts) running() Check {
@@ -203,7 +220,7 @@ func (f Facts) targets() []Check {
 		c.What = fmt.Sprintf("%d of %d targets of %s are healthy", healthy, all, name)
 		unread := slices.ContainsFunc(f.Evidence.Missing, func(note string) bool { return strings.Contains(note, "target") })
 		switch {
-		case unread:
+		case unread, all == 0 && len(f.Evidence.Missing) > 0: // without tasks no targets are asked for
 			c.State, c.What = NotChecked, strings.Join(f.Evidence.Missing, "; ")
 		case len(c.Evidence) > 0:
 			c.State = Wrong

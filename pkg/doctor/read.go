@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,19 +36,47 @@ func read(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (
 	if err != nil {
 		return Facts{}, err
 	}
-	f := Facts{Service: ecsview.SnapshotOf(service)}
+	f := Facts{Area: in.Area, Service: ecsview.SnapshotOf(service)}
 	if h := hold.Of(service); h.String() != "" {
 		f.Held = strings.TrimSpace(h.String() + " " + h.Why)
 	}
+	if f.wants("container", "network") {
+		if err := f.evidence(ctx, env, conn, in); err != nil {
+			return Facts{}, err
+		}
+	}
+	r := reader{ctx, env, conn.Config, image.NewRegistries(conn.Config, conn.Transport).IsECR}
+	var definition *types.TaskDefinition
+	out, err := client.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &f.Service.TaskDefinition})
+	if err != nil {
+		f.DefinitionErr = r.told("What the task definition names", err)
+	} else {
+		definition = out.TaskDefinition
+	}
+	if f.wants("container") && definition != nil {
+		f.names(ctx, conn, definition)
+		r.tellAll("Whether images are there", f.Images)
+		r.tellAll("Whether secrets are there", f.Secrets)
+		r.tellAll("Whether log groups are there", f.Groups)
+	}
+	if f.wants("network", "database", "redis") {
+		f.Around = r.around(in, f, service, definition)
+	}
+	return f, context.Cause(ctx)
+}
+
+// evidence reads the tasks of the current deployment, and their targets.
+func (f *Facts) evidence(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (err error) {
 	query := diagnose.Query{Cluster: in.Cluster, Service: arn.Last(in.Service), Since: env.Clock().Now().Add(-window), Clock: env.Clock(),
-		Snapshot: &f.Service}
+		Snapshot: &f.Service, Events: env.Events}
 	if primary := f.Service.Primary(); primary != nil {
 		query.Deployment, query.TaskDefinition = primary.ID, primary.TaskDefinition
 	}
-	f.Evidence, err = diagnose.Gather(ctx, diagnose.Clients{ECS: client, Logs: cloudwatchlogs.NewFromConfig(conn.Config),
-		ELB: elb.NewFromConfig(conn.Config)}, query)
+	clients := diagnose.Clients{ECS: ecs.NewFromConfig(conn.Config), Logs: cloudwatchlogs.NewFromConfig(conn.Config),
+		ELB: elb.NewFromConfig(conn.Config)}
+	f.Evidence, err = diagnose.Gather(ctx, clients, query)
 	if err != nil {
-		return Facts{}, err
+		return err
 	}
 	for _, t := range f.Evidence.Tasks {
 		if t.Failed() {
@@ -57,13 +86,176 @@ func read(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (
 	if f.Failed > 0 {
 		f.Cause = diagnose.Classify(f.Evidence)
 	}
-	out, err := client.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &f.Service.TaskDefinition})
-	if err != nil {
-		f.DefinitionErr = awserr.Explain(err)
-		return f, nil
+	return nil
+}
+
+// reader reads what lies around a service. What may not be read is warned of once, and not checked.
+type reader struct {
+	ctx context.Context
+	env *action.Env
+	cfg aws.Config
+
+	isECR func(registry string) bool
+}
+
+// told warns of a read that is denied, and explains the error of one that failed.
+func (r reader) told(what string, err error) error {
+	if err == nil {
+		return nil
 	}
-	f.names(ctx, conn, out.TaskDefinition)
-	return f, nil
+	awserr.Optional(r.env.Events, what, err)
+	return awserr.Explain(err)
+}
+
+// tellAll warns of looks that are denied.
+func (r reader) tellAll(what string, things []Thing) {
+	for i := range things {
+		things[i].Err = r.told(what, things[i].Err)
+	}
+}
+
+// around reads the surroundings: what the area needs, and nothing else.
+func (r reader) around(in Inputs, f Facts, service types.Service, d *types.TaskDefinition) Surroundings {
+	s := Surroundings{Now: r.env.Clock().Now(), Groups: f.Service.TargetGroups,
+		Tasks: Party{Name: "the tasks", Sends: ofLinux}}
+	if c := service.NetworkConfiguration; c != nil && c.AwsvpcConfiguration != nil {
+		s.Tasks.Groups, s.Tasks.Subnets = c.AwsvpcConfiguration.SecurityGroups, c.AwsvpcConfiguration.Subnets
+		s.PublicIP = c.AwsvpcConfiguration.AssignPublicIp == types.AssignPublicIpEnabled
+	}
+	for _, lb := range service.LoadBalancers {
+		if port := int(aws.ToInt32(lb.ContainerPort)); port > 0 && !slices.Contains(s.Ports, port) {
+			s.Ports = append(s.Ports, port)
+		}
+	}
+	vpc := ""
+	err := errors.New("the service names no subnets")
+	if len(s.Tasks.Subnets) > 0 {
+		vpc, err = vpcOf(r.ctx, r.cfg, s.Tasks.Subnets)
+	}
+	if err != nil {
+		err = r.told("The network around the tasks", err)
+		n := &s.Network
+		n.Subnets.Err, n.Groups.Err, n.Tables.Err, n.NATs.Err, n.Endpoints.Err, n.ACLs.Err = err, err, err, err, err, err
+	} else {
+		s.Network = r.network(vpc)
+	}
+	if f.wants("network") {
+		s.Needs = needs(d, r.isECR)
+		r.front(in, &s)
+	}
+	if f.wants("database", "redis") {
+		r.stores(in, f, vpc, err, d, &s)
+	}
+	return s
+}
+
+// front reads the load balancer and what leads to it.
+func (r reader) front(in Inputs, s *Surroundings) {
+	if len(s.Groups) > 0 {
+		var err error
+		s.Balancer.Is, s.Checks, err = readBalancer(r.ctx, r.cfg, s.Groups)
+		s.Balancer.Err = r.told("The load balancer", err)
+	}
+	if b := s.Balancer.Is; b != nil {
+		for i := range b.Listeners {
+			for j := range b.Listeners[i].Certificates {
+				c := &b.Listeners[i].Certificates[j]
+				c.Err = r.told("The certificate of the load balancer", c.Err)
+			}
+		}
+	}
+	var err error
+	s.Names, err = readNames(r.ctx, r.cfg, hostsOf(in.Host, s.Balancer.Is))
+	s.NamesErr = r.told("The records of the service's name", err)
+	for i := range s.Names {
+		s.Names[i].Err = r.told("The records of the service's name", s.Names[i].Err)
+	}
+}
+
+// stores reads the database, Redis, the bastion, and what the tasks are told of them.
+func (r reader) stores(in Inputs, f Facts, vpc string, vpcErr error, d *types.TaskDefinition, s *Surroundings) {
+	var all []told
+	s.Uses, all = uses(d)
+	if f.wants("database") {
+		s.Databases.Err = vpcErr
+		if vpcErr == nil || in.Database != "" {
+			s.Databases.Is, s.Databases.Err = readDatabases(r.ctx, r.cfg, vpc, in.Database, s.Now)
+			s.Databases.Err = r.told("The database", s.Databases.Err)
+		}
+		for i := range s.Databases.Is {
+			st := &s.Databases.Is[i]
+			st.FreeErr, st.MaintenanceErr = r.told("The free storage of the database", st.FreeErr), r.told("What AWS has planned", st.MaintenanceErr)
+		}
+		if in.Database != "" && s.Databases.Err == nil && len(s.Databases.Is) == 0 {
+			s.Uses.Database = "--database names " + in.Database
+		}
+	}
+	if f.wants("redis") {
+		s.Caches.Err = vpcErr
+		if vpcErr == nil || in.Redis != "" {
+			s.Caches.Is, s.Caches.Err = readCaches(r.ctx, r.cfg, vpc, in.Redis)
+			s.Caches.Err = r.told("Redis", s.Caches.Err)
+		}
+		if in.Redis != "" && s.Caches.Err == nil && len(s.Caches.Is) == 0 {
+			s.Uses.Redis = "--redis names " + in.Redis
+		}
+	}
+	s.Bastion.Is, s.Bastion.Err = readBastion(r.ctx, r.cfg, in.Bastion)
+	s.Bastion.Err = r.told("The bastion", s.Bastion.Err)
+	if s.Compared = in.ReadSecrets; !s.Compared {
+		return
+	}
+	for _, each := range all {
+		stores := map[string]Known[[]Store]{"database": s.Databases, "redis": s.Caches}[each.area]
+		if f.wants(each.area) && stores.Err == nil && len(stores.Is) > 0 {
+			secret := readSecret(r.ctx, r.cfg, r.env.Hide, each, stores.Is)
+			secret.Err = r.told("What the tasks are told", secret.Err)
+			s.Secrets = append(s.Secrets, secret)
+		}
+	}
+}
+
+// network reads the network around the tasks.
+func (r reader) network(vpc string) Network {
+	n := readNetwork(r.ctx, r.cfg, vpc)
+	n.Subnets.Err = r.told("The subnets", n.Subnets.Err)
+	n.Groups.Err = r.told("The security groups", n.Groups.Err)
+	n.Tables.Err = r.told("The route tables", n.Tables.Err)
+	n.NATs.Err = r.told("The NAT gateways", n.NATs.Err)
+	n.Endpoints.Err = r.told("The endpoints of the VPC", n.Endpoints.Err)
+	n.ACLs.Err = r.told("The network ACLs", n.ACLs.Err)
+	return n
+}
+
+// needs lists the services of AWS that Fargate and the containers ask before and while they run, as their endpoints are called.
+func needs(d *types.TaskDefinition, isECR func(registry string) bool) []string {
+	if d == nil {
+		return nil
+	}
+	var all []string
+	add := func(names ...string) {
+		for _, name := range names {
+			if !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	for _, c := range d.ContainerDefinitions {
+		if ref, err := image.ParseReference(aws.ToString(c.Image)); err == nil && isECR(ref.Registry) {
+			add("ecr.api", "ecr.dkr", "s3")
+		}
+		if c.LogConfiguration != nil && c.LogConfiguration.LogDriver == types.LogDriverAwslogs {
+			add("logs")
+		}
+		for _, s := range c.Secrets {
+			if strings.Contains(aws.ToString(s.ValueFrom), ":secretsmanager:") {
+				add("secretsmanager")
+			} else {
+				add("ssm")
+			}
+		}
+	}
+	return all
 }
 
 // names looks for what the task definition names.
@@ -191,7 +383,7 @@ func missing(t Thing, err error, words string) Thing {
 	case errors.As(err, &noImage), awserr.IsNotFound(err):
 		t.Missing = words
 	default:
-		t.Err = awserr.Explain(err)
+		t.Err = err
 	}
 	return t
 }

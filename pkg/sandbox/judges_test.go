@@ -84,7 +84,7 @@ func needs(t *testing.T, program string, probe ...string) {
 func TestBoto3(t *testing.T) {
 	needs(t, "python3", "-c", "import boto3")
 	l := serve(t, sandbox.Options{Speed: 300, Scenario: &sandbox.Scenario{Traffic: sandbox.TrafficScenario{Rate: 20},
-		Alarms: map[string]string{"judge": "OK"}}})
+		Alarms: map[string]string{"judge": "OK"}, Domain: sandbox.DomainScenario{Zone: "example.com", Host: "api.example.com"}}})
 	output, exit := l.run(t, "", "python3", filepath.Join("testdata", "judge.py"))
 	if exit != 0 || !strings.Contains(output, "checks passed") {
 		t.Errorf("exit %d\n%s", exit, output)
@@ -118,6 +118,11 @@ func TestAWSCLI(t *testing.T) {
 		{"secretsmanager describe-secret --secret-id connect2-api/dev/rds-credentials --query Name", succeeds, `"connect2-api/dev/rds-credentials"`, true},
 		{"cloudwatch describe-alarms --query MetricAlarms", succeeds, "[]", false},
 		{"ec2 describe-subnets --query Subnets[0].State", succeeds, `"available"`, false},
+		{"ec2 describe-security-groups --query SecurityGroups[0].VpcId", succeeds, `"vpc-`, false},
+		{"rds describe-db-instances --query DBInstances[0].DBInstanceStatus", succeeds, `"available"`, true},
+		{"elasticache describe-replication-groups --query ReplicationGroups[0].Status", succeeds, `"available"`, true},
+		{"route53 list-hosted-zones --query HostedZones", succeeds, "[]", true},
+		{"acm list-certificates --query CertificateSummaryList", succeeds, "[]", true},
 		{"ssm describe-parameters --query Parameters", succeeds, "[]", false},
 		{"events list-rules --query Rules", succeeds, "[]", false},
 		{"scheduler get-schedule --name none", fails, "ResourceNotFoundException", false},

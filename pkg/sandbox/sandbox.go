@@ -15,16 +15,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/connect2/v2/pkg/sandbox/acm"
 	"github.com/org/connect2/v2/pkg/sandbox/autoscaling"
 	"github.com/org/connect2/v2/pkg/sandbox/cloudwatch"
 	"github.com/org/connect2/v2/pkg/sandbox/ec2"
 	"github.com/org/connect2/v2/pkg/sandbox/ecr"
 	"github.com/org/connect2/v2/pkg/sandbox/ecs"
+	"github.com/org/connect2/v2/pkg/sandbox/elasticache"
 	"github.com/org/connect2/v2/pkg/sandbox/elbv2"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 	"github.com/org/connect2/v2/pkg/sandbox/events"
 	"github.com/org/connect2/v2/pkg/sandbox/iam"
 	"github.com/org/connect2/v2/pkg/sandbox/logs"
+	"github.com/org/connect2/v2/pkg/sandbox/rds"
+	"github.com/org/connect2/v2/pkg/sandbox/route53"
 	"github.com/org/connect2/v2/pkg/sandbox/s3"
 	"github.com/org/connect2/v2/pkg/sandbox/scheduler"
 	"github.com/org/connect2/v2/pkg/sandbox/secretsmanager"
@@ -89,6 +93,10 @@ type world struct {
 	compute   *ec2.Service
 	events    *events.Service
 	scheduler *scheduler.Service
+	databases *rds.Service
+	caches    *elasticache.Service
+	keys      *acm.Service
+	zones     *route53.Service
 	sessions  *sessions.Service // nil: not modelled; it has a lock of its own
 }
 
@@ -149,7 +157,7 @@ func (s *Sandbox) build(o Options) {
 		Account: account, Region: region, Now: s.clock.Now, NewID: s.requests.UUID,
 		Advance: func(now time.Time) { s.engine.Advance(now) }, Intercept: s.faults.intercept,
 		Unsigned:       map[string]bool{"sts:AssumeRoleWithWebIdentity": true},
-		GlobalServices: map[string]bool{"sts": true, "iam": true},
+		GlobalServices: map[string]bool{"sts": true, "iam": true, "route53": true},
 	}
 	s.directory = iam.NewDirectory(account, s.names.UUID)
 	s.server.Identify = s.directory.Identify
@@ -163,6 +171,9 @@ func (s *Sandbox) build(o Options) {
 	s.secrets = secretsmanager.New(secretsmanager.Options{Account: account, Region: region, NewID: s.names.UUID, Suffix: s.names.Suffix})
 	s.compute = &ec2.Service{Account: account, Region: region, VPC: vpc, Subnets: s.scenario.Service.Subnets,
 		Size: *s.scenario.Service.Addresses, Taken: func(subnet string) int { return taken(s.engine, subnet) }}
+	s.databases = &rds.Service{Account: account, Region: region}
+	s.caches = &elasticache.Service{Account: account, Region: region}
+	s.keys, s.zones = &acm.Service{}, &route53.Service{}
 	parameters := ssm.Options{Account: account, Region: region, Instances: instances{s.compute}}
 	if o.Sessions != nil {
 		s.sessions = sessions.New(s.names.UUID)
@@ -189,15 +200,17 @@ func (s *Sandbox) build(o Options) {
 	token := &sts.Service{Directory: s.directory}
 	s.metrics = &cloudwatch.Service{Account: account, Region: region, Alarms: maps.Clone(s.scenario.Alarms),
 		Lag:    time.Duration(s.scenario.Traffic.Lag),
-		Served: func(group string, minute time.Time) cloudwatch.Traffic { return s.served(group, minute) }}
+		Served: func(group string, minute time.Time) cloudwatch.Traffic { return s.served(group, minute) },
+		Free:   func(instance string) (int64, bool) { return s.freeStorage(instance) }}
 	s.events = events.New(account, region, starter{s.engine}, s.beginning())
 	s.scheduler = scheduler.New(account, region, starter{s.engine}, s.beginning())
-	s.server.REST = []*wire.RESTService{s.scheduler.API()}
+	s.server.REST = []*wire.RESTService{s.scheduler.API(), s.zones.API()}
 	s.server.JSON = []*wire.JSONService{
-		s.metrics.JSON(), s.events.API(),
+		s.metrics.JSON(), s.events.API(), s.keys.API(),
 		s.services.API(), s.registry.API(), s.logs.API(), s.secrets.API(), s.params.API(), s.scaling.API(),
 	}
-	s.server.Query = []*wire.QueryService{token.API(), s.balancing.API(), s.directory.API(), s.compute.API(), s.metrics.API()}
+	s.server.Query = []*wire.QueryService{token.API(), s.balancing.API(), s.directory.API(), s.compute.API(), s.metrics.API(),
+		s.databases.API(), s.caches.API()}
 }
 
 // engineLag gives the engine the scenario's lags; it takes a negative one for none.

@@ -46,6 +46,14 @@ type Scenario struct {
 	Traffic     TrafficScenario             `yaml:"traffic"`    // what the service's target groups are asked
 	Alarms      map[string]string           `yaml:"alarms"`     // CloudWatch alarms: their states by name
 	Bastion     BastionScenario             `yaml:"bastion"`
+	Domain      DomainScenario              `yaml:"domain"` // the name under which the service is reached; empty: plain HTTP at the load balancer's
+	Broken      []string                    `yaml:"broken"` // what is wrong around the service: names of docs/SANDBOX.md
+}
+
+// DomainScenario is a name with its certificate and its record.
+type DomainScenario struct {
+	Zone string `yaml:"zone"` // example.com: a hosted zone of this account
+	Host string `yaml:"host"` // api.example.com
 }
 
 // TrafficScenario is the traffic that CloudWatch counts.
@@ -280,6 +288,13 @@ func (s *Scenario) check() error {
 		"bastion.state: %q is neither running, stopped nor none", s.Bastion.State)
 	problem(!slices.Contains([]string{"", ec2.AgentOnline, ec2.AgentLost, ec2.AgentNone}, s.Bastion.Agent),
 		"bastion.agent: %q is neither online, lost nor none", s.Bastion.Agent)
+	problem((s.Domain.Host == "") != (s.Domain.Zone == ""), "domain: zone and host go together")
+	problem(s.Domain.Host != "" && s.Domain.Host != s.Domain.Zone && !strings.HasSuffix(s.Domain.Host, "."+s.Domain.Zone),
+		"domain: the host %q is not in the zone %q", s.Domain.Host, s.Domain.Zone)
+	for _, name := range s.Broken {
+		problem(plants[name].do == nil, "broken: %q is not one of %s", name, strings.Join(Plants(), ", "))
+		problem(plants[name].domain && s.Domain.Host == "", "broken: %s needs a domain", name)
+	}
 	for name, u := range s.Users {
 		problem(u.AccessKey == "", "users: %s has no accessKey", name)
 	}

@@ -24,6 +24,10 @@ func TestScenarioRefusesWhatItDoesNotKnow(t *testing.T) {
 		"scaling: {min: 3, max: 1}":                               "0 <= min <= max",
 		"bastion: {state: asleep}":                                `"asleep" is neither running, stopped nor none`,
 		"bastion: {agent: maybe}":                                 `"maybe" is neither online, lost nor none`,
+		"broken: [database-closed]":                               `"database-closed" is not one of acl-answers, `,
+		"broken: [dns-missing]":                                   "dns-missing needs a domain",
+		"domain: {host: api.example.com}":                         "zone and host go together",
+		"domain: {host: api.example.com, zone: example.org}":      `"api.example.com" is not in the zone "example.org"`,
 	} {
 		if _, err := sandbox.ParseScenario([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want an error with %q", text, err, want)

@@ -35,10 +35,18 @@ func (s *Sandbox) populate() error {
 	s.logs.CreateGroup(s.scenario.Service.LogGroup, at)
 	s.addSecrets(at)
 	s.addBastion(at)
+	s.addNetwork()
+	s.addStores()
 	if err := s.addRepository(at); err != nil {
 		return err
 	}
-	return s.release(balancers)
+	if err := s.release(balancers); err != nil {
+		return err
+	}
+	for _, name := range s.scenario.Broken {
+		plants[name].do(s)
+	}
+	return nil
 }
 
 // role names, made like the others of project and environment.
@@ -111,19 +119,23 @@ func (s *Sandbox) addLoadBalancer(at time.Time) []object {
 	group := add(v.TargetGroup)
 	listener := &elbv2.Listener{Port: 80, Protocol: "HTTP", Default: []elbv2.Weighted{{TargetGroup: group, Weight: 1}}}
 	balancer := elbv2.LoadBalancer{
-		Name: v.LoadBalancer, VPC: vpc, Subnets: v.Subnets, SecurityGroups: v.SecurityGroups, CreatedAt: at,
+		Name: v.LoadBalancer, VPC: vpc, Subnets: publicSubnets, SecurityGroups: []string{balancerGroup}, CreatedAt: at,
 		Listeners: []*elbv2.Listener{listener},
+	}
+	if s.scenario.Domain.Host != "" {
+		listener.Port, listener.Protocol, listener.CertificateARN = 443, "HTTPS", s.certificate()
+		balancer.Listeners = append(balancer.Listeners, &elbv2.Listener{Port: 80, Protocol: "HTTP", Redirect: true})
 	}
 	ours := object{"targetGroupArn": group, "containerName": v.Container, "containerPort": v.Port}
 	if v.Deployment == nil {
-		s.balancing.AddLoadBalancer(balancer)
+		s.addDomain(s.balancing.AddLoadBalancer(balancer), at)
 		return []object{ours}
 	}
 	alternate := add(v.TargetGroup + "-2")
 	rule := &elbv2.Rule{Priority: 1, Paths: []string{"/*"},
 		Forward: []elbv2.Weighted{{TargetGroup: group, Weight: 1}, {TargetGroup: alternate}}}
 	listener.Rules = []*elbv2.Rule{rule}
-	s.balancing.AddLoadBalancer(balancer)
+	s.addDomain(s.balancing.AddLoadBalancer(balancer), at)
 	ours["advancedConfiguration"] = object{
 		"alternateTargetGroupArn": alternate, "productionListenerRule": rule.ARN, "roleArn": s.roleARN("infrastructure"),
 	}
@@ -131,8 +143,7 @@ func (s *Sandbox) addLoadBalancer(at time.Time) []object {
 }
 
 func (s *Sandbox) addSecrets(at time.Time) {
-	project, environment := s.scenario.Project, s.scenario.Environment
-	host := project + "-" + environment + ".sandbox.internal"
+	host := s.storeHost()
 	database := fmt.Sprintf(`{"username":"postgres","password":"sandbox","host":%q,"port":5432,"database":"connect2",`+
 		`"url":"postgresql://postgres:sandbox@%s:5432/connect2"}`, host, host)
 	s.secrets.Add(s.secretName("rds"), database, at)

@@ -114,7 +114,7 @@ func (s *Sandbox) addBastion(at time.Time) {
 	}
 	bastion := &ec2.Instance{
 		ID: "i-0a1b2c3d4e5f60001", Image: "ami-0a1b2c3d4e5f60001", Type: "t4g.nano", VPC: vpc, Subnet: s.scenario.Service.Subnets[0],
-		Zone: s.scenario.Region + "a", PrivateIP: "10.0.0.10", PublicIP: b.PublicIP, SecurityGroups: []string{"sg-0a1b2c3d4e5f60009"},
+		Zone: s.scenario.Region + "a", PrivateIP: "10.0.0.10", PublicIP: b.PublicIP, SecurityGroups: []string{bastionGroup},
 		Tags:  map[string]string{"Name": b.Name, "Project": s.scenario.Project, "Environment": s.scenario.Environment},
 		Agent: b.Agent, Launched: at,
 	}

@@ -58,6 +58,8 @@ var changing = []*regexp.Regexp{
 	regexp.MustCompile(`(:task/[^/]+/)[^/]+$`),
 	regexp.MustCompile(`(:service-(?:deployment|revision)/[^/]+/[^/]+/)[^/]+$`),
 	regexp.MustCompile(`(:log-stream:).+$`),
+	regexp.MustCompile(`(:certificate/).+$`),
+	regexp.MustCompile(`(:hostedzone/).+$`),
 	regexp.MustCompile(`(:secret:[^:]+/).+$`),
 }
 

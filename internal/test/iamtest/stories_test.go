@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/doctor"
 	"github.com/org/connect2/v2/pkg/ecrpush"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/ecsrollback"
@@ -260,6 +261,38 @@ func statusStories() []story {
 			rollingOut("")(s)
 			time.Sleep(15 * time.Second)
 		}, run: run, want: action.Succeeded},
+	}
+}
+
+// doctorStories are looks at a service with a domain: at all of it, while its tasks fail, and with its secrets.
+func doctorStories() []story {
+	run := func(secrets bool) func(s *site) (action.Outcome, error) {
+		return func(s *site) (action.Outcome, error) {
+			env := *s.env
+			env.Screen = action.Screen{Width: func() int { return 120 }}
+			in := doctor.Inputs{Area: doctor.All, Bastion: "quartz-bastion-dev", ReadSecrets: secrets}
+			in.Cluster, in.Service = cluster, service
+			out, err := doctor.Run(s.ctx, &env, in)
+			if err == nil && out.Outcome == "" {
+				out.Outcome = action.Succeeded
+			}
+			return out.Outcome, err
+		}
+	}
+	const domain = "domain: {zone: example.com, host: api.example.com}\n"
+	return []story{
+		{name: "all is well", more: domain, run: run(false), want: action.Succeeded},
+		{name: "secrets are read", more: domain, run: run(true), want: action.Succeeded},
+		{name: "tasks fail", more: domain, before: func(s *site) {
+			s.sb.SetBehaviour(repository+":v1", *s.behaviour(crashing))
+			s.engine(func(e *engine.Engine, _ *engine.Service) error {
+				c, err := e.Cluster(cluster)
+				s.must(err)
+				e.StopTask(c.Tasks[0], "somebody's wish")
+				return nil
+			})
+			time.Sleep(5 * time.Minute)
+		}, run: run(false), want: action.Failed},
 	}
 }
 

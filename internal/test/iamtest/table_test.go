@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/doctor"
 	"github.com/org/connect2/v2/pkg/ecrpush"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/ecsrollback"
@@ -53,6 +54,7 @@ func all() []permissions {
 		{of: ecsdeploy.Action, stories: deployStories, statements: deployment},
 		{of: ecsrollback.Action, stories: rollbackStories, statements: rollbackStatements()},
 		{of: status.Action, stories: statusStories, statements: statusStatements()},
+		{of: doctor.Action, stories: doctorStories, statements: doctorStatements()},
 		{of: release.Action, stories: releaseStories, statements: merged(push, migration, deployment)},
 		{of: ecsdeploy.Action, stories: verifyStories, statements: verifyStatements(), name: "ecs-deploy-verify", beside: "ecs-deploy"},
 		{of: ecsdeploy.Action, stories: bakeStories, statements: bakeStatements(), name: "ecs-deploy-bake", beside: "ecs-deploy"},
@@ -147,6 +149,33 @@ func statusStatements() []statement {
 			actions: grants("ecs:DescribeServiceDeployments")},
 		{sid: "OptionalScaling", why: "the limits of autoscaling are not told",
 			actions: grants("application-autoscaling:DescribeScalableTargets")},
+	}, diagnosis...)
+}
+
+func doctorStatements() []statement {
+	return append([]statement{
+		{sid: "Service", why: "read the service", actions: grants("ecs:DescribeServices")},
+		{sid: "OptionalTaskDefinitions", why: "nothing that the task definition names is looked for",
+			actions: grants("ecs:DescribeTaskDefinition")},
+		{sid: "OptionalImages", why: "it is not checked whether images are there", actions: grants("ecr:DescribeImages")},
+		{sid: "OptionalSecrets", why: "it is not checked whether secrets are there", actions: grants("secretsmanager:DescribeSecret")},
+		{sid: "OptionalLogGroups", why: "it is not checked whether log groups are there", actions: grants("logs:DescribeLogGroups")},
+		{sid: "OptionalNetwork", why: "the ways between load balancer, tasks, bastion and stores are not checked", actions: grants(
+			"ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:DescribeRouteTables", "ec2:DescribeNatGateways",
+			"ec2:DescribeVpcEndpoints", "ec2:DescribeNetworkAcls", "ec2:DescribeInstances")},
+		{sid: "OptionalLoadBalancer", why: "neither its listeners nor the way to the tasks are checked", actions: grants(
+			"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeLoadBalancers",
+			"elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeRules")},
+		{sid: "OptionalCertificate", why: "it is not checked when the certificate ends", actions: grants("acm:DescribeCertificate")},
+		{sid: "OptionalZones", why: "it is not checked where the service's name leads", actions: grants("route53:ListHostedZones")},
+		{sid: "OptionalRecords", why: "it is not checked where the service's name leads", actions: grants("route53:ListResourceRecordSets")},
+		{sid: "OptionalDatabase", why: "the database is not checked", actions: grants(
+			"rds:DescribeDBInstances", "rds:DescribePendingMaintenanceActions")},
+		{sid: "OptionalStorage", why: "its free storage is not checked", actions: grants("cloudwatch:GetMetricData")},
+		{sid: "OptionalRedis", why: "Redis is not checked", actions: grants("elasticache:DescribeReplicationGroups",
+			"elasticache:DescribeCacheClusters", "elasticache:DescribeCacheSubnetGroups")},
+		{sid: "OptionalReadSecrets", why: "what the tasks are told of the database and Redis is not compared", only: "`--read-secrets`",
+			actions: grants("secretsmanager:GetSecretValue")},
 	}, diagnosis...)
 }
 

@@ -1,9 +1,9 @@
-// Package cloudwatch is the sandbox's CloudWatch: the traffic of the service's target groups, minute by minute, and alarms whose state
-// somebody sets. It speaks the query protocol, JSON, and CBOR, as the service does.
+// Package cloudwatch is the sandbox's CloudWatch: the traffic of the service's target groups, minute by minute, the free storage of
+// databases, and alarms whose state somebody sets. It speaks the query protocol, JSON, and CBOR, as the service does.
 //
 // Sources: CloudWatch API reference 2010-08-01, "GetMetricData" and "DescribeAlarms"; Elastic Load Balancing user guide, "CloudWatch
-// metrics for your Application Load Balancer". A minute can be read as soon as it is over, or later by Lag: the real service takes a
-// minute or more.
+// metrics for your Application Load Balancer"; Amazon RDS user guide, "Amazon CloudWatch metrics for Amazon RDS". A minute can be read
+// as soon as it is over, or later by Lag: the real service takes a minute or more.
 package cloudwatch
 
 import (
@@ -27,6 +27,7 @@ type Traffic struct {
 type Service struct {
 	Account, Region string
 	Served          func(targetGroup string, minute time.Time) Traffic // targetgroup/NAME/ID
+	Free            func(database string) (bytes int64, ok bool)       // storage of a database instance that is free
 	Alarms          map[string]string                                  // states by name
 	Lag             time.Duration                                      // from the end of a minute until it can be read
 }
@@ -116,10 +117,16 @@ func (s *Service) getMetricData(r *wire.Request) (any, error) {
 		Messages          wire.List[string]
 	}
 	for _, q := range in.MetricDataQueries {
-		if q.Expression != "" || q.MetricStat.Period != 60 || q.MetricStat.Metric.Namespace != "AWS/ApplicationELB" {
-			return nil, wire.NotModelled("metrics but those of AWS/ApplicationELB for each minute")
+		read := s.metric
+		if q.MetricStat.Metric.Namespace == "AWS/RDS" {
+			read = s.storage
+		} else if q.MetricStat.Metric.Namespace != "AWS/ApplicationELB" {
+			return nil, wire.NotModelled("metrics but those of AWS/ApplicationELB and AWS/RDS")
 		}
-		found, err := s.metric(q, from, to, r.Now)
+		if q.Expression != "" || q.MetricStat.Period != 60 {
+			return nil, wire.NotModelled("metrics but for each minute")
+		}
+		found, err := read(q, from, to, r.Now)
 		if err != nil {
 			return nil, err
 		}
@@ -165,6 +172,24 @@ func (s *Service) metric(q query, from, to, now time.Time) (result, error) {
 		if served.Requests > 0 && value > 0 {
 			found.Timestamps, found.Values = append(found.Timestamps, wire.Time(at)), append(found.Values, value)
 		}
+	}
+	return found, nil
+}
+
+// storage returns the free storage of a database, which does not change.
+func (s *Service) storage(q query, from, to, now time.Time) (result, error) {
+	metric := q.MetricStat.Metric
+	found := result{Id: q.Id, Label: metric.MetricName, StatusCode: "Complete",
+		Timestamps: wire.List[wire.Time]{}, Values: wire.List[float64]{}}
+	if metric.MetricName != "FreeStorageSpace" || q.MetricStat.Stat != "Minimum" && q.MetricStat.Stat != "Average" {
+		return found, wire.NotModelled("the statistic %s of %s", q.MetricStat.Stat, metric.MetricName)
+	}
+	if len(metric.Dimensions) != 1 || metric.Dimensions[0].Name != "DBInstanceIdentifier" {
+		return found, nil
+	}
+	free, ok := s.Free(metric.Dimensions[0].Value)
+	for at := from.Truncate(time.Minute); ok && at.Before(to) && !at.Add(time.Minute+s.Lag).After(now); at = at.Add(time.Minute) {
+		found.Timestamps, found.Values = append(found.Timestamps, wire.Time(at)), append(found.Values, float64(free))
 	}
 	return found, nil
 }

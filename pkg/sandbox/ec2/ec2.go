@@ -1,8 +1,9 @@
-// Package ec2 is what the sandbox has of Amazon EC2: the subnets of its one network, with the addresses that its tasks leave, and
-// instances that are found by their tags, started and stopped.
+// Package ec2 is what the sandbox has of Amazon EC2: the subnets of its one network, with the addresses that its tasks leave, what lies
+// around them (security groups, routes, NAT, endpoints, network ACLs), and instances that are found by their tags, started and stopped.
 //
-// Sources: Amazon EC2 API reference 2016-11-15, "DescribeSubnets", "DescribeInstances", "StartInstances" and "Error codes for the Amazon
-// EC2 API".
+// Sources: Amazon EC2 API reference 2016-11-15, "DescribeSubnets", "DescribeSecurityGroups", "DescribeRouteTables",
+// "DescribeNatGateways", "DescribeVpcEndpoints", "DescribeNetworkAcls", "DescribeInstances", "StartInstances" and "Error codes for the
+// Amazon EC2 API".
 package ec2
 
 import (
@@ -19,7 +20,11 @@ type Service struct {
 	Size                 int                     // addresses of each that tasks can have; a /24 has 251
 	Taken                func(subnet string) int // addresses that tasks have now
 	Instances            []*Instance
+	Network              Network
 }
+
+// Block is the range of the VPC.
+const Block = "10.0.0.0/16"
 
 // API is the service's table of operations.
 func (s *Service) API() *wire.QueryService {
@@ -29,6 +34,12 @@ func (s *Service) API() *wire.QueryService {
 			"DescribeInstances": s.describeInstances,
 			"StartInstances":    s.startInstances,
 			"StopInstances":     s.stopInstances,
+
+			"DescribeSecurityGroups": s.describeSecurityGroups,
+			"DescribeRouteTables":    s.describeRouteTables,
+			"DescribeNatGateways":    s.describeNATs,
+			"DescribeVpcEndpoints":   s.describeEndpoints,
+			"DescribeNetworkAcls":    s.describeACLs,
 		}}
 }
 
@@ -46,32 +57,43 @@ type subnet struct {
 func (s *Service) describeSubnets(r *wire.Request) (any, error) {
 	var in struct {
 		SubnetId []string
-		Filter   []struct{ Name string }
+		Filter   []filter
 	}
 	if err := r.Decode(&in); err != nil {
 		return nil, err
 	}
-	if err := r.Authorize("ec2:DescribeSubnets", "*"); err != nil {
+	l, err := s.look(r, in.SubnetId, in.Filter)
+	if err != nil {
 		return nil, err
 	}
-	if len(in.Filter) > 0 {
-		return nil, wire.NotModelled("filters of ec2:DescribeSubnets: name the subnets")
+	var all []subnet
+	for i, id := range s.Subnets {
+		all = append(all, subnet{ID: id, Block: fmt.Sprintf("10.0.%d.0/24", i+1), Available: max(0, s.Size-s.Taken(id)),
+			Zone: s.Region + string("abc"[i%3])})
+	}
+	for _, other := range s.Network.Subnets {
+		if !slices.Contains(s.Subnets, other.ID) {
+			all = append(all, subnet{ID: other.ID, Block: other.Block, Available: free, Zone: other.Zone})
+		}
 	}
 	for _, id := range in.SubnetId {
-		if !slices.Contains(s.Subnets, id) {
+		if !slices.ContainsFunc(all, func(v subnet) bool { return v.ID == id }) {
 			return nil, wire.Errorf("InvalidSubnetID.NotFound", "The subnet ID '%s' does not exist", id)
 		}
 	}
 	var out struct {
 		Subnets []subnet `xml:"subnetSet>item"`
 	}
-	for i, id := range s.Subnets {
-		if len(in.SubnetId) > 0 && !slices.Contains(in.SubnetId, id) {
+	for _, v := range all {
+		if !l.wants(v.ID, s.VPC) {
 			continue
 		}
-		out.Subnets = append(out.Subnets, subnet{ID: id, State: "available", VPC: s.VPC, Block: fmt.Sprintf("10.0.%d.0/24", i+1),
-			Available: max(0, s.Size-s.Taken(id)), Zone: s.Region + string("abc"[i%3]), Owner: s.Account,
-			ARN: fmt.Sprintf("arn:aws:ec2:%s:%s:subnet/%s", s.Region, s.Account, id)})
+		v.State, v.VPC, v.Owner = "available", s.VPC, s.Account
+		v.ARN = fmt.Sprintf("arn:aws:ec2:%s:%s:subnet/%s", s.Region, s.Account, v.ID)
+		out.Subnets = append(out.Subnets, v)
 	}
 	return out, nil
 }
+
+// free is how many addresses a subnet of which nobody takes any has: those of a /24 without the five that AWS keeps.
+const free = 251

@@ -311,17 +311,30 @@ type tuple struct {
 
 type action struct {
 	Type           string
-	TargetGroupArn string `xml:",omitempty"`
-	ForwardConfig  struct {
-		TargetGroups                wire.List[tuple]
-		TargetGroupStickinessConfig struct{ Enabled bool }
+	TargetGroupArn string          `xml:",omitempty"`
+	ForwardConfig  *forwardConfig  `xml:",omitempty"`
+	RedirectConfig *redirectConfig `xml:",omitempty"`
+}
+
+type forwardConfig struct {
+	TargetGroups                wire.List[tuple]
+	TargetGroupStickinessConfig struct{ Enabled bool }
+}
+
+type redirectConfig struct{ Protocol, Port, StatusCode string }
+
+// defaults are the default actions of a listener.
+func (l *Listener) defaults() wire.List[action] {
+	if l.Redirect {
+		return wire.List[action]{{Type: "redirect", RedirectConfig: &redirectConfig{"HTTPS", "443", "HTTP_301"}}}
 	}
+	return forward(l.Default)
 }
 
 // forward writes the one action that the sandbox's listeners and rules have. TargetGroupArn is there only if one group
 // gets everything.
 func forward(groups []Weighted) wire.List[action] {
-	a := action{Type: "forward"}
+	a := action{Type: "forward", ForwardConfig: &forwardConfig{}}
 	for _, w := range groups {
 		a.ForwardConfig.TargetGroups = append(a.ForwardConfig.TargetGroups, tuple{w.TargetGroup, w.Weight})
 	}
@@ -356,7 +369,7 @@ func (s *Service) describeListeners(r *wire.Request) (any, error) {
 		balancerFound = balancerFound || b.ARN == in.LoadBalancerArn
 		for _, l := range b.Listeners {
 			if b.ARN == in.LoadBalancerArn || slices.Contains(in.ListenerArns, l.ARN) {
-				entry := listener{ListenerArn: l.ARN, LoadBalancerArn: b.ARN, Port: l.Port, Protocol: l.Protocol, DefaultActions: forward(l.Default)}
+				entry := listener{ListenerArn: l.ARN, LoadBalancerArn: b.ARN, Port: l.Port, Protocol: l.Protocol, DefaultActions: l.defaults()}
 				if l.CertificateARN != "" {
 					entry.Certificates = append(entry.Certificates, struct{ CertificateArn string }{l.CertificateARN})
 				}
@@ -411,7 +424,7 @@ func (s *Service) describeRules(r *wire.Request) (any, error) {
 				}
 			}
 			if l.ARN == in.ListenerArn {
-				out = append(out, rule{RuleArn: l.ARN + "/" + id(l.ARN), Priority: "default", Actions: forward(l.Default), IsDefault: true})
+				out = append(out, rule{RuleArn: l.ARN + "/" + id(l.ARN), Priority: "default", Actions: l.defaults(), IsDefault: true})
 			}
 		}
 	}

@@ -43,6 +43,7 @@ type Listener struct {
 	Protocol       string
 	CertificateARN string
 	Default        []Weighted // target groups of the default rule
+	Redirect       bool       // to HTTPS, in place of the default rule
 	Rules          []*Rule    // beside the default rule
 
 	ARN string // filled by AddLoadBalancer
@@ -258,4 +259,27 @@ func (s *Service) zone(ip string) string {
 		return s.options.Region + "b"
 	}
 	return s.options.Region + "a"
+}
+
+// Shut takes all listeners away.
+func (s *Service) Shut() {
+	for _, b := range s.balancers {
+		b.Listeners = nil
+	}
+}
+
+// Weigh gives each target group of each listener another weight.
+func (s *Service) Weigh(weight int) {
+	for _, b := range s.balancers {
+		for _, l := range b.Listeners {
+			for i := range l.Default {
+				l.Default[i].Weight = weight
+			}
+			for _, r := range l.Rules {
+				for i := range r.Forward {
+					r.Forward[i].Weight = weight
+				}
+			}
+		}
+	}
 }

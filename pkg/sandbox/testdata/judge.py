@@ -224,8 +224,58 @@ def judge_schedules():
             **{**settings, "ScheduleExpression": "cron(x)"})
 
 
+def judge_surroundings():
+    ec2 = client("ec2")
+    vpc = [{"Name": "vpc-id", "Values": [ec2.describe_subnets(SubnetIds=["subnet-0a1b2c3d4e5f60001"])["Subnets"][0]["VpcId"]]}]
+    groups = {g["GroupName"]: g for g in ec2.describe_security_groups(Filters=vpc)["SecurityGroups"]}
+    rule = groups["connect2-api-dev-database"]["IpPermissions"][0]
+    check("describe-security-groups", (rule["IpProtocol"], rule["FromPort"], rule["UserIdGroupPairs"][0]["GroupId"]) ==
+          ("tcp", 5432, "sg-0a1b2c3d4e5f60001"), groups)
+    refused("group that does not exist", "InvalidGroup.NotFound", ec2.describe_security_groups, GroupIds=["sg-0"])
+    tables = ec2.describe_route_tables(Filters=vpc)["RouteTables"]
+    routes = {r.get("NatGatewayId") or r.get("GatewayId") for t in tables for r in t["Routes"]}
+    check("describe-route-tables", "nat-0a1b2c3d4e5f60001" in routes and any(a["Main"] for t in tables for a in t["Associations"]), tables)
+    nat = ec2.describe_nat_gateways(Filters=vpc)["NatGateways"][0]
+    check("describe-nat-gateways", nat["State"] == "available", nat)
+    endpoint = ec2.describe_vpc_endpoints(Filters=vpc)["VpcEndpoints"][0]
+    check("describe-vpc-endpoints", endpoint["ServiceName"] == "com.amazonaws.us-west-2.s3" and endpoint["RouteTableIds"], endpoint)
+    acl = ec2.describe_network_acls(Filters=vpc)["NetworkAcls"][0]
+    check("describe-network-acls", acl["IsDefault"] and {e["RuleNumber"] for e in acl["Entries"]} == {100, 32767}, acl)
+    rds = client("rds")
+    database = rds.describe_db_instances()["DBInstances"][0]
+    check("describe-db-instances", database["Endpoint"]["Port"] == 5432 and database["DBSubnetGroup"]["VpcId"] == vpc[0]["Values"][0] and
+          database["VpcSecurityGroups"][0]["Status"] == "active" and database["PendingModifiedValues"] == {}, database)
+    check("describe-pending-maintenance-actions", rds.describe_pending_maintenance_actions()["PendingMaintenanceActions"] == [])
+    refused("database that does not exist", "DBInstanceNotFound", rds.describe_db_instances, DBInstanceIdentifier="none")
+    cache = client("elasticache")
+    group = cache.describe_replication_groups()["ReplicationGroups"][0]
+    check("describe-replication-groups", group["Status"] == "available" and group["NodeGroups"][0]["PrimaryEndpoint"]["Port"] == 6379, group)
+    node = cache.describe_cache_clusters(ShowCacheNodeInfo=True)["CacheClusters"][0]
+    check("describe-cache-clusters", node["CacheClusterId"] in group["MemberClusters"] and node["SecurityGroups"], node)
+    place = cache.describe_cache_subnet_groups(CacheSubnetGroupName=node["CacheSubnetGroupName"])["CacheSubnetGroups"][0]
+    check("describe-cache-subnet-groups", len(place["Subnets"]) == 2, place)
+    refused("group that does not exist", "ReplicationGroupNotFoundFault", cache.describe_replication_groups, ReplicationGroupId="none")
+    balancer = client("elbv2").describe_load_balancers()["LoadBalancers"][0]
+    listeners = {l["Port"]: l for l in client("elbv2").describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]}
+    check("describe-listeners", listeners[80]["DefaultActions"][0]["Type"] == "redirect", listeners)
+    acm = client("acm")
+    certificate = acm.describe_certificate(CertificateArn=listeners[443]["Certificates"][0]["CertificateArn"])["Certificate"]
+    check("describe-certificate", certificate["Status"] == "ISSUED" and certificate["NotAfter"].year >= 2020, certificate)
+    refused("certificate that does not exist", "ResourceNotFoundException", acm.describe_certificate,
+            CertificateArn="arn:aws:acm:us-west-2:123456789012:certificate/00000000-0000-0000-0000-000000000000")
+    dns = client("route53")
+    zone = dns.list_hosted_zones()["HostedZones"][0]
+    check("list-hosted-zones", zone["Name"] == "example.com." and not zone["Config"]["PrivateZone"], zone)
+    check("list-hosted-zones-by-name", dns.list_hosted_zones_by_name(DNSName="example.com")["HostedZones"] == [zone])
+    records = dns.list_resource_record_sets(HostedZoneId=zone["Id"], StartRecordName="api.example.com", StartRecordType="A", MaxItems="1")
+    check("list-resource-record-sets", records["IsTruncated"] and records["ResourceRecordSets"][0]["AliasTarget"]["DNSName"] ==
+          balancer["DNSName"] + ".", records)
+    refused("zone that does not exist", "NoSuchHostedZone", dns.list_resource_record_sets, HostedZoneId="Z0")
+
+
 judge_ecr()
 judge_schedules()
+judge_surroundings()
 ecs_client = client("ecs")
 judge_ecs_refusals(ecs_client)
 judge_logs(judge_tasks(ecs_client, judge_rollout(ecs_client)))

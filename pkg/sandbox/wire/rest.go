@@ -1,15 +1,18 @@
 package wire
 
 import (
+	"bytes"
+	"encoding/xml"
 	"net/http"
 	"net/url"
 	"strings"
 )
 
-// RESTService is a service of the REST protocol with JSON: an operation is a method and a path.
+// RESTService is a service of the REST protocol: an operation is a method and a path. Answers are JSON, or XML of a namespace.
 type RESTService struct {
-	Name   string // IAM prefix, and the service of the signature: "scheduler"
-	Routes []Route
+	Name      string // IAM prefix, and the service of the signature: "scheduler"
+	Namespace string // of XML answers; "" for JSON
+	Routes    []Route
 }
 
 // Route is one operation and how it is addressed. A segment of the path in braces is a parameter: /schedules/{Name}.
@@ -58,7 +61,10 @@ func (r Route) match(segments []string) (url.Values, bool) {
 	return parameters, true
 }
 
-func (s *RESTService) writeResult(w http.ResponseWriter, result any) error {
+func (s *RESTService) writeResult(w http.ResponseWriter, action string, result any) error {
+	if s.Namespace != "" {
+		return s.writeXML(w, action, result)
+	}
 	body, err := encodeJSON(result)
 	if err != nil {
 		return err
@@ -69,7 +75,34 @@ func (s *RESTService) writeResult(w http.ResponseWriter, result any) error {
 	return err
 }
 
-func (s *RESTService) writeError(w http.ResponseWriter, e *Error) {
+// writeXML writes an answer as REST-XML has it: in an element that is named by the action.
+func (s *RESTService) writeXML(w http.ResponseWriter, action string, result any) error {
+	var body bytes.Buffer
+	body.WriteString(xml.Header)
+	start := xml.StartElement{Name: xml.Name{Local: action + "Response"},
+		Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: s.Namespace}}}
+	if err := xml.NewEncoder(&body).EncodeElement(result, start); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/xml")
+	w.WriteHeader(http.StatusOK)
+	_, err := w.Write(body.Bytes())
+	return err
+}
+
+// dialect is how the service words refusals: those of XML as the query protocol.
+func (s *RESTService) dialect() *dialect {
+	if s.Namespace != "" {
+		return &queryDialect
+	}
+	return &restDialect
+}
+
+func (s *RESTService) writeError(w http.ResponseWriter, requestID string, e *Error) {
+	if s.Namespace != "" { // its envelope is that of the query protocol
+		(&QueryService{Namespace: s.Namespace}).writeError(w, requestID, e)
+		return
+	}
 	encoded, err := encodeJSON(map[string]any{"Message": e.Message})
 	if err != nil {
 		encoded = []byte(`{}`)

@@ -167,8 +167,9 @@ func (s *Server) route(hr *http.Request, body []byte, id string) (*call, error) 
 	} else if rs := s.rest(scope.Service); rs != nil {
 		action, operation, parameters := rs.find(hr)
 		c.service = &service{
-			name: rs.Name, dialect: &restDialect, operations: map[string]Operation{action: operation},
-			result: rs.writeResult, fail: rs.writeError,
+			name: rs.Name, dialect: rs.dialect(), operations: map[string]Operation{action: operation},
+			result: func(w http.ResponseWriter, v any) error { return rs.writeResult(w, action, v) },
+			fail:   func(w http.ResponseWriter, e *Error) { rs.writeError(w, id, e) },
 		}
 		request.Action, request.Parameters = action, parameters
 	} else {
