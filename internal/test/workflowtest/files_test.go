@@ -349,7 +349,7 @@ func TestPermissions(t *testing.T) {
 			}
 			assumes, checksOut, signs := false, false, false
 			for _, s := range j.Steps {
-				if _, ok := known[s.Uses]; ok && s.With["role-to-assume"] != "" {
+				if _, ok := known[s.Uses]; ok && s.With["role-to-assume"] != "" || strings.Contains(s.Run, "--role-to-assume=") {
 					assumes = true
 				}
 				checksOut = checksOut || strings.HasPrefix(s.Uses, "actions/checkout@")
