@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,7 +110,9 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 	}
 	d.tellWhoEnded(after, result, begun)
 	if disposable && result.Verdict.Phase == rollout.RolledBack {
-		d.discard(ctx)
+		if now := d.discard(ctx); now != nil {
+			err = verdict.WithSince(err, result, *now)
+		}
 	}
 	return out, err
 }
@@ -253,19 +256,26 @@ func refusedCall(title string, outcome action.Outcome, err error) error {
 const clearUpLimit = 3 * time.Second
 
 // discard deregisters the revision that failed, so that the family's newest ACTIVE revision is one that worked. It asks once
-// more whether the service uses it: one that is in use is never deregistered. Failing to do so is worth a warning.
-func (d *Deployment) discard(ctx context.Context) {
+// more whether the service uses it: one that is in use is never deregistered. Failing to do so is worth a warning. It returns the service
+// as it was read for that, or nil.
+func (d *Deployment) discard(ctx context.Context) *ecsview.Snapshot {
 	if ctx.Err() != nil {
 		limited, cancel := outlive.Cleanup(ctx, clearUpLimit)
 		defer cancel()
 		ctx = limited
 	}
 	arn := d.existing.ARN
-	if inUse, err := d.inUse(ctx, arn); err != nil || inUse {
-		d.env.Events.Debugf("%s is left registered: in use %v, %v", arn, inUse, err)
-		return
+	now, err := ecsview.Read(ctx, d.client, d.in.Cluster, d.in.Service)
+	if err != nil {
+		d.env.Events.Warnf("Failed revision left", "%s failed and is still ACTIVE, since it could not be read whether the service uses it: %v",
+			d.existing.Name(), awserr.Explain(err))
+		return nil
 	}
-	err := taskdef.Deregister(ctx, d.client, arn)
+	if inUse(now, arn) {
+		d.env.Events.Debugf("%s is left registered: it is in use", arn)
+		return &now
+	}
+	err = taskdef.Deregister(ctx, d.client, arn)
 	switch {
 	case err == nil:
 		d.env.Events.Notef("deregistered %s, which failed", d.existing.Name())
@@ -273,22 +283,14 @@ func (d *Deployment) discard(ctx context.Context) {
 	default:
 		d.env.Events.Warnf("Failed revision left", "%s failed and is still ACTIVE: %v", d.existing.Name(), awserr.Explain(err))
 	}
+	return &now
 }
 
-func (d *Deployment) inUse(ctx context.Context, arn string) (bool, error) {
-	now, err := ecsview.Read(ctx, d.client, d.in.Cluster, d.in.Service)
-	if err != nil {
-		return true, err
-	}
-	if now.TaskDefinition == arn {
-		return true, nil
-	}
-	for _, deployment := range now.Deployments {
-		if deployment.TaskDefinition == arn && (deployment.Running > 0 || deployment.Status == "PRIMARY") {
-			return true, nil
-		}
-	}
-	return false, nil
+// inUse reports whether a service is at a revision, or has tasks of it.
+func inUse(now ecsview.Snapshot, arn string) bool {
+	return now.TaskDefinition == arn || slices.ContainsFunc(now.Deployments, func(d ecsview.Deployment) bool {
+		return d.TaskDefinition == arn && (d.Running > 0 || d.Status == "PRIMARY")
+	})
 }
 
 var _ rollout.Client = (*ecs.Client)(nil)

@@ -115,6 +115,39 @@ func TestSomethingBeginsMeanwhile(t *testing.T) {
 	}
 }
 
+// TestSomethingBeginsAfterTheEnd has somebody deploy right after the run has seen that its deployment was rolled back: its last read of the
+// service, before the revision that failed is taken away, shows that, and the error says so.
+func TestSomethingBeginsAfterTheEnd(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		s.Push("v2", "{start: crash, after: 2s}")
+		v3 := s.Push("v3", "")
+		next, back, begun := s.Env.Transport, false, false
+		s.Env.Transport = transport(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeServices") && !begun {
+				if name, _ := s.Primary(); back && name == family+":1" {
+					begun = true
+					s.colleague(v3)
+				}
+				s.Sandbox.Inspect(func(e *engine.Engine) {
+					c, err := e.Cluster(cluster)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					newest := c.Service(service).Deployments[0]
+					back = newest.State == engine.Completed && slices.Contains(s.Mutations(), "ecs:UpdateService")
+				})
+			}
+			return next.RoundTrip(r)
+		})
+		out, err := s.deploy(inputs("v2"))
+		wantOutcome(t, out, err, action.RolledBack)
+		if !begun || !strings.Contains(err.Error(), ". Since then a deployment of "+family+":3 has begun") {
+			t.Errorf("begun: %v; %v", begun, err)
+		}
+	})
+}
+
 // hold puts an image on hold as a rollback does.
 func (s *site) hold(digest string) {
 	conn, err := awsconn.Connect(s.T.Context(), s.Env, awsconn.Inputs{})

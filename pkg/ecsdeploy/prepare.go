@@ -46,6 +46,7 @@ type Deployment struct {
 	first     int         // tasks that the first release of an empty service starts; 0: it is not a first release
 	before    ecsview.Snapshot
 	limit     time.Duration     // how long the deployment may take
+	newest    *described        // the family's newest revision, where it was read
 	running   *taskdef.Revision // what the service is at; nil where it may not be described
 	base      taskdef.Document  // what is rendered
 	baseName  string            // where the base is from, for people
@@ -138,7 +139,7 @@ func isFile(name string) bool {
 
 // readBase reads what is rendered and the revision that runs.
 func (d *Deployment) readBase(ctx context.Context) error {
-	running, err := taskdef.Describe(ctx, d.client, d.before.TaskDefinition)
+	running, err := d.readRunning(ctx)
 	switch {
 	case err == nil:
 		d.running = running
@@ -161,6 +162,33 @@ func (d *Deployment) readBase(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// readRunning reads the revision that the service is at. Where nothing else is asked for, it is the family's newest as a rule, which is
+// needed besides: that is read first, and taken for both.
+func (d *Deployment) readRunning(ctx context.Context) (*taskdef.Revision, error) {
+	if d.in.TaskDefinition == "" || isFile(d.in.TaskDefinition) {
+		newest, err := taskdef.Describe(ctx, d.client, d.family)
+		d.newest = &described{newest, err}
+		if err == nil && newest.ARN == d.before.TaskDefinition {
+			return newest, nil
+		}
+	}
+	return taskdef.Describe(ctx, d.client, d.before.TaskDefinition)
+}
+
+// described is what came of describing a task definition.
+type described struct {
+	revision *taskdef.Revision
+	err      error
+}
+
+// readNewest returns the newest revision of the family, as it was read for this preparation or is now.
+func (d *Deployment) readNewest(ctx context.Context) (*taskdef.Revision, error) {
+	if read := d.newest; read != nil {
+		return read.revision, read.err
+	}
+	return taskdef.Describe(ctx, d.client, d.family)
 }
 
 // readNamedBase reads the family or revision that the input task-definition names. A revision of the service's own family,
@@ -190,7 +218,7 @@ func (d *Deployment) readNamedBase(ctx context.Context) error {
 // SetImage renders the deployment with another image, which must be in its registry by now. The reference is completed like
 // the input image.
 func (d *Deployment) SetImage(ctx context.Context, ref string) error {
-	d.exact, d.in.Image, d.in.ImageLater = nil, ref, false
+	d.exact, d.newest, d.in.Image, d.in.ImageLater = nil, nil, ref, false // others may have registered some meanwhile
 	return awsconn.Refuse(ctx, refused, d.render(ctx, ref)...)
 }
 
@@ -267,7 +295,7 @@ func (d *Deployment) findExisting(ctx context.Context) error {
 		d.existing = d.running
 		return nil
 	}
-	newest, err := taskdef.Describe(ctx, d.client, d.family)
+	newest, err := d.readNewest(ctx)
 	switch {
 	case err == nil && newest.Active && newest.Holds(d.rendered):
 		d.existing = newest

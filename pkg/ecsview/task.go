@@ -278,6 +278,24 @@ func (r *TaskReader) Running(ctx context.Context) ([]Task, error) {
 	return r.Read(ctx, arns)
 }
 
+// Ending returns the tasks that are to stop and have not come to their end. Those are listed once, and described at each call.
+func (r *TaskReader) Ending(ctx context.Context) ([]Task, error) {
+	var arns []string
+	for _, t := range r.known {
+		if t.LastStatus != string(types.DesiredStatusStopped) {
+			arns = append(arns, t.ARN)
+		}
+	}
+	if len(r.known) == 0 {
+		var err error
+		if arns, err = ListTasks(ctx, r.client, r.cluster, r.service, types.DesiredStatusStopped); err != nil {
+			return nil, err
+		}
+	}
+	read, err := r.describe(ctx, arns, func(Task) bool { return false })
+	return slices.DeleteFunc(read, func(t Task) bool { return t.LastStatus == string(types.DesiredStatusStopped) }), err
+}
+
 // Read returns the tasks with these ARNs, in no order. Those that have come to their end are not described again.
 func (r *TaskReader) Read(ctx context.Context, arns []string) ([]Task, error) {
 	ended := func(t Task) bool { return t.LastStatus == "STOPPED" && t.StopCode != "" }

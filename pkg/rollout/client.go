@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
@@ -21,12 +22,16 @@ type Client interface {
 }
 
 // swift reads with few tries: what fails is read again in the next round, when it says more, and throttling is answered by a slower
-// pace rather than by waiting in each call. What changes something is tried as often as the client does.
-type swift struct{ Client }
+// pace rather than by waiting in each call. What changes something is tried as often as the client does. All calls are counted.
+type swift struct {
+	Client
+	calls *atomic.Int64 // how many were made; retries of one call are one
+}
 
 const swiftTries = 3
 
 func (s swift) options(more []func(*ecs.Options)) []func(*ecs.Options) {
+	s.calls.Add(1)
 	return append(slices.Clip(more), func(o *ecs.Options) { o.RetryMaxAttempts = swiftTries })
 }
 
@@ -56,4 +61,15 @@ func (s swift) ListTasks(ctx context.Context, in *ecs.ListTasksInput, o ...func(
 
 func (s swift) DescribeTasks(ctx context.Context, in *ecs.DescribeTasksInput, o ...func(*ecs.Options)) (*ecs.DescribeTasksOutput, error) {
 	return s.Client.DescribeTasks(ctx, in, s.options(o)...)
+}
+
+func (s swift) UpdateService(ctx context.Context, in *ecs.UpdateServiceInput, o ...func(*ecs.Options)) (*ecs.UpdateServiceOutput, error) {
+	s.calls.Add(1)
+	return s.Client.UpdateService(ctx, in, o...)
+}
+
+func (s swift) StopServiceDeployment(ctx context.Context, in *ecs.StopServiceDeploymentInput,
+	o ...func(*ecs.Options)) (*ecs.StopServiceDeploymentOutput, error) {
+	s.calls.Add(1)
+	return s.Client.StopServiceDeployment(ctx, in, o...)
 }

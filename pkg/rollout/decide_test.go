@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,7 +220,7 @@ func TestTrouble(t *testing.T) {
 
 // changes are the effects that change something, in words, and what is read next.
 func changes(effects []Effect, r Reads) string {
-	var all []string
+	var all, reads []string
 	for _, e := range effects {
 		switch e := e.(type) {
 		case Stop:
@@ -231,11 +232,13 @@ func changes(effects []Effect, r Reads) string {
 		}
 	}
 	for name, on := range map[string]bool{"the service": r.Service, "tasks": r.Tasks, "a diagnosis": r.Diagnosis && !r.Last,
-		"the last diagnosis": r.Last, "running tasks": r.Running, "the past": r.Past, "candidates": r.Find && !r.Service} {
+		"the last diagnosis": r.Last, "running tasks": r.Running,
+		"old tasks": r.Draining, "the past": r.Past, "candidates": r.Find && !r.Service} {
 		if on {
-			all = append(all, "read "+name)
+			reads = append(reads, "read "+name)
 		}
 	}
+	all = append(all, slices.Sorted(slices.Values(reads))...)
 	return strings.Join(all, ", ")
 }
 
@@ -342,7 +345,7 @@ func TestAChangeIsMadeOnAnObservationAfterItsDecision(t *testing.T) {
 				"read the service"}}, "", ByECS},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s, now := test.state, epoch.Add(2*time.Minute)
+			s, now := test.state, epoch.Add(3*time.Minute)
 			for i, step := range test.steps {
 				before := fmt.Sprintf("%+v", s)
 				next, effects, reads := Next(s, step.o, now)
@@ -516,7 +519,7 @@ func TestLeaving(t *testing.T) {
 		want string
 	}
 	unseen := func(s *State) { s.target.ServiceDeployment = "" }
-	found := Observation{Read: Reads{Find: true}, Interrupted: interrupted.Interrupted, Found: []Candidate{{own, epoch, newTD}}}
+	found := Observation{Read: Reads{Find: true}, Interrupted: interrupted.Interrupted, Found: []Candidate{{own, epoch, newTD, nil}}}
 	missing := Observation{Read: Reads{Find: true}, Interrupted: interrupted.Interrupted}
 	refused := func(trouble Trouble) Observation {
 		return Observation{Answers: []Answer{{To: PutBack{TaskDefinition: oldTD}, Trouble: trouble}}, Interrupted: interrupted.Interrupted}
@@ -624,7 +627,7 @@ func TestSilence(t *testing.T) {
 			if s.end != test.end || s.ownOff != test.ownOff || s.throttled != test.throttled {
 				t.Errorf("ended as %q, off %v, throttled %d", s.end, s.ownOff, s.throttled)
 			}
-			if test.throttled > 0 && test.end == "" && reads.After != pace(0, slowest, test.throttled) {
+			if test.throttled > 0 && test.end == "" && reads.After != pace(slowest, test.throttled) {
 				t.Errorf("reads after %v", reads.After)
 			}
 		})

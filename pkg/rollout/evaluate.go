@@ -25,8 +25,10 @@ type Target struct {
 	Read           []string  // ARNs of the task definitions whose deployments had been read before the update
 	Replaced       []string  // and of those that it replaced unread: somebody began their deployments right before it
 
-	// ServiceDeployment is the ARN in the service-deployments API; empty until it is found.
+	// ServiceDeployment is the ARN in the service-deployments API; empty until it is found. Sources are the ARNs of the task definitions
+	// that ran when it began, as it says; nil where it was not asked.
 	ServiceDeployment string
+	Sources           []string
 }
 
 // Phase is what a deployment is doing, or how it ended.

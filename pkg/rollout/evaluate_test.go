@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -381,7 +382,7 @@ func TestPick(t *testing.T) {
 		{"somebody repeated ours later", []Candidate{at(time.Minute, "repeated", newTD), at(time.Second, "ours", newTD)}, "ours"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := pick(target, test.candidates, 0); got != test.want {
+			if got := pick(target, test.candidates, 0).ARN; got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
@@ -390,63 +391,141 @@ func TestPick(t *testing.T) {
 
 func TestPickWithSlack(t *testing.T) {
 	early := []Candidate{{ARN: "ours", Created: epoch.Add(-200 * time.Millisecond), TaskDefinition: newTD}}
-	if got := pick(target, early, 0); got != "" {
+	if got := pick(target, early, 0).ARN; got != "" {
 		t.Errorf("without slack: got %q", got)
 	}
-	if got := pick(target, early, createdSlack); got != "ours" {
+	if got := pick(target, early, createdSlack).ARN; got != "ours" {
 		t.Errorf("with slack: got %q", got)
 	}
 	early[0].Created = epoch.Add(-1100 * time.Millisecond)
-	if got := pick(target, early, createdSlack); got != "" {
+	if got := pick(target, early, createdSlack).ARN; got != "" {
 		t.Errorf("more than a second before it: got %q", got)
 	}
 }
 
 func TestPace(t *testing.T) {
 	for _, test := range []struct {
-		since     time.Duration
 		most      time.Duration
 		throttled int
 		want      time.Duration
 	}{
-		{0, slowest, 0, 2 * time.Second},
-		{10 * time.Second, slowest, 0, 5 * time.Second},
-		{time.Hour, slowest, 0, 8 * time.Second},
-		{time.Hour, slower, 0, 4 * time.Second},
-		{4 * time.Second, nearest, 0, 1800 * time.Millisecond},
-		{time.Hour, nearest, 0, 1800 * time.Millisecond},
-		{0, slowest, 4, 16 * time.Second},
-		{0, nearest, 1, 2 * time.Second},
-		{0, slowest, 3, 8 * time.Second},
-		{0, slowest, 100, 30 * time.Second},
+		{slowest, 0, 9 * time.Second},
+		{slower, 0, 4 * time.Second},
+		{nearest, 0, 1800 * time.Millisecond},
+		{slowest, 4, 16 * time.Second},
+		{nearest, 1, 2 * time.Second},
+		{slowest, 3, 8 * time.Second},
+		{slowest, 100, 30 * time.Second},
 	} {
-		if got := pace(test.since, test.most, test.throttled); got != test.want {
-			t.Errorf("pace(%v, %v, %d) = %v, want %v", test.since, test.most, test.throttled, got, test.want)
+		if got := pace(test.most, test.throttled); got != test.want {
+			t.Errorf("pace(%v, %d) = %v, want %v", test.most, test.throttled, got, test.want)
+		}
+	}
+}
+
+// TestLavish holds the average of calls.
+func TestLavish(t *testing.T) {
+	for _, test := range []struct {
+		calls int
+		since time.Duration
+		want  bool
+	}{
+		{30, 0, false}, {31, 0, true}, {45, time.Minute, false}, {46, time.Minute, true}, {330, 20 * time.Minute, false},
+		{331, 20 * time.Minute, true},
+	} {
+		if got := lavish(test.calls, test.since); got != test.want {
+			t.Errorf("%d calls in %s: %v", test.calls, test.since, got)
+		}
+	}
+}
+
+// TestNearEnd says when the next change may be the end.
+func TestNearEnd(t *testing.T) {
+	own := func(change func(*ecsview.Snapshot)) func(*ecsview.Snapshot) { return change }
+	for _, test := range []struct {
+		name    string
+		with    func(*ecsview.Snapshot)
+		leaving bool
+		want    bool
+	}{
+		{"the old tasks are gone", own(func(*ecsview.Snapshot) {}), false, true},
+		{"one is taken out of its target groups", own(func(*ecsview.Snapshot) {}), true, false},
+		{"a new task is to start", own(func(s *ecsview.Snapshot) { s.Deployments[0].Running = 1 }), false, false},
+		{"an old one runs", own(func(s *ecsview.Snapshot) { s.Deployments[1].Running = 1 }), false, false},
+		{"there is no newest", own(func(s *ecsview.Snapshot) { s.Deployments[0].Status = "ACTIVE" }), true, true},
+		{"it has failed", own(func(s *ecsview.Snapshot) {
+			s.Deployments[0].State, s.Deployments[0].Running = rolloutFailed, 0
+		}), true, true},
+		{"it is complete", own(func(s *ecsview.Snapshot) { s.Deployments[0].State, s.Deployments[0].Running = "COMPLETED", 0 }), true, true},
+		{"traffic is shifted", own(func(s *ecsview.Snapshot) { s.Own = &ecsview.ServiceDeployment{Stage: "BAKE_TIME"} }), false, false},
+		{"traffic has been shifted", own(func(s *ecsview.Snapshot) { s.Own = &ecsview.ServiceDeployment{Stage: cleanUp} }), false, true},
+		{"it has no stages", own(func(s *ecsview.Snapshot) { s.Own = &ecsview.ServiceDeployment{} }), false, true},
+		{"it takes another one's traffic back", own(func(s *ecsview.Snapshot) {
+			s.Own, s.Deployments[0].Reason = &ecsview.ServiceDeployment{Stage: "BAKE_TIME"}, rollingBackText
+		}), false, true},
+	} {
+		s := under(2, 0)
+		s.Deployments[1].Running = 0
+		test.with(&s)
+		if got := nearEnd(s, test.leaving); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
 		}
 	}
 }
 
 // TestLongest says how long a change may go unnoticed.
 func TestLongest(t *testing.T) {
-	old := func(change func(*ecsview.Deployment)) func(*State) {
-		return func(s *State) { s.verdict.Phase = Settling; change(&s.last.Deployments[1]) }
+	settles := func(s *State) {
+		s.verdict.Phase, s.last.Deployments[0].Running, s.last.Deployments[1].Running = Settling, s.last.Deployments[0].Desired, 0
 	}
 	for _, test := range []struct {
 		name string
-		with func(*State)
+		with []func(*State)
 		want time.Duration
 	}{
-		{"tasks are to start", func(*State) {}, slowest},
-		{"old ones are to stop", old(func(*ecsview.Deployment) {}), slower},
-		{"none is left", old(func(d *ecsview.Deployment) { d.Running = 0 }), nearest},
-		{"what runs is what is gone back to", old(func(d *ecsview.Deployment) { d.Status = "PRIMARY" }), nearest},
-		{"it is what is followed", func(s *State) {
-			s.verdict.Phase, s.isBack, s.back.ID, s.last.Deployments[0].Running = RollingBack, true, oldID, 0
-		}, nearest},
+		{"tasks are to start", nil, slowest},
+		{"none is left to stop", []func(*State){settles}, nearest},
+		{"one is left", []func(*State){settles, func(s *State) { s.last.Deployments[1].Running = 1 }}, slowest},
+		{"one drains", []func(*State){settles, func(s *State) { s.draining = true }}, slowest},
+		{"there are no calls left", []func(*State){settles, func(s *State) { s.calls = 1000 }}, slower},
+		{"failed ones are replaced", []func(*State){settles, phase(Replacing)}, slower},
+		{"they have been", []func(*State){phase(Succeeded)}, slower},
 	} {
-		s := rolling(test.with)
-		if got := s.longest(); got != test.want {
+		s := rolling(test.with...)
+		if got := s.longest(epoch.Add(time.Minute)); got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+// TestDueDraining says when it is looked at how far old tasks have come.
+func TestDueDraining(t *testing.T) {
+	settles := func(s *State) {
+		s.verdict.Phase, s.last.Deployments[0].Running, s.last.Deployments[1].Running = Settling, s.last.Deployments[0].Desired, 0
+	}
+	looked := func(draining bool) func(*State) {
+		return func(s *State) { s.drained, s.draining = true, draining }
+	}
+	for _, test := range []struct {
+		name string
+		with []func(*State)
+		want bool
+		then bool // whether it is remembered
+	}{
+		{"an old task runs", nil, false, false},
+		{"none does any more", []func(*State){settles}, true, true},
+		{"one drains", []func(*State){settles, looked(true)}, true, true},
+		{"none drains any more", []func(*State){settles, looked(false)}, false, true},
+		{"they may not be read", []func(*State){settles, func(s *State) { s.drainOff = true }}, false, false},
+		{"it has failed", []func(*State){settles, func(s *State) { s.last.Deployments[0].State = rolloutFailed }}, false, false},
+		{"there are no others", []func(*State){settles, looked(true), func(s *State) {
+			s.last.Deployments = s.last.Deployments[:1]
+		}}, false, false},
+		{"an old one runs again", []func(*State){settles, looked(true), func(s *State) { s.last.Deployments[1].Running = 1 }}, false, false},
+	} {
+		m := &move{State: rolling(test.with...), now: epoch}
+		if got := m.dueDraining(); got != test.want || m.drained != test.then || !test.then && m.draining {
+			t.Errorf("%s: %v, %v, %v", test.name, got, m.drained, m.draining)
 		}
 	}
 }
@@ -454,6 +533,10 @@ func TestLongest(t *testing.T) {
 // TestOwnDue says when the service deployment is read beside the service.
 func TestOwnDue(t *testing.T) {
 	calm := func(s *State) { s.ownAt = epoch }
+	wentBack := func(s *State, o *ecsview.Snapshot) {
+		o.Deployments[0].Status, o.Deployments[1].Status, o.Deployments[1].State = "ACTIVE", "PRIMARY", "IN_PROGRESS"
+		s.last.Deployments = slices.Clone(o.Deployments)
+	}
 	for _, test := range []struct {
 		name string
 		with func(*State, *ecsview.Snapshot)
@@ -471,7 +554,35 @@ func TestOwnDue(t *testing.T) {
 		{"the run is to end", func(s *State, _ *ecsview.Snapshot) { s.leaving = io.EOF }, 0, true},
 		{"it is complete", func(_ *State, o *ecsview.Snapshot) { o.Deployments[0].State = "COMPLETED" }, 0, true},
 		{"without a state", func(_ *State, o *ecsview.Snapshot) { o.Deployments[0].State = "" }, 0, true},
+		{"it was asked to stop, and is itself a way back", func(s *State, _ *ecsview.Snapshot) {
+			s.stopping, s.settings.committed = true, true
+		}, 0, false},
+		{"it was asked to stop before it was replaced", func(s *State, _ *ecsview.Snapshot) {
+			s.stopping, s.isBack, s.back.ID = true, true, newID
+		}, 0, false},
 		{"it is not PRIMARY", func(_ *State, o *ecsview.Snapshot) { o.Deployments[0].Status = "ACTIVE" }, 0, true},
+		{"another is PRIMARY", func(_ *State, o *ecsview.Snapshot) {
+			o.Deployments[0].Status, o.Deployments[1].Status, o.Deployments[1].State = "ACTIVE", "PRIMARY", "IN_PROGRESS"
+		}, 0, true},
+		{"it was asked to stop, and another is PRIMARY", func(s *State, o *ecsview.Snapshot) {
+			s.stopping = true
+			wentBack(s, o)
+		}, stagePause - 1, false},
+		{"another is PRIMARY still", wentBack, stagePause - 1, false},
+		{"another is PRIMARY for a while", wentBack, stagePause, true},
+		{"another is PRIMARY, and complete", func(s *State, o *ecsview.Snapshot) {
+			wentBack(s, o)
+			o.Deployments[1].State = "COMPLETED"
+		}, 0, true},
+		{"another goes on", func(s *State, o *ecsview.Snapshot) {
+			s.target.ServiceDeployment, s.last.Current, o.Current = ownARN, ownARN, "arn:other"
+		}, 0, true},
+		{"it goes on", func(s *State, o *ecsview.Snapshot) {
+			s.target.ServiceDeployment, s.last.Current, o.Current = ownARN, ownARN, ownARN
+		}, 0, false},
+		{"another went on before", func(s *State, o *ecsview.Snapshot) {
+			s.target.ServiceDeployment, s.last.Current, o.Current = ownARN, "arn:other", ownARN
+		}, 0, false},
 		{"it is gone", func(_ *State, o *ecsview.Snapshot) { o.Deployments = o.Deployments[1:] }, 0, true},
 		{"ECS goes back to it", func(_ *State, o *ecsview.Snapshot) { o.Deployments[0].Reason = rollingBackText }, 0, true},
 	} {
@@ -518,6 +629,35 @@ func TestShorten(t *testing.T) {
 	} {
 		if got := shorten("arn:aws:ecs:r:1:service/c/api", text); got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestSince says which later deployment is told of, after the end was seen.
+func TestSince(t *testing.T) {
+	back := deployment(oldID, "PRIMARY", "COMPLETED")
+	later := deployment(laterID, "PRIMARY", "IN_PROGRESS", touched)
+	ecsBack := deployment(backID, "PRIMARY", "IN_PROGRESS", touched, because(rollingBackText))
+	known := target
+	known.Known = append(slices.Clone(known.Known), laterID)
+	for _, test := range []struct {
+		name   string
+		target Target
+		last   []ecsview.Deployment
+		now    []ecsview.Deployment
+		want   string
+	}{
+		{"somebody's", target, []ecsview.Deployment{back}, []ecsview.Deployment{later, back}, laterID},
+		{"and nothing was read before", target, nil, []ecsview.Deployment{later}, laterID},
+		{"what was seen at the end", target, []ecsview.Deployment{later}, []ecsview.Deployment{later}, ""},
+		{"what was there before", known, []ecsview.Deployment{back}, []ecsview.Deployment{later, back}, ""},
+		{"what ECS goes back to", target, []ecsview.Deployment{back}, []ecsview.Deployment{ecsBack, back}, ""},
+		{"none", target, []ecsview.Deployment{back}, nil, ""},
+	} {
+		r := Result{Target: test.target, Last: ecsview.Snapshot{Deployments: test.last}}
+		got := r.Since(ecsview.Snapshot{Deployments: test.now})
+		if got == nil && test.want != "" || got != nil && got.ID != test.want {
+			t.Errorf("%s: %+v", test.name, got)
 		}
 	}
 }

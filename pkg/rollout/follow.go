@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,8 +27,10 @@ import (
 // Where ECS does not roll back, the service is updated to Target.Previous. When ctx is cancelled, one call asks ECS to roll
 // back, since nobody watches the deployment any more: a runner leaves a few seconds, too few to see how that ends.
 func Follow(ctx context.Context, client Client, target Target, options ...Option) (Result, error) {
-	client = swift{client}
-	l := &loop{options: collect(options), client: client, tasks: ecsview.NewTaskReader(client, target.Cluster, target.Service),
+	counted := swift{client, new(atomic.Int64)}
+	client = counted
+	l := &loop{options: collect(options), client: client, calls: counted.calls,
+		tasks:     ecsview.NewTaskReader(client, target.Cluster, target.Service),
 		revisions: map[string]ecsview.Revision{}}
 	state, reads := begin(target, l.clock.Now(), l.settings)
 	calls := ctx // of reading and of carrying out
@@ -44,6 +48,7 @@ func Follow(ctx context.Context, client Client, target Target, options ...Option
 				defer done()
 				calls, l.leaving = limited, true
 			}
+			o.Calls = int(l.calls.Swap(0))
 			var effects []Effect
 			state, effects, reads = Next(state, o, l.clock.Now())
 			if o = (Observation{Answers: l.carryOut(calls, &state, effects)}); len(o.Answers) == 0 {
@@ -110,7 +115,9 @@ func collect(list []Option) options {
 type loop struct {
 	options
 	client    Client
+	calls     *atomic.Int64 // made since the last observation
 	tasks     *ecsview.TaskReader
+	ending    *ecsview.TaskReader         // of those that are being stopped
 	revisions map[string]ecsview.Revision // by ARN; they never change
 	leaving   bool                        // the run is interrupted: what is done now is bounded as a whole
 }
@@ -131,7 +138,10 @@ func (l *loop) read(ctx context.Context, s *State, reads Reads) Observation {
 		}
 	}
 	o.OwnTrouble = l.trouble("The state of the service deployment", bounded(ctx, readLimit, func(ctx context.Context) (err error) {
-		if reads.Find {
+		if reads.Find && o.Service != nil && o.Service.Current != "" {
+			o.Own, o.Found, err = l.current(ctx, *t, o.Service.Current)
+		}
+		if reads.Find && o.Own == nil && err == nil {
 			o.Found, err = l.candidates(ctx, *t)
 		}
 		if o.OwnLeft = reads.Own != "" && o.Service != nil && !s.ownDue(*o.Service, l.clock.Now()); o.OwnLeft {
@@ -147,6 +157,13 @@ func (l *loop) read(ctx context.Context, s *State, reads Reads) Observation {
 			o.Tasks, err = l.tasks.Stopped(ctx)
 			return err
 		}))
+	}
+	if reads.Draining {
+		o.DrainTrouble = l.trouble("How far old tasks have come (their end is waited for at a quicker pace)",
+			bounded(ctx, readLimit, func(ctx context.Context) (err error) {
+				o.Draining, err = l.draining(ctx, s)
+				return err
+			}))
 	}
 	if reads.Running { // for the record alone
 		_ = bounded(ctx, readLimit, func(ctx context.Context) (err error) {
@@ -171,6 +188,48 @@ func (l *loop) read(ctx context.Context, s *State, reads Reads) Observation {
 	return o
 }
 
+// draining reports whether a task of an older deployment that is being stopped is still to be taken out of its target groups.
+func (l *loop) draining(ctx context.Context, s *State) (bool, error) {
+	if !s.draining {
+		l.ending = ecsview.NewTaskReader(l.client, s.target.Cluster, s.target.Service)
+	}
+	tasks, err := l.ending.Ending(ctx)
+	primary := s.last.Primary()
+	return primary != nil && slices.ContainsFunc(tasks, func(t ecsview.Task) bool {
+		return t.StartedBy != primary.ID && (t.LastStatus == "RUNNING" || t.LastStatus == "DEACTIVATING")
+	}), err
+}
+
+// current reads the service deployment that the service says goes on. Where it is not the one that began when the target did, nothing is
+// returned: the list has to show which one did.
+func (l *loop) current(ctx context.Context, t Target, current string) (*ecsview.ServiceDeployment, []Candidate, error) {
+	own, err := ecsview.DescribeServiceDeployment(ctx, l.client, current)
+	if err != nil || own == nil || own.Created.Sub(t.Created).Abs() > createdSlack {
+		return nil, nil, err
+	}
+	if err := l.readRevisions(ctx, append([]string{own.Revision}, own.Sources...)); err != nil {
+		return nil, nil, err
+	}
+	found := Candidate{ARN: own.ARN, Created: own.Created, TaskDefinition: l.revisions[own.Revision].TaskDefinition, Sources: []string{}}
+	for _, source := range own.Sources {
+		found.Sources = append(found.Sources, l.revisions[source].TaskDefinition)
+	}
+	return own, []Candidate{found}, nil
+}
+
+// readRevisions reads the revisions that are not known yet.
+func (l *loop) readRevisions(ctx context.Context, arns []string) error {
+	var unknown []string
+	for _, arn := range arns {
+		if _, known := l.revisions[arn]; !known {
+			unknown = append(unknown, arn)
+		}
+	}
+	read, err := ecsview.DescribeRevisions(ctx, l.client, unknown)
+	maps.Copy(l.revisions, read)
+	return err
+}
+
 // candidates lists the service deployments that could be the target's. UpdateService does not name it, and a list that is read
 // right after the update may not have it yet.
 func (l *loop) candidates(ctx context.Context, t Target) ([]Candidate, error) {
@@ -178,20 +237,16 @@ func (l *loop) candidates(ctx context.Context, t Target) ([]Candidate, error) {
 	if err != nil {
 		return nil, err
 	}
-	var unknown []string
+	var arns []string
 	for _, d := range listed {
-		if _, known := l.revisions[d.Revision]; !known {
-			unknown = append(unknown, d.Revision)
-		}
+		arns = append(arns, d.Revision)
 	}
-	read, err := ecsview.DescribeRevisions(ctx, l.client, unknown)
-	if err != nil {
+	if err := l.readRevisions(ctx, arns); err != nil {
 		return nil, err
 	}
-	maps.Copy(l.revisions, read)
 	var found []Candidate
 	for _, d := range listed {
-		found = append(found, Candidate{d.ARN, d.Created, l.revisions[d.Revision].TaskDefinition})
+		found = append(found, Candidate{ARN: d.ARN, Created: d.Created, TaskDefinition: l.revisions[d.Revision].TaskDefinition})
 	}
 	return found, nil
 }

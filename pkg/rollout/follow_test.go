@@ -90,7 +90,7 @@ func TestFollowToSuccess(t *testing.T) {
 		if strings.Contains(story, "steady state") {
 			t.Errorf("an event from before the update is told\n%s", story)
 		}
-		if calls := w.calls["DescribeServices"]; calls > 80 {
+		if calls := w.calls["DescribeServices"]; calls > 30 {
 			t.Errorf("%d reads for 100 s", calls)
 		}
 		if got := strings.Join(w.log, "; "); got != "update api:42 force=false desired=<nil>" {
@@ -396,7 +396,8 @@ func TestNoticedLate(t *testing.T) {
 	for i := range ends {
 		end := 100*time.Second + time.Duration(i)*730*time.Millisecond*time.Duration(1+i%7)
 		synctest.Test(t, func(t *testing.T) {
-			story := append(slices.Clone(good[:3]), chapter{end, (*world).complete})
+			story := append(slices.Clone(good[:3]), chapter{75 * time.Second, func(w *world) { w.drains() }},
+				chapter{end - 14*time.Second, func(w *world) { w.tasks[0].LastStatus = aws.String("STOPPING") }}, chapter{end, (*world).complete})
 			result, _, err := drive(t.Context(), t, newWorld(story...))
 			if err != nil {
 				t.Fatal(err)

@@ -184,7 +184,7 @@ type key struct {
 
 // untold are the fields of State that no decision hangs on, or that are the same all the time here.
 var untold = []string{"settings", "failure", "cause", "ahead", "told", "counts", "paused", "events", "steps", "emptied", "err", "serving",
-	"took", "done"}
+	"took", "done", "calls", "drained", "draining", "drainOff"}
 
 func (n *node) key() key {
 	s := n.state
@@ -254,7 +254,7 @@ func (n *node) next() (all []*node) {
 		looks = []look{{world: n.world, how: "no past"}, {world: n.world, o: Observation{Past: oldTD}, how: "a past"}}
 	case r.Find:
 		looks = []look{{world: n.world, how: "not listed"},
-			{world: n.world, how: "listed", o: Observation{Found: []Candidate{{ownARN, epoch, newTD}}}}}
+			{world: n.world, how: "listed", o: Observation{Found: []Candidate{{ownARN, epoch, newTD, nil}}}}}
 	default: // running tasks, for the record
 		looks = []look{{world: n.world}}
 	}
@@ -343,7 +343,7 @@ func (n *node) own(all *[]look, world, seen site, fault int, how string) {
 		return
 	case r.Find:
 		*all = append(*all, l)
-		l.o.Found, l.how = []Candidate{{ownARN, epoch, newTD}}, how+", found"
+		l.o.Found, l.how = []Candidate{{ownARN, epoch, newTD, nil}}, how+", found"
 		*all = append(*all, l)
 	case !n.state.ownDue(service, n.now):
 		l.o.OwnLeft = true

@@ -37,6 +37,10 @@ func (m *move) observe(o Observation) {
 	for _, answer := range o.Answers {
 		m.answered(answer)
 	}
+	m.calls += o.Calls
+	if o.Read.Draining {
+		m.draining, m.drainOff = o.Draining, o.DrainTrouble.Refused
+	}
 	switch {
 	case m.end != "":
 		m.afterwards(o)
@@ -46,6 +50,8 @@ func (m *move) observe(o Observation) {
 		m.looked(o)
 	case o.Read.Tasks:
 		m.watch(o)
+	case o.Read.Draining:
+		m.decide()
 	case o.Read.Diagnosis:
 		m.diagnosed(o)
 		m.decide()
@@ -77,18 +83,19 @@ func (m *move) look(after time.Duration) {
 
 // pace is how long to wait until the service is read again.
 func (m *move) pace() time.Duration {
-	return pace(m.now.Sub(m.changed), m.longest(), m.throttled)
+	return pace(m.longest(m.now), m.throttled)
 }
 
-// longest is how long a change may go unnoticed at the step that the deployment is at: hardly at all where the next one may be its end.
-func (s *State) longest() time.Duration {
-	if s.verdict.Phase == Rolling {
+// longest is how long a change may go unnoticed at the step that the deployment is at: hardly at all where the next one may be its end,
+// unless there are no calls left for that.
+func (s *State) longest(now time.Time) time.Duration {
+	switch {
+	case s.verdict.Phase == Replacing || s.verdict.Phase == Succeeded:
+		return slower
+	case !nearEnd(s.last, s.draining):
 		return slowest
-	}
-	for _, d := range s.last.Deployments {
-		if d.ID != s.followed().ID && d.Running > 0 && d.Status != "PRIMARY" {
-			return slower
-		}
+	case lavish(s.calls, now.Sub(s.started)):
+		return slower
 	}
 	return nearest
 }
@@ -96,20 +103,24 @@ func (s *State) longest() time.Duration {
 // ownPause is how long the service deployment is not read while the service shows nothing that it could explain; stagePause is that
 // of one whose traffic is shifted in stages, which the service does not show.
 const (
-	ownPause   = 30 * time.Second
-	stagePause = 8 * time.Second
+	ownPause   = 2 * time.Minute
+	stagePause = 15 * time.Second
 )
 
 // ownDue reports whether the service deployment is to be read, as the service was just read: it alone says how a deployment ended, and
 // it is not read while the service shows that it goes on.
 func (s *State) ownDue(service ecsview.Snapshot, now time.Time) bool {
-	d := service.Find(s.followed().ID)
-	pause := ownPause
-	if service.Strategy != "" && service.Strategy != "ROLLING" {
+	d, primary := service.Find(s.followed().ID), service.Primary()
+	pause, newest := ownPause, d != nil && d.Status == "PRIMARY"
+	if !newest || service.Strategy != "" && service.Strategy != "ROLLING" {
 		pause = stagePause
 	}
-	return s.ownAt.IsZero() || now.Sub(s.ownAt) >= pause || s.want != (want{}) || s.stopping || s.leaving != nil ||
-		d == nil || d.Status != "PRIMARY" || !d.InProgress() || d.TakesBack()
+	asked := newest && s.stopping && !s.isBack && !s.settings.committed
+	before := s.last.Primary()
+	moved := before == nil || primary == nil || before.ID != primary.ID
+	return s.ownAt.IsZero() || now.Sub(s.ownAt) >= pause || s.want != (want{}) || asked || s.leaving != nil ||
+		s.last.Current == s.followed().ServiceDeployment && service.Current != s.last.Current ||
+		moved || !primary.InProgress() || newest && d.TakesBack()
 }
 
 // looked takes what was read of the service.
@@ -126,9 +137,12 @@ func (m *move) looked(o Observation) {
 		return
 	}
 	s := *o.Service
+	if o.Read.Find && o.Own != nil && o.Own.ARN != m.followed().ServiceDeployment { // it was looked at, and is not the one
+		o.Own = nil
+	}
 	if s.Own = o.Own; o.OwnLeft {
 		s.Own = m.last.Own
-	} else {
+	} else if o.Read.Own != "" || o.Own != nil {
 		m.ownAt = m.now
 	}
 	m.take(s)
@@ -136,13 +150,27 @@ func (m *move) looked(o Observation) {
 	case m.want != (want{}): // was decided on before this observation
 		m.decide()
 	case m.dueTasks():
-		m.watched, m.reads = m.now, Reads{Tasks: true}
+		m.watched, m.reads = m.now, Reads{Tasks: true, Draining: m.dueDraining()}
 		if m.tasksOff {
 			m.watch(Observation{Read: m.reads})
 		}
+	case m.dueDraining():
+		m.reads = Reads{Draining: true}
 	default:
 		m.decide()
 	}
+}
+
+// dueDraining reports whether it is looked at how far the tasks of other deployments have come: they alone keep the deployment from its
+// end, and the service does not show it. Once none is being taken out of its target groups the end is near, and the service tells it.
+func (m *move) dueDraining() bool {
+	if m.drainOff || len(m.last.Deployments) < 2 || nearEnd(m.last, true) || !nearEnd(m.last, false) {
+		m.drained, m.draining = false, false
+		return false
+	}
+	first := !m.drained
+	m.drained = true
+	return first || m.draining
 }
 
 // lookedAtOwn takes what was found of the service deployment. It reports false where the whole observation is worth nothing.
@@ -172,10 +200,10 @@ func (m *move) found(candidates []Candidate) {
 		return
 	}
 	own := pick(*m.followed(), candidates, 0)
-	if own == "" && m.now.Sub(m.begun) >= settleTime {
+	if own.ARN == "" && m.now.Sub(m.begun) >= settleTime {
 		own = pick(*m.followed(), candidates, createdSlack)
 	}
-	m.followed().ServiceDeployment = own
+	m.followed().ServiceDeployment, m.followed().Sources = own.ARN, own.Sources
 }
 
 // take judges a snapshot and tells what is new in it.
@@ -306,7 +334,7 @@ func mayHaveFailed(before, now *ecsview.Deployment) bool {
 // watchPause is how long stopped tasks are not looked at after something has changed, and watchCalm where nothing does.
 const (
 	watchPause = 5 * time.Second
-	watchCalm  = 20 * time.Second
+	watchCalm  = 2 * time.Minute
 )
 
 // watch takes the tasks that have stopped, and has new failures explained.

@@ -14,6 +14,7 @@ type Reads struct {
 	Find      bool          // the service deployments that could be the followed one's
 	Own       string        // ARN of the service deployment to describe, where the service asks for it; empty: none
 	Tasks     bool          // the tasks that have stopped since they were last read
+	Draining  bool          // how far the tasks of other deployments have come that are being stopped
 	Running   bool          // the tasks that run or are stopping, for the record
 	Past      bool          // the task definition that worked last, by the service's history
 	Diagnosis bool          // why tasks fail
@@ -22,7 +23,7 @@ type Reads struct {
 
 // any reports whether anything is to be read.
 func (r Reads) any() bool {
-	return r.Service || r.Find || r.Own != "" || r.Tasks || r.Running || r.Past || r.Diagnosis
+	return r.Service || r.Find || r.Own != "" || r.Tasks || r.Draining || r.Running || r.Past || r.Diagnosis
 }
 
 // Observation is what came of one round: of carrying out what was decided, and of reading what was asked for.
@@ -36,7 +37,10 @@ type Observation struct {
 	Diagnosis *Diagnosis                 // nil: not made, or it found nothing
 	Past      string                     // ARN of the task definition that worked last; empty: none is known
 
-	ServiceTrouble, OwnTrouble, TasksTrouble Trouble // why something was not read
+	Draining bool // a task of another deployment is being taken out of its target groups
+	Calls    int  // that reading took of ECS
+
+	ServiceTrouble, OwnTrouble, TasksTrouble, DrainTrouble Trouble // why something was not read
 
 	Answers     []Answer // what the effects that were carried out came to
 	Interrupted error    // why the run is to end; nil: it goes on
@@ -56,7 +60,8 @@ type Trouble struct {
 type Candidate struct {
 	ARN            string
 	Created        time.Time
-	TaskDefinition string // of its target revision
+	TaskDefinition string   // of its target revision
+	Sources        []string // ARNs of the task definitions that ran when it began; nil: not known
 }
 
 // Diagnosis is why tasks of a deployment fail.

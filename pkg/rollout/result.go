@@ -76,3 +76,13 @@ type SeenEvent struct {
 
 // ErrNoWayBack says that there is no earlier version to put back.
 var ErrNoWayBack = errors.New("there is no earlier version that worked to go back to")
+
+// Since returns the deployment that somebody has begun since the end was seen, as a later read of the service shows it; nil where it shows
+// none.
+func (r Result) Since(s ecsview.Snapshot) *ecsview.Deployment {
+	primary, was := s.Primary(), r.Last.Primary()
+	if primary == nil || was != nil && primary.ID == was.ID || !newer(r.Target, s) {
+		return nil
+	}
+	return primary
+}

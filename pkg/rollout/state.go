@@ -37,6 +37,10 @@ type State struct {
 	watched   time.Time // when they were last read
 	suspect   time.Time // when the service last showed something that a failed task may be behind
 	unwatched int       // reads of them that failed in a row
+	calls     int       // that were made of ECS
+	drained   bool      // it was looked at how far the tasks of other deployments have come
+	draining  bool      // one of them is being taken out of its target groups
+	drainOff  bool      // they cannot be read
 	failed    []FailedTask
 	diagnosis Diagnosis       // of the failures so far
 	certain   time.Time       // since when the diagnosis is what it is
@@ -85,7 +89,12 @@ func begin(target Target, now time.Time, s settings) (State, Reads) {
 		settings: s, target: target, started: now, changed: now, contact: now, deadline: now.Add(s.timeout),
 		seen: Seen{Listed: target.ID != ""}, stopping: s.committed, ahead: apart(target, now),
 	}}
-	m.look(0)
+	if target.TakenUp || target.ID == "" {
+		m.look(0)
+	} else { // the answer to the update is as new as a look would be
+		m.watched = now
+		m.look(slowest)
+	}
 	return m.State, m.reads
 }
 

@@ -196,9 +196,9 @@ func (h *teller) observation(r Reads) Observation {
 		o.Past = oldTD
 	}
 	if r.Find && h.has("found") {
-		o.Found = []Candidate{{ownARN, epoch, newTD}}
+		o.Found = []Candidate{{ownARN, epoch, newTD, nil}}
 	} else if r.Find && h.has("early") {
-		o.Found = []Candidate{{ownARN, epoch.Add(-createdSlack), newTD}}
+		o.Found = []Candidate{{ownARN, epoch.Add(-createdSlack), newTD, nil}}
 	}
 	return o
 }

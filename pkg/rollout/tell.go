@@ -45,7 +45,7 @@ func (m *move) tellNews(s ecsview.Snapshot) {
 	}
 	for _, e := range fresh {
 		m.changed = m.now
-		if !slices.ContainsFunc(harmless, func(sign string) bool { return strings.Contains(e.Text, sign) }) {
+		if m.suspicious(e.Text) {
 			m.suspect = m.now
 		}
 		m.events = append(slices.Clip(m.events), SeenEvent{e, m.now})
@@ -65,7 +65,18 @@ var moments = []struct{ sign, name string }{
 	{"rolling back to", "rolling back"},
 }
 
-// harmless are signs of the scheduler's lines that no failed task is behind. That tasks were started may well be one.
+// suspicious reports whether a failed task may be behind a line of the scheduler. That tasks were started is, unless they are the first:
+// one that exits at once shows in nothing but that another is started.
+func (s *State) suspicious(text string) bool {
+	if strings.Contains(text, starts) {
+		return slices.ContainsFunc(s.events, func(e SeenEvent) bool { return strings.Contains(e.Text, starts) })
+	}
+	return !slices.ContainsFunc(harmless, func(sign string) bool { return strings.Contains(text, sign) })
+}
+
+const starts = "has started "
+
+// harmless are signs of the scheduler's lines that no failed task is behind.
 var harmless = []string{") registered ", "deregistered ", "has begun draining", "has stopped", "deployment completed", "steady state"}
 
 // Moment returns what a line of the scheduler is called on a timeline; "" where it does not belong there.

@@ -276,6 +276,13 @@ func (w *world) DescribeTasks(_ context.Context, in *ecs.DescribeTasksInput, _ .
 	return out, nil
 }
 
+// drains takes the old tasks out of their target groups.
+func (w *world) drains() {
+	w.find(oldID).RunningCount = 0
+	w.tasks = append(w.tasks, types.Task{TaskArn: aws.String("arn:task/old"), StartedBy: aws.String(oldID),
+		StopCode: "ServiceSchedulerInitiated", LastStatus: aws.String("DEACTIVATING"), DesiredStatus: aws.String("STOPPED")})
+}
+
 func denied(what string) error {
 	return &smithy.OperationError{ServiceID: "ECS", OperationName: what, Err: &smithy.GenericAPIError{
 		Code: "AccessDeniedException",

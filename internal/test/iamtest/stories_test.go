@@ -392,6 +392,7 @@ func releaseStories() []story {
 	}
 	return []story{
 		{name: "push, migrate, deploy", run: of(""), want: action.Succeeded},
+		{name: "a service deployment that is listed late", more: "lag: {serviceDeployments: 12s}\n", run: of(""), want: action.Succeeded},
 		{name: "another tag for what is there", run: func(s *site) (action.Outcome, error) { return run(s, releaseInputs("tag:v1")) },
 			want: action.Succeeded},
 		{name: "one layer differs", before: func(s *site) {

@@ -122,7 +122,19 @@ func (w *world) back(r *report) string {
 			return ""
 		}
 	}
+	if since := "Since then a deployment of " + name(r.newest.taskDefinition) + " has begun"; strings.Contains(r.answer.Error, since) &&
+		w.wasBack(r) {
+		return "" // it has read that as well, and says so
+	}
 	return fmt.Sprintf("%s; at the newest read %s; at the exit %s (%s)", r.answer.Outcome, r.newest, r.last, r.answer.Error)
+}
+
+// wasBack says whether another version was PRIMARY and COMPLETED within the two seconds before a run's newest read, and the reads' lag.
+func (w *world) wasBack(r *report) bool {
+	return slices.ContainsFunc(w.timeline, func(m moment) bool {
+		before := r.newest.at.Sub(m.at)
+		return before > 0 && before < 2*time.Second+w.history.Reads && m.primary != r.began && m.state == engine.Completed
+	})
 }
 
 func (w *world) overtaken(r *report) string {
@@ -348,11 +360,13 @@ func (w *world) revisions(r *report) string {
 		}
 	}
 	failed := r.answer.tookBack() || r.answer.Outcome == "failed"
+	ours := slices.ContainsFunc(r.updates, func(u update) bool { return u.after.primary == r.last.primary })
 	for _, one := range r.left { // the migration's own, which has run well by then, is none that failed
-		if one.arn == r.last.taskDefinition && r.last.primary != r.began {
-			continue // another run deploys it again
+		if one.arn == r.last.taskDefinition && !ours && w.sees(r, r.last) {
+			continue // another run has begun to deploy it again
 		}
-		if problem == "" && failed && !r.undone && len(r.updates) > 0 && !strings.HasSuffix(one.family, "-migrate") {
+		told := strings.Contains(r.answer.Written, name(one.arn)+" failed and is still ACTIVE")
+		if problem == "" && failed && !r.undone && !told && len(r.updates) > 0 && !strings.HasSuffix(one.family, "-migrate") {
 			problem = fmt.Sprintf("%s, and it leaves %s, which it registered", r.answer.Outcome, name(one.arn))
 		}
 	}

@@ -14,6 +14,24 @@ const (
 
 // corpus holds histories that once showed a violation, or that stand for many. Paste what TestHistories prints.
 var corpus = map[string]History{
+	"a deployment begins in the moment after a run was rolled back": {
+		Seed: 7, Desired: 2, Past: 2, Breaker: Off, Shift: "CANARY", Busy: 0.9, Skew: 3 * second,
+		Fates: []Fate{{Kind: Crashes, First: 2}, {Kind: "no pull", First: 2, Job: "long"}, {Kind: "slow", Job: "fails"}},
+		Others: []Act{
+			{Change: 5, At: 750 * time.Millisecond, What: "operator stops", N: 1},
+			{Change: 5, At: 2500 * time.Millisecond, What: "Terraform changes settings"},
+			{Change: 1, At: 50 * second, What: "operator stops", N: 1},
+		},
+		Runs: []Run{
+			{Verb: Deploy, Version: 5, Lifts: true, Timeout: 4 * minute,
+				Faults: []Fault{{Action: "ecs:ListTasks", Answer: "throttle", Skip: 9, Times: 1}}},
+			{At: 20 * second, Verb: Migrate, Version: 5, Timeout: 4 * minute},
+			{Change: 3, Verb: Deploy, Version: 5, Timeout: 10 * minute, Grow: 3, Faults: []Fault{
+				{Action: "ecs:RunTask", Answer: "throttle", Skip: 2, Times: 1},
+				{Action: "ecs:ListServiceDeployments", Answer: "throttle", Skip: 14, Times: 1},
+			}},
+		},
+	},
 	"a deployment, and nothing else": {
 		Desired: 2, Past: 1, Fates: []Fate{{}},
 		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute}},

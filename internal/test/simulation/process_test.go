@@ -81,14 +81,14 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 	if p.isDead() {
 		return nil, errDead
 	}
-	before := p.w.note() // what the engine did by itself until now
-	response, err := p.carry(r)
-	after := p.w.note()
-	p.took(r, before, after, err == nil && response.StatusCode < 400)
+	response, after, err := p.hand(r)
 	if due && p.run.Late {
 		p.end()
 	}
 	if err := p.travel(r.Context(), back); err != nil {
+		p.mu.Lock()
+		p.faulted = true // it got no answer
+		p.mu.Unlock()
 		return nil, err
 	}
 	p.mu.Lock()
@@ -109,6 +109,41 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return response, err
 }
+
+// hand hands a call to the sandbox, and keeps what it did. An update that is carried out and never answered is kept at the moment in which
+// it is carried out, not when it is given up: what it replaced was there then.
+func (p *process) hand(r *http.Request) (*http.Response, moment, error) {
+	before := p.w.note() // what the engine did by itself until now
+	if !isCall(r, "UpdateService") {
+		response, err := p.carry(r)
+		after := p.w.note()
+		p.took(r, before, after, err == nil && response.StatusCode < 400)
+		return response, after, err
+	}
+	var response *http.Response
+	var err error
+	answered := make(chan struct{})
+	p.w.everyone.Go(func() {
+		defer close(answered)
+		response, err = p.carry(r)
+	})
+	hangs := time.NewTimer(noticed)
+	defer hangs.Stop()
+	select {
+	case <-answered:
+		after := p.w.note()
+		p.took(r, before, after, err == nil && response.StatusCode < 400)
+		return response, after, err
+	case <-hangs.C:
+		after := p.w.note()
+		p.took(r, before, after, false)
+		<-answered
+		return response, after, err
+	}
+}
+
+// noticed is how long after a call was carried out it shows that its answer hangs: the sandbox answers in no time.
+const noticed = time.Millisecond
 
 // latency is how long one way of a call takes: some milliseconds, seldom half a second.
 func (p *process) latency() time.Duration {
@@ -189,7 +224,7 @@ func (p *process) took(r *http.Request, before, m moment, answered bool) {
 	case isCall(r, "StopServiceDeployment") && answered && p.stopped.IsZero():
 		p.stopped = m.at
 	}
-	if !isCall(r, "UpdateService") || !m.at.Equal(m.since) {
+	if !isCall(r, "UpdateService") || m.at.Sub(m.since) > noticed || before.primary == m.primary {
 		return
 	}
 	p.updates = append(p.updates, update{at: m.at, before: before, after: m, read: p.read[before.primary], first: len(p.updates) == 0})
@@ -200,6 +235,10 @@ func (p *process) took(r *http.Request, before, m moment, answered bool) {
 	own := m.version == p.run.Version && (p.began.primary == "" || p.began.taskDefinition == m.taskDefinition)
 	if own || p.run.Verb == Rollback && (p.began.primary == "" || m.taskDefinition != p.leave) {
 		p.began = m // and not the way back from it
+	}
+	if p.w.inherited[m.revision] { // it was not somebody else who deployed that
+		delete(p.w.leaving, m.revision)
+		delete(p.w.inherited, m.revision)
 	}
 	if _, known := p.w.leaving[m.revision]; !known && p.run.Verb == Rollback {
 		p.w.leaving[m.revision] = p.leave

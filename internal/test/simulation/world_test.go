@@ -81,16 +81,17 @@ type world struct {
 	over     context.Context
 	everyone sync.WaitGroup
 
-	mu       sync.Mutex
-	timeline []moment          // what changed, oldest first
-	changes  int               // of the service, so far
-	changed  chan struct{}     // closed at the next
-	acts     []acted           // of others, so far
-	deeds    []deed            // what changed the service or what belongs to it, in order
-	settled  moment            // long after everything was over
-	leaving  map[string]string // what a way back of ours leaves, by its service revision
-	log      []string
-	runs     []*report
+	mu        sync.Mutex
+	timeline  []moment          // what changed, oldest first
+	changes   int               // of the service, so far
+	changed   chan struct{}     // closed at the next
+	acts      []acted           // of others, so far
+	deeds     []deed            // what changed the service or what belongs to it, in order
+	settled   moment            // long after everything was over
+	leaving   map[string]string // what a way back of ours leaves, by its service revision
+	inherited map[string]bool   // those of them that somebody else has deployed
+	log       []string
+	runs      []*report
 }
 
 // acted is something that somebody else has done.
@@ -163,7 +164,8 @@ func simulate(t *testing.T, h History) (w *world) {
 		imageOf(tag(version + 1)) // not made inside the bubble: it is shared
 	}
 	synctest.Test(t, func(t *testing.T) {
-		w = &world{t: t, history: h, begun: time.Now(), changed: make(chan struct{}), digests: map[string]int{}, leaving: map[string]string{}}
+		w = &world{t: t, history: h, begun: time.Now(), changed: make(chan struct{}), digests: map[string]int{}, leaving: map[string]string{},
+			inherited: map[string]bool{}}
 		w.sandbox = w.build()
 		over, cancel := context.WithTimeoutCause(context.Background(), endOfTime, errors.New("the end of the simulation"))
 		defer cancel()
@@ -354,7 +356,7 @@ func (w *world) inherit(before, m moment) {
 		before.taskDefinition != m.taskDefinition || before.state == engine.Completed {
 		return
 	}
-	w.leaving[m.revision] = left
+	w.leaving[m.revision], w.inherited[m.revision] = left, true
 }
 
 func (w *world) look(e *engine.Engine, s *engine.Service) moment {
