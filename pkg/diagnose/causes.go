@@ -50,6 +50,8 @@ var judged = []Cause{
 		[]record.Fault{record.FaultRelease}, false},
 	{"bake-tasks", "tasks failed after the deployment was complete", []string{fromBake}, []string{"read the log of these tasks"},
 		[]record.Fault{record.FaultRelease}, false},
+	{"schedule-not-pointed", "a schedule could not be pointed at the new revision", []string{"the calls that change schedules (`schedules`)"},
+		[]string{"give the run's role the permissions of `docs/iam/ecs-deploy-schedules.json`"}, []record.Fault{record.FaultInfrastructure}, true},
 	{"circuit-breaker", "tasks of the new revision keep failing, and what AWS still shows does not say why", []string{fromDeployment},
 		[]string{"read the log; ECS shows stopped tasks for about an hour"}, []record.Fault{record.FaultUnclear}, false},
 	{"container-health-failed", "the container health check of CONTAINER fails", []string{fromCheck},

@@ -60,6 +60,7 @@ type Inputs struct {
 	RegisterOnly   bool              `input:"register-only" default:"false" doc:"Register the rendered task definition where its content is new, and leave the service as it is."`
 	Edits
 	Bake
+	Schedules
 
 	// ImageLater says that the image is not known yet: a release pushes it after everything was checked, and then calls
 	// Deployment.SetImage. It is not an input.
@@ -71,6 +72,7 @@ func (in Inputs) Validate() []error {
 	problems := slices.Concat(in.Inputs.Validate(), in.Order.Problems())
 	problems = append(problems, in.checkEdits()...)
 	problems = append(problems, in.Bake.problems(in.Wait)...)
+	problems = append(problems, in.checkSchedules()...)
 	if err := in.checkImage(); err != nil {
 		problems = append(problems, err)
 	}

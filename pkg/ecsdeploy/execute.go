@@ -36,13 +36,14 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 	todo := d.todo()
 	d.tellPlan(todo)
 	if d.in.DryRun {
+		d.tellSchedules()
 		out.Outcome = action.Succeeded
 		return out, nil
 	}
 	if todo == nothing {
 		out.Outcome = action.NoChange
 		d.tellUnverified()
-		return out, nil
+		return d.pointServing(ctx, out)
 	}
 	fresh := todo == register
 	if fresh {
@@ -101,6 +102,10 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 	if err == nil {
 		d.tellUnverified()
 		if err := d.bake(ctx, &out, result, disposable); err != nil {
+			out.Outcome = action.OutcomeOf(err)
+			return out, err
+		}
+		if err := d.pointOrTakeBack(ctx, &out, result.Target.Previous, disposable); err != nil {
 			out.Outcome = action.OutcomeOf(err)
 			return out, err
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/rollout"
+	"github.com/org/connect2/v2/pkg/schedule"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
@@ -60,6 +61,7 @@ type Deployment struct {
 	failing   bool              // tasks of it fail, though its deployment is complete
 	manifest  image.Descriptor  // of the image, where it was read
 	others    []sidecar         // the other containers that get an image
+	schedules *schedule.Set     // what goes along; nil where nothing does
 }
 
 // Prepare reads the service, the template and the image, and checks what can be checked. It changes nothing. All problems are
@@ -84,6 +86,7 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	} else if !d.base.IsZero() {
 		problems = append(problems, d.render(ctx, in.Image)...)
 	}
+	problems = append(problems, d.openSchedules(ctx)...)
 	if !d.rendered.IsZero() {
 		problems = append(problems, d.verify(ctx)...)
 		problems = append(problems, d.lookBefore(ctx)...)

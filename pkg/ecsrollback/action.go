@@ -39,6 +39,7 @@ type Inputs struct {
 	Reason            string        `input:"reason" doc:"Why. It is kept in the tags of the service."`
 	Hold              string        `input:"hold" default:"image" enum:"image,all,none" doc:"What ecs-deploy and migrate refuse afterwards, until a run with override-hold: the image that was left, all releases, or none."`
 	Timeout           time.Duration `input:"timeout" default:"auto" zero:"auto" min:"1m" max:"24h" doc:"How long the rollback may take. auto is 30 minutes, and what the service's own deployment configuration waits."`
+	Schedules         []string      `input:"schedules" default:"auto" doc:"Schedules to point at the revision that serves then. auto: those of the service's cluster that run what is left, or what came after the target; none: leave them; or names as ecs-deploy takes them, one per line."`
 	DryRun            bool          `input:"dry-run" default:"false" doc:"Say what would be done and why, but change nothing."`
 }
 

@@ -17,9 +17,21 @@ import (
 	"github.com/org/connect2/v2/pkg/verdict"
 )
 
-// Execute does what Prepare decided and follows it. What is changed is looked at once more before. The outputs are what is known in
-// every case.
+// Execute does what Prepare decided and follows it, and takes the schedules along. What is changed is looked at once more before. The
+// outputs are what is known in every case.
 func (r *Rollback) Execute(ctx context.Context) (Outputs, error) {
+	out, err := r.execute(ctx)
+	if err != nil || r.in.DryRun {
+		return out, err
+	}
+	if err := r.takeSchedules(ctx, &out, r.decided.Back); err != nil {
+		out.Outcome = action.OutcomeOf(err)
+		return out, err
+	}
+	return out, nil
+}
+
+func (r *Rollback) execute(ctx context.Context) (Outputs, error) {
 	if !r.in.DryRun && r.decided.changes() {
 		if err := r.again(ctx); err != nil {
 			return Outputs{PreviousTaskDefinitionARN: r.read.Service.TaskDefinition}, err
@@ -268,5 +280,6 @@ func (r *Rollback) tooLate(ctx context.Context, out Outputs) (Outputs, error) {
 		return out, action.Failf(action.Failed,
 			"the deployment of service %s arrived before it could be stopped, and another is in progress since", r.in.Service)
 	}
-	return again.Execute(ctx)
+	r.decided, r.scheduled = again.decided, again.scheduled
+	return again.execute(ctx)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/rollout"
+	"github.com/org/connect2/v2/pkg/schedule"
 )
 
 // previous is the value of the input to that goes by history.
@@ -31,6 +32,7 @@ type Rollback struct {
 	registries *image.Registries
 	unwritten  bool            // the service may not be tagged
 	met        map[string]bool // what was to be left at any look at the service, by ARN
+	scheduled  *schedule.Set   // the schedules that are named; nil where they are to be found
 
 	read    read
 	decided decision
@@ -70,6 +72,9 @@ func (r *Rollback) prepare(ctx context.Context) (err error) {
 	}
 	if err == nil {
 		r.decided, err = r.decide(ctx, r.read)
+	}
+	if err == nil {
+		err = r.openSchedules(ctx)
 	}
 	return awsconn.Refuse(ctx, "The rollback was not started: nothing was changed", err)
 }

@@ -146,6 +146,9 @@ func (s *Set) pointOne(ctx context.Context, events record.Sink, name Name, famil
 	case point:
 		events.Notef("%s is pointed at %s (it ran %s); %s", name, short, runsNow(was, family), was.When(now))
 	}
+	if decide(was, family, revision, now) != over {
+		events.Fact(name.String(), record.Text{Text: short + "; " + was.When(now)})
+	}
 	if !was.Enabled {
 		events.Noticef("A schedule is disabled", "%s is disabled: it is pointed at %s like the others, and runs nothing until it is enabled",
 			name, short)
@@ -206,7 +209,9 @@ func (s *Set) backOne(ctx context.Context, events record.Sink, c Change) error {
 		events.Warnf("A schedule was changed by somebody else", "%s was pointed at %s meanwhile: it is left there, and not pointed back at %s",
 			c.Name, arn.Revision(t.TaskDefinition), from)
 	default:
-		events.Notef("%s is pointed back at %s (it was at %s); %s", c.Name, from, to, was.When(s.client.clock.Now()))
+		when := was.When(s.client.clock.Now())
+		events.Notef("%s is pointed back at %s (it was at %s); %s", c.Name, from, to, when)
+		events.Fact(c.Name.String(), record.Text{Text: from + "; " + when})
 	}
 	return nil
 }

@@ -19,7 +19,8 @@ var Action = action.Define(action.Meta{
 	Name:        "status",
 	Description: "Tell what a service runs, how it is doing, why its tasks fail, and where a rollback would go",
 	Doc: "One look at an ECS service: the revision, image and commit that run, a deployment or rollback that is under way, a hold, the last " +
-		"ten deployments with their outcome and duration, its tasks, and what a rollback would go back to. Where tasks " +
+		"ten deployments with their outcome and duration, its tasks, the schedules that run its family with their next run, and what a " +
+		"rollback would go back to. Where tasks " +
 		"have failed within the last hour, or are unhealthy, the cause is told with its evidence and its fix. It changes nothing, and " +
 		"ends with 0 whatever it finds: the output state is for scripts.",
 	Examples: []action.Example{
@@ -51,6 +52,7 @@ type Outputs struct {
 	Deployments       json.RawMessage `output:"deployments" doc:"The last ten deployments, newest first: when, revision, outcome, duration in seconds, why."`
 	Scaling           json.RawMessage `output:"scaling" doc:"The limits of its scalable target, min and max; null where nothing scales it, or they could not be read."`
 	Alarms            []string        `output:"alarms" doc:"The CloudWatch alarms that its deployments watch. Their state is not read."`
+	Schedules         json.RawMessage `output:"schedules" doc:"The schedules of its cluster that run its family: name, revision, whether that is what serves, when it runs next."`
 	DeploymentARN     string          `output:"deployment-arn" doc:"The service deployment that is under way; empty where none is."`
 	Hold              string          `output:"hold" doc:"What is on hold since a rollback: all, or digests; empty where nothing is."`
 	RollbackTarget    string          `output:"rollback-target" doc:"The revision that a rollback to previous would choose; empty where it would ask. That its image is still there is not checked."`

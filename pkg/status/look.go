@@ -43,6 +43,7 @@ type view struct {
 	cause       record.Finding // why they failed, or are unhealthy
 	back        history.Plan   // what a rollback to previous would do
 	versions    []history.Version
+	schedules   []timed         // what runs its family at set times
 	tasks       []ecsview.Task  // that run or are to, oldest first
 	scaling     *operate.Limits // nil where nothing scales it, or it could not be read
 	alarms      []string        // that its deployments watch
@@ -77,6 +78,7 @@ func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs
 	}
 	v.scaling, err = operate.LimitsOf(ctx, applicationautoscaling.NewFromConfig(conn.Config), v.arn)
 	awserr.Optional(events, "The limits of scaling", err) // without them the rest is worth telling
+	v.lookAtSchedules(ctx, events, conn.Config, aws.ToString(service.ClusterArn))
 	if c := service.DeploymentConfiguration; c != nil && c.Alarms != nil && c.Alarms.Enable {
 		v.alarms = c.Alarms.AlarmNames
 	}
@@ -138,7 +140,7 @@ func (v *view) outputs() Outputs {
 	out := Outputs{State: v.state, TaskDefinitionARN: v.service.TaskDefinition, Running: v.service.Running, Desired: v.service.Desired,
 		FailedTasks: len(v.failed), Hold: v.hold.String()}
 	out.Outcome = action.Succeeded
-	out.Tasks, out.Deployments, out.Alarms = v.taskList(), v.deploymentList(), v.alarms
+	out.Tasks, out.Deployments, out.Alarms, out.Schedules = v.taskList(), v.deploymentList(), v.alarms, v.scheduleList()
 	if v.scaling != nil {
 		out.Scaling = operate.JSON(v.scaling)
 	}

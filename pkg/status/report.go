@@ -37,6 +37,9 @@ func (v *view) report(screen action.Screen) string {
 	if rows := v.deploymentRows(); len(rows) > 0 {
 		b.WriteString("\ndeployments, newest first\n" + render.Columns(width, []string{"WHEN", "REVISION", "OUTCOME", "TOOK", "WHY"}, rows))
 	}
+	if rows := v.scheduleRows(); len(rows) > 0 {
+		b.WriteString("\nschedules\n" + render.Columns(width, []string{"NAME", "REVISION", "NEXT RUN", ""}, rows))
+	}
 	if lines := v.events(); len(lines) > 0 {
 		b.WriteString("\nwhat ECS said last\n")
 		for _, line := range lines {

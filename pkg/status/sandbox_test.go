@@ -64,6 +64,21 @@ func TestSteady(t *testing.T) {
 	})
 }
 
+// TestSchedules tells what runs the service's family at set times, and which of it runs an older revision.
+func TestSchedules(t *testing.T) {
+	sandboxtest.Run(t, fast, func(t *testing.T, s *sandboxtest.Site) {
+		s.PutRule("digest", sandboxtest.Family+":2")
+		s.PutSchedule("report", sandboxtest.Family+":3")
+		s.PutRule("other", "other:1")
+		out, told := look(t, s)
+		want(t, told, "rule:digest  connect2-api-dev:2: next run", "(not what the service runs)", "schedule:report  connect2-api-dev:3: next run")
+		if list := string(out.Schedules); strings.Contains(list, "other") || !strings.Contains(list, `"serves":true`) ||
+			!strings.Contains(list, `"serves":false`) {
+			t.Errorf("outputs %s", list)
+		}
+	})
+}
+
 func TestHold(t *testing.T) {
 	sandboxtest.Run(t, fast, func(t *testing.T, s *sandboxtest.Site) {
 		inEngine(t, s, func(_ *engine.Engine, service *engine.Service) error {

@@ -37,6 +37,7 @@ func (v *view) tell(events record.Sink) {
 			Blocks: []record.Block{{Verbatim: strings.Join(lines, "\n"), Language: "text"}}})
 	}
 	list("deployments", "deployments, newest first", v.history())
+	list("schedules", "schedules that run it", v.scheduleLines())
 	if len(v.versions) > 0 {
 		table := history.Table(v.versions, v.back.Back)
 		events.Section(record.Section{Name: "versions", Title: "What a rollback could go to", Folded: true,

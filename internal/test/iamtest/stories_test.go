@@ -11,7 +11,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awscall"
 	"github.com/org/connect2/v2/pkg/doctor"
 	"github.com/org/connect2/v2/pkg/ecrpush"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
@@ -19,6 +23,7 @@ import (
 	"github.com/org/connect2/v2/pkg/image/imagetest"
 	"github.com/org/connect2/v2/pkg/migrate"
 	"github.com/org/connect2/v2/pkg/release"
+	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 	"github.com/org/connect2/v2/pkg/status"
 )
@@ -164,6 +169,45 @@ func bakeStories() []story {
 		before: image(""), run: deploy(in), want: action.Succeeded}}
 }
 
+// scheduled makes a rule and a schedule that run a revision of the service's family.
+func (s *site) scheduled(revision string) {
+	config := aws.Config{Region: region, BaseEndpoint: aws.String(s.sb.Environ()["AWS_ENDPOINT_URL"]),
+		HTTPClient:  &http.Client{Transport: s.sb.Transport()},
+		Credentials: credentials.NewStaticCredentialsProvider(sandbox.AccessKeyID, "any", "")}
+	target := func(role string) map[string]any {
+		return map[string]any{"Id": "a", "Arn": "arn:aws:ecs:" + region + ":" + account + ":cluster/" + cluster,
+			"RoleArn": "arn:aws:iam::" + account + ":role/" + role, "EcsParameters": map[string]any{
+				"TaskDefinitionArn": "arn:aws:ecs:" + region + ":" + account + ":task-definition/" + family + ":" + revision}}
+	}
+	var out map[string]any
+	s.must(awscall.JSON(s.ctx, config, awscall.EventBridge, "PutRule", map[string]any{"Name": timer, "ScheduleExpression": "rate(1 day)"}, &out))
+	s.must(awscall.JSON(s.ctx, config, awscall.EventBridge, "PutTargets", map[string]any{"Rule": timer, "Targets": []any{target(ruleRole)}}, &out))
+	s.must(awscall.REST(s.ctx, config, awscall.Scheduler, "CreateSchedule", http.MethodPost, "/schedules/"+timer, nil, map[string]any{
+		"ScheduleExpression": "rate(1 day)", "FlexibleTimeWindow": map[string]any{"Mode": "OFF"}, "Target": target(scheduleRole)}, &out))
+}
+
+// scheduleStories are runs that take schedules along.
+func scheduleStories() []story {
+	in := deployInputs("v2")
+	in.Schedules.Names = []string{"rule:" + timer, "schedule:" + timer}
+	return []story{{name: "schedules", before: func(s *site) { image("")(s); s.scheduled("1") }, run: deploy(in), want: action.Succeeded}}
+}
+
+// scheduleRollbackStories are rollbacks that find schedules, and that are told them.
+func scheduleRollbackStories() []story {
+	named := rollbackInputs("previous")
+	named.Schedules = []string{"rule:" + timer, "schedule:" + timer}
+	var stories []story
+	for name, in := range map[string]ecsrollback.Inputs{"schedules found": rollbackInputs("previous"), "schedules named": named} {
+		stories = append(stories, story{name: name, service: ", releases: [v1, v2]", before: func(s *site) { s.scheduled("2") },
+			run: func(s *site) (action.Outcome, error) {
+				out, err := ecsrollback.Run(s.ctx, s.env, in)
+				return out.Outcome, err
+			}, want: action.Succeeded})
+	}
+	return stories
+}
+
 // verifyStories are runs of verify, with a template that names all that it looks at.
 func verifyStories() []story {
 	verifying := func(mode string) story {
@@ -247,6 +291,7 @@ func statusStories() []story {
 	}
 	return []story{
 		{name: "steady", run: run, want: action.Succeeded},
+		{name: "with schedules", before: func(s *site) { s.scheduled("1") }, run: run, want: action.Succeeded},
 		{name: "tasks fail", before: func(s *site) {
 			s.sb.SetBehaviour(repository+":v1", *s.behaviour(crashing))
 			s.engine(func(e *engine.Engine, _ *engine.Service) error {

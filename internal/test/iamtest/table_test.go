@@ -42,6 +42,9 @@ type permissions struct {
 	stories    func() []story
 	statements []statement
 
+	// elsewhere are permissions that every run asks for and that are given by another policy beside this one, for those who need it.
+	elsewhere []grant
+
 	// name and beside are those of a policy that is attached beside another one, for inputs that few runs have.
 	name, beside string
 }
@@ -52,12 +55,32 @@ func all() []permissions {
 		{of: ecrpush.Action, stories: pushStories, statements: push},
 		{of: migrate.Action, stories: migrateStories, statements: migration},
 		{of: ecsdeploy.Action, stories: deployStories, statements: deployment},
-		{of: ecsrollback.Action, stories: rollbackStories, statements: rollbackStatements()},
+		{of: ecsrollback.Action, stories: rollbackStories, statements: rollbackStatements(), elsewhere: grants(
+			"events:ListEventBuses", "events:ListRuleNamesByTarget", "scheduler:ListSchedules")},
 		{of: status.Action, stories: statusStories, statements: statusStatements()},
 		{of: doctor.Action, stories: doctorStories, statements: doctorStatements()},
 		{of: release.Action, stories: releaseStories, statements: merged(push, migration, deployment)},
 		{of: ecsdeploy.Action, stories: verifyStories, statements: verifyStatements(), name: "ecs-deploy-verify", beside: "ecs-deploy"},
 		{of: ecsdeploy.Action, stories: bakeStories, statements: bakeStatements(), name: "ecs-deploy-bake", beside: "ecs-deploy"},
+		{of: ecsdeploy.Action, stories: scheduleStories, statements: scheduleStatements(), name: "ecs-deploy-schedules", beside: "ecs-deploy"},
+		{of: ecsrollback.Action, stories: scheduleRollbackStories, statements: append(scheduleStatements(), statement{sid: "OptionalFindSchedules",
+			why: "schedules that run what is left are not found, and go along where they are named alone", quiet: true,
+			actions: grants("events:ListEventBuses", "events:ListRuleNamesByTarget", "scheduler:ListSchedules")}),
+			name: "ecs-rollback-schedules", beside: "ecs-rollback"},
+	}
+}
+
+// scheduleStatements have two ways of passing a role: the schedule's own, to the service that runs it.
+func scheduleStatements() []statement {
+	return []statement{
+		{sid: "Rules", why: "read the rules, and point their targets at the revision", only: "`rule:NAME`",
+			actions: grants("events:DescribeRule", "events:ListTargetsByRule", "events:PutTargets")},
+		{sid: "PassRoleToRules", why: "leave the targets the role that starts their tasks", only: "`rule:NAME`",
+			actions: grants("iam:PassRole {rule-role}")},
+		{sid: "Schedules", why: "read the schedules, and point them at the revision", only: "`schedule:NAME`",
+			actions: grants("scheduler:GetSchedule", "scheduler:UpdateSchedule")},
+		{sid: "PassRoleToSchedules", why: "leave the schedules the role that starts their tasks", only: "`schedule:NAME`",
+			actions: grants("iam:PassRole {schedule-role}")},
 	}
 }
 
@@ -149,6 +172,8 @@ func statusStatements() []statement {
 			actions: grants("ecs:DescribeServiceDeployments")},
 		{sid: "OptionalScaling", why: "the limits of autoscaling are not told",
 			actions: grants("application-autoscaling:DescribeScalableTargets")},
+		{sid: "OptionalSchedules", why: "the schedules that run it are not told", actions: grants("events:ListEventBuses",
+			"events:ListRuleNamesByTarget", "events:DescribeRule", "events:ListTargetsByRule", "scheduler:ListSchedules", "scheduler:GetSchedule")},
 	}, diagnosis...)
 }
 

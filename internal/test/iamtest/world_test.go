@@ -36,6 +36,9 @@ const (
 	execution     = "quartz-dev-execution"
 	taskRole      = "quartz-dev-task"
 	secretsFolder = "quartz/dev"
+	timer         = "quartz-timer" // a rule and a schedule
+	ruleRole      = "quartz-dev-rules"
+	scheduleRole  = "quartz-dev-scheduler"
 )
 
 const world = `

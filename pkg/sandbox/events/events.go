@@ -394,7 +394,7 @@ func (s *Service) listRuleNamesByTarget(r *wire.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Authorize("events:ListRuleNamesByTarget", s.ruleARN(in.EventBusName, "*")); err != nil {
+	if err := r.Authorize("events:ListRuleNamesByTarget", "*"); err != nil {
 		return nil, err
 	}
 	b, err := s.bus(in.EventBusName)

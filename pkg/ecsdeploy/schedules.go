@@ -1,0 +1,150 @@
+package ecsdeploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/outlive"
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/record"
+	"github.com/org/connect2/v2/pkg/schedule"
+)
+
+// Schedules are what starts tasks of the service's family at set times, and goes along with a deployment.
+type Schedules struct {
+	Names []string `input:"schedules" doc:"Schedules that run tasks of the service's family, to be pointed at the new revision once it stands and has baked, and back with it: rule:NAME, rule:BUS/NAME, schedule:NAME, schedule:GROUP/NAME (EventBridge Scheduler) or ARNs, one per line."`
+}
+
+// parsed returns the names, and what is wrong with them.
+func (s Schedules) parsed() (names []schedule.Name, problems []error) {
+	for _, text := range s.Names {
+		name, err := schedule.ParseName(text)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("schedules: %w", err))
+			continue
+		}
+		names = append(names, name)
+	}
+	return names, problems
+}
+
+// checkSchedules returns what is wrong with the schedules by themselves.
+func (in Inputs) checkSchedules() []error {
+	_, problems := in.Schedules.parsed()
+	if len(in.Schedules.Names) > 0 && (!in.Wait || in.RegisterOnly || in.RenderOnly != "") {
+		problems = append(problems, errors.New("schedules: they are pointed at a revision once it stands: this needs wait: true, and neither "+
+			"register-only nor render-only"))
+	}
+	return problems
+}
+
+// openSchedules reads the schedules and refuses what cannot be pointed at a revision of the service.
+func (d *Deployment) openSchedules(ctx context.Context) (problems []error) {
+	names, _ := d.in.Schedules.parsed()
+	if len(names) == 0 || d.family == "" {
+		return nil
+	}
+	d.schedules, problems = schedule.New(d.conn.Config, d.env.Clock()).Open(ctx, names, d.family)
+	return problems
+}
+
+// tellSchedules says what a dry run would do with them.
+func (d *Deployment) tellSchedules() {
+	if d.schedules == nil {
+		return
+	}
+	revision := "the new revision of " + d.family
+	if d.existing != nil {
+		revision = d.existing.Name()
+	}
+	for _, s := range d.schedules.Schedules() {
+		d.env.Events.Notef("%s would be pointed at %s; %s", s.Name, revision, s.When(d.env.Clock().Now()))
+	}
+}
+
+// schedulesLimit is how long pointing schedules may take after a run that was interrupted: what was begun is finished.
+const schedulesLimit = time.Minute
+
+// point points the schedules at the revision that serves. Where that fails, those that were changed are pointed back. It reports
+// whether any was changed, and returns an error that says whether all are as they were.
+func (d *Deployment) point(ctx context.Context) (changed bool, err error) {
+	if d.schedules == nil {
+		return false, nil
+	}
+	ctx, done := outlive.Cleanup(ctx, schedulesLimit)
+	defer done()
+	end := d.env.Events.Group("Schedules of " + d.family)
+	defer end()
+	err = d.schedules.Point(ctx, d.env.Events, d.family, d.existing.ARN)
+	changed = len(d.schedules.Changes()) > 0
+	if err == nil {
+		return changed, nil
+	}
+	failed := &unpointedError{err: err, left: d.schedules.Back(ctx, d.env.Events)}
+	return changed, failed
+}
+
+// unpointedError says that a schedule could not be pointed at a revision, and what could not be pointed back after that.
+type unpointedError struct{ err, left error }
+
+func (e *unpointedError) Error() string { return e.err.Error() }
+func (e *unpointedError) Unwrap() error { return e.err }
+
+// finding is the cause of what is taken back for the sake of its schedules.
+func (e *unpointedError) finding() record.Finding {
+	return record.Finding{Code: "schedule-not-pointed", Title: "A schedule could not be pointed at the new revision",
+		Fault: record.FaultInfrastructure, Evidence: []string{e.err.Error()}, Certain: true,
+		Fix: []string{"Give the role of this run what docs/iam/ecs-deploy-schedules.json holds, with iam:PassRole on the schedule's own role."}}
+}
+
+// stuck is the error where schedules run the revision that was taken back.
+func (e *unpointedError) stuck(service string) error {
+	finding := e.finding()
+	return &action.Error{Outcome: action.Stuck, Title: finding.Title, Finding: &finding, Err: fmt.Errorf("%w; and %w", e.err, e.left),
+		Advice: fmt.Sprintf("Act now: point them at the revision that service %s runs (aws events put-targets, aws scheduler "+
+			"update-schedule), or disable them.", service)}
+}
+
+// pointOrTakeBack points the schedules at a deployment that is complete, and takes it back where that fails: a release is all that it
+// changes, or nothing.
+func (d *Deployment) pointOrTakeBack(ctx context.Context, out *Outputs, previous string, disposable bool) error {
+	changed, err := d.point(ctx)
+	out.Changed = out.Changed || changed
+	var failed *unpointedError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	finding := failed.finding()
+	out.Cause = finding.Code
+	back := d.takeBack(ctx, previous, disposable && failed.left == nil, finding)
+	switch {
+	case failed.left != nil:
+		return failed.stuck(d.in.Service)
+	case action.OutcomeOf(back) != action.RolledBack:
+		return back
+	}
+	return &action.Error{Outcome: action.RolledBack, Title: finding.Title, Finding: &finding,
+		Err: fmt.Errorf("%w; service %s is back on %s, and the schedules are as they were", err, d.in.Service, arn.Revision(previous))}
+}
+
+// pointServing points the schedules at the revision that is in force already, where nothing is deployed.
+func (d *Deployment) pointServing(ctx context.Context, out Outputs) (Outputs, error) {
+	changed, err := d.point(ctx)
+	var failed *unpointedError
+	switch {
+	case errors.As(err, &failed) && failed.left != nil:
+		out.Outcome = action.Stuck
+		return out, failed.stuck(d.in.Service)
+	case err != nil:
+		finding := failed.finding()
+		out.Outcome, out.Cause = action.Failed, finding.Code
+		return out, &action.Error{Outcome: action.Failed, Title: finding.Title, Finding: &finding,
+			Err: fmt.Errorf("%w; %s serves as before, and the schedules are as they were", err, arn.Revision(d.existing.ARN))}
+	case changed:
+		out.Outcome, out.Changed = action.Succeeded, true
+	}
+	return out, nil
+}
