@@ -17,12 +17,15 @@ func TestSchedulesGoAlong(t *testing.T) {
 		want      action.Outcome
 		told      string
 	}{
-		"found":             {nil, sandbox.Fault{}, ":2", action.Succeeded, "rule:digest is pointed at connect2-api-dev:2 (it ran connect2-api-dev:3)"},
-		"named":             {[]string{"rule:digest"}, sandbox.Fault{}, ":2", action.Succeeded, "rule:digest is pointed"},
-		"left":              {[]string{"none"}, sandbox.Fault{}, ":3", action.Succeeded, ""},
-		"not there":         {[]string{"rule:none"}, sandbox.Fault{}, ":3", action.Invalid, ""},
-		"may not be read":   {nil, sandbox.Fault{Action: "events:*", Answer: sandbox.Deny}, ":3", action.Succeeded, "schedules are not looked for"},
-		"cannot be read":    {nil, sandbox.Fault{Action: "scheduler:ListSchedules", Answer: sandbox.Refuse, Code: "ValidationException"}, ":3", action.Succeeded, "whether schedules run what was left could not be read"},
+		"found": {nil, sandbox.Fault{}, ":2", action.Succeeded,
+			"rule:digest is pointed at connect2-api-dev:2 (it ran connect2-api-dev:3)"},
+		"named":     {[]string{"rule:digest"}, sandbox.Fault{}, ":2", action.Succeeded, "rule:digest is pointed"},
+		"left":      {[]string{"none"}, sandbox.Fault{}, ":3", action.Succeeded, ""},
+		"not there": {[]string{"rule:none"}, sandbox.Fault{}, ":3", action.Invalid, ""},
+		"may not be read": {nil, sandbox.Fault{Action: "events:*", Answer: sandbox.Deny}, ":3", action.Succeeded,
+			"schedules are not looked for"},
+		"cannot be read": {nil, sandbox.Fault{Action: "scheduler:ListSchedules", Answer: sandbox.Refuse, Code: "ValidationException"}, ":3",
+			action.Succeeded, "whether schedules run what was left could not be read"},
 		"cannot be changed": {nil, sandbox.Fault{Action: "events:PutTargets", Answer: sandbox.Deny}, ":3", action.Stuck, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

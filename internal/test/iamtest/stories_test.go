@@ -180,8 +180,11 @@ func (s *site) scheduled(revision string) {
 				"TaskDefinitionArn": "arn:aws:ecs:" + region + ":" + account + ":task-definition/" + family + ":" + revision}}
 	}
 	var out map[string]any
-	s.must(awscall.JSON(s.ctx, config, awscall.EventBridge, "PutRule", map[string]any{"Name": timer, "ScheduleExpression": "rate(1 day)"}, &out))
-	s.must(awscall.JSON(s.ctx, config, awscall.EventBridge, "PutTargets", map[string]any{"Rule": timer, "Targets": []any{target(ruleRole)}}, &out))
+	put := func(operation string, in map[string]any) {
+		s.must(awscall.JSON(s.ctx, config, awscall.EventBridge, operation, in, &out))
+	}
+	put("PutRule", map[string]any{"Name": timer, "ScheduleExpression": "rate(1 day)"})
+	put("PutTargets", map[string]any{"Rule": timer, "Targets": []any{target(ruleRole)}})
 	s.must(awscall.REST(s.ctx, config, awscall.Scheduler, "CreateSchedule", http.MethodPost, "/schedules/"+timer, nil, map[string]any{
 		"ScheduleExpression": "rate(1 day)", "FlexibleTimeWindow": map[string]any{"Mode": "OFF"}, "Target": target(scheduleRole)}, &out))
 }

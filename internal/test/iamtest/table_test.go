@@ -63,7 +63,8 @@ func all() []permissions {
 		{of: ecsdeploy.Action, stories: verifyStories, statements: verifyStatements(), name: "ecs-deploy-verify", beside: "ecs-deploy"},
 		{of: ecsdeploy.Action, stories: bakeStories, statements: bakeStatements(), name: "ecs-deploy-bake", beside: "ecs-deploy"},
 		{of: ecsdeploy.Action, stories: scheduleStories, statements: scheduleStatements(), name: "ecs-deploy-schedules", beside: "ecs-deploy"},
-		{of: ecsrollback.Action, stories: scheduleRollbackStories, statements: append(scheduleStatements(), statement{sid: "OptionalFindSchedules",
+		{of: ecsrollback.Action, stories: scheduleRollbackStories, statements: append(scheduleStatements(), statement{
+			sid: "OptionalFindSchedules",
 			why: "schedules that run what is left are not found, and go along where they are named alone", quiet: true,
 			actions: grants("events:ListEventBuses", "events:ListRuleNamesByTarget", "scheduler:ListSchedules")}),
 			name: "ecs-rollback-schedules", beside: "ecs-rollback"},
