@@ -40,7 +40,8 @@ func (st story) names() []string {
 	return []string{
 		account, "{account}", region, "{region}", "arn:aws:", "arn:{partition}:", cluster, "{cluster}", service, "{service}", family, "{name}",
 		st.pushes(), "{repository}", otherSource, "{source-repository}", logGroup, "{log-group}", execution,
-		"{execution-role}", ruleRole, "{rule-role}", scheduleRole, "{schedule-role}", timer, "{schedule}", taskRole, "{task-role}", secretsFolder, "{secrets}",
+		"{execution-role}", ruleRole, "{rule-role}", scheduleRole, "{schedule-role}", timer, "{schedule}",
+		taskRole, "{task-role}", secretsFolder, "{secrets}",
 	}
 }
 
