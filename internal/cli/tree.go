@@ -138,6 +138,8 @@ func (t *tree) first(ctx context.Context, args []string) int {
 // run runs a command.
 func (t *tree) run(ctx context.Context, path []string, c Command, args []string) int {
 	switch {
+	case c.Name == "ecs-deploy" && len(args) > 0 && !strings.HasPrefix(args[0], "-"):
+		return deployFolder(ctx, args[0], args[1:], t.stdout, t.stderr)
 	case c.Action != nil:
 		return runAction(ctx, c, args, t.stdout, t.stderr)
 	case c.Run != nil:
