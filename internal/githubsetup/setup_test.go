@@ -123,6 +123,7 @@ func (s *standIn) check(t *testing.T) {
 		want["org/connect2-api"][environment+"-approval"] = have{Reviewed: environment == "prod"}
 		want["org/connect2-api"][environment] = have{Branches: branch, Variables: all}
 		want["org/connect2-api"][environment+"-rollback"] = have{Branches: "main", Variables: "AWS_DEPLOY_ROLE ECS_CLUSTER ECS_SERVICE"}
+		want["org/connect2"][environment+"-drift"] = have{Branches: "main", Variables: "AWS_PLAN_ROLE"}
 		want["org/connect2"][environment+"-plan"] = have{Variables: "AWS_PLAN_ROLE", Reviewed: environment == "prod"}
 		want["org/connect2"][environment+"-apply"] = have{Branches: branch, Variables: "AWS_APPLY_ROLE", Reviewed: true}
 		want["org/connect2"][environment] = have{Branches: branch, Variables: all}

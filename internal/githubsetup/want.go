@@ -74,6 +74,7 @@ var kinds = []kind{
 	{part: service, suffix: "-rollback", from: mainBranch, variables: []variable{deployRole, cluster, ecsService}},
 
 	{part: toolkit, suffix: "-plan", reviewed: []string{"prod"}, variables: []variable{{"AWS_PLAN_ROLE", "plan_role_arn"}}},
+	{part: toolkit, suffix: "-drift", from: mainBranch, variables: []variable{{"AWS_PLAN_ROLE", "plan_role_arn"}}},
 	{part: toolkit, suffix: "-apply", from: ownBranch, reviewed: []string{"dev", "staging", "prod"},
 		variables: []variable{{"AWS_APPLY_ROLE", "apply_role_arn"}}},
 	{part: toolkit, suffix: "", from: ownBranch, variables: []variable{deployRole, cluster, ecsService, container, serviceURL}},

@@ -81,10 +81,10 @@ func TestWhichRepositories(t *testing.T) {
 		want             string
 	}{
 		{api, Repository{}, `org/api 3 "": dev-approval dev dev-rollback`},
-		{Repository{}, kit, `org/kit 1 "": dev-plan dev-apply dev release`},
-		{api, kit, `org/kit 1 "org": dev-plan dev-apply dev release; org/api 3 "": dev-approval dev dev-rollback`},
-		{kit, kit, `org/kit 3 "": dev-plan dev-apply dev release dev-approval dev-rollback`},
-		{Repository{"Org", "Kit"}, kit, `org/kit 3 "": dev-plan dev-apply dev release dev-approval dev-rollback`},
+		{Repository{}, kit, `org/kit 1 "": dev-plan dev-drift dev-apply dev release`},
+		{api, kit, `org/kit 1 "org": dev-plan dev-drift dev-apply dev release; org/api 3 "": dev-approval dev dev-rollback`},
+		{kit, kit, `org/kit 3 "": dev-plan dev-drift dev-apply dev release dev-approval dev-rollback`},
+		{Repository{"Org", "Kit"}, kit, `org/kit 3 "": dev-plan dev-drift dev-apply dev release dev-approval dev-rollback`},
 	} {
 		if got := names(Want(c.service, c.toolkit, v)); got != c.want {
 			t.Errorf("%s and %s: %s, want %s", c.service, c.toolkit, got, c.want)

@@ -50,6 +50,7 @@ type Outputs struct {
 	PreviousTaskDefinitionARN string `output:"previous-task-definition-arn" doc:"The revision that was left."`
 	DeploymentARN             string `output:"deployment-arn" doc:"The service deployment that did it, or that was stopped."`
 	Digest                    string `output:"digest" doc:"The digest that the first container runs now, where ECS knows it."`
+	Commit                    string `output:"commit" doc:"The commit that the version which serves now was made from, where its release has said so."`
 	Changed                   bool   `output:"changed" doc:"Whether anything was changed."`
 	Cause                     string `output:"cause" doc:"Why the rollback failed, as a stable word; empty otherwise."`
 }

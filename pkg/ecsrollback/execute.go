@@ -10,6 +10,7 @@ import (
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/rollout"
@@ -38,7 +39,7 @@ func (r *Rollback) execute(ctx context.Context) (Outputs, error) {
 		}
 	}
 	d := r.decided
-	out := Outputs{PreviousTaskDefinitionARN: d.Left, TaskDefinitionARN: d.Back, DeploymentARN: d.Deployment}
+	out := Outputs{PreviousTaskDefinitionARN: d.Left, TaskDefinitionARN: d.Back, DeploymentARN: d.Deployment, Commit: d.commit()}
 	if d.target != nil {
 		out.Digest = d.target.digest
 	} else if d.Ran != nil {
@@ -64,6 +65,19 @@ func (r *Rollback) execute(ctx context.Context) (Outputs, error) {
 		return r.join(ctx, out)
 	}
 	return r.goBack(ctx, out, d.target)
+}
+
+// commit returns the commit of what is gone back to, or "".
+func (d decision) commit() string {
+	if d.target != nil {
+		return d.target.revision.Tags[commits.Tag]
+	}
+	for _, version := range d.versions {
+		if version.Deployment.TaskDefinition == d.Back {
+			return version.Commit
+		}
+	}
+	return ""
 }
 
 // firstDigest returns the digest of the first container that has one.
@@ -165,10 +179,14 @@ func (r *Rollback) follow(ctx context.Context, out Outputs, target rollout.Targe
 // registerCopy registers the content of a revision anew, where the revision itself cannot be deployed.
 func (r *Rollback) registerCopy(ctx context.Context, to *target) (*taskdef.Revision, error) {
 	document := to.document.Registrable()
-	copied, err := taskdef.Register(ctx, r.client, document, map[string]string{
+	tags := map[string]string{
 		taskdef.ContentTag: document.ContentHash(),
 		copyTag:            taskdef.TagValue(to.revision.Name()),
-	})
+	}
+	if commit := to.revision.Tags[commits.Tag]; commit != "" {
+		tags[commits.Tag] = commit // later releases are compared with it
+	}
+	copied, err := taskdef.Register(ctx, r.client, document, tags)
 	if err != nil {
 		return nil, err
 	}

@@ -108,6 +108,9 @@ func TestToWhatPeopleQuote(t *testing.T) {
 				out, err := s.rollback(inputs(to))
 				wantOutcome(t, out, err, action.Succeeded)
 				s.wantAt("2")
+				if out.Commit != releases[0].commit {
+					t.Errorf("commit %q", out.Commit)
+				}
 			})
 		})
 	}
@@ -124,6 +127,19 @@ func TestConsoleLinks(t *testing.T) {
 			if !strings.Contains(s.Log.Summary(), want) {
 				t.Errorf("the summary lacks %s:\n%s", want, s.Log.Summary())
 			}
+		}
+	})
+}
+
+// TestTheCommitThatServes tells the commit that a rollback brings back, also where it stops a deployment that is under way.
+func TestTheCommitThatServes(t *testing.T) {
+	released(t, func(t *testing.T, s *site, digests map[string]string) {
+		s.release(digests["v4"], map[string]string{"image-tag": "v4", "commit": releases[2].commit})
+		time.Sleep(20 * time.Second)
+		out, err := s.rollback(inputs(""))
+		wantOutcome(t, out, err, action.Succeeded)
+		if out.Commit != releases[3].commit || !strings.HasSuffix(out.TaskDefinitionARN, ":5") {
+			t.Errorf("%s of commit %q", out.TaskDefinitionARN, out.Commit)
 		}
 	})
 }

@@ -39,6 +39,7 @@ type actionInput struct{ Required bool }
 type job struct {
 	Uses        string            `yaml:"uses"`
 	With        map[string]string `yaml:"with"`
+	If          string            `yaml:"if"`
 	Needs       oneOrMore         `yaml:"needs"`
 	Permissions *permissions      `yaml:"permissions"`
 	Environment *environment      `yaml:"environment"`
@@ -597,7 +598,8 @@ func TestReadmeShowsTheExample(t *testing.T) {
 	}
 }
 
-// TestFormsReachTheirWorkflow holds that an example's form hands each of its inputs on, and by the workflow's own name.
+// TestFormsReachTheirWorkflow holds that an example's form hands each of its inputs on, and by the workflow's own name: to each workflow
+// that has an input of that name, and to one at least.
 func TestFormsReachTheirWorkflow(t *testing.T) {
 	for _, f := range glob(t, "examples/*/.github/workflows/*.yml") {
 		var on struct {
@@ -606,11 +608,20 @@ func TestFormsReachTheirWorkflow(t *testing.T) {
 		if f.On.Decode(&on) != nil || on.Dispatch == nil {
 			continue
 		}
-		for id, j := range f.Jobs {
-			for name := range on.Dispatch.Inputs {
+		for name := range on.Dispatch.Inputs {
+			reached := false
+			for id, j := range f.Jobs {
+				inputs, _ := callable(t, *called(t, j.Uses))
+				if _, takes := inputs[name]; !takes {
+					continue
+				}
+				reached = true
 				if !strings.Contains(j.With[name], "inputs."+name) {
 					t.Errorf("%s %s: the form's input %s does not reach the workflow that is called", f.path, id, name)
 				}
+			}
+			if !reached {
+				t.Errorf("%s: the form's input %s reaches no workflow", f.path, name)
 			}
 		}
 	}

@@ -32,7 +32,11 @@ locals {
   }
 
   subjects = {
-    plan  = [for prefix in local.prefixes.infrastructure : "${prefix}:environment:${var.environment}-plan"]
+    # The look for drift at night has an environment of its own, since ENV-plan may wait for reviewers.
+    plan = flatten([for prefix in local.prefixes.infrastructure : [
+      "${prefix}:environment:${var.environment}-plan",
+      "${prefix}:environment:${var.environment}-drift",
+    ]])
     apply = [for prefix in local.prefixes.infrastructure : "${prefix}:environment:${var.environment}-apply"]
 
     # By branch: images are built before anybody approves the deployment.

@@ -62,7 +62,7 @@ variable "service_repositories" {
 }
 
 variable "plan_workflows" {
-  description = "The workflows that may take the plan role, each with the ref that it must be from, such as org/connect2/.github/workflows/infrastructure.yml@refs/heads/main. The plan role reads passwords, and an environment without reviewers is open to every branch: with this, another branch's workflow is refused. Empty: any workflow of the repository in the environment ENV-plan."
+  description = "The workflows that may take the plan role, each with the ref that it must be from, such as org/connect2/.github/workflows/infrastructure.yml@refs/heads/main. The plan role reads passwords, and an environment without reviewers is open to every branch: with this, another branch's workflow is refused. Empty: any workflow of the repository in the environments ENV-plan and ENV-drift."
   type        = list(string)
   default     = []
 

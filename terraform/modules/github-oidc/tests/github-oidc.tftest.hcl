@@ -60,8 +60,8 @@ run "plan_and_apply_are_for_this_repositorys_environments" {
   command = plan
 
   assert {
-    condition     = jsonencode(output.subjects.plan) == jsonencode(["repo:org/connect2:environment:staging-plan", "repo:org@1001/connect2@2002:environment:staging-plan"])
-    error_message = "plan comes from staging-plan, in both forms"
+    condition     = jsonencode(output.subjects.plan) == jsonencode(["repo:org/connect2:environment:staging-plan", "repo:org/connect2:environment:staging-drift", "repo:org@1001/connect2@2002:environment:staging-plan", "repo:org@1001/connect2@2002:environment:staging-drift"])
+    error_message = "plan comes from staging-plan and staging-drift, in both forms"
   }
 
   assert {
@@ -82,7 +82,7 @@ run "without_ids_there_are_names_alone" {
     condition = jsonencode(output.subjects) == jsonencode({
       apply  = ["repo:org/connect2:environment:staging-apply"]
       deploy = ["repo:org/connect2-api:environment:staging", "repo:org/connect2-api:environment:staging-rollback"]
-      plan   = ["repo:org/connect2:environment:staging-plan"]
+      plan   = ["repo:org/connect2:environment:staging-plan", "repo:org/connect2:environment:staging-drift"]
       push   = ["repo:org/connect2-api:ref:refs/heads/staging"]
     })
     error_message = "no subject with an empty or made-up id"
