@@ -39,11 +39,12 @@ var withTerraform = sync.OnceValue(func() error {
 	}
 	_, rest, _ := strings.Cut(string(text), "\nARG TERRAFORM=")
 	base, _, _ := strings.Cut(rest, "\n")
+	base, _, _ = strings.Cut(base, "@") // what stands in for it has another digest
 	if err := command(k.repository, "sh", "-c", `docker image inspect "$0" >/dev/null 2>&1 || docker pull --quiet "$0" >/dev/null 2>&1 ||
 		{ dir=$(mktemp -d) && mkdir "$dir/bin" && cp "$(command -v terraform)" "$dir/bin" && tar -C "$dir" -c . | docker import - "$0"; rm -rf "$dir"; }`, base); err != nil {
 		return err
 	}
-	if err := command(k.repository, "docker", "build", "--quiet", "--file", "Dockerfile.terraform",
+	if err := command(k.repository, "docker", "build", "--quiet", "--file", "Dockerfile.terraform", "--build-arg", "TERRAFORM="+base,
 		"--tag", terraformActionImage, "."); err != nil {
 		return err
 	}
