@@ -32,6 +32,10 @@ var corpus = map[string]History{
 			}},
 		},
 	},
+	"a container that ends after a while, and is started again in its task": {
+		Desired: 2, Past: 1, Fates: []Fate{{Kind: Faints}}, Restarts: true,
+		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute, Grow: 3}},
+	},
 	"a deployment, and nothing else": {
 		Desired: 2, Past: 1, Fates: []Fate{{}},
 		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute}},
@@ -280,6 +284,20 @@ func TestCorpus(t *testing.T) {
 				t.Errorf("%s\n\n%s", h, w.story(v))
 			}
 		})
+	}
+}
+
+// TestStartedAgain holds that containers which are started again keep their tasks, long after the release, and that others do not.
+func TestStartedAgain(t *testing.T) {
+	for _, policy := range []bool{true, false} {
+		h := corpus["a container that ends after a while, and is started again in its task"]
+		h.Restarts = policy
+		w := simulate(t, h)
+		run := w.runs[0]
+		if run.answer.Outcome != "succeeded" || run.last.kept(w.settled) != policy {
+			t.Errorf("with a restart policy: %v; the release is %s, its tasks %s, later %s", policy, run.answer.Outcome, run.last.tasks,
+				w.settled.tasks)
+		}
 	}
 }
 

@@ -25,6 +25,7 @@ func draw(t *rapid.T) History {
 	h.Runs = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Run { return drawRun(t, h.Past, versions) }), 1, 3).Draw(t, "runs")
 	h.Runs[0].Change = 0 // somebody has to begin
 	h.Others = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Act { return drawAct(t, h.Past, versions) }), 0, 3).Draw(t, "others")
+	h.Restarts = rapid.SampledFrom([]bool{false, false, false, false, true}).Draw(t, "restarts")
 	return h
 }
 

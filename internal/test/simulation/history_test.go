@@ -21,6 +21,8 @@ type History struct {
 	Skew    time.Duration // AWS's clock is so far ahead of ours
 	Fates   []Fate        // of the versions after Past
 	Runs    []Run         // ours
+
+	Restarts bool // containers of what is released have a restart policy, which starts one again that ran for a minute
 }
 
 // A change is a moment at which the service's PRIMARY deployment becomes another or goes into another rolloutState. They are

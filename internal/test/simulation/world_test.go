@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -261,7 +262,21 @@ func (w *world) populate(scenario *sandbox.Scenario, now func() time.Time) *sand
 			s.SetBehaviour(tag(version+1), w.history.Fates[version-w.history.Past].behaviour())
 		}
 	}
+	if w.history.Restarts {
+		s.Inspect(func(e *engine.Engine) {
+			if problem := withPolicy(e); problem != "" {
+				panic(problem)
+			}
+		})
+	}
 	return s
+}
+
+// withPolicy gives the template's containers a restart policy.
+func withPolicy(e *engine.Engine) string {
+	return changeMember(e, "containerDefinitions", func(text json.RawMessage, _ int) json.RawMessage {
+		return bytes.ReplaceAll(text, []byte(`"image":`), []byte(`"restartPolicy":{"enabled":true,"restartAttemptPeriod":60},"image":`))
+	})
 }
 
 func userName(run int) string  { return fmt.Sprintf("runner%d", run) }
@@ -611,12 +626,19 @@ func network(e *engine.Engine) json.RawMessage {
 
 // changeTemplate registers another revision of the template.
 func changeTemplate(e *engine.Engine) string {
+	return changeMember(e, "ephemeralStorage", func(_ json.RawMessage, revisions int) json.RawMessage {
+		return json.RawMessage(fmt.Sprintf(`{"sizeInGiB": %d}`, 21+revisions))
+	})
+}
+
+// changeMember registers the template with a member that is another one; it gets the one that is there, and the number of revisions.
+func changeMember(e *engine.Engine, name string, change func(json.RawMessage, int) json.RawMessage) string {
 	for _, f := range e.Families() {
 		if !strings.HasSuffix(f.Name, "-template") {
 			continue
 		}
 		document := maps.Clone(f.Revisions[len(f.Revisions)-1].Document)
-		document["ephemeralStorage"] = json.RawMessage(fmt.Sprintf(`{"sizeInGiB": %d}`, 21+len(f.Revisions)))
+		document[name] = change(document[name], len(f.Revisions))
 		text, err := json.Marshal(document)
 		if err == nil {
 			_, err = e.RegisterTaskDefinition(text, "terraform")

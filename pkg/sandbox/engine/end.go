@@ -144,6 +144,10 @@ func (t *Task) halted() {
 // exit is a container's own end. That of an essential container ends the task.
 func (t *Task) exit(c *Container, code int, reason string) {
 	e, timing := t.engine, t.engine.options.Timing
+	if c.process == nil && c.definition.restarts(code, e.now.Sub(c.StartedAt)) {
+		t.startAgain(c)
+		return
+	}
 	c.LastStatus, c.ExitCode, c.Reason = Stopped, &code, reason
 	t.Version++
 	if !c.definition.essential() {
@@ -161,6 +165,18 @@ func (t *Task) exit(c *Container, code int, reason string) {
 	}
 	t.then(t.terminate(c), func() { t.ExecutionStoppedAt = e.now })
 	t.then(max(timing.Exited, t.terminateTime(c)), t.leave)
+}
+
+// startAgain starts a container again in its place: the task stays RUNNING, with its address and its targets, and the container's own
+// health check begins anew (developer guide, "Restart individual containers in Amazon ECS tasks with container restart policies").
+func (t *Task) startAgain(c *Container) {
+	c.starts++
+	c.StartedAt, c.Reason = t.engine.now, ""
+	if c.definition.HealthCheck != nil {
+		c.HealthStatus = HealthUnknown
+	}
+	t.Version++
+	t.live(c)
 }
 
 // leave is the moment at which ECS notices that a task has ended by itself.

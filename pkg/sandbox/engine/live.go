@@ -200,8 +200,12 @@ func (t *Task) checkContainer(c *Container) {
 	from, ok := c.behaviour.goodFrom("container")
 	p.goodFrom, p.never = from, !ok
 	p.badFrom, p.turns = c.behaviour.badFrom("container")
+	start := c.starts
 	for _, turn := range p.course() {
 		t.then(turn.after, func() {
+			if c.starts != start {
+				return // it was started again since
+			}
 			c.HealthStatus = HealthUnhealthy
 			if turn.healthy {
 				c.HealthStatus = HealthHealthy

@@ -98,6 +98,7 @@ type Container struct {
 	resolved   Image
 	failure    error   // of the resolution, kept for the pull
 	process    Process // nil unless it is really run
+	starts     int     // how often it was started again
 }
 
 // Overrides are RunTask's overrides as far as the engine acts on them.

@@ -255,3 +255,73 @@ func TestDigests(t *testing.T) {
 		t.Errorf("digests of the tasks: %v", got)
 	}
 }
+
+// TestRestartPolicy has containers end that have a restart policy: who is started again keeps its task.
+func TestRestartPolicy(t *testing.T) {
+	const enabled = `"restartPolicy": {"enabled": true`
+	crash := func(after time.Duration) Behaviour {
+		return Behaviour{Start: Crash, ExitCode: new(3), After: Duration(after)}
+	}
+	for _, test := range []struct {
+		name      string
+		policy    string
+		behaviour Behaviour
+		starts    int // again, within a quarter of an hour, by the first task
+		ends      bool
+	}{
+		{"none", "", crash(5 * time.Minute), 0, true},
+		{"it ran for the usual period", ", " + enabled + `}`, crash(5 * time.Minute), 2, false},
+		{"it ran for less", ", " + enabled + `}`, crash(5*time.Minute - time.Second), 0, true},
+		{"it is off", `, "restartPolicy": {"enabled": false}`, crash(5 * time.Minute), 0, true},
+		{"a period of its own", ", " + enabled + `, "restartAttemptPeriod": 60}`, crash(time.Minute), 14, false},
+		{"less than that", ", " + enabled + `, "restartAttemptPeriod": 60}`, crash(59 * time.Second), 0, true},
+		{"its exit code is ignored", ", " + enabled + `, "ignoredExitCodes": [0, 3]}`, crash(5 * time.Minute), 0, true},
+		{"another is", ", " + enabled + `, "ignoredExitCodes": [0, 4]}`, crash(5 * time.Minute), 2, false},
+		{"out of memory", ", " + enabled + `}`, Behaviour{Start: OutOfMemory, After: Duration(6 * time.Minute)}, 2, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.SetBehaviour("v2", test.behaviour)
+			s := w.service(settings{desired: 1, definition: w.define("v2", test.policy)})
+			for len(s.Tasks()) == 0 || s.Tasks()[0].StartedAt.IsZero() {
+				w.pass(time.Second)
+			}
+			task := s.Tasks()[0]
+			address := task.Interface.IP
+			w.pass(15*time.Minute - 2*time.Second)
+			c := task.Containers[0]
+			if c.starts != test.starts || (task.LastStatus != Running) != test.ends {
+				t.Errorf("started again %d times, and the task is %s", c.starts, task.LastStatus)
+			}
+			if test.ends {
+				return
+			}
+			if c.LastStatus != Running || c.ExitCode != nil || task.StopCode != "" || task.Interface.IP != address || len(s.Tasks()) != 1 {
+				t.Errorf("container %s, exit code %v, stop code %q, %d tasks", c.LastStatus, c.ExitCode, task.StopCode, len(s.Tasks()))
+			}
+			if d := s.Deployments[0]; d.State != Completed || d.FailedTasks != 0 {
+				t.Errorf("the deployment is %s, %d tasks failed", d.State, d.FailedTasks)
+			}
+		})
+	}
+}
+
+// TestRestartPolicyIsChecked refuses policies that ECS refuses.
+func TestRestartPolicyIsChecked(t *testing.T) {
+	codes := strings.TrimSuffix(strings.Repeat("1,", 51), ",")
+	for policy, good := range map[string]bool{
+		`{"enabled": true, "restartAttemptPeriod": 60}`:               true,
+		`{"enabled": true, "restartAttemptPeriod": 1800}`:             true,
+		`{"enabled": true, "restartAttemptPeriod": 59}`:               false,
+		`{"enabled": true, "restartAttemptPeriod": 1801}`:             false,
+		`{"enabled": true, "ignoredExitCodes": [` + codes + `]}`:      false,
+		`{"enabled": true, "ignoredExitCodes": [` + codes[:99] + `]}`: true,
+	} {
+		w := newWorld(t, nil)
+		_, err := w.RegisterTaskDefinition([]byte(`{"family": "f", "containerDefinitions": [{"name": "c", "image": "i", "memory": 64,
+			"restartPolicy": `+policy+`}]}`), "me")
+		if (err == nil) != good {
+			t.Errorf("%.60s: %v", policy, err)
+		}
+	}
+}

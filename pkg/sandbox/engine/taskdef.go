@@ -59,15 +59,20 @@ type Definition struct {
 
 // ContainerDefinition is the part of a container definition that the engine acts on.
 type ContainerDefinition struct {
-	Name         string   `json:"name"`
-	Image        string   `json:"image"`
-	Essential    *bool    `json:"essential"`
-	CPU          int      `json:"cpu"`
-	Memory       *int     `json:"memory"`
-	EntryPoint   []string `json:"entryPoint"`
-	Command      []string `json:"command"`
-	StopTimeout  *int     `json:"stopTimeout"`
-	Consistency  string   `json:"versionConsistency"`
+	Name        string   `json:"name"`
+	Image       string   `json:"image"`
+	Essential   *bool    `json:"essential"`
+	CPU         int      `json:"cpu"`
+	Memory      *int     `json:"memory"`
+	EntryPoint  []string `json:"entryPoint"`
+	Command     []string `json:"command"`
+	StopTimeout *int     `json:"stopTimeout"`
+	Restart     *struct {
+		Enabled bool  `json:"enabled"`
+		Ignored []int `json:"ignoredExitCodes"`
+		Period  *int  `json:"restartAttemptPeriod"`
+	} `json:"restartPolicy"`
+	Consistency  string `json:"versionConsistency"`
 	PortMappings []struct {
 		ContainerPort int `json:"containerPort"`
 	} `json:"portMappings"`
@@ -122,6 +127,15 @@ func (c ContainerDefinition) awslogs() bool { return c.Log != nil && c.Log.Drive
 
 // stopTimeout is the time between SIGTERM and SIGKILL: 30 s unless the definition says otherwise.
 func (c ContainerDefinition) stopTimeout() time.Duration { return seconds(c.StopTimeout, 30) }
+
+// restarts says whether a container that has ended by itself after some time is started again in its task (developer guide, "Restart
+// individual containers in Amazon ECS tasks with container restart policies"): it has a policy that is enabled, its exit code is not
+// one of those that are ignored, and it ran for the attempt period, 300 s unless the definition says otherwise. One that ends earlier
+// stays ended, as one without a policy does.
+func (c ContainerDefinition) restarts(code int, ran time.Duration) bool {
+	p := c.Restart
+	return p != nil && p.Enabled && !slices.Contains(p.Ignored, code) && ran >= seconds(p.Period, 300)
+}
 
 func seconds(v *int, otherwise int) time.Duration {
 	if v != nil {
@@ -233,6 +247,14 @@ func (d Definition) check() error {
 			return client("Container.image should not be null or empty.")
 		case names[c.Name]:
 			return client("Container.name contains duplicate values.")
+		}
+		if p := c.Restart; p != nil { // API reference, ContainerRestartPolicy; its texts are unconfirmed
+			if period := seconds(p.Period, 300); period < time.Minute || period > 30*time.Minute {
+				return client("Container.restartPolicy.restartAttemptPeriod must be between 60 and 1800 seconds.")
+			}
+			if len(p.Ignored) > 50 {
+				return client("Container.restartPolicy.ignoredExitCodes can have at most 50 exit codes.")
+			}
 		}
 		names[c.Name] = true
 		essential = essential || c.essential()
