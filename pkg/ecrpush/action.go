@@ -4,6 +4,7 @@ package ecrpush
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,6 +49,7 @@ type Inputs struct {
 	Also              []string          `input:"also" doc:"More repositories, written as repository is, that get the same image and tags: of other regions, accounts (whose repository policy allows it) or registries. The source is read and compressed once, and no tag moves before all of them have the image."`
 	Platform          string            `input:"platform" doc:"Push only the image for this platform, such as linux/arm64, of a multi-platform source. Empty: the whole index."`
 	Compression       string            `input:"compression" enum:"gzip,zstd" doc:"The codec of all layers. Without it, layers that are not compressed get gzip, and those that are stay as they are. zstd is about 15 % smaller than gzip and quicker to pack and unpack: Fargate from platform version 1.4, containerd from 1.5, Docker from 23 and Podman read it; older Docker hosts, and Lambda, do not. The layers of a multi-platform index cannot be changed."`
+	SOCI              bool              `input:"soci" default:"false" doc:"Make a SOCI index (version 2) of the image, so that Fargate starts it before its layers are loaded. Layers get gzip; those from 10 MiB on, compressed, are listed in it, and gzip of others from there on is compressed anew. The image's digest changes, and what is pushed is an image index, which everything else reads as before. The layers are compressed before anything is sent, also where they are there already, and kept in TMPDIR meanwhile."`
 	CreateRepository  bool              `input:"create-repository" default:"false" alias:"create-repo,create_repo" doc:"Create the ECR repository if it does not exist."`
 	MountFrom         string            `input:"mount-from" doc:"A repository of the same registry, such as the one of the environment before, whose layers are taken over instead of being compressed and sent. ECR mounts them where the account setting BLOB_MOUNTING is on. An image copied within a registry needs no word of it."`
 	IfAbsent          string            `input:"if-absent" default:"fail" enum:"fail,skip" doc:"What to do when a registry does not have the source: fail, or skip, which succeeds with outcome no-change and an empty digest. It is how a workflow asks whether an image was built already."`
@@ -91,6 +93,9 @@ func (in Inputs) Validate() []error {
 		if p, err := v1.ParsePlatform(in.Platform); err != nil || p.Architecture == "" {
 			problems = append(problems, fmt.Errorf("platform: %q is not a platform: OS/ARCHITECTURE, such as linux/arm64", in.Platform))
 		}
+	}
+	if in.SOCI && in.Compression == "zstd" {
+		problems = append(problems, errors.New("soci: it takes layers in gzip; compression says zstd"))
 	}
 	if in.MountFrom != "" {
 		if from, err := image.ParseRepositoryName(in.MountFrom); err != nil || from.Host != "" {

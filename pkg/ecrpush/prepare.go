@@ -99,6 +99,12 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 		p.src.Close()
 		return nil, problems(ctx, err)
 	}
+	if in.SOCI {
+		if err := p.src.MakeLazy(ctx, p.told.event); err != nil {
+			p.src.Close()
+			return nil, problems(ctx, err)
+		}
+	}
 	p.plan, err = image.NewPlan(ctx, p.src, p.to, image.PlanOptions{Tags: in.Tags, MountFrom: in.MountFrom,
 		Codec: image.Codec(in.Compression), Also: p.also, Before: p.gateOf(in.Scan),
 		Referrers: image.Referrers(in.Referrers), Attach: attach})

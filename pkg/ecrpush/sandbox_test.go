@@ -555,3 +555,20 @@ const cosignKey = `-----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEuC+/CTul5gIqeO7dPsgX2qylqehH
 VW0ZZws+aX9/AVUe7x0QK5QQ1kZFEig7twZ3+dsHhM48I3OLpgooBwqAVQ==
 -----END PUBLIC KEY-----`
+
+// An image without a layer that is worth a SOCI index is pushed as it is, and the log says so.
+func TestPushSOCI(t *testing.T) {
+	at(t, "", func(t *testing.T, s *site) {
+		in := ecrpush.Inputs{Source: s.saved(imagetest.New(1, 30_000)), Repository: repository, Tags: []string{"v2"}}
+		plain := s.mustPush(in)
+		s.fresh()
+		in.SOCI = true
+		if out := s.mustPush(in); out.Digest != plain.Digest || !strings.Contains(s.Log.Text(), "no SOCI index is made") {
+			t.Errorf("%+v\n%s", out, s.Log.Text())
+		}
+		in.Compression = "zstd"
+		if problems := in.Validate(); len(problems) != 1 || !strings.Contains(problems[0].Error(), "soci: ") {
+			t.Errorf("soci with zstd: %v", problems)
+		}
+	})
+}

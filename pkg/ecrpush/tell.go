@@ -41,6 +41,8 @@ func (t teller) event(e image.Event) {
 		} else {
 			t.events.Notef("%s", e.Text)
 		}
+	case image.Noted:
+		t.events.Notef("%s", e.Text)
 	case image.Remarked:
 		if e.Err != nil {
 			t.events.Warnf("Slower push", "%s: %v", e.Text, e.Err)

@@ -170,10 +170,10 @@ func (p *Plan) keepCompany(found []*referrer, how Referrers) error {
 	if lost == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("%d signatures, SBOMs or the like hang on %s, which gets another digest since its layers are compressed anew",
+	text := fmt.Sprintf("%d signatures, SBOMs or the like hang on %s, which gets another digest by compression or soci",
 		lost, p.Source.opened)
 	if how == CopyReferrers {
-		return errors.New(text + ": they cannot be copied (referrers: copy); push the image as it is, without compression")
+		return errors.New(text + ": they cannot be copied (referrers: copy); push the image as it is, without compression and soci")
 	}
 	p.remark("%s: they stay behind", text)
 	return nil

@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/org/connect2/v2/pkg/ztoc"
 )
 
 // The compressed form of a layer. It is part of an image's digest: a change here makes every image of old look new once.
@@ -67,16 +69,26 @@ type compressed struct {
 
 // compress reads a layer once and writes it compressed. The result depends on the content alone, not on the number of processors.
 func (c *compressor) compress(ctx context.Context, to io.Writer, from io.Reader) (compressed, error) {
+	return c.record(ctx, to, from, nil)
+}
+
+// record is compress, with somebody who is told where in the stream reading can begin; nil is nobody.
+func (c *compressor) record(ctx context.Context, to io.Writer, from io.Reader, spans *ztoc.Recorder) (compressed, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
-		blocks  = make(chan chan *bytes.Buffer, cap(c.slots)) // in their order
+		blocks  = make(chan packed, cap(c.slots)) // in their order
 		digest  = sha256.New()
 		out     = &countingWriter{to: io.MultiWriter(to, digest)}
 		written = make(chan error, 1)
 	)
+	if spans != nil {
+		out.to = io.MultiWriter(to, digest, spans)
+		from = spans.Content(from)
+	}
 	go func() {
 		var failed error
+		read := int64(0)
 		write := func(p []byte) {
 			if failed == nil {
 				if _, failed = out.Write(p); failed != nil {
@@ -88,7 +100,11 @@ func (c *compressor) compress(ctx context.Context, to io.Writer, from io.Reader)
 			write(gzipHeader)
 		}
 		for block := range blocks {
-			b := <-block
+			if spans != nil && read%ztoc.SpanSize == 0 {
+				spans.Mark(read, block.window)
+			}
+			read += int64(c.block)
+			b := <-block.done
 			write(b.Bytes())
 			c.outputs.Put(b)
 		}
@@ -126,8 +142,14 @@ func (c *compressor) finish(out io.Writer, checksum uint32, read int64) error {
 	return err
 }
 
+// packed is a block that is being compressed, and what stands before it.
+type packed struct {
+	done   chan *bytes.Buffer
+	window []byte
+}
+
 // read cuts the content into blocks and has each compressed as soon as a processor is free.
-func (c *compressor) read(ctx context.Context, from io.Reader, blocks chan<- chan *bytes.Buffer) (compressed, uint32, error) {
+func (c *compressor) read(ctx context.Context, from io.Reader, blocks chan<- packed) (compressed, uint32, error) {
 	var (
 		result   compressed
 		content  = sha256.New()
@@ -157,7 +179,7 @@ func (c *compressor) read(ctx context.Context, from io.Reader, blocks chan<- cha
 				c.buffers.Put(buffer)
 			}()
 			select {
-			case blocks <- done:
+			case blocks <- packed{done, window}:
 			case <-ctx.Done():
 				return result, 0, context.Cause(ctx)
 			}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -81,11 +80,13 @@ type beginning struct {
 	found func() (map[string]*manifest, error)
 }
 
-// begin asks for the images behind the tags while the repository is looked up.
+// begin asks for the images behind the tags while the repository is looked up, and for the token of the registry: nearly every push
+// needs it next, and it would cost a round trip of its own then.
 func (d *Destination) begin(ctx context.Context, tags []string) {
 	d.begun = &beginning{tags: append(slices.Clone(tags), "latest")}
-	d.begun.found = sync.OnceValues(func() (map[string]*manifest, error) { return d.behind(ctx, d.begun.tags) })
+	d.begun.found = once(func() (map[string]*manifest, error) { return d.behind(ctx, d.begun.tags) })
 	go func() { _, _ = d.begun.found() }() // who needs it asks again, and gets the same answer
+	go func() { _, _ = d.registries.tokenOf(d.client).header(ctx) }()
 }
 
 // ahead is behind, by what was asked for already where that covers it.

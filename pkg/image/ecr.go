@@ -56,7 +56,7 @@ func (rs *Registries) tokenOf(client ECR) *ecrToken {
 		if rs.tokens == nil {
 			rs.tokens = map[ECR]*ecrToken{}
 		}
-		rs.tokens[client] = &ecrToken{client: client, mask: rs.Mask}
+		rs.tokens[client] = &ecrToken{client: client, mask: rs.Mask, turn: newTurn()}
 	}
 	return rs.tokens[client]
 }
@@ -108,7 +108,7 @@ type ecrToken struct {
 	client ECR
 	mask   func(...string) // told of each token before it is used; may be nil
 
-	mu      sync.Mutex
+	turn    turn
 	value   string
 	expiry  time.Time
 	asked   time.Time
@@ -117,8 +117,8 @@ type ecrToken struct {
 
 // header returns the Authorization header to send, with a token that has at least five minutes to go.
 func (t *ecrToken) header(ctx context.Context) (string, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.turn.take()
+	defer t.turn.end()
 	if t.value != "" && time.Until(t.expiry) > 5*time.Minute {
 		return t.value, nil
 	}
@@ -129,8 +129,8 @@ func (t *ecrToken) header(ctx context.Context) (string, error) {
 // renew asks for a new token after the registry refused one, and says whether trying again makes sense: not when the one
 // refused was fresh and itself the answer to a refusal, for then it is the permission that is missing.
 func (t *ecrToken) renew(ctx context.Context, refused string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.turn.take()
+	defer t.turn.end()
 	if t.value != refused {
 		return true // somebody else has renewed it since
 	}

@@ -16,6 +16,7 @@ const (
 	Tagged     EventKind = "tagged"     // Text: the tag
 	Attached   EventKind = "attached"   // Size, Text: the artifact type; something was hung on the image
 	Retried    EventKind = "retried"    // Text: what is tried again; Err, Took: the wait before it
+	Noted      EventKind = "noted"      // Text: what was decided about something
 	Remarked   EventKind = "remarked"   // Text: something that the reader should know and that stops nothing
 )
 

@@ -324,7 +324,8 @@ func (p *Plan) lookForRoot(ctx context.Context) error {
 	return err
 }
 
-// admit makes sure that the push may begin, before anything happens: the token for writing is there, and ECR says what it has.
+// admit makes sure that the push may begin, before anything happens: the token for writing is there. What the repository has is asked
+// for while the first uploads begin, which saves a round trip.
 func (p *Plan) admit(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, q := range append([]*Plan{p}, p.Also...) {
@@ -335,11 +336,8 @@ func (p *Plan) admit(ctx context.Context) error {
 			_, err := q.To.token.header(ctx)
 			return err
 		})
-		group.Go(func() error { return q.check(ctx) })
 	}
-	err := group.Wait()
-	p.forget()
-	return err
+	return group.Wait()
 }
 
 // Check asks every destination for the blobs that the image consists of. Executing a plan does so by itself, while it goes on; it is

@@ -121,7 +121,7 @@ func (p *Plan) sendBlobs(ctx context.Context, all []*Plan, results []Result) err
 	s := &sending{plans: all, pack: newCompressor(p.codec), results: results, stored: map[v1.Hash]v1.Descriptor{}}
 	group, c := errgroup.WithContext(ctx)
 	for _, q := range all {
-		s.missing = append(s.missing, sync.OnceValues(func() (map[v1.Hash]bool, error) {
+		s.missing = append(s.missing, once(func() (map[v1.Hash]bool, error) {
 			return q.To.missingBlobs(c, q.unasked())
 		}))
 	}

@@ -68,7 +68,8 @@ func (in Inputs) Validate() []error {
 	var problems []error
 	pushes := in.Repository != "" || len(in.Push.Tags) > 0 || in.Push.CreateRepository || in.Push.Platform != "" ||
 		in.Push.MountFrom != "" || in.Push.Compression != "" || len(in.Push.Also) > 0 ||
-		in.Push.Referrers != "" || len(in.Push.Attach) > 0 || in.Push.VerifySignature != "" || in.Push.Scan != "" && in.Push.Scan != "off"
+		in.Push.SOCI || in.Push.Referrers != "" || len(in.Push.Attach) > 0 || in.Push.VerifySignature != "" ||
+		in.Push.Scan != "" && in.Push.Scan != "off"
 	switch {
 	case in.Source == "" && in.Image == "":
 		problems = append(problems, errors.New("source: neither source nor image is given: one of them says what is released"))
@@ -78,7 +79,7 @@ func (in Inputs) Validate() []error {
 		problems = append(problems, errors.New("repository: source needs a repository to be pushed to"))
 	case in.Source == "" && pushes:
 		problems = append(problems,
-			errors.New("repository, also, tags, platform, compression, create-repository, mount-from, scan, referrers, attach, "+
+			errors.New("repository, also, tags, platform, compression, create-repository, mount-from, scan, soci, referrers, attach, "+
 				"verify-signature: "+
 				"they belong to source, which is not given"))
 	}
