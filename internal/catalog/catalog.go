@@ -8,6 +8,7 @@ import (
 	"github.com/org/connect2/v2/pkg/ecsrollback"
 	"github.com/org/connect2/v2/pkg/migrate"
 	"github.com/org/connect2/v2/pkg/release"
+	"github.com/org/connect2/v2/pkg/runtask"
 )
 
 // Scratch returns the actions that need nothing but their binary: those of the scratch image.
@@ -18,6 +19,7 @@ func Scratch() []*action.Action {
 		ecsdeploy.Action,
 		ecsrollback.Action,
 		release.Action,
+		runtask.Action,
 	}
 }
 

@@ -90,7 +90,8 @@ var actionNames = map[string]struct{ aliases, words []string }{
 	"ecs-deploy":   {[]string{"deploy"}, []string{"rollout", "update", "ship", "apply-service"}},
 	"ecs-rollback": {[]string{"rollback"}, []string{"undo", "revert", "back"}},
 	"ecr-push":     {[]string{"push"}, []string{"upload", "publish", "image"}},
-	"migrate":      {nil, []string{"migration", "migrations", "alembic", "run-task"}},
+	"migrate":      {nil, []string{"migration", "migrations", "alembic"}},
+	"run-task":     {nil, []string{"task", "one-off", "oneoff", "job", "command"}},
 	"release":      {nil, []string{"promote"}},
 	"tf-apply":     {nil, []string{"terraform", "apply", "plan", "tofu"}},
 }

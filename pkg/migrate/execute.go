@@ -14,6 +14,7 @@ import (
 	"github.com/org/connect2/v2/pkg/oneoff"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/taskdef"
+	"github.com/org/connect2/v2/pkg/verdict"
 )
 
 // Execute registers the migration's task definition where it differs from what is there, runs the task, and tells how it
@@ -87,36 +88,9 @@ func logElsewhere(driver string) string {
 	return "logs by the driver " + driver
 }
 
-// outcomeOf returns the outcome of a migration whose task ended so; err is the error that came with that end.
-func outcomeOf(result oneoff.Result, err error) action.Outcome {
-	switch result.End {
-	case oneoff.Exited:
-		if *result.ExitCode == 0 {
-			return action.Succeeded
-		}
-		return action.Failed
-	case oneoff.Refused, oneoff.NeverRan, oneoff.Stopped:
-		return action.Failed
-	case oneoff.NotStarted:
-		return action.OutcomeBeforeChange(err)
-	case oneoff.TimedOut:
-		return action.TimedOut
-	case oneoff.Cancelled:
-		if errors.Is(err, context.DeadlineExceeded) {
-			return action.TimedOut
-		}
-		return action.Cancelled
-	case oneoff.Busy:
-		return action.Invalid
-	case oneoff.Lost:
-		return action.Unknown
-	}
-	return action.Defect
-}
-
 // judge turns the result into the error of the run.
 func (p *Plan) judge(result oneoff.Result, err error) error {
-	outcome := outcomeOf(result, err)
+	outcome := verdict.TaskOutcome(result, err)
 	var busy *oneoff.BusyError
 	switch {
 	case outcome == action.Succeeded:

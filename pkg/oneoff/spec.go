@@ -43,6 +43,7 @@ type Spec struct {
 	Container      string            // whose command is replaced, and whose exit code counts
 	Command        []string          // nil keeps the definition's own
 	Environment    map[string]string // added to the container's
+	CPU, Memory    string            // of the whole task, in place of the definition's; "" keeps them
 	Timeout        time.Duration     // from the start of the task to its end; must be positive
 	StartedBy      string            // at most 36 characters: shown by ECS as the task's origin
 
@@ -161,6 +162,12 @@ func (s Spec) input(attempt int, untagged bool) *ecs.RunTaskInput {
 		NetworkConfiguration: s.Settings.Network, LaunchType: s.Settings.LaunchType, CapacityProviderStrategy: s.Settings.Capacity,
 		Overrides:            &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{container}},
 		VolumeConfigurations: s.Settings.Volumes,
+	}
+	if s.CPU != "" {
+		in.Overrides.Cpu = aws.String(s.CPU)
+	}
+	if s.Memory != "" {
+		in.Overrides.Memory = aws.String(s.Memory)
 	}
 	if s.Settings.PlatformVersion != "" {
 		in.PlatformVersion = aws.String(s.Settings.PlatformVersion)

@@ -88,6 +88,7 @@ var layers = map[string]layer{
 	"pkg/ecsdeploy":   verb,
 	"pkg/ecsrollback": verb,
 	"pkg/migrate":     verb,
+	"pkg/runtask":     verb,
 	"pkg/tfapply":     verb,
 	"pkg/release":     verb,
 	"pkg/status":      verb,

@@ -23,6 +23,7 @@ import (
 	"github.com/org/connect2/v2/pkg/image/imagetest"
 	"github.com/org/connect2/v2/pkg/migrate"
 	"github.com/org/connect2/v2/pkg/release"
+	"github.com/org/connect2/v2/pkg/runtask"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 	"github.com/org/connect2/v2/pkg/status"
@@ -284,6 +285,24 @@ func rollbackStories() []story {
 			}
 		}, run: rollback("previous"), want: action.Succeeded},
 		{name: "nothing to go back to", run: rollback("previous"), want: action.Invalid},
+	}
+}
+
+// taskStories are tasks that end by themselves, and one that is stopped.
+func taskStories() []story {
+	run := func(command string, limit time.Duration) func(s *site) (action.Outcome, error) {
+		return func(s *site) (action.Outcome, error) {
+			out, err := runtask.Run(s.ctx, s.env, runtask.Inputs{Cluster: cluster, Service: service, Command: command, Count: 1,
+				Tags: map[string]string{"team": "a"}, StartedBy: "iamtest", Timeout: limit})
+			return out.Outcome, err
+		}
+	}
+	before := func(s *site) {
+		s.sb.SetBehaviour("*", *s.behaviour(`{run: {"true": {after: 5s, logs: ["done"]}, "sleep": {after: 1h}}}`))
+	}
+	return []story{
+		{name: "ends", before: before, run: run("true", 10*time.Minute), want: action.Succeeded},
+		{name: "takes too long", before: before, run: run("sleep", time.Minute), want: action.TimedOut},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/org/connect2/v2/pkg/ecsrollback"
 	"github.com/org/connect2/v2/pkg/migrate"
 	"github.com/org/connect2/v2/pkg/release"
+	"github.com/org/connect2/v2/pkg/runtask"
 	"github.com/org/connect2/v2/pkg/status"
 )
 
@@ -57,6 +58,7 @@ func all() []permissions {
 		{of: ecsdeploy.Action, stories: deployStories, statements: deployment},
 		{of: ecsrollback.Action, stories: rollbackStories, statements: rollbackStatements(), elsewhere: grants(
 			"events:ListEventBuses", "events:ListRuleNamesByTarget", "scheduler:ListSchedules")},
+		{of: runtask.Action, stories: taskStories, statements: taskStatements()},
 		{of: status.Action, stories: statusStories, statements: statusStatements()},
 		{of: doctor.Action, stories: doctorStories, statements: doctorStatements()},
 		{of: release.Action, stories: releaseStories, statements: merged(push, migration, deployment)},
@@ -139,6 +141,18 @@ func migrateStatements() []statement {
 		{sid: "OptionalListTasks", why: "another migration that is running is not noticed", actions: grants("ecs:ListTasks")},
 		{sid: "OptionalLogs", why: "the task's log is not shown", actions: grants("logs:GetLogEvents")},
 		tagRevisions, suggestions,
+	}
+}
+
+func taskStatements() []statement {
+	return []statement{
+		{sid: "Service", why: "read the service whose settings the task gets", only: "`service`", actions: grants("ecs:DescribeServices")},
+		{sid: "TaskDefinitions", why: "read what is run", actions: grants("ecs:DescribeTaskDefinition")},
+		{sid: "PassRoles", why: "give the task its roles", actions: grants("iam:PassRole")},
+		{sid: "RunTask", why: "run the task", actions: grants("ecs:RunTask")},
+		{sid: "WatchTask", why: "follow the task; stop it on cancel and on timeout", actions: grants("ecs:DescribeTasks", "ecs:StopTask")},
+		{sid: "OptionalTags", why: "the task gets no tags", only: "`tags`", actions: grants("ecs:TagResource :task/")},
+		{sid: "OptionalLogs", why: "the task's log is not shown", actions: grants("logs:GetLogEvents")},
 	}
 }
 

@@ -83,18 +83,18 @@ codedeploy-deployment-config | | refused: ECS's own blue/green deployments are f
 force-new-deployment | ecs-deploy: force |
 service-managed-ebs-volume-name | | refused: volumes belong to the service, which Terraform makes
 service-managed-ebs-volume | | refused: volumes belong to the service, which Terraform makes
-run-task | migrate: command |
-run-task-container-overrides | migrate: command |
-run-task-security-groups | | nothing: the service's are taken
-run-task-subnets | | nothing: the service's are taken
-run-task-assign-public-IP | | nothing: the service's setting is taken
-run-task-capacity-provider-strategy | | nothing: the service's is taken, without Spot
-run-task-launch-type | | nothing: the service's is taken
-run-task-started-by | | nothing: the run's id is written there
-run-task-tags | | refused: tags come from where the service takes them
-run-task-managed-ebs-volume-name | | nothing: the service's volumes are taken
-run-task-managed-ebs-volume | | nothing: the service's volumes are taken
-wait-for-task-stopped | | nothing: a migration is always followed to its end
+run-task | | the action run-task
+run-task-container-overrides | run-task: command |
+run-task-security-groups | run-task: security-groups |
+run-task-subnets | run-task: subnets |
+run-task-assign-public-IP | run-task: assign-public-ip |
+run-task-capacity-provider-strategy | run-task: capacity-providers |
+run-task-launch-type | run-task: launch-type |
+run-task-started-by | run-task: started-by |
+run-task-tags | run-task: tags |
+run-task-managed-ebs-volume-name | run-task: managed-ebs-volume-name |
+run-task-managed-ebs-volume | run-task: managed-ebs-volume |
+wait-for-task-stopped | | nothing: a task is always followed to its end
 enable-ecs-managed-tags | | refused: the service has them or not, by Terraform
 propagate-tags | | refused: the service propagates them or not, by Terraform
 keep-null-value-keys | | nothing: what the document has is kept as it is
