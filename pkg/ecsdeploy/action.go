@@ -5,6 +5,7 @@ package ecsdeploy
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -25,7 +26,7 @@ var Action = action.Define(action.Meta{
 		"pinned to its digest, into the family NAME; it is registered only where its content is new. Then the service is updated and its own " +
 		"deployment followed: exit 0 means that this very deployment succeeded. What ecs-rollback has put on hold is refused. A deployment " +
 		"that fails is explained and rolled back, and an " +
-		"interrupted run asks ECS to roll back.",
+		"interrupted run asks ECS to roll back. With file, and without service, all services of the file are deployed, as a release does it.",
 	Icon:  "upload-cloud",
 	Color: "orange",
 	Examples: []action.Example{
@@ -61,6 +62,7 @@ type Inputs struct {
 	Edits
 	Bake
 	Schedules
+	Together string `input:"together" enum:"true,false" doc:"Of several services: whether all that this run has changed go back when one of them fails, each to what it was, unless somebody has changed it since. true where neither this nor the file says it."`
 
 	// ImageLater says that the image is not known yet: a release pushes it after everything was checked, and then calls
 	// Deployment.SetImage. It is not an input.
@@ -103,6 +105,8 @@ type Outputs struct {
 	Digest                    string `output:"digest" doc:"The digest of the image; empty where it could not be resolved."`
 	Changed                   bool   `output:"changed" doc:"Whether a deployment was started."`
 	Cause                     string `output:"cause" doc:"Why the deployment failed, as a stable word such as image-not-found; empty otherwise."`
+
+	Services json.RawMessage `output:"services" doc:"Of several services: a JSON list of name, service, outcome and the revision that each serves; empty for one."`
 }
 
 // Run deploys.
@@ -113,10 +117,22 @@ func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
 	if in.VerifiesOnly() {
 		in.DryRun, in.Queue, in.RegisterOnly, in.RenderOnly = true, 0, false, ""
 	}
+	chosen, err := in.Choose(in.Service)
+	if err != nil {
+		return Outputs{}, awsconn.Refuse(ctx, "Invalid input", err)
+	}
 	conn, err := awsconn.Connect(ctx, env, in.Inputs)
 	if err != nil {
 		return Outputs{}, err
 	}
+	if len(chosen.Members) > 1 {
+		all, err := PrepareFleet(ctx, env, conn, in, chosen)
+		if err != nil {
+			return Outputs{}, err
+		}
+		return all.Execute(ctx)
+	}
+	in.Service = chosen.Members[0].Service
 	if err := queue(ctx, env, ecs.NewFromConfig(conn.Config), in); err != nil {
 		return Outputs{}, err
 	}

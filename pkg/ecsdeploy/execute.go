@@ -96,6 +96,7 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 		after = d.lookAfter(ctx, result)
 	}
 	end()
+	d.result, d.arrived = result, err == nil
 	verdict.Report(d.env.Events, result)
 	verdict.TellReplaced(ctx, d.env.Events, d.client, result)
 	out.Outcome, out.DeploymentARN, out.Cause = action.OutcomeOf(err), result.Target.ServiceDeployment, verdict.Cause(result)
@@ -154,7 +155,10 @@ func (d *Deployment) outputs() Outputs {
 
 // register registers the rendered document, tagged with where it comes from.
 func (d *Deployment) register(ctx context.Context) (*taskdef.Revision, error) {
-	tags := map[string]string{}
+	tags := maps.Clone(d.release)
+	if tags == nil {
+		tags = map[string]string{}
+	}
 	for key, value := range d.baseTags {
 		if !strings.HasPrefix(key, "aws:") && !strings.HasPrefix(key, "connect2:") {
 			tags[key] = value
@@ -176,6 +180,7 @@ func (d *Deployment) register(ctx context.Context) (*taskdef.Revision, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.fresh = true
 	awserr.Optional(d.env.Events, "The tags of the new revision", revision.Untagged)
 	d.env.Events.Notef("registered %s from %s", revision.Name(), d.baseName)
 	tellDropped(d.env.Events, revision)

@@ -62,6 +62,13 @@ type Deployment struct {
 	manifest  image.Descriptor  // of the image, where it was read
 	others    []sidecar         // the other containers that get an image
 	schedules *schedule.Set     // what goes along; nil where nothing does
+
+	images   *resolved         // what was looked up for other services; nil: this is the only one
+	release  map[string]string // tags of what is registered for a release of several services
+	replaces string            // FAMILY:NUMBER that an earlier attempt at this release has replaced; "": there was none
+	fresh    bool              // the revision was registered by this run
+	arrived  bool              // the deployment was complete, whatever its bake said
+	result   rollout.Result    // of following it
 }
 
 // Prepare reads the service, the template and the image, and checks what can be checked. It changes nothing. All problems are
@@ -69,7 +76,11 @@ type Deployment struct {
 //
 // A release whose image is not pushed yet prepares with ImageLater, and calls SetImage before Execute.
 func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Deployment, error) {
-	d := &Deployment{env: env, conn: conn, in: in, client: ecs.NewFromConfig(awsconn.Patient(conn.Config, in.Timeout))}
+	return prepare(ctx, env, conn, in, nil)
+}
+
+func prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs, images *resolved) (*Deployment, error) {
+	d := &Deployment{env: env, conn: conn, in: in, images: images, client: ecs.NewFromConfig(awsconn.Patient(conn.Config, in.Timeout))}
 	d.registries = image.NewRegistries(conn.Config, conn.Transport)
 	env.Conceal(slices.Collect(maps.Values(in.Environment))...)
 	d.registries.Mask = env.Hide
@@ -352,7 +363,7 @@ func (d *Deployment) pin(ctx context.Context, ref string) (string, error) {
 // resolve returns a reference with the digest that it resolves to, and what was read of it. Where it cannot be read here, and ECS may
 // read it all the same, it is returned as it is.
 func (d *Deployment) resolve(ctx context.Context, reference image.Reference) (string, image.Descriptor, error) {
-	found, err := d.registries.Resolve(ctx, reference)
+	found, err := d.images.once(reference.String(), func() (image.Descriptor, error) { return d.registries.Resolve(ctx, reference) })
 	unread := image.Descriptor{Reference: reference}
 	var missing *image.NotFoundError
 	switch {

@@ -16,13 +16,12 @@ type Selection struct {
 type Chosen struct {
 	Members  []Member
 	Migrates string // the ECS service whose settings migrations run with; "" where the file does not say it
-	Together bool   // whether all go back when one fails
 }
 
 // Choose returns the services that are meant: the one that is given by its name in ECS, or all of the file. Without a file, that is the
 // one that is given.
 func (s Selection) Choose(service string) (Chosen, error) {
-	alone := Chosen{Members: []Member{{Name: service, Service: service}}, Migrates: service, Together: true}
+	alone := Chosen{Members: []Member{{Name: service, Service: service}}, Migrates: service}
 	if s.File == "" {
 		return alone, nil
 	}
@@ -44,7 +43,7 @@ func (s Selection) Choose(service string) (Chosen, error) {
 		}
 		return alone, nil
 	}
-	return Chosen{Members: members, Migrates: orOnly(names.Migrates, members), Together: f.Together == nil || *f.Together}, nil
+	return Chosen{Members: members, Migrates: orOnly(names.Migrates, members)}, nil
 }
 
 func orOnly(name string, members []Member) string {

@@ -4,6 +4,7 @@ package release
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"github.com/org/connect2/v2/pkg/action"
@@ -21,7 +22,10 @@ var Action = action.Define(action.Meta{
 	Description: "Releases an image to Amazon ECS: pushes it, runs its migrations, deploys it, and says why if it fails.",
 	Doc: "Push, migrate (only when asked) and deploy in one step and one process, with one set of credentials. All three are " +
 		"checked before the first of them changes anything, so a misspelt service is told before a layer is sent. Without a source the " +
-		"image is one that was pushed before. A failure after the migration says which schema the database has and which code serves.",
+		"image is one that was pushed before. A failure after the migration says which schema the database has and which code serves.\n\n" +
+		"With a connect2.yaml that has several services, all of them are released: in the order of `after`, those that do not depend on each " +
+		"other at once. When one fails, all that this release has changed go back, each to what it was, unless somebody has changed it since; " +
+		"the database never.",
 	Icon:  "upload-cloud",
 	Color: "orange",
 	Examples: []action.Example{
@@ -29,6 +33,7 @@ var Action = action.Define(action.Meta{
 			"--cluster connect2-api-cluster-dev --service connect2-api-service-dev --migrate"},
 		{Title: "Deploy an image that is there already, with its migrations",
 			Args: "--image v1.2.3 --cluster connect2-api-cluster-dev --service connect2-api-service-dev --migrate"},
+		{Title: "Release all services of a connect2.yaml", Args: "--file connect2.yaml --environment dev --image v1.2.3"},
 		{Title: "Check a release and change nothing", Args: "--source image.tar --repository connect2-api-dev --tags v1.2.3 --cluster " +
 			"connect2-api-cluster-dev --service connect2-api-service-dev --migrate --dry-run"},
 	},
@@ -126,6 +131,8 @@ type Outputs struct {
 	DeploymentARN             string `output:"deployment-arn" doc:"The service deployment, where the account has that API."`
 	Changed                   bool   `output:"changed" doc:"Whether anything was pushed or deployed."`
 	Cause                     string `output:"cause" doc:"Why the release failed, as a stable word such as image-not-found; empty otherwise."`
+
+	Services json.RawMessage `output:"services" doc:"Of several services: a JSON list of name, service, outcome and the revision that each serves; empty for one."`
 }
 
 // Run releases.

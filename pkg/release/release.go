@@ -14,6 +14,7 @@ import (
 	"github.com/org/connect2/v2/pkg/ecrpush"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/migrate"
+	"github.com/org/connect2/v2/pkg/project"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
@@ -24,8 +25,19 @@ type Release struct {
 	in        Inputs
 	push      *ecrpush.Push // nil where the image was pushed before
 	migration *migrate.Plan // nil where none was asked for
-	deploy    *ecsdeploy.Deployment
+	deploy    deployment
+	chosen    project.Chosen
 }
+
+// deployment is that of one service, or of several.
+type deployment interface {
+	SetImage(ctx context.Context, ref string) error
+	CheckPlatforms(has []string) error
+	Execute(ctx context.Context) (ecsdeploy.Outputs, error)
+}
+
+// several reports whether more than one service is released.
+func (r *Release) several() bool { return len(r.chosen.Members) > 1 }
 
 // The parts of a release, in its record.
 const (
@@ -37,21 +49,27 @@ const (
 // Prepare checks every part of the release and changes nothing. The problems of all parts are reported together.
 func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Release, error) {
 	r := &Release{env: env, in: in}
+	var err error
+	if r.chosen, err = in.Choose(in.Service); err != nil {
+		return nil, awsconn.Refuse(ctx, "Invalid input", err)
+	}
 	var problems []error
 	note := func(err error) {
 		if err != nil {
 			problems = append(problems, err)
 		}
 	}
-	var err error
 	if in.Source != "" {
 		r.push, err = ecrpush.Prepare(ctx, env.Part(partPush), conn, in.push())
 		note(err)
 	}
-	r.deploy, err = ecsdeploy.Prepare(ctx, env.Part(partDeploy), conn, in.deploy())
+	err = r.prepareDeployment(ctx, conn)
 	note(err)
-	if in.Migrate && err == nil { // a service that cannot be read would be told twice
+	if in.Migrate && r.chosen.Migrates == "" {
+		note(action.Invalidf("migrate: %s does not say which of its services migrates: write migrate: {service: NAME} there", in.File))
+	} else if in.Migrate && err == nil { // a service that cannot be read would be told twice
 		migration := in.migration()
+		migration.Service = r.chosen.Migrates
 		migration.Order = commits.Order{} // the deployment has compared the commits
 		r.migration, err = migrate.Prepare(ctx, env.Part(partMigrate), conn, migration)
 		note(err)
@@ -66,6 +84,24 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 		return nil, refusal(problems)
 	}
 	return r, nil
+}
+
+// prepareDeployment checks the deployment of the service, or of all of them.
+func (r *Release) prepareDeployment(ctx context.Context, conn *awsconn.Conn) error {
+	in := r.in.deploy()
+	if r.several() {
+		all, err := ecsdeploy.PrepareFleet(ctx, r.env, conn, in, r.chosen)
+		if err == nil {
+			r.deploy = all
+		}
+		return err
+	}
+	in.Service = r.chosen.Members[0].Service
+	one, err := ecsdeploy.Prepare(ctx, r.env.Part(partDeploy), conn, in)
+	if err == nil {
+		r.deploy = one
+	}
+	return err
 }
 
 // refusal joins the refusals of several parts. One alone keeps its title and advice.
@@ -93,7 +129,11 @@ func (r *Release) Close() {
 // in every case.
 func (r *Release) Execute(ctx context.Context) (Outputs, error) {
 	var out Outputs
-	r.env.Events.Fact("Service", record.Text{Text: r.in.Cluster + " / " + r.in.Service})
+	if r.several() {
+		r.env.Events.Fact("Services", record.Text{Text: r.in.Cluster + " / " + r.chosen.String()})
+	} else {
+		r.env.Events.Fact("Service", record.Text{Text: r.in.Cluster + " / " + r.chosen.Members[0].Service})
+	}
 	err := r.run(ctx, &out)
 	r.env.Events.Fact("Image", record.Text{Text: out.Image, Form: record.Code})
 	return out, err
@@ -170,14 +210,18 @@ func (r *Release) migrate(ctx context.Context, out *Outputs) error {
 
 func (r *Release) deployImage(ctx context.Context, out *Outputs) error {
 	if r.in.DryRun && r.push != nil && out.Outcome != action.NoChange {
-		r.env.Events.Notef("the pushed image would be deployed to %s here", r.in.Service)
+		r.env.Events.Notef("the pushed image would be deployed to %s here", r.chosen)
 		r.begin(partDeploy)(action.NoChange, nil)
 		return nil
 	}
-	end := r.begin(partDeploy)
+	end := func(action.Outcome, error) {} // several services begin and end by themselves
+	if !r.several() {
+		end = r.begin(partDeploy)
+	}
 	deployed, err := r.deploy.Execute(ctx)
 	err = afterChange(err, out.Changed)
 	end(deployed.Outcome, err)
+	out.Services = deployed.Services
 	out.Outcome = deployed.Outcome
 	if out.Outcome == action.NoChange && out.Changed {
 		out.Outcome = action.Succeeded // the release as a whole did something
@@ -210,6 +254,8 @@ func afterMigration(err error, deployed ecsdeploy.Outputs) error {
 	previous := deployed.PreviousTaskDefinitionARN
 	failed := slices.Contains([]action.Outcome{action.RolledBack, action.Failed}, action.OutcomeOf(err))
 	switch {
+	case deployed.Services != nil:
+		serving = "what each service serves is said above"
 	case failed && strings.HasSuffix(arn.Family(previous), taskdef.TemplateSuffix): // this was the first release
 		serving = "no code serves on it yet"
 	case failed:

@@ -30,6 +30,7 @@ type Scenario struct {
 	Environment string  `yaml:"environment"` //
 
 	Service     ServiceScenario             `yaml:"service"`
+	Services    map[string]MoreScenario     `yaml:"services"`   // further services of the cluster, by name: without a load balancer
 	Images      map[string]engine.Behaviour `yaml:"images"`     // what images do, by reference, repository:tag, tag, digest or "*"
 	Repository  RepositoryScenario          `yaml:"repository"` // settings of the service's repository, and of the registry
 	Secrets     map[string]Text             `yaml:"secrets"`    // Secrets Manager, by name, beside those of the seed
@@ -112,6 +113,14 @@ type ServiceScenario struct {
 	Execute          bool            `yaml:"execute"`          // whether ECS Exec is on: enableExecuteCommand; false
 	ReadOnlyRoot     bool            `yaml:"readOnlyRoot"`     // readonlyRootFilesystem of the container; false
 	Deployment       map[string]any  `yaml:"deployment"`       // members of deploymentConfiguration, as AWS names them, in force after the releases
+}
+
+// MoreScenario is a service beside the one above, of the same image: its family has the same template, with a command of its own. What
+// is left out is as there.
+type MoreScenario struct {
+	Family       string   `yaml:"family"`       // the service's name
+	Command      []string `yaml:"command"`      // of the container
+	DesiredCount *int     `yaml:"desiredCount"` // 1
 }
 
 // RepositoryScenario sets up the registry.

@@ -209,6 +209,9 @@ func (s *Sandbox) release(balancers []object) error {
 		if _, err := s.engine.CreateService(cluster, v.Name, newborn, by); err != nil {
 			return err
 		}
+		if err := s.releaseOthers(cluster, "", by); err != nil {
+			return err
+		}
 		s.engine.Advance(s.engine.Now().Add(releaseTime))
 	}
 	for i, version := range v.Releases {
@@ -224,6 +227,9 @@ func (s *Sandbox) release(balancers []object) error {
 			_, err = s.engine.CreateService(cluster, v.Name, s.firstDeployment(arn, balancers), by)
 		} else {
 			err = s.engine.UpdateService(cluster.Service(v.Name), engine.ServiceChange{TaskDefinition: arn})
+		}
+		if err == nil {
+			err = s.releaseOthers(cluster, s.imageURI()+"@"+found.Digest, by)
 		}
 		if err != nil {
 			return err
@@ -244,19 +250,68 @@ func (s *Sandbox) release(balancers []object) error {
 	return nil
 }
 
+// releaseOthers deploys an image to the further services of the scenario. Without one they are made as Terraform makes them.
+func (s *Sandbox) releaseOthers(cluster *engine.Cluster, image, by string) error {
+	for _, name := range sortedKeys(s.scenario.Services) {
+		more := s.scenario.Services[name]
+		or(&more.Family, name)
+		orPointer(&more.DesiredCount, 1)
+		register := func(family, image string) (string, error) {
+			definition := s.taskDefinition(family, image)
+			container := definition["containerDefinitions"].([]object)[0]
+			delete(container, "portMappings")
+			if len(more.Command) > 0 {
+				container["command"] = more.Command
+			}
+			return s.registerDocument(definition, by)
+		}
+		service := cluster.Service(name)
+		if service == nil {
+			template, err := register(more.Family+"-template", s.imageURI()+":latest")
+			if err != nil {
+				return fmt.Errorf("services: %s: %w", name, err)
+			}
+			first := s.firstDeployment(template, nil)
+			first.LoadBalancers, first.HealthCheckGracePeriodSeconds, first.DesiredCount = nil, nil, more.DesiredCount
+			if image == "" {
+				first.DesiredCount = new(int)
+				first.Tags = []engine.Tag{{Key: "connect2-first-count", Value: strconv.Itoa(*more.DesiredCount)}}
+			} else if first.TaskDefinition, err = register(more.Family, image); err != nil {
+				return fmt.Errorf("services: %s: %w", name, err)
+			}
+			if _, err := s.engine.CreateService(cluster, name, first, by); err != nil {
+				return fmt.Errorf("services: %s: %w", name, err)
+			}
+			continue
+		}
+		arn, err := register(more.Family, image)
+		if err == nil {
+			err = s.engine.UpdateService(service, engine.ServiceChange{TaskDefinition: arn})
+		}
+		if err != nil {
+			return fmt.Errorf("services: %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // imageURI is the repository as task definitions of the past name it.
 func (s *Sandbox) imageURI() string { return s.host + "/" + s.scenario.Service.Repository }
 
 func (s *Sandbox) register(family, image, by string) (arn string, err error) {
-	document, err := json.Marshal(s.taskDefinition(family, image))
+	return s.registerDocument(s.taskDefinition(family, image), by)
+}
+
+func (s *Sandbox) registerDocument(definition object, by string) (arn string, err error) {
+	document, err := json.Marshal(definition)
 	if err != nil {
 		return "", err
 	}
-	definition, err := s.engine.RegisterTaskDefinition(document, by)
+	registered, err := s.engine.RegisterTaskDefinition(document, by)
 	if err != nil {
 		return "", err
 	}
-	return definition.ARN, nil
+	return registered.ARN, nil
 }
 
 // object is a JSON object whose members are written down here and nowhere read.

@@ -51,6 +51,8 @@ type Behaviour struct {
 	Serves         Serves         `yaml:"serves" json:"serves,omitzero"`                  // how it answers requests, beside the scenario's traffic
 	Times          int            `yaml:"times" json:"times,omitempty"`                   // containers that behave so; later ones are healthy. 0: all
 	Run            map[string]Run `yaml:"run" json:"run,omitempty"`                       // one-off tasks, by a part of the command, or "*"
+
+	Commands map[string]Behaviour `yaml:"commands" json:"commands,omitempty"` // instead, of a service's container, by a part of its command
 }
 
 // Serves is how an image answers requests.
@@ -106,7 +108,7 @@ func ParseBehaviour(text []byte) (Behaviour, error) {
 func (b *Behaviour) UnmarshalYAML(node *yaml.Node) error {
 	type plain Behaviour
 	if err := known(node, "start", "after", "exitCode", "logs", "healthyAfter", "unhealthyAfter", "check", "status",
-		"stopAfter", "pullTime", "reason", "serves", "times", "run"); err != nil {
+		"stopAfter", "pullTime", "reason", "serves", "times", "run", "commands"); err != nil {
 		return err
 	}
 	if err := node.Decode((*plain)(b)); err != nil {
@@ -135,6 +137,16 @@ func known(node *yaml.Node, names ...string) error {
 		}
 	}
 	return nil
+}
+
+// of returns the behaviour of a container with this command.
+func (b Behaviour) of(command []string) Behaviour {
+	for _, part := range sortedKeys(b.Commands) {
+		if len(command) > 0 && strings.Contains(strings.Join(command, " "), part) {
+			return b.Commands[part]
+		}
+	}
+	return b
 }
 
 // described says whether anything was said about the image.

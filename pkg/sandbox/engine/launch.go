@@ -46,7 +46,7 @@ func (e *Engine) meet(t *Task, c *Container) {
 		}
 	}
 	c.resolved, c.failure = e.options.Images.Resolve(ref)
-	c.behaviour = e.behaviourOf(c.Image, c.resolved)
+	c.behaviour = e.behaviourOf(c.Image, c.resolved).of(c.definition.Command)
 }
 
 // behaviourOf looks an image up among the behaviours that were set, then in its own label. A label that cannot be read
@@ -232,7 +232,7 @@ func (e *Engine) refresh(t *Task, c *Container) {
 	was := c.failure
 	c.resolved, c.failure = e.options.Images.Resolve(ref)
 	if was != nil && c.failure == nil {
-		c.behaviour = e.behaviourOf(c.Image, c.resolved)
+		c.behaviour = e.behaviourOf(c.Image, c.resolved).of(c.definition.Command)
 	}
 }
 

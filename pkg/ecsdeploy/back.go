@@ -1,0 +1,145 @@
+package ecsdeploy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/outlive"
+	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/fleet"
+	"github.com/org/connect2/v2/pkg/rollout"
+	"github.com/org/connect2/v2/pkg/taskdef"
+	"github.com/org/connect2/v2/pkg/verdict"
+)
+
+// wayBack is what has to be done for a service to be as it was before its deployment.
+type wayBack string
+
+const (
+	backAlready wayBack = "already" // it is as it was
+	backAwait   wayBack = "await"   // it is on its way there
+	backUpdate  wayBack = "update"  // it runs what was deployed
+	backLeave   wayBack = "leave"   // somebody has deployed something else since
+)
+
+// wayBackOf decides how a service gets back from what was deployed to what it was at before. empty says that it had no tasks then.
+func wayBackOf(now ecsview.Snapshot, deployed, before string, empty bool) wayBack {
+	primary := now.Primary()
+	switch {
+	case primary == nil:
+		return backLeave
+	case deployed == before: // the same revision was deployed once more: there is nothing else to go to
+		return backAlready
+	case empty && now.Desired == 0:
+		return backAlready
+	case primary.TaskDefinition == before && primary.InProgress():
+		return backAwait
+	case primary.TaskDefinition == before:
+		return backAlready
+	case primary.TaskDefinition == deployed:
+		return backUpdate
+	}
+	return backLeave
+}
+
+// replaced returns the ARN of the revision that the service was at before the deployment, and whether it had no tasks then.
+func (d *Deployment) replaced() (before string, empty bool) {
+	before = d.before.TaskDefinition
+	if worked := d.before.Complete(d.existing.ARN); worked != "" {
+		before = worked
+	}
+	if d.replaces != "" { // an attempt before this one has deployed it
+		before = arn.Sibling(d.existing.ARN, d.replaces)
+	}
+	return before, strings.HasSuffix(arn.Family(before), taskdef.TemplateSuffix)
+}
+
+// quickBack is how long the calls of a way back may take that a run makes which was interrupted.
+const quickBack = 4 * time.Second
+
+// goBack puts the service back to what it was before the deployment, unless somebody has changed it since. A run that was interrupted
+// does not wait for the end.
+func (d *Deployment) goBack(ctx context.Context) (after fleet.After, revision string, err error) {
+	if d.result.End == rollout.EndInterrupted && ctx.Err() == nil {
+		end := d.env.Events.Group("Way back of " + d.in.Service)
+		_, err := verdict.Follow(ctx, d.env, d.conn.Config, d.result.Target, rollout.Committed(), rollout.Timeout(d.limit))
+		d.env.Events.Debugf("what was stopped has ended: %v", err)
+		end()
+	}
+	call := ctx
+	if ctx.Err() != nil {
+		limited, done := outlive.Cleanup(ctx, quickBack)
+		defer done()
+		call = limited
+	}
+	before, empty := d.replaced()
+	name := arn.Revision(before)
+	now, err := ecsview.Read(call, d.client, d.in.Cluster, d.in.Service)
+	if err != nil {
+		return fleet.Stranded, "", fmt.Errorf("reading %s to put it back to %s: %w", d.in.Service, name, awserr.Explain(err))
+	}
+	var target rollout.Target
+	switch wayBackOf(now, d.existing.ARN, before, empty) {
+	case backLeave:
+		return fleet.Changed, arn.Revision(now.TaskDefinition), nil
+	case backAlready:
+		d.clearUp(ctx)
+		return fleet.Back, name, nil
+	case backAwait:
+		target, _ = rollout.Attach(d.in.Cluster, d.in.Service, now, before)
+	case backUpdate:
+		if empty {
+			return d.emptyAgain(call, before)
+		}
+		d.env.Events.Notef("going back to %s", name)
+		target, err = rollout.Start(call, d.client, rollout.Update{Cluster: d.in.Cluster, Service: d.in.Service, TaskDefinition: before,
+			Before: now, Patience: d.limit, Clock: d.env.Clock()})
+		if overtaken := verdict.Overtaken(err); overtaken != nil {
+			return fleet.Changed, "", nil
+		}
+		if err != nil {
+			return fleet.Stranded, "", fmt.Errorf("putting %s back to %s: %w", d.in.Service, name, awserr.Explain(err))
+		}
+	}
+	if ctx.Err() != nil {
+		return fleet.GoingBack, name, nil
+	}
+	end := d.env.Events.Group("Way back to " + name)
+	result, err := verdict.Follow(ctx, d.env, d.conn.Config, target, rollout.Timeout(d.limit), rollout.LeaveOnInterrupt())
+	end()
+	switch {
+	case result.End == rollout.EndInterrupted:
+		return fleet.GoingBack, name, nil
+	case result.End == rollout.EndSuperseded:
+		return fleet.Changed, arn.Revision(result.Serving), nil
+	case err != nil:
+		return fleet.Stranded, "", fmt.Errorf("putting %s back to %s: %w", d.in.Service, name, err)
+	}
+	d.clearUp(ctx)
+	return fleet.Back, name, nil
+}
+
+// emptyAgain takes the tasks of a first release away again.
+func (d *Deployment) emptyAgain(ctx context.Context, before string) (fleet.After, string, error) {
+	d.env.Events.Notef("taking the tasks of the first release away again")
+	_, err := d.client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String(d.in.Cluster), Service: aws.String(d.in.Service),
+		TaskDefinition: aws.String(before), DesiredCount: aws.Int32(0)})
+	if err != nil {
+		return fleet.Stranded, "", fmt.Errorf("taking the tasks of %s away again: %w", d.in.Service, awserr.Explain(err))
+	}
+	return fleet.Back, arn.Revision(before) + ", without tasks", nil
+}
+
+// clearUp deregisters a revision that was made for a release which was taken back.
+func (d *Deployment) clearUp(ctx context.Context) {
+	if d.fresh {
+		d.discard(ctx)
+	}
+}

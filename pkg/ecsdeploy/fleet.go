@@ -1,0 +1,290 @@
+package ecsdeploy
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/fleet"
+	"github.com/org/connect2/v2/pkg/image"
+	"github.com/org/connect2/v2/pkg/project"
+)
+
+// Tags of a revision that a release of several services has registered.
+const (
+	ReleaseTag  = "connect2:release"  // which release: the same for all of its services
+	ReplacesTag = "connect2:replaces" // the revision that ran before, FAMILY:NUMBER
+)
+
+// Fleet is the deployment of several services that was checked and can be executed.
+type Fleet struct {
+	env      *action.Env
+	names    []string
+	members  []fleet.Member
+	services []*Deployment
+	together bool
+}
+
+// atOnce is how many services are read and checked at once.
+const atOnce = 20
+
+// PrepareFleet is Prepare for several services. What was read of one is not read again for another. The problems of all of them are
+// returned together.
+func PrepareFleet(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs, chosen project.Chosen) (*Fleet, error) {
+	if err := awsconn.Refuse(ctx, refused, in.alone(chosen)...); err != nil {
+		return nil, err
+	}
+	sharing := *conn
+	sharing.Config = ecsview.Share(conn.Config, awsconn.Patient(conn.Config, in.Timeout), env.Clock())
+	f := &Fleet{env: env, together: in.Together != "false", services: make([]*Deployment, len(chosen.Members))}
+	images := &resolved{}
+	problems := make([]error, len(chosen.Members))
+	for _, m := range chosen.Members {
+		f.names = append(f.names, m.Name)
+		f.members = append(f.members, fleet.Member{Name: m.Name, After: m.After})
+	}
+	fleet.Each(len(chosen.Members), atOnce, func(i int) {
+		own := in
+		own.Service = chosen.Members[i].Service
+		f.services[i], problems[i] = prepare(ctx, env.Lane(f.names[i]), &sharing, own, images)
+	})
+	if err := f.refusal(ctx, problems); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *Fleet) refusal(ctx context.Context, problems []error) error {
+	if err := fleet.Refusal(refused, f.names, problems); err != nil {
+		return awsconn.Refuse(ctx, refused, err)
+	}
+	return nil
+}
+
+// alone returns what the inputs ask for that makes sense for one service alone.
+func (in Inputs) alone(chosen project.Chosen) (problems []error) {
+	for _, only := range []struct {
+		input string
+		given bool
+	}{{"task-definition", in.TaskDefinition != ""}, {"render-only", in.RenderOnly != ""}, {"register-only", in.RegisterOnly},
+		{"queue", in.Queue > 0}, {"wait: false", !in.Wait}} {
+		if only.given {
+			problems = append(problems, fmt.Errorf("%s: it is for one service, and %s has %d: name one with service", only.input, in.File,
+				len(chosen.Members)))
+		}
+	}
+	return problems
+}
+
+// SetImage is that of all deployments.
+func (f *Fleet) SetImage(ctx context.Context, ref string) error {
+	problems := make([]error, len(f.services))
+	fleet.Each(len(f.services), atOnce, func(i int) { problems[i] = f.services[i].SetImage(ctx, ref) })
+	return f.refusal(ctx, problems)
+}
+
+// CheckPlatforms refuses an image that has nothing for the tasks' platform of a service.
+func (f *Fleet) CheckPlatforms(has []string) error {
+	problems := make([]error, len(f.services))
+	for i, d := range f.services {
+		problems[i] = d.CheckPlatforms(has)
+	}
+	return fleet.Refusal("", f.names, problems)
+}
+
+// Execute deploys the services in their order. Where one fails, what this run has changed is put back, if they belong together.
+func (f *Fleet) Execute(ctx context.Context) (Outputs, error) {
+	f.mark(f.env.Clock().Now())
+	outs := make([]Outputs, len(f.services))
+	results := fleet.Run(ctx, f.members, f.together, func(ctx context.Context, i int) error {
+		d := f.services[i]
+		_, end := fleet.Begin(f.env, f.names[i])
+		var err error
+		outs[i], err = d.Execute(ctx)
+		if err != nil && errors.Is(context.Cause(ctx), fleet.ErrStopped) && action.OutcomeOf(err) == action.Cancelled {
+			err = &action.Error{Outcome: action.Cancelled, Title: "Stopped, since another service failed", Err: fleet.ErrStopped}
+		}
+		end(outs[i].Outcome, err)
+		return err
+	})
+	standings := f.standings(results, outs)
+	interrupted := ctx.Err() != nil
+	if f.goesBack(standings, interrupted) {
+		f.goBack(ctx, standings, outs)
+	}
+	return f.conclude(standings, outs, interrupted)
+}
+
+// standings are how the services are when all deployments have ended.
+func (f *Fleet) standings(results []fleet.Result, outs []Outputs) []fleet.Standing {
+	all := make([]fleet.Standing, len(results))
+	for i, r := range results {
+		d := f.services[i]
+		all[i] = fleet.Standing{Name: f.names[i], Service: d.in.Service, Place: r.Place, Err: r.Err, After: fleet.Ended}
+		switch {
+		case r.State == fleet.Skipped:
+			all[i].After, all[i].Revision = fleet.Untouched, arn.Revision(d.before.TaskDefinition)
+		case r.Err == nil && outs[i].Outcome == action.NoChange:
+			all[i].After, all[i].Revision = fleet.Unchanged, arn.Revision(outs[i].TaskDefinitionARN)
+		case r.Err == nil:
+			all[i].After, all[i].Revision = fleet.Arrived, arn.Revision(outs[i].TaskDefinitionARN)
+		case d.arrived && action.OutcomeOf(r.Err) == action.Cancelled: // interrupted during its bake
+			all[i].After, all[i].Revision = fleet.Arrived, arn.Revision(outs[i].TaskDefinitionARN)
+		case d.result.Serving != "":
+			all[i].Revision = arn.Revision(d.result.Serving)
+		}
+	}
+	return all
+}
+
+// goesBack decides whether what was changed goes back: where one has failed, and they belong together. Of a run that was interrupted
+// when all had arrived they stay, as the deployment of one service does.
+func (f *Fleet) goesBack(all []fleet.Standing, interrupted bool) bool {
+	if !f.together || f.services[0].in.DryRun {
+		return false
+	}
+	arrived := true
+	for _, s := range all {
+		arrived = arrived && (s.After == fleet.Arrived || s.After == fleet.Unchanged)
+	}
+	return !arrived && (interrupted || fleet.Fault(all) != nil)
+}
+
+// goBack puts back what this release has changed, in reverse order.
+func (f *Fleet) goBack(ctx context.Context, all []fleet.Standing, outs []Outputs) {
+	fault := fleet.Fault(all)
+	changed := func(i int) bool {
+		d := f.services[i]
+		switch {
+		case d.existing == nil, all[i].After == fleet.Untouched:
+			return false
+		case fault != nil && fault.Name == all[i].Name && (action.OutcomeOf(all[i].Err) == action.Stuck ||
+			action.OutcomeOf(all[i].Err) == action.Superseded):
+			return false // its own verdict says how it is
+		}
+		return outs[i].Changed || d.replaces != ""
+	}
+	f.env.Events.Decided("the services that this release has changed go back", "one of them did not arrive, and they belong together")
+	fleet.Run(context.WithoutCancel(ctx), fleet.Reversed(f.members), false, func(_ context.Context, i int) error {
+		if !changed(i) {
+			return nil
+		}
+		after, revision, err := f.services[i].goBack(ctx)
+		if after == fleet.Back && all[i].Err != nil && !errors.Is(all[i].Err, fleet.ErrStopped) {
+			all[i].Revision = revision
+			return nil // it was put back by its own run
+		}
+		all[i].After, all[i].Revision, all[i].BackErr = after, revision, err
+		return nil
+	})
+}
+
+// conclude tells how all ended.
+func (f *Fleet) conclude(all []fleet.Standing, outs []Outputs, interrupted bool) (Outputs, error) {
+	fleet.Tell(f.env.Events, all)
+	var out Outputs
+	for i, one := range outs {
+		if all[i].After == fleet.Arrived || all[i].After == fleet.Changed || all[i].After == fleet.Stranded || one.Changed {
+			out.Changed = out.Changed || one.Changed
+		}
+		if out.Image == "" {
+			out.Image, out.Digest = one.Image, one.Digest
+		}
+	}
+	if fault := fleet.Fault(all); fault != nil {
+		for i := range all {
+			if all[i].Name == fault.Name {
+				out.Cause = outs[i].Cause
+			}
+		}
+	}
+	out.Services = fleet.JSON(all)
+	out.Outcome = fleet.Outcome(all, interrupted && !wellEnded(all), out.Changed)
+	if f.services[0].in.DryRun {
+		out.Outcome = action.Succeeded
+	}
+	return out, fleet.Verdict(all, interrupted && !wellEnded(all), out.Changed)
+}
+
+// wellEnded reports whether nothing failed, also of a run that was interrupted at its very end.
+func wellEnded(all []fleet.Standing) bool {
+	for _, s := range all {
+		if s.Err != nil || s.After == fleet.Untouched {
+			return false
+		}
+	}
+	return true
+}
+
+// mark writes into what is registered which release it is of, and finds out which services an earlier attempt at this very release has
+// changed already.
+func (f *Fleet) mark(now time.Time) {
+	var content strings.Builder
+	open := false
+	for _, d := range f.services {
+		fmt.Fprintf(&content, "%s/%s %s\n", arn.Last(d.in.Cluster), arn.Last(d.in.Service), d.rendered.ContentHash())
+		open = open || d.todo() != nothing
+	}
+	sum := sha256.Sum256([]byte(content.String()))
+	id := hex.EncodeToString(sum[:8])
+	for _, d := range f.services {
+		before := arn.Revision(d.before.Worked())
+		d.release = map[string]string{ReleaseTag: id, ReplacesTag: before}
+		if d.existing == nil || !open || d.todo() != nothing && d.todo() != follow {
+			continue
+		}
+		if attempt(d.existing.Tags, id, d.env.GitHub.RunID, d.before.Primary(), now) {
+			d.replaces = d.existing.Tags[ReplacesTag]
+			d.env.Events.Notef("an earlier attempt at this release has deployed %s in place of %s", d.existing.Name(), d.replaces)
+		}
+	}
+}
+
+// attemptAge is how long ago an attempt at a release may have deployed a service for a repeated run to go on with it, where no workflow
+// run says that they are one.
+const attemptAge = time.Hour
+
+// attempt decides whether an earlier attempt at a release has deployed what a service runs: by the tags of its revision. Of the same run
+// of a workflow it is, whenever that was.
+func attempt(tags map[string]string, id, run string, primary *ecsview.Deployment, now time.Time) bool {
+	if tags[ReleaseTag] != id || tags[ReplacesTag] == "" || primary == nil {
+		return false
+	}
+	if run != "" && strings.Contains(tags["connect2:run"]+"/", "/runs/"+run+"/") {
+		return true
+	}
+	return now.Sub(primary.Created) < attemptAge
+}
+
+// resolved are images that were looked up for one service and hold for the others.
+type resolved struct {
+	mu    sync.Mutex
+	found map[string]func() (image.Descriptor, error)
+}
+
+// once looks an image up, or waits for whoever does already.
+func (r *resolved) once(ref string, look func() (image.Descriptor, error)) (image.Descriptor, error) {
+	if r == nil {
+		return look()
+	}
+	r.mu.Lock()
+	if r.found == nil {
+		r.found = map[string]func() (image.Descriptor, error){}
+	}
+	found, ok := r.found[ref]
+	if !ok {
+		found = sync.OnceValues(look)
+		r.found[ref] = found
+	}
+	r.mu.Unlock()
+	return found()
+}
