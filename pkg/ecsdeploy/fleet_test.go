@@ -45,8 +45,8 @@ func ofSeveral(t *testing.T, image string) ecsdeploy.Inputs {
 	if err := os.WriteFile(file, []byte(severalFile), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return ecsdeploy.Inputs{Selection: project.Selection{File: file, Environment: "dev"}, Cluster: sandboxtest.Cluster, Image: image, Wait: true,
-		Timeout: 30 * time.Minute}
+	return ecsdeploy.Inputs{Selection: project.Selection{File: file, FileEnvironment: "dev"}, Cluster: sandboxtest.Cluster, Image: image,
+		Wait: true, Timeout: 30 * time.Minute}
 }
 
 // serving returns the revision that each service is at, and how many tasks of it run.
@@ -118,10 +118,10 @@ func TestSeveralServices(t *testing.T) {
 		tells     []string
 	}{
 		{"all arrive", "", nil, action.Succeeded, "api succeeded, worker succeeded, mail succeeded", versions(2, 2, 2), nil},
-		{"the worker fails, and all go back", bad, nil, action.RolledBack, "api rolled-back, worker rolled-back, mail rolled-back", versions(1, 1, 1),
-			[]string{"worker: ", "api is back on connect2-api-dev:1", "mail is back on " + mail + ":1"}},
-		{"the worker fails alone", bad, func(_ *testing.T, _ *sandboxtest.Site, in *ecsdeploy.Inputs) { in.Together = "false" }, action.RolledBack,
-			"api succeeded, worker rolled-back, mail succeeded", versions(2, 1, 2), []string{"api stays at connect2-api-dev:2"}},
+		{"the worker fails, and all go back", bad, nil, action.RolledBack, "api rolled-back, worker rolled-back, mail rolled-back",
+			versions(1, 1, 1), []string{"worker: ", "api is back on connect2-api-dev:1", "mail is back on " + mail + ":1"}},
+		{"the worker fails alone", bad, func(_ *testing.T, _ *sandboxtest.Site, in *ecsdeploy.Inputs) { in.Together = "false" },
+			action.RolledBack, "api succeeded, worker rolled-back, mail succeeded", versions(2, 1, 2), []string{"api stays at connect2-api-dev:2"}},
 		{"one alone", bad, func(_ *testing.T, _ *sandboxtest.Site, in *ecsdeploy.Inputs) { in.Service = mail }, action.Succeeded, "",
 			versions(1, 1, 2), nil},
 		{"the worker's deployment is denied", "", func(t *testing.T, s *sandboxtest.Site, _ *ecsdeploy.Inputs) {
@@ -130,7 +130,8 @@ func TestSeveralServices(t *testing.T) {
 				Code: "AccessDeniedException"}); err != nil {
 				t.Fatal(err)
 			}
-		}, action.RolledBack, "api rolled-back, worker failed, mail rolled-back", versions(1, 1, 1), []string{"api is back on connect2-api-dev:1"}},
+		}, action.RolledBack, "api rolled-back, worker failed, mail rolled-back", versions(1, 1, 1),
+			[]string{"api is back on connect2-api-dev:1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			sandboxtest.Run(t, several, func(t *testing.T, s *sandboxtest.Site) {

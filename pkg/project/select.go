@@ -8,8 +8,8 @@ import (
 
 // Selection is how a verb learns names that it is not given; its inputs embed it.
 type Selection struct {
-	File        string `input:"file" path:"read" doc:"A connect2.yaml (docs/DEPLOYMENT.md) that gives the names that are not given here: region, cluster, repository, services. In a terminal it is found here or above."`
-	Environment string `input:"environment" short:"e" doc:"Which environment of the file; CONNECT2_ENVIRONMENT where it is empty. There is no default."`
+	File            string `input:"file" path:"read" doc:"A connect2.yaml (docs/DEPLOYMENT.md) that gives the names that are not given here: region, cluster, repository, services. In a terminal it is found here or above."`
+	FileEnvironment string `input:"environment" short:"e" doc:"Which environment of the file; CONNECT2_ENVIRONMENT where it is empty. There is no default."`
 }
 
 // Chosen are the services that a verb works on.
@@ -29,11 +29,11 @@ func (s Selection) Choose(service string) (Chosen, error) {
 	if len(problems) > 0 {
 		return Chosen{}, problems[0] // all of them were told when the inputs were read
 	}
-	members, err := f.Release(s.Environment)
+	members, err := f.Release(s.FileEnvironment)
 	if err != nil {
 		return Chosen{}, err
 	}
-	names, err := f.Names(s.Environment)
+	names, err := f.Names(s.FileEnvironment)
 	if err != nil {
 		return Chosen{}, err
 	}

@@ -98,7 +98,7 @@ func (in Inputs) Validate() []error {
 	problems = append(problems, deploy.Validate()...)
 	if in.Migrate {
 		migration := in.migration()
-		migration.Inputs, migration.Order = awsconn.Inputs{}, commits.Order{}
+		migration.Inputs, migration.Order, migration.Selection = awsconn.Inputs{}, commits.Order{}, project.Selection{}
 		problems = append(problems, migration.Validate()...)
 	}
 	return problems

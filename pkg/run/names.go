@@ -44,8 +44,8 @@ func Names(a *action.Action, given *action.Given, getenv func(string) string, fi
 	if find == nil {
 		from = "environment"
 	}
-	if chosen.Environment == "" {
-		chosen.Environment, from = getenv("CONNECT2_ENVIRONMENT"), "CONNECT2_ENVIRONMENT"
+	if chosen.FileEnvironment == "" {
+		chosen.FileEnvironment, from = getenv("CONNECT2_ENVIRONMENT"), "CONNECT2_ENVIRONMENT"
 	}
 	var missing []string
 	for _, f := range a.Inputs() {
@@ -113,15 +113,15 @@ func FileHere() string {
 func choose(chosen Selection, path, from string) (names project.Names, origin string, file *project.File,
 	problems []error) {
 	switch {
-	case path == "" && chosen.Environment == "" && chosen.Project == "":
+	case path == "" && chosen.FileEnvironment == "" && chosen.Project == "":
 		return project.Names{}, "", nil, nil // what is missing is told by its own name
 	case path == "" && chosen.Project == "":
 		return project.Names{}, "", nil, []error{fmt.Errorf("%s: there is no connect2.yaml here or above that says what belongs to %s: "+
-			"write one, or give --project, which the names begin with", from, chosen.Environment)}
-	case path == "" && chosen.Environment == "":
+			"write one, or give --project, which the names begin with", from, chosen.FileEnvironment)}
+	case path == "" && chosen.FileEnvironment == "":
 		return project.Names{}, "", nil, []error{errors.New("--project: say which environment: --environment, or CONNECT2_ENVIRONMENT")}
 	case path == "" || chosen.Project != "" && chosen.File == "":
-		return project.Of(chosen.Project, chosen.Environment), "the names of " + chosen.Project, nil, nil
+		return project.Of(chosen.Project, chosen.FileEnvironment), "the names of " + chosen.Project, nil, nil
 	case chosen.Project != "":
 		return project.Names{}, "", nil, []error{errors.New("--project and --file are two ways to name things: give one of them")}
 	}
@@ -130,11 +130,11 @@ func choose(chosen Selection, path, from string) (names project.Names, origin st
 	if len(problems) > 0 {
 		return project.Names{}, "", nil, problems
 	}
-	if chosen.Environment == "" {
+	if chosen.FileEnvironment == "" {
 		return project.Names{}, "", nil, []error{fmt.Errorf("%s has %s: choose one with --environment, or CONNECT2_ENVIRONMENT",
 			origin, strings.Join(file.List(), ", "))}
 	}
-	names, err := file.Names(chosen.Environment)
+	names, err := file.Names(chosen.FileEnvironment)
 	if err != nil {
 		return project.Names{}, "", nil, []error{err}
 	}
