@@ -161,3 +161,56 @@ func TestOpen(t *testing.T) {
 		}
 	})
 }
+
+// TestRefusalsChangeNothing: what is refused is refused before the first call that changes anything, with what was in the way.
+func TestRefusalsChangeNothing(t *testing.T) {
+	const scaled, deny = "scaling: {min: 2, max: 4}\n", "faults: [{action: \"%s\", answer: deny}]\n"
+	for _, test := range []struct {
+		name, world string
+		before      func(*sandboxtest.Site)
+		action      *action.Action
+		args        []string
+		told        string
+	}{
+		{"scale what a target owns", scaled, nil, adjust.Scale, []string{"6"}, "--min-capacity 6 --max-capacity 6"},
+		{"scale what a target owns to what it has", scaled, nil, adjust.Scale, []string{"2"}, "scales by itself from 2 to 4 tasks"},
+		{"scale without knowing", strings.Replace(deny, "%s", "application-autoscaling:DescribeScalableTargets", 1), nil, adjust.Scale,
+			[]string{"3"}, "whether a scalable target owns the number of tasks"},
+		{"scale a part of a task", "", nil, adjust.Scale, []string{"1.5"}, "want a whole number from 0 to 5000"},
+		{"scale to less than none", "", nil, adjust.Scale, []string{"-1"}, ""},
+		{"restart while one is under way", "", func(s *sandboxtest.Site) {
+			s.Sandbox.Inspect(func(e *engine.Engine) {
+				c, err := e.Cluster(sandboxtest.Cluster)
+				if err == nil {
+					err = e.UpdateService(c.Service(sandboxtest.Service), engine.ServiceChange{TaskDefinition: "connect2-api-dev:2"})
+				}
+				if err != nil {
+					s.T.Error(err)
+				}
+			})
+		}, adjust.Restart, nil, "is being deployed to"},
+		{"restart in too little time", "", nil, adjust.Restart, []string{"--timeout=1s"}, "timeout"},
+		{"restart what cannot be read", strings.Replace(deny, "%s", "ecs:DescribeServices", 1), nil, adjust.Restart, nil, "ecs:DescribeServices"},
+		{"hold without a reason", "", nil, adjust.Hold, nil, "reason"},
+		{"hold what cannot be read", strings.Replace(deny, "%s", "ecs:DescribeServices", 1), nil, adjust.Hold, []string{"--reason=x"},
+			"ecs:DescribeServices"},
+		{"release what cannot be read", strings.Replace(deny, "%s", "ecs:DescribeServices", 1), nil, adjust.ReleaseHold, nil,
+			"ecs:DescribeServices"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			sandboxtest.Run(t, world+test.world, func(t *testing.T, s *sandboxtest.Site) {
+				if test.before != nil {
+					test.before(s)
+				}
+				s.Sandbox.ResetJournal()
+				code, _, told := call(t, s, test.action, test.args...)
+				if code != action.Invalid.ExitCode() || !strings.Contains(told, test.told) {
+					t.Errorf("exit %d, %s\nwant a refusal with %q", code, told, test.told)
+				}
+				if got := s.Mutations(); len(got) != 0 {
+					t.Errorf("changed by %v", got)
+				}
+			})
+		})
+	}
+}

@@ -3,6 +3,8 @@ package doctor_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -239,4 +241,24 @@ func TestSecretsAreReadAtATerminal(t *testing.T) {
 			t.Errorf("without --read-secrets:\n%s", shown)
 		}
 	})
+}
+
+// commandNamed is a command of connect2 in a fix, with the word behind it.
+var commandNamed = regexp.MustCompile(`connect2 (?:open )?[a-z-]+`)
+
+// TestFixesNameCommands: a fix names no command, and no page of the console, that connect2 does not have.
+func TestFixesNameCommands(t *testing.T) {
+	known := []string{"connect2 open targets", "connect2 push", "connect2 rollback", "connect2 logs", "connect2 status", "connect2 deploy",
+		"connect2 restart", "connect2 release-hold"}
+	for _, file := range []string{"check.go", "walk.go", "surroundings.go"} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, named := range commandNamed.FindAllString(string(source), -1) {
+			if !slices.Contains(known, named) {
+				t.Errorf("%s names %q", file, named)
+			}
+		}
+	}
 }

@@ -145,7 +145,7 @@ func (s Surroundings) network() []Check {
 func (s Surroundings) balancer(b *Balancer) []Check {
 	state := finding{state: OK}
 	if b.State != "active" {
-		state = wrong("look at the load balancer in the console: connect2 open load-balancer", "%s is %s", b.Name, b.State)
+		state = wrong("look at the load balancer in the console, beside its target group: connect2 open targets", "%s is %s", b.Name, b.State)
 	}
 	checks := []Check{
 		state.check("network", "load balancer", b.Name+" is active"),
@@ -352,7 +352,7 @@ func (st Store) address() string {
 func (st Store) state() finding {
 	f := finding{state: OK}
 	if !slices.Contains(usable, st.Status) {
-		fix := "see what it waits for: connect2 open database, or the events in the console"
+		fix := "see in its events what it waits for: aws rds describe-events, or aws elasticache describe-events"
 		switch st.Status {
 		case "stopped":
 			fix = "start it: aws rds start-db-instance --db-instance-identifier " + st.Name
@@ -362,7 +362,7 @@ func (st Store) state() finding {
 		f = wrong(fix, "%s is %s", st.Name, st.Status)
 	}
 	if st.Address == "" {
-		f = f.worse(wrong("wait until it has one; aws describes it", "%s has no address", st.Name))
+		f = f.worse(wrong("wait until it has one: it is still being made", "%s has no address", st.Name))
 	}
 	for _, line := range st.Other {
 		f = f.worse(wrong("look at the node in the console: ElastiCache replaces one that has failed by itself", "%s", line))
