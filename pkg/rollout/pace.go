@@ -74,3 +74,9 @@ func othersRun(s ecsview.Snapshot) bool {
 	}
 	return false
 }
+
+// Pace is how long whoever only looks on waits until the next read, within the bounds by which a rollout is followed: short after a change,
+// since changes come in groups, and longer the longer nothing has changed. Throttled reads lengthen it as they do for a rollout.
+func Pace(sinceChange time.Duration, throttled int) time.Duration {
+	return pace(min(max(sinceChange/2, nearest), slowest), throttled)
+}

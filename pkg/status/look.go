@@ -82,7 +82,8 @@ func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs
 	if c := service.DeploymentConfiguration; c != nil && c.Alarms != nil && c.Alarms.Enable {
 		v.alarms = c.Alarms.AlarmNames
 	}
-	v.state, v.failed = judge(v.service, v.running, v.evidence), failed(v.evidence)
+	v.state = operate.Judge(v.service, v.running, v.evidence.Tasks, v.evidence.Targets)
+	v.failed = operate.FailedTasks(v.evidence.Tasks)
 	if len(v.failed) > 0 || v.state == Degraded || v.state == RollingBack {
 		v.cause = diagnose.Classify(v.evidence)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/history"
+	"github.com/org/connect2/v2/pkg/operate"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/render"
 )
@@ -85,7 +86,7 @@ func (v *view) headline() string {
 	case Empty:
 		return fmt.Sprintf("%s is at %s, and is to have no tasks", name, revision)
 	case Degraded:
-		if n := len(unhealthy(v.evidence)); n > 0 {
+		if n := len(v.unhealthy()); n > 0 {
 			tasks += fmt.Sprintf(", %d unhealthy", n)
 		}
 		return fmt.Sprintf("%s is degraded at %s: %s", name, revision, tasks)
@@ -164,7 +165,7 @@ func (v *view) evidenceLinks() []record.Fact {
 			facts = append(facts, record.Fact{Name: name, Value: record.Text{Text: address, Link: address}})
 		}
 	}
-	tasks := append(slices.Clone(v.failed), unhealthy(v.evidence)...)
+	tasks := append(slices.Clone(v.failed), v.unhealthy()...)
 	if len(tasks) > 0 {
 		add("task", console.Task(tasks[0].ARN))
 		for _, c := range tasks[0].Containers {
@@ -208,6 +209,9 @@ func (v *view) events() []string {
 	}
 	return lines
 }
+
+// unhealthy are the tasks that run and fail a health check.
+func (v *view) unhealthy() []diagnose.Task { return operate.UnhealthyTasks(v.evidence.Tasks, v.evidence.Targets) }
 
 func (v *view) ago(at time.Time) string { return render.Took(max(v.at.Sub(at), 0)) }
 

@@ -1,4 +1,4 @@
-package status
+package operate
 
 import (
 	"testing"
@@ -45,7 +45,7 @@ func TestJudge(t *testing.T) {
 		{"no deployment at all", ecsview.Snapshot{Desired: 2}, nil, diagnose.Evidence{}, Degraded},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := judge(test.service, test.running, test.evidence); got != test.want {
+			if got := Judge(test.service, test.running, test.evidence.Tasks, test.evidence.Targets); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
@@ -65,8 +65,8 @@ func TestFailed(t *testing.T) {
 		{"SpotInterruption", "Your Spot Task was interrupted.", false},
 		{"", "", false},
 	} {
-		evidence := diagnose.Evidence{Tasks: []diagnose.Task{{StopCode: test.code, Reason: test.reason}}}
-		if got := len(failed(evidence)) == 1; got != test.want {
+		tasks := []ecsview.Task{{StopCode: test.code, Reason: test.reason}}
+		if got := len(FailedTasks(tasks)) == 1; got != test.want {
 			t.Errorf("%s, %q: %v", test.code, test.reason, got)
 		}
 	}
