@@ -12,6 +12,7 @@ import (
 	"github.com/org/connect2/v2/pkg/reach"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/status"
+	"github.com/org/connect2/v2/pkg/watch"
 )
 
 // Group is a heading in the list of commands.
@@ -62,6 +63,7 @@ func Commands() []Command {
 	}
 	return append(commands,
 		Command{Name: "status", Group: Operate, Action: status.Action, Words: []string{"info", "describe", "ps", "show", "state"}},
+		Command{Name: "watch", Group: Operate, Action: watch.Action, Words: []string{"page", "dashboard", "live", "ui"}},
 		Command{Name: "logs", Group: Operate, Action: logs.Action, Words: []string{"log", "tail", "journal", "output"}},
 		Command{Name: "doctor", Group: Operate, Action: doctor.Action, Words: []string{"check", "health", "diagnose", "why", "troubleshoot"}},
 		Command{Name: "history", Group: Operate, Action: adjust.History, Words: []string{"deployments", "releases", "versions", "revisions"}},
@@ -77,7 +79,7 @@ func Commands() []Command {
 		Command{Name: "redis-cli", Group: Operate, Action: reach.Redis, Words: []string{"redis", "cache"}},
 		config,
 		Command{Name: "init", Group: SetUp, Summary: "Set GitHub up for releases: variables, environments, reviewers", Run: runInit},
-		Command{Name: "sandbox", Group: SetUp, Summary: "Stand in for AWS on this machine, to rehearse releases", Run: sandbox.Serve,
+		Command{Name: "sandbox", Group: SetUp, Summary: "Stand in for AWS on this machine, to rehearse releases", Run: sandbox.ServeWith(showSandbox),
 			Words: []string{"emulator", "localstack", "mock"}},
 		Command{Name: "demo", Group: SetUp, Summary: "Tell a release, a failed one and a rollback, on a stand-in for AWS", Run: runDemo,
 			Words: []string{"example", "tour"}},

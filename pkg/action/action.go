@@ -18,6 +18,7 @@ type Meta struct {
 	Icon        string // Feather icon of the branding
 	Color       string // white, black, yellow, blue, green, orange, red, purple or gray-dark
 	Examples    []Example
+	Looks       bool // it changes nothing, so that an interrupt ends it with nothing to put in order
 }
 
 // Example is one use of an action.

@@ -20,6 +20,7 @@ import (
 // History is `connect2 history`.
 var History = action.Define(action.Meta{
 	Name:        "history",
+	Looks:       true,
 	Description: "List the deployments of a service: when, what, by whom, how each ended and how long it took",
 	Doc: "ECS keeps the deployments of the last 90 days. Commit and person are of the tags that a release of connect2 gives its revision, " +
 		"and are left out where there are none.",
@@ -114,6 +115,7 @@ func dash(text string) string {
 // Diff is `connect2 diff`.
 var Diff = action.Define(action.Meta{
 	Name:        "diff",
+	Looks:       true,
 	Description: "Show what differs between two revisions of a service's task definition",
 	Doc: "A revision is a number of the service's family, FAMILY:NUMBER, or an ARN; without a second one, the first is compared with what " +
 		"the service is at. Values of environment variables are never shown: what changed is named. Defaults that ECS fills in are no " +

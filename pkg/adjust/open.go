@@ -3,8 +3,6 @@ package adjust
 import (
 	"context"
 	"fmt"
-	"os/exec"
-	"runtime"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -19,6 +17,7 @@ import (
 // Open is `connect2 open`.
 var Open = action.Define(action.Meta{
 	Name:        "open",
+	Looks:       true,
 	Description: "Open the page of the AWS console for a service, its deployment, a task, its log or its targets",
 	Doc:         "The address is printed; in a terminal the browser is asked to show it.",
 	Examples: []action.Example{{Title: "The service", Args: "--environment prod"},
@@ -50,7 +49,7 @@ func runOpen(ctx context.Context, env *action.Env, in OpenInputs) (OpenOutputs, 
 	}
 	fmt.Fprintln(operate.Out(env), address)
 	if env.Screen.Width != nil && !in.Print {
-		if err := browse(ctx, address); err != nil {
+		if err := operate.Browse(ctx, address); err != nil {
 			env.Events.Notef("no browser was found: %v", err)
 		}
 	}
@@ -108,13 +107,4 @@ func (s *site) log(ctx context.Context, task ecsview.Task) (string, error) {
 		}
 	}
 	return "", nil
-}
-
-// browse asks the desktop's browser to show a page.
-func browse(ctx context.Context, address string) error {
-	program := map[string]string{"darwin": "open", "windows": "explorer"}[runtime.GOOS]
-	if program == "" {
-		program = "xdg-open"
-	}
-	return exec.CommandContext(ctx, program, address).Start()
 }

@@ -20,6 +20,7 @@ import (
 // Action is `connect2 doctor`.
 var Action = action.Define(action.Meta{
 	Name:        "doctor",
+	Looks:       true,
 	Description: "Look for what is wrong with a service: tasks, image, secrets, network, database, Redis",
 	Doc: "Each check says what was found, the evidence, and what to do. What may not be read is \"not checked\", and never green. The " +
 		"ways from the load balancer to the tasks, and from them and the bastion to the database and Redis, are walked rule by rule. It " +

@@ -20,6 +20,7 @@ import (
 // Action is `connect2 logs`.
 var Action = action.Define(action.Meta{
 	Name:        "logs",
+	Looks:       true,
 	Description: "Show the log lines of all tasks of a service in the order of time, and follow them",
 	Doc: "Every line has its time (UTC), the beginning of its task's id, and its container where there are several. Without --since and " +
 		"--tail these are the last 200 lines; a --filter looks through the last hour. With --follow it goes on until Ctrl-C: tasks that a " +

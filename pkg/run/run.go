@@ -130,7 +130,7 @@ func (r *runner) run(ctx context.Context, given action.Given, print io.Writer) i
 	interrupted := make(chan struct{})
 	quiet := context.AfterFunc(ctx, func() {
 		defer close(interrupted)
-		if cause := context.Cause(ctx); errors.Is(cause, action.ErrInterrupted) {
+		if cause := context.Cause(ctx); errors.Is(cause, action.ErrInterrupted) && !r.action.Meta.Looks {
 			r.events.Notef("%v: stopping, and putting in order what was begun", cause)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/org/connect2/v2/internal/loopback"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
 
@@ -34,7 +35,12 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request) {
 		"POST /_sandbox/policy":      s.controlPolicy,
 		"POST /_sandbox/credentials": s.controlCredentials,
 		"POST /_sandbox/time":        s.controlTime,
+		"POST /_sandbox/rollout":     s.controlRollout,
 		"GET " + tokenPath:           s.controlToken,
+	}
+	if err := fromHere(r); err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
 	}
 	run := controls[r.Method+" "+r.URL.Path]
 	if run == nil {
@@ -45,7 +51,24 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Date", s.clock.Now().UTC().Format(http.TimeFormat))
 	if err := run(w, r); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
 	}
+	if s.changed != nil && r.Method != http.MethodGet {
+		s.changed()
+	}
+}
+
+// fromHere refuses what a browser sends for a page of another site: such a page may not change the world, nor read it under a name of
+// its own that leads here. Programs that are no browsers send none of the headers that this looks at.
+func fromHere(r *http.Request) error {
+	browser := r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
+	if browser && !loopback.Names(r.Host) {
+		return fmt.Errorf("a browser reaches the sandbox's controls by 127.0.0.1 or localhost alone, not by %q", r.Host)
+	}
+	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		return fmt.Errorf("a page of another site may not change the sandbox: %w", err)
+	}
+	return nil
 }
 
 func listed[T any](controls map[string]T) string {
@@ -136,4 +159,15 @@ func (s *Sandbox) controlTime(_ http.ResponseWriter, r *http.Request) error {
 	}
 	s.Forward(durationOf(in.Forward))
 	return nil
+}
+
+func (s *Sandbox) controlRollout(_ http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Tag   string `yaml:"tag"`
+		Start string `yaml:"start"`
+	}
+	if err := read(r, &in); err != nil {
+		return err
+	}
+	return s.Rollout(in.Tag, in.Start)
 }

@@ -75,6 +75,9 @@ type Sandbox struct {
 	world
 
 	requests, names *ids
+
+	page    http.Handler // that shows the service; nil: there is none
+	changed func()       // is told that somebody has changed the world by a control
 }
 
 // world is everything that has state; the server's World lock guards it.
@@ -224,6 +227,16 @@ func (s *Sandbox) engineLag() engine.Lag {
 	return engine.Lag{ServiceDeployments: none(*s.scenario.Lag.ServiceDeployments), Tasks: none(*s.scenario.Lag.Tasks)}
 }
 
+// ControlPath is where the sandbox's own controls are, and PagePath where its page is, if it has one.
+const (
+	ControlPath = "/_sandbox"
+	PagePath    = ControlPath + "/page/"
+)
+
+// ShowPage has the sandbox serve a page about its service under PagePath. changed is called whenever a control has changed the world.
+// Call it before the sandbox is served.
+func (s *Sandbox) ShowPage(page http.Handler, changed func()) { s.page, s.changed = page, changed }
+
 // ServeHTTP answers every protocol on one port: the registry under /v2/, the sandbox's own controls under /_sandbox/, and
 // the AWS APIs everywhere else.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -239,7 +252,9 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) {
 		s.registry.ServeLayer(w, r)
 	case strings.HasPrefix(r.URL.Path, sessions.Path) && s.sessions != nil:
 		s.sessions.ServeHTTP(w, r)
-	case strings.HasPrefix(r.URL.Path, "/_sandbox"):
+	case s.page != nil && strings.HasPrefix(r.URL.Path, PagePath):
+		http.StripPrefix(strings.TrimSuffix(PagePath, "/"), s.page).ServeHTTP(w, r)
+	case strings.HasPrefix(r.URL.Path, ControlPath):
 		s.control(w, r)
 	case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
 		s.registry.ServeHTTP(w, r)

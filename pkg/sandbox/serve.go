@@ -39,10 +39,23 @@ It prints the lines that point a shell at it, answers until Ctrl-C, and forgets 
 Flags:
 `
 
-// Serve is the command "connect2 sandbox": it listens, prints the environment of the sandbox as shell lines once it
+// Serve is the command "connect2 sandbox" without a page.
+func Serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return ServeWith(nil)(ctx, args, stdout, stderr)
+}
+
+// ServeWith returns the command with what makes the page about a sandbox's service: it calls ShowPage, and keeps the page up to date
+// until the context ends.
+func ServeWith(show func(context.Context, *Sandbox)) func(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return func(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+		return serveCommand(ctx, args, show, stdout, stderr)
+	}
+}
+
+// serveCommand is the command: it listens, prints the environment of the sandbox as shell lines once it
 // answers, and serves until the context ends or SIGINT or SIGTERM arrives. It returns the exit code: 0 after a clean stop,
 // 1 for arguments, scenarios and addresses that cannot be used.
-func Serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func serveCommand(ctx context.Context, args []string, show func(context.Context, *Sandbox), stdout, stderr io.Writer) int {
 	set := flag.NewFlagSet("connect2 sandbox", flag.ContinueOnError)
 	listen := set.String("listen", DefaultHost,
 		"`HOST:PORT` to listen on; anything but this machine's loopback lets others in, and nothing is checked")
@@ -115,14 +128,14 @@ func Serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case *run != "":
 		options.Sessions = &Sessions{Forward: forward}
 	}
-	if err := serve(ctx, *listen, options, stdout, stderr); err != nil {
+	if err := serve(ctx, *listen, options, show, stdout, stderr); err != nil {
 		fmt.Fprintf(stderr, "connect2 sandbox: %v\n", err)
 		return 1
 	}
 	return 0
 }
 
-func serve(ctx context.Context, address string, options Options, stdout, stderr io.Writer) error {
+func serve(ctx context.Context, address string, options Options, show func(context.Context, *Sandbox), stdout, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	layers, err := os.MkdirTemp("", "connect2-sandbox-")
@@ -150,7 +163,13 @@ func serve(ctx context.Context, address string, options Options, stdout, stderr 
 		return err
 	}
 	defer sandbox.Close()
+	looking, stopLooking := context.WithCancel(ctx)
+	defer stopLooking()
 	server := &http.Server{Handler: sandbox, ReadHeaderTimeout: 10 * time.Second}
+	if show != nil {
+		show(looking, sandbox)
+		server.BaseContext = func(net.Listener) context.Context { return looking } // a page's stream ends with the sandbox
+	}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
 	fmt.Fprint(stdout, sandbox.shellLines())
@@ -160,6 +179,7 @@ func serve(ctx context.Context, address string, options Options, stdout, stderr 
 	case <-ctx.Done():
 	}
 	stop() // a second Ctrl-C ends the process at once
+	stopLooking()
 	grace, cancel := outlive.Cleanup(ctx, time.Second)
 	defer cancel()
 	if err := server.Shutdown(grace); err != nil {
@@ -182,6 +202,9 @@ func (s *Sandbox) shellLines() string {
 	v := s.scenario.Service
 	out := fmt.Sprintf("# account %s, cluster %s, service %s, image %s/%s, time x%v\n",
 		s.scenario.Account, v.Cluster, v.Name, s.host, v.Repository, s.scenario.Speed)
+	if s.page != nil {
+		out += fmt.Sprintf("# page http://%s%s\n", s.host, PagePath)
+	}
 	environ := s.Environ()
 	for _, name := range sortedKeys(environ) {
 		out += fmt.Sprintf("export %s=%s\n", name, environ[name])

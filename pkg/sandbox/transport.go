@@ -8,12 +8,24 @@ import (
 	"net"
 	"net/http"
 	"syscall"
+
+	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
 
 // Transport answers requests in this process: it calls the handler directly, whatever host is addressed. There is no
 // socket and no goroutine, so it works inside a testing/synctest bubble, where the time of the client and of the sandbox
 // are then the same.
 func (s *Sandbox) Transport() http.RoundTripper { return transport{s} }
+
+// Onlooker is a Transport for whoever looks on from outside: its calls may do everything, meet no fault and no limit, and are in no
+// journal.
+func (s *Sandbox) Onlooker() http.RoundTripper { return onlooker{transport{s}} }
+
+type onlooker struct{ transport }
+
+func (o onlooker) RoundTrip(request *http.Request) (*http.Response, error) {
+	return o.transport.RoundTrip(request.WithContext(wire.Onlooker(request.Context())))
+}
 
 type transport struct{ handler http.Handler }
 

@@ -17,6 +17,7 @@ import (
 // Action is `connect2 status`. It is a command for a terminal or a step of a workflow, and has no action.yml.
 var Action = action.Define(action.Meta{
 	Name:        "status",
+	Looks:       true,
 	Description: "Tell what a service runs, how it is doing, why its tasks fail, and where a rollback would go",
 	Doc: "One look at an ECS service: the revision, image and commit that run, a deployment or rollback that is under way, a hold, the last " +
 		"ten deployments with their outcome and duration, its tasks, the schedules that run its family with their next run, and what a " +

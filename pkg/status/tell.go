@@ -211,7 +211,9 @@ func (v *view) events() []string {
 }
 
 // unhealthy are the tasks that run and fail a health check.
-func (v *view) unhealthy() []diagnose.Task { return operate.UnhealthyTasks(v.evidence.Tasks, v.evidence.Targets) }
+func (v *view) unhealthy() []diagnose.Task {
+	return operate.UnhealthyTasks(v.evidence.Tasks, v.evidence.Targets)
+}
 
 func (v *view) ago(at time.Time) string { return render.Took(max(v.at.Sub(at), 0)) }
 

@@ -55,6 +55,7 @@ var layers = map[string]layer{
 	"internal/githubapi":    base,
 	"internal/lazyregexp":   base,
 	"internal/flags":        base,
+	"internal/loopback":     base,
 	"internal/nearest":      base,
 	"internal/outlive":      base,
 	"internal/ownership":    base,
@@ -95,6 +96,7 @@ var layers = map[string]layer{
 	"pkg/logs":        verb,
 	"pkg/adjust":      verb,
 	"pkg/doctor":      verb,
+	"pkg/watch":       verb,
 	"pkg/reach":       verb,
 
 	"pkg/sandbox": standIn,

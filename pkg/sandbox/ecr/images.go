@@ -254,3 +254,12 @@ func (s *Service) batchDeleteImage(r *wire.Request) (any, error) {
 
 // Repositories lists the names of the registry's repositories, sorted.
 func (s *Service) Repositories() []string { return slices.Sorted(maps.Keys(s.repositories)) }
+
+// Tags lists the tags of a repository; none where there is no such repository.
+func (s *Service) Tags(repository string) []string {
+	repo := s.repositories[repository]
+	if repo == nil {
+		return []string{}
+	}
+	return slices.Sorted(maps.Keys(repo.imageTags))
+}
