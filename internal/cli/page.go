@@ -49,7 +49,8 @@ func pageOf(s *sandbox.Sandbox) *watch.Page {
 const shownCalls = 60
 
 // faultActions are calls that a fault may be on: what a release and a look at a service are made of.
-var faultActions = []string{"ecs:*", "ecs:Describe*", "ecs:UpdateService", "ecs:RegisterTaskDefinition", "ecs:DescribeServices", "ecs:DescribeTasks",
+var faultActions = []string{"ecs:*", "ecs:Describe*", "ecs:UpdateService", "ecs:RegisterTaskDefinition", "ecs:DescribeServices",
+	"ecs:DescribeTasks",
 	"ecs:ListTasks", "ecs:RunTask", "ecs:StopServiceDeployment", "ecr:*", "ecr:PutImage", "logs:*", "logs:GetLogEvents",
 	"elasticloadbalancing:*", "iam:PassRole", "sts:*", "*"}
 

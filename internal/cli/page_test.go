@@ -127,7 +127,8 @@ func TestPageInABrowser(t *testing.T) {
 		if got.Paper != test.paper || got.Ink == got.Paper {
 			t.Errorf("%s: paper %s, ink %s; want paper %s", test.name, got.Paper, got.Ink, test.paper)
 		}
-		for _, part := range []string{"connect2-api-dev:3 is being deployed", "KeyError: 'DATABASE_URL'", "What to do", "healthy", "Target health", "INFO  ready",
+		for _, part := range []string{"connect2-api-dev:3 is being deployed", "KeyError: 'DATABASE_URL'", "What to do", "healthy",
+			"Target health", "INFO  ready",
 			"What ECS says", "connect2-api-dev:2", "Roll back to this", "failed"} {
 			if !strings.Contains(got.Text, part) {
 				t.Errorf("%s: %q is not visible in\n%s", test.name, part, got.Text)
@@ -144,7 +145,8 @@ func TestPageInABrowser(t *testing.T) {
 		}
 	}
 	names := p.Names()
-	for _, want := range []string{"heading: connect2-api-service-dev", "region: Log", "log: Log", "button: Roll back to this: connect2-api-dev:1", "link: Skip to what is shown",
+	for _, want := range []string{"heading: connect2-api-service-dev", "region: Log", "log: Log",
+		"button: Roll back to this: connect2-api-dev:1", "link: Skip to what is shown",
 		"list: Timeline of the rollout", "columnheader: Revision"} {
 		if !slices.ContainsFunc(names, func(n string) bool { return n == want }) {
 			t.Errorf("a screen reader is not told of %q in %q", want, names)
@@ -259,7 +261,8 @@ func TestPageIsForThisMachine(t *testing.T) {
 		{"a control, by a program", "POST", "time", nil, "", 200},
 		{"a control, by a program that calls us otherwise", "POST", "time", nil, "sandbox:4566", 200},
 		{"a control, by the page", "POST", "time", map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": s.address}, "", 200},
-		{"by a page of another site", "POST", "time", map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}, "", 403},
+		{"by a page of another site", "POST", "time", map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+			"", 403},
 		{"by one on another port", "POST", "time", map[string]string{"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:1"}, "", 403},
 		{"by an old browser", "POST", "time", map[string]string{"Origin": "https://evil.example"}, "", 403},
 		{"by a name that was bound to us", "POST", "time",
@@ -268,7 +271,8 @@ func TestPageIsForThisMachine(t *testing.T) {
 		{"ending faults from another site", "DELETE", "faults", map[string]string{"Sec-Fetch-Site": "cross-site"}, "", 403},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			request, err := http.NewRequestWithContext(t.Context(), test.method, s.address+"/_sandbox/"+test.path, strings.NewReader(`{"forward": "1s"}`))
+			request, err := http.NewRequestWithContext(t.Context(), test.method, s.address+"/_sandbox/"+test.path,
+				strings.NewReader(`{"forward": "1s"}`))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -296,7 +300,8 @@ func TestPageIsForThisMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer.Body.Close()
-	for header, want := range map[string]string{"Content-Security-Policy": "default-src 'none'; connect-src 'self'", "Cache-Control": "no-store",
+	for header, want := range map[string]string{"Content-Security-Policy": "default-src 'none'; connect-src 'self'",
+		"Cache-Control":          "no-store",
 		"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"} {
 		if got := answer.Header.Get(header); !strings.Contains(got, want) {
 			t.Errorf("%s: %q", header, got)

@@ -61,7 +61,8 @@ func TestPaceOfALook(t *testing.T) {
 		since     time.Duration
 		throttled int
 		want      time.Duration
-	}{{0, 0, nearest}, {6 * time.Second, 0, 3 * time.Second}, {time.Hour, 0, slowest}, {0, 2, 4 * time.Second}, {time.Hour, 1, 2 * time.Second}} {
+	}{{0, 0, nearest}, {6 * time.Second, 0, 3 * time.Second}, {time.Hour, 0, slowest}, {0, 2, 4 * time.Second}, {time.Hour, 1,
+		2 * time.Second}} {
 		if got := Pace(test.since, test.throttled); got != test.want {
 			t.Errorf("%s, %d throttled: %s, want %s", test.since, test.throttled, got, test.want)
 		}

@@ -26,8 +26,8 @@ import (
 var Action = action.Define(action.Meta{
 	Name:        "watch",
 	Description: "Show a service on a page in the browser, live: tasks, rollout, health, events, log, and why something fails",
-	Doc: "The page is served on this machine alone (127.0.0.1), under an address that nobody can guess, until Ctrl-C. It changes nothing: for a " +
-		"rollback it shows the command. However many windows are open, AWS is read once for all of them, and not at all while " +
+	Doc: "The page is served on this machine alone (127.0.0.1), under an address that nobody can guess, until Ctrl-C. It changes nothing: for " +
+		"a rollback it shows the command. However many windows are open, AWS is read once for all of them, and not at all while " +
 		"none is. Throttling and credentials that have ended are told on the page, which goes on when they are over. It reads what " +
 		"connect2 status reads, by the same permissions (docs/iam/status.json).",
 	Looks: true,
@@ -107,7 +107,8 @@ func flagsOf(in Inputs) string {
 func serve(ctx context.Context, listener net.Listener, handler http.Handler, page *Page) error {
 	looking, stop := context.WithCancel(ctx)
 	defer stop()
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return looking }}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return looking }}
 	go page.Run(looking)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()

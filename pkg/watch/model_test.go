@@ -79,8 +79,10 @@ func TestSpans(t *testing.T) {
 		{"pending, and no pull is told yet", ecsview.Task{CreatedAt: at(0)}, Pending, sightings{{Provisioning, at(1)}, {Pending, at(4)}},
 			"provisioning 0-4, pending 4-"},
 		{"running", task, Running, sightings{{Running, at(31)}}, "provisioning 0-10, pending 10-30, running 30-"},
-		{"healthy", task, Healthy, sightings{{Running, at(31)}, {Healthy, at(50)}}, "provisioning 0-10, pending 10-30, running 30-50, healthy 50-"},
-		{"healthy since before the page was opened", task, Healthy, sightings{{Healthy, at(30)}}, "provisioning 0-10, pending 10-30, healthy 30-"},
+		{"healthy", task, Healthy, sightings{{Running, at(31)}, {Healthy, at(50)}},
+			"provisioning 0-10, pending 10-30, running 30-50, healthy 50-"},
+		{"healthy since before the page was opened", task, Healthy, sightings{{Healthy, at(30)}},
+			"provisioning 0-10, pending 10-30, healthy 30-"},
 		{"unhealthy for a while", task, Healthy, sightings{{Healthy, at(50)}, {Unhealthy, at(60)}, {Healthy, at(70)}},
 			"provisioning 0-10, pending 10-30, running 30-50, healthy 50-60, unhealthy 60-70, healthy 70-"},
 		{"draining", ecsview.Task{CreatedAt: at(0), PullStartedAt: at(10), StartedAt: at(30), StoppingAt: at(100)}, Draining,
@@ -117,7 +119,8 @@ const (
 func TestRolled(t *testing.T) {
 	listed := []ecsview.Deployment{{ID: "ecs-svc/1", Status: "PRIMARY", TaskDefinition: v1, State: "IN_PROGRESS", Created: at(0)},
 		{ID: "ecs-svc/2", Status: "ACTIVE", TaskDefinition: v2, State: "FAILED", Reason: "circuit breaker", Created: at(10), Updated: at(20)}}
-	complete := []ecsview.Deployment{{ID: "ecs-svc/1", Status: "PRIMARY", TaskDefinition: v1, State: "COMPLETED", Created: at(0), Updated: at(9)}}
+	complete := []ecsview.Deployment{{ID: "ecs-svc/1", Status: "PRIMARY", TaskDefinition: v1, State: "COMPLETED", Created: at(0),
+		Updated: at(9)}}
 	own := []history.Deployment{{ARN: "d2", Status: types.ServiceDeploymentStatusInProgress, TaskDefinition: v2, Created: at(10)}}
 	failed := complete[:1:1]
 	failed = append(failed, listed[1])
@@ -166,7 +169,8 @@ func TestView(t *testing.T) {
 	r := reading{
 		at: at(60), names: Names{Cluster: "c", Service: "api", Flags: "--cluster c --service api"},
 		service: ecsview.Snapshot{TaskDefinition: v2, Desired: 1, Running: 1, TargetGroups: []string{"arn:x:targetgroup/tg/1"},
-			Deployments: []ecsview.Deployment{{ID: "ecs-svc/2", Status: "PRIMARY", TaskDefinition: v2, State: "IN_PROGRESS", Desired: 1, Created: at(0)},
+			Deployments: []ecsview.Deployment{{ID: "ecs-svc/2", Status: "PRIMARY", TaskDefinition: v2, State: "IN_PROGRESS", Desired: 1,
+				Created: at(0)},
 				{ID: "ecs-svc/1", Status: "ACTIVE", TaskDefinition: v1, State: "COMPLETED", Desired: 1, Running: 1, Created: at(-9000)}},
 			Events: []ecsview.ServiceEvent{{At: at(30), Text: "password=hunter22 \x1b[31mred"}}},
 		own:     &ecsview.ServiceDeployment{ARN: "d2", Status: types.ServiceDeploymentStatusInProgress, Failures: 1, Threshold: 3},
@@ -183,11 +187,13 @@ func TestView(t *testing.T) {
 	if v.State != "deploying" || v.Headline != "api:2 is being deployed to api: 0 of 1 task of api:2 runs, and 1 of api:1" {
 		t.Errorf("%s, %q", v.State, v.Headline)
 	}
-	if c := v.Card; c == nil || c.Title != "Api needs DATABASE_URL" || c.Of != "api:2" || c.Failed != 1 || c.Unhealthy != 0 || !c.At.Equal(at(22)) ||
+	if c := v.Card; c == nil || c.Title != "Api needs DATABASE_URL" || c.Of != "api:2" || c.Failed != 1 || c.Unhealthy != 0 ||
+		!c.At.Equal(at(22)) ||
 		strings.Contains(c.Fix[0], "abcdefgh1234") || c.Evidence[0] != "KeyError: <b>" {
 		t.Errorf("card %+v", c)
 	}
-	if o := v.Rollout; o == nil || o.Failed != 1 || o.Started != 0 || o.Healthy != 0 || o.Desired != 1 || o.Outcome != "in progress" || o.Tone != Open {
+	if o := v.Rollout; o == nil || o.Failed != 1 || o.Started != 0 || o.Healthy != 0 || o.Desired != 1 || o.Outcome != "in progress" ||
+		o.Tone != Open {
 		t.Errorf("rollout %+v", o)
 	}
 	var told []string
@@ -257,14 +263,16 @@ func TestProblem(t *testing.T) {
 		{errors.New("password=hunter22 is wrong"), "other", "The service could not be read", "password=***"},
 	} {
 		got := problemOf(test.err, noon)
-		if got.Kind != test.kind || test.title != "" && got.Title != test.title || !strings.Contains(got.Text, test.say) || !got.Since.Equal(noon) {
+		if got.Kind != test.kind || test.title != "" && got.Title != test.title || !strings.Contains(got.Text, test.say) ||
+			!got.Since.Equal(noon) {
 			t.Errorf("%v: %+v", test.err, got)
 		}
 	}
 }
 
 func TestQuoted(t *testing.T) {
-	for word, want := range map[string]string{"api:1": "api:1", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$(rm)": "'$(rm)'", "a;b": "'a;b'"} {
+	for word, want := range map[string]string{"api:1": "api:1", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$(rm)": "'$(rm)'",
+		"a;b": "'a;b'"} {
 		if got := quoted(word); got != want {
 			t.Errorf("%q: %s", word, got)
 		}

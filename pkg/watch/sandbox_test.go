@@ -23,7 +23,10 @@ func pageOf(s *sandboxtest.Site) *Page {
 	return New(Options{Names: Names{Cluster: sandboxtest.Cluster, Service: sandboxtest.Service, Flags: "--environment dev"},
 		Config: aws.Config{Region: "us-west-2", HTTPClient: &http.Client{Transport: s.Sandbox.Transport()},
 			Credentials: credentials.NewStaticCredentialsProvider(sandbox.AccessKeyID, sandbox.SecretAccessKey, "")},
-		Now: time.Now, Speed: func() float64 { return 1 }, Redact: func(text string) string { return strings.ReplaceAll(text, "known-secret", "***") }})
+		Now: time.Now, Speed: func() float64 { return 1 }, Redact: func(text string) string {
+			return strings.ReplaceAll(text, "known-secret",
+				"***")
+		}})
 }
 
 // shown is what the page shows after one more look.
@@ -45,7 +48,8 @@ func TestFailingRollout(t *testing.T) {
 		if v.State != operate.Steady || v.Card != nil || v.Problem != nil || len(v.Lanes) != 2 || len(v.Targets) != 2 || len(v.Unread) != 0 {
 			t.Errorf("at first: %+v", v)
 		}
-		if h := v.History; len(h) != 2 || h[0].Back != "" || !h[1].Previous || !strings.HasSuffix(h[1].Back, "--to connect2-api-dev:1 --reason 'WHY'") {
+		if h := v.History; len(h) != 2 || h[0].Back != "" || !h[1].Previous || !strings.HasSuffix(h[1].Back,
+			"--to connect2-api-dev:1 --reason 'WHY'") {
 			t.Errorf("history %+v", h)
 		}
 		before := len(s.Mutations())
@@ -137,7 +141,8 @@ func TestUnreadable(t *testing.T) {
 			v := p.after(t)
 			told := strings.Join(v.Unread, "; ")
 			if v.Problem != nil || len(v.Lanes) != 2 || !strings.Contains(told, "logs:GetLogEvents is missing") ||
-				!strings.Contains(told, "ecs:ListServiceDeployments is missing") || !strings.Contains(told, "elasticloadbalancing:DescribeTargetHealth") {
+				!strings.Contains(told, "ecs:ListServiceDeployments is missing") || !strings.Contains(told,
+				"elasticloadbalancing:DescribeTargetHealth") {
 				t.Errorf("denied: %+v, %q", v.Problem, told)
 			}
 		}
