@@ -26,8 +26,8 @@ import (
 var Action = action.Define(action.Meta{
 	Name:        "watch",
 	Description: "Show a service on a page in the browser, live: tasks, rollout, health, events, log, and why something fails",
-	Doc: "The page is served on this machine alone (127.0.0.1), under an address that nobody can guess, until Ctrl-C. It changes nothing: for " +
-		"a rollback it shows the command. However many windows are open, AWS is read once for all of them, and not at all while " +
+	Doc: "The page is served on this machine alone (127.0.0.1), under an address that nobody can guess, until Ctrl-C. It changes nothing: " +
+		"for a rollback it shows the command. However many windows are open, AWS is read once for all of them, and not at all while " +
 		"none is. Throttling and credentials that have ended are told on the page, which goes on when they are over. It reads what " +
 		"connect2 status reads, by the same permissions (docs/iam/status.json).",
 	Looks: true,
