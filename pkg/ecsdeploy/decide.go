@@ -62,9 +62,9 @@ const completionSlack = 30 * time.Second
 // recently. tasks are those that have stopped.
 func fails(d ecsview.Deployment, tasks []ecsview.Task, now time.Time) bool {
 	return d.Failed > 0 || slices.ContainsFunc(tasks, func(t ecsview.Task) bool {
-		ended := t.StoppedAt
-		if ended.IsZero() {
-			ended = t.StoppingAt
+		ended := t.Ended()
+		if ended.IsZero() { // its containers have exited, and ECS has not noticed yet
+			ended = now
 		}
 		return t.StartedBy == d.ID && t.Failed() && now.Sub(ended) < recently && !ended.Before(d.Updated.Add(-completionSlack))
 	})

@@ -85,6 +85,9 @@ func TestFails(t *testing.T) {
 		{"a moment less", mine, with(func(t *ecsview.Task) { t.StoppedAt = now.Add(1 - recently) }), true},
 		{"right before the deployment was complete", updated(now.Add(completionSlack - time.Minute)), []ecsview.Task{task}, true},
 		{"long before that", updated(now.Add(completionSlack - time.Minute + 1)), []ecsview.Task{task}, false},
+		{"its containers have exited", mine, with(func(t *ecsview.Task) { t.StoppedAt, t.EndedAt = time.Time{}, now }), true},
+		{"they have just exited", mine, with(func(t *ecsview.Task) { t.StoppedAt = time.Time{} }), true},
+		{"they exited long ago", mine, with(func(t *ecsview.Task) { t.StoppedAt, t.EndedAt = time.Time{}, now.Add(-recently) }), false},
 		{"it is stopping", mine, with(func(t *ecsview.Task) { t.StoppedAt, t.StoppingAt = time.Time{}, now }), true},
 	} {
 		if got := fails(test.deployment, test.tasks, now); got != test.want {

@@ -119,16 +119,35 @@ func (r *Rollback) conclude(ctx context.Context, result rollout.Result) {
 	case rollout.EndInterrupted, rollout.EndUnknown, rollout.EndOverdue:
 		return
 	}
-	if r.read.hold.Last.Step != hold.Begun {
-		return // nothing was written down
-	}
+	before := r.read.hold
 	takenBack := result.Serving == r.decided.Left
 	if takenBack || result.Serving == r.decided.Back && !r.read.hold.All { // a hold on every release is meant for what serves too
 		for _, digest := range r.ran(ctx, result.Serving) {
 			r.read.hold = r.read.hold.Without(digest)
 		}
 	}
-	r.done(ctx)
+	switch {
+	case before.Last.Step == hold.Begun:
+		r.done(ctx)
+	case len(r.read.hold.Digests) < len(before.Digests) && !before.All: // of a rollback of ECS's own nothing was written down
+		r.lift(ctx)
+	}
+}
+
+// lift writes down that what serves is not on hold any more.
+func (r *Rollback) lift(ctx context.Context) {
+	if r.read.Unwritten {
+		return
+	}
+	err := r.noted(ctx, func(ctx context.Context) error { return r.read.hold.Lift(ctx, r.client, r.serviceARN()) })
+	switch {
+	case err == nil:
+		r.env.Events.Notef("what serves again was on hold since an earlier rollback: that hold is lifted")
+	case awserr.Optional(r.env.Events, taggingFor, err):
+	default:
+		r.env.Events.Warnf("Hold not lifted", "what serves again is on hold since an earlier rollback, and the tag could not be changed: %v",
+			awserr.Explain(err))
+	}
 }
 
 func (r *Rollback) done(ctx context.Context) {

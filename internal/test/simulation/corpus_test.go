@@ -36,6 +36,25 @@ var corpus = map[string]History{
 		Desired: 2, Past: 1, Fates: []Fate{{Kind: Faints}}, Restarts: true,
 		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute, Grow: 3}},
 	},
+	"a rollback joins ECS's own, which goes back to what another rollback had left": {
+		Seed: 752, Desired: 1, Past: 3, Shift: "BLUE_GREEN", Lag: 5 * second, Reads: 2 * second, Skew: 3 * second,
+		Fates: []Fate{{Kind: NoPull, Job: Long}},
+		Others: []Act{
+			{Change: 2, At: 10 * second, What: ColleagueForces},
+			{At: 15 * second, What: ColleagueDeploys, N: 4},
+		},
+		Runs: []Run{
+			{At: 3 * second, Verb: Rollback, Timeout: 4 * minute},
+			{Change: 4, At: 250 * time.Millisecond, Verb: Rollback, Timeout: 4 * minute},
+		},
+	},
+	"a deployment is repeated whose tasks have just exited, which ECS has not noticed": {
+		Seed: 21, Desired: 2, Past: 2, Breaker: Stops, Lag: 5 * second, Fates: []Fate{{Kind: Faints}},
+		Runs: []Run{
+			{Verb: Deploy, Version: 3, Timeout: 4 * minute, End: Cancel, Call: 40, Late: true, Again: 5 * second},
+			{At: 157 * second, Verb: Deploy, Version: 3, Timeout: 4 * minute},
+		},
+	},
 	"a deployment, and nothing else": {
 		Desired: 2, Past: 1, Fates: []Fate{{}},
 		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute}},
