@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -35,8 +36,8 @@ func run(ctx context.Context) error {
 		}
 		return value
 	}
-	setting("AWS_LAMBDA_RUNTIME_API") // for Serve
-	cluster, service := setting("ECS_CLUSTER"), setting("ECS_SERVICE")
+	setting("AWS_LAMBDA_RUNTIME_API")                                   // for Serve
+	cluster, services := setting("ECS_CLUSTER"), setting("ECS_SERVICE") // names with commas between them
 	rotator := rotation.Rotator{
 		Connect:     rotation.ConnectPostgres,
 		AdminSecret: setting("ADMIN_SECRET"),
@@ -58,7 +59,7 @@ func run(ctx context.Context) error {
 		return fmt.Errorf("load the AWS configuration: %w", err)
 	}
 	rotator.Secrets = rotation.SecretsManager{Client: secretsmanager.NewFromConfig(configuration)}
-	rotator.Service = rotation.ECSService{Client: ecs.NewFromConfig(configuration), Cluster: cluster, Name: service}
+	rotator.Service = rotation.ECSServices{Client: ecs.NewFromConfig(configuration), Cluster: cluster, Names: strings.Split(services, ",")}
 	cache := rotation.RedisRotator{
 		Rotator: rotation.Rotator{Secrets: rotator.Secrets, Service: rotator.Service, Logf: log.Printf},
 		Cache:   rotation.ReplicationGroup{Client: elasticache.NewFromConfig(configuration), ID: group},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -76,32 +77,50 @@ func (s SecretsManager) MakeCurrent(ctx context.Context, secret, token, from str
 	return err
 }
 
-// ECSService is Service over the API.
-type ECSService struct {
-	Client        *ecs.Client
-	Cluster, Name string
+// ECSServices is Service over the API: the services of one cluster whose tasks read the secret, taken as one.
+type ECSServices struct {
+	Client  *ecs.Client
+	Cluster string
+	Names   []string
 }
 
-// State implements Service. A service has one deployment when none goes on; that one may still be on its way itself.
-func (s ECSService) State(ctx context.Context) (running, deploying bool, err error) {
-	out, err := s.Client.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &s.Cluster, Services: []string{s.Name}})
-	if err != nil {
-		return false, false, err
-	}
-	if len(out.Services) != 1 {
-		return false, false, fmt.Errorf("service %s in cluster %s: not found", s.Name, s.Cluster)
-	}
-	service := out.Services[0]
-	for _, deployment := range service.Deployments {
-		if deployment.RolloutState == ecstypes.DeploymentRolloutStateInProgress {
-			deploying = true
+// describable is how many services DescribeServices takes at once.
+const describable = 10
+
+// State implements Service: whether any of them runs, and whether one is deployed. A service has one deployment when none goes on;
+// that one may still be on its way itself.
+func (s ECSServices) State(ctx context.Context) (running, deploying bool, err error) {
+	for names := range slices.Chunk(s.Names, describable) {
+		out, err := s.Client.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &s.Cluster, Services: names})
+		if err != nil {
+			return false, false, err
+		}
+		found := map[string]bool{}
+		for _, service := range out.Services {
+			found[aws.ToString(service.ServiceName)] = true
+			running = running || service.DesiredCount > 0
+			deploying = deploying || len(service.Deployments) > 1
+			for _, deployment := range service.Deployments {
+				deploying = deploying || deployment.RolloutState == ecstypes.DeploymentRolloutStateInProgress
+			}
+		}
+		for _, name := range names {
+			if !found[name] {
+				return false, false, fmt.Errorf("service %s in cluster %s: not found", name, s.Cluster)
+			}
 		}
 	}
-	return service.DesiredCount > 0, deploying || len(service.Deployments) > 1, nil
+	return running, deploying, nil
 }
 
-// Redeploy implements Service.
-func (s ECSService) Redeploy(ctx context.Context) error {
-	_, err := s.Client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: &s.Cluster, Service: &s.Name, ForceNewDeployment: true})
-	return err
+// Redeploy implements Service. One that cannot be started anew keeps none of the others from it.
+func (s ECSServices) Redeploy(ctx context.Context) error {
+	var problems []error
+	for _, name := range s.Names {
+		_, err := s.Client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: &s.Cluster, Service: &name, ForceNewDeployment: true})
+		if err != nil {
+			problems = append(problems, fmt.Errorf("service %s: %w", name, err))
+		}
+	}
+	return errors.Join(problems...)
 }

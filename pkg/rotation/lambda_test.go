@@ -232,33 +232,56 @@ func TestSecretsManagerIsAskedForExactlyTheVersions(t *testing.T) {
 	}
 }
 
-func TestTheServiceIsReadAndStartedAnew(t *testing.T) {
+func TestTheServicesAreReadAndStartedAnew(t *testing.T) {
+	const steady = `{"serviceName":"s","desiredCount":2,"deployments":[{"rolloutState":"COMPLETED"}]}`
 	for name, test := range map[string]struct {
+		names              []string
 		services           string
 		running, deploying bool
-		fails              bool
+		fails              string
 	}{
-		"steady":                  {`[{"desiredCount":2,"deployments":[{"rolloutState":"COMPLETED"}]}]`, true, false, false},
-		"its one deployment runs": {`[{"desiredCount":2,"deployments":[{"rolloutState":"IN_PROGRESS"}]}]`, true, true, false},
-		"two deployments":         {`[{"desiredCount":2,"deployments":[{"rolloutState":"COMPLETED"},{"rolloutState":"COMPLETED"}]}]`, true, true, false},
-		"no tasks":                {`[{"desiredCount":0,"deployments":[{"rolloutState":"COMPLETED"}]}]`, false, false, false},
-		"missing":                 {`[]`, false, false, true},
+		"steady": {[]string{"s"}, steady, true, false, ""},
+		"its one deployment runs": {[]string{"s"},
+			`{"serviceName":"s","desiredCount":2,"deployments":[{"rolloutState":"IN_PROGRESS"}]}`, true, true, ""},
+		"two deployments": {[]string{"s"},
+			`{"serviceName":"s","desiredCount":2,"deployments":[{"rolloutState":"COMPLETED"},{"rolloutState":"COMPLETED"}]}`, true, true, ""},
+		"no tasks": {[]string{"s"}, `{"serviceName":"s","desiredCount":0,"deployments":[{"rolloutState":"COMPLETED"}]}`, false, false, ""},
+		"missing":  {[]string{"s"}, ``, false, false, "service s in cluster c"},
+		"a second one has tasks alone": {[]string{"w", "s"},
+			`{"serviceName":"w","desiredCount":0,"deployments":[{"rolloutState":"COMPLETED"}]},` + steady, true, false, ""},
+		"a second one is deployed": {[]string{"s", "w"},
+			steady + `,{"serviceName":"w","desiredCount":0,"deployments":[{"rolloutState":"IN_PROGRESS"}]}`, true, true, ""},
+		"a second one is missing": {[]string{"s", "w"}, steady, false, false, "service w in cluster c"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fakeAWS{asked: map[string]map[string]any{}, answers: map[string]*http.Response{
-				"DescribeServices": answer(http.StatusOK, `{"services":`+test.services+`}`),
+				"DescribeServices": answer(http.StatusOK, `{"services":[`+test.services+`]}`),
 			}}
-			s := ECSService{Client: ecs.NewFromConfig(f.config()), Cluster: "c", Name: "s"}
+			s := ECSServices{Client: ecs.NewFromConfig(f.config()), Cluster: "c", Names: test.names}
 			running, deploying, err := s.State(t.Context())
-			if running != test.running || deploying != test.deploying || (err != nil) != test.fails {
+			if running != test.running || deploying != test.deploying || (err != nil) != (test.fails != "") {
 				t.Errorf("running %v, deploying %v, %v", running, deploying, err)
+			}
+			if err != nil && !strings.Contains(err.Error(), test.fails) {
+				t.Errorf("the error does not name what is missing: %v", err)
 			}
 			if err := s.Redeploy(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(map[string]any{"cluster": "c", "service": "s", "forceNewDeployment": true}, f.asked["UpdateService"]); diff != "" {
+			last := test.names[len(test.names)-1]
+			if diff := cmp.Diff(map[string]any{"cluster": "c", "service": last, "forceNewDeployment": true}, f.asked["UpdateService"]); diff != "" {
 				t.Errorf("a redeployment must name neither count nor revision: %s", diff)
 			}
 		})
+	}
+}
+
+func TestOneServiceThatFailsKeepsNoOtherFromBeingStartedAnew(t *testing.T) {
+	f := &fakeAWS{asked: map[string]map[string]any{}, answers: map[string]*http.Response{
+		"UpdateService": answer(http.StatusBadRequest, `{"__type":"ServiceNotActiveException"}`),
+	}}
+	err := ECSServices{Client: ecs.NewFromConfig(f.config()), Cluster: "c", Names: []string{"s", "w"}}.Redeploy(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "service s:") || !strings.Contains(err.Error(), "service w:") {
+		t.Errorf("both were tried, and both failed: %v", err)
 	}
 }

@@ -155,8 +155,8 @@ func rotationJournal(t *testing.T) []permit {
 		Credentials: credentials.NewStaticCredentialsProvider("AKID", "key", "")}
 	database := rotation.Rotator{
 		Secrets: rotation.SecretsManager{Client: secretsmanager.NewFromConfig(configuration)},
-		Service: rotation.ECSService{Client: ecs.NewFromConfig(configuration), Cluster: "connect2-api-cluster-prod",
-			Name: "connect2-api-service-prod"},
+		Service: rotation.ECSServices{Client: ecs.NewFromConfig(configuration), Cluster: "connect2-api-cluster-prod",
+			Names: []string{"connect2-api-service-prod"}},
 		Connect:     func(context.Context, string) (rotation.Database, error) { return standIn{}, nil },
 		AdminSecret: databasePassword, AdminUser: "postgres", Users: [2]string{"connect2_a", "connect2_b"}, Owner: "connect2_owner",
 		Poll: time.Millisecond,

@@ -25,6 +25,8 @@ module "environment" {
   network             = var.network
   domain              = var.domain
   service             = var.service
+  services            = var.services
+  schedules           = var.schedules
   deployment          = var.deployment
   database            = var.database
   redis_node_type     = var.redis_node_type

@@ -70,6 +70,16 @@ output "task_role_arn" {
   value       = module.environment.task_role_arn
 }
 
+output "services" {
+  description = "Every service by name, api among them: the ECS service, its container, the family that releases are made from, the repository, the log group, the roles and the security group."
+  value       = module.environment.services
+}
+
+output "schedules" {
+  description = "Every schedule by name: what it is called in EventBridge Scheduler, its group, the service whose image it runs, and when."
+  value       = module.environment.schedules
+}
+
 output "target_group_arn" {
   description = "Target group of the service."
   value       = module.environment.target_group_arn

@@ -146,6 +146,119 @@ variable "service" {
   default = {}
 }
 
+variable "services" {
+  description = "Services by name. api is the one behind the load balancer: what is given for it here goes before service, task_cpu and their like. Every other is a service without a load balancer in the same cluster, called PROJECT-NAME-ENVIRONMENT, with roles, log group, template and alarms of its own. Without further words it runs one task of the api's size from the api's image, with the connections to database and Redis (connections). image: own = true makes it a repository of its own, or repository (url and arn) names one that is there; tag is what the template says. max_tasks above min_tasks scales it by CPU, memory and queue: how much may wait for each task in a queue whose length is a CloudWatch metric. egress, sidecars, volumes and hooks are as in the module ecs-service; alarms: percent of CPU and memory, and the length of the queue (0: none)."
+  type = map(object({
+    cpu             = optional(number)
+    memory          = optional(number)
+    min_tasks       = optional(number)
+    max_tasks       = optional(number)
+    use_spot        = optional(bool)
+    on_demand_tasks = optional(number)
+    cpu_target      = optional(number)
+    memory_target   = optional(number)
+    queue = optional(object({
+      namespace  = optional(string, "AWS/SQS")
+      metric     = optional(string, "ApproximateNumberOfMessagesVisible")
+      dimensions = optional(map(string), {})
+      statistic  = optional(string, "Average")
+      per_task   = number
+    }))
+    image = optional(object({
+      own        = optional(bool, false)
+      repository = optional(object({ url = string, arn = string }))
+      tag        = optional(string, "unreleased")
+    }), {})
+    architecture = optional(string)
+    port         = optional(number)
+    health_path  = optional(string)
+    health_check = optional(list(string))
+    user         = optional(string)
+    command      = optional(list(string))
+    stop_timeout = optional(number, 30)
+    connections  = optional(bool, true)
+    environment  = optional(map(string), {})
+    secrets      = optional(map(string), {})
+    policy_json  = optional(string)
+    policy_arns  = optional(map(string), {})
+    allow = optional(list(object({
+      actions   = list(string)
+      resources = optional(list(string), ["*"])
+    })), [])
+    readonly_root_filesystem = optional(bool)
+    execute_command          = optional(bool)
+    ephemeral_storage_gib    = optional(number)
+    egress = optional(map(object({
+      port              = optional(number)
+      to_port           = optional(number)
+      protocol          = optional(string, "tcp")
+      cidr              = optional(string)
+      prefix_list_id    = optional(string)
+      security_group_id = optional(string)
+      description       = optional(string)
+    })))
+    sidecars = optional(map(object({
+      image                    = string
+      repository_arn           = optional(string)
+      essential                = optional(bool, false)
+      before                   = optional(string)
+      command                  = optional(list(string))
+      user                     = optional(string)
+      port                     = optional(number)
+      cpu                      = optional(number)
+      memory                   = optional(number)
+      environment              = optional(map(string), {})
+      secrets                  = optional(map(string), {})
+      health_check             = optional(list(string))
+      mounts                   = optional(map(string), {})
+      readonly_root_filesystem = optional(bool, true)
+    })), {})
+    volumes = optional(map(object({
+      path     = optional(string)
+      readonly = optional(bool, false)
+      efs = optional(object({
+        file_system_id  = string
+        access_point_id = optional(string)
+        root_directory  = optional(string, "/")
+      }))
+    })), {})
+    hooks = optional(map(object({
+      function_arn = string
+      stages       = list(string)
+      details_json = optional(string)
+    })), {})
+    alarms = optional(object({
+      cpu_percent    = optional(number, 90)
+      memory_percent = optional(number, 90)
+      queue_length   = optional(number, 0)
+    }), {})
+  }))
+  default = {}
+}
+
+variable "schedules" {
+  description = "Tasks that run by the clock, by name: PROJECT-NAME-ENVIRONMENT of EventBridge Scheduler. expression is cron(…), rate(…) or at(…), in timezone; the task is of the service's image and has its roles, network and connections, with a command and variables of its own (without a command, the service's). dead_letter: keep, and tell, what could not be started."
+  type = map(object({
+    expression     = string
+    timezone       = optional(string, "UTC")
+    service        = optional(string, "api")
+    command        = optional(list(string))
+    environment    = optional(map(string), {})
+    cpu            = optional(number)
+    memory         = optional(number)
+    count          = optional(number, 1)
+    use_spot       = optional(bool, false)
+    enabled        = optional(bool, true)
+    window_minutes = optional(number, 0)
+    dead_letter    = optional(bool, false)
+    retry = optional(object({
+      attempts = optional(number, 3)
+      seconds  = optional(number, 3600)
+    }), {})
+  }))
+  default = {}
+}
+
 variable "deployment" {
   description = "How releases roll out: rolling, blue_green, linear or canary, with the minutes and percentages of the steps. undo_on_alarm lets the 5xx alarms undo a release."
   type = object({

@@ -56,3 +56,8 @@ output "shape" {
     deletion_protection = aws_lb.this.enable_deletion_protection
   }
 }
+
+output "target_port" {
+  description = "The port of the targets."
+  value       = var.target.port
+}

@@ -21,11 +21,16 @@ resource "aws_appautoscaling_target" "this" {
   }
 }
 
-resource "aws_appautoscaling_policy" "this" {
-  for_each = var.capacity.autoscaling ? {
+locals {
+  policies = { for name, policy in {
     cpu    = { metric = "ECSServiceAverageCPUUtilization", target = var.capacity.cpu_target }
     memory = { metric = "ECSServiceAverageMemoryUtilization", target = var.capacity.memory_target }
-  } : {}
+    queue  = { metric = null, target = try(var.capacity.queue.per_task, 0) }
+  } : name => policy if var.capacity.autoscaling && policy.target > 0 }
+}
+
+resource "aws_appautoscaling_policy" "this" {
+  for_each = local.policies
 
   name               = "${var.service_name}-${each.key}"
   policy_type        = "TargetTrackingScaling"
@@ -38,8 +43,75 @@ resource "aws_appautoscaling_policy" "this" {
     scale_in_cooldown  = 300
     scale_out_cooldown = 60
 
-    predefined_metric_specification {
-      predefined_metric_type = each.value.metric
+    dynamic "predefined_metric_specification" {
+      for_each = each.value.metric[*]
+
+      content {
+        predefined_metric_type = predefined_metric_specification.value
+      }
+    }
+
+    # What waits, for each task that runs: the length of the queue alone would never come down to a target by more tasks.
+    dynamic "customized_metric_specification" {
+      for_each = each.key == "queue" ? [var.capacity.queue] : []
+
+      content {
+        metrics {
+          id          = "waiting"
+          label       = "what waits in the queue"
+          return_data = false
+
+          metric_stat {
+            stat = customized_metric_specification.value.statistic
+
+            metric {
+              namespace   = customized_metric_specification.value.namespace
+              metric_name = customized_metric_specification.value.metric
+
+              dynamic "dimensions" {
+                for_each = customized_metric_specification.value.dimensions
+
+                content {
+                  name  = dimensions.key
+                  value = dimensions.value
+                }
+              }
+            }
+          }
+        }
+
+        metrics {
+          id          = "tasks"
+          label       = "tasks that run"
+          return_data = false
+
+          metric_stat {
+            stat = "Average"
+
+            metric {
+              namespace   = "ECS/ContainerInsights"
+              metric_name = "RunningTaskCount"
+
+              dimensions {
+                name  = "ClusterName"
+                value = var.cluster.name
+              }
+
+              dimensions {
+                name  = "ServiceName"
+                value = var.service_name
+              }
+            }
+          }
+        }
+
+        metrics {
+          id          = "per_task"
+          label       = "what waits, for each task"
+          expression  = "waiting / IF(tasks > 0, tasks, 1)"
+          return_data = true
+        }
+      }
     }
   }
 }

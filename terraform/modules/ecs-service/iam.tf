@@ -6,8 +6,9 @@ locals {
   # A valueFrom is a secret's ARN, which has seven parts, with an optional :key:stage:version behind it; a parameter's ARN; or a
   # parameter's bare name, which ECS looks up in the task's own region.
   parameter_arn  = "arn:${data.aws_partition.current.partition}:ssm:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:parameter"
-  secret_arns    = distinct([for value in values(var.secrets) : join(":", slice(split(":", value), 0, 7)) if can(regex("^arn:[^:]+:secretsmanager:", value))])
-  parameter_arns = distinct([for value in values(var.secrets) : startswith(value, "arn:") ? value : "${local.parameter_arn}/${trimprefix(value, "/")}" if !can(regex("^arn:[^:]+:secretsmanager:", value))])
+  values_from    = concat(values(var.secrets), flatten([for sidecar in var.sidecars : values(sidecar.secrets)]))
+  secret_arns    = distinct([for value in local.values_from : join(":", slice(split(":", value), 0, 7)) if can(regex("^arn:[^:]+:secretsmanager:", value))])
+  parameter_arns = distinct([for value in local.values_from : startswith(value, "arn:") ? value : "${local.parameter_arn}/${trimprefix(value, "/")}" if !can(regex("^arn:[^:]+:secretsmanager:", value))])
 }
 
 data "aws_iam_policy_document" "tasks_assume" {
@@ -39,7 +40,7 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "Pull"
     actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    resources = [var.repository.arn]
+    resources = distinct(concat([var.repository.arn], [for sidecar in var.sidecars : sidecar.repository_arn if sidecar.repository_arn != null]))
   }
 
   statement {
@@ -69,7 +70,7 @@ data "aws_iam_policy_document" "execution" {
   }
 
   dynamic "statement" {
-    for_each = length(var.secrets) > 0 && var.secrets_kms_key_arn != null ? [1] : []
+    for_each = length(local.values_from) > 0 && var.secrets_kms_key_arn != null ? [1] : []
 
     content {
       sid       = "DecryptSecrets"
@@ -191,4 +192,84 @@ resource "aws_iam_role_policy_attachment" "infrastructure" {
 
   role       = aws_iam_role.infrastructure[0].name
   policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
+}
+
+# What is the caller's own, besides: managed policies by a name of their choice.
+resource "aws_iam_role_policy_attachment" "task" {
+  for_each = var.additional_task_policy_arns
+
+  role       = aws_iam_role.task.name
+  policy_arn = each.value
+}
+
+resource "aws_iam_role_policy_attachment" "execution" {
+  for_each = var.additional_execution_policy_arns
+
+  role       = aws_iam_role.execution.name
+  policy_arn = each.value
+}
+
+locals {
+  file_systems = { for name, volume in var.volumes : name => volume if volume.efs != null }
+}
+
+data "aws_iam_policy_document" "efs" {
+  count = length(local.file_systems) > 0 ? 1 : 0
+
+  dynamic "statement" {
+    for_each = local.file_systems
+
+    content {
+      actions = concat(["elasticfilesystem:ClientMount"], statement.value.readonly ? [] : ["elasticfilesystem:ClientWrite"])
+      resources = [
+        "arn:${data.aws_partition.current.partition}:elasticfilesystem:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:file-system/${statement.value.efs.file_system_id}",
+      ]
+
+      dynamic "condition" {
+        for_each = statement.value.efs.access_point_id[*]
+
+        content {
+          test     = "StringEquals"
+          variable = "elasticfilesystem:AccessPointArn"
+          values   = ["arn:${data.aws_partition.current.partition}:elasticfilesystem:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:access-point/${condition.value}"]
+        }
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "efs" {
+  count = length(local.file_systems) > 0 ? 1 : 0
+
+  name   = "efs"
+  role   = aws_iam_role.task.id
+  policy = data.aws_iam_policy_document.efs[0].json
+}
+
+# ECS calls the functions of the hooks by this role.
+resource "aws_iam_role" "hooks" {
+  count = length(var.deployment.hooks) > 0 ? 1 : 0
+
+  name                 = "${var.name}-hooks"
+  description          = "Lets ECS call the hooks of ${var.service_name}'s deployments"
+  path                 = var.iam.path
+  permissions_boundary = var.iam.permissions_boundary
+  assume_role_policy   = data.aws_iam_policy_document.infrastructure_assume.json
+}
+
+data "aws_iam_policy_document" "hooks" {
+  count = length(var.deployment.hooks) > 0 ? 1 : 0
+
+  statement {
+    actions   = ["lambda:InvokeFunction"]
+    resources = distinct([for hook in var.deployment.hooks : hook.function_arn])
+  }
+}
+
+resource "aws_iam_role_policy" "hooks" {
+  count = length(var.deployment.hooks) > 0 ? 1 : 0
+
+  name   = "call"
+  role   = aws_iam_role.hooks[0].id
+  policy = data.aws_iam_policy_document.hooks[0].json
 }

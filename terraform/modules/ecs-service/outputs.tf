@@ -38,6 +38,21 @@ output "task_role_arn" {
   value       = aws_iam_role.task.arn
 }
 
+output "execution_role_name" {
+  description = "Name of that role, for policies of your own."
+  value       = aws_iam_role.execution.name
+}
+
+output "task_role_name" {
+  description = "Name of the application's role, for policies of your own."
+  value       = aws_iam_role.task.name
+}
+
+output "template_arn" {
+  description = "The newest revision of the template."
+  value       = aws_ecs_task_definition.template.arn
+}
+
 output "infrastructure_role_arn" {
   description = "Role by which ECS shifts traffic; null with rolling deployments."
   value       = one(aws_iam_role.infrastructure[*].arn)

@@ -19,7 +19,7 @@ variable "cluster" {
 }
 
 variable "container" {
-  description = "The application's container: its name, port, health path, the numeric user that it runs as, the command that tells its health (the default needs no curl), seconds between SIGTERM and SIGKILL, and the size of /tmp in MiB."
+  description = "The application's container: its name, port (0: it listens nowhere, as a worker does), health path, the numeric user that it runs as, the command that tells its health (the default asks the port, and needs no curl), seconds between SIGTERM and SIGKILL, and the size of /tmp in MiB."
   type = object({
     name         = optional(string, "connect2-api")
     port         = optional(number, 8000)
@@ -44,20 +44,27 @@ variable "container" {
 }
 
 variable "repository" {
-  description = "The ECR repository of the releases."
+  description = "The ECR repository of the releases, and the tag that the template names. No image has the default's: a task from the template could only fail."
   type = object({
     url = string
     arn = string
+    tag = optional(string, "unreleased")
   })
 }
 
 variable "task" {
-  description = "CPU units, memory in MiB and architecture (X86_64 or ARM64) of a task."
+  description = "CPU units, memory in MiB and architecture (X86_64 or ARM64) of a task, and GiB of disk where Fargate's 20 are too few."
   type = object({
-    cpu          = number
-    memory       = number
-    architecture = optional(string, "X86_64")
+    cpu                   = number
+    memory                = number
+    architecture          = optional(string, "X86_64")
+    ephemeral_storage_gib = optional(number)
   })
+
+  validation {
+    condition     = var.task.ephemeral_storage_gib == null || try(var.task.ephemeral_storage_gib >= 21 && var.task.ephemeral_storage_gib <= 200, false)
+    error_message = "task.ephemeral_storage_gib must be between 21 and 200, which is what Fargate allows; without it a task has 20."
+  }
 
   validation {
     condition = contains(lookup({
@@ -110,6 +117,35 @@ variable "secrets_kms_key_arn" {
   default     = null
 }
 
+variable "additional_task_policy_arns" {
+  description = "Managed policies that the task role has besides, by a name of your choice. A permissions boundary still bounds them."
+  type        = map(string)
+  default     = {}
+}
+
+variable "additional_execution_policy_arns" {
+  description = "Managed policies that the execution role has besides, such as one for a registry of your own, by a name of your choice."
+  type        = map(string)
+  default     = {}
+}
+
+variable "alarms" {
+  description = "Alarms of the service: what their names begin with, whom they tell, and percent of CPU and memory (0: none) and what waits in capacity.queue (0: none) above which they ring. One for missing tasks, by Container Insights, is always among them. Null: none."
+  type = object({
+    prefix         = string
+    topic_arns     = optional(list(string), [])
+    cpu_percent    = optional(number, 90)
+    memory_percent = optional(number, 90)
+    queue_length   = optional(number, 0)
+  })
+  default = null
+
+  validation {
+    condition     = try(var.alarms.queue_length, 0) == 0 || var.capacity.queue != null
+    error_message = "alarms.queue_length needs capacity.queue: it says which queue is meant."
+  }
+}
+
 variable "task_policy_json" {
   description = "What the application itself may do in AWS, as a policy document. Null: nothing."
   type        = string
@@ -117,17 +153,54 @@ variable "task_policy_json" {
 }
 
 variable "network" {
-  description = "Where tasks run and who may reach them: the VPC, its range, the private subnets, and the load balancer's security group."
+  description = "Where tasks run and who may reach them: the VPC, its range, the private subnets, the load balancer's security group, security groups of others that call the port (by a name that tells whose they are), and groups that the tasks have besides their own."
   type = object({
-    vpc_id                = string
-    vpc_cidr              = string
-    subnet_ids            = list(string)
-    alb_security_group_id = string
+    vpc_id                        = string
+    vpc_cidr                      = string
+    subnet_ids                    = list(string)
+    alb_security_group_id         = optional(string)
+    client_security_group_ids     = optional(map(string), {})
+    additional_security_group_ids = optional(list(string), [])
   })
 }
 
+variable "egress" {
+  description = "Which connections the tasks may open, by a name of your choice: the port (to_port for a range) or protocol \"-1\" for everything, and where to: a range, a prefix list or a security group; without one of them, the VPC. What is given is all of it. Volumes of EFS add their own rule."
+  type = map(object({
+    port              = optional(number)
+    to_port           = optional(number)
+    protocol          = optional(string, "tcp")
+    cidr              = optional(string)
+    prefix_list_id    = optional(string)
+    security_group_id = optional(string)
+    description       = optional(string)
+  }))
+  default = {
+    https      = { port = 443, cidr = "0.0.0.0/0", description = "AWS APIs, image layers and other people's APIs" }
+    postgresql = { port = 5432 }
+    redis      = { port = 6379 }
+  }
+
+  validation {
+    condition = anytrue([for rule in var.egress :
+      rule.protocol == "-1" || try(rule.protocol == "tcp" && rule.port <= 443 && coalesce(rule.to_port, rule.port) >= 443, false)
+    ])
+    error_message = "No rule of egress lets the tasks reach port 443: the image, the log stream and the secrets are fetched over HTTPS before a container runs. Add https = { port = 443, cidr = \"0.0.0.0/0\" }, or only the VPC where it has interface endpoints."
+  }
+
+  validation {
+    condition     = alltrue([for rule in var.egress : (rule.protocol == "-1") == (rule.port == null)])
+    error_message = "A rule of egress needs a port, and only protocol \"-1\", which is everything, has none."
+  }
+
+  validation {
+    condition     = alltrue([for rule in var.egress : length([for target in [rule.cidr, rule.prefix_list_id, rule.security_group_id] : target if target != null]) <= 1])
+    error_message = "A rule of egress goes to one of cidr, prefix_list_id and security_group_id: AWS takes one for each rule."
+  }
+}
+
 variable "load_balancer" {
-  description = "What the alb module made for this service: its target group, and for strategies that shift traffic the other target group and the listener rules."
+  description = "What the alb module made for this service: its target group, and for strategies that shift traffic the other target group and the listener rules. Null: a service that no load balancer reaches, as a worker."
   type = object({
     target_group_arn           = string
     alternate_target_group_arn = optional(string)
@@ -135,10 +208,101 @@ variable "load_balancer" {
     test_listener_rule         = optional(string)
     health_check_grace_seconds = optional(number, 60)
   })
+  default = null
+
+  validation {
+    condition     = var.load_balancer == null || var.container.port > 0
+    error_message = "A service behind a load balancer needs container.port: the load balancer has to send its requests somewhere."
+  }
+
+  validation {
+    condition     = var.load_balancer == null || var.network.alb_security_group_id != null
+    error_message = "A service behind a load balancer needs network.alb_security_group_id: nobody else may reach its tasks."
+  }
+}
+
+variable "service_connect" {
+  description = "Calling and being called by name inside a Service Connect namespace: the namespace's ARN, the name and port that others use (without a name it only calls others; the port is the container's unless given). Who calls must be in network.client_security_group_ids. Null: none."
+  type = object({
+    namespace_arn = string
+    name          = optional(string)
+    port          = optional(number)
+  })
+  default = null
+
+  validation {
+    condition     = try(var.service_connect.name, null) == null || var.container.port > 0
+    error_message = "A service that has a name in Service Connect needs container.port: others connect to it."
+  }
+}
+
+variable "sidecars" {
+  description = "Containers beside the application, by name: the image with a tag or digest (and the ARN of its repository in ECR, so that it may be pulled), whether the task ends with it (essential), what the application waits for (before: START, COMPLETE, SUCCESS, HEALTHY), command, numeric user, port, CPU units and MiB set aside, environment, secrets, a command that tells its health, and volumes to mount by path."
+  type = map(object({
+    image                    = string
+    repository_arn           = optional(string)
+    essential                = optional(bool, false)
+    before                   = optional(string)
+    command                  = optional(list(string))
+    user                     = optional(string)
+    port                     = optional(number)
+    cpu                      = optional(number)
+    memory                   = optional(number)
+    environment              = optional(map(string), {})
+    secrets                  = optional(map(string), {})
+    health_check             = optional(list(string))
+    mounts                   = optional(map(string), {})
+    readonly_root_filesystem = optional(bool, true)
+  }))
+  default = {}
+
+  validation {
+    condition     = !contains(keys(var.sidecars), var.container.name)
+    error_message = "A sidecar has the application's name ${var.container.name}: ECS would refuse the task definition."
+  }
+
+  validation {
+    condition     = alltrue([for sidecar in var.sidecars : contains(["START", "COMPLETE", "SUCCESS", "HEALTHY", "none"], coalesce(sidecar.before, "none"))])
+    error_message = "before of a sidecar must be START, COMPLETE, SUCCESS or HEALTHY; without it nothing waits for it."
+  }
+
+  validation {
+    condition     = alltrue([for sidecar in var.sidecars : sidecar.before != "HEALTHY" || sidecar.health_check != null])
+    error_message = "The application can wait until a sidecar is HEALTHY only where the sidecar has a health_check."
+  }
+
+  validation {
+    condition     = alltrue([for sidecar in var.sidecars : !contains(["COMPLETE", "SUCCESS"], coalesce(sidecar.before, "none")) || !sidecar.essential])
+    error_message = "A sidecar that ends before the application starts (COMPLETE, SUCCESS) cannot be essential: its end would be the task's."
+  }
+
+  validation {
+    condition     = alltrue([for sidecar in var.sidecars : sidecar.port == null || try(sidecar.port != var.container.port, true)])
+    error_message = "A sidecar listens on the application's port ${var.container.port}: both share the task's network, and one of them could not start."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for sidecar in var.sidecars : [for volume in keys(sidecar.mounts) : contains(keys(var.volumes), volume)]]))
+    error_message = "A sidecar mounts a volume that is not in volumes; ECS would refuse the task definition."
+  }
+}
+
+variable "volumes" {
+  description = "Volumes of the task, by name: the path in the application's container (null: only sidecars mount it), read-only or not, and EFS where it outlives the task, by the file system and an access point or a directory. Traffic to EFS is encrypted, and the task role is allowed to mount it. Without efs the volume is empty at first, belongs to root and goes with the task."
+  type = map(object({
+    path     = optional(string)
+    readonly = optional(bool, false)
+    efs = optional(object({
+      file_system_id  = string
+      access_point_id = optional(string)
+      root_directory  = optional(string, "/")
+    }))
+  }))
+  default = {}
 }
 
 variable "capacity" {
-  description = "How many tasks, and on what: min and max (equal ones and autoscaling off make a fixed count), Fargate Spot or not, how many tasks stay on demand although Spot is used, and the CPU and memory percentages that target tracking aims at."
+  description = "How many tasks, and on what: min and max (equal ones and autoscaling off make a fixed count), Fargate Spot or not, how many tasks stay on demand although Spot is used, and what target tracking aims at: percent of CPU and memory (0: not that one), and how much may wait for each task in a queue whose length is a CloudWatch metric (of SQS, or one that the application reports)."
   type = object({
     min           = number
     max           = number
@@ -147,7 +311,24 @@ variable "capacity" {
     autoscaling   = optional(bool, true)
     cpu_target    = optional(number, 60)
     memory_target = optional(number, 70)
+    queue = optional(object({
+      namespace  = optional(string, "AWS/SQS")
+      metric     = optional(string, "ApproximateNumberOfMessagesVisible")
+      dimensions = optional(map(string), {})
+      statistic  = optional(string, "Average")
+      per_task   = number
+    }))
   })
+
+  validation {
+    condition     = var.capacity.queue == null || try(var.capacity.queue.per_task > 0, false)
+    error_message = "capacity.queue.per_task must be above 0: it is how much may wait for each task."
+  }
+
+  validation {
+    condition     = try(var.capacity.queue.namespace != "AWS/SQS" || contains(keys(var.capacity.queue.dimensions), "QueueName"), true)
+    error_message = "capacity.queue needs dimensions = { QueueName = \"…\" } for a queue of SQS: without it the metric is nobody's."
+  }
 
   validation {
     condition     = var.capacity.min <= var.capacity.max
@@ -166,13 +347,20 @@ variable "capacity" {
 }
 
 variable "deployment" {
-  description = "How releases roll out: strategy rolling, blue_green, linear or canary; minutes that the old tasks stay after the last shift; percent and minutes of each step for linear, of the first one for canary; names of the CloudWatch alarms that undo a release."
+  description = "How releases roll out: strategy rolling, blue_green, linear or canary; minutes that the old tasks stay after the last shift; percent and minutes of each step for linear, of the first one for canary; names of the CloudWatch alarms that undo a release; functions that ECS asks at stages of a shift (hooks); and the least and most tasks of a rolling one, in percent of those that should run."
   type = object({
     strategy     = optional(string, "rolling")
     bake_minutes = optional(number, 5)
     step_percent = optional(number, 10)
     step_minutes = optional(number, 5)
     alarm_names  = optional(list(string), [])
+    hooks = optional(map(object({
+      function_arn = string
+      stages       = list(string)
+      details_json = optional(string)
+    })), {})
+    minimum_percent = optional(number, 100)
+    maximum_percent = optional(number, 200)
   })
   default = {}
 
@@ -182,10 +370,28 @@ variable "deployment" {
   }
 
   validation {
-    condition = var.deployment.strategy == "rolling" || (
-      var.load_balancer.alternate_target_group_arn != null && var.load_balancer.production_listener_rule != null
+    condition = var.deployment.strategy == "rolling" || try(
+      var.load_balancer.alternate_target_group_arn != null && var.load_balancer.production_listener_rule != null, false
     )
-    error_message = "deployment.strategy ${var.deployment.strategy} shifts traffic between two target groups: give load_balancer.alternate_target_group_arn and load_balancer.production_listener_rule."
+    error_message = "deployment.strategy ${var.deployment.strategy} shifts traffic between two target groups: give load_balancer.alternate_target_group_arn and load_balancer.production_listener_rule. A service without a load balancer is rolling."
+  }
+
+  validation {
+    condition     = length(var.deployment.hooks) == 0 || var.deployment.strategy != "rolling"
+    error_message = "deployment.hooks need a strategy that shifts traffic (blue_green, linear, canary): a rolling deployment has no stages to call them at."
+  }
+
+  validation {
+    condition = alltrue(flatten([for hook in var.deployment.hooks : [for stage in hook.stages : contains([
+      "RECONCILE_SERVICE", "PRE_SCALE_UP", "POST_SCALE_UP", "TEST_TRAFFIC_SHIFT", "POST_TEST_TRAFFIC_SHIFT",
+      "PRE_PRODUCTION_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT",
+    ], stage)]]))
+    error_message = "stages of deployment.hooks must be RECONCILE_SERVICE, PRE_SCALE_UP, POST_SCALE_UP, TEST_TRAFFIC_SHIFT, POST_TEST_TRAFFIC_SHIFT, PRE_PRODUCTION_TRAFFIC_SHIFT, PRODUCTION_TRAFFIC_SHIFT or POST_PRODUCTION_TRAFFIC_SHIFT."
+  }
+
+  validation {
+    condition     = var.deployment.minimum_percent >= 0 && var.deployment.minimum_percent <= 100 && var.deployment.maximum_percent >= 100 && (var.deployment.minimum_percent < 100 || var.deployment.maximum_percent > 100)
+    error_message = "deployment.minimum_percent must be at most 100 and maximum_percent at least 100, and not both exactly 100: a rollout could neither start a task nor stop one."
   }
 }
 

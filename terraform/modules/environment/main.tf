@@ -18,7 +18,8 @@ locals {
   alerts_name   = "${var.project}-alerts-${var.environment}"
   rotation_name = "${var.project}-rotate-${var.environment}"
 
-  service_arn = "arn:${data.aws_partition.current.partition}:ecs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:service/${local.cluster_name}/${local.service_name}"
+  services_arn = "arn:${data.aws_partition.current.partition}:ecs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:service/${local.cluster_name}"
+  service_arn  = "${local.services_arn}/${local.service_name}"
 
   shifts_traffic = var.deployment.strategy != "rolling"
 
@@ -89,8 +90,8 @@ module "alb" {
   }
 
   target = {
-    port        = var.service.port
-    health_path = var.service.health_path
+    port        = local.api.port
+    health_path = local.api.health_path
   }
 
   shifts_traffic      = local.shifts_traffic
@@ -98,6 +99,55 @@ module "alb" {
   delete_logs         = var.protection.delete_logs
   log_retention_days  = var.log_retention_days
   waf                 = { enabled = var.waf }
+}
+
+# What services says of the api goes before the values that an environment had before it could have several.
+locals {
+  api_given = try(var.services["api"], null)
+
+  api = {
+    cpu             = coalesce(try(local.api_given.cpu, null), var.task_cpu)
+    memory          = coalesce(try(local.api_given.memory, null), var.task_memory)
+    min_tasks       = coalesce(try(local.api_given.min_tasks, null), var.min_tasks)
+    max_tasks       = coalesce(try(local.api_given.max_tasks, null), var.max_tasks)
+    use_spot        = coalesce(try(local.api_given.use_spot, null), var.use_spot)
+    on_demand_tasks = coalesce(try(local.api_given.on_demand_tasks, null), var.service.on_demand_tasks)
+    cpu_target      = coalesce(try(local.api_given.cpu_target, null), var.service.cpu_target)
+    memory_target   = coalesce(try(local.api_given.memory_target, null), var.service.memory_target)
+    architecture    = coalesce(try(local.api_given.architecture, null), var.service.architecture)
+    port            = coalesce(try(local.api_given.port, null), var.service.port)
+    health_path     = coalesce(try(local.api_given.health_path, null), var.service.health_path)
+    user            = coalesce(try(local.api_given.user, null), var.service.user)
+    command         = try(local.api_given.command, null) == null ? var.service.command : local.api_given.command
+    policy_json     = try(local.api_given.policy_json, null) == null ? var.service.policy_json : local.api_given.policy_json
+    environment     = merge(var.service.environment, try(local.api_given.environment, {}))
+    secrets         = merge(var.service.secrets, try(local.api_given.secrets, {}))
+    readonly_root   = coalesce(try(local.api_given.readonly_root_filesystem, null), var.service.readonly_root_filesystem)
+    execute_command = coalesce(try(local.api_given.execute_command, null), var.service.execute_command)
+  }
+
+  # The services that no load balancer reaches.
+  further = { for name, s in var.services : name => s if name != "api" }
+
+  further_names = { for name in keys(local.further) : name => "${var.project}-${name}-${var.environment}" }
+
+  # What every task is told; the connections are secrets.
+  connections = {
+    DATABASE_URL = "${module.rds.secret_arn}:url::"
+    REDIS_URL    = "${module.elasticache.secret_arn}:url::"
+  }
+
+  repositories = { for name, s in local.further : name =>
+    s.image.own ? { url = module.further_ecr[name].url, arn = module.further_ecr[name].arn } :
+    s.image.repository != null ? s.image.repository : { url = module.ecr.url, arn = module.ecr.arn }
+  }
+
+  # As the module ecs-service has it where nothing is said.
+  egress = {
+    https      = { port = 443, to_port = null, protocol = "tcp", cidr = "0.0.0.0/0", prefix_list_id = null, security_group_id = null, description = "AWS APIs, image layers and other people's APIs" }
+    postgresql = { port = 5432, to_port = null, protocol = "tcp", cidr = null, prefix_list_id = null, security_group_id = null, description = null }
+    redis      = { port = 6379, to_port = null, protocol = "tcp", cidr = null, prefix_list_id = null, security_group_id = null, description = null }
+  }
 }
 
 module "ecs_service" {
@@ -115,31 +165,40 @@ module "ecs_service" {
 
   container = {
     name        = var.project
-    port        = var.service.port
-    health_path = var.service.health_path
-    user        = var.service.user
-    command     = var.service.command
+    port        = local.api.port
+    health_path = local.api.health_path
+    user        = local.api.user
+    command     = local.api.command
+
+    health_check = try(local.api_given.health_check, null)
+    stop_timeout = try(local.api_given.stop_timeout, 30)
   }
 
   repository = {
     url = module.ecr.url
     arn = module.ecr.arn
+    tag = try(local.api_given.image.tag, "unreleased")
   }
 
   task = {
-    cpu          = var.task_cpu
-    memory       = var.task_memory
-    architecture = var.service.architecture
+    cpu          = local.api.cpu
+    memory       = local.api.memory
+    architecture = local.api.architecture
+
+    ephemeral_storage_gib = try(local.api_given.ephemeral_storage_gib, null)
   }
 
-  environment = merge({ ENVIRONMENT = var.environment }, var.service.environment)
+  environment = merge({ ENVIRONMENT = var.environment }, local.api.environment)
 
-  secrets = merge({
-    DATABASE_URL = "${module.rds.secret_arn}:url::"
-    REDIS_URL    = "${module.elasticache.secret_arn}:url::"
-  }, var.service.secrets)
+  secrets             = merge(local.connections, local.api.secrets)
   secrets_kms_key_arn = aws_kms_key.this.arn
-  task_policy_json    = var.service.policy_json
+  task_policy_json    = local.api.policy_json
+
+  additional_task_policy_arns = try(local.api_given.policy_arns, {})
+
+  egress   = coalesce(try(local.api_given.egress, null), local.egress)
+  sidecars = try(local.api_given.sidecars, {})
+  volumes  = try(local.api_given.volumes, {})
 
   network = {
     vpc_id                = module.networking.vpc_id
@@ -156,13 +215,14 @@ module "ecs_service" {
   }
 
   capacity = {
-    min           = var.min_tasks
-    max           = var.max_tasks
-    use_spot      = var.use_spot
-    on_demand     = var.service.on_demand_tasks
+    min           = local.api.min_tasks
+    max           = local.api.max_tasks
+    use_spot      = local.api.use_spot
+    on_demand     = local.api.on_demand_tasks
     autoscaling   = var.enable_autoscaling
-    cpu_target    = var.service.cpu_target
-    memory_target = var.service.memory_target
+    cpu_target    = local.api.cpu_target
+    memory_target = local.api.memory_target
+    queue         = try(local.api_given.queue, null)
   }
 
   deployment = {
@@ -171,10 +231,96 @@ module "ecs_service" {
     step_percent = var.deployment.step_percent
     step_minutes = var.deployment.step_minutes
     alarm_names  = var.deployment.undo_on_alarm ? module.sns_alerts.deployment_alarm_names : []
+    hooks        = try(local.api_given.hooks, {})
   }
 
-  readonly_root_filesystem = var.service.readonly_root_filesystem
-  enable_execute_command   = var.service.execute_command
+  readonly_root_filesystem = local.api.readonly_root
+  enable_execute_command   = local.api.execute_command
+  log_retention_days       = var.log_retention_days
+  log_kms_key_arn          = aws_kms_key.this.arn
+  iam                      = local.iam
+}
+
+module "further_ecr" {
+  source   = "../ecr"
+  for_each = { for name, s in local.further : name => local.further_names[name] if s.image.own }
+
+  name           = each.value
+  kms_key_arn    = aws_kms_key.this.arn
+  pull_role_arns = local.promotion_roles
+  force_delete   = var.protection.delete_images
+}
+
+module "services" {
+  source   = "../ecs-service"
+  for_each = local.further
+
+  name         = local.further_names[each.key]
+  service_name = local.further_names[each.key]
+
+  cluster = {
+    name               = module.ecs_cluster.name
+    arn                = module.ecs_cluster.arn
+    exec_log_group_arn = module.ecs_cluster.exec_log_group.arn
+    kms_key_arn        = aws_kms_key.this.arn
+  }
+
+  # The api's container has the project's name; a release finds this one by the service's.
+  container = {
+    name         = "${var.project}-${each.key}"
+    port         = coalesce(each.value.port, 0)
+    user         = coalesce(each.value.user, local.api.user)
+    command      = each.value.command
+    health_check = each.value.health_check
+    stop_timeout = each.value.stop_timeout
+  }
+
+  repository = merge(local.repositories[each.key], { tag = each.value.image.tag })
+
+  task = {
+    cpu          = coalesce(each.value.cpu, local.api.cpu)
+    memory       = coalesce(each.value.memory, local.api.memory)
+    architecture = coalesce(each.value.architecture, local.api.architecture)
+
+    ephemeral_storage_gib = each.value.ephemeral_storage_gib
+  }
+
+  environment = merge({ ENVIRONMENT = var.environment }, each.value.environment)
+
+  secrets             = merge(each.value.connections ? local.connections : {}, each.value.secrets)
+  secrets_kms_key_arn = aws_kms_key.this.arn
+  task_policy_json    = each.value.policy_json
+
+  additional_task_policy_arns = each.value.policy_arns
+
+  network = {
+    vpc_id     = module.networking.vpc_id
+    vpc_cidr   = module.networking.vpc_cidr
+    subnet_ids = module.networking.private_subnet_ids
+  }
+
+  egress   = coalesce(each.value.egress, { for name, rule in local.egress : name => rule if each.value.connections || name == "https" })
+  sidecars = each.value.sidecars
+  volumes  = each.value.volumes
+
+  capacity = {
+    min           = coalesce(each.value.min_tasks, 1)
+    max           = coalesce(each.value.max_tasks, each.value.min_tasks, 1)
+    use_spot      = coalesce(each.value.use_spot, var.use_spot)
+    on_demand     = coalesce(each.value.on_demand_tasks, 0)
+    autoscaling   = coalesce(each.value.max_tasks, each.value.min_tasks, 1) > coalesce(each.value.min_tasks, 1)
+    cpu_target    = coalesce(each.value.cpu_target, 60)
+    memory_target = coalesce(each.value.memory_target, 70)
+    queue         = each.value.queue
+  }
+
+  alarms = merge(each.value.alarms, {
+    prefix     = "${local.alerts_name}-${each.key}"
+    topic_arns = [module.sns_alerts.topic_arn]
+  })
+
+  readonly_root_filesystem = coalesce(each.value.readonly_root_filesystem, var.service.readonly_root_filesystem)
+  enable_execute_command   = coalesce(each.value.execute_command, false)
   log_retention_days       = var.log_retention_days
   log_kms_key_arn          = aws_kms_key.this.arn
   iam                      = local.iam
@@ -187,6 +333,77 @@ locals {
     var.enable_bastion ? { bastion = module.bastion[0].security_group_id } : {},
     var.rotation == null ? {} : { rotation = module.secret_rotation[0].security_group_id },
   )
+}
+
+# What a schedule may run: the families of the services, with what their tasks need.
+locals {
+  runs = merge(
+    { api = {
+      family    = local.name
+      template  = module.ecs_service.template_arn
+      container = module.ecs_service.container_name
+      role_arns = [module.ecs_service.execution_role_arn, module.ecs_service.task_role_arn]
+      group     = module.ecs_service.security_group_id
+    } },
+    { for name, service in module.services : name => {
+      family    = local.further_names[name]
+      template  = service.template_arn
+      container = service.container_name
+      role_arns = [service.execution_role_arn, service.task_role_arn]
+      group     = service.security_group_id
+    } },
+  )
+}
+
+module "schedules" {
+  source   = "../schedule"
+  for_each = var.schedules
+
+  name           = "${var.project}-${each.key}-${var.environment}"
+  expression     = each.value.expression
+  timezone       = each.value.timezone
+  enabled        = each.value.enabled
+  window_minutes = each.value.window_minutes
+  retry          = each.value.retry
+  cluster_arn    = module.ecs_cluster.arn
+
+  task = {
+    family       = local.runs[each.value.service].family
+    template_arn = local.runs[each.value.service].template
+    container    = local.runs[each.value.service].container
+    command      = each.value.command
+    environment  = each.value.environment
+    cpu          = each.value.cpu
+    memory       = each.value.memory
+    role_arns    = local.runs[each.value.service].role_arns
+    count        = each.value.count
+    use_spot     = each.value.use_spot
+  }
+
+  network = {
+    subnet_ids         = module.networking.private_subnet_ids
+    security_group_ids = [local.runs[each.value.service].group]
+  }
+
+  dead_letter = { create = each.value.dead_letter }
+  alarm       = { prefix = "${local.alerts_name}-${each.key}-schedule", topic_arns = [module.sns_alerts.topic_arn] }
+  kms_key_arn = aws_kms_key.this.arn
+  iam         = local.iam
+}
+
+# The further services come in by rules of their own: as clients they would have to be there before the database, whose secret they read.
+resource "aws_vpc_security_group_ingress_rule" "further" {
+  for_each = merge([for name, s in local.further : {
+    "${name} database" = { service = name, group = module.rds.security_group_id, port = 5432 }
+    "${name} redis"    = { service = name, group = module.elasticache.security_group_id, port = 6379 }
+  } if s.connections]...)
+
+  security_group_id            = each.value.group
+  description                  = "From ${each.value.service}"
+  referenced_security_group_id = module.services[each.value.service].security_group_id
+  ip_protocol                  = "tcp"
+  from_port                    = each.value.port
+  to_port                      = each.value.port
 }
 
 module "rds" {
@@ -322,7 +539,7 @@ module "github_oidc" {
   plan_workflows = coalesce(var.github.plan_workflows, [
     "${var.github.repository.owner}/${var.github.repository.name}/.github/workflows/infrastructure.yml@refs/heads/main",
   ])
-  allow = var.service.allow
+  allow = concat(var.service.allow, flatten([for s in values(var.services) : s.allow]))
 
   names = {
     cluster       = local.cluster_name
@@ -344,6 +561,22 @@ module "github_oidc" {
       "/ecs/${local.name}", "/ecs/${local.cluster_name}/exec", "/vpc/${local.vpc_name}", "/aws/rds/instance/${local.database_name}/postgresql",
       "/aws/rds/instance/${local.database_name}/upgrade", "/aws/lambda/${local.rotation_name}",
     ]
+
+    services = { for name, s in local.further : name => {
+      service        = local.further_names[name]
+      log_group      = "/ecs/${local.further_names[name]}"
+      execution_role = "${local.further_names[name]}-execution"
+      task_role      = "${local.further_names[name]}-task"
+      repository     = s.image.own ? local.further_names[name] : s.image.repository == null ? local.name : null
+      repository_arn = try(s.image.repository.arn, null)
+    } }
+
+    schedules = { for name, s in var.schedules : name => {
+      schedule    = "${var.project}-${name}-${var.environment}"
+      role        = "${var.project}-${name}-${var.environment}-schedule"
+      family      = s.service == "api" ? local.name : local.further_names[s.service]
+      dead_letter = s.dead_letter ? "${var.project}-${name}-${var.environment}-dead" : null
+    } }
 
     task_role_path    = local.iam_path
     execution_role    = "${local.name}-execution"
@@ -373,6 +606,9 @@ module "secret_rotation" {
     cluster_name = local.cluster_name
     name         = local.service_name
   }
+
+  # Whoever has the connections reads them when its tasks start.
+  other_services = { for name, s in local.further : local.further_names[name] => "${local.services_arn}/${local.further_names[name]}" if s.connections }
 
   network = {
     vpc_id     = module.networking.vpc_id

@@ -75,6 +75,48 @@ output "task_role_arn" {
   }
 }
 
+output "services" {
+  description = "Every service by name, api among them: the ECS service, its container, the family that releases are made from, the repository, the log group, the roles and the security group."
+  value = merge(
+    {
+      api = {
+        service_name       = module.ecs_service.service_name
+        container_name     = module.ecs_service.container_name
+        template_family    = module.ecs_service.template_family
+        repository_url     = module.ecr.url
+        log_group_name     = module.ecs_service.log_group_name
+        execution_role_arn = module.ecs_service.execution_role_arn
+        task_role_arn      = module.ecs_service.task_role_arn
+        security_group_id  = module.ecs_service.security_group_id
+        released           = module.ecs_service.released
+      }
+    },
+    { for name, service in module.services : name => {
+      service_name       = service.service_name
+      container_name     = service.container_name
+      template_family    = service.template_family
+      repository_url     = local.repositories[name].url
+      log_group_name     = service.log_group_name
+      execution_role_arn = service.execution_role_arn
+      task_role_arn      = service.task_role_arn
+      security_group_id  = service.security_group_id
+      released           = service.released
+    } },
+  )
+}
+
+output "schedules" {
+  description = "Every schedule by name: what it is called in EventBridge Scheduler, its group, the service whose image it runs, and when."
+  value = { for name, s in module.schedules : name => {
+    name       = s.name
+    group      = "default"
+    service    = var.schedules[name].service
+    expression = s.shape.expression
+    timezone   = s.shape.timezone
+    state      = s.shape.state
+  } }
+}
+
 output "target_group_arn" {
   description = "Target group of the service."
   value       = module.alb.target_group_arn
@@ -123,7 +165,7 @@ output "differences" {
     cpu_memory         = "${module.ecs_service.shape.cpu}/${module.ecs_service.shape.memory}"
     spot               = contains(module.ecs_service.shape.capacity_providers, "FARGATE_SPOT")
     autoscaling        = length(module.ecs_service.shape.policies) > 0
-    scales_at          = join(", ", [for name, target in module.ecs_service.shape.policies : "${name} ${target} %"])
+    scales_at          = join(", ", [for name, target in module.ecs_service.shape.policies : "${name} ${target}${name == "queue" ? "" : " %"}"])
     https              = lookup(module.alb.shape.listeners, "443", "") == "serve"
     http               = lookup(module.alb.shape.listeners, "80", "")
     rds_instance       = module.rds.shape.instance_class

@@ -24,7 +24,7 @@ locals {
       Sid      = "Images"
       Effect   = "Allow"
       Action   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-      Resource = ["${local.arn}:ecr:${local.regions}:repository/${var.names.repository}"]
+      Resource = distinct(concat(["${local.arn}:ecr:${local.regions}:repository/${var.names.repository}"], flatten([for a in values(local.further_arns) : a.repositories])))
     },
     {
       Sid    = "Logs"
@@ -32,6 +32,7 @@ locals {
       Action = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents", "logs:PutRetentionPolicy"]
       Resource = concat(
         flatten([for group in var.names.log_groups : ["${local.arn}:logs:${local.regions}:log-group:${group}", "${local.arn}:logs:${local.regions}:log-group:${group}:*"]]),
+        flatten([for a in values(local.further_arns) : a.log_groups]),
         ["${local.arn}:logs:${local.regions}:log-group:RDSOSMetrics*"], # one for the account: enhanced monitoring writes there
       )
     },
@@ -59,14 +60,14 @@ locals {
         "elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:ModifyListener", "elasticloadbalancing:ModifyRule",
         "elasticloadbalancing:RegisterTargets", "sns:Publish",
       ]
-      Resource = [
+      Resource = concat([
         local.service_arn,
         "${local.arn}:elasticache:${local.regions}:replicationgroup:${var.names.cache}",
         "${local.arn}:elasticloadbalancing:${local.regions}:listener/app/${var.names.load_balancer}/*",
         "${local.arn}:elasticloadbalancing:${local.regions}:listener-rule/app/${var.names.load_balancer}/*",
         "${local.arn}:elasticloadbalancing:${local.regions}:targetgroup/${var.names.load_balancer}-*/*",
         "${local.arn}:sns:${local.regions}:${var.names.alerts}",
-      ]
+      ], flatten([for a in values(local.further_arns) : a.services]))
     },
   ]
 
@@ -106,7 +107,7 @@ locals {
     },
   ]
 
-  boundary = jsonencode({ Version = "2012-10-17", Statement = concat(local.boundary_own, local.boundary_allow, local.boundary_deny) })
+  boundary = jsonencode({ Version = "2012-10-17", Statement = concat(local.boundary_own, local.boundary_schedules, local.boundary_allow, local.boundary_deny) })
 }
 
 resource "aws_iam_policy" "boundary" {

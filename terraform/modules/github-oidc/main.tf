@@ -53,21 +53,24 @@ locals {
   }
 
   policies = {
-    plan   = [local.infrastructure_policies.plan]
-    push   = [local.delivery_policies.push]
-    deploy = [local.delivery_policies.deploy, local.delivery_policies.looks]
-    apply = [
+    plan   = concat([local.infrastructure_policies.plan], local.further_policies.plan)
+    push   = concat([local.delivery_policies.push], local.further_policies.push)
+    deploy = concat([local.delivery_policies.deploy, local.delivery_policies.looks], local.further_policies.deploy)
+    apply = concat([
       local.infrastructure_policies.plan,
       local.infrastructure_policies.apply_network,
       local.infrastructure_policies.apply_edge,
       local.infrastructure_policies.apply_services,
       local.infrastructure_policies.apply_iam,
-    ]
+    ], local.further_policies.apply)
   }
 
   attachments = merge([
     for role, documents in local.policies : { for i, document in documents : "${role}-${i + 1}" => { role = role, document = document } }
   ]...)
+
+  # IAM attaches ten policies to a role unless an account's quota is raised.
+  most_policies = max([for documents in values(local.policies) : length(documents)]...)
 
   # A role that nobody could assume is not made.
   roles = { for role, subjects in local.subjects : role => subjects if length(subjects) > 0 }
@@ -144,6 +147,11 @@ resource "aws_iam_policy" "this" {
     precondition {
       condition     = length(replace(each.value.document, "/\\s/", "")) <= 6144
       error_message = "The policy ${each.key} is longer than the 6,144 characters, without white space, that IAM takes: shorten the names in var.names, or give the role's rights in more policies."
+    }
+
+    precondition {
+      condition     = local.most_policies <= 10
+      error_message = "The roles for GitHub would have ${local.most_policies} policies, and IAM attaches ten to a role: give fewer services and schedules, or make some of them in an environment of their own."
     }
   }
 }

@@ -11,7 +11,7 @@ output "permissions_boundary" {
 # For whoever checks before an apply that what a role is given lies within it.
 output "boundary_statements" {
   description = "What the boundary allows: actions and resources. Of keys, a tag decides as well."
-  value       = [for s in concat(local.boundary_own, local.boundary_allow) : { actions = s.Action, resources = s.Resource }]
+  value       = [for s in concat(local.boundary_own, local.boundary_schedules, local.boundary_allow) : { actions = s.Action, resources = s.Resource }]
 }
 
 output "provider_arn" {
@@ -27,4 +27,9 @@ output "subjects" {
 output "trust" {
   description = "Whom each role trusts: what must be equal to what."
   value       = { for role, d in data.aws_iam_policy_document.trust : role => { for c in one(d.statement).condition : c.variable => c.values } }
+}
+
+output "policy_count" {
+  description = "How many policies each role has; IAM attaches ten to a role."
+  value       = { for role in keys(local.roles) : role => length(local.policies[role]) }
 }

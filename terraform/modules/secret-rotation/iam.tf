@@ -62,7 +62,7 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid       = "Redeploy"
     actions   = ["ecs:DescribeServices", "ecs:UpdateService"]
-    resources = [var.service.arn]
+    resources = concat([var.service.arn], values(var.other_services))
   }
 
   # A function in a VPC makes its own network interfaces; these actions know no resource before.

@@ -31,7 +31,7 @@ resource "aws_lambda_function" "this" {
   environment {
     variables = merge({
       ECS_CLUSTER  = var.service.cluster_name
-      ECS_SERVICE  = var.service.name
+      ECS_SERVICE  = join(",", concat([var.service.name], sort(keys(var.other_services))))
       ADMIN_SECRET = var.admin.secret_arn
       ADMIN_USER   = var.admin.username
       USER_A       = var.users.a

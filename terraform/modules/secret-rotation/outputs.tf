@@ -12,3 +12,8 @@ output "zip" {
   description = "Path of the zip file that the function's code is."
   value       = aws_lambda_function.this.filename
 }
+
+output "restarts" {
+  description = "The services that are started anew after a rotation."
+  value       = split(",", aws_lambda_function.this.environment[0].variables["ECS_SERVICE"])
+}

@@ -82,6 +82,12 @@ variable "service" {
   })
 }
 
+variable "other_services" {
+  description = "Further services of the same cluster whose tasks read the secrets when they start: name to ARN. They are started anew together with it."
+  type        = map(string)
+  default     = {}
+}
+
 variable "network" {
   description = "Where the function runs: the VPC, its range, and private subnets that reach Secrets Manager and ECS by NAT or by endpoints."
   type = object({

@@ -161,3 +161,11 @@ mock_resource "aws_route53_zone" {
 mock_resource "aws_lambda_function" {
   defaults = { arn = "arn:aws:lambda:us-west-2:123456789012:function:mock" }
 }
+
+mock_resource "aws_sqs_queue" {
+  defaults = { arn = "arn:aws:sqs:us-west-2:123456789012:mock" }
+}
+
+mock_resource "aws_scheduler_schedule" {
+  defaults = { arn = "arn:aws:scheduler:us-west-2:123456789012:schedule/default/mock" }
+}

@@ -33,22 +33,22 @@ run "the_resources_are_what_the_values_say" {
   }
 
   assert {
-    condition     = output.differences.fargate_tasks == join("-", distinct([var.min_tasks, var.max_tasks]))
+    condition     = output.differences.fargate_tasks == join("-", distinct([try(coalesce(var.services["api"].min_tasks), var.min_tasks), try(coalesce(var.services["api"].max_tasks), var.max_tasks)]))
     error_message = "Fargate tasks are ${jsonencode(output.differences.fargate_tasks)}"
   }
 
   assert {
-    condition     = output.differences.scalable_target == "${var.min_tasks}-${var.max_tasks}"
+    condition     = output.differences.scalable_target == "${try(coalesce(var.services["api"].min_tasks), var.min_tasks)}-${try(coalesce(var.services["api"].max_tasks), var.max_tasks)}"
     error_message = "the bounds of the scalable target are ${jsonencode(output.differences.scalable_target)}"
   }
 
   assert {
-    condition     = output.differences.cpu_memory == "${var.task_cpu}/${var.task_memory}"
+    condition     = output.differences.cpu_memory == "${try(coalesce(var.services["api"].cpu), var.task_cpu)}/${try(coalesce(var.services["api"].memory), var.task_memory)}"
     error_message = "CPU and memory are ${jsonencode(output.differences.cpu_memory)}"
   }
 
   assert {
-    condition     = output.differences.spot == var.use_spot
+    condition     = output.differences.spot == try(coalesce(var.services["api"].use_spot), var.use_spot)
     error_message = "Spot is ${jsonencode(output.differences.spot)}"
   }
 
@@ -123,8 +123,15 @@ run "the_resources_are_what_the_values_say" {
   }
 
   assert {
-    condition     = jsonencode(output.alike.secrets) == jsonencode(sort(concat(["DATABASE_URL", "REDIS_URL"], keys(var.service.secrets))))
+    condition     = jsonencode(output.alike.secrets) == jsonencode(sort(distinct(concat(["DATABASE_URL", "REDIS_URL"], keys(var.service.secrets), keys(try(var.services["api"].secrets, {}))))))
     error_message = "the tasks get the secrets ${jsonencode(output.alike.secrets)}"
+  }
+
+  assert {
+    condition = jsonencode({ for name, s in output.services : name => s.service_name }) == jsonencode(merge(
+      { api = output.service_name }, { for name in keys(var.services) : name => "${var.project}-${name}-${var.environment}" if name != "api" },
+    ))
+    error_message = "the services are ${jsonencode(keys(output.services))}"
   }
 
   assert {

@@ -389,12 +389,12 @@ run "only_the_load_balancer_comes_in" {
   command = plan
 
   assert {
-    condition     = aws_vpc_security_group_ingress_rule.alb.referenced_security_group_id == "sg-0123456789abcdef1" && aws_vpc_security_group_ingress_rule.alb.from_port == 8000 && aws_vpc_security_group_ingress_rule.alb.to_port == 8000
+    condition     = aws_vpc_security_group_ingress_rule.alb[0].referenced_security_group_id == "sg-0123456789abcdef1" && aws_vpc_security_group_ingress_rule.alb[0].from_port == 8000 && aws_vpc_security_group_ingress_rule.alb[0].to_port == 8000
     error_message = "one rule, one group, one port"
   }
 
   assert {
-    condition     = aws_vpc_security_group_ingress_rule.alb.cidr_ipv4 == null && aws_vpc_security_group_ingress_rule.alb.cidr_ipv6 == null && aws_vpc_security_group_ingress_rule.alb.prefix_list_id == null
+    condition     = aws_vpc_security_group_ingress_rule.alb[0].cidr_ipv4 == null && aws_vpc_security_group_ingress_rule.alb[0].cidr_ipv6 == null && aws_vpc_security_group_ingress_rule.alb[0].prefix_list_id == null
     error_message = "no address range comes in"
   }
 
@@ -404,10 +404,9 @@ run "only_the_load_balancer_comes_in" {
   }
 
   assert {
-    condition = jsonencode(merge(
-      { https = [aws_vpc_security_group_egress_rule.https.cidr_ipv4, aws_vpc_security_group_egress_rule.https.from_port, aws_vpc_security_group_egress_rule.https.to_port] },
-      { for name, r in aws_vpc_security_group_egress_rule.vpc : name => [r.cidr_ipv4, r.from_port, r.to_port] },
-      )) == jsonencode({
+    condition = jsonencode({
+      for name, r in aws_vpc_security_group_egress_rule.this : name => [r.cidr_ipv4, r.from_port, r.to_port]
+      }) == jsonencode({
       https      = ["0.0.0.0/0", 443, 443]
       postgresql = ["10.1.0.0/16", 5432, 5432]
       redis      = ["10.1.0.0/16", 6379, 6379]

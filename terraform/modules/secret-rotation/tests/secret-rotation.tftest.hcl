@@ -186,11 +186,17 @@ run "the_token_of_one_group" {
   command = plan
 
   variables {
+    other_services = { connect2-api-worker-prod = "arn:aws:ecs:us-west-2:123456789012:service/connect2-api-cluster-prod/connect2-api-worker-prod" }
     redis = {
       replication_group_id = "connect2-api-redis-prod"
       arn                  = "arn:aws:elasticache:us-west-2:123456789012:replicationgroup:connect2-api-redis-prod"
       secret_arn           = "arn:aws:secretsmanager:us-west-2:123456789012:secret:connect2-api/prod/redis-credentials-AbCdEf"
     }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["ECS_SERVICE"] == "connect2-api-service-prod,connect2-api-worker-prod" && contains(one([for s in data.aws_iam_policy_document.this.statement : s.resources if s.sid == "Redeploy"]), "arn:aws:ecs:us-west-2:123456789012:service/connect2-api-cluster-prod/connect2-api-worker-prod")
+    error_message = "every service that reads the secrets is started anew"
   }
 
   assert {

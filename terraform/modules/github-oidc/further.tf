@@ -1,0 +1,132 @@
+# The services beside the first one, and the schedules: what the roles may do to them, in policies of their own, since a managed policy has 6,144
+# characters. Without them there are none of these policies, and the others stay as they are.
+locals {
+  # What is made here for them, by their names; the boundary and the log groups of the others are in names.log_groups.
+  further_arns = { for name, s in var.names.services : name => {
+    services     = ["${local.arn}:ecs:${local.regions}:service/${var.names.cluster}/${s.service}"]
+    repositories = s.repository_arn != null ? [s.repository_arn] : ["${local.arn}:ecr:${local.regions}:repository/${s.repository}"]
+    made         = s.repository_arn != null || s.repository == var.names.repository ? [] : ["${local.arn}:ecr:${local.regions}:repository/${s.repository}"]
+    log_groups   = ["${local.arn}:logs:${local.regions}:log-group:${s.log_group}", "${local.arn}:logs:${local.regions}:log-group:${s.log_group}:*"]
+  } }
+
+  further_apply_statements = { for name, s in var.names.services : name => [
+    {
+      Sid    = "ECS"
+      Effect = "Allow"
+      Action = ["ecs:*"]
+      Resource = concat(local.further_arns[name].services, [
+        "${local.arn}:ecs:${local.regions}:service-deployment/${var.names.cluster}/${s.service}/*",
+        "${local.arn}:ecs:${local.regions}:task-definition/${s.service}-template:*",
+      ])
+    },
+    {
+      Sid    = "Named"
+      Effect = "Allow"
+      Action = ["cloudwatch:*", "ecr:*", "logs:*"]
+      Resource = concat(local.further_arns[name].made, local.further_arns[name].log_groups, [
+        "${local.arn}:cloudwatch:${local.regions}:alarm:TargetTracking-service/${var.names.cluster}/${s.service}-*",
+      ])
+    },
+  ] }
+
+  # The statements of docs/iam about this service; those about everything are the first policy's, and so is a promotion's source.
+  further_delivery = { for name, s in var.names.services : name => jsondecode(templatestring(local.delivery_template, {
+    partition         = local.partition
+    region            = local.region
+    account           = local.account
+    cluster           = var.names.cluster
+    service           = s.service
+    name              = s.service
+    repository        = coalesce(s.repository, "elsewhere")
+    source-repository = "replaced-below"
+    log-group         = s.log_group
+    secrets           = var.names.secret_prefix
+    execution-role    = trimprefix("${var.names.task_role_path}${s.execution_role}", "/")
+    task-role         = trimprefix("${var.names.task_role_path}${s.task_role}", "/")
+  })) }
+
+  further_statements = { for name, actions in local.further_delivery : name => { for action, statements in actions : action => [
+    for s in statements : s if s.Sid != "CreateRepository" && !contains(s.Resource, "*") && length([for r in s.Resource : r if endswith(r, "/replaced-below") || endswith(r, "/elsewhere")]) == 0
+  ] } }
+
+  further_merged = { for name, actions in local.further_statements : name => {
+    for s in concat(
+      length(local.further_arns[name].made) == 0 ? [] : actions["ecr-push"], actions["ecs-deploy"], actions["ecs-deploy-verify"], actions["ecs-deploy-bake"], actions["ecs-rollback"], actions["migrate"],
+    ) : jsonencode([s.Effect, s.Resource, try(s.Condition, null)]) => s...
+  } }
+
+  # Schedules: apply makes them, a release moves them to its revision, and their roles start the tasks.
+  schedules      = values(var.names.schedules)
+  schedule_arns  = [for s in local.schedules : "${local.arn}:scheduler:${local.regions}:schedule/default/${s.schedule}"]
+  schedule_roles = [for s in local.schedules : "${local.arn}:iam::${local.account}:role${var.names.task_role_path}${s.role}"]
+  dead_letters   = [for s in local.schedules : "${local.arn}:sqs:${local.regions}:${s.dead_letter}" if s.dead_letter != null]
+
+  pass_to_scheduler = {
+    Sid       = "PassToScheduler"
+    Effect    = "Allow"
+    Action    = ["iam:PassRole"]
+    Resource  = local.schedule_roles
+    Condition = { StringEquals = { "iam:PassedToService" = "scheduler.amazonaws.com" } }
+  }
+
+  # A statement about nothing goes.
+  schedule_statements = { for role, statements in {
+    plan = [
+      { Sid = "ReadSchedules", Effect = "Allow", Action = ["scheduler:GetSchedule"], Resource = local.schedule_arns },
+      { Sid = "ReadDeadLetters", Effect = "Allow", Action = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"], Resource = local.dead_letters },
+    ]
+    apply = [
+      { Sid = "Schedules", Effect = "Allow", Action = ["scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:UpdateSchedule"], Resource = local.schedule_arns },
+      { Sid = "DeadLetters", Effect = "Allow", Action = ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"], Resource = local.dead_letters },
+      local.pass_to_scheduler,
+    ]
+    deploy = [
+      { Sid = "MoveSchedules", Effect = "Allow", Action = ["scheduler:GetSchedule", "scheduler:UpdateSchedule"], Resource = local.schedule_arns },
+      local.pass_to_scheduler,
+    ]
+  } : role => [for s in statements : s if length(s.Resource) > 0] }
+
+  schedule_policies = { for role, statements in local.schedule_statements : role => [
+    for every in [statements] : jsonencode({ Version = "2012-10-17", Statement = every }) if length(every) > 0
+  ] }
+
+  # What the schedules' roles do, as far as the boundary goes.
+  boundary_schedules = [for s in [
+    {
+      Sid       = "RunScheduled"
+      Effect    = "Allow"
+      Action    = ["ecs:RunTask"]
+      Resource  = distinct(flatten([for s in local.schedules : [for family in [s.family, "${s.family}-template"] : "${local.arn}:ecs:${local.regions}:task-definition/${family}:*"]]))
+      Condition = { ArnEquals = { "ecs:cluster" = local.cluster_arn } }
+    },
+    {
+      Sid       = "TagScheduled"
+      Effect    = "Allow"
+      Action    = ["ecs:TagResource"]
+      Resource  = distinct([for s in local.schedules : "${local.arn}:ecs:${local.regions}:task/${var.names.cluster}/*"])
+      Condition = { StringEquals = { "ecs:CreateAction" = "RunTask" } }
+    },
+    {
+      Sid       = "PassScheduled"
+      Effect    = "Allow"
+      Action    = ["iam:PassRole"]
+      Resource  = distinct([for s in local.schedules : "${local.arn}:iam::${local.account}:role${var.names.task_role_path}*"])
+      Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
+    },
+    { Sid = "DeadLetters", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = local.dead_letters },
+  ] : s if length(s.Resource) > 0]
+
+  further_policies = {
+    plan  = local.schedule_policies.plan
+    apply = concat(local.schedule_policies.plan, local.schedule_policies.apply, [for name, statements in local.further_apply_statements : jsonencode({ Version = "2012-10-17", Statement = statements })])
+    push = [for name, actions in local.further_statements : jsonencode({ Version = "2012-10-17", Statement = actions["ecr-push"] })
+    if length(local.further_arns[name].made) > 0]
+    deploy = concat(local.schedule_policies.deploy, [for name, merged in local.further_merged : jsonencode({
+      Version = "2012-10-17"
+      Statement = [for same in values(merged) : merge(
+        { for key, value in same[0] : key => value if key != "Sid" },
+        { Action = sort(distinct(flatten(same[*].Action))) },
+      )]
+    })])
+  }
+}

@@ -1,0 +1,133 @@
+# The services beside the first one, and what the roles may do to them.
+mock_provider "aws" {
+  source          = "../../test/mocks"
+  override_during = plan
+}
+
+variables {
+  project     = "connect2-api"
+  environment = "staging"
+
+  repository = { owner = "org", owner_id = 1001, name = "connect2", id = 2002 }
+
+  service_repositories = [
+    { owner = "org", owner_id = 1001, name = "connect2-api", id = 3003, branches = ["staging"] },
+    { owner = "org", name = "older", branches = ["staging", "hotfix"] },
+  ]
+
+  names = {
+    cluster        = "connect2-api-cluster-staging"
+    service        = "connect2-api-service-staging"
+    repository     = "connect2-api-staging"
+    state_bucket   = "connect2-api-terraform-state-staging"
+    log_group      = "/ecs/connect2-api-staging"
+    log_groups     = ["/ecs/connect2-api-staging", "/aws/lambda/connect2-api-rotate-staging"]
+    load_balancer  = "connect2-api-alb-staging"
+    database       = "connect2-api-db-staging"
+    cache          = "connect2-api-redis-staging"
+    alerts         = "connect2-api-alerts-staging"
+    rotation       = "connect2-api-rotate-staging"
+    secret_prefix  = "connect2-api/staging"
+    hosts          = ["api-staging.connect.com"]
+    task_role_path = "/connect2-api/staging/"
+    execution_role = "connect2-api-staging-execution"
+    task_role      = "connect2-api-staging-task"
+
+    services = {
+      worker = {
+        service        = "connect2-api-worker-staging"
+        log_group      = "/ecs/connect2-api-worker-staging"
+        execution_role = "connect2-api-worker-staging-execution"
+        task_role      = "connect2-api-worker-staging-task"
+        repository     = "connect2-api-worker-staging"
+      }
+      mailer = {
+        service        = "connect2-api-mailer-staging"
+        log_group      = "/ecs/connect2-api-mailer-staging"
+        execution_role = "connect2-api-mailer-staging-execution"
+        task_role      = "connect2-api-mailer-staging-task"
+        repository_arn = "arn:aws:ecr:us-west-2:210987654321:repository/mailer"
+      }
+    }
+
+    schedules = {
+      digest = {
+        schedule    = "connect2-api-digest-staging"
+        role        = "connect2-api-digest-staging-schedule"
+        family      = "connect2-api-staging"
+        dead_letter = "connect2-api-digest-staging-dead"
+      }
+    }
+  }
+}
+
+run "every_service_has_a_policy_of_its_own_in_apply_and_deploy" {
+  command = plan
+
+  assert {
+    condition = toset(keys(aws_iam_policy.this)) == toset(concat(
+      ["plan-1", "plan-2", "push-1", "push-2"], [for i in range(1, 10) : "apply-${i}"], [for i in range(1, 5) : "deploy-${i}"],
+    ))
+    error_message = "apply and deploy have one for each service, push one for the repository that is made here: ${jsonencode(keys(aws_iam_policy.this))}"
+  }
+
+  # By the service's own names alone: nothing here is about another one.
+  assert {
+    condition = alltrue(flatten([for key, other in { "deploy-3" = "worker", "deploy-4" = "mailer", "apply-8" = "worker", "apply-9" = "mailer" } : [
+      for s in jsondecode(aws_iam_policy.this[key].policy).Statement : [for r in s.Resource : !strcontains(r, other) && !strcontains(r, "connect2-api-service-") && r != "*" if !strcontains(r, ":task/connect2-api-cluster-staging/*")]
+    ]]))
+    error_message = "each policy names its own service and nothing else"
+  }
+
+  assert {
+    condition = toset(flatten([for s in jsondecode(aws_iam_policy.this["deploy-4"].policy).Statement : s.Action if contains(s.Resource, "arn:aws:ecs:us-west-2:123456789012:service/connect2-api-cluster-staging/connect2-api-worker-staging")])) == toset([
+      "ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions", "ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:TagResource", "ecs:UpdateService",
+    ])
+    error_message = "a release of the worker is one as of the api: ${aws_iam_policy.this["deploy-4"].policy}"
+  }
+
+  assert {
+    condition     = anytrue([for s in jsondecode(aws_iam_policy.this["deploy-4"].policy).Statement : contains(s.Action, "iam:PassRole") && contains(s.Resource, "arn:aws:iam::123456789012:role/connect2-api/staging/connect2-api-worker-staging-task")])
+    error_message = "it passes the worker's own roles"
+  }
+
+  assert {
+    condition     = strcontains(aws_iam_policy.this["push-2"].policy, "repository/connect2-api-worker-staging") && !strcontains(aws_iam_policy.this["push-2"].policy, "CreateRepository") && !strcontains(jsonencode(values(aws_iam_policy.this)[*].policy), "replaced-below") && !strcontains(jsonencode(values(aws_iam_policy.this)[*].policy), "elsewhere")
+    error_message = "the worker's repository is pushed to; that of another account is not, and no placeholder is left"
+  }
+
+  assert {
+    condition     = contains(jsondecode(aws_iam_policy.this["apply-9"].policy).Statement[0].Resource, "arn:aws:ecs:us-west-2:123456789012:task-definition/connect2-api-worker-staging-template:*") && contains(jsondecode(aws_iam_policy.this["apply-9"].policy).Statement[1].Resource, "arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-worker-staging") && !strcontains(aws_iam_policy.this["apply-8"].policy, "repository/")
+    error_message = "apply makes the worker's template and repository, and no repository of somebody else's"
+  }
+
+  assert {
+    condition = toset(flatten([for s in jsondecode(aws_iam_policy.boundary.policy).Statement : s.Resource if s.Sid == "Images"])) == toset([
+      "arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-staging", "arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-worker-staging", "arn:aws:ecr:us-west-2:210987654321:repository/mailer",
+    ])
+    error_message = "the boundary lets the services pull their images"
+  }
+
+  assert {
+    condition     = contains(flatten([for s in jsondecode(aws_iam_policy.boundary.policy).Statement : s.Resource if s.Sid == "Logs"]), "arn:aws:logs:us-west-2:123456789012:log-group:/ecs/connect2-api-mailer-staging:*") && contains(flatten([for s in jsondecode(aws_iam_policy.boundary.policy).Statement : s.Resource if s.Sid == "Service"]), "arn:aws:ecs:us-west-2:123456789012:service/connect2-api-cluster-staging/connect2-api-mailer-staging")
+    error_message = "and write their logs, and the rotation start them anew"
+  }
+
+  assert {
+    condition = jsonencode([for s in jsondecode(aws_iam_policy.this["deploy-2"].policy).Statement : [sort(s.Action), s.Resource]]) == jsonencode([
+      [["scheduler:GetSchedule", "scheduler:UpdateSchedule"], ["arn:aws:scheduler:us-west-2:123456789012:schedule/default/connect2-api-digest-staging"]],
+      [["iam:PassRole"], ["arn:aws:iam::123456789012:role/connect2-api/staging/connect2-api-digest-staging-schedule"]],
+    ])
+    error_message = "a release moves this schedule, and hands its role on: ${aws_iam_policy.this["deploy-2"].policy}"
+  }
+
+  assert {
+    condition     = toset(jsondecode(aws_iam_policy.this["apply-7"].policy).Statement[*].Sid) == toset(["Schedules", "DeadLetters", "PassToScheduler"]) && toset(jsondecode(aws_iam_policy.this["plan-2"].policy).Statement[*].Sid) == toset(["ReadSchedules", "ReadDeadLetters"])
+    error_message = "apply makes it and its queue, and a plan reads them"
+  }
+
+  assert {
+    condition     = toset([for s in jsondecode(aws_iam_policy.boundary.policy).Statement : s.Sid if strcontains(s.Sid, "Scheduled") || s.Sid == "DeadLetters"]) == toset(["RunScheduled", "TagScheduled", "PassScheduled", "DeadLetters"])
+    error_message = "the boundary lets its role start the task"
+  }
+}
