@@ -95,7 +95,7 @@ func (r *rotated) RoundTrip(q *http.Request) (*http.Response, error) {
 	if strings.HasPrefix(target, "AmazonEC2ContainerService") {
 		r.needs("ecs:"+operation, "arn:aws:ecs:us-west-2:123456789012:service/"+in.Cluster+"/"+in.Service+strings.Join(in.Services, ","))
 		return respond(http.StatusOK, "application/x-amz-json-1.1",
-			`{"services":[{"desiredCount":3,"deployments":[{"rolloutState":"COMPLETED"}]}],"service":{}}`)
+			`{"services":[{"serviceName":"connect2-api-service-prod","desiredCount":3,"deployments":[{"rolloutState":"COMPLETED"}]}],"service":{}}`)
 	}
 	var out any = struct{}{}
 	r.needs("secretsmanager:"+operation, in.SecretID)

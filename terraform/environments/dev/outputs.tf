@@ -110,6 +110,36 @@ output "alerts_topic_arn" {
   value       = module.environment.alerts_topic_arn
 }
 
+output "network" {
+  description = "The VPC, its range, the subnets of each tier, and the addresses that outgoing traffic shows."
+  value       = module.environment.network
+}
+
+output "security_group_ids" {
+  description = "Security groups: of the load balancer, the api's tasks, each further service, database, cache, and the bastion where there is one."
+  value       = module.environment.security_group_ids
+}
+
+output "kms_key_arn" {
+  description = "The environment's key."
+  value       = module.environment.kms_key_arn
+}
+
+output "load_balancer" {
+  description = "The load balancer: its ARN, its own host name and the zone of that, its name in metrics, and the listener that carries the traffic, for rules of others."
+  value       = module.environment.load_balancer
+}
+
+output "zone_id" {
+  description = "The hosted zone of the service's host name; null without one."
+  value       = module.environment.zone_id
+}
+
+output "certificate_arn" {
+  description = "The listener's certificate; null without HTTPS."
+  value       = module.environment.certificate_arn
+}
+
 output "name_servers" {
   description = "Name servers of the zone, for its delegation where it was made here; null without a zone."
   value       = module.environment.name_servers

@@ -1,3 +1,13 @@
+output "arn" {
+  description = "The load balancer."
+  value       = aws_lb.this.arn
+}
+
+output "listener_arn" {
+  description = "The listener that carries the traffic: HTTPS where there is HTTPS. Rules of others need priorities other than 10, 90 and 100."
+  value       = local.listener_arn
+}
+
 output "arn_suffix" {
   description = "The load balancer's name in CloudWatch metrics."
   value       = aws_lb.this.arn_suffix
@@ -47,13 +57,14 @@ output "test_listener_rule" {
 }
 
 output "shape" {
-  description = "What the load balancer is: the ports that it listens on and what they do, deletion protection."
+  description = "What the load balancer is: the ports that it listens on and what they do, deletion protection, and what the web ACL does."
   value = {
     listeners = merge(
       { tostring(aws_lb_listener.http.port) = aws_lb_listener.http.default_action[0].type == "redirect" ? "redirect" : "serve" },
       { for listener in aws_lb_listener.https : tostring(listener.port) => "serve" },
     )
     deletion_protection = aws_lb.this.enable_deletion_protection
+    web_acl             = length(aws_wafv2_web_acl.this) == 0 ? "none" : "${var.waf.count ? "counts" : "blocks"}${length(aws_wafv2_web_acl_logging_configuration.this) == 0 ? "" : ", logs"}"
   }
 }
 

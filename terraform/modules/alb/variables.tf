@@ -73,10 +73,29 @@ variable "log_retention_days" {
 }
 
 variable "waf" {
-  description = "Put a web ACL in front: AWS's common and known-bad-input rules, and a limit of requests from one address in five minutes."
+  description = "Put a web ACL in front: AWS's common and known-bad-input rules, and a limit of requests from one address in five minutes. count: it blocks nothing and only counts, which is how one begins; count_rules: single rules of a group that only count (group to rules); log_retention_days: what matched is logged for so long, without cookies and credentials (0: no log), log_kms_key_arn encrypts that."
   type = object({
-    enabled    = optional(bool, false)
-    rate_limit = optional(number, 2000)
+    enabled            = optional(bool, false)
+    rate_limit         = optional(number, 2000)
+    count              = optional(bool, false)
+    count_rules        = optional(map(list(string)), {})
+    log_retention_days = optional(number, 0)
+    log_kms_key_arn    = optional(string)
   })
   default = {}
+
+  validation {
+    condition     = var.waf.rate_limit >= 10 && var.waf.rate_limit <= 2000000000
+    error_message = "waf.rate_limit must be between 10 and 2000000000 requests in five minutes: AWS takes no other limit."
+  }
+
+  validation {
+    condition     = alltrue([for group in keys(var.waf.count_rules) : contains(["AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet"], group)])
+    error_message = "waf.count_rules must name AWSManagedRulesCommonRuleSet or AWSManagedRulesKnownBadInputsRuleSet: the web ACL has no other group."
+  }
+
+  validation {
+    condition     = contains([0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.waf.log_retention_days)
+    error_message = "waf.log_retention_days must be 0 (no log) or a retention that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
 }

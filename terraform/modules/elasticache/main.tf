@@ -1,7 +1,8 @@
 locals {
   port     = 6379
   failover = coalesce(var.automatic_failover_enabled, var.num_cache_clusters > 1)
-  family   = "redis${split(".", var.engine_version)[0]}"
+  version  = coalesce(var.engine_version, var.engine == "redis" ? "7.1" : "8.0")
+  family   = "${var.engine}${split(".", local.version)[0]}"
 }
 
 resource "aws_elasticache_subnet_group" "this" {
@@ -12,7 +13,7 @@ resource "aws_elasticache_subnet_group" "this" {
 
 resource "aws_elasticache_parameter_group" "this" {
   name        = "${var.name}-${local.family}"
-  description = "Redis of ${var.name}"
+  description = "${var.engine == "redis" ? "Redis" : "Valkey"} of ${var.name}"
   family      = local.family
 
   # A cache that is full forgets what has not been used for longest, instead of refusing writes.
@@ -39,8 +40,8 @@ resource "aws_elasticache_replication_group" "this" {
   replication_group_id = var.name
   description          = "Cache shared by all tasks"
 
-  engine                     = "redis"
-  engine_version             = var.engine_version
+  engine                     = var.engine
+  engine_version             = local.version
   parameter_group_name       = aws_elasticache_parameter_group.this.name
   auto_minor_version_upgrade = true
   apply_immediately          = var.apply_immediately

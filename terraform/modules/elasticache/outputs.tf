@@ -25,8 +25,9 @@ output "secret_name" {
 }
 
 output "shape" {
-  description = "What the cache is: nodes, failover, TLS."
+  description = "What the cache is: engine with its version, nodes, failover, TLS."
   value = {
+    engine   = "${aws_elasticache_replication_group.this.engine} ${aws_elasticache_replication_group.this.engine_version}"
     nodes    = aws_elasticache_replication_group.this.num_cache_clusters
     failover = aws_elasticache_replication_group.this.automatic_failover_enabled
     tls      = aws_elasticache_replication_group.this.transit_encryption_enabled

@@ -33,10 +33,26 @@ variable "node_type" {
   }
 }
 
-variable "engine_version" {
-  description = "Redis version."
+variable "engine" {
+  description = "redis or valkey. A group of Redis becomes one of Valkey in place, with its data; ElastiCache does not take it back."
   type        = string
-  default     = "7.1"
+  default     = "redis"
+
+  validation {
+    condition     = contains(["redis", "valkey"], var.engine)
+    error_message = "engine must be redis or valkey (redis_engine in an environment)."
+  }
+}
+
+variable "engine_version" {
+  description = "Version of the engine. Null: 7.1 of Redis, which is the last one, or 8.0 of Valkey."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.engine_version == null || can(regex(var.engine == "redis" ? "^([56]\\.|7\\.[01])" : "^(7\\.2|[89]\\.)", var.engine_version))
+    error_message = "engine_version must be one that ElastiCache has of the engine: up to 7.1 of Redis, 7.2 and from 8.0 on of Valkey."
+  }
 }
 
 variable "num_cache_clusters" {

@@ -1,6 +1,8 @@
 # One key for the environment. It is what the audit trail shows, what another environment cannot use, and what CloudWatch
 # and EventBridge need in order to publish to an encrypted topic: AWS's own keys cannot be opened to them.
 resource "aws_kms_key" "this" {
+  count = var.existing.kms_key_arn == null ? 1 : 0
+
   description             = "Data of ${local.name}"
   enable_key_rotation     = true
   policy                  = data.aws_iam_policy_document.key.json
@@ -8,8 +10,20 @@ resource "aws_kms_key" "this" {
 }
 
 resource "aws_kms_alias" "this" {
+  count = var.existing.kms_key_arn == null ? 1 : 0
+
   name          = "alias/${local.name}"
-  target_key_id = aws_kms_key.this.key_id
+  target_key_id = aws_kms_key.this[0].key_id
+}
+
+moved {
+  from = aws_kms_key.this
+  to   = aws_kms_key.this[0]
+}
+
+moved {
+  from = aws_kms_alias.this
+  to   = aws_kms_alias.this[0]
 }
 
 data "aws_iam_policy_document" "key" {

@@ -45,6 +45,7 @@ locals {
 
 module "networking" {
   source = "../networking"
+  count  = var.existing.vpc == null ? 1 : 0
 
   name                    = local.vpc_name
   vpc_cidr                = var.network.vpc_cidr
@@ -52,15 +53,38 @@ module "networking" {
   nat                     = var.network.nat
   interface_endpoints     = var.network.interface_endpoints
   flow_log_retention_days = var.log_retention_days
-  kms_key_arn             = aws_kms_key.this.arn
+  kms_key_arn             = local.kms_key_arn
   iam                     = local.iam
+}
+
+moved {
+  from = module.networking
+  to   = module.networking[0]
+}
+
+locals {
+  network = var.existing.vpc == null ? {
+    vpc_id             = module.networking[0].vpc_id
+    vpc_cidr           = module.networking[0].vpc_cidr
+    public_subnet_ids  = module.networking[0].public_subnet_ids
+    private_subnet_ids = module.networking[0].private_subnet_ids
+    data_subnet_ids    = module.networking[0].data_subnet_ids
+    } : {
+    vpc_id             = var.existing.vpc.id
+    vpc_cidr           = var.existing.vpc.cidr
+    public_subnet_ids  = var.existing.vpc.public_subnet_ids
+    private_subnet_ids = var.existing.vpc.private_subnet_ids
+    data_subnet_ids    = var.existing.vpc.data_subnet_ids
+  }
+
+  kms_key_arn = var.existing.kms_key_arn == null ? aws_kms_key.this[0].arn : var.existing.kms_key_arn
 }
 
 module "ecr" {
   source = "../ecr"
 
   name           = local.name
-  kms_key_arn    = aws_kms_key.this.arn
+  kms_key_arn    = local.kms_key_arn
   pull_role_arns = local.promotion_roles
   force_delete   = var.protection.delete_images
 }
@@ -69,7 +93,7 @@ module "ecs_cluster" {
   source = "../ecs-cluster"
 
   name               = local.cluster_name
-  kms_key_arn        = aws_kms_key.this.arn
+  kms_key_arn        = local.kms_key_arn
   log_retention_days = var.log_retention_days
 }
 
@@ -79,9 +103,9 @@ module "alb" {
   name = local.alb_name
 
   network = {
-    vpc_id     = module.networking.vpc_id
-    vpc_cidr   = module.networking.vpc_cidr
-    subnet_ids = module.networking.public_subnet_ids
+    vpc_id     = local.network.vpc_id
+    vpc_cidr   = local.network.vpc_cidr
+    subnet_ids = local.network.public_subnet_ids
   }
 
   https = {
@@ -98,7 +122,7 @@ module "alb" {
   deletion_protection = var.deletion_protection
   delete_logs         = var.protection.delete_logs
   log_retention_days  = var.log_retention_days
-  waf                 = { enabled = var.waf }
+  waf                 = merge(var.web_acl, { enabled = var.waf, log_kms_key_arn = local.kms_key_arn })
 }
 
 # What services says of the api goes before the values that an environment had before it could have several.
@@ -160,7 +184,7 @@ module "ecs_service" {
     name               = module.ecs_cluster.name
     arn                = module.ecs_cluster.arn
     exec_log_group_arn = module.ecs_cluster.exec_log_group.arn
-    kms_key_arn        = aws_kms_key.this.arn
+    kms_key_arn        = local.kms_key_arn
   }
 
   container = {
@@ -191,7 +215,7 @@ module "ecs_service" {
   environment = merge({ ENVIRONMENT = var.environment }, local.api.environment)
 
   secrets             = merge(local.connections, local.api.secrets)
-  secrets_kms_key_arn = aws_kms_key.this.arn
+  secrets_kms_key_arn = local.kms_key_arn
   task_policy_json    = local.api.policy_json
 
   additional_task_policy_arns = try(local.api_given.policy_arns, {})
@@ -201,9 +225,9 @@ module "ecs_service" {
   volumes  = try(local.api_given.volumes, {})
 
   network = {
-    vpc_id                = module.networking.vpc_id
-    vpc_cidr              = module.networking.vpc_cidr
-    subnet_ids            = module.networking.private_subnet_ids
+    vpc_id                = local.network.vpc_id
+    vpc_cidr              = local.network.vpc_cidr
+    subnet_ids            = local.network.private_subnet_ids
     alb_security_group_id = module.alb.security_group_id
   }
 
@@ -237,7 +261,7 @@ module "ecs_service" {
   readonly_root_filesystem = local.api.readonly_root
   enable_execute_command   = local.api.execute_command
   log_retention_days       = var.log_retention_days
-  log_kms_key_arn          = aws_kms_key.this.arn
+  log_kms_key_arn          = local.kms_key_arn
   iam                      = local.iam
 }
 
@@ -246,7 +270,7 @@ module "further_ecr" {
   for_each = { for name, s in local.further : name => local.further_names[name] if s.image.own }
 
   name           = each.value
-  kms_key_arn    = aws_kms_key.this.arn
+  kms_key_arn    = local.kms_key_arn
   pull_role_arns = local.promotion_roles
   force_delete   = var.protection.delete_images
 }
@@ -262,7 +286,7 @@ module "services" {
     name               = module.ecs_cluster.name
     arn                = module.ecs_cluster.arn
     exec_log_group_arn = module.ecs_cluster.exec_log_group.arn
-    kms_key_arn        = aws_kms_key.this.arn
+    kms_key_arn        = local.kms_key_arn
   }
 
   # The api's container has the project's name; a release finds this one by the service's.
@@ -288,15 +312,15 @@ module "services" {
   environment = merge({ ENVIRONMENT = var.environment }, each.value.environment)
 
   secrets             = merge(each.value.connections ? local.connections : {}, each.value.secrets)
-  secrets_kms_key_arn = aws_kms_key.this.arn
+  secrets_kms_key_arn = local.kms_key_arn
   task_policy_json    = each.value.policy_json
 
   additional_task_policy_arns = each.value.policy_arns
 
   network = {
-    vpc_id     = module.networking.vpc_id
-    vpc_cidr   = module.networking.vpc_cidr
-    subnet_ids = module.networking.private_subnet_ids
+    vpc_id     = local.network.vpc_id
+    vpc_cidr   = local.network.vpc_cidr
+    subnet_ids = local.network.private_subnet_ids
   }
 
   egress   = coalesce(each.value.egress, { for name, rule in local.egress : name => rule if each.value.connections || name == "https" })
@@ -322,7 +346,7 @@ module "services" {
   readonly_root_filesystem = coalesce(each.value.readonly_root_filesystem, var.service.readonly_root_filesystem)
   enable_execute_command   = coalesce(each.value.execute_command, false)
   log_retention_days       = var.log_retention_days
-  log_kms_key_arn          = aws_kms_key.this.arn
+  log_kms_key_arn          = local.kms_key_arn
   iam                      = local.iam
 }
 
@@ -381,13 +405,13 @@ module "schedules" {
   }
 
   network = {
-    subnet_ids         = module.networking.private_subnet_ids
+    subnet_ids         = local.network.private_subnet_ids
     security_group_ids = [local.runs[each.value.service].group]
   }
 
   dead_letter = { create = each.value.dead_letter }
   alarm       = { prefix = "${local.alerts_name}-${each.key}-schedule", topic_arns = [module.sns_alerts.topic_arn] }
-  kms_key_arn = aws_kms_key.this.arn
+  kms_key_arn = local.kms_key_arn
   iam         = local.iam
 }
 
@@ -413,8 +437,8 @@ module "rds" {
   secret_prefix = local.secret_prefix
 
   network = {
-    vpc_id             = module.networking.vpc_id
-    subnet_ids         = module.networking.data_subnet_ids
+    vpc_id             = local.network.vpc_id
+    subnet_ids         = local.network.data_subnet_ids
     security_group_ids = local.clients
   }
 
@@ -440,7 +464,7 @@ module "rds" {
   }
 
   log_retention_days = var.log_retention_days
-  kms_key_arn        = aws_kms_key.this.arn
+  kms_key_arn        = local.kms_key_arn
   password_version   = var.database.password_version
   manage_password    = var.manage_passwords
   apply_immediately  = var.protection.apply_immediately
@@ -459,16 +483,18 @@ module "elasticache" {
   secret_prefix = local.secret_prefix
 
   network = {
-    vpc_id             = module.networking.vpc_id
-    subnet_ids         = module.networking.data_subnet_ids
+    vpc_id             = local.network.vpc_id
+    subnet_ids         = local.network.data_subnet_ids
     security_group_ids = local.clients
   }
 
+  engine                     = var.redis_engine
+  engine_version             = var.redis_engine_version
   node_type                  = var.redis_node_type
   num_cache_clusters         = var.redis_nodes
   transit_encryption_enabled = var.redis_tls
   tls_step                   = var.redis_tls_step
-  kms_key_arn                = aws_kms_key.this.arn
+  kms_key_arn                = local.kms_key_arn
   secret_recovery_days       = var.protection.secret_recovery_days
   manage_auth_token          = var.manage_passwords
   apply_immediately          = var.protection.apply_immediately
@@ -485,7 +511,7 @@ module "sns_alerts" {
   source = "../sns-alerts"
 
   name          = local.alerts_name
-  kms_key_arn   = aws_kms_key.this.arn
+  kms_key_arn   = local.kms_key_arn
   subscriptions = var.alert_subscriptions
   service_arn   = local.service_arn
 
@@ -514,14 +540,14 @@ module "bastion" {
   name = "${var.project}-bastion-${var.environment}"
 
   network = {
-    vpc_id    = module.networking.vpc_id
-    vpc_cidr  = module.networking.vpc_cidr
-    subnet_id = (var.bastion.elastic_ip ? module.networking.public_subnet_ids : module.networking.private_subnet_ids)[0]
+    vpc_id    = local.network.vpc_id
+    vpc_cidr  = local.network.vpc_cidr
+    subnet_id = (var.bastion.elastic_ip ? local.network.public_subnet_ids : local.network.private_subnet_ids)[0]
   }
 
   ssh         = var.bastion.ssh
   elastic_ip  = var.bastion.elastic_ip
-  kms_key_arn = aws_kms_key.this.arn
+  kms_key_arn = local.kms_key_arn
   iam         = local.iam
 }
 
@@ -561,6 +587,10 @@ module "github_oidc" {
       "/ecs/${local.name}", "/ecs/${local.cluster_name}/exec", "/vpc/${local.vpc_name}", "/aws/rds/instance/${local.database_name}/postgresql",
       "/aws/rds/instance/${local.database_name}/upgrade", "/aws/lambda/${local.rotation_name}",
     ]
+
+    dashboard   = var.dashboard ? local.name : null
+    budget      = var.budget == null ? null : local.name
+    web_acl_log = var.waf && var.web_acl.log_retention_days > 0
 
     services = { for name, s in local.further : name => {
       service        = local.further_names[name]
@@ -611,13 +641,29 @@ module "secret_rotation" {
   other_services = { for name, s in local.further : local.further_names[name] => "${local.services_arn}/${local.further_names[name]}" if s.connections }
 
   network = {
-    vpc_id     = module.networking.vpc_id
-    vpc_cidr   = module.networking.vpc_cidr
-    subnet_ids = module.networking.private_subnet_ids
+    vpc_id     = local.network.vpc_id
+    vpc_cidr   = local.network.vpc_cidr
+    subnet_ids = local.network.private_subnet_ids
   }
 
-  kms_key_arn        = aws_kms_key.this.arn
+  kms_key_arn        = local.kms_key_arn
   log_retention_days = var.log_retention_days
   alarm_topic_arns   = [module.sns_alerts.topic_arn]
   iam                = local.iam
+}
+
+module "overview" {
+  source = "../overview"
+  count  = var.dashboard || var.budget != null ? 1 : 0
+
+  name      = local.name
+  dashboard = var.dashboard
+  budget    = var.budget == null ? null : merge(var.budget, { tag = { key = "Environment", value = var.environment } })
+
+  cluster  = local.cluster_name
+  services = merge({ api = local.service_name }, local.further_names)
+
+  load_balancer = { arn_suffix = module.alb.arn_suffix }
+  database      = module.rds.identifier
+  cache_nodes   = [for i in range(var.redis_nodes) : format("%s-%03d", local.cache_name, i + 1)]
 }

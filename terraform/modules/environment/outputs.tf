@@ -147,6 +147,46 @@ output "alerts_topic_arn" {
   value       = module.sns_alerts.topic_arn
 }
 
+output "network" {
+  description = "The VPC, its range, the subnets of each tier, and the addresses that outgoing traffic shows."
+  value       = merge(local.network, { nat_public_ips = flatten(module.networking[*].nat_public_ips) })
+}
+
+output "security_group_ids" {
+  description = "Security groups: of the load balancer, the api's tasks, each further service, database, cache, and the bastion where there is one."
+  value = merge(
+    { alb = module.alb.security_group_id, tasks = module.ecs_service.security_group_id, database = module.rds.security_group_id, redis = module.elasticache.security_group_id },
+    { for name, service in module.services : name => service.security_group_id },
+    { for bastion in module.bastion : "bastion" => bastion.security_group_id },
+  )
+}
+
+output "kms_key_arn" {
+  description = "The environment's key."
+  value       = local.kms_key_arn
+}
+
+output "load_balancer" {
+  description = "The load balancer: its ARN, its own host name and the zone of that, its name in metrics, and the listener that carries the traffic, for rules of others."
+  value = {
+    arn          = module.alb.arn
+    arn_suffix   = module.alb.arn_suffix
+    dns_name     = module.alb.dns_name
+    zone_id      = module.alb.zone_id
+    listener_arn = module.alb.listener_arn
+  }
+}
+
+output "zone_id" {
+  description = "The hosted zone of the service's host name; null without one."
+  value       = one(module.route53_zone[*].zone_id)
+}
+
+output "certificate_arn" {
+  description = "The listener's certificate; null without HTTPS."
+  value       = local.certificate_arn
+}
+
 output "name_servers" {
   description = "Name servers of the zone, for its delegation where it was made here; null without a zone."
   value       = one(module.route53_zone[*].name_servers)

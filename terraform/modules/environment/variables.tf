@@ -129,6 +129,31 @@ variable "network" {
   default = {}
 }
 
+variable "existing" {
+  description = "What is there already and is used instead of being made: a VPC with its range and subnets (two zones or more; the private ones need a way to AWS' services, which the tasks' image comes from), and a KMS key whose policy lets CloudWatch Logs, CloudWatch and EventBridge use it as terraform/modules/environment/kms.tf says. Zones and certificates are named in domain. An environment that stands keeps what it has: another VPC is another environment."
+  type = object({
+    vpc = optional(object({
+      id                 = string
+      cidr               = string
+      public_subnet_ids  = list(string)
+      private_subnet_ids = list(string)
+      data_subnet_ids    = list(string)
+    }))
+    kms_key_arn = optional(string)
+  })
+  default = {}
+
+  validation {
+    condition     = var.existing.vpc == null || try(alltrue([for tier in [var.existing.vpc.public_subnet_ids, var.existing.vpc.private_subnet_ids, var.existing.vpc.data_subnet_ids] : length(distinct(tier)) >= 2]), false)
+    error_message = "existing.vpc needs two subnets or more of each kind (public, private, data), in different zones: a load balancer and a database refuse fewer."
+  }
+
+  validation {
+    condition     = var.existing.kms_key_arn == null || can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/[0-9a-f-]+$", var.existing.kms_key_arn))
+    error_message = "existing.kms_key_arn must be the ARN of a key (arn:aws:kms:REGION:ACCOUNT:key/…): an alias is not taken everywhere."
+  }
+}
+
 variable "domain" {
   description = "Where the service is found: the zone (looked up, or made with create_zone), the host name in it, and a certificate where it is made elsewhere."
   type = object({
@@ -387,6 +412,50 @@ variable "waf" {
   description = "Put a web ACL in front of the load balancer."
   type        = bool
   default     = false
+}
+
+variable "web_acl" {
+  description = "How the web ACL of waf behaves: requests from one address in five minutes, count (it blocks nothing and only counts, which is how one begins), count_rules (single rules of a group that only count, group to rules), and days that what matched is logged (0: no log)."
+  type = object({
+    rate_limit         = optional(number, 2000)
+    count              = optional(bool, false)
+    count_rules        = optional(map(list(string)), {})
+    log_retention_days = optional(number, 0)
+  })
+  default = {}
+}
+
+variable "redis_engine" {
+  description = "What the cache runs: redis or valkey, which takes the same commands and costs a fifth less. What is Redis becomes Valkey in place; ElastiCache does not take it back."
+  type        = string
+  default     = "redis"
+}
+
+variable "redis_engine_version" {
+  description = "Version of it. Null: 7.1 of Redis, 8.0 of Valkey."
+  type        = string
+  default     = null
+}
+
+variable "dashboard" {
+  description = "Have a dashboard in CloudWatch, called PROJECT-ENVIRONMENT: answers and their times, tasks, CPU and memory of each service, database and cache."
+  type        = bool
+  default     = false
+}
+
+variable "budget" {
+  description = "Tell by e-mail when the environment's cost of a month, in USD, is above percent of the limit, or is forecast to be above the limit. What belongs to it is found by the tag Environment, which must be switched on as a cost allocation tag in the billing account. Null: none."
+  type = object({
+    usd     = number
+    percent = optional(number, 80)
+    emails  = list(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.budget == null || try(var.budget.usd > 0 && var.budget.percent > 0 && length(var.budget.emails) >= 1 && length(var.budget.emails) <= 10, false)
+    error_message = "budget needs usd and percent above 0, and 1 to 10 emails: AWS Budgets takes no more."
+  }
 }
 
 variable "alarms" {

@@ -1,4 +1,4 @@
-# The services beside the first one, and the schedules: what the roles may do to them, in policies of their own, since a managed policy has 6,144
+# The services beside the first one, the schedules, and what an environment chooses besides: what the roles may do to them, in policies of their own, since a managed policy has 6,144
 # characters. Without them there are none of these policies, and the others stay as they are.
 locals {
   # What is made here for them, by their names; the boundary and the log groups of the others are in names.log_groups.
@@ -11,7 +11,6 @@ locals {
 
   further_apply_statements = { for name, s in var.names.services : name => [
     {
-      Sid    = "ECS"
       Effect = "Allow"
       Action = ["ecs:*"]
       Resource = concat(local.further_arns[name].services, [
@@ -20,7 +19,6 @@ locals {
       ])
     },
     {
-      Sid    = "Named"
       Effect = "Allow"
       Action = ["cloudwatch:*", "ecr:*", "logs:*"]
       Resource = concat(local.further_arns[name].made, local.further_arns[name].log_groups, [
@@ -53,7 +51,11 @@ locals {
     for s in concat(
       length(local.further_arns[name].made) == 0 ? [] : actions["ecr-push"], actions["ecs-deploy"], actions["ecs-deploy-verify"], actions["ecs-deploy-bake"], actions["ecs-rollback"], actions["migrate"],
     ) : jsonencode([s.Effect, s.Resource, try(s.Condition, null)]) => s...
+    # What is about no service in particular the role has already.
+    if !contains(local.delivery_keys, jsonencode([s.Effect, s.Resource, try(s.Condition, null)]))
   } }
+
+  delivery_keys = concat(keys(local.delivery_merged.deploy), keys(local.delivery_merged.looks))
 
   # Schedules: apply makes them, a release moves them to its revision, and their roles start the tasks.
   schedules      = values(var.names.schedules)
@@ -86,9 +88,32 @@ locals {
     ]
   } : role => [for s in statements : s if length(s.Resource) > 0] }
 
-  schedule_policies = { for role, statements in local.schedule_statements : role => [
-    for every in [statements] : jsonencode({ Version = "2012-10-17", Statement = every }) if length(every) > 0
-  ] }
+  # What is a choice of an environment: a dashboard, a budget, the log of the web ACL.
+  choice_arns = {
+    dashboard = [for name in var.names.dashboard[*] : "${local.arn}:cloudwatch::${local.account}:dashboard/${name}"]
+    budget    = [for name in var.names.budget[*] : "${local.arn}:budgets::${local.account}:budget/${name}"]
+    web_acl   = [for name in(var.names.web_acl_log ? [var.names.load_balancer] : []) : "${local.arn}:wafv2:${local.regions}:regional/webacl/${name}/*"]
+    log       = flatten([for name in(var.names.web_acl_log ? [var.names.load_balancer] : []) : [for end in ["", ":*"] : "${local.arn}:logs:${local.regions}:log-group:aws-waf-logs-${name}${end}"]])
+  }
+
+  choice_statements = { for role, statements in {
+    plan = [
+      { Sid = "ReadBudget", Effect = "Allow", Action = ["budgets:ListTagsForResource", "budgets:ViewBudget"], Resource = local.choice_arns.budget },
+    ]
+    apply = [
+      { Sid = "Dashboard", Effect = "Allow", Action = ["cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard"], Resource = local.choice_arns.dashboard },
+      { Sid = "Budget", Effect = "Allow", Action = ["budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource"], Resource = local.choice_arns.budget },
+      { Sid = "WebAclLogging", Effect = "Allow", Action = ["wafv2:DeleteLoggingConfiguration", "wafv2:PutLoggingConfiguration"], Resource = local.choice_arns.web_acl },
+      { Sid = "WebAclLog", Effect = "Allow", Action = ["logs:*"], Resource = local.choice_arns.log },
+      # WAF has the log delivered as its caller; AWS knows no resource for these.
+      {
+        Sid      = "Deliver"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy"]
+        Resource = [for name in(var.names.web_acl_log ? ["*"] : []) : name]
+      },
+    ]
+  } : role => [for s in statements : s if length(s.Resource) > 0] }
 
   # What the schedules' roles do, as far as the boundary goes.
   boundary_schedules = [for s in [
@@ -116,17 +141,24 @@ locals {
     { Sid = "DeadLetters", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = local.dead_letters },
   ] : s if length(s.Resource) > 0]
 
-  further_policies = {
-    plan  = local.schedule_policies.plan
-    apply = concat(local.schedule_policies.plan, local.schedule_policies.apply, [for name, statements in local.further_apply_statements : jsonencode({ Version = "2012-10-17", Statement = statements })])
-    push = [for name, actions in local.further_statements : jsonencode({ Version = "2012-10-17", Statement = actions["ecr-push"] })
-    if length(local.further_arns[name].made) > 0]
-    deploy = concat(local.schedule_policies.deploy, [for name, merged in local.further_merged : jsonencode({
-      Version = "2012-10-17"
-      Statement = [for same in values(merged) : merge(
-        { for key, value in same[0] : key => value if key != "Sid" },
-        { Action = sort(distinct(flatten(same[*].Action))) },
-      )]
-    })])
+  # IAM attaches ten policies to a role: what several services need stands together where it is short.
+  further_apply_list = values(local.further_apply_statements)
+  further_deploy_list = [for merged in values(local.further_merged) : [for same in values(merged) : merge(
+    { for key, value in same[0] : key => value if key != "Sid" },
+    { Action = sort(distinct(flatten(same[*].Action))) },
+  )]]
+
+  further_documents = {
+    plan = [concat(local.schedule_statements.plan, local.choice_statements.plan)]
+    apply = concat(
+      [concat(local.schedule_statements.plan, local.choice_statements.plan, local.schedule_statements.apply, local.choice_statements.apply)],
+      [for i in range(0, length(local.further_apply_list), 4) : flatten(slice(local.further_apply_list, i, min(i + 4, length(local.further_apply_list))))],
+    )
+    push   = [for name, actions in local.further_statements : actions["ecr-push"] if length(local.further_arns[name].made) > 0]
+    deploy = concat([local.schedule_statements.deploy], local.further_deploy_list)
   }
+
+  further_policies = { for role, documents in local.further_documents : role => [
+    for statements in documents : jsonencode({ Version = "2012-10-17", Statement = statements }) if length(statements) > 0
+  ] }
 }

@@ -197,6 +197,11 @@ run "waf_is_a_choice" {
   }
 
   assert {
+    condition     = alltrue([for r in aws_wafv2_web_acl.this[0].rule : r.name == "rate-limit" ? length(r.action[0].block) == 1 : length(r.override_action[0].none) == 1]) && length(aws_wafv2_web_acl_logging_configuration.this) == 0
+    error_message = "it blocks unless it is to count, and logs nothing unless asked"
+  }
+
+  assert {
     condition     = length(aws_wafv2_web_acl.this[0].rule) > 0
     error_message = "[WAF.10] the web ACL has rules, where there is one"
   }
@@ -204,6 +209,31 @@ run "waf_is_a_choice" {
   assert {
     condition     = alltrue([for r in aws_wafv2_web_acl.this[0].rule : alltrue([for v in r.visibility_config : v.cloudwatch_metrics_enabled])])
     error_message = "[WAF.12] every rule has metrics, where there is a web ACL"
+  }
+}
+
+run "a_web_acl_begins_by_counting" {
+  command = plan
+
+  variables {
+    waf = { enabled = true, count = true, log_retention_days = 30, count_rules = { AWSManagedRulesCommonRuleSet = ["SizeRestrictions_BODY"] }, log_kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/11111111-2222-3333-4444-555555555555" }
+  }
+
+  assert {
+    condition     = alltrue([for r in aws_wafv2_web_acl.this[0].rule : r.name == "rate-limit" ? length(r.action[0].count) == 1 && length(r.action[0].block) == 0 : length(r.override_action[0].count) == 1 && length(r.override_action[0].none) == 0])
+    error_message = "no rule blocks anything"
+  }
+
+  assert {
+    condition = jsonencode({ for r in aws_wafv2_web_acl.this[0].rule : r.name => [for o in one(one(r.statement).managed_rule_group_statement).rule_action_override : o.name] if r.name != "rate-limit" }) == jsonencode({
+      AWSManagedRulesCommonRuleSet = ["SizeRestrictions_BODY"], AWSManagedRulesKnownBadInputsRuleSet = []
+    })
+    error_message = "single rules are overridden in their own group"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.waf[0].name == "aws-waf-logs-${var.name}" && aws_cloudwatch_log_group.waf[0].retention_in_days == 30 && aws_cloudwatch_log_group.waf[0].kms_key_id == var.waf.log_kms_key_arn && toset([for f in aws_wafv2_web_acl_logging_configuration.this[0].redacted_fields : f.single_header[0].name]) == toset(["authorization", "cookie"])
+    error_message = "what matched is logged, without cookies and credentials"
   }
 }
 

@@ -221,3 +221,27 @@ run "a_size_that_is_no_cache_size_is_refused" {
 
   expect_failures = [var.node_type]
 }
+
+run "valkey_is_an_engine" {
+  command = plan
+
+  variables {
+    engine = "valkey"
+  }
+
+  assert {
+    condition     = aws_elasticache_replication_group.this.engine == "valkey" && aws_elasticache_replication_group.this.engine_version == "8.0" && aws_elasticache_parameter_group.this.family == "valkey8" && aws_elasticache_replication_group.this.parameter_group_name == "${var.name}-valkey8"
+    error_message = "engine, version and parameters are Valkey's"
+  }
+}
+
+run "an_engine_or_version_that_is_not_there_is_refused" {
+  command = plan
+
+  variables {
+    engine         = "redis"
+    engine_version = "8.0"
+  }
+
+  expect_failures = [var.engine_version]
+}

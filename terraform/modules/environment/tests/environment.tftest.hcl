@@ -49,7 +49,7 @@ run "without_domain_and_github_it_still_stands" {
   }
 
   assert {
-    condition     = aws_kms_key.this.deletion_window_in_days == 7
+    condition     = aws_kms_key.this[0].deletion_window_in_days == 7
     error_message = "an environment that may be destroyed frees its key soon"
   }
 }
@@ -117,7 +117,7 @@ run "protection_is_that_of_all_that_holds_data" {
   }
 
   assert {
-    condition     = output.differences.deletion_protection == true && output.differences.final_snapshot == true && aws_kms_key.this.deletion_window_in_days == 30
+    condition     = output.differences.deletion_protection == true && output.differences.final_snapshot == true && aws_kms_key.this[0].deletion_window_in_days == 30
     error_message = "load balancer, database with a last snapshot, key and secrets"
   }
 }
@@ -131,7 +131,7 @@ run "without_deletion_protection_everything_else_stays_safe" {
   }
 
   assert {
-    condition     = output.differences.deletion_protection == false && output.differences.final_snapshot == true && aws_kms_key.this.deletion_window_in_days == 30
+    condition     = output.differences.deletion_protection == false && output.differences.final_snapshot == true && aws_kms_key.this[0].deletion_window_in_days == 30
     error_message = "the switch that a teardown turns lets database and load balancer be deleted, and takes nothing away from what is left of them"
   }
 
@@ -229,7 +229,7 @@ run "security_controls" {
   command = plan
 
   assert {
-    condition     = aws_kms_key.this.enable_key_rotation
+    condition     = aws_kms_key.this[0].enable_key_rotation
     error_message = "[KMS.4] the key is rotated"
   }
 

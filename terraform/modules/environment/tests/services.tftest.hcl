@@ -78,7 +78,7 @@ run "a_worker_in_one_line" {
   }
 
   assert {
-    condition     = jsonencode(module.github_oidc[0].policy_count) == jsonencode({ apply = 8, deploy = 3, plan = 2, push = 1 })
+    condition     = jsonencode(module.github_oidc[0].policy_count) == jsonencode({ apply = 7, deploy = 4, plan = 2, push = 1 })
     error_message = "the roles for GitHub reach them: ${jsonencode(module.github_oidc[0].policy_count)}"
   }
 
@@ -164,17 +164,28 @@ run "a_services_rights_lie_within_the_boundary" {
   expect_failures = [output.task_role_arn]
 }
 
-run "allow_of_any_service_widens_it" {
+run "allow_of_any_service_and_other_choices" {
   command = plan
 
   variables {
-    github   = { repository = { owner = "org", name = "connect2" } }
-    services = { worker = { policy_json = "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"sqs:ReceiveMessage\",\"Resource\":\"*\"}}", allow = [{ actions = ["sqs:*"] }] } }
+    waf                  = true
+    web_acl              = { count = true, log_retention_days = 7 }
+    redis_engine         = "valkey"
+    redis_engine_version = "7.2"
+    dashboard            = true
+    budget               = { usd = 100, emails = ["on-call@example.com"] }
+    github               = { repository = { owner = "org", name = "connect2" } }
+    services             = { worker = { policy_json = "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"sqs:ReceiveMessage\",\"Resource\":\"*\"}}", allow = [{ actions = ["sqs:*"] }] } }
   }
 
   assert {
     condition     = length(local.beyond_the_boundary) == 0
     error_message = "what is allowed is within: ${jsonencode(local.beyond_the_boundary)}"
+  }
+
+  assert {
+    condition     = module.overview[0].dashboard == "connect2-api-test" && module.overview[0].budget == "connect2-api-test" && module.elasticache.shape.engine == "valkey 7.2" && module.alb.shape.web_acl == "counts, logs" && module.github_oidc[0].policy_count.apply == 7
+    error_message = "what else is a choice is there: ${jsonencode([module.elasticache.shape, module.alb.shape, module.github_oidc[0].policy_count])}"
   }
 }
 
@@ -186,4 +197,38 @@ run "a_name_that_is_taken_is_refused" {
   }
 
   expect_failures = [var.services]
+}
+
+run "a_vpc_and_a_key_that_are_there" {
+  command = plan
+
+  variables {
+    enable_bastion = true
+    services       = { worker = {} }
+    existing = {
+      kms_key_arn = "arn:aws:kms:us-west-2:123456789012:key/99999999-2222-3333-4444-555555555555"
+      vpc = {
+        id                 = "vpc-0fedcba9876543210"
+        cidr               = "10.50.0.0/16"
+        public_subnet_ids  = ["subnet-0a", "subnet-0b"]
+        private_subnet_ids = ["subnet-1a", "subnet-1b"]
+        data_subnet_ids    = ["subnet-2a", "subnet-2b"]
+      }
+    }
+  }
+
+  assert {
+    condition     = length(module.networking) == 0 && length(aws_kms_key.this) == 0 && length(aws_kms_alias.this) == 0
+    error_message = "neither is made"
+  }
+
+  assert {
+    condition     = output.network.vpc_id == "vpc-0fedcba9876543210" && jsonencode(output.network.private_subnet_ids) == jsonencode(["subnet-1a", "subnet-1b"]) && output.kms_key_arn == var.existing.kms_key_arn && length(output.network.nat_public_ips) == 0
+    error_message = "both are used: ${jsonencode(output.network)}"
+  }
+
+  assert {
+    condition     = toset(keys(output.security_group_ids)) == toset(["alb", "tasks", "worker", "database", "redis", "bastion"]) && output.load_balancer.listener_arn != null && output.zone_id == null && output.certificate_arn == null
+    error_message = "what others may build on is told: ${jsonencode(output.security_group_ids)}"
+  }
 }

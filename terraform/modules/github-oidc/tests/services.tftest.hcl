@@ -33,6 +33,10 @@ variables {
     execution_role = "connect2-api-staging-execution"
     task_role      = "connect2-api-staging-task"
 
+    dashboard   = "connect2-api-staging"
+    budget      = "connect2-api-staging"
+    web_acl_log = true
+
     services = {
       worker = {
         service        = "connect2-api-worker-staging"
@@ -66,28 +70,30 @@ run "every_service_has_a_policy_of_its_own_in_apply_and_deploy" {
 
   assert {
     condition = toset(keys(aws_iam_policy.this)) == toset(concat(
-      ["plan-1", "plan-2", "push-1", "push-2"], [for i in range(1, 10) : "apply-${i}"], [for i in range(1, 5) : "deploy-${i}"],
+      ["plan-1", "plan-2", "push-1", "push-2"], [for i in range(1, 8) : "apply-${i}"], [for i in range(1, 6) : "deploy-${i}"],
     ))
     error_message = "apply and deploy have one for each service, push one for the repository that is made here: ${jsonencode(keys(aws_iam_policy.this))}"
   }
 
-  # By the service's own names alone: nothing here is about another one.
+  # By the services' own names alone: nothing here is about the api or about everything.
   assert {
-    condition = alltrue(flatten([for key, other in { "deploy-3" = "worker", "deploy-4" = "mailer", "apply-8" = "worker", "apply-9" = "mailer" } : [
-      for s in jsondecode(aws_iam_policy.this[key].policy).Statement : [for r in s.Resource : !strcontains(r, other) && !strcontains(r, "connect2-api-service-") && r != "*" if !strcontains(r, ":task/connect2-api-cluster-staging/*")]
+    condition = alltrue(flatten([for key in ["deploy-4", "deploy-5", "apply-7"] : [
+      for s in jsondecode(aws_iam_policy.this[key].policy).Statement : [
+        for r in s.Resource : strcontains(r, "connect2-api-worker-staging") || strcontains(r, "connect2-api-mailer-staging") || !startswith(r, "arn:aws:ecs") && !startswith(r, "arn:aws:ecr") && !startswith(r, "arn:aws:iam") if !strcontains(r, ":task/connect2-api-cluster-staging/*")
+      ]
     ]]))
-    error_message = "each policy names its own service and nothing else"
+    error_message = "each statement names a service of its own and nothing else: ${aws_iam_policy.this["deploy-4"].policy}"
   }
 
   assert {
-    condition = toset(flatten([for s in jsondecode(aws_iam_policy.this["deploy-4"].policy).Statement : s.Action if contains(s.Resource, "arn:aws:ecs:us-west-2:123456789012:service/connect2-api-cluster-staging/connect2-api-worker-staging")])) == toset([
+    condition = toset(flatten([for s in jsondecode(aws_iam_policy.this["deploy-5"].policy).Statement : s.Action if contains(s.Resource, "arn:aws:ecs:us-west-2:123456789012:service/connect2-api-cluster-staging/connect2-api-worker-staging")])) == toset([
       "ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions", "ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:TagResource", "ecs:UpdateService",
     ])
-    error_message = "a release of the worker is one as of the api: ${aws_iam_policy.this["deploy-4"].policy}"
+    error_message = "a release of the worker is one as of the api: ${aws_iam_policy.this["deploy-5"].policy}"
   }
 
   assert {
-    condition     = anytrue([for s in jsondecode(aws_iam_policy.this["deploy-4"].policy).Statement : contains(s.Action, "iam:PassRole") && contains(s.Resource, "arn:aws:iam::123456789012:role/connect2-api/staging/connect2-api-worker-staging-task")])
+    condition     = anytrue([for s in jsondecode(aws_iam_policy.this["deploy-5"].policy).Statement : contains(s.Action, "iam:PassRole") && contains(s.Resource, "arn:aws:iam::123456789012:role/connect2-api/staging/connect2-api-worker-staging-task")])
     error_message = "it passes the worker's own roles"
   }
 
@@ -97,7 +103,7 @@ run "every_service_has_a_policy_of_its_own_in_apply_and_deploy" {
   }
 
   assert {
-    condition     = contains(jsondecode(aws_iam_policy.this["apply-9"].policy).Statement[0].Resource, "arn:aws:ecs:us-west-2:123456789012:task-definition/connect2-api-worker-staging-template:*") && contains(jsondecode(aws_iam_policy.this["apply-9"].policy).Statement[1].Resource, "arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-worker-staging") && !strcontains(aws_iam_policy.this["apply-8"].policy, "repository/")
+    condition     = anytrue([for s in jsondecode(aws_iam_policy.this["apply-7"].policy).Statement : contains(s.Action, "ecs:*") && contains(s.Resource, "arn:aws:ecs:us-west-2:123456789012:task-definition/connect2-api-worker-staging-template:*")]) && strcontains(aws_iam_policy.this["apply-7"].policy, "arn:aws:ecr:us-west-2:123456789012:repository/connect2-api-worker-staging") && !strcontains(aws_iam_policy.this["apply-7"].policy, "repository/mailer")
     error_message = "apply makes the worker's template and repository, and no repository of somebody else's"
   }
 
@@ -114,15 +120,15 @@ run "every_service_has_a_policy_of_its_own_in_apply_and_deploy" {
   }
 
   assert {
-    condition = jsonencode([for s in jsondecode(aws_iam_policy.this["deploy-2"].policy).Statement : [sort(s.Action), s.Resource]]) == jsonencode([
+    condition = jsonencode([for s in jsondecode(aws_iam_policy.this["deploy-3"].policy).Statement : [sort(s.Action), s.Resource]]) == jsonencode([
       [["scheduler:GetSchedule", "scheduler:UpdateSchedule"], ["arn:aws:scheduler:us-west-2:123456789012:schedule/default/connect2-api-digest-staging"]],
       [["iam:PassRole"], ["arn:aws:iam::123456789012:role/connect2-api/staging/connect2-api-digest-staging-schedule"]],
     ])
-    error_message = "a release moves this schedule, and hands its role on: ${aws_iam_policy.this["deploy-2"].policy}"
+    error_message = "a release moves this schedule, and hands its role on: ${aws_iam_policy.this["deploy-3"].policy}"
   }
 
   assert {
-    condition     = toset(jsondecode(aws_iam_policy.this["apply-7"].policy).Statement[*].Sid) == toset(["Schedules", "DeadLetters", "PassToScheduler"]) && toset(jsondecode(aws_iam_policy.this["plan-2"].policy).Statement[*].Sid) == toset(["ReadSchedules", "ReadDeadLetters"])
+    condition     = toset(jsondecode(aws_iam_policy.this["apply-6"].policy).Statement[*].Sid) == toset(["ReadSchedules", "ReadDeadLetters", "ReadBudget", "Schedules", "DeadLetters", "PassToScheduler", "Dashboard", "Budget", "WebAclLogging", "WebAclLog", "Deliver"]) && toset(jsondecode(aws_iam_policy.this["plan-2"].policy).Statement[*].Sid) == toset(["ReadSchedules", "ReadDeadLetters", "ReadBudget"])
     error_message = "apply makes it and its queue, and a plan reads them"
   }
 
