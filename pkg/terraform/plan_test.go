@@ -647,3 +647,35 @@ func BenchmarkReview(b *testing.B) {
 		})
 	}
 }
+
+// TestReviewWaitsForDelegation warns of a plan whose apply would wait for name servers that nobody has set. One thing flips at a time.
+func TestReviewWaitsForDelegation(t *testing.T) {
+	zone := change("module.a.aws_route53_zone.this[0]", []string{"create"}, nil, object{"name": "connect.com"})
+	waits := change("module.b.aws_acm_certificate_validation.this[0]", []string{"create"}, nil, object{})
+	record := func(kind string) object {
+		return change("aws_route53_record.this", []string{"create"}, nil, object{"type": kind, "name": "connect.com"})
+	}
+	standing := change("module.a.aws_route53_zone.this[0]", []string{"no-op"}, object{"name": "connect.com"}, object{"name": "connect.com"})
+	issued := change("module.b.aws_acm_certificate_validation.this[0]", []string{"no-op"}, object{}, object{})
+	for name, tt := range map[string]struct {
+		changes []object
+		warned  bool
+	}{
+		"both are made":                    {[]object{zone, waits}, true},
+		"with a record of another type":    {[]object{zone, waits, record("CNAME")}, true},
+		"the zone above delegates to it":   {[]object{zone, waits, record("NS")}, false},
+		"the zone is there":                {[]object{standing, waits}, false},
+		"the certificate is there":         {[]object{zone, issued}, false},
+		"a zone without a certificate":     {[]object{zone}, false},
+		"a certificate without a new zone": {[]object{waits}, false},
+	} {
+		warned := false
+		for _, f := range NewReview(read(t, planOf(t, tt.changes, nil))).Findings {
+			warned = warned || f.Address == "module.b.aws_acm_certificate_validation.this[0]" &&
+				strings.Contains(f.Text, "the name servers of module.a.aws_route53_zone.this[0], which this plan makes")
+		}
+		if warned != tt.warned {
+			t.Errorf("%s: warned %v, want %v", name, warned, tt.warned)
+		}
+	}
+}

@@ -66,6 +66,7 @@ func NewReview(p *Plan) Review {
 		}
 	}
 	r.Totals.Outputs = len(p.Outputs)
+	r.Findings = append(r.Findings, waitsForDelegation(p.Changes)...)
 	r.Services = services(p.Changes)
 	slices.SortStableFunc(r.Findings, worse)
 	return r
@@ -95,6 +96,39 @@ func (t *Totals) count(c Change) {
 	if c.Imported {
 		t.Import++
 	}
+}
+
+// waitsForDelegation finds certificates that are waited for while the zone that is to prove their names is made by the same plan: ACM
+// issues none before the domain is pointed at the zone's name servers, which nobody knows yet, and the provider waits for 75 minutes.
+// Where the plan writes the delegation itself, into the zone above, nothing is said.
+func waitsForDelegation(changes []Change) (found []Finding) {
+	zone := ""
+	for _, c := range changes {
+		switch {
+		case c.Type == "aws_route53_zone" && c.Action == Create:
+			zone = c.Address
+		case c.Type == "aws_route53_record" && c.Action == Create && c.value("type") == `"NS"`:
+			return nil
+		}
+	}
+	for _, c := range changes {
+		if zone != "" && c.Type == "aws_acm_certificate_validation" && c.Action == Create {
+			found = append(found, Finding{Risk: Downtime, Address: c.Address, Text: "the apply waits up to 75 minutes for this certificate, and " +
+				"fails: it is issued once the domain is pointed at the name servers of " + zone + ", which this plan makes. Make the zone first " +
+				"(of these modules: `delegated = false` in `domain`), set its name servers where the domain is registered, and apply again"})
+		}
+	}
+	return found
+}
+
+// value returns what an attribute becomes, as the plan writes it, or "".
+func (c Change) value(name string) string {
+	for _, a := range c.Attributes {
+		if a.Path == name {
+			return a.After
+		}
+	}
+	return ""
 }
 
 // templateSuffix marks the families of task definitions that the next deploy renders.

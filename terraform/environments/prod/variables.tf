@@ -126,13 +126,14 @@ variable "existing" {
 }
 
 variable "domain" {
-  description = "Where the service is found: the zone (looked up, or made with create_zone), the host name in it, and a certificate where it is made elsewhere."
+  description = "Where the service is found: the zone (looked up, or made with create_zone), the host name in it, and a certificate where it is made elsewhere. delegated = false says that nobody has pointed the domain at the zone's name servers yet: zone, certificate and records are made, nothing waits for the certificate, and HTTPS is off until the line is gone."
   type = object({
     zone            = optional(string)
     create_zone     = optional(bool, false)
     parent_zone_id  = optional(string)
     host            = optional(string)
     certificate_arn = optional(string)
+    delegated       = optional(bool, true)
   })
   default = {}
 }

@@ -2,9 +2,12 @@ locals {
   # A zone and no certificate of somebody else's: the certificate is made here.
   makes_certificate = var.enable_https && var.domain.certificate_arn == null
 
-  certificate_arn = var.enable_https ? (local.makes_certificate ? one(module.acm[*].certificate_arn) : var.domain.certificate_arn) : null
+  # A listener takes no certificate that is not issued, and none is while nobody has pointed the domain at the zone.
+  https = var.enable_https && (var.domain.delegated || !local.makes_certificate)
 
-  url = format("%s://%s", var.enable_https ? "https" : "http", coalesce(var.domain.host, module.alb.dns_name))
+  certificate_arn = local.https ? (local.makes_certificate ? one(module.acm[*].certificate_arn) : var.domain.certificate_arn) : null
+
+  url = format("%s://%s", local.https ? "https" : "http", coalesce(var.domain.host, module.alb.dns_name))
 }
 
 module "route53_zone" {
@@ -24,6 +27,7 @@ module "acm" {
 
   domain_name = var.domain.host
   zone_id     = module.route53_zone[0].zone_id
+  wait        = var.domain.delegated
   expiry      = { topic_arns = [module.sns_alerts.topic_arn] }
 }
 

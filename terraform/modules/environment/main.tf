@@ -109,7 +109,7 @@ module "alb" {
   }
 
   https = {
-    enabled         = var.enable_https
+    enabled         = local.https
     certificate_arn = local.certificate_arn
   }
 

@@ -36,7 +36,7 @@ run "the_zone_proves_the_name" {
   }
 
   assert {
-    condition     = aws_acm_certificate_validation.this.certificate_arn == aws_acm_certificate.this.arn && output.certificate_arn == aws_acm_certificate_validation.this.certificate_arn
+    condition     = aws_acm_certificate_validation.this[0].certificate_arn == aws_acm_certificate.this.arn && output.certificate_arn == aws_acm_certificate_validation.this[0].certificate_arn
     error_message = "whoever uses the certificate waits until it is issued"
   }
 }
@@ -96,5 +96,32 @@ run "security_controls" {
   assert {
     condition     = aws_acm_certificate.this.key_algorithm == "RSA_2048"
     error_message = "[ACM.2] a key of at least 2048 bits"
+  }
+}
+
+run "without_waiting_it_is_asked_for_and_its_record_is_made" {
+  command = plan
+
+  variables {
+    wait = false
+  }
+
+  override_resource {
+    target          = aws_acm_certificate.this
+    override_during = plan
+    values = {
+      arn                       = "arn:aws:acm:us-west-2:123456789012:certificate/11111111-2222-3333-4444-555555555555"
+      domain_validation_options = [{ domain_name = "api.connect.com", resource_record_name = "_x.api.connect.com", resource_record_type = "CNAME", resource_record_value = "_y.acm-validations.aws." }]
+    }
+  }
+
+  assert {
+    condition     = length(aws_acm_certificate_validation.this) == 0 && output.certificate_arn == aws_acm_certificate.this.arn
+    error_message = "nothing waits"
+  }
+
+  assert {
+    condition     = aws_route53_record.validation["api.connect.com"].name == "_x.api.connect.com"
+    error_message = "and it is issued as soon as the domain is pointed here"
   }
 }

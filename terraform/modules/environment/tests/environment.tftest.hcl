@@ -183,6 +183,20 @@ run "zone_rotation_bastion_and_strategy_are_choices" {
   }
 }
 
+run "a_domain_that_points_nowhere_is_not_waited_for" {
+  command = plan
+
+  variables {
+    enable_https = true
+    domain       = { zone = "connect.com", create_zone = true, host = "api.connect.com", delegated = false }
+  }
+
+  assert {
+    condition     = output.service_url == "http://api.connect.com" && length(module.acm) == 1 && length(module.route53_zone) == 1
+    error_message = "zone and certificate are made, and HTTPS is off until the domain points here"
+  }
+}
+
 run "promotion_is_between_roles_and_repositories_of_one_account" {
   command = plan
 
