@@ -102,11 +102,23 @@ func (p *Push) dryRun() Outputs {
 	return out
 }
 
+// notAllowed says whether a push ended because the repository may not be asked for its layers, before anything was in it: that is
+// asked while the first uploads begin, and is as good as a check before.
+func notAllowed(r image.Result, err error) bool {
+	var look *image.LookError
+	return errors.As(err, &look) && awserr.IsDenied(err) &&
+		!slices.ContainsFunc(append([]image.Result{r}, r.Also...), func(r image.Result) bool { return r.Changed() })
+}
+
 // failure says how a push ended that did not come to its end: the outcome is decided by whether a tag moved.
 func (p *Push) failure(ctx context.Context, r image.Result, err error) error {
 	f := &action.Error{Outcome: action.Failed, Title: titleOf(err), Advice: adviceOf(err), Err: awserr.Explain(err)}
 	if f.Advice == "" {
 		f.Advice = hopeless(err)
+	}
+	if notAllowed(r, err) {
+		f.Outcome, f.Advice = action.Invalid, adviceOf(err)
+		return f
 	}
 	if ctx.Err() != nil {
 		f.Outcome, f.Title = action.OutcomeOf(ctx.Err()), "The push was stopped"

@@ -247,7 +247,7 @@ func TestPushThroughFaults(t *testing.T) {
 func TestPushDenied(t *testing.T) {
 	for permission, early := range map[string]bool{
 		"ecr:InitiateLayerUpload": false, "ecr:UploadLayerPart": false, "ecr:CompleteLayerUpload": false, "ecr:PutImage": false,
-		"ecr:BatchGetImage": true, "ecr:GetAuthorizationToken": true,
+		"ecr:BatchGetImage": true, "ecr:GetAuthorizationToken": true, "ecr:BatchCheckLayerAvailability": true,
 	} {
 		t.Run(permission, func(t *testing.T) {
 			at(t, "", func(t *testing.T, s *site) {

@@ -321,6 +321,20 @@ func (d *Destination) newest(ctx context.Context) []string {
 	return digests
 }
 
+// LookError says that a repository could not be asked for the layers that it has.
+type LookError struct {
+	Repository string
+	Err        error
+}
+
+// Error says which repository it is.
+func (e *LookError) Error() string {
+	return fmt.Sprintf("looking for layers in %s: %v", e.Repository, e.Err)
+}
+
+// Unwrap returns why it could not be asked.
+func (e *LookError) Unwrap() error { return e.Err }
+
 // missingBlobs returns which of these blobs the repository does not have, at once where the registry can tell so.
 func (d *Destination) missingBlobs(ctx context.Context, digests []v1.Hash) (map[v1.Hash]bool, error) {
 	var mu sync.Mutex
@@ -352,7 +366,7 @@ func (d *Destination) missingBlobs(ctx context.Context, digests []v1.Hash) (map[
 			}
 			out, err := d.client.BatchCheckLayerAvailability(ctx, in)
 			if err != nil {
-				return fmt.Errorf("looking for layers in %s: %w", d.Name, awserr.Explain(err))
+				return &LookError{Repository: d.Name, Err: awserr.Explain(err)}
 			}
 			there := map[string]bool{}
 			for _, l := range out.Layers {
