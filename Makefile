@@ -31,6 +31,10 @@ test: ## The tests of every package
 race: ## The same under the race detector
 	$(GO) test -race ./...
 
+.PHONY: fuzz
+fuzz: ## Every fuzz target by turns, for a minute in all; what it finds becomes a test
+	test/fuzz/run
+
 .PHONY: simulate
 simulate: ## Simulate HISTORIES histories (10000); SURVEY=1 prints every kind of violation instead of the first
 	HISTORIES=$(or $(HISTORIES),10000) $(GO) test -count=1 -timeout 24h -v -run ^TestHistories$$ ./internal/test/simulation
