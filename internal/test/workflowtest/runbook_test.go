@@ -16,19 +16,21 @@ import (
 	"testing"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/org/connect2/v2/pkg/image/imagetest"
 	"github.com/org/connect2/v2/pkg/sandbox"
 )
 
 // runbooks are read at night. Each of their shell blocks is marked: "sh run" is run here, in order, against a sandbox of the
 // document's own, and has to end with 0; "sh run=2" with 2; "sh account" needs a real account and is only parsed. Each line of a block
-// "text says" has to be among what the block before it printed; … stands for anything.
+// "text says" has to be among what the block before it printed; … stands for anything. A block of YAML has to be YAML.
 var runbooks = []string{"docs/GITHUB_ACTIONS.md", "docs/DEPLOYMENT.md", "docs/ROLLBACK.md", "docs/TROUBLESHOOTING.md"}
 
 // block is a shell block of a document.
 type block struct {
 	line   int
-	mark   string // run, run=CODE, account, says
+	mark   string // run, run=CODE, account, says, yaml
 	script string
 }
 
@@ -53,6 +55,9 @@ func blocks(t *testing.T, path string) (found []block, scenario string) {
 			language, mark, _ := strings.Cut(info, " ")
 			if language == "" || language == "bash" || language == "console" || language == "sh" && mark == "" {
 				t.Errorf("%s:%d: mark the block: sh run, sh run=CODE or sh account", path, n)
+			}
+			if language == "yaml" {
+				mark = language
 			}
 			open = &block{line: n, mark: mark}
 		case open != nil:
@@ -107,6 +112,13 @@ func TestRunbooks(t *testing.T) {
 				mode, code, _ := strings.Cut(b.mark, "=")
 				if mode == "says" {
 					says(t, path, b, printed)
+					continue
+				}
+				if mode == "yaml" {
+					var any yaml.Node
+					if err := yaml.Unmarshal([]byte(b.script), &any); err != nil {
+						t.Errorf("%s:%d: %v", path, b.line, err)
+					}
 					continue
 				}
 				if mode == "account" {
