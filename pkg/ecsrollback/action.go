@@ -4,6 +4,7 @@ package ecsrollback
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
@@ -34,13 +35,21 @@ type Inputs struct {
 	awsconn.Inputs    `group:"AWS"`
 	project.Selection `group:"Names"`
 	Cluster           string        `input:"cluster" required:"true" unless:"file" doc:"The ECS cluster: name or ARN."`
-	Service           string        `input:"service" required:"true" unless:"file" doc:"The ECS service: name or ARN; or its name in the file. With file, and without service: all of its services."`
+	Service           string        `input:"service" required:"true" unless:"file" doc:"The ECS service: name or ARN; or its name in the file. Needed where the file has several."`
 	To                string        `input:"to" default:"previous" doc:"Where to go: previous, a revision number, FAMILY:REVISION, an image tag, a commit (7 digits or more), an image digest, or the ARN of a task definition or of a service deployment."`
 	Reason            string        `input:"reason" doc:"Why. It is kept in the tags of the service."`
 	Hold              string        `input:"hold" default:"image" enum:"image,all,none" doc:"What ecs-deploy and migrate refuse afterwards, until a run with override-hold: the image that was left, all releases, or none."`
 	Timeout           time.Duration `input:"timeout" default:"auto" zero:"auto" min:"1m" max:"24h" doc:"How long the rollback may take. auto is 30 minutes, and what the service's own deployment configuration waits."`
 	Schedules         []string      `input:"schedules" default:"auto" doc:"Schedules to point at the revision that serves then. auto: those of the service's cluster that run what is left, or what came after the target; none: leave them; or names as ecs-deploy takes them, one per line."`
 	DryRun            bool          `input:"dry-run" default:"false" doc:"Say what would be done and why, but change nothing."`
+}
+
+// checkService returns what is wrong with the choice of the service: a rollback is of one.
+func (in Inputs) checkService() []error {
+	if in.Service == "" && in.File != "" {
+		return []error{fmt.Errorf("service: %s has several services: name the one to roll back", in.File)}
+	}
+	return nil
 }
 
 // Outputs are what is known at the end, also of a run that failed.
