@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -104,18 +105,28 @@ func (m mutation) find(folder string, histories int) (string, error) {
 	if err := build(binary, "-overlay", list); err != nil {
 		return "", err
 	}
-	start := time.Now()
-	out, err := simulate(binary, "^TestHistories$", fmt.Sprintf("HISTORIES=%d", histories), "SURVEY=first", "FOUND="+history)
-	match := verdict.FindStringSubmatch(out)
-	if match == nil {
-		return "", err // the mutation stayed hidden, or the simulation itself failed
+	start, tried := time.Now(), 0
+	for seed := 1; tried < histories; seed++ {
+		out, err := simulate(binary, "^TestHistories$", fmt.Sprintf("HISTORIES=%d", histories-tried), fmt.Sprintf("SEED=%d", seed),
+			"SURVEY=first", "FOUND="+history)
+		match := verdict.FindStringSubmatch(out)
+		if match == nil {
+			return "", err // the mutation stayed hidden, or the simulation itself failed
+		}
+		took := time.Since(start).Round(time.Second)
+		n, err := strconv.Atoi(match[1])
+		if err != nil {
+			return "", err
+		}
+		tried += max(n, 1)
+		// What the code shows as it is proves nothing of the mutation: the search goes on with other histories.
+		shown, err := simulate(filepath.Join(folder, original), "^TestGiven$", "HISTORY="+history)
+		if err == nil {
+			return fmt.Sprintf("%d histories (%s) | %s |", tried, took, match[2]), nil
+		}
+		fmt.Fprintf(os.Stderr, "planted: %s: a history (seed %d) fails without the mutation, too:\n%s", m.name, seed, shown)
 	}
-	took := time.Since(start).Round(time.Second)
-	// What the code shows as it is proves nothing of the mutation.
-	if out, err := simulate(filepath.Join(folder, original), "^TestGiven$", "HISTORY="+history); err != nil {
-		return "", fmt.Errorf("the history that was found fails without the mutation, too:\n%s", out)
-	}
-	return fmt.Sprintf("%s histories (%s) | %s |", match[1], took, match[2]), nil
+	return "", nil
 }
 
 // original is the name of the simulation without a mutation.
