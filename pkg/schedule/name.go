@@ -46,7 +46,7 @@ func ParseName(text string) (Name, error) {
 			return Name{}, want
 		}
 	}
-	n := Name{}
+	var n Name
 	switch {
 	case !found:
 		return Name{}, want
