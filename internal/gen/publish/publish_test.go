@@ -247,7 +247,7 @@ func TestPinOnAClone(t *testing.T) {
 			t.Errorf("%s is not pinned:\n%s", path, text)
 		}
 	}
-	if actions != 7 || len(changed) != 8 {
+	if actions != 8 || len(changed) != 9 {
 		t.Errorf("%d actions; changed %q", actions, changed)
 	}
 	if want := "repository org/connect2\nversion v2.3.4\n" + sums(); between[setupRelease] != want {
