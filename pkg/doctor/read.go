@@ -14,10 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awscall"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
@@ -262,8 +262,7 @@ func needs(d *types.TaskDefinition, isECR func(registry string) bool) []string {
 func (f *Facts) names(ctx context.Context, conn *awsconn.Conn, d *types.TaskDefinition) {
 	f.Definition = Definition{Name: arn.Revision(aws.ToString(d.TaskDefinitionArn)), ExecutionRole: aws.ToString(d.ExecutionRoleArn)}
 	registries := image.NewRegistries(conn.Config, conn.Transport)
-	registry, secrets, groups := ecr.NewFromConfig(conn.Config), secretsmanager.NewFromConfig(conn.Config),
-		cloudwatchlogs.NewFromConfig(conn.Config)
+	registry, groups := ecr.NewFromConfig(conn.Config), cloudwatchlogs.NewFromConfig(conn.Config)
 	seen := map[string]bool{}
 	once := func(kind, name string) bool {
 		was := seen[kind+name]
@@ -277,7 +276,7 @@ func (f *Facts) names(ctx context.Context, conn *awsconn.Conn, d *types.TaskDefi
 		}
 		for _, s := range c.Secrets {
 			if from := aws.ToString(s.ValueFrom); once("secret", secretOf(from)) {
-				f.Secrets = append(f.Secrets, lookForSecret(ctx, secrets, from, name))
+				f.Secrets = append(f.Secrets, lookForSecret(ctx, conn.Config, from, name))
 				f.needs("secrets")
 			}
 		}
@@ -336,16 +335,17 @@ func secretOf(from string) string {
 	return from
 }
 
-func lookForSecret(ctx context.Context, client *secretsmanager.Client, from, container string) Thing {
+func lookForSecret(ctx context.Context, cfg aws.Config, from, container string) Thing {
 	t := Thing{Name: arn.Last(secretOf(from)), For: container}
 	if !strings.Contains(from, ":secretsmanager:") {
 		t.Skipped = "a parameter of Systems Manager, which is not read by this version"
 		return t
 	}
 	id := secretOf(from)
-	out, err := client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &id})
-	if err == nil && out.DeletedDate != nil {
-		t.Missing = "is to be deleted since " + out.DeletedDate.UTC().Format("2006-01-02 15:04 MST")
+	var out struct{ DeletedDate float64 } // seconds since 1970
+	err := awscall.JSON(ctx, cfg, awscall.SecretsManager, "DescribeSecret", map[string]string{"SecretId": id}, &out)
+	if err == nil && out.DeletedDate != 0 {
+		t.Missing = "is to be deleted since " + time.Unix(int64(out.DeletedDate), 0).UTC().Format("2006-01-02 15:04 MST")
 		return t
 	}
 	return missing(t, err, "does not exist")

@@ -17,11 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"golang.org/x/term"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awscall"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/ecsview"
@@ -364,20 +364,21 @@ func feed(s *session.Session, in io.Reader, typed bool) {
 
 // options are those of every session.
 func options(env *action.Env, conn *awsconn.Conn, id string, about map[string]string) session.Options {
-	manager, keys := ssm.NewFromConfig(conn.Config), kms.NewFromConfig(conn.Config)
+	keys := kms.NewFromConfig(conn.Config)
 	return session.Options{
 		Resume: func(ctx context.Context) (string, error) {
-			out, err := manager.ResumeSession(ctx, &ssm.ResumeSessionInput{SessionId: &id})
+			var out struct{ TokenValue string }
+			err := awscall.JSON(ctx, conn.Config, awscall.SSM, "ResumeSession", map[string]string{"SessionId": id}, &out)
 			switch {
 			case err != nil && (awserr.IsDenied(err) || awserr.IsNotFound(err)):
 				return "", fmt.Errorf("%w (%w)", session.ErrEnded, err)
 			case err != nil:
 				return "", err
-			case aws.ToString(out.TokenValue) == "":
+			case out.TokenValue == "":
 				return "", session.ErrEnded
 			}
-			env.Hide(*out.TokenValue)
-			return *out.TokenValue, nil
+			env.Hide(out.TokenValue)
+			return out.TokenValue, nil
 		},
 		DataKey: func(ctx context.Context, key string) (plain, sealed []byte, err error) {
 			out, err := keys.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{KeyId: &key, NumberOfBytes: aws.Int32(64), EncryptionContext: about})

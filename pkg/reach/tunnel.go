@@ -7,19 +7,16 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awscall"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/session"
@@ -132,29 +129,9 @@ func (w Way) find(ctx context.Context, env *action.Env, conn *awsconn.Conn) (bas
 	if w.SSHKey != "" && w.SSHHost != "" {
 		return bastion{name: w.SSHHost, state: "running"}, nil
 	}
-	client := ec2.NewFromConfig(conn.Config)
-	in := &ec2.DescribeInstancesInput{InstanceIds: []string{w.Instance}}
-	if w.Instance == "" {
-		in = &ec2.DescribeInstancesInput{Filters: []ec2types.Filter{
-			{Name: aws.String("tag:Name"), Values: []string{w.Bastion}},
-			{Name: aws.String("instance-state-name"), Values: []string{"pending", "running", "stopping", "stopped"}},
-		}}
-	}
-	var found []bastion
-	for pages := ec2.NewDescribeInstancesPaginator(client, in); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return bastion{}, err
-		}
-		for _, r := range page.Reservations {
-			for _, i := range r.Instances {
-				b := bastion{id: aws.ToString(i.InstanceId), name: w.Bastion, publicIP: aws.ToString(i.PublicIpAddress)}
-				if i.State != nil {
-					b.state = string(i.State.Name)
-				}
-				found = append(found, b)
-			}
-		}
+	found, err := w.instances(ctx, conn.Config)
+	if err != nil {
+		return bastion{}, err
 	}
 	if w.Instance != "" && len(found) == 1 && found[0].state != "running" && found[0].state != "stopped" && found[0].state != "pending" &&
 		found[0].state != "stopping" {
@@ -164,22 +141,55 @@ func (w Way) find(ctx context.Context, env *action.Env, conn *awsconn.Conn) (bas
 	if err != nil || w.SSHKey != "" {
 		return b, err
 	}
-	b.ping, err = ping(ctx, ssm.NewFromConfig(conn.Config), b.id)
+	b.ping, err = ping(ctx, conn.Config, b.id)
 	if awserr.Optional(env.Events, "Whether the bastion's agent is online (it is taken for that, and the session says what it is)", err) {
 		b.ping, err = "Online", nil
 	}
 	return b, err
 }
 
+// instances lists those that may be the bastion.
+func (w Way) instances(ctx context.Context, cfg aws.Config) (found []bastion, err error) {
+	query := url.Values{"InstanceId.1": {w.Instance}}
+	if w.Instance == "" {
+		query = url.Values{"Filter.1.Name": {"tag:Name"}, "Filter.1.Value.1": {w.Bastion}, "Filter.2.Name": {"instance-state-name"}}
+		for i, state := range []string{"pending", "running", "stopping", "stopped"} {
+			query.Set("Filter.2.Value."+strconv.Itoa(i+1), state)
+		}
+	}
+	for {
+		var page struct {
+			Instances []struct {
+				ID       string `xml:"instanceId"`
+				PublicIP string `xml:"ipAddress"`
+				State    string `xml:"instanceState>name"`
+			} `xml:"reservationSet>item>instancesSet>item"`
+			Next string `xml:"nextToken"`
+		}
+		if err := awscall.Query(ctx, cfg, awscall.EC2, "DescribeInstances", query, &page); err != nil {
+			return nil, err
+		}
+		for _, i := range page.Instances {
+			found = append(found, bastion{id: i.ID, name: w.Bastion, publicIP: i.PublicIP, state: i.State})
+		}
+		if page.Next == "" {
+			return found, nil
+		}
+		query.Set("NextToken", page.Next)
+	}
+}
+
 // ping is what Systems Manager says of an instance's agent.
-func ping(ctx context.Context, client *ssm.Client, id string) (string, error) {
-	ids := ssmtypes.InstanceInformationStringFilter{Key: aws.String("InstanceIds"), Values: []string{id}}
-	out, err := client.DescribeInstanceInformation(ctx,
-		&ssm.DescribeInstanceInformationInput{Filters: []ssmtypes.InstanceInformationStringFilter{ids}})
+func ping(ctx context.Context, cfg aws.Config, id string) (string, error) {
+	in := map[string]any{"Filters": []map[string]any{{"Key": "InstanceIds", "Values": []string{id}}}}
+	var out struct {
+		InstanceInformationList []struct{ PingStatus string }
+	}
+	err := awscall.JSON(ctx, cfg, awscall.SSM, "DescribeInstanceInformation", in, &out)
 	if err != nil || len(out.InstanceInformationList) == 0 {
 		return "", err
 	}
-	return string(out.InstanceInformationList[0].PingStatus), nil
+	return out.InstanceInformationList[0].PingStatus, nil
 }
 
 // wakeTime bounds the wait for an instance that was started.
@@ -187,16 +197,15 @@ const wakeTime = 5 * time.Minute
 
 // wake starts the instance, and waits for its agent.
 func (w Way) wake(ctx context.Context, env *action.Env, conn *awsconn.Conn, b bastion) error {
-	manager := ssm.NewFromConfig(conn.Config)
 	if b.state == "stopped" {
 		env.Events.Notef("Starting the bastion %s", b.label())
-		if _, err := ec2.NewFromConfig(conn.Config).StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{b.id}}); err != nil {
+		if err := awscall.Query(ctx, conn.Config, awscall.EC2, "StartInstances", url.Values{"InstanceId.1": {b.id}}, &struct{}{}); err != nil {
 			return awsconn.Refuse(ctx, "The bastion could not be started", err)
 		}
 	}
 	clock := env.Clock()
 	for deadline := clock.Now().Add(wakeTime); ; {
-		status, err := ping(ctx, manager, b.id)
+		status, err := ping(ctx, conn.Config, b.id)
 		switch {
 		case err == nil && status == "Online":
 			env.Events.Progressf("")
@@ -226,20 +235,20 @@ func orNone(status string, err error) string {
 
 // readLogin reads a secret. Its values are hidden in all that is shown from then on.
 func readLogin(ctx context.Context, env *action.Env, conn *awsconn.Conn, name, port string) (login, error) {
-	out, err := secretsmanager.NewFromConfig(conn.Config).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
+	var out struct{ SecretString string }
+	err := awscall.JSON(ctx, conn.Config, awscall.SecretsManager, "GetSecretValue", map[string]string{"SecretId": name}, &out)
 	if err != nil {
 		return login{}, fmt.Errorf("read the secret %s: %w", name, err)
 	}
-	text := aws.ToString(out.SecretString)
 	var values map[string]any
-	if json.Unmarshal([]byte(text), &values) == nil {
+	if json.Unmarshal([]byte(out.SecretString), &values) == nil {
 		for _, key := range []string{"password", "url"} {
 			if value, ok := values[key].(string); ok && value != "" {
 				env.Hide(value)
 			}
 		}
 	}
-	l, err := parseLogin([]byte(text), port)
+	l, err := parseLogin([]byte(out.SecretString), port)
 	if err != nil {
 		return login{}, fmt.Errorf("secret %s: %w", name, err)
 	}
@@ -251,12 +260,12 @@ func readLogin(ctx context.Context, env *action.Env, conn *awsconn.Conn, name, p
 
 // bySession forwards by Session Manager. A session that has ended is followed by a new one, for as long as the tunnel is wanted.
 func (t *tunnel) bySession(ctx context.Context, conn *awsconn.Conn, b bastion) error {
-	manager := ssm.NewFromConfig(conn.Config)
 	open := func(ctx context.Context) (*session.Ports, error) {
-		started, err := manager.StartSession(ctx, &ssm.StartSessionInput{
-			Target: &b.id, DocumentName: aws.String("AWS-StartPortForwardingSessionToRemoteHost"), Reason: aws.String("connect2"),
-			Parameters: map[string][]string{"host": {t.login.Host}, "portNumber": {t.login.Port}, "localPortNumber": {"0"}},
-		})
+		var started struct{ SessionId, StreamUrl, TokenValue *string }
+		err := awscall.JSON(ctx, conn.Config, awscall.SSM, "StartSession", map[string]any{
+			"Target": b.id, "DocumentName": "AWS-StartPortForwardingSessionToRemoteHost", "Reason": "connect2",
+			"Parameters": map[string][]string{"host": {t.login.Host}, "portNumber": {t.login.Port}, "localPortNumber": {"0"}},
+		}, &started)
 		if err != nil {
 			return nil, awserr.Explain(err)
 		}
