@@ -56,8 +56,8 @@ type Inputs struct {
 	Scan              string            `input:"scan" default:"off" enum:"off,report,fail" doc:"What ECR's scan of the image is for: report tells what it found, fail moves no tag where it found something of the severity or graver, or where there was no scan. It is waited for, for up to 10 minutes an image; basic scanning is begun where it is not, enhanced scanning begins by itself."`
 	Severity          string            `input:"severity" default:"HIGH" enum:"CRITICAL,HIGH,MEDIUM,LOW,INFORMATIONAL,UNDEFINED" doc:"From which severity on a finding counts, with scan: fail."`
 	ScanIgnore        map[string]string `input:"scan-ignore" doc:"Findings that do not count for a time: CVE-2026-1234=YYYY-MM-DD REASON, the last day (in UTC) on which it is ignored."`
-	Referrers         string            `input:"referrers" enum:"copy,skip" doc:"What happens to what hangs on the image, or on an image of its index: signatures, SBOMs, provenance, by the OCI referrers API, its tag schema, or the tags of cosign, in a registry or in an OCI layout. Without it, what can be read is copied, and a warning says where that is refused; copy pushes nothing where not all of it can be copied; skip leaves it. It is in the destination, and listed there, before a tag moves."`
-	Attach            []string          `input:"attach" doc:"Files to hang on the image as OCI artifacts, TYPE=PATH, such as application/vnd.cyclonedx+json=sbom.json, one a line. The type is the artifact's; the same file again changes nothing."`
+	Referrers         string            `input:"referrers" enum:"copy,skip" doc:"What happens to the referrers of the image and of the images of its index: signatures, SBOMs, provenance, by the OCI referrers API, its tag schema, or the tags of cosign, in a registry or in an OCI layout. Without it, what can be read is copied, and a warning says where that is refused; copy pushes nothing where not all of it can be copied; skip leaves it. It is in the destination, and listed there, before a tag moves."`
+	Attach            []string          `input:"attach" doc:"Files to attach to the image as OCI artifacts, TYPE=PATH, such as application/vnd.cyclonedx+json=sbom.json, one a line. The type is the artifact's; the same file again changes nothing."`
 	VerifySignature   string            `input:"verify-signature" path:"read" doc:"Public keys of cosign (PEM, one or several), or a file of them: nothing is sent unless one of them signed the source, under the digest that it has there. A signature is looked for where referrers says. ECDSA, RSA and Ed25519; signatures without a key (keyless) are not verified."`
 	DryRun            bool              `input:"dry-run" default:"false" doc:"Check everything and print what would be sent, but send nothing."`
 
@@ -114,7 +114,7 @@ type Outputs struct {
 	Images         string `output:"images" doc:"REPOSITORY_URI@DIGEST of every repository, repository and also, one a line."`
 	Repository     string `output:"repository" doc:"The repository's URI."`
 	Tags           string `output:"tags" doc:"The tags that point at the image now, separated by commas."`
-	Referrers      string `output:"referrers" doc:"What hangs on the image in the repository, of what the source has or attach gave: tag or digest, and type, one a line."`
+	Referrers      string `output:"referrers" doc:"The referrers of the image in the repository, of those that the source has or attach gave: tag or digest, and type, one a line."`
 	Changed        bool   `output:"changed" doc:"Whether anything in the repository was changed."`
 	BytesUploaded  int    `output:"bytes-uploaded" doc:"Bytes of layers and configurations that were sent."`
 	BytesReused    int    `output:"bytes-reused" doc:"Bytes of those that the repository had already."`

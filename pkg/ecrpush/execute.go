@@ -60,7 +60,7 @@ func (p *Push) outputs(r image.Result) Outputs {
 		}
 	}
 	out.Images = strings.Join(images, "\n")
-	out.Referrers = companyOutput(r.Company)
+	out.Referrers = referrersOutput(r.Referrers)
 	for _, b := range r.Blobs {
 		if b.How == image.Uploaded {
 			out.LayersUploaded++

@@ -512,7 +512,7 @@ func TestPushScansIndex(t *testing.T) {
 	})
 }
 
-// A promotion takes along what hangs on the image, and nothing of it begins where the image is not signed with a key that is trusted.
+// A promotion takes along what refers to the image, and nothing of it begins where the image is not signed with a key that is trusted.
 func TestPromotionTakesAlong(t *testing.T) {
 	at(t, "", func(t *testing.T, s *site) {
 		sbom := filepath.Join(t.TempDir(), "sbom.json")
@@ -523,7 +523,7 @@ func TestPromotionTakesAlong(t *testing.T) {
 			Attach: []string{"application/spdx+json=" + sbom}}
 		built := s.mustPush(in)
 		if !strings.HasSuffix(built.Referrers, " application/spdx+json") || !strings.Contains(s.Log.Summary(), "1 SBOM") {
-			t.Errorf("%q hangs on it; the summary:\n%s", built.Referrers, s.Log.Summary())
+			t.Errorf("%q refers to it; the summary:\n%s", built.Referrers, s.Log.Summary())
 		}
 		s.fresh()
 		if again := s.mustPush(in); again.Outcome != action.NoChange || len(s.Mutations()) > 0 || again.Referrers != built.Referrers {
@@ -542,7 +542,7 @@ func TestPromotionTakesAlong(t *testing.T) {
 		s.fresh()
 		out := s.mustPush(promote)
 		if out.Digest != built.Digest || out.Referrers != built.Referrers {
-			t.Errorf("promoted: %+v; want what hangs on %+v", out, built)
+			t.Errorf("promoted: %+v; want what refers to %+v", out, built)
 		}
 		s.fresh()
 		if again := s.mustPush(promote); again.Outcome != action.NoChange || len(s.Mutations()) > 0 {

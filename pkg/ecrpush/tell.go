@@ -34,7 +34,7 @@ func (t teller) event(e image.Event) {
 	case image.Tagged:
 		t.events.Notef("tag %s points at %s", e.Text, short(e.Digest))
 	case image.Attached:
-		t.events.Notef("%s hung on the image (%s)", short(e.Digest), cmp.Or(e.Text, "no type"))
+		t.events.Notef("%s attached to the image (%s)", short(e.Digest), cmp.Or(e.Text, "no type"))
 	case image.Retried:
 		if e.Took > 0 {
 			t.events.Notef("%s: %v; trying again in %s", e.Text, e.Err, render.Took(e.Took))
@@ -96,7 +96,7 @@ func sentencesOf(plan *image.Plan) []string {
 	if plan.To.Missing {
 		out = append(out, "the repository "+plan.To.Name+" is created")
 	}
-	w, more := plan.Work(), sentToo(plan.Company())
+	w, more := plan.Work(), sentToo(plan.Referrers())
 	switch {
 	case plan.Unchanged():
 		return append(out, to+" has the image and its tags already: nothing to do")
@@ -118,7 +118,7 @@ func sentencesOf(plan *image.Plan) []string {
 		out = append(out, "layers and configurations for "+to+": "+strings.Join(parts, ", "))
 	}
 	if len(more) > 0 {
-		out = append(out, companyText(more)+" for "+to)
+		out = append(out, referrersText(more)+" for "+to)
 	}
 	for _, m := range plan.Tags {
 		switch {
@@ -159,7 +159,7 @@ func (t teller) done(p *Push, r image.Result, took time.Duration) {
 		{Name: "Also", Value: record.Text{Text: strings.Join(more, ", "), Form: record.Code}},
 		{Name: "Source", Value: record.Text{Text: p.in.Source + " (" + string(p.src.Kind) + ")", Form: record.Code}},
 		{Name: "Signature verified", Value: record.Text{Text: p.signature, Form: record.Code}},
-		{Name: "With it", Value: record.Text{Text: companyText(r.Company)}},
+		{Name: "With it", Value: record.Text{Text: referrersText(r.Referrers)}},
 		{Name: "Platforms", Value: record.Text{Text: strings.Join(p.src.Platforms(), ", ")}},
 		{Name: "Tags moved", Value: record.Text{Text: strings.Join(r.Moved, ", ")}},
 		{Name: "Tags that had it", Value: record.Text{Text: strings.Join(r.Kept, ", ")}},

@@ -19,18 +19,18 @@ import (
 	"github.com/org/connect2/v2/internal/backoff"
 )
 
-// Attachment is a file that is hung on the image, such as an SBOM.
+// Attachment is a file that is attached to the image, such as an SBOM.
 type Attachment struct {
 	Type string // its artifact type, such as application/vnd.cyclonedx+json
 	Path string
 }
 
-// Hanging is something that hangs on an image, and what a push does with it.
-type Hanging struct {
+// Referrer is something that refers to an image, and what a push does with it.
+type Referrer struct {
 	Digest string
 	Type   string    // its artifact type; empty where it has none
-	On     string    // the digest of what it hangs on
-	Tag    string    // of cosign, such as sha256-HEX.sig; empty where its subject says what it hangs on
+	On     string    // the digest of what it refers to
+	Tag    string    // of cosign, such as sha256-HEX.sig; empty where its subject says what it refers to
 	How    EventKind // Attached, or Reused where it was there
 }
 
@@ -39,7 +39,7 @@ var emptyConfig = []byte("{}")
 
 const emptyType = types.MediaType("application/vnd.oci.empty.v1+json")
 
-// attached is a file to hang on the image, read once.
+// attached is a file to attach to the image, read once.
 type attached struct {
 	Attachment
 	blob Blob
@@ -78,7 +78,7 @@ func hashFile(name string) (v1.Hash, int64, error) {
 	return v1.SHA256(f)
 }
 
-// on returns the artifact that hangs the file on a manifest. Equal files give equal artifacts.
+// on returns the artifact that attaches the file to a manifest. Equal files give equal artifacts.
 func (a attached) on(subject *node) *referrer {
 	raw, _ := json.Marshal(struct { // strings, numbers and maps alone
 		SchemaVersion int             `json:"schemaVersion"`
@@ -98,16 +98,16 @@ func (a attached) on(subject *node) *referrer {
 		desc: v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: sum(raw), Size: int64(len(raw))}}}
 }
 
-// company is what goes along with the image to all destinations.
-type company struct {
+// along is what goes along with the image to all destinations.
+type along struct {
 	copied []*referrer // of the source
 	files  []attached
 	on     v1.Hash     // the image's digest for which all was made
 	all    []*referrer // copied and files, in an order in which they may be stored
 }
 
-// of brings the company up to date with the image, whose digest may be known only after its layers were compressed.
-func (c *company) of(root *node) {
+// of brings them up to date with the image, whose digest may be known only after its layers were compressed.
+func (c *along) of(root *node) {
 	if root.raw == nil || c.on == root.desc.Digest {
 		return
 	}
@@ -117,7 +117,7 @@ func (c *company) of(root *node) {
 	}
 }
 
-// survivors returns the referrers of what is pushed under the digest that it has in the source, and how many hang on what gets another.
+// survivors returns the referrers of what is pushed under the digest that it has in the source, and how many refer to what gets another.
 func survivors(root *node, all []*referrer) (stay []*referrer, lost int) {
 	alive := map[v1.Hash]bool{}
 	root.walk(func(n *node) { alive[n.desc.Digest] = n.raw != nil })
@@ -132,8 +132,8 @@ func survivors(root *node, all []*referrer) (stay []*referrer, lost int) {
 	return stay, lost
 }
 
-// findCompany reads what hangs on the source and is to go along.
-func (p *Plan) findCompany(ctx context.Context, how Referrers) ([]*referrer, error) {
+// findReferrers reads what refers to the source and is to go along.
+func (p *Plan) findReferrers(ctx context.Context, how Referrers) ([]*referrer, error) {
 	elsewhere := func(q *Plan) bool {
 		from := p.Source.from
 		return from == nil || q.To.Missing || from.Registry != q.To.Registry || from.Name != q.To.Repository.Name
@@ -141,19 +141,19 @@ func (p *Plan) findCompany(ctx context.Context, how Referrers) ([]*referrer, err
 	if how == SkipReferrers || !slices.ContainsFunc(append([]*Plan{p}, p.Also...), elsewhere) {
 		return nil, nil
 	}
-	all, err := p.Source.hanging.read(ctx)
+	all, err := p.Source.referrers.read(ctx)
 	var refusal *RegistryError
 	switch {
-	case err == nil && p.Source.hanging != nil && len(p.Source.hanging.notes) > 0:
-		text := strings.Join(p.Source.hanging.notes, "; ")
+	case err == nil && p.Source.referrers != nil && len(p.Source.referrers.notes) > 0:
+		text := strings.Join(p.Source.referrers.notes, "; ")
 		if how == CopyReferrers {
-			return nil, fmt.Errorf("not all that hangs on the image can be copied (referrers: copy asks for all of it): %s", text)
+			return nil, fmt.Errorf("not all that refers to the image can be copied (referrers: copy asks for all of it): %s", text)
 		}
 		p.remark("%s", text)
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case how == CopyReadable && errors.As(err, &refusal):
-		p.remark("signatures, SBOMs and the like of the image are not copied: its registry does not say what hangs on it (%v)", err)
+		p.remark("signatures, SBOMs and the like of the image are not copied: its registry does not say what refers to it (%v)", err)
 		return nil, nil
 	}
 	return all, err
@@ -163,14 +163,14 @@ func (p *Plan) remark(format string, args ...any) {
 	p.Source.Notes = append(p.Source.Notes, fmt.Sprintf(format, args...))
 }
 
-// keepCompany settles what goes along, now that it is known what becomes of the image.
-func (p *Plan) keepCompany(found []*referrer, how Referrers) error {
+// keepReferrers settles what goes along, now that it is known what becomes of the image.
+func (p *Plan) keepReferrers(found []*referrer, how Referrers) error {
 	stay, lost := survivors(p.Source.root, found)
 	p.along.copied = stay
 	if lost == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("%d signatures, SBOMs or the like hang on %s, which gets another digest by compression or soci",
+	text := fmt.Sprintf("%d signatures, SBOMs or the like refer to %s, which gets another digest by compression or soci",
 		lost, p.Source.opened)
 	if how == CopyReferrers {
 		return errors.New(text + ": they cannot be copied (referrers: copy); push the image as it is, without compression and soci")
@@ -179,15 +179,15 @@ func (p *Plan) keepCompany(found []*referrer, how Referrers) error {
 	return nil
 }
 
-// lookForCompany asks the repository what of the image's company it has.
-func (p *Plan) lookForCompany(ctx context.Context) error {
+// lookForReferrers asks the repository what of the image's referrers it has.
+func (p *Plan) lookForReferrers(ctx context.Context) error {
 	p.along.of(p.Source.root)
 	p.met = map[*referrer]bool{}
 	p.metOn = p.along.on
 	if len(p.along.all) == 0 || p.To.Missing || p.To.fresh() {
 		return nil
 	}
-	listed, err := p.listCompany(ctx)
+	listed, err := p.listReferrers(ctx)
 	if err != nil && !denied(err) {
 		return err
 	}
@@ -263,8 +263,8 @@ func beside(have *manifest, want *node, movable bool) tagFate {
 	}
 }
 
-// listCompany asks what hangs on each manifest that something is to hang on, by digests.
-func (p *Plan) listCompany(ctx context.Context) (map[v1.Hash]map[v1.Hash]bool, error) {
+// listReferrers asks what refers to each manifest that something is to refer to, by digests.
+func (p *Plan) listReferrers(ctx context.Context) (map[v1.Hash]map[v1.Hash]bool, error) {
 	listed := map[v1.Hash]map[v1.Hash]bool{}
 	var on []v1.Hash
 	for _, r := range p.along.all {
@@ -293,41 +293,41 @@ func (p *Plan) listCompany(ctx context.Context) (map[v1.Hash]map[v1.Hash]bool, e
 	return listed, err
 }
 
-// Company lists what goes along with the image, as far as that is known, and what this destination has of it.
-func (p *Plan) Company() (all []Hanging) {
+// Referrers lists the referrers that go along with the image, as far as that is known, and what this destination has of it.
+func (p *Plan) Referrers() (all []Referrer) {
 	for _, r := range p.along.all {
 		all = append(all, r.told(p.met[r]))
 	}
 	return all
 }
 
-func (r *referrer) told(there bool) Hanging {
-	h := Hanging{Digest: r.desc.Digest.String(), Type: r.kind, On: r.on.String(), Tag: r.tag, How: Attached}
+func (r *referrer) told(there bool) Referrer {
+	h := Referrer{Digest: r.desc.Digest.String(), Type: r.kind, On: r.on.String(), Tag: r.tag, How: Attached}
 	if there {
 		h.How = Reused
 	}
 	return h
 }
 
-// complete says whether the repository has all of the image's company.
+// complete says whether the repository has all of the image's referrers.
 func (p *Plan) complete() bool {
 	return (len(p.along.files) == 0 || p.metOn == p.Source.root.desc.Digest) &&
 		!slices.ContainsFunc(p.along.all, func(r *referrer) bool { return !p.met[r] })
 }
 
-// sendCompany has all of the image's company in the repository, and checks it there. The image is there already.
-func (p *Plan) sendCompany(ctx context.Context, r *Result) error {
+// sendReferrers has all of the image's referrers in the repository, and checks it there. The image is there already.
+func (p *Plan) sendReferrers(ctx context.Context, r *Result) error {
 	if p.along.of(p.Source.root); len(p.along.all) == 0 {
 		return nil
 	}
 	if p.metOn != p.along.on || p.To.fresh() {
-		if err := p.lookForCompany(ctx); err != nil {
+		if err := p.lookForReferrers(ctx); err != nil {
 			return err
 		}
 	}
 	var send []*referrer
 	for _, one := range p.along.all {
-		r.Company = append(r.Company, one.told(p.met[one]))
+		r.Referrers = append(r.Referrers, one.told(p.met[one]))
 		if !p.met[one] {
 			send = append(send, one)
 		}
@@ -335,7 +335,7 @@ func (p *Plan) sendCompany(ctx context.Context, r *Result) error {
 	if len(send) == 0 {
 		return nil
 	}
-	if err := p.sendCompanyBlobs(ctx, send, r); err != nil {
+	if err := p.sendReferrerBlobs(ctx, send, r); err != nil {
 		return err
 	}
 	for _, one := range send {
@@ -346,18 +346,18 @@ func (p *Plan) sendCompany(ctx context.Context, r *Result) error {
 					under = one.tag
 				}
 				if _, err := p.To.putManifest(ctx, under, &manifest{Digest: n.desc.Digest, MediaType: n.desc.MediaType, Raw: n.raw}); err != nil {
-					return fmt.Errorf("hanging %s on %s: %w", one.desc.Digest, one.on, err)
+					return fmt.Errorf("attaching %s to %s: %w", one.desc.Digest, one.on, err)
 				}
 			}
 		}
 		p.To.observe(Event{Kind: Attached, Digest: one.desc.Digest.String(), Size: one.desc.Size, Text: one.kind})
 	}
 	r.Stored = true
-	return p.checkCompany(ctx, send)
+	return p.checkReferrers(ctx, send)
 }
 
-// sendCompanyBlobs sends what the manifests consist of, as far as the repository lacks it.
-func (p *Plan) sendCompanyBlobs(ctx context.Context, send []*referrer, r *Result) error {
+// sendReferrerBlobs sends what the manifests consist of, as far as the repository lacks it.
+func (p *Plan) sendReferrerBlobs(ctx context.Context, send []*referrer, r *Result) error {
 	blobs := map[v1.Hash]Blob{}
 	var digests []v1.Hash
 	add := func(b Blob) {
@@ -412,28 +412,28 @@ func (p *Plan) sendCompanyBlobs(ctx context.Context, send []*referrer, r *Result
 	return err
 }
 
-// companyTries is how often it is looked whether what was hung on the image is listed: a registry may take a moment, and somebody else
+// listingTries is how often it is looked whether what was attached to the image is listed: a registry may take a moment, and somebody else
 // may write the list that stands in for the registry's own at the same time.
-const companyTries = 4
+const listingTries = 4
 
-// checkCompany makes sure that what was stored is found where it hangs. Where the registry lists nothing by itself, the list is written
+// checkReferrers makes sure that what was stored is found where it belongs. Where the registry lists nothing by itself, the list is written
 // first.
-func (p *Plan) checkCompany(ctx context.Context, sent []*referrer) error {
+func (p *Plan) checkReferrers(ctx context.Context, sent []*referrer) error {
 	var lacking []string
 	wrote := false
-	for try := range companyTries {
+	for try := range listingTries {
 		if try > 0 && !wrote {
 			if err := backoff.Pause(ctx, time.Duration(try)*time.Second); err != nil {
 				return err
 			}
 		}
-		listed, err := p.listCompany(ctx)
+		listed, err := p.listReferrers(ctx)
 		if denied(err) {
-			p.To.observe(Event{Kind: Remarked, Err: err, Text: "what hangs on the image was sent; whether the registry lists it cannot be read"})
+			p.To.observe(Event{Kind: Remarked, Err: err, Text: "what refers to the image was sent; whether the registry lists it cannot be read"})
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("checking what hangs on the image: %w", err)
+			return fmt.Errorf("checking the referrers of the image: %w", err)
 		}
 		lacking = nil
 		var unlisted []*referrer
@@ -441,7 +441,7 @@ func (p *Plan) checkCompany(ctx context.Context, sent []*referrer) error {
 			if one.tag != "" {
 				got, found, err := p.To.hasManifest(ctx, one.tag)
 				if err != nil {
-					return fmt.Errorf("checking what hangs on the image: %w", err)
+					return fmt.Errorf("checking the referrers of the image: %w", err)
 				}
 				if !found || got != "" && got != one.desc.Digest.String() {
 					lacking = append(lacking, one.tag)
@@ -460,7 +460,7 @@ func (p *Plan) checkCompany(ctx context.Context, sent []*referrer) error {
 			}
 		}
 	}
-	return fmt.Errorf("checking what hangs on the image: the registry took %s and does not list it", strings.Join(lacking, ", "))
+	return fmt.Errorf("checking the referrers of the image: the registry took %s and does not list it", strings.Join(lacking, ", "))
 }
 
 // list adds referrers to the indexes that stand in for the registry's own lists.
@@ -484,7 +484,7 @@ func (p *Plan) list(ctx context.Context, all []*referrer) error {
 			return fmt.Errorf("the list %s: %w", tag, err)
 		}
 		if _, err := p.To.putManifest(ctx, tag, &manifest{Digest: sum(raw), MediaType: types.OCIImageIndex, Raw: raw}); err != nil {
-			return fmt.Errorf("writing the list %s of what hangs on the image: %w", tag, err)
+			return fmt.Errorf("writing the list %s of what refers to the image: %w", tag, err)
 		}
 	}
 	return nil

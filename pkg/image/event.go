@@ -14,7 +14,7 @@ const (
 	Sending    EventKind = "sending"    // Size: bytes sent so far, of all blobs; told now and then
 	Put        EventKind = "put"        // Text: the media type; a manifest was stored by its digest
 	Tagged     EventKind = "tagged"     // Text: the tag
-	Attached   EventKind = "attached"   // Size, Text: the artifact type; something was hung on the image
+	Attached   EventKind = "attached"   // Size, Text: the artifact type; something was attached to the image
 	Retried    EventKind = "retried"    // Text: what is tried again; Err, Took: the wait before it
 	Noted      EventKind = "noted"      // Text: what was decided about something
 	Remarked   EventKind = "remarked"   // Text: something that the reader should know and that stops nothing

@@ -204,7 +204,7 @@ func TestPackedArchives(t *testing.T) {
 	}
 }
 
-// Some tools list the platforms' manifests in index.json itself, and beside the image what hangs on it.
+// Some tools list the platforms' manifests in index.json itself, and beside the image what refers to it.
 func TestFlatLayout(t *testing.T) {
 	folder := t.TempDir()
 	put := func(raw []byte) (v1.Hash, int) {
@@ -223,7 +223,7 @@ func TestFlatLayout(t *testing.T) {
 		return fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d,"platform":{"os":"linux","architecture":%q}}`,
 			types.OCIManifestSchema1, m, size, arch)
 	}
-	hanging := func(subject string) string {
+	referrer := func(subject string) string {
 		m, size := put(fmt.Appendf(nil, `{"schemaVersion":2,"artifactType":"application/x","subject":{"digest":%q,"size":2,"mediaType":%q},"config":%s,"layers":[]}`,
 			subject, types.OCIManifestSchema1, `{"mediaType":"application/vnd.oci.empty.v1+json","size":2,"digest":"`+string(empty(put))+`"}`))
 		return fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d}`, types.OCIManifestSchema1, m, size)
@@ -233,7 +233,7 @@ func TestFlatLayout(t *testing.T) {
 	if err := json.Unmarshal([]byte(amd), &first); err != nil {
 		t.Fatal(err)
 	}
-	signature := hanging(first.Digest.String())
+	signature := referrer(first.Digest.String())
 	for _, tt := range []struct {
 		name, platform string
 		entries        []string

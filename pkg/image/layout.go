@@ -93,7 +93,7 @@ func readLayout(ctx context.Context, from files, index []byte, choice string, o 
 		if s.root, err = r.flat(ctx, index, images, o.Platform); err != nil {
 			return nil, err
 		}
-		s.hangsAt(layoutShelf{layoutContents{from}, list.Manifests, s.root.desc.Digest})
+		s.findReferrersOf(layoutReferrers{layoutContents{from}, list.Manifests, s.root.desc.Digest})
 		return s, nil
 	}
 	root, err := chooseEntry(images, choice)
@@ -104,11 +104,11 @@ func readLayout(ctx context.Context, from files, index []byte, choice string, o 
 	if err != nil {
 		return nil, err
 	}
-	s.hangsAt(layoutShelf{layoutContents{from}, list.Manifests, s.root.desc.Digest})
+	s.findReferrersOf(layoutReferrers{layoutContents{from}, list.Manifests, s.root.desc.Digest})
 	return s, s.root.replaceUncompressed(ctx)
 }
 
-// images returns the entries of a layout that are images or indexes of them: not what hangs on one, such as a signature or an SBOM,
+// images returns the entries of a layout that are images or indexes of them: not what refers to one, such as a signature or an SBOM,
 // which names it as its subject. Where there is nothing else, all of them.
 func (r *reader) images(ctx context.Context, entries []v1.Descriptor) ([]v1.Descriptor, error) {
 	if len(entries) < 2 {
@@ -116,7 +116,7 @@ func (r *reader) images(ctx context.Context, entries []v1.Descriptor) ([]v1.Desc
 	}
 	var images []v1.Descriptor
 	for _, e := range entries {
-		if !runnable(e) || hangs(e) {
+		if !runnable(e) || isReferrer(e) {
 			continue
 		}
 		raw, err := r.from.manifest(ctx, e)
@@ -152,7 +152,7 @@ func flat(entries []v1.Descriptor) bool {
 	return len(entries) > 1 && len(names) == 1
 }
 
-// flat reads the image whose index is the layout's index.json, or one platform of it. What hangs on the images stays out of the
+// flat reads the image whose index is the layout's index.json, or one platform of it. What refers to the images stays out of the
 // index that is pushed, as it does where an image is chosen; the entries are kept as they are written.
 func (r *reader) flat(ctx context.Context, index []byte, images []v1.Descriptor, platform string) (*node, error) {
 	raw := index

@@ -34,10 +34,10 @@ type Plan struct {
 	seen       *earlier         // images of the repository
 	has        map[v1.Hash]bool // blobs that the repository was asked for
 
-	along    *company           // what hangs on the image and goes with it, to all destinations together
+	along    *along             // what refers to the image and goes with it, to all destinations together
 	met      map[*referrer]bool // of it: what the repository has, or keeps as it is
 	metOn    v1.Hash            // the image's digest when the repository was asked for that
-	unlisted bool               // the registry lists nothing that hangs on a manifest: a tag does
+	unlisted bool               // the registry lists nothing that refers to a manifest: a tag does
 }
 
 // knownLayers are the layers that need not be compressed, since a registry has them compressed, by their uncompressed digests.
@@ -67,8 +67,8 @@ type PlanOptions struct {
 	MountFrom string         // a repository of the same registry to mount blobs from; empty: none but the source's own
 	Codec     Codec          // the form of all layers; empty: what is not compressed yet gets gzip, and the rest stays
 	Also      []*Destination // where the same image is pushed to as well
-	Referrers Referrers      // what happens to what hangs on the image
-	Attach    []Attachment   // files to hang on the image
+	Referrers Referrers      // what happens to what refers to the image
+	Attach    []Attachment   // files to attach to the image
 	// Before is called when every destination has the image, before the first tag moves. Its error stops the push.
 	Before func(context.Context, Result) error
 }
@@ -102,7 +102,7 @@ func NewPlan(ctx context.Context, src *Source, to *Destination, o PlanOptions) (
 	}
 	src.root.nameLayers(cmp.Or(o.Codec, Gzip))
 	shared := &knownLayers{stored: map[v1.Hash]v1.Descriptor{}, holder: map[v1.Hash]*Destination{}}
-	along := &company{files: files}
+	along := &along{files: files}
 	var all []*Plan
 	for _, to := range append([]*Destination{to}, o.Also...) {
 		q := &Plan{Source: src, To: to, Tags: slices.Clone(tags), codec: cmp.Or(o.Codec, Gzip), known: shared, streamFrom: streamFrom,
@@ -126,23 +126,23 @@ func NewPlan(ctx context.Context, src *Source, to *Destination, o PlanOptions) (
 	return p, p.admit(ctx)
 }
 
-// lookAround finds out what the destinations have, and what of the image's company.
+// lookAround finds out what the destinations have, and what of the image's referrers.
 func (p *Plan) lookAround(ctx context.Context, all []*Plan, how Referrers) error {
 	var found []*referrer
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.look(groupCtx) })
 	group.Go(func() (err error) {
-		found, err = p.findCompany(groupCtx, how)
+		found, err = p.findReferrers(groupCtx, how)
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if err := p.keepCompany(found, how); err != nil {
+	if err := p.keepReferrers(found, how); err != nil {
 		return err
 	}
 	for _, q := range all {
-		if err := q.lookForCompany(ctx); err != nil {
+		if err := q.lookForReferrers(ctx); err != nil {
 			return err
 		}
 	}

@@ -17,17 +17,17 @@ import (
 
 // Result is what a push did, also one that failed.
 type Result struct {
-	Digest   string   // of the image; empty when it was not reached
-	Moved    []string // tags that point at the image now and did not before
-	Kept     []string // tags that pointed at it already
-	Stored   bool     // the image is in the repository, with or without tags
-	Created  bool     // the repository was created
-	Blobs    []BlobResult
-	Sent     int64     // bytes of blobs that were uploaded
-	Reused   int64     // bytes of blobs that were there, or mounted
-	Unpacked int64     // bytes before compression of the layers that were compressed
-	Company  []Hanging // what hangs on the image in the repository, of what the source has or was attached
-	Also     []Result  // of the other destinations, in their order
+	Digest    string   // of the image; empty when it was not reached
+	Moved     []string // tags that point at the image now and did not before
+	Kept      []string // tags that pointed at it already
+	Stored    bool     // the image is in the repository, with or without tags
+	Created   bool     // the repository was created
+	Blobs     []BlobResult
+	Sent      int64      // bytes of blobs that were uploaded
+	Reused    int64      // bytes of blobs that were there, or mounted
+	Unpacked  int64      // bytes before compression of the layers that were compressed
+	Referrers []Referrer // what refers to the image in the repository, of what the source has or was attached
+	Also      []Result   // of the other destinations, in their order
 }
 
 // BlobResult is how one blob came into the repository.
@@ -80,7 +80,7 @@ func (p *Plan) execute(ctx context.Context, all []*Plan, results []Result) error
 			results[i].Stored = true
 		}
 		results[i].Digest = q.Source.root.desc.Digest.String()
-		if err := q.sendCompany(ctx, &results[i]); err != nil {
+		if err := q.sendReferrers(ctx, &results[i]); err != nil {
 			return err
 		}
 	}

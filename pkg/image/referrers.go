@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Referrers says what happens to what hangs on an image: signatures, SBOMs, provenance.
+// Referrers says what happens to what refers to an image: signatures, SBOMs, provenance.
 type Referrers string
 
 // What may happen to it.
@@ -31,24 +31,24 @@ const (
 // What is read of an image's referrers at most: one has a handful.
 const mostReferrers = 500
 
-// referrer is a manifest that hangs on another one: by naming it as its subject, or by a tag made of its digest.
+// referrer is a manifest that refers to another one: by naming it as its subject, or by a tag made of its digest.
 type referrer struct {
 	*node
-	on   v1.Hash // what it hangs on
+	on   v1.Hash // what it refers to
 	tag  string  // the tag that says so, such as sha256-HEX.sig of cosign; empty: its subject does
 	kind string  // its artifact type
 }
 
-// hanging is the word of a registry or a layout that something hangs on a manifest.
-type hanging struct {
+// listedReferrer is the word of a registry or a layout that something refers to a manifest.
+type listedReferrer struct {
 	v1.Descriptor
 	tag string
 }
 
-// shelf is contents that know what hangs on them.
-type shelf interface {
+// referrerLister is contents that know what refers to them.
+type referrerLister interface {
 	contents
-	hangsOn(ctx context.Context, digest v1.Hash) ([]hanging, error)
+	referrersOf(ctx context.Context, digest v1.Hash) ([]listedReferrer, error)
 }
 
 // fallbackTag is the tag of the index that lists a manifest's referrers where a registry does not know of them
@@ -60,9 +60,9 @@ func cosignTags(d v1.Hash) []string {
 	return []string{fallbackTag(d) + ".sig", fallbackTag(d) + ".att", fallbackTag(d) + ".sbom"}
 }
 
-var hangingTag = regexp.MustCompile(`^sha256-([0-9a-f]{64})(\.(?:sig|att|sbom))?$`)
+var referrerTag = regexp.MustCompile(`^sha256-([0-9a-f]{64})(\.(?:sig|att|sbom))?$`)
 
-// subjectOf reads what a manifest hangs on, and what kind of thing it is.
+// subjectOf reads what a manifest refers to, and what kind of thing it is.
 func subjectOf(raw []byte) (subject *v1.Descriptor, kind string) {
 	var head struct {
 		ArtifactType string         `json:"artifactType"`
@@ -94,7 +94,7 @@ func (r *Repository) referrers(ctx context.Context, digest v1.Hash) (all []v1.De
 			Manifests []v1.Descriptor `json:"manifests"`
 		}
 		link := ""
-		err := r.retry(ctx, "asking what hangs on "+r.Ref(digest.String()).String(), func() error {
+		err := r.retry(ctx, "listing the referrers of "+r.Ref(digest.String()).String(), func() error {
 			res, err := r.send(ctx, http.MethodGet, next, nil, http.Header{"Accept": {string(types.OCIImageIndex)}}, http.StatusOK)
 			if err != nil {
 				return err
@@ -129,7 +129,7 @@ func (r *Repository) referrers(ctx context.Context, digest v1.Hash) (all []v1.De
 var errNoList = errors.New("the answer is not a list of referrers")
 
 func tooManyReferrers(on v1.Hash) error {
-	return fmt.Errorf("%w: more than %d manifests hang on %s (referrers: skip pushes the image alone)", errHostile, mostReferrers, on)
+	return fmt.Errorf("%w: more than %d manifests refer to %s (referrers: skip pushes the image alone)", errHostile, mostReferrers, on)
 }
 
 // noReferrers says whether the registry does not know of referrers: it does not know the address, or answers something else there.
@@ -176,7 +176,7 @@ func nextPage(at, link string) string {
 	return to.String()
 }
 
-func (c registryContents) hangsOn(ctx context.Context, digest v1.Hash) ([]hanging, error) {
+func (c registryContents) referrersOf(ctx context.Context, digest v1.Hash) ([]listedReferrer, error) {
 	tags := cosignTags(digest)
 	tagged := make([]*manifest, len(tags))
 	var subjects []v1.Descriptor
@@ -198,20 +198,20 @@ func (c registryContents) hangsOn(ctx context.Context, digest v1.Hash) ([]hangin
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	var all []hanging
+	var all []listedReferrer
 	for _, d := range subjects {
-		all = append(all, hanging{Descriptor: d})
+		all = append(all, listedReferrer{Descriptor: d})
 	}
 	for i, m := range tagged {
 		if m != nil {
-			all = append(all, hanging{v1.Descriptor{Digest: m.Digest, MediaType: m.MediaType, Size: int64(len(m.Raw))}, tags[i]})
+			all = append(all, listedReferrer{v1.Descriptor{Digest: m.Digest, MediaType: m.MediaType, Size: int64(len(m.Raw))}, tags[i]})
 		}
 	}
 	return all, nil
 }
 
-// layoutShelf is an OCI layout: what hangs on an image stands in index.json beside it.
-type layoutShelf struct {
+// layoutReferrers is an OCI layout: what refers to an image stands in index.json beside it.
+type layoutReferrers struct {
 	layoutContents
 	entries []v1.Descriptor
 	root    v1.Hash // the image that was chosen
@@ -222,34 +222,34 @@ var cosignSaved = map[string]string{
 	"dev.cosignproject.cosign/sigs": ".sig", "dev.cosignproject.cosign/atts": ".att", "dev.cosignproject.cosign/sboms": ".sbom",
 }
 
-// hangingTagOf returns the tag of a layout's entry that names what it hangs on, as registries and cosign have it.
-func hangingTagOf(e v1.Descriptor) string {
+// referrerTagOf returns the tag of a layout's entry that names what it refers to, as registries and cosign have it.
+func referrerTagOf(e v1.Descriptor) string {
 	for _, key := range []string{"org.opencontainers.image.ref.name", "io.containerd.image.name"} {
 		name := e.Annotations[key]
 		name = name[strings.LastIndexByte(name, ':')+1:]
-		if hangingTag.MatchString(name) {
+		if referrerTag.MatchString(name) {
 			return name
 		}
 	}
 	return ""
 }
 
-// hangs says whether a layout's entry is told by its name to belong to another one.
-func hangs(e v1.Descriptor) bool {
-	return hangingTagOf(e) != "" || cosignSaved[e.Annotations["kind"]] != ""
+// isReferrer says whether a layout's entry is told by its name to belong to another one.
+func isReferrer(e v1.Descriptor) bool {
+	return referrerTagOf(e) != "" || cosignSaved[e.Annotations["kind"]] != ""
 }
 
-func (l layoutShelf) hangsOn(ctx context.Context, digest v1.Hash) ([]hanging, error) {
-	var all []hanging
+func (l layoutReferrers) referrersOf(ctx context.Context, digest v1.Hash) ([]listedReferrer, error) {
+	var all []listedReferrer
 	for _, e := range l.entries {
-		tag := hangingTagOf(e)
+		tag := referrerTagOf(e)
 		if end := cosignSaved[e.Annotations["kind"]]; tag == "" && end != "" && digest == l.root {
 			tag = fallbackTag(digest) + end
 		}
 		plain := v1.Descriptor{Digest: e.Digest, MediaType: e.MediaType, Size: e.Size}
 		if tag != "" && tag != fallbackTag(digest) {
 			if slices.Contains(cosignTags(digest), tag) {
-				all = append(all, hanging{plain, tag})
+				all = append(all, listedReferrer{plain, tag})
 			}
 			continue
 		}
@@ -260,20 +260,20 @@ func (l layoutShelf) hangsOn(ctx context.Context, digest v1.Hash) ([]hanging, er
 			return nil, fmt.Errorf("manifest %s: %w", e.Digest, err)
 		case tag != "":
 			for _, d := range listIn(raw) {
-				all = append(all, hanging{Descriptor: d})
+				all = append(all, listedReferrer{Descriptor: d})
 			}
 		default:
 			if subject, _ := subjectOf(raw); subject != nil && subject.Digest == digest {
-				all = append(all, hanging{Descriptor: plain})
+				all = append(all, listedReferrer{Descriptor: plain})
 			}
 		}
 	}
 	return all, nil
 }
 
-// keeping is a shelf whose manifests were read ahead, several at a time.
+// keeping is a referrerLister whose manifests were read ahead, several at a time.
 type keeping struct {
-	shelf
+	referrerLister
 	mu   sync.Mutex
 	kept map[v1.Hash][]byte
 }
@@ -285,7 +285,7 @@ func (k *keeping) manifest(ctx context.Context, d v1.Descriptor) ([]byte, error)
 	if raw != nil {
 		return raw, nil
 	}
-	raw, err := k.shelf.manifest(ctx, d)
+	raw, err := k.referrerLister.manifest(ctx, d)
 	if err == nil {
 		k.mu.Lock()
 		k.kept[d.Digest] = raw
@@ -294,14 +294,14 @@ func (k *keeping) manifest(ctx context.Context, d v1.Descriptor) ([]byte, error)
 	return raw, err
 }
 
-// level asks what hangs on each of some manifests, and reads it.
-func (k *keeping) level(ctx context.Context, on []v1.Hash) ([][]hanging, error) {
-	found := make([][]hanging, len(on))
+// level asks what refers to each of some manifests, and reads it.
+func (k *keeping) level(ctx context.Context, on []v1.Hash) ([][]listedReferrer, error) {
+	found := make([][]listedReferrer, len(on))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(lookups)
 	for i, digest := range on {
 		group.Go(func() (err error) {
-			found[i], err = k.hangsOn(groupCtx, digest)
+			found[i], err = k.referrersOf(groupCtx, digest)
 			return err
 		})
 	}
@@ -324,10 +324,10 @@ func (k *keeping) level(ctx context.Context, on []v1.Hash) ([][]hanging, error) 
 	return found, group.Wait()
 }
 
-// gather reads everything that hangs on some manifests, and on what hangs on them, in an order in which it may be stored. What is not
-// whole, or does not hang where its list says, is left out with a note.
-func gather(ctx context.Context, from shelf, on []v1.Hash, notes *[]string) ([]*referrer, error) {
-	k := &keeping{shelf: from, kept: map[v1.Hash][]byte{}}
+// gather reads everything that refers to some manifests, and to those in turn, in an order in which it may be stored. What is not
+// whole, or does not refer to what its list says, is left out with a note.
+func gather(ctx context.Context, from referrerLister, on []v1.Hash, notes *[]string) ([]*referrer, error) {
+	k := &keeping{referrerLister: from, kept: map[v1.Hash][]byte{}}
 	r := reader{from: k, notes: notes, bare: true}
 	asked, seen := map[v1.Hash]bool{}, map[string]bool{}
 	note := func(format string, args ...any) { *notes = append(*notes, fmt.Sprintf(format, args...)) }
@@ -337,7 +337,7 @@ func gather(ctx context.Context, from shelf, on []v1.Hash, notes *[]string) ([]*
 	var all []*referrer
 	for floor := 0; len(on) > 0; floor++ {
 		if floor > mostFloors {
-			return nil, fmt.Errorf("%w: what hangs on the image is nested more than %d deep", errHostile, mostFloors)
+			return nil, fmt.Errorf("%w: what refers to the image is nested more than %d deep", errHostile, mostFloors)
 		}
 		found, err := k.level(ctx, on)
 		if err != nil {
@@ -356,23 +356,23 @@ func gather(ctx context.Context, from shelf, on []v1.Hash, notes *[]string) ([]*
 				}
 				if raw, err := k.manifest(ctx, h.Descriptor); err == nil {
 					if _, err := parseManifest(raw); err != nil { // such as the artifact manifest of OCI 1.1's drafts
-						note("%s hangs on %s and stays behind: %v", h.Digest, on[i], err)
+						note("%s refers to %s and stays behind: %v", h.Digest, on[i], err)
 						continue
 					}
 				}
 				n, err := r.node(ctx, h.Descriptor, "")
 				switch {
 				case errors.Is(err, errMissing):
-					note("what hangs on %s is not whole and stays behind: %v", on[i], err)
+					note("what refers to %s is not whole and stays behind: %v", on[i], err)
 					continue
 				case err != nil:
-					return nil, fmt.Errorf("what hangs on %s: %w", on[i], err)
+					return nil, fmt.Errorf("what refers to %s: %w", on[i], err)
 				case n.desc.Digest != h.Digest:
 					continue // an index that is not whole; the reader has noted it
 				}
 				subject, kind := subjectOf(n.raw)
 				if h.tag == "" && (subject == nil || subject.Digest != on[i]) {
-					note("%s is listed as hanging on %s and does not name it: it stays behind", h.Digest, on[i])
+					note("%s is listed as referring to %s and does not name it: it stays behind", h.Digest, on[i])
 					continue
 				}
 				all = append(all, &referrer{node: n, on: on[i], tag: h.tag, kind: kind})
@@ -389,8 +389,8 @@ func gather(ctx context.Context, from shelf, on []v1.Hash, notes *[]string) ([]*
 	return all, nil
 }
 
-// hangings is what hangs on a source, asked for once.
-type hangings struct {
+// foundReferrers is what refers to a source, asked for once.
+type foundReferrers struct {
 	find  func(context.Context, *[]string) ([]*referrer, error)
 	once  sync.Once
 	all   []*referrer
@@ -398,8 +398,8 @@ type hangings struct {
 	err   error
 }
 
-// read returns what hangs on a source that was opened; the first context is the one that counts.
-func (h *hangings) read(ctx context.Context) ([]*referrer, error) {
+// read returns what refers to a source that was opened; the first context is the one that counts.
+func (h *foundReferrers) read(ctx context.Context) ([]*referrer, error) {
 	if h == nil {
 		return nil, nil
 	}
@@ -407,13 +407,13 @@ func (h *hangings) read(ctx context.Context) ([]*referrer, error) {
 	return h.all, h.err
 }
 
-// hangsAt prepares to find what hangs on a source whose digests are those that it has now.
-func (s *Source) hangsAt(on shelf) {
+// findReferrersOf prepares to find what refers to a source whose digests are those that it has now.
+func (s *Source) findReferrersOf(on referrerLister) {
 	s.opened = s.root.desc.Digest
 	var digests []v1.Hash
 	s.root.walk(func(n *node) { digests = append(digests, n.desc.Digest) })
-	slices.Reverse(digests) // what hangs on the image itself goes first
-	s.hanging = &hangings{find: func(ctx context.Context, notes *[]string) ([]*referrer, error) {
+	slices.Reverse(digests) // what refers to the image itself goes first
+	s.referrers = &foundReferrers{find: func(ctx context.Context, notes *[]string) ([]*referrer, error) {
 		return gather(ctx, on, digests, notes)
 	}}
 }

@@ -19,12 +19,12 @@ import (
 	"github.com/org/connect2/v2/pkg/image/imagetest"
 )
 
-// artifact is something to hang on an image.
+// artifact is something to attach to an image.
 type artifact struct {
 	kind, content string
 	layer         types.MediaType
 	notes         map[string]string // of its layer
-	subject       v1.Descriptor     // zero: it hangs by its tag
+	subject       v1.Descriptor     // zero: it refers by its tag
 }
 
 func (a artifact) files() (manifest []byte, blobs [][]byte) {
@@ -49,8 +49,8 @@ func (a artifact) files() (manifest []byte, blobs [][]byte) {
 	return raw, [][]byte{config, []byte(a.content)}
 }
 
-// hang stores an artifact in a repository of the fake, and returns its descriptor.
-func (f *fakeECR) hang(t testing.TB, repo, tag string, a artifact) v1.Descriptor {
+// attach stores an artifact in a repository of the fake, and returns its descriptor.
+func (f *fakeECR) attach(t testing.TB, repo, tag string, a artifact) v1.Descriptor {
 	t.Helper()
 	raw, blobs := a.files()
 	r := f.repository(t, repo)
@@ -97,7 +97,7 @@ func (f *fakeECR) unknowing(repos ...string) {
 	})
 }
 
-// listedAt returns what a repository says to hang on a digest.
+// listedAt returns what a repository says to refer to a digest.
 func (f *fakeECR) listedAt(t testing.TB, repo, digest string) (all []string) {
 	t.Helper()
 	h, err := v1.NewHash(digest)
@@ -140,8 +140,8 @@ func TestReferrersGoAlong(t *testing.T) {
 			root := v1.Descriptor{MediaType: m.MediaType, Digest: m.Digest, Size: int64(len(m.Raw))}
 			f.unknowing(unknowing...)
 			byTag := slices.Contains(unknowing, "dev")
-			hang := func(a artifact) string {
-				d := f.hang(t, "dev", "", a)
+			attach := func(a artifact) string {
+				d := f.attach(t, "dev", "", a)
 				if byTag { // as a client of such a registry does
 					r := f.repository(t, "dev")
 					have, _ := r.manifest(t.Context(), fallbackTag(a.subject.Digest))
@@ -156,23 +156,23 @@ func TestReferrersGoAlong(t *testing.T) {
 				}
 				return d.Digest.String()
 			}
-			sbom := hang(artifact{kind: spdx, content: "an SBOM", subject: root})
+			sbom := attach(artifact{kind: spdx, content: "an SBOM", subject: root})
 			sbomHash, _ := v1.NewHash(sbom)
-			deep := hang(artifact{kind: "application/vnd.cncf.notary.signature", content: "of the SBOM", subject: v1.Descriptor{
+			deep := attach(artifact{kind: "application/vnd.cncf.notary.signature", content: "of the SBOM", subject: v1.Descriptor{
 				MediaType: types.OCIManifestSchema1, Digest: sbomHash, Size: 1}})
-			child := hang(artifact{kind: provenance, content: "of an image", subject: doc.Manifests[1]})
-			sig := f.hang(t, "dev", fallbackTag(root.Digest)+".sig", artifact{layer: simple, content: "{}"})
-			att := f.hang(t, "dev", fallbackTag(doc.Manifests[0].Digest)+".att",
+			child := attach(artifact{kind: provenance, content: "of an image", subject: doc.Manifests[1]})
+			sig := f.attach(t, "dev", fallbackTag(root.Digest)+".sig", artifact{layer: simple, content: "{}"})
+			att := f.attach(t, "dev", fallbackTag(doc.Manifests[0].Digest)+".att",
 				artifact{layer: "application/vnd.dsse.envelope.v1+json", content: "{}1"})
 
 			prod := &pushing{f: f, repo: "prod", source: fakeHost + "/dev:v1", tags: []string{"v1"}}
 			r := prod.mustRun(t)
-			if r.Digest != digest || len(r.Company) != 5 {
-				t.Fatalf("%d things hang on it, want 5: %+v", len(r.Company), r.Company)
+			if r.Digest != digest || len(r.Referrers) != 5 {
+				t.Fatalf("%d manifests refer to it, want 5: %+v", len(r.Referrers), r.Referrers)
 			}
 			for on, want := range map[string]string{digest: sbom, sbom: deep, doc.Manifests[1].Digest.String(): child} {
 				if got := f.listedAt(t, "prod", on); !slices.Equal(got, []string{want}) {
-					t.Errorf("on %s hang %q, want %s", on, got, want)
+					t.Errorf("to %s refer %q, want %s", on, got, want)
 				}
 			}
 			if prod.at(fallbackTag(root.Digest)+".sig") != sig.Digest.String() ||
@@ -188,14 +188,14 @@ func TestReferrersGoAlong(t *testing.T) {
 				t.Errorf("planning wrote %q", wrote)
 			}
 			// Something new goes to the image that is there, and nothing else is sent.
-			late := hang(artifact{kind: spdx, content: "a later SBOM", subject: root})
+			late := attach(artifact{kind: spdx, content: "a later SBOM", subject: root})
 			f.journal()
 			r = prod.mustRun(t)
 			if got := f.listedAt(t, "prod", digest); len(got) != 2 || !slices.Contains(got, late) {
-				t.Errorf("on the image hang %q, want %s too", got, late)
+				t.Errorf("%q refer to the image, want %s too", got, late)
 			}
 			if !r.Changed() || len(r.Moved) > 0 || r.Sent > 1000 {
-				t.Errorf("hanging one more: %+v", r)
+				t.Errorf("one more attached: %+v", r)
 			}
 		})
 	}
@@ -206,7 +206,7 @@ func TestReferrersSkipped(t *testing.T) {
 	dev := &pushing{f: f, repo: "dev", source: saved(t, imagetest.Layout(imagetest.New(1, 3000))), tags: []string{"v1"}}
 	digest := dev.mustRun(t).Digest
 	h, _ := v1.NewHash(digest)
-	f.hang(t, "dev", "", artifact{kind: spdx, content: "an SBOM",
+	f.attach(t, "dev", "", artifact{kind: spdx, content: "an SBOM",
 		subject: v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: h, Size: 1}})
 	prod := &pushing{f: f, repo: "prod", source: fakeHost + "/dev:v1", tags: []string{"v1"}, referrers: SkipReferrers}
 	f.journal()
@@ -216,12 +216,12 @@ func TestReferrersSkipped(t *testing.T) {
 			t.Errorf("%s, though nothing is to be copied", request)
 		}
 	}
-	if got := f.listedAt(t, "prod", digest); len(got)+len(r.Company) > 0 {
-		t.Errorf("on the image hang %q", got)
+	if got := f.listedAt(t, "prod", digest); len(got)+len(r.Referrers) > 0 {
+		t.Errorf("%q refer to the image", got)
 	}
 }
 
-// A registry that does not say what hangs on an image is told of, or is the end where all of it was asked for.
+// A registry that does not say what refers to an image is told of, or is the end where all of it was asked for.
 func TestReferrersRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault func(*http.Request) *http.Response
@@ -286,7 +286,7 @@ func manyReferrers(n int) *http.Response {
 	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(raw))}
 }
 
-// What hangs on an image in an OCI layout goes along: by its subject, by the tags of cosign, and as cosign save writes it.
+// What refers to an image in an OCI layout goes along: by its subject, by the tags of cosign, and as cosign save writes it.
 func TestReferrersOfLayout(t *testing.T) {
 	img := imagetest.New(1, 3000)
 	entries := imagetest.Layout(img)
@@ -321,16 +321,16 @@ func TestReferrersOfLayout(t *testing.T) {
 	f := newFakeECR(t, "app")
 	p := &pushing{f: f, repo: "app", source: saved(t, entries), tags: []string{"v1"}}
 	r := p.mustRun(t)
-	if r.Digest != digest || p.at("v1") != digest || len(r.Company) != 3 {
-		t.Fatalf("%s with %+v", r.Digest, r.Company)
+	if r.Digest != digest || p.at("v1") != digest || len(r.Referrers) != 3 {
+		t.Fatalf("%s with %+v", r.Digest, r.Referrers)
 	}
 	if got := f.listedAt(t, "app", digest); !slices.Equal(got, []string{sbom}) {
-		t.Errorf("on the image hang %q", got)
+		t.Errorf("%q refer to the image", got)
 	}
-	if p.at(fallbackTag(h)+".sig") != sig || p.at(fallbackTag(h)+".att") != att || strings.Contains(fmt.Sprint(r.Company), other) {
-		t.Errorf("the tags of cosign: %+v", r.Company)
+	if p.at(fallbackTag(h)+".sig") != sig || p.at(fallbackTag(h)+".att") != att || strings.Contains(fmt.Sprint(r.Referrers), other) {
+		t.Errorf("the tags of cosign: %+v", r.Referrers)
 	}
-	// Compressed anew it has another digest, which nothing hangs on.
+	// Compressed anew it has another digest, which nothing refers to.
 	p = &pushing{f: newFakeECR(t, "app"), repo: "app", source: p.source, tags: []string{"v1"}, codec: Zstd}
 	plan, err := p.plan(t, t.Context())
 	if err != nil || !strings.Contains(strings.Join(plan.Source.Notes, "\n"), "they stay behind") {
@@ -385,7 +385,7 @@ func TestBeside(t *testing.T) {
 	}
 }
 
-// A file hangs on the image, and the same file again changes nothing, also where the image's digest is known after compression alone.
+// A file refers to the image, and the same file again changes nothing, also where the image's digest is known after compression alone.
 func TestAttach(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "sbom.json")
 	for name, plain := range map[string]bool{"ECR": false, "elsewhere": true} {
@@ -397,11 +397,11 @@ func TestAttach(t *testing.T) {
 			p := &pushing{f: f, repo: "app", source: saved(t, imagetest.Saved(imagetest.New(1, 3000))), tags: []string{"v1"}, plain: plain,
 				attach: []Attachment{{spdx, file}}}
 			r := p.mustRun(t)
-			if len(r.Company) != 1 || r.Company[0].On != r.Digest || r.Company[0].How != Attached {
+			if len(r.Referrers) != 1 || r.Referrers[0].On != r.Digest || r.Referrers[0].How != Attached {
 				t.Fatalf("%+v", r)
 			}
 			f.open = true
-			raw, err := f.repository(t, "app").manifest(t.Context(), r.Company[0].Digest)
+			raw, err := f.repository(t, "app").manifest(t.Context(), r.Referrers[0].Digest)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -424,7 +424,7 @@ func TestAttach(t *testing.T) {
 			if err := os.WriteFile(file, []byte(`{"spdxVersion":"SPDX-2.4"}`), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if more := p.mustRun(t); len(more.Moved) > 0 || !more.Changed() || more.Company[0].Digest == r.Company[0].Digest {
+			if more := p.mustRun(t); len(more.Moved) > 0 || !more.Changed() || more.Referrers[0].Digest == r.Referrers[0].Digest {
 				t.Errorf("another file: %+v", more)
 			}
 		})

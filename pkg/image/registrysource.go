@@ -55,6 +55,6 @@ func openRegistry(ctx context.Context, ref Reference, o OpenOptions) (*Source, e
 	if s.root, err = r.node(ctx, v1.Descriptor{Digest: root.Digest, MediaType: root.MediaType}, o.Platform); err != nil {
 		return nil, err
 	}
-	s.hangsAt(registryContents{repo})
+	s.findReferrersOf(registryContents{repo})
 	return s, nil
 }

@@ -124,7 +124,7 @@ func (s *Source) VerifySignature(ctx context.Context, keys PublicKeys) (where st
 		return "", fmt.Errorf("a %s has no digest that could have been signed: give an OCI layout with its signature, or a registry reference",
 			s.Kind)
 	}
-	all, err := s.hanging.read(ctx)
+	all, err := s.referrers.read(ctx)
 	if err != nil {
 		return "", fmt.Errorf("looking for signatures of %s: %w", s.opened, err)
 	}

@@ -82,7 +82,7 @@ func TestVerifySignature(t *testing.T) {
 	unsigned := func(d v1.Hash) artifact { return artifact{layer: simple, content: payload(image, d.String())} }
 	for name, c := range map[string]struct {
 		made    func(v1.Hash) artifact
-		subject bool // it hangs by its subject, else by cosign's tag
+		subject bool // it refers by its subject, else by cosign's tag
 		keys    []crypto.Signer
 		refused string // empty: it counts
 	}{
@@ -115,7 +115,7 @@ func TestVerifySignature(t *testing.T) {
 				if c.subject {
 					a.subject, tag = v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: digest, Size: 1}, ""
 				}
-				f.hang(t, "dev", tag, a)
+				f.attach(t, "dev", tag, a)
 			}
 			var text strings.Builder
 			for _, k := range c.keys {

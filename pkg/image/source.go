@@ -37,11 +37,11 @@ type Source struct {
 	Kind  Kind
 	Notes []string // what the user should know about what was taken
 
-	root    *node
-	opened  v1.Hash     // the digest that it has in the source, whatever it is stored as; zero where it has none
-	hanging *hangings   // what hangs on it; nil where a source of this kind has nothing
-	from    *Repository // of a registry source
-	closer  io.Closer
+	root      *node
+	opened    v1.Hash         // the digest that it has in the source, whatever it is stored as; zero where it has none
+	referrers *foundReferrers // what refers to it; nil where a source of this kind has nothing
+	from      *Repository     // of a registry source
+	closer    io.Closer
 }
 
 // Close frees what the source holds open.

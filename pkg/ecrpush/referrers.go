@@ -83,7 +83,7 @@ func (p *Push) verify(ctx context.Context, keys image.PublicKeys) error {
 	return err
 }
 
-// names of what hangs on images, by parts of their artifact types. The first that fits counts.
+// names of what refers to images, by parts of their artifact types. The first that fits counts.
 var kinds = []struct{ part, one, many string }{
 	{"simplesigning", "signature", "signatures"}, {"cosign.artifact.sig", "signature", "signatures"}, {"notary", "signature", "signatures"},
 	{"signature", "signature", "signatures"}, {"sigstore.bundle", "signature or attestation", "signatures or attestations"},
@@ -92,8 +92,8 @@ var kinds = []struct{ part, one, many string }{
 	{"", "other artifact", "other artifacts"},
 }
 
-// companyText says what hangs on an image, by kinds: "1 signature, 2 SBOMs".
-func companyText(all []image.Hanging) string {
+// referrersText says what refers to an image, by kinds: "1 signature, 2 SBOMs".
+func referrersText(all []image.Referrer) string {
 	counts := make([]int, len(kinds))
 	for _, h := range all {
 		counts[slices.IndexFunc(kinds, func(k struct{ part, one, many string }) bool {
@@ -119,12 +119,12 @@ func companyText(all []image.Hanging) string {
 }
 
 // sentToo returns those that are not there yet.
-func sentToo(all []image.Hanging) []image.Hanging {
-	return slices.DeleteFunc(slices.Clone(all), func(h image.Hanging) bool { return h.How == image.Reused })
+func sentToo(all []image.Referrer) []image.Referrer {
+	return slices.DeleteFunc(slices.Clone(all), func(h image.Referrer) bool { return h.How == image.Reused })
 }
 
-// companyOutput lists what hangs on the image, a line each: TAG or DIGEST, and its type.
-func companyOutput(all []image.Hanging) string {
+// referrersOutput lists what refers to the image, a line each: TAG or DIGEST, and its type.
+func referrersOutput(all []image.Referrer) string {
 	var lines []string
 	for _, h := range all {
 		lines = append(lines, strings.TrimSpace(cmp.Or(h.Tag, h.Digest)+" "+h.Type))

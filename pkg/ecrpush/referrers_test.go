@@ -31,14 +31,14 @@ func TestParseAttach(t *testing.T) {
 	}
 }
 
-func TestCompanyText(t *testing.T) {
-	of := func(types ...string) (all []image.Hanging) {
+func TestReferrersText(t *testing.T) {
+	of := func(types ...string) (all []image.Referrer) {
 		for _, kind := range types {
-			all = append(all, image.Hanging{Type: kind})
+			all = append(all, image.Referrer{Type: kind})
 		}
 		return all
 	}
-	for want, all := range map[string][]image.Hanging{
+	for want, all := range map[string][]image.Referrer{
 		"":            nil,
 		"1 signature": of("application/vnd.dev.cosign.simplesigning.v1+json"),
 		"2 signatures, 1 SBOM": of("application/vnd.cncf.notary.signature", "application/spdx+json",
@@ -48,7 +48,7 @@ func TestCompanyText(t *testing.T) {
 		"2 SBOMs":                  of("application/vnd.cyclonedx+json", "text/spdx"),
 		"1 SBOM, 1 other artifact": of("text/x", "text/spdx"),
 	} {
-		if got := companyText(all); got != want {
+		if got := referrersText(all); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
