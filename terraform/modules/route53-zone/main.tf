@@ -4,7 +4,7 @@ data "aws_route53_zones" "all" {
 }
 
 data "aws_route53_zone" "each" {
-  for_each = toset(flatten(data.aws_route53_zones.all[*].ids))
+  for_each = toset(flatten([for zones in data.aws_route53_zones.all : coalesce(zones.ids, [])])) # null in an account without any
 
   zone_id = each.value
 }

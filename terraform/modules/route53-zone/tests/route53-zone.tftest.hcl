@@ -127,3 +127,24 @@ run "a_zone_of_another_name_is_no_obstacle" {
     error_message = "others: ${jsonencode(local.others)}"
   }
 }
+
+# An account without a zone, where the provider answers with null.
+run "in_an_account_without_zones" {
+  command = plan
+
+  variables {
+    name     = "connect.com"
+    create   = true
+    own_tags = { Project = "connect2-api", Environment = "prod" }
+  }
+
+  override_data {
+    target = data.aws_route53_zones.all
+    values = { ids = null }
+  }
+
+  assert {
+    condition     = aws_route53_zone.this[0].name == "connect.com" && length(local.others) == 0
+    error_message = "the first zone of an account is made"
+  }
+}
