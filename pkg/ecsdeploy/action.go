@@ -62,6 +62,7 @@ type Inputs struct {
 	Edits
 	Bake
 	Schedules
+	Revisions
 	Together string `input:"together" enum:"true,false" doc:"Of several services: whether all that this run has changed go back when one of them fails, each to what it was, unless somebody has changed it since. true where neither this nor the file says it."`
 
 	// ImageLater says that the image is not known yet: a release pushes it after everything was checked, and then calls
@@ -75,6 +76,7 @@ func (in Inputs) Validate() []error {
 	problems = append(problems, in.checkEdits()...)
 	problems = append(problems, in.Bake.problems(in.Wait)...)
 	problems = append(problems, in.checkSchedules()...)
+	problems = append(problems, in.checkRevisions()...)
 	if err := in.checkImage(); err != nil {
 		problems = append(problems, err)
 	}

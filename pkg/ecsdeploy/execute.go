@@ -37,6 +37,9 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 	d.tellPlan(todo)
 	if d.in.DryRun {
 		d.tellSchedules()
+		if todo != nothing {
+			d.tellRetire(ctx, todo == register)
+		}
 		out.Outcome = action.Succeeded
 		return out, nil
 	}
@@ -112,6 +115,9 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 		}
 		d.liftHold(ctx)
 		d.keepImages(ctx)
+		if !d.retiresLater {
+			d.retire(ctx)
+		}
 		return out, nil
 	}
 	d.tellWhoEnded(after, result, begun)

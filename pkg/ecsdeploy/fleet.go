@@ -104,6 +104,7 @@ func (f *Fleet) CheckPlatforms(has []string) error {
 // Execute deploys the services in their order. Where one fails, what this run has changed is put back, if they belong together.
 func (f *Fleet) Execute(ctx context.Context) (Outputs, error) {
 	f.mark(f.env.Clock().Now())
+	f.share()
 	outs := make([]Outputs, len(f.services))
 	results := fleet.Run(ctx, f.members, f.together, func(ctx context.Context, i int) error {
 		d := f.services[i]
@@ -121,7 +122,34 @@ func (f *Fleet) Execute(ctx context.Context) (Outputs, error) {
 	if f.goesBack(standings, interrupted) {
 		f.goBack(ctx, standings, outs)
 	}
-	return f.conclude(standings, outs, interrupted)
+	out, err := f.conclude(standings, outs, interrupted)
+	if err == nil {
+		f.retire(ctx, standings, outs)
+	}
+	return out, err
+}
+
+// share tells the services of one family of each other: what one of them needs is not deregistered for another.
+func (f *Fleet) share() {
+	for i, d := range f.services {
+		d.retiresLater = true
+		for j, other := range f.services {
+			if i != j && other.family == d.family {
+				d.sharing = append(d.sharing, other)
+			}
+		}
+	}
+}
+
+// retire deregisters older revisions of what was deployed, each family once.
+func (f *Fleet) retire(ctx context.Context, all []fleet.Standing, outs []Outputs) {
+	done := map[string]bool{}
+	for i, d := range f.services {
+		if all[i].After == fleet.Arrived && outs[i].Changed && !done[d.family] && !d.in.DryRun {
+			done[d.family] = true
+			d.retire(ctx)
+		}
+	}
 }
 
 // standings are how the services are when all deployments have ended.

@@ -69,6 +69,9 @@ type Deployment struct {
 	fresh    bool              // the revision was registered by this run
 	arrived  bool              // the deployment was complete, whatever its bake said
 	result   rollout.Result    // of following it
+
+	sharing      []*Deployment // the other services of the release that run the same family
+	retiresLater bool          // older revisions are deregistered once all services of the release have arrived
 }
 
 // Prepare reads the service, the template and the image, and checks what can be checked. It changes nothing. All problems are

@@ -158,6 +158,8 @@ func valueOf(f action.Field, name string) string {
 		return strconv.FormatBool(f.Default != "true")
 	case f.Kind == action.Duration:
 		return strconv.Itoa(60+len(name)) + "s"
+	case f.Kind == action.Int:
+		return strconv.Itoa(len(name))
 	case f.Kind == action.Map:
 		return "KEY=" + name
 	}

@@ -197,6 +197,19 @@ func scheduleStories() []story {
 	return []story{{name: "schedules", before: func(s *site) { image("")(s); s.scheduled("1") }, run: deploy(in), want: action.Succeeded}}
 }
 
+// keepStories are runs that deregister older revisions.
+func keepStories() []story {
+	registered, in := deployInputs("v2"), deployInputs("v2")
+	registered.RegisterOnly, registered.Environment = true, map[string]string{"NEVER": "deployed"}
+	in.Revisions.Keep = 1
+	return []story{{name: "keep", before: func(s *site) {
+		image("")(s)
+		s.scheduled("1")
+		_, err := deploy(registered)(s)
+		s.must(err)
+	}, run: deploy(in), want: action.Succeeded}}
+}
+
 // scheduleRollbackStories are rollbacks that find schedules, and that are told them.
 func scheduleRollbackStories() []story {
 	named := rollbackInputs("previous")

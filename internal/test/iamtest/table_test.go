@@ -65,6 +65,7 @@ func all() []permissions {
 		{of: ecsdeploy.Action, stories: verifyStories, statements: verifyStatements(), name: "ecs-deploy-verify", beside: "ecs-deploy"},
 		{of: ecsdeploy.Action, stories: bakeStories, statements: bakeStatements(), name: "ecs-deploy-bake", beside: "ecs-deploy"},
 		{of: ecsdeploy.Action, stories: scheduleStories, statements: scheduleStatements(), name: "ecs-deploy-schedules", beside: "ecs-deploy"},
+		{of: ecsdeploy.Action, stories: keepStories, statements: keepStatements(), name: "ecs-deploy-keep", beside: "ecs-deploy"},
 		{of: ecsrollback.Action, stories: scheduleRollbackStories, statements: append(scheduleStatements(), statement{
 			sid: "OptionalFindSchedules",
 			why: "schedules that run what is left are not found, and go along where they are named alone", quiet: true,
@@ -84,6 +85,16 @@ func scheduleStatements() []statement {
 			actions: grants("scheduler:GetSchedule", "scheduler:UpdateSchedule")},
 		{sid: "PassRoleToSchedules", why: "leave the schedules the role that starts their tasks", only: "`schedule:NAME`",
 			actions: grants("iam:PassRole {schedule-role}")},
+	}
+}
+
+// keepStatements are all optional: what may not be read is not deregistered.
+func keepStatements() []statement {
+	return []statement{
+		{sid: "OptionalKeepList", why: "older revisions stay registered", actions: grants("ecs:ListTaskDefinitions")},
+		{sid: "OptionalKeepSchedules", why: "it is not known what schedules run, so older revisions stay registered", actions: grants(
+			"events:ListEventBuses", "events:ListRuleNamesByTarget", "events:DescribeRule", "events:ListTargetsByRule",
+			"scheduler:ListSchedules", "scheduler:GetSchedule")},
 	}
 }
 

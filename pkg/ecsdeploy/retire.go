@@ -1,0 +1,319 @@
+package ecsdeploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/pkg/awserr"
+	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/history"
+	"github.com/org/connect2/v2/pkg/hold"
+	"github.com/org/connect2/v2/pkg/record"
+	"github.com/org/connect2/v2/pkg/schedule"
+	"github.com/org/connect2/v2/pkg/taskdef"
+)
+
+// Revisions says how many revisions of the service's family are kept.
+type Revisions struct {
+	Keep int `input:"keep-revisions" default:"0" min:"0" max:"1000000" doc:"Once the deployment stands: deregister older ACTIVE revisions of the service's family, but for so many of the newest, and never one that runs, that a deployment ECS still lists has deployed or replaced, that a rule or schedule of the cluster runs, or that a hold names. Where any of that cannot be read, none. 0: off."`
+}
+
+// checkRevisions returns what is wrong with keep-revisions by itself.
+func (in Inputs) checkRevisions() []error {
+	if in.Revisions.Keep == 0 || in.Wait && !in.RegisterOnly && in.RenderOnly == "" {
+		return nil
+	}
+	return []error{errors.New("keep-revisions: older revisions are deregistered once the new one stands: this needs wait: true, and neither " +
+		"register-only nor render-only")}
+}
+
+// needs are what revisions of a family are needed for, each by its ARN, or as it is written elsewhere: FAMILY:NUMBER, or FAMILY for the
+// newest.
+type needs struct {
+	services  []string            // what services are at, deploy or go back from
+	tasks     []string            // what runs in the cluster, of whatever service or none
+	history   []string            // what the deployments were to run that ECS still lists
+	replaced  []string            // what ran before them, and before this deployment
+	schedules []string            // what rules and schedules run
+	rollback  []string            // what the tags of the last rollback name
+	held      []string            // digests of images on hold
+	images    map[string][]string // by ARN, the images of a revision; those that are not here are not known
+}
+
+// retirable decides which of a family's ACTIVE revisions (ARNs) can be deregistered, the oldest first: those that are not among the
+// newest ones to keep, and that nothing needs.
+func retirable(active []string, keep int, n needs) []string {
+	needed := map[string]bool{}
+	for _, names := range [][]string{n.services, n.tasks, n.history, n.replaced, n.schedules, n.rollback} {
+		for _, name := range names {
+			needed[arn.Revision(name)] = true
+		}
+	}
+	byAge := slices.SortedFunc(slices.Values(active), func(a, b string) int { return number(a) - number(b) })
+	var gone []string
+	for _, name := range byAge[:max(0, len(byAge)-keep)] {
+		if !needed[arn.Revision(name)] && !n.holds(name) {
+			gone = append(gone, name)
+		}
+	}
+	return gone
+}
+
+// holds reports whether a revision runs an image on hold, or may.
+func (n needs) holds(revision string) bool {
+	images, known := n.images[revision]
+	return len(n.held) > 0 && (!known || slices.ContainsFunc(images, func(image string) bool {
+		_, digest, _ := strings.Cut(image, "@")
+		return slices.Contains(n.held, digest)
+	}))
+}
+
+// number is that of a revision.
+func number(revision string) int {
+	_, digits, _ := strings.Cut(arn.Revision(revision), ":")
+	n, _ := strconv.Atoi(digits) // 0 of what has none: the list has only revisions
+	return n
+}
+
+// retireMost is how many revisions one run deregisters: ECS takes 20 at once and one a second after that. retireLimit is how long that and
+// the reads for it may take.
+const (
+	retireMost  = 50
+	retireLimit = 3 * time.Minute
+)
+
+// retire deregisters the family's revisions that nothing needs any more. It is optional: whatever fails is a warning, and leaves the rest
+// to the next run.
+func (d *Deployment) retire(ctx context.Context) {
+	if d.in.Revisions.Keep == 0 || ctx.Err() != nil {
+		return
+	}
+	ctx, done := context.WithTimeout(ctx, retireLimit)
+	defer done()
+	old, err := d.surplus(ctx, d.in.Revisions.Keep)
+	if err != nil {
+		d.notRetired("None was deregistered", err)
+		return
+	}
+	if len(old) == 0 {
+		d.env.Events.Notef("no revision of %s is to be deregistered", d.family)
+		return
+	}
+	var gone []string
+	for _, revision := range old[:min(len(old), retireMost)] {
+		if err = taskdef.Deregister(ctx, d.client, revision); err != nil {
+			break
+		}
+		gone = append(gone, revision)
+	}
+	if len(gone) > 0 {
+		text := fmt.Sprintf("%s of %s: %s", revisions(len(gone)), d.family, listed(gone))
+		d.env.Events.Notef("deregistered %s", text)
+		d.env.Events.Fact("Deregistered", record.Text{Text: text})
+	}
+	left := len(old) - len(gone)
+	switch {
+	case err != nil:
+		d.notRetired(fmt.Sprintf("%s that nothing needs are still ACTIVE", revisions(left)), err)
+	case left > 0:
+		d.env.Events.Notef("%s more are left to the next run: one run deregisters %d", revisions(left), retireMost)
+	}
+}
+
+// notRetired warns that revisions were left registered.
+func (d *Deployment) notRetired(what string, err error) {
+	if awserr.Optional(d.env.Events, "Deregistering older revisions (keep-revisions)", err) {
+		return
+	}
+	d.env.Events.Warnf("Older revisions left", "%s of %s: %v. The next deployment tries again.", what, d.family, awserr.Explain(err))
+}
+
+// tellRetire says what a dry run would deregister. fresh says that one more revision would be registered before.
+func (d *Deployment) tellRetire(ctx context.Context, fresh bool) {
+	keep := d.in.Revisions.Keep
+	if keep == 0 {
+		return
+	}
+	if fresh {
+		keep--
+	}
+	switch old, err := d.surplus(ctx, keep); {
+	case err != nil:
+		d.notRetired("It is not known which revisions would be deregistered", err)
+	case len(old) == 0:
+		d.env.Events.Notef("no revision of %s would be deregistered", d.family)
+	default:
+		old = old[:min(len(old), retireMost)]
+		d.env.Events.Notef("%s of %s would be deregistered: %s", revisions(len(old)), d.family, listed(old))
+	}
+}
+
+// surplus reads the family's revisions, and then what they are needed for: what comes to be used meanwhile is seen by that. It returns
+// those that can be deregistered.
+func (d *Deployment) surplus(ctx context.Context, keep int) ([]string, error) {
+	active, err := d.activeRevisions(ctx)
+	if err != nil || len(active) <= keep {
+		return nil, err
+	}
+	needed, err := d.needed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	held := needed.held
+	needed.held = nil
+	old := retirable(active, keep, needed)
+	if len(held) == 0 || len(old) == 0 {
+		return old, nil
+	}
+	needed.held, needed.images = held, map[string][]string{}
+	for name, revision := range history.Describe(ctx, d.client, old[:min(len(old), retireMost)]) {
+		images := []string{}
+		for _, container := range revision.Document.Containers() {
+			images = append(images, revision.Document.Image(container))
+		}
+		needed.images[name] = images
+	}
+	return retirable(active, keep, needed), nil
+}
+
+// activeRevisions lists the ACTIVE revisions of the family, by ARN.
+func (d *Deployment) activeRevisions(ctx context.Context) (all []string, err error) {
+	input := &ecs.ListTaskDefinitionsInput{FamilyPrefix: aws.String(d.family), Status: types.TaskDefinitionStatusActive}
+	for {
+		out, err := d.client.ListTaskDefinitions(ctx, input)
+		if err != nil {
+			return nil, fmt.Errorf("listing the revisions of %s: %w", d.family, err)
+		}
+		for _, revision := range out.TaskDefinitionArns {
+			if arn.Family(revision) == d.family {
+				all = append(all, revision)
+			}
+		}
+		if aws.ToString(out.NextToken) == "" {
+			return all, nil
+		}
+		input.NextToken = out.NextToken
+	}
+}
+
+// needed reads what revisions of the family are needed for: by this service, by those of the same release that share the family, and by
+// whatever else runs in the cluster.
+func (d *Deployment) needed(ctx context.Context) (needs, error) {
+	var n needs
+	for _, service := range append([]*Deployment{d}, d.sharing...) {
+		if err := service.addNeeds(ctx, &n); err != nil {
+			return n, err
+		}
+	}
+	running, err := d.runningRevisions(ctx)
+	if err != nil {
+		return n, err
+	}
+	n.tasks = running
+	found, err := schedule.New(d.conn.Config, d.env.Clock()).Find(ctx, aws.ToString(d.service.ClusterArn))
+	if err != nil {
+		return n, err
+	}
+	for _, s := range found {
+		for _, target := range s.Targets {
+			n.schedules = append(n.schedules, target.TaskDefinition)
+		}
+	}
+	return n, nil
+}
+
+// addNeeds adds what one service needs: for what runs, for a rollback, and for its hold.
+func (d *Deployment) addNeeds(ctx context.Context, n *needs) error {
+	var untold error
+	service, err := ecsview.Lookup(ctx, d.client, d.in.Cluster, d.in.Service, func(err error) { untold = err })
+	if err == nil && untold != nil {
+		err = fmt.Errorf("reading the tags of service %s, and so its hold: %w", d.in.Service, untold)
+	}
+	if err != nil {
+		return err
+	}
+	now, held := ecsview.SnapshotOf(service), hold.Of(service)
+	n.services = append(n.services, now.TaskDefinition)
+	for _, one := range now.Deployments {
+		n.services = append(n.services, one.TaskDefinition)
+	}
+	n.held = append(n.held, held.Digests...)
+	n.rollback = append(n.rollback, held.Last.From, held.Last.To)
+	n.replaced = append(n.replaced, d.before.TaskDefinition, d.before.Worked(), d.replaces)
+	past, err := history.Read(ctx, d.client, d.in.Cluster, d.in.Service, now.Current)
+	if err != nil {
+		return err
+	}
+	for _, one := range past {
+		n.history = append(n.history, one.TaskDefinition)
+	}
+	// What a rollback goes by where the list does not reach back to what ran before.
+	for _, deployment := range []string{history.FirstOf(past, now.TaskDefinition), now.Current} {
+		if deployment == "" {
+			continue
+		}
+		before, err := history.Replaced(ctx, d.client, deployment)
+		if err != nil {
+			return err
+		}
+		for _, one := range before {
+			n.replaced = append(n.replaced, one.TaskDefinition)
+		}
+	}
+	return nil
+}
+
+// runningRevisions returns what the tasks of the family run that are in the cluster.
+func (d *Deployment) runningRevisions(ctx context.Context) (all []string, err error) {
+	input := &ecs.ListTasksInput{Cluster: aws.String(d.in.Cluster), Family: aws.String(d.family), DesiredStatus: types.DesiredStatusRunning}
+	for {
+		out, err := d.client.ListTasks(ctx, input)
+		if err != nil {
+			return nil, fmt.Errorf("listing the tasks of family %s: %w", d.family, err)
+		}
+		if len(out.TaskArns) > 0 {
+			tasks, err := d.client.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(d.in.Cluster), Tasks: out.TaskArns})
+			if err != nil {
+				return nil, fmt.Errorf("describing the tasks of family %s: %w", d.family, err)
+			}
+			for _, task := range tasks.Tasks {
+				all = append(all, aws.ToString(task.TaskDefinitionArn))
+			}
+		}
+		if aws.ToString(out.NextToken) == "" {
+			return all, nil
+		}
+		input.NextToken = out.NextToken
+	}
+}
+
+// listed names revisions by their numbers, and not more than a line holds.
+func listed(all []string) string {
+	const most = 12
+	var names []string
+	for _, revision := range all[:min(len(all), most)] {
+		names = append(names, ":"+strconv.Itoa(number(revision)))
+	}
+	text := strings.Join(names, ", ")
+	if len(all) > most {
+		text += fmt.Sprintf(" and %d more", len(all)-most)
+	}
+	return text
+}
+
+func revisions(n int) string {
+	if n == 1 {
+		return "1 revision"
+	}
+	return strconv.Itoa(n) + " revisions"
+}
