@@ -1,4 +1,5 @@
-// Package examples holds the sources of the example service, for the demo and the tests that build an image of them.
+// Package examples holds the sources of the example service, for the demo and the tests that build an image of them, and its workflows,
+// for connect2 init.
 package examples
 
 import "embed"
@@ -7,3 +8,8 @@ import "embed"
 //
 //go:embed api/alembic.ini api/app/*.py api/migrations/*.py api/migrations/versions/*.py
 var API embed.FS
+
+// Workflows are those that call the toolkit's, under api/.github/workflows/.
+//
+//go:embed api/.github/workflows/deploy.yml api/.github/workflows/rollback.yml api/.github/workflows/operate.yml
+var Workflows embed.FS

@@ -48,6 +48,9 @@ func FlagsOf(c Command) []action.Field {
 	}
 	var flags []action.Field
 	for _, m := range flagLine.FindAllStringSubmatch(HelpOf(c), -1) {
+		if slices.ContainsFunc(flags, func(f action.Field) bool { return f.Name == m[1] }) {
+			continue // a command with two forms lists a flag of both twice
+		}
 		f := action.Field{Name: m[1], Kind: action.String, Doc: m[3]}
 		if m[2] == "" {
 			f.Kind = action.Bool

@@ -61,7 +61,7 @@ func (l *list) Set(text string) error {
 func Run(ctx context.Context, args []string, env Env) int {
 	var in asked
 	set := flag.NewFlagSet("connect2 init", flag.ContinueOnError)
-	set.BoolVar(&in.github, "github", false, "set GitHub up; there is nothing else to set up yet")
+	set.BoolVar(&in.github, "github", false, "set GitHub up; without it, connect2 init writes the files of a repository")
 	set.StringVar(&in.service, "service", "", "the service's `OWNER/NAME`")
 	set.StringVar(&in.toolkit, "toolkit", "", "`OWNER/NAME` of the repository with infrastructure.yml: the toolkit's, or your own")
 	set.Var(&in.outputs, "outputs", "`ENV=FILE`, what terraform output -json printed for dev, staging or prod; repeatable")
@@ -189,7 +189,7 @@ func prepare(in asked, rest []string, env Env) (s *setup, problems []string) {
 func gather(in asked) (v Values, problems []string) {
 	text := map[string]map[string]string{}
 	of := func(environment, flag string) map[string]string {
-		if branchOf(environment) == "" {
+		if BranchOf(environment) == "" {
 			problems = append(problems, fmt.Sprintf("--%s: %q is not an environment of the workflows: dev, staging and prod are",
 				flag, environment))
 			return map[string]string{}
@@ -214,7 +214,7 @@ func gather(in asked) (v Values, problems []string) {
 			problems = append(problems, fmt.Sprintf("--outputs %s: %v", environment, err))
 			continue
 		}
-		found, err := readOutputs(content)
+		found, err := textOutputs(content)
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("--outputs %s: %s: %v", environment, file, err))
 			continue

@@ -41,8 +41,8 @@ func partOf(repository string, i int) string {
 	return ""
 }
 
-// readOutputs reads what `terraform output -json` printed.
-func readOutputs(text []byte) (map[string]string, error) {
+// ReadOutputs reads what `terraform output -json` printed: the values of the outputs by their names.
+func ReadOutputs(text []byte) (map[string]json.RawMessage, error) {
 	var all map[string]struct {
 		Value json.RawMessage `json:"value"`
 		Type  json.RawMessage `json:"type"`
@@ -53,13 +53,26 @@ func readOutputs(text []byte) (map[string]string, error) {
 	if len(all) == 0 {
 		return nil, fmt.Errorf("it has no outputs: apply the environment first, and run `terraform output -json` in its folder")
 	}
-	found := map[string]string{}
+	found := map[string]json.RawMessage{}
 	for name, output := range all {
 		if output.Value == nil || output.Type == nil {
 			return nil, fmt.Errorf("it is not what `terraform output -json` prints: %s has no value and type", name)
 		}
+		found[name] = output.Value
+	}
+	return found, nil
+}
+
+// textOutputs reads the outputs that are text.
+func textOutputs(text []byte) (map[string]string, error) {
+	all, err := ReadOutputs(text)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]string{}
+	for name, output := range all {
 		var value string
-		if json.Unmarshal(output.Value, &value) == nil && value != "" { // null and what is no text are left out
+		if json.Unmarshal(output, &value) == nil && value != "" { // null and what is no text are left out
 			found[name] = value
 		}
 	}

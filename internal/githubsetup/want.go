@@ -20,7 +20,8 @@ func (r Repository) same(other Repository) bool { return strings.EqualFold(r.Str
 // infrastructure.yml say the same thing.
 var branches = []struct{ environment, branch string }{{"dev", "development"}, {"staging", "staging"}, {"prod", "main"}}
 
-func branchOf(environment string) string {
+// BranchOf returns the branch that belongs to an environment; "" where the workflows know no such environment.
+func BranchOf(environment string) string {
 	for _, b := range branches {
 		if b.environment == environment {
 			return b.branch
@@ -164,7 +165,7 @@ func environments(of part, v Values) []Environment {
 			e := Environment{Name: outputs.Environment + k.suffix, Reviewed: slices.Contains(k.reviewed, outputs.Environment)}
 			switch k.from {
 			case ownBranch:
-				e.Branch = branchOf(outputs.Environment)
+				e.Branch = BranchOf(outputs.Environment)
 			case mainBranch:
 				e.Branch = "main"
 			}

@@ -110,6 +110,7 @@ var layers = map[string]layer{
 	"internal/demo":    entry,
 
 	"internal/githubsetup": entry,
+	"internal/scaffold":    entry,
 	"internal/cli":         entry,
 
 	"internal/gen":  generator,
