@@ -1,7 +1,8 @@
 // Package awscall calls AWS services of which one or two reads are wanted: by the query protocol (EC2, RDS, ElastiCache, IAM,
-// CloudWatch), by JSON (Secrets Manager, Parameter Store, Logs, EventBridge, Certificate Manager), by REST with JSON (EventBridge
-// Scheduler) and by REST with XML (Route 53), with the credentials, HTTP client and retries of an aws.Config, and with errors of the
-// same types as those of the SDK's clients. The clients themselves bring hundreds of operations; EC2's alone takes minutes to build.
+// CloudWatch), by JSON (Secrets Manager, Parameter Store, Logs, EventBridge, Certificate Manager, Application Auto Scaling), by REST
+// with JSON (EventBridge Scheduler) and by REST with XML (Route 53), with the credentials, HTTP client and retries of an aws.Config,
+// and with errors of the same types as those of the SDK's clients. The clients themselves bring hundreds of operations; EC2's alone
+// takes minutes to build.
 package awscall
 
 import (
@@ -53,7 +54,9 @@ var (
 	RDS            = Service{id: "RDS", name: "rds", signing: "rds", version: "2014-10-31"}
 	ElastiCache    = Service{id: "ElastiCache", name: "elasticache", signing: "elasticache", version: "2015-02-02"}
 	ACM            = Service{id: "ACM", name: "acm", signing: "acm", target: "CertificateManager"}
-	Route53        = Service{id: "Route 53", name: "route53", signing: "route53", version: "2013-04-01", global: true}
+	AutoScaling    = Service{id: "Application Auto Scaling", name: "application-autoscaling", signing: "application-autoscaling",
+		target: "AnyScaleFrontendService"}
+	Route53 = Service{id: "Route 53", name: "route53", signing: "route53", version: "2013-04-01", global: true}
 )
 
 // maxAnswer bounds what is read of an answer, in bytes.

@@ -62,6 +62,7 @@ type Inputs struct {
 	Edits
 	Bake
 	Schedules
+	Settings
 	Revisions
 	Together string `input:"together" enum:"true,false" doc:"Of several services: whether all that this run has changed go back when one of them fails, each to what it was, unless somebody has changed it since. true where neither this nor the file says it."`
 
@@ -77,6 +78,7 @@ func (in Inputs) Validate() []error {
 	problems = append(problems, in.Bake.problems(in.Wait)...)
 	problems = append(problems, in.checkSchedules()...)
 	problems = append(problems, in.checkRevisions()...)
+	problems = append(problems, in.checkSettings()...)
 	if err := in.checkImage(); err != nil {
 		problems = append(problems, err)
 	}

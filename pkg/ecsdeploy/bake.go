@@ -103,7 +103,7 @@ func nativeBake(c *types.DeploymentConfiguration) time.Duration {
 // bake goes on watching a deployment that is complete, and takes it back where something goes wrong.
 func (d *Deployment) bake(ctx context.Context, out *Outputs, result rollout.Result, disposable bool) error {
 	primary := result.Last.Primary()
-	if d.in.Bake.For == 0 || primary == nil || d.before.Desired == 0 && d.first == 0 {
+	if d.in.Bake.For == 0 || primary == nil || d.wants() == 0 {
 		return nil
 	}
 	events := d.env.Events

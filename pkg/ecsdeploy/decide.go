@@ -76,7 +76,8 @@ func (d *Deployment) todo() step {
 	if d.existing != nil {
 		existing = d.existing.ARN
 	}
-	return deployable(decide(d.before, existing, d.in.Force, d.failing), d.existing)
+	todo := decide(d.before, existing, d.in.Force, d.failing)
+	return deployable(withSettings(todo, len(d.in.Settings.differing(d.service)) > 0), d.existing)
 }
 
 // deployable has a revision registered anew that is to be deployed and is not ACTIVE any more: ECS refuses it.

@@ -77,7 +77,11 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 		out.Outcome = action.Succeeded
 		return out, nil
 	}
-	return d.follow(ctx, out, target, fresh || todo == follow)
+	out, err = d.follow(ctx, out, target, fresh || todo == follow)
+	if action.OutcomeOf(err) == action.RolledBack {
+		d.settingsBack(ctx)
+	}
+	return out, err
 }
 
 // follow follows the deployment to its end and clears up after it. disposable says that the revision was made for this
@@ -211,6 +215,9 @@ func (d *Deployment) start(ctx context.Context, todo step) (rollout.Target, erro
 	}
 	if target.TakenUp {
 		d.env.Events.Notef("somebody else has just begun to deploy this very revision: following that deployment")
+		if differ := d.in.Settings.differing(d.service); len(differ) > 0 {
+			d.env.Events.Warnf("Settings not changed", "the deployment that is followed was begun without them: %s", settingsText(differ))
+		}
 		return target, nil
 	}
 	d.env.Events.Notef("updated service %s to %s", d.in.Service, d.existing.Name())

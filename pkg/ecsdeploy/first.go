@@ -25,6 +25,10 @@ func (d *Deployment) readFirst() (err error) {
 	if d.before.Desired > 0 || !strings.HasSuffix(arn.Family(d.before.TaskDefinition), taskdef.TemplateSuffix) {
 		return nil
 	}
+	if n := d.in.Settings.DesiredCount; n != nil {
+		d.first = *n
+		return nil
+	}
 	for _, tag := range d.service.Tags {
 		if aws.ToString(tag.Key) != firstCountTag {
 			continue
@@ -43,7 +47,7 @@ func (d *Deployment) update(ctx context.Context) (rollout.Target, error) {
 		d.env.Events.Notef("this is the first release of the service: it starts with %d tasks", d.first)
 	}
 	return rollout.Start(ctx, d.client, rollout.Update{Cluster: d.in.Cluster, Service: d.in.Service, TaskDefinition: d.existing.ARN,
-		Before: d.before, First: d.first, Again: d.again, Patience: d.limit, Clock: d.env.Clock()})
+		Before: d.before, First: d.first, Again: d.again, Patience: d.limit, Also: d.settings, Clock: d.env.Clock()})
 }
 
 // again reads the service right before it is updated. A hold that was put on it since the run began is respected.

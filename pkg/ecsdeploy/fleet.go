@@ -76,7 +76,8 @@ func (in Inputs) alone(chosen project.Chosen) (problems []error) {
 		input string
 		given bool
 	}{{"task-definition", in.TaskDefinition != ""}, {"render-only", in.RenderOnly != ""}, {"register-only", in.RegisterOnly},
-		{"queue", in.Queue > 0}, {"wait: false", !in.Wait}, {"schedules", len(in.Schedules.Names) > 0}} {
+		{"queue", in.Queue > 0}, {"wait: false", !in.Wait}, {"schedules", len(in.Schedules.Names) > 0},
+		{"desired-count, propagate-tags, enable-ecs-managed-tags", in.Settings.given()}} {
 		if only.given {
 			problems = append(problems, fmt.Errorf("%s: it is for one service, and %s has %d: name one with service", only.input, in.File,
 				len(chosen.Members)))

@@ -101,6 +101,9 @@ func prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 		problems = append(problems, d.render(ctx, in.Image)...)
 	}
 	problems = append(problems, d.openSchedules(ctx)...)
+	if err := d.refuseScaled(ctx); err != nil {
+		problems = append(problems, err)
+	}
 	if !d.rendered.IsZero() {
 		problems = append(problems, d.verify(ctx)...)
 		problems = append(problems, d.lookBefore(ctx)...)

@@ -43,6 +43,13 @@ func (d *Deployment) tellPlan(todo step) {
 			events.Notef("  %s", change)
 		}
 	}
+	if differ := d.in.Settings.differing(d.service); len(differ) > 0 {
+		events.Notef("settings of the service: %s", settingsText(differ))
+		events.Fact("Settings", record.Text{Text: settingsText(differ)})
+		if todo == deploy && d.serves(d.existing.ARN) {
+			why = "its tasks are to get other settings"
+		}
+	}
 	events.Decided(what, why)
 	if d.in.DryRun {
 		events.Noticef("Dry run", "%s. Nothing was changed.", what)
@@ -77,7 +84,7 @@ func (d *Deployment) changes() []taskdef.Change {
 
 // tellUnverified warns that a service without tasks proves nothing.
 func (d *Deployment) tellUnverified() {
-	if d.before.Desired == 0 && d.first == 0 {
+	if d.wants() == 0 {
 		d.env.Events.Warnf("Not verified", "service %s wants 0 tasks, so nothing was started: whether this version runs is not verified",
 			d.in.Service)
 	}
@@ -97,7 +104,7 @@ func (d *Deployment) tellFacts() {
 	if sha := d.env.GitHub.SHA; sha != "" {
 		events.Fact("Commit", record.Text{Text: sha[:min(len(sha), 12)], Link: d.env.GitHub.CommitURL()})
 	}
-	if d.before.Desired == 0 && d.first == 0 {
+	if d.wants() == 0 {
 		events.Fact("Verified", record.Text{Text: "no: the service wants 0 tasks"})
 	}
 }

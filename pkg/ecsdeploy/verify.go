@@ -89,6 +89,6 @@ func (d *Deployment) verify(ctx context.Context) []error {
 	if d.in.ImageLater {
 		question.Without = d.container
 	}
-	question.Surge, question.KeepsAll = surgeOf(d.service, max(d.before.Desired, d.first))
+	question.Surge, question.KeepsAll = surgeOf(d.service, d.wants())
 	return verify(ctx, d.env.Events, preflight.AWS(d.conn.Config, d.registries), question)
 }

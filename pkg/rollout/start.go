@@ -34,6 +34,9 @@ type Update struct {
 	Patience time.Duration
 	Clock    clock.Clock
 
+	// Also sets further members of the update; nil sets none.
+	Also func(*ecs.UpdateServiceInput)
+
 	// Again reads the service once more, right before the update, and may refuse it; nil is [ecsview.Read].
 	Again func(context.Context) (ecsview.Snapshot, error)
 }
@@ -201,6 +204,9 @@ func update(ctx context.Context, client Client, u Update) (Target, error) {
 		TaskDefinition: aws.String(u.TaskDefinition), ForceNewDeployment: u.Before.TaskDefinition == u.TaskDefinition}
 	if u.First > 0 {
 		input.DesiredCount = aws.Int32(int32(u.First))
+	}
+	if u.Also != nil {
+		u.Also(input)
 	}
 	out, err := client.UpdateService(ctx, input, once)
 	if err != nil {

@@ -197,6 +197,13 @@ func scheduleStories() []story {
 	return []story{{name: "schedules", before: func(s *site) { image("")(s); s.scheduled("1") }, run: deploy(in), want: action.Succeeded}}
 }
 
+// countStories are runs that say how many tasks there are to be.
+func countStories() []story {
+	in, three := deployInputs("v2"), 3
+	in.Settings.DesiredCount = &three
+	return []story{{name: "desired count", before: image(""), run: deploy(in), want: action.Succeeded}}
+}
+
 // keepStories are runs that deregister older revisions.
 func keepStories() []story {
 	registered, in := deployInputs("v2"), deployInputs("v2")

@@ -66,6 +66,9 @@ func all() []permissions {
 		{of: ecsdeploy.Action, stories: bakeStories, statements: bakeStatements(), name: "ecs-deploy-bake", beside: "ecs-deploy"},
 		{of: ecsdeploy.Action, stories: scheduleStories, statements: scheduleStatements(), name: "ecs-deploy-schedules", beside: "ecs-deploy"},
 		{of: ecsdeploy.Action, stories: keepStories, statements: keepStatements(), name: "ecs-deploy-keep", beside: "ecs-deploy"},
+		{of: ecsdeploy.Action, stories: countStories, statements: []statement{{sid: "Scaling", why: "see whether autoscaling owns the number",
+			only: "`desired-count`", actions: grants("application-autoscaling:DescribeScalableTargets")}},
+			name: "ecs-deploy-desired-count", beside: "ecs-deploy"},
 		{of: ecsrollback.Action, stories: scheduleRollbackStories, statements: append(scheduleStatements(), statement{
 			sid: "OptionalFindSchedules",
 			why: "schedules that run what is left are not found, and go along where they are named alone", quiet: true,

@@ -69,7 +69,7 @@ env-files | ecs-deploy: environment-files |
 secrets | ecs-deploy: secrets |
 amazon-ecs-deploy-task-definition c465972
 task-definition | ecs-deploy: task-definition |
-desired-count | | refused: Terraform and autoscaling own the count
+desired-count | ecs-deploy: desired-count |
 service | ecs-deploy: service |
 cluster | ecs-deploy: cluster |
 wait-for-service-stability | ecs-deploy: wait |
@@ -95,8 +95,8 @@ run-task-tags | run-task: tags |
 run-task-managed-ebs-volume-name | run-task: managed-ebs-volume-name |
 run-task-managed-ebs-volume | run-task: managed-ebs-volume |
 wait-for-task-stopped | | nothing: a task is always followed to its end
-enable-ecs-managed-tags | | refused: the service has them or not, by Terraform
-propagate-tags | | refused: the service propagates them or not, by Terraform
+enable-ecs-managed-tags | ecs-deploy: enable-ecs-managed-tags |
+propagate-tags | ecs-deploy: propagate-tags |
 keep-null-value-keys | | nothing: what the document has is kept as it is
 max-retries | | refused: what may pass is tried again, within the timeout
 `

@@ -1,0 +1,83 @@
+package ecsdeploy
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// TestDiffering flips each setting alone.
+func TestDiffering(t *testing.T) {
+	two, three, none := 2, 3, 0
+	service := types.Service{DesiredCount: 2, PropagateTags: types.PropagateTagsService, EnableECSManagedTags: true}
+	for _, test := range []struct {
+		name     string
+		settings Settings
+		service  types.Service
+		want     string
+	}{
+		{"none is given", Settings{}, service, ""},
+		{"all are so", Settings{&two, "SERVICE", "true"}, service, ""},
+		{"more tasks", Settings{&three, "SERVICE", "true"}, service, "desired-count: 2 -> 3"},
+		{"no tasks", Settings{DesiredCount: &none}, service, "desired-count: 2 -> 0"},
+		{"other tags", Settings{&two, "TASK_DEFINITION", "true"}, service, "propagate-tags: SERVICE -> TASK_DEFINITION"},
+		{"no managed tags", Settings{&two, "SERVICE", "false"}, service, "enable-ecs-managed-tags: true -> false"},
+		{"what the API leaves out is NONE", Settings{PropagateTags: "NONE"}, types.Service{}, ""},
+		{"all differ", Settings{&three, "NONE", "false"}, service,
+			"desired-count: 2 -> 3, propagate-tags: SERVICE -> NONE, enable-ecs-managed-tags: true -> false"},
+	} {
+		if got := settingsText(test.settings.differing(test.service)); got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+func TestWithSettings(t *testing.T) {
+	for todo, want := range map[step]step{nothing: deploy, follow: deploy, deploy: deploy, register: register} {
+		if got := withSettings(todo, true); got != want {
+			t.Errorf("%s with other settings: %s, want %s", todo, got, want)
+		}
+		if got := withSettings(todo, false); got != todo {
+			t.Errorf("%s with the same settings: %s", todo, got)
+		}
+	}
+}
+
+func TestScaled(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		targets []limits
+		err     error
+		want    string
+	}{
+		{"nothing scales it", nil, nil, ""},
+		{"it is not known", nil, errors.New("denied"), "desired-count: whether a scalable target owns the number of tasks of s: denied"},
+		{"within its limits", []limits{{1, 6}}, nil, "--resource-id service/c/s --min-capacity 4 --max-capacity 6"},
+		{"beyond them", []limits{{1, 3}}, nil, "--resource-id service/c/s --min-capacity 4 --max-capacity 4"},
+	} {
+		err := scaled("s", "service/c/s", 4, test.targets, test.err)
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+	}
+}
+
+// TestSettingsAlone refuses them where the service stays as it is.
+func TestSettingsAlone(t *testing.T) {
+	none := 0
+	for _, settings := range []Settings{{DesiredCount: &none}, {PropagateTags: "NONE"}, {ManagedTags: "false"}} {
+		for _, in := range []Inputs{{Settings: settings, RegisterOnly: true}, {Settings: settings, RenderOnly: "file.json"}} {
+			if problems := in.checkSettings(); len(problems) != 1 {
+				t.Errorf("%+v: %v", in, problems)
+			}
+		}
+		if problems := (Inputs{Settings: settings}).checkSettings(); len(problems) != 0 {
+			t.Errorf("%+v: %v", settings, problems)
+		}
+	}
+	if problems := (Inputs{RegisterOnly: true, RenderOnly: "file.json"}).checkSettings(); len(problems) != 0 {
+		t.Errorf("none is given: %v", problems)
+	}
+}
