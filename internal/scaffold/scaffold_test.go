@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/org/connect2/v2/pkg/project"
 )
@@ -516,6 +517,39 @@ func TestServicesThatCannotBeRead(t *testing.T) {
 	if r := initIn(t, Env{Service: other}, "--dir", dir, "--from-service", "prod=main/web", "--project", "shop", "--yes"); r.code != 0 ||
 		!strings.Contains(read(t, filepath.Join(dir, "connect2.yaml")), `prod: {region: us-west-2, account: "123456789012", cluster: main}`) {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestScalar(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"alembic upgrade head", "alembic upgrade head"},
+		{"shop-{environment}", "shop-{environment}"},
+		{"arn:aws:ecs:us-west-2:123456789012:cluster/main", "arn:aws:ecs:us-west-2:123456789012:cluster/main"},
+		{"make && ./run --to 'x y'", "make && ./run --to 'x y'"},
+		{"123456789012", `"123456789012"`},
+		{"true", `"true"`},
+		{"null", `"null"`},
+		{"~", `"~"`},
+		{"1e3", `"1e3"`},
+		{"a, b: c", `"a, b: c"`},
+		{"a # b", `"a # b"`},
+		{"a: b", `"a: b"`},
+		{"[a]", `"[a]"`},
+		{`"a"`, `"\"a\""`},
+		{"'a'", `"'a'"`},
+		{"& a", `"& a"`},
+		{"!x a", `"!x a"`},
+		{" a", `" a"`},
+		{"a\tb", "a\tb"},
+		{`sh -c "a \ b"`, `sh -c "a \ b"`},
+		{"a}", `"a}"`},
+	} {
+		got := scalar(test.text)
+		var read map[string]string
+		err := yaml.Unmarshal([]byte("text: "+got), &read)
+		if got != test.want || err != nil || read["text"] != test.text {
+			t.Errorf("%q is written %s, want %s, and read as %q, %v", test.text, got, test.want, read["text"], err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -147,13 +148,16 @@ func listed(environments []Environment, of func(Environment) string) string {
 	return strings.Join(all, ", ")
 }
 
-// scalar writes a text as YAML, in quotes where it would be read as something else.
+// scalar writes a text as YAML, in quotes where it would be read as something else. (The encoder of the YAML package would be linked for
+// this alone.)
 func scalar(text string) string {
-	written, err := yaml.Marshal(text)
-	if err != nil {
-		return fmt.Sprintf("%q", text)
+	var read map[string]yaml.Node
+	err := yaml.Unmarshal([]byte("{text: "+strings.ReplaceAll(text, mark, "environment")+"}"), &read)
+	if node := read["text"]; err != nil || len(read) != 1 || node.Tag != "!!str" || node.Style != 0 ||
+		node.Value != strings.ReplaceAll(text, mark, "environment") {
+		return strconv.Quote(text)
 	}
-	return strings.TrimSuffix(string(written), "\n")
+	return text
 }
 
 // File is one that is to be in the repository.
