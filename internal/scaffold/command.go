@@ -204,9 +204,7 @@ func gather(ctx context.Context, in *asked, rest []string, env Env) (environment
 		environments, more = fromAnswers(in, env)
 	}
 	problems = append(problems, more...)
-	slices.SortStableFunc(environments, func(a, b Environment) int {
-		return cmp.Compare(slices.Index(order, a.Name), slices.Index(order, b.Name))
-	})
+	environments = inOrder(environments)
 	for i := range environments {
 		switch e := &environments[i]; {
 		case e.Region == "" && in.region == "":
@@ -218,6 +216,18 @@ func gather(ctx context.Context, in *asked, rest []string, env Env) (environment
 		}
 	}
 	return environments, append(problems, twice(environments)...)
+}
+
+// inOrder sorts the environments as a change passes them.
+func inOrder(environments []Environment) (sorted []Environment) {
+	for _, name := range order {
+		for _, e := range environments {
+			if e.Name == name {
+				sorted = append(sorted, e)
+			}
+		}
+	}
+	return sorted
 }
 
 // twice finds the names of one environment given for another.
@@ -376,11 +386,11 @@ func compose(in asked, environments []Environment) (files []File, problems []str
 			listed(environments, func(e Environment) string { return e.Cluster }))}
 	}
 	config, problems := Config(name, in.migrate, in.toolkit, environments)
-	files, err := Workflows(in.toolkit, environments)
+	workflows, err := Workflows(in.toolkit, environments)
 	if err != nil {
 		problems = append(problems, err.Error())
 	}
-	return slices.Insert(files, 0, File{Path: project.Name, Text: config}), problems
+	return append([]File{{Path: project.Name, Text: config}}, workflows...), problems
 }
 
 // compare finds the files that are to change, and what keeps one from being written.

@@ -392,6 +392,16 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+func TestInOrder(t *testing.T) {
+	var names []string
+	for _, e := range inOrder([]Environment{{Name: "prod"}, {Name: "dev"}, {Name: "staging"}}) {
+		names = append(names, e.Name)
+	}
+	if !slices.Equal(names, []string{"dev", "staging", "prod"}) {
+		t.Errorf("%q", names)
+	}
+}
+
 func TestProjectOf(t *testing.T) {
 	for _, test := range []struct {
 		clusters [2]string
