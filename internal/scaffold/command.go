@@ -159,7 +159,7 @@ func number(count int) string {
 }
 
 // gather finds the environments, and everything that is wrong with what was given.
-func gather(ctx context.Context, in *asked, rest []string, env Env) (environments []Environment, problems []string) {
+func gather(ctx context.Context, in *asked, rest []string, env Env) (environments []*Environment, problems []string) {
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	for _, extra := range rest {
 		wrong("%q is not understood: every value belongs to a flag", extra)
@@ -206,7 +206,7 @@ func gather(ctx context.Context, in *asked, rest []string, env Env) (environment
 	problems = append(problems, more...)
 	environments = inOrder(environments)
 	for i := range environments {
-		switch e := &environments[i]; {
+		switch e := environments[i]; {
 		case e.Region == "" && in.region == "":
 			wrong("%s: the region is not known: give --region", e.Name)
 		case e.Region == "":
@@ -219,7 +219,7 @@ func gather(ctx context.Context, in *asked, rest []string, env Env) (environment
 }
 
 // inOrder sorts the environments as a change passes them.
-func inOrder(environments []Environment) (sorted []Environment) {
+func inOrder(environments []*Environment) (sorted []*Environment) {
 	for _, name := range order {
 		for _, e := range environments {
 			if e.Name == name {
@@ -231,7 +231,7 @@ func inOrder(environments []Environment) (sorted []Environment) {
 }
 
 // twice finds the names of one environment given for another.
-func twice(environments []Environment) (problems []string) {
+func twice(environments []*Environment) (problems []string) {
 	for i, a := range environments {
 		for _, b := range environments[i+1:] {
 			if a.Name != b.Name && a.Services[only] != "" && a.Services[only] == b.Services[only] && a.Cluster == b.Cluster &&
@@ -265,7 +265,7 @@ func pairs(flag, example string, given []string) (found [][2]string, problems []
 }
 
 // fromFiles reads Terraform's outputs.
-func fromFiles(in asked) (environments []Environment, problems []string) {
+func fromFiles(in asked) (environments []*Environment, problems []string) {
 	files, problems := pairs("outputs", "FILE, such as dev=dev.json", in.outputs)
 	flag := "--outputs"
 	if in.terraform != "" {
@@ -299,7 +299,7 @@ func fromFiles(in asked) (environments []Environment, problems []string) {
 }
 
 // fromServices reads services that run.
-func fromServices(ctx context.Context, in asked, env Env) (environments []Environment, problems []string) {
+func fromServices(ctx context.Context, in asked, env Env) (environments []*Environment, problems []string) {
 	const example = "CLUSTER/NAME, such as dev=connect2-api-cluster-dev/connect2-api-service-dev"
 	given, problems := pairs("from-service", example, in.services)
 	for _, each := range given {
@@ -329,7 +329,7 @@ func fromServices(ctx context.Context, in asked, env Env) (environments []Enviro
 }
 
 // fromAnswers asks for what the flags do not say, where somebody is there, and did not say yes to everything.
-func fromAnswers(in *asked, env Env) (environments []Environment, problems []string) {
+func fromAnswers(in *asked, env Env) (environments []*Environment, problems []string) {
 	ask := env.Ask != nil && !in.yes
 	if !ask && in.project == "" {
 		return nil, []string{"say where the names come from: --outputs ENV=FILE, --from-terraform DIR, --from-service ENV=CLUSTER/NAME, " +
@@ -369,7 +369,7 @@ func fromAnswers(in *asked, env Env) (environments []Environment, problems []str
 		switch {
 		case githubsetup.BranchOf(name) == "":
 			problems = append(problems, fmt.Sprintf("--environments: %q is not an environment of the workflows: dev, staging and prod are", name))
-		case slices.ContainsFunc(environments, func(e Environment) bool { return e.Name == name }):
+		case slices.ContainsFunc(environments, func(e *Environment) bool { return e.Name == name }):
 			problems = append(problems, fmt.Sprintf("--environments: %s is given twice", name))
 		default:
 			environments = append(environments, Named(in.project, name, in.region, in.account))
@@ -379,11 +379,11 @@ func fromAnswers(in *asked, env Env) (environments []Environment, problems []str
 }
 
 // compose writes the texts of the files.
-func compose(in asked, environments []Environment) (files []File, problems []string) {
+func compose(in asked, environments []*Environment) (files []File, problems []string) {
 	name := cmp.Or(in.project, ProjectOf(environments))
 	if name == "" {
 		return nil, []string{fmt.Sprintf("the project's name does not follow from the clusters, %s: give --project NAME",
-			listed(environments, func(e Environment) string { return e.Cluster }))}
+			listed(environments, func(e *Environment) string { return e.Cluster }))}
 	}
 	config, problems := Config(name, in.migrate, in.toolkit, environments)
 	workflows, err := Workflows(in.toolkit, environments)
@@ -394,7 +394,7 @@ func compose(in asked, environments []Environment) (files []File, problems []str
 }
 
 // compare finds the files that are to change, and what keeps one from being written.
-func compare(in asked, files []File, environments []Environment) (changes []change, notes, problems []string) {
+func compare(in asked, files []File, environments []*Environment) (changes []change, notes, problems []string) {
 	for _, e := range environments {
 		notes = append(notes, e.notes...)
 	}

@@ -38,14 +38,14 @@ var (
 )
 
 // Named is an environment whose names follow from the project's.
-func Named(projectName, name, region, account string) Environment {
+func Named(projectName, name, region, account string) *Environment {
 	n := project.Of(projectName, name)
-	return Environment{Name: name, Region: region, Account: account, Cluster: n.Cluster, Repository: n.Repository,
+	return &Environment{Name: name, Region: region, Account: account, Cluster: n.Cluster, Repository: n.Repository,
 		Services: map[string]string{only: n.Service}}
 }
 
 // FromOutputs reads what `terraform output -json` printed of an environment. problems are all that is missing in it.
-func FromOutputs(name string, text []byte) (e Environment, problems []string) {
+func FromOutputs(name string, text []byte) (e *Environment, problems []string) {
 	all, err := githubsetup.ReadOutputs(text)
 	if err != nil {
 		return e, []string{err.Error()}
@@ -59,7 +59,7 @@ func FromOutputs(name string, text []byte) (e Environment, problems []string) {
 		}
 		return value
 	}
-	e = Environment{Name: name, Cluster: of("cluster_name", true), Repository: of("repository_name", true),
+	e = &Environment{Name: name, Cluster: of("cluster_name", true), Repository: of("repository_name", true),
 		Services: map[string]string{only: of("service_name", true)}}
 	url := of("repository_url", false)
 	if m := imageForm.FindStringSubmatch(url); m != nil {
@@ -90,8 +90,8 @@ func FromOutputs(name string, text []byte) (e Environment, problems []string) {
 }
 
 // FromService takes the names from a service that runs and from its task definition.
-func FromService(name string, service types.Service, definition types.TaskDefinition) (e Environment, problems []string) {
-	e = Environment{Name: name, Cluster: arn.Last(aws.ToString(service.ClusterArn)),
+func FromService(name string, service types.Service, definition types.TaskDefinition) (e *Environment, problems []string) {
+	e = &Environment{Name: name, Cluster: arn.Last(aws.ToString(service.ClusterArn)),
 		Services: map[string]string{only: aws.ToString(service.ServiceName)}}
 	if parts := strings.Split(aws.ToString(service.ServiceArn), ":"); len(parts) > 5 {
 		e.Region, e.Account = parts[3], parts[4]

@@ -311,45 +311,45 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	of := func(name string, change func(*Environment)) Environment {
+	of := func(name string, change func(*Environment)) *Environment {
 		e := Named("shop", name, "us-west-2", account)
 		if change != nil {
-			change(&e)
+			change(e)
 		}
 		return e
 	}
 	for _, test := range []struct {
 		name         string
-		environments []Environment
+		environments []*Environment
 		has, lacks   []string
 		problem      string
 	}{
-		{name: "names that follow", environments: []Environment{of("dev", nil), of("prod", nil)},
+		{name: "names that follow", environments: []*Environment{of("dev", nil), of("prod", nil)},
 			has:   []string{"repository: shop-{environment}\n", "api: {service: shop-service-{environment}}", "prod: {region: us-west-2, account: "},
 			lacks: []string{"cluster"}},
-		{name: "one environment", environments: []Environment{of("dev", nil)}, has: []string{"repository: shop-{environment}\n"}},
-		{name: "another cluster", environments: []Environment{of("dev", nil), of("prod", func(e *Environment) { e.Cluster = "live" })},
+		{name: "one environment", environments: []*Environment{of("dev", nil)}, has: []string{"repository: shop-{environment}\n"}},
+		{name: "another cluster", environments: []*Environment{of("dev", nil), of("prod", func(e *Environment) { e.Cluster = "live" })},
 			has: []string{`prod: {region: us-west-2, account: "123456789012", cluster: live}`, `dev: {region: us-west-2, account: "123456789012"}`}},
-		{name: "another service", environments: []Environment{of("dev", nil), of("prod", func(e *Environment) { e.Services["api"] = "live" })},
+		{name: "another service", environments: []*Environment{of("dev", nil), of("prod", func(e *Environment) { e.Services["api"] = "live" })},
 			has: []string{"service: live}", "account: \"123456789012\", service: shop-service-dev}"}},
-		{name: "one repository for all", environments: []Environment{of("dev", func(e *Environment) { e.Repository = "shop" }),
+		{name: "one repository for all", environments: []*Environment{of("dev", func(e *Environment) { e.Repository = "shop" }),
 			of("prod", func(e *Environment) { e.Repository = "shop" })}, has: []string{"repository: shop\nenv"}},
-		{name: "repositories of no pattern", environments: []Environment{of("dev", func(e *Environment) { e.Repository = "one" }),
+		{name: "repositories of no pattern", environments: []*Environment{of("dev", func(e *Environment) { e.Repository = "one" }),
 			of("prod", func(e *Environment) { e.Repository = "two" })}, has: []string{"repository: one}", "repository: two}"},
 			lacks: []string{"\nrepository:"}},
-		{name: "the name within the name", environments: []Environment{of("dev", func(e *Environment) { e.Repository = "devices/dev" }),
+		{name: "the name within the name", environments: []*Environment{of("dev", func(e *Environment) { e.Repository = "devices/dev" }),
 			of("prod", func(e *Environment) { e.Repository = "devices/prod" })}, has: []string{"repository: devices/{environment}\n"}},
-		{name: "a name that YAML takes for a number", environments: []Environment{of("dev", func(e *Environment) { e.Cluster = "123" })},
+		{name: "a name that YAML takes for a number", environments: []*Environment{of("dev", func(e *Environment) { e.Cluster = "123" })},
 			has: []string{`cluster: "123"`}},
-		{name: "a worker", environments: []Environment{of("dev", func(e *Environment) { e.Services["worker"] = "shop-worker-dev" })},
+		{name: "a worker", environments: []*Environment{of("dev", func(e *Environment) { e.Services["worker"] = "shop-worker-dev" })},
 			has: []string{"services:\n  api: {service: shop-service-{environment}}\n  worker: {service: shop-worker-{environment}}\n"}},
-		{name: "a worker that sorts first", environments: []Environment{of("dev", func(e *Environment) { e.Services["aaa"] = "shop-aaa-dev" })},
+		{name: "a worker that sorts first", environments: []*Environment{of("dev", func(e *Environment) { e.Services["aaa"] = "shop-aaa-dev" })},
 			has: []string{"services:\n  api:"}},
-		{name: "a worker in dev alone", environments: []Environment{of("dev", func(e *Environment) { e.Services["worker"] = "shop-worker-dev" }),
+		{name: "a worker in dev alone", environments: []*Environment{of("dev", func(e *Environment) { e.Services["worker"] = "shop-worker-dev" }),
 			of("prod", nil)}, problem: "the service worker is in dev and not in prod"},
-		{name: "workers of no pattern", environments: []Environment{of("dev", func(e *Environment) { e.Services["worker"] = "one" }),
+		{name: "workers of no pattern", environments: []*Environment{of("dev", func(e *Environment) { e.Services["worker"] = "one" }),
 			of("prod", func(e *Environment) { e.Services["worker"] = "two" })}, problem: "the service worker is called one in dev, two in prod"},
-		{name: "a name that is not one", environments: []Environment{of("dev", func(e *Environment) { e.Cluster = "a b" })},
+		{name: "a name that is not one", environments: []*Environment{of("dev", func(e *Environment) { e.Cluster = "a b" })},
 			problem: "it would not be right: connect2.yaml:5:"},
 	} {
 		text, problems := Config("shop", "", Toolkit, test.environments)
@@ -394,7 +394,7 @@ func TestConfig(t *testing.T) {
 
 func TestInOrder(t *testing.T) {
 	var names []string
-	for _, e := range inOrder([]Environment{{Name: "prod"}, {Name: "dev"}, {Name: "staging"}}) {
+	for _, e := range inOrder([]*Environment{{Name: "prod"}, {Name: "dev"}, {Name: "staging"}}) {
 		names = append(names, e.Name)
 	}
 	if !slices.Equal(names, []string{"dev", "staging", "prod"}) {
@@ -412,7 +412,7 @@ func TestProjectOf(t *testing.T) {
 		{[2]string{"shop-cluster-dev", "live"}, ""},
 		{[2]string{"live", "shop-cluster-prod"}, ""},
 	} {
-		got := ProjectOf([]Environment{{Name: "dev", Cluster: test.clusters[0]}, {Name: "prod", Cluster: test.clusters[1]}})
+		got := ProjectOf([]*Environment{{Name: "dev", Cluster: test.clusters[0]}, {Name: "prod", Cluster: test.clusters[1]}})
 		if got != test.want {
 			t.Errorf("%q: %q, want %q", test.clusters, got, test.want)
 		}

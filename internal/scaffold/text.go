@@ -22,7 +22,7 @@ const Toolkit = "org/connect2"
 const mark = "{environment}"
 
 // ProjectOf returns what the names begin with, where the clusters are called PROJECT-cluster-ENVIRONMENT; "" where they are not.
-func ProjectOf(environments []Environment) (name string) {
+func ProjectOf(environments []*Environment) (name string) {
 	for i, e := range environments {
 		found, ok := strings.CutSuffix(e.Cluster, "-cluster-"+e.Name)
 		if !ok || i > 0 && found != name {
@@ -34,11 +34,11 @@ func ProjectOf(environments []Environment) (name string) {
 }
 
 // Config returns connect2.yaml, and what keeps it from being written: problems of project.Parse among them.
-func Config(projectName, migrate, toolkit string, environments []Environment) (text string, problems []string) {
+func Config(projectName, migrate, toolkit string, environments []*Environment) (text string, problems []string) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# yaml-language-server: $schema=https://raw.githubusercontent.com/%s/main/docs/connect2.schema.json\n", toolkit)
 	fmt.Fprintf(&b, "project: %s\n", scalar(projectName))
-	repository, shared := pattern(environments, func(e Environment) string { return e.Repository })
+	repository, shared := pattern(environments, func(e *Environment) string { return e.Repository })
 	if shared {
 		fmt.Fprintf(&b, "repository: %s\n", scalar(repository))
 	}
@@ -46,10 +46,10 @@ func Config(projectName, migrate, toolkit string, environments []Environment) (t
 	var services strings.Builder
 	everywhere, alike := len(problems) == 0, true
 	for _, name := range names {
-		service, ok := pattern(environments, func(e Environment) string { return e.Services[name] })
+		service, ok := pattern(environments, func(e *Environment) string { return e.Services[name] })
 		if !ok && len(names) > 1 && everywhere {
 			problems = append(problems, fmt.Sprintf("the service %s is called %s: connect2.yaml has one name for several services, which may "+
-				"differ by %s alone", name, listed(environments, func(e Environment) string { return e.Services[name] }), mark))
+				"differ by %s alone", name, listed(environments, func(e *Environment) string { return e.Services[name] }), mark))
 		}
 		alike = alike && ok
 		fmt.Fprintf(&services, "  %s: {service: %s}\n", scalar(name), scalar(service))
@@ -89,7 +89,7 @@ func Config(projectName, migrate, toolkit string, environments []Environment) (t
 }
 
 // servicesOf returns the names of the services, api first. A release is of the same ones everywhere.
-func servicesOf(environments []Environment) (names, problems []string) {
+func servicesOf(environments []*Environment) (names, problems []string) {
 	all := map[string]bool{}
 	for _, e := range environments {
 		for name := range e.Services {
@@ -119,9 +119,9 @@ func servicesOf(environments []Environment) (names, problems []string) {
 
 // pattern returns one text for a name in several environments, with {environment} where that is how they differ. Where nothing fits
 // all of them it returns the first and false.
-func pattern(environments []Environment, of func(Environment) string) (text string, ok bool) {
+func pattern(environments []*Environment, of func(*Environment) string) (text string, ok bool) {
 	fits := func(text string) bool {
-		return !slices.ContainsFunc(environments, func(e Environment) bool { return strings.ReplaceAll(text, mark, e.Name) != of(e) })
+		return !slices.ContainsFunc(environments, func(e *Environment) bool { return strings.ReplaceAll(text, mark, e.Name) != of(e) })
 	}
 	first := of(environments[0])
 	for at := len(first); ; {
@@ -140,7 +140,7 @@ func pattern(environments []Environment, of func(Environment) string) (text stri
 func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' }
 
 // listed tells a name in each environment.
-func listed(environments []Environment, of func(Environment) string) string {
+func listed(environments []*Environment, of func(*Environment) string) string {
 	var all []string
 	for _, e := range environments {
 		all = append(all, fmt.Sprintf("%s in %s", of(e), e.Name))
@@ -167,7 +167,7 @@ type File struct {
 }
 
 // Workflows returns those of the example service, for these environments alone, calling the toolkit's of this repository.
-func Workflows(toolkit string, environments []Environment) (files []File, err error) {
+func Workflows(toolkit string, environments []*Environment) (files []File, err error) {
 	var names, branches []string
 	for _, e := range environments {
 		names = append(names, e.Name)
@@ -190,7 +190,7 @@ func Workflows(toolkit string, environments []Environment) (files []File, err er
 
 // agrees says whether a connect2.yaml that is there says nothing else than the one that would be written. People add to it: what they
 // added stays then. An account is compared where both name one.
-func agrees(have, want string, environments []Environment) bool {
+func agrees(have, want string, environments []*Environment) bool {
 	was, wrong := project.Parse(project.Name, []byte(have))
 	if len(wrong) > 0 {
 		return false

@@ -18,7 +18,7 @@ func TestWrittenWorkflows(t *testing.T) {
 		{[]string{"dev", "prod"}, []string{"development", "main"}},
 		{[]string{"prod"}, []string{"main"}},
 	} {
-		var environments []scaffold.Environment
+		var environments []*scaffold.Environment
 		for _, name := range test.environments {
 			environments = append(environments, scaffold.Named("shop", name, "us-west-2", ""))
 		}
