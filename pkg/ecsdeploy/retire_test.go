@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/test/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/sandbox"
@@ -105,6 +106,15 @@ func TestKeepRevisionsAfterHistory(t *testing.T) {
 		if got := s.activeNumbers(); got != "1 2 3" { // all within 90 days
 			t.Errorf("ACTIVE are %s", got)
 		}
+		time.Sleep(91 * 24 * time.Hour)
+		s.Fresh()
+		s.Push("later", "")
+		in.Image = "later"
+		out, err = s.deploy(in)
+		wantOutcome(t, out, err, action.Succeeded)
+		if got := s.activeNumbers(); got != "3 4" { // what ran before is what a rollback goes back to
+			t.Errorf("ACTIVE are %s after 91 days", got)
+		}
 	})
 }
 
@@ -165,5 +175,55 @@ func TestKeepRevisionsAlone(t *testing.T) {
 		if problems := in.Validate(); len(problems) != 0 {
 			t.Errorf("off, and refused: %v", problems)
 		}
+	}
+}
+
+// TestKeepRevisionsOnHold leaves a revision that was never deployed, and whose image is on hold.
+func TestKeepRevisionsOnHold(t *testing.T) {
+	at(t, fast, func(t *testing.T, s *site) {
+		in := s.registeredTo(4)
+		client := ecs.NewFromConfig(s.Config())
+		revision, err := client.DescribeTaskDefinition(t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(family + ":3")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, digest, _ := strings.Cut(aws.ToString(revision.TaskDefinition.ContainerDefinitions[0].Image), "@")
+		s.hold(digest)
+		in.Revisions.Keep = 1
+		out, err := s.deploy(in)
+		wantOutcome(t, out, err, action.Succeeded)
+		if got := s.activeNumbers(); got != "1 3 5" {
+			t.Errorf("ACTIVE are %s", got)
+		}
+	})
+}
+
+// TestKeepRevisionsOfSeveral waits for all services of the release, and leaves everything where one of them fails.
+func TestKeepRevisionsOfSeveral(t *testing.T) {
+	for _, behaviour := range []string{bad, ""} {
+		sandboxtest.Run(t, several, func(t *testing.T, s *sandboxtest.Site) {
+			run := func(in ecsdeploy.Inputs) (ecsdeploy.Outputs, error) { return ecsdeploy.Run(t.Context(), s.Env, in) }
+			s.Push("never", "")
+			for _, name := range []string{service, worker} {
+				in := inputs("never")
+				in.Service, in.RegisterOnly = name, true
+				if _, err := run(in); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.Fresh()
+			s.Push("v2", behaviour)
+			in := ofSeveral(t, "v2")
+			in.Revisions.Keep = 1
+			_, err := run(in)
+			told := s.Log.Text()
+			api, jobs := "deregistered 1 revision of "+family+": :2", "deregistered 1 revision of "+worker+": :2"
+			if gone := strings.Contains(told, api) && strings.Contains(told, jobs); gone != (behaviour == "") || (err == nil) != gone {
+				t.Errorf("with %q: %v\n%s", behaviour, err, told)
+			}
+			if behaviour != "" && strings.Contains(told, ": :2") {
+				t.Errorf("deregistered after a failure:\n%s", told)
+			}
+		})
 	}
 }
