@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -36,14 +37,16 @@ func TestRecordDeployment(t *testing.T) {
 		"a name that is not plain": {commit, `prod","x":"`, "", nil, "the name of the environment"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			var mu sync.Mutex
 			var asked []string
-			var server *httptest.Server
-			server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				body, err := io.ReadAll(r.Body)
 				if err != nil {
 					t.Error(err)
 				}
+				mu.Lock()
 				asked = append(asked, r.URL.Path)
+				mu.Unlock()
 				if r.Header.Get("Authorization") != "Bearer s3cret" || r.Method != http.MethodPost {
 					t.Errorf("%s %s by %q", r.Method, r.URL, r.Header.Get("Authorization"))
 				}
@@ -62,7 +65,7 @@ func TestRecordDeployment(t *testing.T) {
 				}
 				w.WriteHeader(http.StatusCreated)
 				fmt.Fprintf(w, "{\n  \"url\": \"%[1]s/repos/org/api/deployments/7\",\n  \"id\": 7,\n  \"creator\": {\"id\": 1},\n"+
-					"  \"statuses_url\": \"%[1]s/repos/org/api/deployments/7/statuses\",\n  \"repository_url\": \"%[1]s/repos/org/api\"\n}\n", server.URL)
+					"  \"statuses_url\": \"%[1]s/repos/org/api/deployments/7/statuses\",\n  \"repository_url\": \"%[1]s/repos/org/api\"\n}\n", "http://"+r.Host)
 			}))
 			defer server.Close()
 			run := exec.CommandContext(t.Context(), "bash", "-c", script)
@@ -72,6 +75,8 @@ func TestRecordDeployment(t *testing.T) {
 			if err != nil || !strings.Contains(string(out), tt.told) || strings.Contains(string(out), "s3cret") {
 				t.Errorf("%v\n%s\nwant %q", err, out, tt.told)
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			if !slices.Equal(asked, tt.asked) {
 				t.Errorf("asked %q, want %q", asked, tt.asked)
 			}
