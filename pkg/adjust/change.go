@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"github.com/org/connect2/v2/internal/arn"
@@ -97,7 +96,7 @@ func runScale(ctx context.Context, env *action.Env, in ScaleInputs) (ScaleOutput
 		return ScaleOutputs{}, err
 	}
 	out := ScaleOutputs{Before: s.now.Desired, Running: s.now.Running}
-	limits, err := operate.LimitsOf(ctx, applicationautoscaling.NewFromConfig(s.conn.Config), aws.ToString(s.service.ServiceArn))
+	limits, err := operate.LimitsOf(ctx, operate.ScalingOf(s.conn.Config), aws.ToString(s.service.ServiceArn))
 	if err := scalable(s, in.Tasks, limits, err); err != nil {
 		return out, err
 	}

@@ -11,11 +11,10 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
-	scaling "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awscall"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/ecsview"
 )
@@ -130,22 +129,27 @@ type Limits struct {
 	Max int `json:"max"`
 }
 
-// Scaling reads scalable targets; *applicationautoscaling.Client does.
-type Scaling interface {
-	DescribeScalableTargets(context.Context, *applicationautoscaling.DescribeScalableTargetsInput,
-		...func(*applicationautoscaling.Options)) (*applicationautoscaling.DescribeScalableTargetsOutput, error)
+// Scaling calls an operation of Application Auto Scaling with in, and reads its answer into out.
+type Scaling func(ctx context.Context, operation string, in, out any) error
+
+// ScalingOf returns the Scaling of the account and region of a configuration.
+func ScalingOf(cfg aws.Config) Scaling {
+	return func(ctx context.Context, operation string, in, out any) error {
+		return awscall.JSON(ctx, cfg, awscall.AutoScaling, operation, in, out)
+	}
 }
 
 // LimitsOf returns the limits of what scales a service, or nil where nothing does.
-func LimitsOf(ctx context.Context, client Scaling, serviceARN string) (*Limits, error) {
+func LimitsOf(ctx context.Context, call Scaling, serviceARN string) (*Limits, error) {
 	_, resource, ok := strings.Cut(serviceARN, ":service/")
 	if !ok || !strings.Contains(resource, "/") {
 		return nil, nil // the old format does not name the cluster
 	}
-	out, err := client.DescribeScalableTargets(ctx, &applicationautoscaling.DescribeScalableTargetsInput{
-		ServiceNamespace: scaling.ServiceNamespaceEcs, ScalableDimension: scaling.ScalableDimensionECSServiceDesiredCount,
-		ResourceIds: []string{"service/" + resource},
-	})
+	var out struct {
+		ScalableTargets []struct{ MinCapacity, MaxCapacity int }
+	}
+	err := call(ctx, "DescribeScalableTargets", map[string]any{"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount",
+		"ResourceIds": []string{"service/" + resource}}, &out)
 	if err != nil {
 		return nil, fmt.Errorf("reading what scales service/%s: %w", resource, err)
 	}
@@ -153,7 +157,7 @@ func LimitsOf(ctx context.Context, client Scaling, serviceARN string) (*Limits, 
 		return nil, nil
 	}
 	t := out.ScalableTargets[0]
-	return &Limits{int(aws.ToInt32(t.MinCapacity)), int(aws.ToInt32(t.MaxCapacity))}, nil
+	return &Limits{t.MinCapacity, t.MaxCapacity}, nil
 }
 
 // Count writes a number of things: "1 task", "2 tasks".

@@ -3,14 +3,13 @@ package operate
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
-	scaling "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
@@ -77,18 +76,31 @@ func TestNamed(t *testing.T) {
 
 // targets answers for scalable targets, and keeps what it was asked.
 type targets struct {
-	found []scaling.ScalableTarget
+	found string // of the answer
 	err   error
 	asked []string
 }
 
-func (s *targets) DescribeScalableTargets(_ context.Context, in *applicationautoscaling.DescribeScalableTargetsInput,
-	_ ...func(*applicationautoscaling.Options)) (*applicationautoscaling.DescribeScalableTargetsOutput, error) {
-	s.asked = append(s.asked, in.ResourceIds...)
-	if in.ServiceNamespace != scaling.ServiceNamespaceEcs || in.ScalableDimension != scaling.ScalableDimensionECSServiceDesiredCount {
-		return nil, errors.New("asked for other things than the tasks of a service")
+func (s *targets) call(_ context.Context, operation string, in, out any) error {
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return err
 	}
-	return &applicationautoscaling.DescribeScalableTargetsOutput{ScalableTargets: s.found}, s.err
+	var asked struct {
+		ServiceNamespace, ScalableDimension string
+		ResourceIds                         []string
+	}
+	if err := json.Unmarshal(raw, &asked); err != nil {
+		return err
+	}
+	s.asked = append(s.asked, asked.ResourceIds...)
+	if operation != "DescribeScalableTargets" || asked.ServiceNamespace != "ecs" || asked.ScalableDimension != "ecs:service:DesiredCount" {
+		return errors.New("asked for other things than the tasks of a service")
+	}
+	if s.err != nil {
+		return s.err
+	}
+	return json.Unmarshal([]byte(`{"ScalableTargets": [`+s.found+`]}`), out)
 }
 
 func TestLimitsOf(t *testing.T) {
@@ -101,16 +113,16 @@ func TestLimitsOf(t *testing.T) {
 		asked string
 		err   error
 	}{
-		"two to four": {service, targets{found: []scaling.ScalableTarget{{MinCapacity: aws.Int32(2), MaxCapacity: aws.Int32(4)}}},
+		"two to four": {service, targets{found: `{"MinCapacity": 2, "MaxCapacity": 4}`},
 			&Limits{2, 4}, "service/cluster/api", nil},
 		"nothing scales it":             {service, targets{}, nil, "service/cluster/api", nil},
 		"it may not be read":            {service, targets{err: denied}, nil, "service/cluster/api", denied},
 		"the old format has no cluster": {"arn:aws:ecs:us-west-2:123456789012:service/api", targets{}, nil, "", nil},
 		"a name alone":                  {"api", targets{}, nil, "", nil},
-		"limits that are left out":      {service, targets{found: []scaling.ScalableTarget{{}}}, &Limits{}, "service/cluster/api", nil},
+		"limits that are left out":      {service, targets{found: `{}`}, &Limits{}, "service/cluster/api", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := LimitsOf(t.Context(), &test.has, test.arn)
+			got, err := LimitsOf(t.Context(), test.has.call, test.arn)
 			if !errors.Is(err, test.err) || (got == nil) != (test.want == nil) || got != nil && *got != *test.want {
 				t.Errorf("%v, %v, want %v, %v", got, err, test.want, test.err)
 			}

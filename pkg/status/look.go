@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -76,7 +75,7 @@ func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs
 	if v.tasks, err = operate.Tasks(ctx, client, in.Cluster, in.Service); err != nil && !awserr.Optional(events, "The tasks", err) {
 		return nil, err
 	}
-	v.scaling, err = operate.LimitsOf(ctx, applicationautoscaling.NewFromConfig(conn.Config), v.arn)
+	v.scaling, err = operate.LimitsOf(ctx, operate.ScalingOf(conn.Config), v.arn)
 	awserr.Optional(events, "The limits of scaling", err) // without them the rest is worth telling
 	v.lookAtSchedules(ctx, events, conn.Config, aws.ToString(service.ClusterArn))
 	if c := service.DeploymentConfiguration; c != nil && c.Alarms != nil && c.Alarms.Enable {

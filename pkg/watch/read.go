@@ -11,7 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -40,7 +39,7 @@ type reader struct {
 	ecs     *ecs.Client
 	logs    *cloudwatchlogs.Client
 	elb     *elb.Client
-	scaling *applicationautoscaling.Client
+	scaling operate.Scaling
 
 	tasks       *ecsview.TaskReader
 	definitions map[string]*types.TaskDefinition // by ARN; nil for one that may not be read
@@ -69,7 +68,7 @@ func newReader(cfg aws.Config, names Names) *reader {
 		return retry.AddWithMaxAttempts(made(), attempts)
 	}
 	r := &reader{names: names, ecs: ecs.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), elb: elb.NewFromConfig(cfg),
-		scaling: applicationautoscaling.NewFromConfig(cfg), definitions: map[string]*types.TaskDefinition{},
+		scaling: operate.ScalingOf(cfg), definitions: map[string]*types.TaskDefinition{},
 		revisions: map[string]*taskdef.Revision{}}
 	r.tasks = ecsview.NewTaskReader(r.ecs, names.Cluster, names.Service)
 	return r
