@@ -65,7 +65,8 @@ func TestRecordDeployment(t *testing.T) {
 				}
 				w.WriteHeader(http.StatusCreated)
 				fmt.Fprintf(w, "{\n  \"url\": \"%[1]s/repos/org/api/deployments/7\",\n  \"id\": 7,\n  \"creator\": {\"id\": 1},\n"+
-					"  \"statuses_url\": \"%[1]s/repos/org/api/deployments/7/statuses\",\n  \"repository_url\": \"%[1]s/repos/org/api\"\n}\n", "http://"+r.Host)
+					"  \"statuses_url\": \"%[1]s/repos/org/api/deployments/7/statuses\",\n  \"repository_url\": \"%[1]s/repos/org/api\"\n}\n",
+					"http://"+r.Host)
 			}))
 			defer server.Close()
 			run := exec.CommandContext(t.Context(), "bash", "-c", script)
