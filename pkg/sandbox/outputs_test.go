@@ -67,7 +67,7 @@ func TestOutputsThatDescribeNoEnvironment(t *testing.T) {
 		{`{"cluster_name": {"value": 3}}`, []string{"not the outputs of an environment"}},
 		{strings.Replace(string(good), `"256/512"`, `"small"`, 1), []string{`differences.cpu_memory: "small"`}},
 		{strings.Replace(string(good), "connect2-api/dev/redis-", "connect2-api/prod/redis-", 1), []string{"redis_secret_arn"}},
-		{strings.Replace(string(good), "connect2-api-dev-template", "connect2-api-dev", 1), []string{"template_family"}},
+		{strings.ReplaceAll(string(good), "connect2-api-dev-template", "connect2-api-dev"), []string{"template_family"}},
 	} {
 		var s sandbox.Scenario
 		err := s.AddOutputs([]byte(tt.text))
