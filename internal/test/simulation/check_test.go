@@ -131,10 +131,17 @@ func (w *world) back(r *report) string {
 
 // wasBack says whether another version was PRIMARY and COMPLETED within the two seconds before a run's newest read, and the reads' lag.
 func (w *world) wasBack(r *report) bool {
-	return slices.ContainsFunc(w.timeline, func(m moment) bool {
-		before := r.newest.at.Sub(m.at)
-		return before > 0 && before < 2*time.Second+w.history.Reads && m.primary != r.began && m.state == engine.Completed
-	})
+	earliest := r.newest.at.Add(-2*time.Second - w.history.Reads)
+	for i, m := range w.timeline {
+		ended := r.newest.at // a moment lasts until the next one
+		if i+1 < len(w.timeline) {
+			ended = w.timeline[i+1].at
+		}
+		if m.at.Before(r.newest.at) && ended.After(earliest) && m.primary != r.began && m.state == engine.Completed {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *world) overtaken(r *report) string {

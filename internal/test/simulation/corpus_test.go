@@ -32,6 +32,18 @@ var corpus = map[string]History{
 			}},
 		},
 	},
+	"the version before is COMPLETED for a second and a half, and is replaced before a run that was rolled back ends": {
+		Seed: 86, Desired: 1, Past: 2, Breaker: Stops, Skew: 3 * second, Fates: []Fate{{}},
+		Others: []Act{{Change: 1, At: 100 * second, What: ColleagueRollsBack}},
+		Runs: []Run{
+			{At: 750 * time.Millisecond, Verb: Deploy, Version: 3, Lifts: true, Timeout: 10 * minute},
+			{Change: 3, At: second, Verb: Deploy, Version: 3, Force: true, Lifts: true, Timeout: 4 * minute, Faults: []Fault{
+				{Action: "ecs:DescribeServiceRevisions", Answer: "unavailable", Times: 12},
+				{Action: "ecs:RegisterTaskDefinition", Answer: "cut-after", Skip: 1, Times: 1},
+			}},
+			{Change: 4, Verb: Rollback, Timeout: 4 * minute},
+		},
+	},
 	"a container that ends after a while, and is started again in its task": {
 		Desired: 2, Past: 1, Fates: []Fate{{Kind: Faints}}, Restarts: true,
 		Runs: []Run{{Verb: Deploy, Version: 2, Timeout: 10 * minute, Grow: 3}},
