@@ -102,12 +102,12 @@ func (p *Push) dryRun() Outputs {
 	return out
 }
 
-// notAllowed says whether a push ended because the repository may not be asked for its layers, before anything was in it: that is
-// asked while the first uploads begin, and is as good as a check before.
+// notAllowed says whether a push ended because the repository may not be asked for its layers, before the first upload had begun: that
+// is as good as a check before. It is asked beside the first uploads, which may have begun by then.
 func notAllowed(r image.Result, err error) bool {
 	var look *image.LookError
 	return errors.As(err, &look) && awserr.IsDenied(err) &&
-		!slices.ContainsFunc(append([]image.Result{r}, r.Also...), func(r image.Result) bool { return r.Changed() })
+		!slices.ContainsFunc(append([]image.Result{r}, r.Also...), func(r image.Result) bool { return r.Changed() || r.Begun })
 }
 
 // failure says how a push ended that did not come to its end: the outcome is decided by whether a tag moved.

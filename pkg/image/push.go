@@ -22,6 +22,7 @@ type Result struct {
 	Kept      []string // tags that pointed at it already
 	Stored    bool     // the image is in the repository, with or without tags
 	Created   bool     // the repository was created
+	Begun     bool     // the registry began an upload or mounted a blob, whatever came of it
 	Blobs     []BlobResult
 	Sent      int64      // bytes of blobs that were uploaded
 	Reused    int64      // bytes of blobs that were there, or mounted
@@ -53,6 +54,9 @@ func (p *Plan) Execute(ctx context.Context) (Result, error) {
 	all := append([]*Plan{p}, p.Also...)
 	results := make([]Result, len(all))
 	err := p.execute(ctx, all, results)
+	for i, q := range all {
+		results[i].Begun = q.To.Repository != nil && q.To.opened.Load()
+	}
 	results[0].Also = results[1:]
 	return results[0], err
 }
@@ -107,6 +111,7 @@ const streamFrom = 48 << 20
 // sending has the blobs of an image in the repositories.
 type sending struct {
 	plans   []*Plan
+	whole   context.Context // that of the push: it does not end when a blob fails
 	pack    *compressor
 	missing []func() (map[v1.Hash]bool, error) // by plan: which of the digests known beforehand the repository does not have
 
@@ -118,7 +123,7 @@ type sending struct {
 
 // sendBlobs has every blob of the image in the repositories when it returns without error, and the digest known.
 func (p *Plan) sendBlobs(ctx context.Context, all []*Plan, results []Result) error {
-	s := &sending{plans: all, pack: newCompressor(p.codec), results: results, stored: map[v1.Hash]v1.Descriptor{}}
+	s := &sending{plans: all, whole: ctx, pack: newCompressor(p.codec), results: results, stored: map[v1.Hash]v1.Descriptor{}}
 	group, c := errgroup.WithContext(ctx)
 	for _, q := range all {
 		s.missing = append(s.missing, once(func() (map[v1.Hash]bool, error) {
@@ -264,7 +269,7 @@ func (s *sending) fetch(ctx context.Context, b Blob, to *spool, send func(Blob) 
 
 // send has one blob of known digest in one repository.
 func (s *sending) send(ctx context.Context, t *target, b Blob, mount string) error {
-	u := upload{blob: b, from: mount}
+	u := upload{blob: b, from: mount, open: s.whole}
 	if from := t.plan.Source.from; u.from == "" && from != nil && from.Registry == t.plan.To.Registry && from.Name != t.plan.To.Name {
 		u.from = from.Name
 	}
@@ -392,10 +397,10 @@ func (s *sending) sendPacked(ctx context.Context, t *target, p *packing) error {
 	began := time.Now()
 	to := t.plan.To
 	there := func(ctx context.Context) (bool, error) { return to.hasBlob(ctx, p.blob.Digest) }
-	u := upload{blob: Blob{Open: p.spool.open}, later: p.wait, broke: p.broke}
+	u := upload{blob: Blob{Open: p.spool.open}, later: p.wait, broke: p.broke, open: s.whole}
 	select {
 	case <-p.ready:
-		u = upload{blob: p.blob}
+		u = upload{blob: p.blob, open: s.whole}
 		if !to.fresh() {
 			u.there = there
 		}

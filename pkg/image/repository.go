@@ -46,6 +46,7 @@ type Repository struct {
 	token   *ecrToken // of ECR, else nil
 	observe func(Event)
 	sent    atomic.Int64 // bytes of blobs, for Sending
+	opened  atomic.Bool  // an upload was begun
 }
 
 // Repository returns the repository that a reference names. Credentials are asked for when the first request needs them.
@@ -277,6 +278,7 @@ type upload struct {
 	broke func() error                                 // why making the content failed, nil as long as it did not; set with later
 	from  string                                       // a repository of the registry to mount it from; empty: it is sent
 	there func(context.Context) (bool, error)          // asked while the upload begins; nil: the blob is not there
+	open  context.Context                              // while it lasts, the answer to the upload's beginning is waited for; nil: as the rest
 }
 
 // upload sends a blob, or has it mounted from another repository of the registry where that is wanted and the registry agrees. The
@@ -358,13 +360,21 @@ func (r *Repository) beginUpload(ctx context.Context, u *upload) (begun *http.Re
 	if u.from != "" {
 		start += "?" + url.Values{"mount": {u.blob.Digest.String()}, "from": {u.from}}.Encode()
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	open := ctx
+	if u.open != nil {
+		open = u.open
+	}
+	var group errgroup.Group // neither ends the other: what the registry began is known when both are answered
 	group.Go(func() error {
 		return r.retry(ctx, "beginning it", func() error {
-			res, err := r.send(ctx, http.MethodPost, start, nil, nil, http.StatusAccepted, http.StatusCreated)
+			if ctx.Err() != nil {
+				return fatal{context.Cause(ctx)}
+			}
+			res, err := r.send(open, http.MethodPost, start, nil, nil, http.StatusAccepted, http.StatusCreated)
 			if err != nil {
 				return err
 			}
+			r.opened.Store(true)
 			begun = res
 			return res.Body.Close()
 		})
