@@ -125,11 +125,7 @@ func scalable(s *site, tasks int, limits *operate.Limits, err error) error {
 		return refuse("It is not known what scales this service", "whether a scalable target owns the number of tasks of %s: %w",
 			s.name(), awserr.Explain(err))
 	case limits != nil:
-		return refuse("A scalable target owns the number of tasks", "%s scales by itself from %d to %d tasks, and would undo this. "+
-			"Change its limits: in Terraform the service's min_capacity and max_capacity, or by\n"+
-			"  aws application-autoscaling register-scalable-target --service-namespace ecs "+
-			"--scalable-dimension ecs:service:DesiredCount --resource-id %s --min-capacity %d --max-capacity %d",
-			s.name(), limits.Min, limits.Max, resource, tasks, max(tasks, limits.Max))
+		return refuse("A scalable target owns the number of tasks", "%s", limits.Owned(s.name(), resource, tasks))
 	}
 	return nil
 }

@@ -13,9 +13,9 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
-	"github.com/org/connect2/v2/pkg/awscall"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/operate"
 )
 
 // Settings are those of the service itself that change with a deployment. What is not given stays as it is.
@@ -141,34 +141,27 @@ func settingsText(all []setting) string {
 	return strings.Join(texts, ", ")
 }
 
-// limits are those of a scalable target.
-type limits struct{ MinCapacity, MaxCapacity int }
-
 // refuseScaled refuses a number of tasks that something else owns, or may.
 func (d *Deployment) refuseScaled(ctx context.Context) error {
 	n := d.in.Settings.DesiredCount
-	_, resource, named := strings.Cut(aws.ToString(d.service.ServiceArn), ":service/")
-	if n == nil || !named || !strings.Contains(resource, "/") { // an ARN of the old format does not name the cluster, and cannot be scaled
+	if n == nil {
 		return nil
 	}
-	var out struct{ ScalableTargets []limits }
-	err := awscall.JSON(ctx, d.conn.Config, awscall.AutoScaling, "DescribeScalableTargets", map[string]any{"ServiceNamespace": "ecs",
-		"ScalableDimension": "ecs:service:DesiredCount", "ResourceIds": []string{"service/" + resource}}, &out)
-	return scaled(arn.Last(d.in.Service), "service/"+resource, *n, out.ScalableTargets, err)
+	service := aws.ToString(d.service.ServiceArn)
+	limits, err := operate.LimitsOf(ctx, operate.ScalingOf(d.conn.Config), service)
+	_, resource, _ := strings.Cut(service, ":service/")
+	return scaled(arn.Last(d.in.Service), "service/"+resource, *n, limits, err)
 }
 
-// scaled says why a number of tasks would not stay, or is not known to.
-func scaled(service, resource string, tasks int, targets []limits, err error) error {
+// scaled says why a number of tasks would not stay, or is not known to. limits are nil where nothing scales the service.
+func scaled(service, resource string, tasks int, limits *operate.Limits, err error) error {
 	switch {
 	case err != nil:
 		return &action.Error{Outcome: action.Invalid, Title: "It is not known what scales this service",
 			Err:    fmt.Errorf("desired-count: whether a scalable target owns the number of tasks of %s: %w", service, awserr.Explain(err)),
 			Advice: "Give the role docs/iam/ecs-deploy-desired-count.json; or leave desired-count out."}
-	case len(targets) > 0:
-		return fmt.Errorf("desired-count: %s scales by itself from %d to %d tasks, and would undo this. Change its limits: in Terraform the "+
-			"service's min_capacity and max_capacity, or by\n  aws application-autoscaling register-scalable-target --service-namespace ecs "+
-			"--scalable-dimension ecs:service:DesiredCount --resource-id %s --min-capacity %d --max-capacity %d",
-			service, targets[0].MinCapacity, targets[0].MaxCapacity, resource, tasks, max(tasks, targets[0].MaxCapacity))
+	case limits != nil:
+		return fmt.Errorf("desired-count: %s", limits.Owned(service, resource, tasks))
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/pkg/operate"
 )
 
 // TestDiffering flips each setting alone.
@@ -47,17 +49,17 @@ func TestWithSettings(t *testing.T) {
 
 func TestScaled(t *testing.T) {
 	for _, test := range []struct {
-		name    string
-		targets []limits
-		err     error
-		want    string
+		name   string
+		limits *operate.Limits
+		err    error
+		want   string
 	}{
 		{"nothing scales it", nil, nil, ""},
 		{"it is not known", nil, errors.New("denied"), "desired-count: whether a scalable target owns the number of tasks of s: denied"},
-		{"within its limits", []limits{{1, 6}}, nil, "--resource-id service/c/s --min-capacity 4 --max-capacity 6"},
-		{"beyond them", []limits{{1, 3}}, nil, "--resource-id service/c/s --min-capacity 4 --max-capacity 4"},
+		{"within its limits", &operate.Limits{Min: 1, Max: 6}, nil, "--resource-id service/c/s --min-capacity 4 --max-capacity 6"},
+		{"beyond them", &operate.Limits{Min: 1, Max: 3}, nil, "--resource-id service/c/s --min-capacity 4 --max-capacity 4"},
 	} {
-		err := scaled("s", "service/c/s", 4, test.targets, test.err)
+		err := scaled("s", "service/c/s", 4, test.limits, test.err)
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
 		}

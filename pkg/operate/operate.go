@@ -160,6 +160,15 @@ func LimitsOf(ctx context.Context, call Scaling, serviceARN string) (*Limits, er
 	return &Limits{t.MinCapacity, t.MaxCapacity}, nil
 }
 
+// Owned says that another number of tasks would not stay, and how the limits are changed. service is its name; resource is that of the
+// scalable target, service/CLUSTER/NAME.
+func (l Limits) Owned(service, resource string, tasks int) string {
+	return fmt.Sprintf("%s scales by itself from %d to %d tasks, and would undo this. Change its limits: in Terraform the service's "+
+		"min_capacity and max_capacity, or by\n  aws application-autoscaling register-scalable-target --service-namespace ecs "+
+		"--scalable-dimension ecs:service:DesiredCount --resource-id %s --min-capacity %d --max-capacity %d",
+		service, l.Min, l.Max, resource, tasks, max(tasks, l.Max))
+}
+
 // Count writes a number of things: "1 task", "2 tasks".
 func Count(n int, what string) string {
 	if n == 1 {
