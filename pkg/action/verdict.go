@@ -9,6 +9,28 @@ import (
 	"github.com/org/connect2/v2/pkg/record"
 )
 
+// Begin begins a step of the run's own timeline for a part of the run, whose events go to told. The function that it returns ends the
+// step, and tells the part's verdict: of its outcome, which is Succeeded where it is empty, or of its error where it has one.
+func (e *Env) Begin(step record.Step, told record.Sink) (end func(Outcome, error)) {
+	step.Begun = e.Clock().Now()
+	e.Events.Emit(record.Event{Kind: record.KindStepBegan, Step: &step})
+	return func(outcome Outcome, err error) {
+		switch {
+		case err != nil:
+			outcome = OutcomeOf(err)
+		case outcome == "":
+			outcome = Succeeded
+		}
+		ended, verdict := step, VerdictOf(step.Name, outcome, err)
+		ended.State = record.Done
+		if !verdict.OK {
+			ended.State = record.Failed
+		}
+		told.Emit(record.Event{Kind: record.KindVerdict, Verdict: &verdict})
+		e.Events.Emit(record.Event{Kind: record.KindStepEnded, Step: &ended})
+	}
+}
+
 // VerdictOf returns how a run of the action of this name, or a part of one, ended: with the outcome, and with the error where it has
 // one. The title of a failure is the root cause where somebody found it, otherwise what the outcome means.
 func VerdictOf(name string, outcome Outcome, err error) record.Verdict {

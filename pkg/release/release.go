@@ -271,21 +271,5 @@ func afterMigration(err error, deployed ecsdeploy.Outputs) error {
 
 // begin begins a part: a step of the release's own timeline. The function that it returns ends the part with its verdict.
 func (r *Release) begin(part string) (end func(action.Outcome, error)) {
-	step := record.Step{ID: part, Name: part, Begun: r.env.Clock().Now()}
-	r.env.Events.Emit(record.Event{Kind: record.KindStepBegan, Step: &step})
-	return func(outcome action.Outcome, err error) {
-		switch {
-		case err != nil:
-			outcome = action.OutcomeOf(err)
-		case outcome == "":
-			outcome = action.Succeeded
-		}
-		ended, verdict := step, action.VerdictOf(part, outcome, err)
-		ended.State = record.Done
-		if !verdict.OK {
-			ended.State = record.Failed
-		}
-		r.env.Events.Part(part).Emit(record.Event{Kind: record.KindVerdict, Verdict: &verdict})
-		r.env.Events.Emit(record.Event{Kind: record.KindStepEnded, Step: &ended})
-	}
+	return r.env.Begin(record.Step{ID: part, Name: part}, r.env.Events.Part(part))
 }
