@@ -10,14 +10,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/hold"
+	"github.com/org/connect2/v2/pkg/oneoff"
+	"github.com/org/connect2/v2/pkg/operate"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/schedule"
 	"github.com/org/connect2/v2/pkg/taskdef"
@@ -117,16 +117,16 @@ func (d *Deployment) retire(ctx context.Context) {
 		gone = append(gone, revision)
 	}
 	if len(gone) > 0 {
-		text := fmt.Sprintf("%s of %s: %s", revisions(len(gone)), d.family, listed(gone))
+		text := fmt.Sprintf("%s of %s: %s", operate.Count(len(gone), "revision"), d.family, listed(gone))
 		d.env.Events.Notef("deregistered %s", text)
 		d.env.Events.Fact("Deregistered", record.Text{Text: text})
 	}
 	left := len(old) - len(gone)
 	switch {
 	case err != nil:
-		d.notRetired(fmt.Sprintf("%s that nothing needs are still ACTIVE", revisions(left)), err)
+		d.notRetired(fmt.Sprintf("%s that nothing needs are still ACTIVE", operate.Count(left, "revision")), err)
 	case left > 0:
-		d.env.Events.Notef("%s more are left to the next run: one run deregisters %d", revisions(left), retireMost)
+		d.env.Events.Notef("%s more are left to the next run: one run deregisters %d", operate.Count(left, "revision"), retireMost)
 	}
 }
 
@@ -154,14 +154,14 @@ func (d *Deployment) tellRetire(ctx context.Context, fresh bool) {
 		d.env.Events.Notef("no revision of %s would be deregistered", d.family)
 	default:
 		old = old[:min(len(old), retireMost)]
-		d.env.Events.Notef("%s of %s would be deregistered: %s", revisions(len(old)), d.family, listed(old))
+		d.env.Events.Notef("%s of %s would be deregistered: %s", operate.Count(len(old), "revision"), d.family, listed(old))
 	}
 }
 
 // surplus reads the family's revisions, and then what they are needed for: what comes to be used meanwhile is seen by that. It returns
 // those that can be deregistered.
 func (d *Deployment) surplus(ctx context.Context, keep int) ([]string, error) {
-	active, err := d.activeRevisions(ctx)
+	active, err := ecsview.ActiveRevisions(ctx, d.client, d.family)
 	if err != nil || len(active) <= keep {
 		return nil, err
 	}
@@ -184,26 +184,6 @@ func (d *Deployment) surplus(ctx context.Context, keep int) ([]string, error) {
 		needed.images[name] = images
 	}
 	return retirable(active, keep, needed), nil
-}
-
-// activeRevisions lists the ACTIVE revisions of the family, by ARN.
-func (d *Deployment) activeRevisions(ctx context.Context) (all []string, err error) {
-	input := &ecs.ListTaskDefinitionsInput{FamilyPrefix: aws.String(d.family), Status: types.TaskDefinitionStatusActive}
-	for {
-		out, err := d.client.ListTaskDefinitions(ctx, input)
-		if err != nil {
-			return nil, fmt.Errorf("listing the revisions of %s: %w", d.family, err)
-		}
-		for _, revision := range out.TaskDefinitionArns {
-			if arn.Family(revision) == d.family {
-				all = append(all, revision)
-			}
-		}
-		if aws.ToString(out.NextToken) == "" {
-			return all, nil
-		}
-		input.NextToken = out.NextToken
-	}
 }
 
 // needed reads what revisions of the family are needed for: by this service, by those of the same release that share the family, and by
@@ -275,26 +255,15 @@ func (d *Deployment) addNeeds(ctx context.Context, n *needs) error {
 
 // runningRevisions returns what the tasks of the family run that are in the cluster.
 func (d *Deployment) runningRevisions(ctx context.Context) (all []string, err error) {
-	input := &ecs.ListTasksInput{Cluster: aws.String(d.in.Cluster), Family: aws.String(d.family), DesiredStatus: types.DesiredStatusRunning}
-	for {
-		out, err := d.client.ListTasks(ctx, input)
-		if err != nil {
-			return nil, fmt.Errorf("listing the tasks of family %s: %w", d.family, err)
-		}
-		if len(out.TaskArns) > 0 {
-			tasks, err := d.client.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(d.in.Cluster), Tasks: out.TaskArns})
-			if err != nil {
-				return nil, fmt.Errorf("describing the tasks of family %s: %w", d.family, err)
-			}
-			for _, task := range tasks.Tasks {
-				all = append(all, aws.ToString(task.TaskDefinitionArn))
-			}
-		}
-		if aws.ToString(out.NextToken) == "" {
-			return all, nil
-		}
-		input.NextToken = out.NextToken
+	running, err := oneoff.Running(ctx, d.client, d.in.Cluster, d.family)
+	if err != nil {
+		return nil, err
 	}
+	tasks, err := ecsview.DescribeTasks(ctx, d.client, d.in.Cluster, running)
+	for _, task := range tasks {
+		all = append(all, task.TaskDefinition)
+	}
+	return all, err
 }
 
 // listed names revisions by their numbers, and not more than a line holds.
@@ -309,11 +278,4 @@ func listed(all []string) string {
 		text += fmt.Sprintf(" and %d more", len(all)-most)
 	}
 	return text
-}
-
-func revisions(n int) string {
-	if n == 1 {
-		return "1 revision"
-	}
-	return strconv.Itoa(n) + " revisions"
 }
