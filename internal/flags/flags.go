@@ -64,3 +64,25 @@ func list(set *flag.FlagSet) string {
 	})
 	return b.String()
 }
+
+// List is a flag that may be given again and again.
+type List []string
+
+// String shows what was given.
+func (l *List) String() string { return strings.Join(*l, ", ") }
+
+// Set adds a value.
+func (l *List) Set(text string) error {
+	*l = append(*l, text)
+	return nil
+}
+
+// Tell writes an error to stderr, each of its lines with the command's name; nothing where there is none.
+func Tell(stderr io.Writer, command string, err error) {
+	if err == nil {
+		return
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(stderr, "%s: %s\n", command, strings.TrimRight(line, "\n"))
+	}
+}

@@ -44,17 +44,7 @@ https://ghe.example/api/v3.
 type asked struct {
 	github, yes, noReviewers, preventSelfReview, onlyTheseBranches bool
 	service, toolkit, region                                       string
-	outputs, values, reviewers                                     list
-}
-
-// list is a flag that may be given again and again.
-type list []string
-
-func (l *list) String() string { return strings.Join(*l, ", ") }
-
-func (l *list) Set(text string) error {
-	*l = append(*l, text)
-	return nil
+	outputs, values, reviewers                                     flags.List
 }
 
 // Run carries the command out and returns the exit code.
@@ -76,11 +66,7 @@ func Run(ctx context.Context, args []string, env Env) int {
 		return code
 	}
 	outcome, err := run(ctx, in, set.Args(), env)
-	if err != nil {
-		for line := range strings.Lines(err.Error()) {
-			fmt.Fprintf(env.Stderr, "connect2 init: %s\n", strings.TrimRight(line, "\n"))
-		}
-	}
+	flags.Tell(env.Stderr, set.Name(), err)
 	return outcome.ExitCode()
 }
 

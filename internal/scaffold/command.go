@@ -53,17 +53,7 @@ type asked struct {
 	yes                                                             bool
 	dir, terraform, project, region, account, environments, toolkit string
 	migrate                                                         string
-	outputs, services                                               list
-}
-
-// list is a flag that may be given again and again.
-type list []string
-
-func (l *list) String() string { return strings.Join(*l, ", ") }
-
-func (l *list) Set(text string) error {
-	*l = append(*l, text)
-	return nil
+	outputs, services                                               flags.List
 }
 
 var (
@@ -93,11 +83,7 @@ func Run(ctx context.Context, args []string, env Env) int {
 		return code
 	}
 	outcome, err := run(ctx, in, set.Args(), env)
-	if err != nil {
-		for line := range strings.Lines(err.Error()) {
-			fmt.Fprintf(env.Stderr, "connect2 init: %s\n", strings.TrimRight(line, "\n"))
-		}
-	}
+	flags.Tell(env.Stderr, set.Name(), err)
 	return outcome.ExitCode()
 }
 
