@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -88,43 +87,32 @@ func subjectOf(raw []byte) (subject *v1.Descriptor, kind string) {
 // referrers lists the manifests whose subject is this digest: by the registry's own list, or where it has none by the tag that stands
 // in for it. listed says whether the registry has one.
 func (r *Repository) referrers(ctx context.Context, digest v1.Hash) (all []v1.Descriptor, listed bool, err error) {
-	next := r.path("referrers", digest.String())
-	for range mostTagPages {
+	doing := "listing the referrers of " + r.Ref(digest.String()).String()
+	err = r.pages(ctx, doing, r.path("referrers", digest.String()), string(types.OCIImageIndex), func(body io.Reader) error {
 		var page struct {
 			Manifests []v1.Descriptor `json:"manifests"`
 		}
-		link := ""
-		err := r.retry(ctx, "listing the referrers of "+r.Ref(digest.String()).String(), func() error {
-			res, err := r.send(ctx, http.MethodGet, next, nil, http.Header{"Accept": {string(types.OCIImageIndex)}}, http.StatusOK)
-			if err != nil {
-				return err
-			}
-			defer res.Body.Close()
-			link = res.Header.Get("Link")
-			if err := json.NewDecoder(io.LimitReader(res.Body, maxManifest)).Decode(&page); err != nil {
-				return fatal{errNoList}
-			}
-			return nil
-		})
-		switch {
-		case noReferrers(err):
-			all, err := r.listedByTag(ctx, digest)
-			return all, false, err
-		case err != nil:
-			return nil, false, err
+		if err := json.NewDecoder(body).Decode(&page); err != nil {
+			return errNoList
 		}
-		all = append(all, page.Manifests...)
-		if len(all) > mostReferrers {
-			return nil, true, tooManyReferrers(digest)
+		if all = append(all, page.Manifests...); len(all) > mostReferrers {
+			return errTooMany
 		}
-		following := nextPage(next, link)
-		if following == "" {
-			break
-		}
-		next = following
+		return nil
+	})
+	switch {
+	case noReferrers(err):
+		all, err := r.listedByTag(ctx, digest)
+		return all, false, err
+	case errors.Is(err, errTooMany):
+		return nil, true, tooManyReferrers(digest)
+	case err != nil:
+		return nil, false, err
 	}
 	return all, true, nil
 }
+
+var errTooMany = errors.New("more referrers than are read")
 
 var errNoList = errors.New("the answer is not a list of referrers")
 

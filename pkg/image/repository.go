@@ -201,36 +201,51 @@ func (r *Repository) hasBlob(ctx context.Context, digest v1.Hash) (bool, error) 
 	return err == nil, err
 }
 
-// mostTagPages bounds how much of a long list of tags is read.
-const mostTagPages = 20
+// mostPages bounds how much of a long list is read.
+const mostPages = 20
 
-// tags lists the tags of a repository, in the registry's order.
-func (r *Repository) tags(ctx context.Context) ([]string, error) {
-	var all []string
-	next := r.base.Scheme + "://" + r.base.Host + "/v2/" + r.Name + "/tags/list?n=1000"
-	for range mostTagPages {
-		var page struct{ Tags []string }
-		var link string
-		err := r.retry(ctx, "listing tags", func() error {
-			res, err := r.send(ctx, http.MethodGet, next, nil, nil, http.StatusOK)
+// pages reads a list of the registry page by page, from an address on. accept is the media type that is asked for, empty for any. read
+// takes the body of a page; its error ends the list.
+func (r *Repository) pages(ctx context.Context, doing, next, accept string, read func(io.Reader) error) error {
+	header := http.Header{}
+	if accept != "" {
+		header.Set("Accept", accept)
+	}
+	for range mostPages {
+		link := ""
+		err := r.retry(ctx, doing, func() error {
+			res, err := r.send(ctx, http.MethodGet, next, nil, header, http.StatusOK)
 			if err != nil {
 				return err
 			}
 			defer res.Body.Close()
 			link = res.Header.Get("Link")
-			if err := json.NewDecoder(io.LimitReader(res.Body, maxManifest)).Decode(&page); err != nil {
+			if err := read(io.LimitReader(res.Body, maxManifest)); err != nil {
 				return fatal{err}
 			}
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, page.Tags...)
-		if link = nextPage(next, link); link == "" {
+		if next = nextPage(next, link); next == "" {
 			break
 		}
-		next = link
+	}
+	return nil
+}
+
+// tags lists the tags of a repository, in the registry's order.
+func (r *Repository) tags(ctx context.Context) (all []string, err error) {
+	first := r.base.Scheme + "://" + r.base.Host + "/v2/" + r.Name + "/tags/list?n=1000"
+	err = r.pages(ctx, "listing tags", first, "", func(body io.Reader) error {
+		var page struct{ Tags []string }
+		err := json.NewDecoder(body).Decode(&page)
+		all = append(all, page.Tags...)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return all, nil
 }
