@@ -121,7 +121,7 @@ func (v *view) failures() string {
 	if len(v.failed) == 0 {
 		return ""
 	}
-	text := count(len(v.failed), "task") + " of the current deployment failed within the last hour"
+	text := operate.Count(len(v.failed), "task") + " of the current deployment failed within the last hour"
 	newest := v.failed[0]
 	for _, at := range []time.Time{newest.StoppedAt, newest.EndedAt, newest.StoppingAt} {
 		if !at.IsZero() {

@@ -216,10 +216,3 @@ func (v *view) unhealthy() []diagnose.Task {
 }
 
 func (v *view) ago(at time.Time) string { return render.Took(max(v.at.Sub(at), 0)) }
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
