@@ -139,8 +139,12 @@ var plants = map[string]plant{
 	"acl-tasks": {doc: "a network ACL keeps the load balancer from the tasks", do: func(s *Sandbox) {
 		s.deny(s.scenario.Service.Subnets, ec2.Entry{Protocol: "6", CIDR: "10.0.241.0/24", From: 1, To: 65535})
 	}},
-	"database-shut":            {doc: "the database's security group does not let the tasks in", do: func(s *Sandbox) { s.shut(databaseGroup, s.scenario.Service.SecurityGroups...) }},
-	"database-shut-to-bastion": {doc: "the database's security group does not let the bastion in", do: func(s *Sandbox) { s.shut(databaseGroup, bastionGroup) }},
+	"database-shut": {doc: "the database's security group does not let the tasks in", do: func(s *Sandbox) {
+		s.shut(databaseGroup, s.scenario.Service.SecurityGroups...)
+	}},
+	"database-shut-to-bastion": {doc: "the database's security group does not let the bastion in", do: func(s *Sandbox) {
+		s.shut(databaseGroup, bastionGroup)
+	}},
 	"database-stopped": {doc: "the database is stopped", do: func(s *Sandbox) {
 		s.database(func(i *rds.Instance) { i.Status = "stopped" })
 	}},
@@ -163,8 +167,12 @@ var plants = map[string]plant{
 	"database-secret-elsewhere": {doc: "the secret's url names another database", do: func(s *Sandbox) {
 		s.database(func(i *rds.Instance) { i.Address = "restored." + i.Address })
 	}},
-	"redis-shut":            {doc: "Redis's security group does not let the tasks in", do: func(s *Sandbox) { s.shut(cacheGroup, s.scenario.Service.SecurityGroups...) }},
-	"redis-shut-to-bastion": {doc: "Redis's security group does not let the bastion in", do: func(s *Sandbox) { s.shut(cacheGroup, bastionGroup) }},
+	"redis-shut": {doc: "Redis's security group does not let the tasks in", do: func(s *Sandbox) {
+		s.shut(cacheGroup, s.scenario.Service.SecurityGroups...)
+	}},
+	"redis-shut-to-bastion": {doc: "Redis's security group does not let the bastion in", do: func(s *Sandbox) {
+		s.shut(cacheGroup, bastionGroup)
+	}},
 	"redis-failed": {doc: "a node of Redis is being replaced", do: func(s *Sandbox) {
 		s.cache(func(g *elasticache.Group) { g.NodeStatus = "incompatible-network" })
 	}},
