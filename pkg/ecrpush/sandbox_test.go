@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -304,10 +305,10 @@ func TestPushCancelled(t *testing.T) {
 	at(t, "", func(t *testing.T, s *site) {
 		before := s.tag("v1")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		uploads := 0
+		var uploads atomic.Int32
 		s.Env.Transport = hook{s.Sandbox.Transport(), func(r *http.Request) {
 			if r.Method == http.MethodPatch {
-				if uploads++; uploads == 2 {
+				if uploads.Add(1) == 2 {
 					cancel(errors.New("the runner was told to stop"))
 				}
 			}
@@ -323,7 +324,7 @@ func TestPushCancelled(t *testing.T) {
 	})
 }
 
-// hook sees the requests that pass; the tests that use it make them one after another.
+// hook sees the requests that pass, several at once: a push asks ahead and uploads in goroutines of its own.
 type hook struct {
 	http.RoundTripper
 	see func(*http.Request)
@@ -340,16 +341,17 @@ func TestPushMasksToken(t *testing.T) {
 		vars := s.Sandbox.Environ()
 		vars["GITHUB_ACTIONS"] = "true"
 		s.Env, s.Log = actiontest.NewTestEnv(t, vars)
-		var sent string
+		var sent atomic.Value
 		s.Env.Transport = hook{s.Sandbox.Transport(), func(r *http.Request) {
 			if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && scheme == "Basic" {
-				sent = token
+				sent.Store(token)
 			}
 		}}
 		s.mustPush(ecrpush.Inputs{Source: s.saved(imagetest.New(1, 3_000)), Repository: repository, Tags: []string{"v2"}})
 		text := s.Log.Text()
-		if sent == "" || !strings.Contains(text, "::add-mask::"+sent) || strings.Count(text, sent) != 1 {
-			t.Errorf("the token appears %d times in the log, masked %v", strings.Count(text, sent), strings.Contains(text, "::add-mask::"+sent))
+		token, _ := sent.Load().(string)
+		if token == "" || !strings.Contains(text, "::add-mask::"+token) || strings.Count(text, token) != 1 {
+			t.Errorf("the token appears %d times in the log, masked %v", strings.Count(text, token), strings.Contains(text, "::add-mask::"+token))
 		}
 	})
 }
@@ -380,10 +382,9 @@ func TestPushElsewhere(t *testing.T) {
 // A token of twelve hours that ends while the push waits is replaced without anybody noticing.
 func TestPushOutlivesToken(t *testing.T) {
 	at(t, "", func(t *testing.T, s *site) {
-		slept := false
+		var slept atomic.Bool
 		s.Env.Transport = hook{s.Sandbox.Transport(), func(r *http.Request) {
-			if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/sha256:") && !slept {
-				slept = true
+			if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/sha256:") && slept.CompareAndSwap(false, true) {
 				time.Sleep(13 * time.Hour)
 			}
 		}}

@@ -31,7 +31,7 @@ const fakeHost = "123456789012.dkr.ecr.us-west-2.amazonaws.com"
 type fakeECR struct {
 	handler http.Handler
 
-	mu       sync.Mutex
+	mu       sync.Mutex                         // of all that follows: a push asks for images and token in goroutines of its own
 	tokens   int                                // given out so far; only the newest is valid
 	fault    func(*http.Request) *http.Response // answers instead of the registry when not nil
 	requests []string                           // METHOD PATH of the registry
@@ -58,13 +58,26 @@ func newFakeECR(t testing.TB, repositories ...string) *fakeECR {
 	return f
 }
 
-func (f *fakeECR) add(name string) *ecrtypes.Repository {
+// add adds a repository, and returns it as it is then.
+func (f *fakeECR) add(name string) ecrtypes.Repository {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.repos[name] = &ecrtypes.Repository{
 		RepositoryName: aws.String(name), RepositoryUri: aws.String(fakeHost + "/" + name), RegistryId: aws.String("123456789012"),
 		ImageTagMutability: ecrtypes.ImageTagMutabilityMutable,
 	}
 	f.pushed[name], f.tags[name] = map[string]time.Time{}, map[string]string{}
-	return f.repos[name]
+	return *f.repos[name]
+}
+
+// has returns a repository as it is now.
+func (f *fakeECR) has(name string) (repo ecrtypes.Repository, found bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.repos[name] == nil {
+		return repo, false
+	}
+	return *f.repos[name], true
 }
 
 // registries returns the way to the fake; events are handed to observe.
@@ -112,11 +125,8 @@ func (f *fakeECR) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	_, rest, _ := strings.Cut(req.URL.Path, "/v2/")
-	for name, repo := range f.repos {
-		what, found := strings.CutPrefix(rest, name+"/manifests/")
-		if !found || req.Method != http.MethodPut || IsDigest(what) {
-			continue
-		}
+	if name, what, found := strings.Cut(rest, "/manifests/"); found && req.Method == http.MethodPut && !IsDigest(what) {
+		repo, _ := f.has(name)
 		f.mu.Lock()
 		held := f.tags[name][what]
 		f.mu.Unlock()
@@ -167,6 +177,46 @@ func (f *fakeECR) setFault(fault func(*http.Request) *http.Response) {
 	f.fault = fault
 }
 
+// deny refuses an action of the API from now on.
+func (f *fakeECR) deny(action string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.denyAPI[action] = true
+}
+
+// tell has each call of the API told from now on.
+func (f *fakeECR) tell(called func(action string)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.called = called
+}
+
+// lose has no layer there from now on, whatever was sent.
+func (f *fakeECR) lose() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lost = true
+}
+
+// asked returns the calls of the API since the journal was last read.
+func (f *fakeECR) asked() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.calls)
+}
+
+// rule sets which tags of a repository move from now on.
+func (f *fakeECR) rule(name string, mutability ecrtypes.ImageTagMutability, but ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.repos[name].ImageTagMutability, f.repos[name].ImageTagMutabilityExclusionFilters = mutability, nil
+	for _, filter := range but {
+		f.repos[name].ImageTagMutabilityExclusionFilters = append(f.repos[name].ImageTagMutabilityExclusionFilters,
+			ecrtypes.ImageTagMutabilityExclusionFilter{Filter: aws.String(filter),
+				FilterType: ecrtypes.ImageTagMutabilityExclusionFilterTypeWildcard})
+	}
+}
+
 func refuse(status int, code, message string) *http.Response {
 	rec := httptest.NewRecorder()
 	rec.WriteHeader(status)
@@ -209,7 +259,7 @@ func (f *fakeECR) BatchGetImage(_ context.Context, in *ecr.BatchGetImageInput, _
 	if err := f.denied("BatchGetImage"); err != nil {
 		return nil, err
 	}
-	if f.repos[aws.ToString(in.RepositoryName)] == nil {
+	if _, found := f.has(aws.ToString(in.RepositoryName)); !found {
 		return nil, &ecrtypes.RepositoryNotFoundException{Message: aws.String("no such repository")}
 	}
 	if len(in.ImageIds) == 0 || len(in.ImageIds) > 100 {
@@ -249,13 +299,16 @@ func (f *fakeECR) BatchCheckLayerAvailability(ctx context.Context, in *ecr.Batch
 	if err := f.denied("BatchCheckLayerAvailability"); err != nil {
 		return nil, err
 	}
+	f.mu.Lock()
+	lost := f.lost
+	f.mu.Unlock()
 	out := &ecr.BatchCheckLayerAvailabilityOutput{}
 	for _, digest := range in.LayerDigests {
 		req := httptest.NewRequest(http.MethodHead, "https://"+fakeHost+"/v2/"+aws.ToString(in.RepositoryName)+"/blobs/"+digest, nil)
 		rec := httptest.NewRecorder()
 		f.handler.ServeHTTP(rec, req)
 		there := ecrtypes.LayerAvailabilityUnavailable
-		if rec.Code == http.StatusOK && !f.lost {
+		if rec.Code == http.StatusOK && !lost {
 			there = ecrtypes.LayerAvailabilityAvailable
 		}
 		out.Layers = append(out.Layers, ecrtypes.Layer{LayerDigest: aws.String(digest), LayerAvailability: there})
@@ -267,6 +320,8 @@ func (f *fakeECR) ListImages(_ context.Context, in *ecr.ListImagesInput, _ ...fu
 	if err := f.denied("ListImages"); err != nil {
 		return nil, err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	out := &ecr.ListImagesOutput{}
 	for _, tag := range slices.Sorted(maps.Keys(f.tags[aws.ToString(in.RepositoryName)])) {
 		out.ImageIds = append(out.ImageIds, ecrtypes.ImageIdentifier{ImageTag: aws.String(tag)})
@@ -279,6 +334,8 @@ func (f *fakeECR) DescribeImages(_ context.Context, in *ecr.DescribeImagesInput,
 	if err := f.denied("DescribeImages"); err != nil {
 		return nil, err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	out := &ecr.DescribeImagesOutput{}
 	for digest, at := range f.pushed[aws.ToString(in.RepositoryName)] {
 		out.ImageDetails = append(out.ImageDetails, ecrtypes.ImageDetail{ImageDigest: aws.String(digest), ImagePushedAt: aws.Time(at)})
@@ -291,11 +348,11 @@ func (f *fakeECR) DescribeRepositories(_ context.Context, in *ecr.DescribeReposi
 	if err := f.denied("DescribeRepositories"); err != nil {
 		return nil, err
 	}
-	repo := f.repos[in.RepositoryNames[0]]
-	if repo == nil {
+	repo, found := f.has(in.RepositoryNames[0])
+	if !found {
 		return nil, &ecrtypes.RepositoryNotFoundException{Message: aws.String("no such repository")}
 	}
-	return &ecr.DescribeRepositoriesOutput{Repositories: []ecrtypes.Repository{*repo}}, nil
+	return &ecr.DescribeRepositoriesOutput{Repositories: []ecrtypes.Repository{repo}}, nil
 }
 
 func (f *fakeECR) CreateRepository(_ context.Context, in *ecr.CreateRepositoryInput,
@@ -303,5 +360,6 @@ func (f *fakeECR) CreateRepository(_ context.Context, in *ecr.CreateRepositoryIn
 	if err := f.denied("CreateRepository"); err != nil {
 		return nil, err
 	}
-	return &ecr.CreateRepositoryOutput{Repository: f.add(aws.ToString(in.RepositoryName))}, nil
+	repo := f.add(aws.ToString(in.RepositoryName))
+	return &ecr.CreateRepositoryOutput{Repository: &repo}, nil
 }

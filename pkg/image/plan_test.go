@@ -81,7 +81,7 @@ func TestPlanFailsWhereItCannotRead(t *testing.T) {
 	} {
 		f := newFakeECR(t, "app")
 		push(t, f, imagetest.Layout(img), "v1")
-		f.denyAPI[action] = true
+		f.deny(action)
 		p := &pushing{f: f, repo: "app", source: saved(t, entries), tags: []string{"v1"}}
 		plan, err := p.plan(t, t.Context())
 		if err == nil {
@@ -118,11 +118,11 @@ func TestPlanEndsWithItsContext(t *testing.T) {
 		f := newFakeECR(t, "app")
 		push(t, f, imagetest.Layout(img), "v1")
 		ctx, cancel := context.WithCancel(t.Context())
-		f.called = func(action string) {
+		f.tell(func(action string) {
 			if action == at {
 				cancel()
 			}
-		}
+		})
 		f.setFault(func(r *http.Request) *http.Response {
 			if strings.Contains(r.URL.Path, at) {
 				cancel()
@@ -170,7 +170,7 @@ func TestPlanFindsTheWholeImage(t *testing.T) {
 				t.Errorf("there %v, no change %v, digest %q; stored as %s", plan.there, plan.NoChange(), digest, want)
 			}
 			asks := map[string]bool{}
-			for _, call := range f.calls {
+			for _, call := range f.asked() {
 				if call != "DescribeRepositories" && call != "GetAuthorizationToken" {
 					asks[call] = true
 				}
@@ -261,7 +261,7 @@ func TestPlanBelievesTheRegistry(t *testing.T) {
 	img := imagetest.New(1, 30_000, 2_000)
 	f := newFakeECR(t, "app")
 	push(t, f, imagetest.Saved(img), "v1")
-	f.lost = true
+	f.lose()
 	plan := planned(t, f, imagetest.Saved(with(img, imagetest.Layer(9, 10))), "v1")
 	if there, _, paired := stateOf(plan); there != 0 || paired != 0 {
 		t.Errorf("%d blobs are taken for there, %d layers for stored", there, paired)
@@ -288,7 +288,7 @@ func TestPlanRefusesImmutableTags(t *testing.T) {
 	other := imagetest.New(2, 2_000)
 	for name, entries := range map[string][]imagetest.Entry{"compressed": imagetest.Layout(other), "uncompressed": imagetest.Saved(other)} {
 		f := newFakeECR(t, "app")
-		f.repos["app"].ImageTagMutability = ecrtypes.ImageTagMutabilityImmutable
+		f.rule("app", ecrtypes.ImageTagMutabilityImmutable)
 		has := push(t, f, imagetest.Layout(imagetest.New(1, 2_000)), "v1", "v2").Digest
 		p := &pushing{f: f, repo: "app", source: saved(t, entries), tags: []string{"v1", "v2", "v3"}}
 		src, err := Open(t.Context(), p.source, OpenOptions{})

@@ -179,7 +179,7 @@ func TestPushWithoutReadPermissions(t *testing.T) {
 	img := imagetest.New(1, 30_000, 20_000)
 	(&pushing{f: f, repo: "app", source: saved(t, imagetest.Saved(img)), tags: []string{"v1"}}).mustRun(t)
 	img.Layers = append(slices.Clone(img.Layers), imagetest.Layer(5, 1000))
-	f.denyAPI["DescribeImages"] = true
+	f.deny("DescribeImages")
 	f.setFault(func(r *http.Request) *http.Response {
 		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") {
 			return refuse(403, "DENIED", "not authorized to perform: ecr:GetDownloadUrlForLayer")
@@ -252,7 +252,7 @@ func TestPushToImmutableTag(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeECR(t, "app")
-			f.repos["app"].ImageTagMutability = ecrtypes.ImageTagMutabilityImmutable
+			f.rule("app", ecrtypes.ImageTagMutabilityImmutable)
 			first := &pushing{f: f, repo: "app", source: saved(t, forms(imagetest.New(1, 30_000))), tags: []string{"v1"}}
 			r := first.mustRun(t)
 			if again := first.mustRun(t); again.Changed() || again.Digest != r.Digest {
@@ -270,10 +270,7 @@ func TestPushToImmutableTag(t *testing.T) {
 				t.Errorf("it was noticed only after %q", writes)
 			}
 
-			f.repos["app"].ImageTagMutability = ecrtypes.ImageTagMutabilityImmutableWithExclusion
-			filter := "v*"
-			f.repos["app"].ImageTagMutabilityExclusionFilters = []ecrtypes.ImageTagMutabilityExclusionFilter{{Filter: &filter,
-				FilterType: ecrtypes.ImageTagMutabilityExclusionFilterTypeWildcard}}
+			f.rule("app", ecrtypes.ImageTagMutabilityImmutableWithExclusion, "v*")
 			if moved := other.mustRun(t); other.at("v1") != moved.Digest {
 				t.Error("an excluded tag did not move")
 			}
@@ -285,7 +282,7 @@ func TestPushToImmutableTag(t *testing.T) {
 func TestPushLosesRaceForImmutableTag(t *testing.T) {
 	for _, same := range []bool{true, false} {
 		f := newFakeECR(t, "app")
-		f.repos["app"].ImageTagMutability = ecrtypes.ImageTagMutabilityImmutable
+		f.rule("app", ecrtypes.ImageTagMutabilityImmutable)
 		ours := &pushing{f: f, repo: "app", source: saved(t, imagetest.Saved(imagetest.New(1, 30_000))), tags: []string{"v1"}}
 		plan, err := ours.plan(t, t.Context())
 		if err != nil {
@@ -311,8 +308,11 @@ func TestPushCreatesRepository(t *testing.T) {
 	f := newFakeECR(t)
 	p := &pushing{f: f, repo: "app", source: saved(t, imagetest.Saved(imagetest.New(1, 30_000))), tags: []string{"v1"}}
 	plan, err := p.plan(t, t.Context())
-	if err != nil || !plan.To.Missing || len(f.journal()) > 0 || f.repos["app"] != nil {
+	if err != nil || !plan.To.Missing || len(f.journal()) > 0 {
 		t.Fatalf("planning for a missing repository: %v, %+v", err, plan)
+	}
+	if _, found := f.has("app"); found {
+		t.Error("planning created the repository")
 	}
 	r, err := plan.Execute(t.Context())
 	if err != nil || !r.Created || plan.To.URI != fakeHost+"/app" || p.at("v1") != r.Digest {
@@ -325,7 +325,7 @@ func TestPushMounts(t *testing.T) {
 	img := saved(t, imagetest.Layout(imagetest.New(1, 30_000, 2_000)))
 	(&pushing{f: f, repo: "from", source: img, tags: []string{"v1"}}).mustRun(t)
 	f.journal()
-	f.lost = true // storage shared by repositories would hide what mounting does
+	f.lose() // storage shared by repositories would hide what mounting does
 	f.setFault(func(r *http.Request) *http.Response {
 		if r.Method == http.MethodPost && r.URL.Query().Get("from") == "from" && r.URL.Query().Get("mount") != "" {
 			return refuse(201, "", "")
@@ -403,7 +403,7 @@ func TestPushRenewsExpiredToken(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		f := newFakeECR(t, "app")
 		patches := 0
-		f.fault = func(r *http.Request) *http.Response {
+		f.setFault(func(r *http.Request) *http.Response {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			if r.Method == http.MethodPatch {
@@ -413,7 +413,7 @@ func TestPushRenewsExpiredToken(t *testing.T) {
 				}
 			}
 			return nil
-		}
+		})
 		p := &pushing{f: f, repo: "app", source: saved(t, imagetest.Saved(imagetest.New(1, 30_000, 20_000, 10_000))), tags: []string{"v1"}}
 		began := time.Now()
 		if r, err := p.run(t); err != nil || p.at("v1") != r.Digest {
