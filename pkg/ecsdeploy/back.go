@@ -50,13 +50,13 @@ func wayBackOf(now ecsview.Snapshot, deployed, before string, empty bool) wayBac
 }
 
 // replaced returns the ARN of the revision that the service was at before the deployment, and whether it had no tasks then.
-func (d *Deployment) replaced() (before string, empty bool) {
-	before = d.before.TaskDefinition
-	if worked := d.before.Complete(d.existing.ARN); worked != "" {
+func (e *ended) replaced() (before string, empty bool) {
+	before = e.before.TaskDefinition
+	if worked := e.before.Complete(e.revision.ARN); worked != "" {
 		before = worked
 	}
-	if d.replaces != "" { // an attempt before this one has deployed it
-		before = arn.Sibling(d.existing.ARN, d.replaces)
+	if e.replaces != "" { // an attempt before this one has deployed it
+		before = arn.Sibling(e.revision.ARN, e.replaces)
 	}
 	return before, strings.HasSuffix(arn.Family(before), taskdef.TemplateSuffix)
 }
@@ -66,11 +66,11 @@ const quickBack = 4 * time.Second
 
 // goBack puts the service back to what it was before the deployment, unless somebody has changed it since. A run that was interrupted
 // does not wait for the end.
-func (d *Deployment) goBack(ctx context.Context) (after fleet.After, revision string, err error) {
-	if d.result.End == rollout.EndInterrupted && ctx.Err() == nil {
-		end := d.env.Events.Group("Way back of " + d.in.Service)
-		_, err := verdict.Follow(ctx, d.env, d.conn.Config, d.result.Target, rollout.Committed(), rollout.Timeout(d.limit))
-		d.env.Events.Debugf("what was stopped has ended: %v", err)
+func (e *ended) goBack(ctx context.Context) (after fleet.After, revision string, err error) {
+	if e.result.End == rollout.EndInterrupted && ctx.Err() == nil {
+		end := e.env.Events.Group("Way back of " + e.in.Service)
+		_, err := verdict.Follow(ctx, e.env, e.conn.Config, e.result.Target, rollout.Committed(), rollout.Timeout(e.limit))
+		e.env.Events.Debugf("what was stopped has ended: %v", err)
 		end()
 	}
 	call := ctx
@@ -79,40 +79,40 @@ func (d *Deployment) goBack(ctx context.Context) (after fleet.After, revision st
 		defer done()
 		call = limited
 	}
-	before, empty := d.replaced()
+	before, empty := e.replaced()
 	name := arn.Revision(before)
-	now, err := ecsview.Read(call, d.client, d.in.Cluster, d.in.Service)
+	now, err := ecsview.Read(call, e.client, e.in.Cluster, e.in.Service)
 	if err != nil {
-		return fleet.Stranded, "", fmt.Errorf("reading %s to put it back to %s: %w", d.in.Service, name, awserr.Explain(err))
+		return fleet.Stranded, "", fmt.Errorf("reading %s to put it back to %s: %w", e.in.Service, name, awserr.Explain(err))
 	}
 	var target rollout.Target
-	switch wayBackOf(now, d.existing.ARN, before, empty) {
+	switch wayBackOf(now, e.revision.ARN, before, empty) {
 	case backLeave:
 		return fleet.Changed, arn.Revision(now.TaskDefinition), nil
 	case backAlready:
-		d.clearUp(ctx)
+		e.clearUp(ctx)
 		return fleet.Back, name, nil
 	case backAwait:
-		target, _ = rollout.Attach(d.in.Cluster, d.in.Service, now, before)
+		target, _ = rollout.Attach(e.in.Cluster, e.in.Service, now, before)
 	case backUpdate:
 		if empty {
-			return d.emptyAgain(call, before)
+			return e.emptyAgain(call, before)
 		}
-		d.env.Events.Notef("going back to %s", name)
-		target, err = rollout.Start(call, d.client, rollout.Update{Cluster: d.in.Cluster, Service: d.in.Service, TaskDefinition: before,
-			Before: now, Patience: d.limit, Clock: d.env.Clock()})
+		e.env.Events.Notef("going back to %s", name)
+		target, err = rollout.Start(call, e.client, rollout.Update{Cluster: e.in.Cluster, Service: e.in.Service, TaskDefinition: before,
+			Before: now, Patience: e.limit, Clock: e.env.Clock()})
 		if overtaken := verdict.Overtaken(err); overtaken != nil {
 			return fleet.Changed, "", nil
 		}
 		if err != nil {
-			return fleet.Stranded, "", fmt.Errorf("putting %s back to %s: %w", d.in.Service, name, awserr.Explain(err))
+			return fleet.Stranded, "", fmt.Errorf("putting %s back to %s: %w", e.in.Service, name, awserr.Explain(err))
 		}
 	}
 	if ctx.Err() != nil {
 		return fleet.GoingBack, name, nil
 	}
-	end := d.env.Events.Group("Way back to " + name)
-	result, err := verdict.Follow(ctx, d.env, d.conn.Config, target, rollout.Timeout(d.limit), rollout.LeaveOnInterrupt())
+	end := e.env.Events.Group("Way back to " + name)
+	result, err := verdict.Follow(ctx, e.env, e.conn.Config, target, rollout.Timeout(e.limit), rollout.LeaveOnInterrupt())
 	end()
 	switch {
 	case result.End == rollout.EndInterrupted:
@@ -120,26 +120,26 @@ func (d *Deployment) goBack(ctx context.Context) (after fleet.After, revision st
 	case result.End == rollout.EndSuperseded:
 		return fleet.Changed, arn.Revision(result.Serving), nil
 	case err != nil:
-		return fleet.Stranded, "", fmt.Errorf("putting %s back to %s: %w", d.in.Service, name, err)
+		return fleet.Stranded, "", fmt.Errorf("putting %s back to %s: %w", e.in.Service, name, err)
 	}
-	d.clearUp(ctx)
+	e.clearUp(ctx)
 	return fleet.Back, name, nil
 }
 
 // emptyAgain takes the tasks of a first release away again.
-func (d *Deployment) emptyAgain(ctx context.Context, before string) (fleet.After, string, error) {
-	d.env.Events.Notef("taking the tasks of the first release away again")
-	_, err := d.client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String(d.in.Cluster), Service: aws.String(d.in.Service),
+func (e *ended) emptyAgain(ctx context.Context, before string) (fleet.After, string, error) {
+	e.env.Events.Notef("taking the tasks of the first release away again")
+	_, err := e.client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String(e.in.Cluster), Service: aws.String(e.in.Service),
 		TaskDefinition: aws.String(before), DesiredCount: aws.Int32(0)})
 	if err != nil {
-		return fleet.Stranded, "", fmt.Errorf("taking the tasks of %s away again: %w", d.in.Service, awserr.Explain(err))
+		return fleet.Stranded, "", fmt.Errorf("taking the tasks of %s away again: %w", e.in.Service, awserr.Explain(err))
 	}
 	return fleet.Back, arn.Revision(before) + ", without tasks", nil
 }
 
 // clearUp deregisters a revision that was made for a release which was taken back.
-func (d *Deployment) clearUp(ctx context.Context) {
-	if d.fresh {
-		d.discard(ctx)
+func (e *ended) clearUp(ctx context.Context) {
+	if e.fresh {
+		e.discard(ctx, e.revision)
 	}
 }

@@ -46,46 +46,45 @@ func (b Bake) problems(wait bool) (problems []error) {
 }
 
 // bakePlan is what is watched: the alarms of the service's own deployments too, each once.
-func (d *Deployment) bakePlan() bake.Plan {
-	plan := bake.Plan{For: d.in.Bake.For, Alarms: slices.Clone(d.in.Bake.Alarms), Probes: d.in.Bake.Probe != "", Events: d.env.Events,
-		Clock: d.env.Clock()}
-	if c := d.service.DeploymentConfiguration; c != nil && c.Alarms != nil && c.Alarms.Enable {
-		plan.Alarms = append(plan.Alarms, c.Alarms.AlarmNames...)
+func (c *current) bakePlan() bake.Plan {
+	plan := bake.Plan{For: c.in.Bake.For, Alarms: slices.Clone(c.in.Bake.Alarms), Probes: c.in.Bake.Probe != "", Events: c.env.Events,
+		Clock: c.env.Clock()}
+	if own := c.service.DeploymentConfiguration; own != nil && own.Alarms != nil && own.Alarms.Enable {
+		plan.Alarms = append(plan.Alarms, own.Alarms.AlarmNames...)
 	}
 	slices.Sort(plan.Alarms)
 	plan.Alarms = slices.Compact(plan.Alarms)
 	return plan
 }
 
-func (d *Deployment) bakeReads() bake.Reads {
+func (c *current) bakeReads() bake.Reads {
 	read := bake.Reads{
 		Service: func(ctx context.Context) (ecsview.Snapshot, error) {
-			return ecsview.Read(ctx, d.client, d.in.Cluster, d.in.Service)
+			return ecsview.Read(ctx, c.client, c.in.Cluster, c.in.Service)
 		},
-		Stopped: ecsview.NewTaskReader(d.client, d.in.Cluster, d.in.Service).Stopped,
-		Targets: bake.Health(d.conn.Config, d.before.TargetGroups),
-		Minutes: bake.Traffic(d.conn.Config, d.before.TargetGroups),
-		Alarms:  bake.Alarms(d.conn.Config),
+		Stopped: ecsview.NewTaskReader(c.client, c.in.Cluster, c.in.Service).Stopped,
+		Targets: bake.Health(c.conn.Config, c.before.TargetGroups),
+		Minutes: bake.Traffic(c.conn.Config, c.before.TargetGroups),
+		Alarms:  bake.Alarms(c.conn.Config),
 	}
-	if probe, err := bake.ParseProbe(d.in.Bake.Probe); err == nil {
-		read.Probe = probe.Ask(d.conn.Transport)
+	if probe, err := bake.ParseProbe(c.in.Bake.Probe); err == nil {
+		read.Probe = probe.Ask(c.conn.Transport)
 	}
 	return read
 }
 
 // lookBefore reads how alarms and probe are before the deployment, and refuses alarms that do not exist.
-func (d *Deployment) lookBefore(ctx context.Context) (problems []error) {
-	if d.in.Bake.For == 0 {
-		return nil
+func (c *current) lookBefore(ctx context.Context) (before bake.Before, problems []error) {
+	if c.in.Bake.For == 0 {
+		return before, nil
 	}
-	before, missing := bake.Look(ctx, d.bakeReads(), d.bakePlan())
-	d.earlier = before
+	before, missing := bake.Look(ctx, c.bakeReads(), c.bakePlan())
 	for _, name := range missing {
-		if slices.Contains(d.in.Bake.Alarms, name) {
-			problems = append(problems, fmt.Errorf("alarms: there is no CloudWatch alarm %q in %s", name, d.conn.Region))
+		if slices.Contains(c.in.Bake.Alarms, name) {
+			problems = append(problems, fmt.Errorf("alarms: there is no CloudWatch alarm %q in %s", name, c.conn.Region))
 		}
 	}
-	return problems
+	return before, problems
 }
 
 // nativeBake is how long the service's own deployments bake after the traffic is shifted. A rolling one does where alarms watch it, and
@@ -101,19 +100,19 @@ func nativeBake(c *types.DeploymentConfiguration) time.Duration {
 }
 
 // bake goes on watching a deployment that is complete, and takes it back where something goes wrong.
-func (d *Deployment) bake(ctx context.Context, out *Outputs, result rollout.Result, disposable bool) error {
-	primary := result.Last.Primary()
-	if d.in.Bake.For == 0 || primary == nil || d.wants() == 0 {
+func (e *ended) bake(ctx context.Context, out *Outputs) error {
+	primary := e.result.Last.Primary()
+	if e.in.Bake.For == 0 || primary == nil || e.wants() == 0 {
 		return nil
 	}
-	events := d.env.Events
+	events := e.env.Events
 	began := primary.Created
 	if began.IsZero() {
-		began = result.Started
+		began = e.result.Started
 	}
-	end := events.Group(fmt.Sprintf("Bake of %s for %s", d.existing.Name(), d.in.Bake.For))
-	complete := d.env.Clock().Now().Add(-nativeBake(d.service.DeploymentConfiguration))
-	baked := bake.Watch(ctx, d.bakeReads(), d.bakePlan(), d.earlier, primary.ID, began, complete)
+	end := events.Group(fmt.Sprintf("Bake of %s for %s", e.revision.Name(), e.in.Bake.For))
+	complete := e.env.Clock().Now().Add(-nativeBake(e.service.DeploymentConfiguration))
+	baked := bake.Watch(ctx, e.bakeReads(), e.bakePlan(), e.earlier, primary.ID, began, complete)
 	var list [][]record.Text
 	for _, note := range baked.Notes {
 		events.Notef("%s", note)
@@ -123,50 +122,51 @@ func (d *Deployment) bake(ctx context.Context, out *Outputs, result rollout.Resu
 	events.Section(record.Section{Name: "bake", Title: "Bake: " + string(baked.End), Blocks: []record.Block{{List: list}}})
 	switch baked.End {
 	case bake.Passed:
-		events.Notef("nothing went wrong in the %s after the deployment", d.in.Bake.For)
+		events.Notef("nothing went wrong in the %s after the deployment", e.in.Bake.For)
 		return nil
 	case bake.Superseded:
 		return &action.Error{Outcome: action.Superseded, Title: "A newer deployment took over during the bake",
-			Err: fmt.Errorf("the deployment of %s was complete, and another one replaced it", d.existing.Name())}
+			Err: fmt.Errorf("the deployment of %s was complete, and another one replaced it", e.revision.Name())}
 	case bake.Left:
 		return &action.Error{Outcome: action.Cancelled, Title: "Interrupted during the bake", Err: context.Cause(ctx),
-			Advice: fmt.Sprintf("The deployment of %s was complete and stays. Whether it would have gone wrong is not known.", d.existing.Name())}
+			Advice: fmt.Sprintf("The deployment of %s was complete and stays. Whether it would have gone wrong is not known.", e.revision.Name())}
 	}
 	out.Cause = baked.Finding.Code
-	return d.takeBack(ctx, result.Target.Previous, disposable, *baked.Finding)
+	return e.takeBack(ctx, e.disposable, *baked.Finding)
 }
 
 // takeBack puts the version before back after a bake that failed. What was begun is not given up when the run is interrupted: that would
 // bring the release back that failed.
-func (d *Deployment) takeBack(ctx context.Context, previous string, disposable bool, finding record.Finding) error {
+func (e *ended) takeBack(ctx context.Context, disposable bool, finding record.Finding) error {
+	previous := e.result.Target.Previous
 	stuck := func(err error) error {
 		return &action.Error{Outcome: action.Stuck, Title: finding.Title, Finding: &finding, Err: err,
-			Advice: fmt.Sprintf("Act now: look at service %s, and deploy a version that is known to work (ecs-rollback with `to`).", d.in.Service)}
+			Advice: fmt.Sprintf("Act now: look at service %s, and deploy a version that is known to work (ecs-rollback with `to`).", e.in.Service)}
 	}
 	if previous == "" {
-		return stuck(fmt.Errorf("%s went wrong after its deployment, and %w", d.existing.Name(), rollout.ErrNoWayBack))
+		return stuck(fmt.Errorf("%s went wrong after its deployment, and %w", e.revision.Name(), rollout.ErrNoWayBack))
 	}
-	d.env.Events.Warnf("The release is taken back", "%s: going back to %s", finding.Title, arn.Revision(previous))
-	now, err := ecsview.Read(ctx, d.client, d.in.Cluster, d.in.Service)
+	e.env.Events.Warnf("The release is taken back", "%s: going back to %s", finding.Title, arn.Revision(previous))
+	now, err := ecsview.Read(ctx, e.client, e.in.Cluster, e.in.Service)
 	if err != nil {
-		return stuck(fmt.Errorf("the service could not be read to take %s back: %w", d.existing.Name(), awserr.Explain(err)))
+		return stuck(fmt.Errorf("the service could not be read to take %s back: %w", e.revision.Name(), awserr.Explain(err)))
 	}
-	target, err := rollout.Start(ctx, d.client, rollout.Update{Cluster: d.in.Cluster, Service: d.in.Service, TaskDefinition: previous,
-		Before: now, Patience: d.limit, Clock: d.env.Clock()})
+	target, err := rollout.Start(ctx, e.client, rollout.Update{Cluster: e.in.Cluster, Service: e.in.Service, TaskDefinition: previous,
+		Before: now, Patience: e.limit, Clock: e.env.Clock()})
 	if err != nil {
-		return stuck(fmt.Errorf("%s could not be taken back: %w", d.existing.Name(), awserr.Explain(err)))
+		return stuck(fmt.Errorf("%s could not be taken back: %w", e.revision.Name(), awserr.Explain(err)))
 	}
-	end := d.env.Events.Group("Way back to " + arn.Revision(previous))
-	_, err = verdict.Follow(context.WithoutCancel(ctx), d.env, d.conn.Config, target, rollout.Timeout(d.limit))
+	end := e.env.Events.Group("Way back to " + arn.Revision(previous))
+	_, err = verdict.Follow(context.WithoutCancel(ctx), e.env, e.conn.Config, target, rollout.Timeout(e.limit))
 	end()
 	if err != nil {
-		return stuck(fmt.Errorf("%s was to be taken back to %s: %w", d.existing.Name(), arn.Revision(previous), err))
+		return stuck(fmt.Errorf("%s was to be taken back to %s: %w", e.revision.Name(), arn.Revision(previous), err))
 	}
-	d.env.Events.Fact("Serving now", record.Text{Text: arn.Revision(previous), Form: record.Code})
+	e.env.Events.Fact("Serving now", record.Text{Text: arn.Revision(previous), Form: record.Code})
 	if disposable {
-		d.discard(context.WithoutCancel(ctx))
+		e.discard(context.WithoutCancel(ctx), e.revision)
 	}
 	return &action.Error{Outcome: action.RolledBack, Title: finding.Title, Finding: &finding,
-		Err: fmt.Errorf("%s went wrong after its deployment was complete, and the service is back on %s", d.existing.Name(),
+		Err: fmt.Errorf("%s went wrong after its deployment was complete, and the service is back on %s", e.revision.Name(),
 			arn.Revision(previous))}
 }

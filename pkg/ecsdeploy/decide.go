@@ -71,13 +71,13 @@ func fails(d ecsview.Deployment, tasks []ecsview.Task, now time.Time) bool {
 }
 
 // todo is what this deployment has to do, as far as it is rendered.
-func (d *Deployment) todo() step {
+func (p *plan) todo() step {
 	existing := ""
-	if d.existing != nil {
-		existing = d.existing.ARN
+	if p.existing != nil {
+		existing = p.existing.ARN
 	}
-	todo := decide(d.before, existing, d.in.Force, d.failing)
-	return deployable(withSettings(todo, len(d.in.Settings.differing(d.service)) > 0), d.existing)
+	todo := decide(p.before, existing, p.in.Force, p.failing)
+	return deployable(withSettings(todo, len(p.in.Settings.differing(p.service)) > 0), p.existing)
 }
 
 // deployable has a revision registered anew that is to be deployed and is not ACTIVE any more: ECS refuses it.
@@ -97,14 +97,13 @@ func hangsOnTasks(s ecsview.Snapshot, existing string, force bool) bool {
 
 // readFailing finds out whether tasks of the deployment that runs fail, where that decides: it is complete and some of its tasks
 // are missing. Where the tasks may not be read, what ECS counts has to do.
-func (d *Deployment) readFailing(ctx context.Context) error {
-	if d.existing == nil || !hangsOnTasks(d.before, d.existing.ARN, d.in.Force) {
-		return nil
+func (c *current) readFailing(ctx context.Context, existing *taskdef.Revision) (bool, error) {
+	if existing == nil || !hangsOnTasks(c.before, existing.ARN, c.in.Force) {
+		return false, nil
 	}
-	stopped, err := ecsview.NewTaskReader(d.client, d.in.Cluster, d.in.Service).Stopped(ctx)
-	if err != nil && !awserr.Optional(d.env.Events, "Whether tasks of the service fail", err) {
-		return err
+	stopped, err := ecsview.NewTaskReader(c.client, c.in.Cluster, c.in.Service).Stopped(ctx)
+	if err != nil && !awserr.Optional(c.env.Events, "Whether tasks of the service fail", err) {
+		return false, err
 	}
-	d.failing = fails(*d.before.Primary(), stopped, d.env.Clock().Now())
-	return nil
+	return fails(*c.before.Primary(), stopped, c.env.Clock().Now()), nil
 }

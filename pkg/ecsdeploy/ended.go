@@ -17,14 +17,14 @@ import (
 
 // lookAfter reads the service once more where ECS ended this deployment for a reason that somebody may have given; nil where it did not,
 // or where it cannot be read.
-func (d *Deployment) lookAfter(ctx context.Context, result rollout.Result) *types.Service {
+func (c *current) lookAfter(ctx context.Context, result rollout.Result) *types.Service {
 	ends := []rollout.End{rollout.EndRolledBack, rollout.EndSuperseded}
 	if ctx.Err() != nil || result.By != rollout.ByECS || !slices.Contains(ends, result.End) {
 		return nil
 	}
-	service, err := ecsview.Find(ctx, d.client, d.in.Cluster, d.in.Service)
+	service, err := ecsview.Find(ctx, c.client, c.in.Cluster, c.in.Service)
 	if err != nil {
-		d.env.Events.Debugf("whether somebody rolled the deployment back is not known: %v", err)
+		c.env.Events.Debugf("whether somebody rolled the deployment back is not known: %v", err)
 		return nil
 	}
 	return &service
@@ -32,7 +32,7 @@ func (d *Deployment) lookAfter(ctx context.Context, result rollout.Result) *type
 
 // tellWhoEnded says who has rolled this deployment back, and why, where a rollback has written that down. Without it the run would
 // only know that it was stopped, or that another deployment took over.
-func (d *Deployment) tellWhoEnded(service *types.Service, result rollout.Result, begun time.Time) {
+func (c *current) tellWhoEnded(service *types.Service, result rollout.Result, begun time.Time) {
 	if service == nil {
 		return
 	}
@@ -41,8 +41,8 @@ func (d *Deployment) tellWhoEnded(service *types.Service, result rollout.Result,
 		return
 	}
 	text := "to " + rollback.To + rollback.String()
-	d.env.Events.Warnf("The deployment was rolled back by "+orSomebody(rollback.By), "%s was rolled back %s", rollback.From, text)
-	d.env.Events.Fact("Rolled back", record.Text{Text: strings.TrimSpace(text)})
+	c.env.Events.Warnf("The deployment was rolled back by "+orSomebody(rollback.By), "%s was rolled back %s", rollback.From, text)
+	c.env.Events.Fact("Rolled back", record.Text{Text: strings.TrimSpace(text)})
 }
 
 func orSomebody(name string) string {

@@ -26,111 +26,153 @@ import (
 // Execute registers the revision if it is new, updates the service and follows the deployment. The outputs are what is known
 // in every case.
 func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
-	out := d.outputs()
-	switch {
-	case d.in.RenderOnly != "":
-		return d.writeDocument(out)
-	case d.in.RegisterOnly:
-		return d.registerAlone(ctx, out)
-	}
-	todo := d.todo()
-	d.tellPlan(todo)
-	if d.in.DryRun {
-		d.tellSchedules()
-		if todo != nothing {
-			d.tellRetire(ctx, todo == register)
-		}
-		out.Outcome = action.Succeeded
-		return out, nil
-	}
-	if todo == nothing {
-		out.Outcome = action.NoChange
-		d.tellUnverified()
-		return d.pointServing(ctx, out)
-	}
-	fresh := todo == register
-	if fresh {
-		revision, err := d.register(ctx)
-		if err != nil {
-			return out, d.notRegistered(err)
-		}
-		d.existing = revision
-		out.TaskDefinitionARN = revision.ARN
-	}
-	target, err := d.start(ctx, todo)
-	if !fresh && taskdef.IsInactive(err) { // another run has just deregistered it, since its own deployment of it failed
-		d.env.Events.Notef("%s has just been deregistered: registering its content anew", d.existing.Name())
-		if d.existing, err = d.register(ctx); err != nil {
-			return out, d.notRegistered(err)
-		}
-		fresh, out.TaskDefinitionARN = true, d.existing.ARN
-		target, err = d.start(ctx, deploy)
-	}
-	if err != nil {
-		return out, d.notStarted(ctx, fresh, err)
-	}
-	out.Changed = todo != follow
-	if !d.in.Wait {
-		d.liftHold(ctx)
-		d.env.Events.Noticef("Not followed", "the deployment of %s was started and is not waited for, so whether it succeeds is not known here",
-			d.existing.Name())
-		out.Outcome = action.Succeeded
-		return out, nil
-	}
-	out, err = d.follow(ctx, out, target, fresh || todo == follow)
-	if action.OutcomeOf(err) == action.RolledBack {
-		d.settingsBack(ctx)
-	}
+	out, _, err := d.execute(ctx, membership{})
 	return out, err
 }
 
-// follow follows the deployment to its end and clears up after it. disposable says that the revision was made for this
-// release, so that it is taken away if it failed.
-func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Target, disposable bool) (Outputs, error) {
-	verdict.TellTime(d.env.Events, d.in.Timeout, d.before)
-	end := d.env.Events.Group(fmt.Sprintf("Rollout of %s to %s", d.existing.Name(), d.in.Service))
-	options := []rollout.Option{rollout.Timeout(d.limit)}
-	if d.in.EarlyAbort == "off" {
+// execute is Execute for a deployment that may belong to a release of several services. It returns how it was left, too.
+func (d *Deployment) execute(ctx context.Context, of membership) (Outputs, ended, error) {
+	out := d.outputs()
+	next := candidate{Deployment: d, membership: of, revision: d.existing}
+	left := ended{candidate: next}
+	switch {
+	case d.in.RenderOnly != "":
+		out, err := d.writeDocument(out)
+		return out, left, err
+	case d.in.RegisterOnly:
+		out, err := d.registerAlone(ctx, out)
+		return out, left, err
+	}
+	todo := d.todo()
+	d.tellPlan(todo)
+	switch {
+	case d.in.DryRun:
+		d.tellSchedules()
+		if todo != nothing {
+			next.tellRetire(ctx, todo == register)
+		}
+		out.Outcome = action.Succeeded
+		return out, left, nil
+	case todo == nothing:
+		out.Outcome = action.NoChange
+		d.tellUnverified()
+		out, err := d.pointServing(ctx, out)
+		return out, left, err
+	}
+	begun, err := next.begin(ctx, todo)
+	left.candidate = begun.candidate
+	if begun.revision != nil {
+		out.TaskDefinitionARN = begun.revision.ARN
+	}
+	if err != nil {
+		return out, left, err
+	}
+	out.Changed = !begun.joined
+	if !d.in.Wait {
+		begun.liftHold(ctx)
+		d.env.Events.Noticef("Not followed", "the deployment of %s was started and is not waited for, so whether it succeeds is not known here",
+			begun.revision.Name())
+		out.Outcome = action.Succeeded
+		return out, left, nil
+	}
+	left, err = begun.follow(ctx, &out)
+	if action.OutcomeOf(err) == action.RolledBack {
+		d.settingsBack(ctx)
+	}
+	return out, left, err
+}
+
+// begin registers the revision if it is new, and begins its deployment. What it returns holds what was done also where that failed.
+func (c candidate) begin(ctx context.Context, todo step) (started, error) {
+	var err error
+	if todo == register {
+		if c, err = c.registered(ctx); err != nil {
+			return started{candidate: c}, err
+		}
+	}
+	begun, err := c.start(ctx, todo)
+	if !c.fresh && taskdef.IsInactive(err) { // another run has just deregistered it, since its own deployment of it failed
+		c.env.Events.Notef("%s has just been deregistered: registering its content anew", c.revision.Name())
+		if c, err = c.registered(ctx); err != nil {
+			return started{candidate: c}, err
+		}
+		begun, err = c.start(ctx, deploy)
+	}
+	if err != nil {
+		return started{candidate: c}, c.notStarted(ctx, err)
+	}
+	begun.joined = todo == follow
+	return begun, nil
+}
+
+// registered registers the revision.
+func (c candidate) registered(ctx context.Context) (candidate, error) {
+	revision, err := c.register(ctx, c.tags)
+	if err != nil {
+		return c, notRegistered(err)
+	}
+	c.revision, c.fresh = revision, true
+	return c, nil
+}
+
+// follow follows the deployment to its end and clears up after it.
+func (s started) follow(ctx context.Context, out *Outputs) (ended, error) {
+	verdict.TellTime(s.env.Events, s.in.Timeout, s.before)
+	end := s.env.Events.Group(fmt.Sprintf("Rollout of %s to %s", s.revision.Name(), s.in.Service))
+	options := []rollout.Option{rollout.Timeout(s.limit)}
+	if s.in.EarlyAbort == "off" {
 		options = append(options, rollout.Patient())
 	}
 	begun := time.Now()
-	result, err := verdict.Follow(ctx, d.env, d.conn.Config, target, options...)
-	after := d.lookAfter(ctx, result)
+	result, err := verdict.Follow(ctx, s.env, s.conn.Config, s.target, options...)
+	after := s.lookAfter(ctx, result)
 	for after != nil && result.End == rollout.EndSuperseded && rollout.CameBack(result.Target, ecsview.SnapshotOf(*after)) {
-		d.env.Events.Notef("what took over was itself taken back: following %s, which is put back",
+		s.env.Events.Notef("what took over was itself taken back: following %s, which is put back",
 			arn.Revision(aws.ToString(after.TaskDefinition)))
-		result, err = verdict.Follow(ctx, d.env, d.conn.Config, result.Target, rollout.Committed(), rollout.Timeout(takenBackTime))
-		after = d.lookAfter(ctx, result)
+		result, err = verdict.Follow(ctx, s.env, s.conn.Config, result.Target, rollout.Committed(), rollout.Timeout(takenBackTime))
+		after = s.lookAfter(ctx, result)
 	}
 	end()
-	d.result, d.arrived = result, err == nil
-	verdict.Report(d.env.Events, result)
-	verdict.TellReplaced(ctx, d.env.Events, d.client, result)
+	e := ended{candidate: s.candidate, result: result, arrived: err == nil, disposable: s.fresh || s.joined}
+	verdict.Report(s.env.Events, result)
+	verdict.TellReplaced(ctx, s.env.Events, s.client, result)
 	out.Outcome, out.DeploymentARN, out.Cause = action.OutcomeOf(err), result.Target.ServiceDeployment, verdict.Cause(result)
 	if err == nil {
-		d.tellUnverified()
-		if err := d.bake(ctx, &out, result, disposable); err != nil {
-			out.Outcome = action.OutcomeOf(err)
-			return out, err
+		if err = e.settle(ctx, out); err == nil {
+			s.liftHold(ctx)
+			e.keep(ctx)
 		}
-		if err := d.pointOrTakeBack(ctx, &out, result.Target.Previous, disposable); err != nil {
-			out.Outcome = action.OutcomeOf(err)
-			return out, err
-		}
-		d.liftHold(ctx)
-		d.keepImages(ctx)
-		if !d.retiresLater {
-			d.retire(ctx)
-		}
-		return out, nil
+		return e, err
 	}
-	d.tellWhoEnded(after, result, begun)
-	if disposable && result.Verdict.Phase == rollout.RolledBack {
-		if now := d.discard(ctx); now != nil {
+	s.tellWhoEnded(after, result, begun)
+	if e.disposable && result.Verdict.Phase == rollout.RolledBack {
+		if now := e.discard(ctx, e.revision); now != nil {
 			err = verdict.WithSince(err, result, *now)
 		}
 	}
-	return out, err
+	return e, err
+}
+
+// settle watches a deployment that is complete for as long as it bakes, and points the schedules at it. Where either goes wrong it is
+// taken back.
+func (e *ended) settle(ctx context.Context, out *Outputs) error {
+	e.tellUnverified()
+	err := e.bake(ctx, out)
+	if err == nil {
+		err = e.pointOrTakeBack(ctx, out)
+	}
+	if err != nil {
+		out.Outcome = action.OutcomeOf(err)
+	}
+	return err
+}
+
+// keep keeps what a rollback needs of the release that serves now, and deregisters what nothing needs.
+func (e *ended) keep(ctx context.Context) {
+	e.keepImages(ctx)
+	if !e.retiresLater {
+		e.retire(ctx)
+	}
 }
 
 // takenBackTime is how long it is watched that what took over from this deployment is itself taken back: what serves then is the version
@@ -138,115 +180,114 @@ func (d *Deployment) follow(ctx context.Context, out Outputs, target rollout.Tar
 const takenBackTime = 15 * time.Minute
 
 // liftHold lets later runs deploy what this one was told to deploy in spite of a hold.
-func (d *Deployment) liftHold(ctx context.Context) {
-	if !d.in.OverrideHold || d.hold.Refuse(d.in.Service, d.image.Digest) == nil {
+func (s *started) liftHold(ctx context.Context) {
+	if !s.in.OverrideHold || s.held.Refuse(s.in.Service, s.image.Digest) == nil {
 		return
 	}
-	err := d.hold.Without(d.image.Digest).Lift(ctx, d.client, aws.ToString(d.service.ServiceArn))
+	err := s.held.Without(s.image.Digest).Lift(ctx, s.client, aws.ToString(s.service.ServiceArn))
 	switch {
 	case err == nil:
-		d.env.Events.Notef("the hold on this release is lifted")
-	case awserr.Optional(d.env.Events, "Lifting the hold (the next run needs override-hold as well)", err):
+		s.env.Events.Notef("the hold on this release is lifted")
+	case awserr.Optional(s.env.Events, "Lifting the hold (the next run needs override-hold as well)", err):
 	default:
-		d.env.Events.Warnf("Hold not lifted", "the next run needs override-hold as well: %v", awserr.Explain(err))
+		s.env.Events.Warnf("Hold not lifted", "the next run needs override-hold as well: %v", awserr.Explain(err))
 	}
 }
 
-func (d *Deployment) outputs() Outputs {
-	out := Outputs{PreviousTaskDefinitionARN: d.before.TaskDefinition, Digest: d.image.Digest}
-	if d.image.Repository != "" {
-		out.Image = d.image.String()
+func (p *plan) outputs() Outputs {
+	out := Outputs{PreviousTaskDefinitionARN: p.before.TaskDefinition, Digest: p.image.Digest}
+	if p.image.Repository != "" {
+		out.Image = p.image.String()
 	}
-	if d.existing != nil {
-		out.TaskDefinitionARN = d.existing.ARN
+	if p.existing != nil {
+		out.TaskDefinitionARN = p.existing.ARN
 	}
 	return out
 }
 
-// register registers the rendered document, tagged with where it comes from.
-func (d *Deployment) register(ctx context.Context) (*taskdef.Revision, error) {
-	tags := maps.Clone(d.release)
+// register registers the rendered document, tagged with where it comes from, and with the release of several services that it is for.
+func (p *plan) register(ctx context.Context, release map[string]string) (*taskdef.Revision, error) {
+	tags := maps.Clone(release)
 	if tags == nil {
 		tags = map[string]string{}
 	}
-	for key, value := range d.baseTags {
+	for key, value := range p.base.tags {
 		if !strings.HasPrefix(key, "aws:") && !strings.HasPrefix(key, "connect2:") {
 			tags[key] = value
 		}
 	}
-	maps.Copy(tags, map[string]string{taskdef.ContentTag: d.rendered.ContentHash()})
+	maps.Copy(tags, map[string]string{taskdef.ContentTag: p.rendered.ContentHash()})
 	for key, value := range map[string]string{
-		commits.Tag:          d.commit(),
-		"connect2:run":       d.env.GitHub.RunURL(),
-		"connect2:by":        d.env.GitHub.Actor,
-		"connect2:image-tag": d.image.Tag,
-		"connect2:base":      taskdef.TagValue(d.baseName),
+		commits.Tag:          p.commit(),
+		"connect2:run":       p.env.GitHub.RunURL(),
+		"connect2:by":        p.env.GitHub.Actor,
+		"connect2:image-tag": p.image.Tag,
+		"connect2:base":      taskdef.TagValue(p.base.name),
 	} {
 		if value != "" {
 			tags[key] = taskdef.TagValue(value)
 		}
 	}
-	revision, err := taskdef.Register(ctx, d.client, d.rendered, tags)
+	revision, err := taskdef.Register(ctx, p.client, p.rendered, tags)
 	if err != nil {
 		return nil, err
 	}
-	d.fresh = true
-	awserr.Optional(d.env.Events, "The tags of the new revision", revision.Untagged)
-	d.env.Events.Notef("registered %s from %s", revision.Name(), d.baseName)
-	tellDropped(d.env.Events, revision)
+	awserr.Optional(p.env.Events, "The tags of the new revision", revision.Untagged)
+	p.env.Events.Notef("registered %s from %s", revision.Name(), p.base.name)
+	tellDropped(p.env.Events, revision)
 	return revision, nil
 }
 
 // start begins the deployment, or takes up the one that is under way.
-func (d *Deployment) start(ctx context.Context, todo step) (rollout.Target, error) {
+func (c candidate) start(ctx context.Context, todo step) (started, error) {
 	if todo == follow {
-		if target, ok := rollout.Attach(d.in.Cluster, d.in.Service, d.before, d.existing.ARN); ok {
-			d.env.Events.Notef("this very revision is being deployed already: following that deployment")
-			return target, nil
+		if target, ok := rollout.Attach(c.in.Cluster, c.in.Service, c.before, c.revision.ARN); ok {
+			c.env.Events.Notef("this very revision is being deployed already: following that deployment")
+			return started{candidate: c, target: target, held: c.hold}, nil
 		}
 	}
-	if primary := d.before.Primary(); primary != nil && primary.State == "IN_PROGRESS" {
-		d.env.Events.Warnf("A deployment is superseded", "a deployment of %s is in progress; this one takes its place",
+	if primary := c.before.Primary(); primary != nil && primary.State == "IN_PROGRESS" {
+		c.env.Events.Warnf("A deployment is superseded", "a deployment of %s is in progress; this one takes its place",
 			arn.Revision(primary.TaskDefinition))
 	}
-	target, err := d.update(ctx)
+	begun, err := c.update(ctx)
 	if err != nil {
-		return rollout.Target{}, err
+		return begun, err
 	}
-	if target.TakenUp {
-		d.env.Events.Notef("somebody else has just begun to deploy this very revision: following that deployment")
-		if differ := d.in.Settings.differing(d.service); len(differ) > 0 {
-			d.env.Events.Warnf("Settings not changed", "the deployment that is followed was begun without them: %s", settingsText(differ))
+	if begun.target.TakenUp {
+		c.env.Events.Notef("somebody else has just begun to deploy this very revision: following that deployment")
+		if differ := c.in.Settings.differing(c.service); len(differ) > 0 {
+			c.env.Events.Warnf("Settings not changed", "the deployment that is followed was begun without them: %s", settingsText(differ))
 		}
-		return target, nil
+		return begun, nil
 	}
-	d.env.Events.Notef("updated service %s to %s", d.in.Service, d.existing.Name())
-	verdict.WarnReplaced(d.env.Events, target)
-	return target, nil
+	c.env.Events.Notef("updated service %s to %s", c.in.Service, c.revision.Name())
+	verdict.WarnReplaced(c.env.Events, begun.target)
+	return begun, nil
 }
 
 // notStarted is the error of an update that was refused, or whose answer was lost. A revision that was registered for it is
 // taken away again, unless the service got it after all.
-func (d *Deployment) notStarted(ctx context.Context, fresh bool, err error) error {
+func (c candidate) notStarted(ctx context.Context, err error) error {
 	if overtaken := verdict.Overtaken(err); overtaken != nil {
 		return overtaken // the revision has not failed: it stays for the run that deploys it
 	}
 	var held *action.Error // its own words say what to do
-	if errors.As(err, &held) && fresh {
-		d.discard(ctx)
+	if errors.As(err, &held) && c.fresh {
+		c.discard(ctx, c.revision)
 	}
 	if held != nil {
 		return held
 	}
-	outcome := outcomeUnstarted(err, fresh)
-	if fresh && outcome == action.Failed {
-		d.discard(ctx)
+	outcome := outcomeUnstarted(err, c.fresh)
+	if c.fresh && outcome == action.Failed {
+		c.discard(ctx, c.revision)
 	}
 	return refusedCall("The service could not be updated", outcome, err)
 }
 
 // notRegistered is the error of a revision that could not be registered: the service is as it was.
-func (d *Deployment) notRegistered(err error) error {
+func notRegistered(err error) error {
 	return refusedCall("The task definition could not be registered", outcomeUnstarted(err, false), err)
 }
 
@@ -281,30 +322,30 @@ const clearUpLimit = 3 * time.Second
 // discard deregisters the revision that failed, so that the family's newest ACTIVE revision is one that worked. It asks once
 // more whether the service uses it: one that is in use is never deregistered. Failing to do so is worth a warning. It returns the service
 // as it was read for that, or nil.
-func (d *Deployment) discard(ctx context.Context) *ecsview.Snapshot {
+func (c *current) discard(ctx context.Context, revision *taskdef.Revision) *ecsview.Snapshot {
 	if ctx.Err() != nil {
 		limited, cancel := outlive.Cleanup(ctx, clearUpLimit)
 		defer cancel()
 		ctx = limited
 	}
-	arn := d.existing.ARN
-	now, err := ecsview.Read(ctx, d.client, d.in.Cluster, d.in.Service)
+	arn := revision.ARN
+	now, err := ecsview.Read(ctx, c.client, c.in.Cluster, c.in.Service)
 	if err != nil {
-		d.env.Events.Warnf("Failed revision left", "%s failed and is still ACTIVE, since it could not be read whether the service uses it: %v",
-			d.existing.Name(), awserr.Explain(err))
+		c.env.Events.Warnf("Failed revision left", "%s failed and is still ACTIVE, since it could not be read whether the service uses it: %v",
+			revision.Name(), awserr.Explain(err))
 		return nil
 	}
 	if inUse(now, arn) {
-		d.env.Events.Debugf("%s is left registered: it is in use", arn)
+		c.env.Events.Debugf("%s is left registered: it is in use", arn)
 		return &now
 	}
-	err = taskdef.Deregister(ctx, d.client, arn)
+	err = taskdef.Deregister(ctx, c.client, arn)
 	switch {
 	case err == nil:
-		d.env.Events.Notef("deregistered %s, which failed", d.existing.Name())
-	case awserr.Optional(d.env.Events, "Deregistering the revision that failed", err):
+		c.env.Events.Notef("deregistered %s, which failed", revision.Name())
+	case awserr.Optional(c.env.Events, "Deregistering the revision that failed", err):
 	default:
-		d.env.Events.Warnf("Failed revision left", "%s failed and is still ACTIVE: %v", d.existing.Name(), awserr.Explain(err))
+		c.env.Events.Warnf("Failed revision left", "%s failed and is still ACTIVE: %v", revision.Name(), awserr.Explain(err))
 	}
 	return &now
 }

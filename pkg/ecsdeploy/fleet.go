@@ -104,57 +104,55 @@ func (f *Fleet) CheckPlatforms(has []string) error {
 
 // Execute deploys the services in their order. Where one fails, what this run has changed is put back, if they belong together.
 func (f *Fleet) Execute(ctx context.Context) (Outputs, error) {
-	f.mark(f.env.Clock().Now())
-	f.share()
-	outs := make([]Outputs, len(f.services))
+	members := f.memberships(f.env.Clock().Now())
+	outs, ends := make([]Outputs, len(f.services)), make([]ended, len(f.services))
 	results := fleet.Run(ctx, f.members, f.together, func(ctx context.Context, i int) error {
-		d := f.services[i]
 		_, end := fleet.Begin(f.env, f.names[i])
 		var err error
-		outs[i], err = d.Execute(ctx)
+		outs[i], ends[i], err = f.services[i].execute(ctx, members[i])
 		if err != nil && errors.Is(context.Cause(ctx), fleet.ErrStopped) && action.OutcomeOf(err) == action.Cancelled {
 			err = &action.Error{Outcome: action.Cancelled, Title: "Stopped, since another service failed", Err: fleet.ErrStopped}
 		}
 		end(outs[i].Outcome, err)
 		return err
 	})
-	standings := f.standings(results, outs)
+	standings := f.standings(results, outs, ends)
 	interrupted := ctx.Err() != nil
 	if f.goesBack(standings, interrupted) {
-		f.goBack(ctx, standings, outs)
+		f.goBack(ctx, standings, outs, ends)
 	}
 	out, err := f.conclude(standings, outs, interrupted)
 	if err == nil {
-		f.retire(ctx, standings, outs)
+		f.retire(ctx, standings, outs, ends)
 	}
 	return out, err
 }
 
 // share tells the services of one family of each other: what one of them needs is not deregistered for another.
-func (f *Fleet) share() {
+func (f *Fleet) share(all []membership) {
 	for i, d := range f.services {
-		d.retiresLater = true
+		all[i].retiresLater = true
 		for j, other := range f.services {
 			if i != j && other.family == d.family {
-				d.sharing = append(d.sharing, other)
+				all[i].sharing = append(all[i].sharing, user{&other.current, all[j].replaces})
 			}
 		}
 	}
 }
 
 // retire deregisters older revisions of what was deployed, each family once.
-func (f *Fleet) retire(ctx context.Context, all []fleet.Standing, outs []Outputs) {
+func (f *Fleet) retire(ctx context.Context, all []fleet.Standing, outs []Outputs, ends []ended) {
 	done := map[string]bool{}
 	for i, d := range f.services {
 		if all[i].After == fleet.Arrived && outs[i].Changed && !done[d.family] && !d.in.DryRun {
 			done[d.family] = true
-			d.retire(ctx)
+			ends[i].retire(ctx)
 		}
 	}
 }
 
 // standings are how the services are when all deployments have ended.
-func (f *Fleet) standings(results []fleet.Result, outs []Outputs) []fleet.Standing {
+func (f *Fleet) standings(results []fleet.Result, outs []Outputs, ends []ended) []fleet.Standing {
 	all := make([]fleet.Standing, len(results))
 	for i, r := range results {
 		d := f.services[i]
@@ -166,10 +164,10 @@ func (f *Fleet) standings(results []fleet.Result, outs []Outputs) []fleet.Standi
 			all[i].After, all[i].Revision = fleet.Unchanged, arn.Revision(outs[i].TaskDefinitionARN)
 		case r.Err == nil:
 			all[i].After, all[i].Revision = fleet.Arrived, arn.Revision(outs[i].TaskDefinitionARN)
-		case d.arrived && action.OutcomeOf(r.Err) == action.Cancelled: // interrupted during its bake
+		case ends[i].arrived && action.OutcomeOf(r.Err) == action.Cancelled: // interrupted during its bake
 			all[i].After, all[i].Revision = fleet.Arrived, arn.Revision(outs[i].TaskDefinitionARN)
-		case d.result.Serving != "":
-			all[i].Revision = arn.Revision(d.result.Serving)
+		case ends[i].result.Serving != "":
+			all[i].Revision = arn.Revision(ends[i].result.Serving)
 		}
 	}
 	return all
@@ -189,25 +187,24 @@ func (f *Fleet) goesBack(all []fleet.Standing, interrupted bool) bool {
 }
 
 // goBack puts back what this release has changed, in reverse order.
-func (f *Fleet) goBack(ctx context.Context, all []fleet.Standing, outs []Outputs) {
+func (f *Fleet) goBack(ctx context.Context, all []fleet.Standing, outs []Outputs, ends []ended) {
 	fault := fleet.Fault(all)
 	changed := func(i int) bool {
-		d := f.services[i]
 		switch {
-		case d.existing == nil, all[i].After == fleet.Untouched:
+		case ends[i].revision == nil, all[i].After == fleet.Untouched:
 			return false
 		case fault != nil && fault.Name == all[i].Name && (action.OutcomeOf(all[i].Err) == action.Stuck ||
 			action.OutcomeOf(all[i].Err) == action.Superseded):
 			return false // its own verdict says how it is
 		}
-		return outs[i].Changed || d.replaces != ""
+		return outs[i].Changed || ends[i].replaces != ""
 	}
 	f.env.Events.Decided("the services that this release has changed go back", "one of them did not arrive, and they belong together")
 	fleet.Run(context.WithoutCancel(ctx), fleet.Reversed(f.members), false, func(_ context.Context, i int) error {
 		if !changed(i) {
 			return nil
 		}
-		after, revision, err := f.services[i].goBack(ctx)
+		after, revision, err := ends[i].goBack(ctx)
 		if after == fleet.Back && all[i].Err != nil && !errors.Is(all[i].Err, fleet.ErrStopped) {
 			all[i].Revision = revision
 			return nil // it was put back by its own run
@@ -254,9 +251,10 @@ func wellEnded(all []fleet.Standing) bool {
 	return true
 }
 
-// mark writes into what is registered which release it is of, and finds out which services an earlier attempt at this very release has
-// changed already.
-func (f *Fleet) mark(now time.Time) {
+// memberships are what each service is in this release: what is written into what is registered for it, which of them an earlier attempt
+// at this very release has changed already, and which share a family.
+func (f *Fleet) memberships(now time.Time) []membership {
+	all := make([]membership, len(f.services))
 	var content strings.Builder
 	open := false
 	for _, d := range f.services {
@@ -265,17 +263,19 @@ func (f *Fleet) mark(now time.Time) {
 	}
 	sum := sha256.Sum256([]byte(content.String()))
 	id := hex.EncodeToString(sum[:8])
-	for _, d := range f.services {
+	for i, d := range f.services {
 		before := arn.Revision(d.before.Worked())
-		d.release = map[string]string{ReleaseTag: id, ReplacesTag: before}
+		all[i].tags = map[string]string{ReleaseTag: id, ReplacesTag: before}
 		if d.existing == nil || !open || d.todo() != nothing && d.todo() != follow {
 			continue
 		}
 		if attempt(d.existing.Tags, id, d.env.GitHub.RunID, d.before.Primary(), now) {
-			d.replaces = d.existing.Tags[ReplacesTag]
-			d.env.Events.Notef("an earlier attempt at this release has deployed %s in place of %s", d.existing.Name(), d.replaces)
+			all[i].replaces = d.existing.Tags[ReplacesTag]
+			d.env.Events.Notef("an earlier attempt at this release has deployed %s in place of %s", d.existing.Name(), all[i].replaces)
 		}
 	}
+	f.share(all)
+	return all
 }
 
 // attemptAge is how long ago an attempt at a release may have deployed a service for a repeated run to go on with it, where no workflow

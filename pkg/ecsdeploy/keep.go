@@ -20,49 +20,47 @@ import (
 // keepImages tags the digests that succeeded in ECR as live-SERVICE-TIME. ECR has no lifecycle rule "what is deployed", so a
 // rule that keeps live-* is what saves the image that a rollback needs. A digest that has such a tag of this service gets no other:
 // an image may have 1,000. It is optional: a failure is a warning.
-func (d *Deployment) keepImages(ctx context.Context) {
-	main := d.manifest
-	main.Reference = d.image
+func (p *plan) keepImages(ctx context.Context) {
 	kept := map[string]bool{}
-	for _, found := range slices.Concat([]sidecar{{d.container, main}}, d.others) {
+	for _, found := range slices.Concat([]sidecar{{p.container, p.manifest}}, p.others) {
 		if name := found.image.Reference.String(); !kept[name] {
 			kept[name] = true
-			d.keepImage(ctx, found)
+			p.keepImage(ctx, found)
 		}
 	}
 }
 
 // keepImage tags the image of one container.
-func (d *Deployment) keepImage(ctx context.Context, of sidecar) {
-	found, name := of.image, arn.Last(d.in.Service)
-	if of.container != d.container { // two images of one repository need a tag each
+func (p *plan) keepImage(ctx context.Context, of sidecar) {
+	found, name := of.image, arn.Last(p.in.Service)
+	if of.container != p.container { // two images of one repository need a tag each
 		name = name[:min(len(name), 60)] + "." + of.container
 	}
-	if found.Reference.Digest == "" || !d.registries.IsECR(found.Reference.Registry) {
+	if found.Reference.Digest == "" || !p.registries.IsECR(found.Reference.Registry) {
 		return
 	}
-	client := d.ecr(found.Reference)
-	if d.hasLiveTag(ctx, client, found.Reference, name) {
+	client := p.ecr(found.Reference)
+	if p.hasLiveTag(ctx, client, found.Reference, name) {
 		return
 	}
-	tag := liveTag(name, d.env.Clock().Now())
+	tag := liveTag(name, p.env.Clock().Now())
 	err := tagDigest(ctx, client, found, tag)
 	var there *ecrtypes.ImageAlreadyExistsException
 	switch {
 	case err == nil, errors.As(err, &there):
-		d.env.Events.Notef("tagged the image %s, so that it is kept for rollbacks", tag)
-	case awserr.Optional(d.env.Events, "Tagging the image that is live, so that lifecycle rules keep it", err):
+		p.env.Events.Notef("tagged the image %s, so that it is kept for rollbacks", tag)
+	case awserr.Optional(p.env.Events, "Tagging the image that is live, so that lifecycle rules keep it", err):
 	default:
-		d.env.Events.Warnf("Live image not tagged", "a lifecycle rule may delete the image that is live: %v", awserr.Explain(err))
+		p.env.Events.Warnf("Live image not tagged", "a lifecycle rule may delete the image that is live: %v", awserr.Explain(err))
 	}
 }
 
 // hasLiveTag reports whether the digest is known to have a tag of this service already.
-func (d *Deployment) hasLiveTag(ctx context.Context, client *ecr.Client, ref image.Reference, name string) bool {
+func (r *request) hasLiveTag(ctx context.Context, client *ecr.Client, ref image.Reference, name string) bool {
 	out, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{RegistryId: registryID(ref),
 		RepositoryName: aws.String(ref.Repository), ImageIds: []ecrtypes.ImageIdentifier{{ImageDigest: aws.String(ref.Digest)}}})
 	if err != nil { // worth no warning: it gets one more tag, as long as ECR takes one
-		d.env.Events.Debugf("the tags of %s are not known, so it gets one more: %v", ref, err)
+		r.env.Events.Debugf("the tags of %s are not known, so it gets one more: %v", ref, err)
 		return false
 	}
 	for _, image := range out.ImageDetails {
@@ -74,8 +72,8 @@ func (d *Deployment) hasLiveTag(ctx context.Context, client *ecr.Client, ref ima
 }
 
 // ecr returns the client of the region that the image's registry is in.
-func (d *Deployment) ecr(ref image.Reference) *ecr.Client {
-	return ecr.NewFromConfig(d.conn.Config, func(o *ecr.Options) {
+func (r *request) ecr(ref image.Reference) *ecr.Client {
+	return ecr.NewFromConfig(r.conn.Config, func(o *ecr.Options) {
 		if host, ok := image.ParseECRHost(ref.Registry); ok {
 			o.Region = host.Region
 		}

@@ -10,27 +10,27 @@ import (
 )
 
 // refuseOlder ends the release of a commit that is older than the one that runs, where the order of commits can be told.
-func (d *Deployment) refuseOlder() error {
+func (s *source) refuseOlder() error {
 	var running commits.Running
-	if !strings.HasSuffix(arn.Family(d.before.TaskDefinition), taskdef.TemplateSuffix) {
-		running.Revision = arn.Revision(d.before.TaskDefinition)
+	if !strings.HasSuffix(arn.Family(s.before.TaskDefinition), taskdef.TemplateSuffix) {
+		running.Revision = arn.Revision(s.before.TaskDefinition)
 	}
-	if d.running != nil {
-		running.Commit = d.running.Tags[commits.Tag]
+	if s.running != nil {
+		running.Commit = s.running.Tags[commits.Tag]
 	}
-	return verdict.Older(d.in.Order.Check(d.env.Events, d.commit(), running))
+	return verdict.Older(s.in.Order.Check(s.env.Events, s.commit(), running))
 }
 
 // commit is the commit that is released. Rolling a changed template out with the image that runs releases no other one, whatever
 // repository does it.
-func (d *Deployment) commit() string {
-	if d.keepsImage() && d.running != nil {
-		return d.in.Order.Released(d.running.Tags[commits.Tag])
+func (s *source) commit() string {
+	if s.keepsImage() && s.running != nil {
+		return s.in.Order.Released(s.running.Tags[commits.Tag])
 	}
-	return d.in.Order.Released(d.env.GitHub.SHA)
+	return s.in.Order.Released(s.env.GitHub.SHA)
 }
 
 // keepsImage says whether the image that runs is deployed again.
-func (d *Deployment) keepsImage() bool {
-	return !d.in.ImageLater && (d.in.Image == Running || d.in.Image == "" && d.in.TaskDefinition == "")
+func (s *source) keepsImage() bool {
+	return !s.in.ImageLater && (s.in.Image == Running || s.in.Image == "" && s.in.TaskDefinition == "")
 }

@@ -94,78 +94,78 @@ const (
 
 // retire deregisters the family's revisions that nothing needs any more. It is optional: whatever fails is a warning, and leaves the rest
 // to the next run.
-func (d *Deployment) retire(ctx context.Context) {
-	if d.in.Revisions.Keep == 0 || ctx.Err() != nil {
+func (c *candidate) retire(ctx context.Context) {
+	if c.in.Revisions.Keep == 0 || ctx.Err() != nil {
 		return
 	}
 	ctx, done := context.WithTimeout(ctx, retireLimit)
 	defer done()
-	old, err := d.surplus(ctx, d.in.Revisions.Keep)
+	old, err := c.surplus(ctx, c.in.Revisions.Keep)
 	if err != nil {
-		d.notRetired("None was deregistered", err)
+		c.notRetired("None was deregistered", err)
 		return
 	}
 	if len(old) == 0 {
-		d.env.Events.Notef("no revision of %s is to be deregistered", d.family)
+		c.env.Events.Notef("no revision of %s is to be deregistered", c.family)
 		return
 	}
 	var gone []string
 	for _, revision := range old[:min(len(old), retireMost)] {
-		if err = taskdef.Deregister(ctx, d.client, revision); err != nil {
+		if err = taskdef.Deregister(ctx, c.client, revision); err != nil {
 			break
 		}
 		gone = append(gone, revision)
 	}
 	if len(gone) > 0 {
-		text := fmt.Sprintf("%s of %s: %s", operate.Count(len(gone), "revision"), d.family, listed(gone))
-		d.env.Events.Notef("deregistered %s", text)
-		d.env.Events.Fact("Deregistered", record.Text{Text: text})
+		text := fmt.Sprintf("%s of %s: %s", operate.Count(len(gone), "revision"), c.family, listed(gone))
+		c.env.Events.Notef("deregistered %s", text)
+		c.env.Events.Fact("Deregistered", record.Text{Text: text})
 	}
 	left := len(old) - len(gone)
 	switch {
 	case err != nil:
-		d.notRetired(fmt.Sprintf("%s that nothing needs are still ACTIVE", operate.Count(left, "revision")), err)
+		c.notRetired(fmt.Sprintf("%s that nothing needs are still ACTIVE", operate.Count(left, "revision")), err)
 	case left > 0:
-		d.env.Events.Notef("%s more are left to the next run: one run deregisters %d", operate.Count(left, "revision"), retireMost)
+		c.env.Events.Notef("%s more are left to the next run: one run deregisters %d", operate.Count(left, "revision"), retireMost)
 	}
 }
 
 // notRetired warns that revisions were left registered.
-func (d *Deployment) notRetired(what string, err error) {
-	if awserr.Optional(d.env.Events, "Deregistering older revisions (keep-revisions)", err) {
+func (c *candidate) notRetired(what string, err error) {
+	if awserr.Optional(c.env.Events, "Deregistering older revisions (keep-revisions)", err) {
 		return
 	}
-	d.env.Events.Warnf("Older revisions left", "%s of %s: %v. The next deployment tries again.", what, d.family, awserr.Explain(err))
+	c.env.Events.Warnf("Older revisions left", "%s of %s: %v. The next deployment tries again.", what, c.family, awserr.Explain(err))
 }
 
 // tellRetire says what a dry run would deregister. fresh says that one more revision would be registered before.
-func (d *Deployment) tellRetire(ctx context.Context, fresh bool) {
-	keep := d.in.Revisions.Keep
+func (c *candidate) tellRetire(ctx context.Context, fresh bool) {
+	keep := c.in.Revisions.Keep
 	if keep == 0 {
 		return
 	}
 	if fresh {
 		keep--
 	}
-	switch old, err := d.surplus(ctx, keep); {
+	switch old, err := c.surplus(ctx, keep); {
 	case err != nil:
-		d.notRetired("It is not known which revisions would be deregistered", err)
+		c.notRetired("It is not known which revisions would be deregistered", err)
 	case len(old) == 0:
-		d.env.Events.Notef("no revision of %s would be deregistered", d.family)
+		c.env.Events.Notef("no revision of %s would be deregistered", c.family)
 	default:
 		old = old[:min(len(old), retireMost)]
-		d.env.Events.Notef("%s of %s would be deregistered: %s", operate.Count(len(old), "revision"), d.family, listed(old))
+		c.env.Events.Notef("%s of %s would be deregistered: %s", operate.Count(len(old), "revision"), c.family, listed(old))
 	}
 }
 
 // surplus reads the family's revisions, and then what they are needed for: what comes to be used meanwhile is seen by that. It returns
 // those that can be deregistered.
-func (d *Deployment) surplus(ctx context.Context, keep int) ([]string, error) {
-	active, err := ecsview.ActiveRevisions(ctx, d.client, d.family)
+func (c *candidate) surplus(ctx context.Context, keep int) ([]string, error) {
+	active, err := ecsview.ActiveRevisions(ctx, c.client, c.family)
 	if err != nil || len(active) <= keep {
 		return nil, err
 	}
-	needed, err := d.needed(ctx)
+	needed, err := c.needed(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (d *Deployment) surplus(ctx context.Context, keep int) ([]string, error) {
 		return old, nil
 	}
 	needed.held, needed.images = held, map[string][]string{}
-	for name, revision := range history.Describe(ctx, d.client, old[:min(len(old), retireMost)]) {
+	for name, revision := range history.Describe(ctx, c.client, old[:min(len(old), retireMost)]) {
 		images := []string{}
 		for _, container := range revision.Document.Containers() {
 			images = append(images, revision.Document.Image(container))
@@ -188,19 +188,19 @@ func (d *Deployment) surplus(ctx context.Context, keep int) ([]string, error) {
 
 // needed reads what revisions of the family are needed for: by this service, by those of the same release that share the family, and by
 // whatever else runs in the cluster.
-func (d *Deployment) needed(ctx context.Context) (needs, error) {
+func (c *candidate) needed(ctx context.Context) (needs, error) {
 	var n needs
-	for _, service := range append([]*Deployment{d}, d.sharing...) {
+	for _, service := range append([]user{{&c.current, c.replaces}}, c.sharing...) {
 		if err := service.addNeeds(ctx, &n); err != nil {
 			return n, err
 		}
 	}
-	running, err := d.runningRevisions(ctx)
+	running, err := c.runningRevisions(ctx)
 	if err != nil {
 		return n, err
 	}
 	n.tasks = running
-	found, err := schedule.New(d.conn.Config, d.env.Clock()).Find(ctx, aws.ToString(d.service.ClusterArn))
+	found, err := schedule.New(c.conn.Config, c.env.Clock()).Find(ctx, aws.ToString(c.service.ClusterArn))
 	if err != nil {
 		return n, err
 	}
@@ -212,12 +212,18 @@ func (d *Deployment) needed(ctx context.Context) (needs, error) {
 	return n, nil
 }
 
+// user is a service whose revisions are needed.
+type user struct {
+	*current
+	replaces string // what it ran before an earlier attempt at this release, FAMILY:NUMBER
+}
+
 // addNeeds adds what one service needs: for what runs, for a rollback, and for its hold.
-func (d *Deployment) addNeeds(ctx context.Context, n *needs) error {
+func (u *user) addNeeds(ctx context.Context, n *needs) error {
 	var untold error
-	service, err := ecsview.Lookup(ctx, d.client, d.in.Cluster, d.in.Service, func(err error) { untold = err })
+	service, err := ecsview.Lookup(ctx, u.client, u.in.Cluster, u.in.Service, func(err error) { untold = err })
 	if err == nil && untold != nil {
-		err = fmt.Errorf("reading the tags of service %s, and so its hold: %w", d.in.Service, untold)
+		err = fmt.Errorf("reading the tags of service %s, and so its hold: %w", u.in.Service, untold)
 	}
 	if err != nil {
 		return err
@@ -229,8 +235,8 @@ func (d *Deployment) addNeeds(ctx context.Context, n *needs) error {
 	}
 	n.held = append(n.held, held.Digests...)
 	n.rollback = append(n.rollback, held.Last.From, held.Last.To)
-	n.replaced = append(n.replaced, d.before.TaskDefinition, d.before.Worked(), d.replaces)
-	past, err := history.Read(ctx, d.client, d.in.Cluster, d.in.Service, now.Current)
+	n.replaced = append(n.replaced, u.before.TaskDefinition, u.before.Worked(), u.replaces)
+	past, err := history.Read(ctx, u.client, u.in.Cluster, u.in.Service, now.Current)
 	if err != nil {
 		return err
 	}
@@ -242,7 +248,7 @@ func (d *Deployment) addNeeds(ctx context.Context, n *needs) error {
 		if deployment == "" {
 			continue
 		}
-		before, err := history.Replaced(ctx, d.client, deployment)
+		before, err := history.Replaced(ctx, u.client, deployment)
 		if err != nil {
 			return err
 		}
@@ -254,12 +260,12 @@ func (d *Deployment) addNeeds(ctx context.Context, n *needs) error {
 }
 
 // runningRevisions returns what the tasks of the family run that are in the cluster.
-func (d *Deployment) runningRevisions(ctx context.Context) (all []string, err error) {
-	running, err := oneoff.Running(ctx, d.client, d.in.Cluster, d.family)
+func (c *current) runningRevisions(ctx context.Context) (all []string, err error) {
+	running, err := oneoff.Running(ctx, c.client, c.in.Cluster, c.family)
 	if err != nil {
 		return nil, err
 	}
-	tasks, err := ecsview.DescribeTasks(ctx, d.client, d.in.Cluster, running)
+	tasks, err := ecsview.DescribeTasks(ctx, c.client, c.in.Cluster, running)
 	for _, task := range tasks {
 		all = append(all, task.TaskDefinition)
 	}

@@ -42,13 +42,12 @@ func (in Inputs) checkSchedules() []error {
 }
 
 // openSchedules reads the schedules and refuses what cannot be pointed at a revision of the service.
-func (d *Deployment) openSchedules(ctx context.Context) (problems []error) {
-	names, _ := d.in.Schedules.parsed()
-	if len(names) == 0 || d.family == "" {
-		return nil
+func (c *current) openSchedules(ctx context.Context) (*schedule.Set, []error) {
+	names, _ := c.in.Schedules.parsed()
+	if len(names) == 0 {
+		return nil, nil
 	}
-	d.schedules, problems = schedule.New(d.conn.Config, d.env.Clock()).Open(ctx, names, d.family)
-	return problems
+	return schedule.New(c.conn.Config, c.env.Clock()).Open(ctx, names, c.family)
 }
 
 // tellSchedules says what a dry run would do with them.
@@ -68,9 +67,9 @@ func (d *Deployment) tellSchedules() {
 // schedulesLimit is how long pointing schedules may take after a run that was interrupted: what was begun is finished.
 const schedulesLimit = time.Minute
 
-// point points the schedules at the revision that serves. Where that fails, those that were changed are pointed back. It reports
+// point points the schedules at the revision that serves (its ARN). Where that fails, those that were changed are pointed back. It reports
 // whether any was changed, and returns an error that says whether all are as they were.
-func (d *Deployment) point(ctx context.Context) (changed bool, err error) {
+func (d *Deployment) point(ctx context.Context, revision string) (changed bool, err error) {
 	if d.schedules == nil {
 		return false, nil
 	}
@@ -78,7 +77,7 @@ func (d *Deployment) point(ctx context.Context) (changed bool, err error) {
 	defer done()
 	end := d.env.Events.Group("Schedules of " + d.family)
 	defer end()
-	err = d.schedules.Point(ctx, d.env.Events, d.family, d.existing.ARN)
+	err = d.schedules.Point(ctx, d.env.Events, d.family, revision)
 	changed = len(d.schedules.Changes()) > 0
 	if err == nil {
 		return changed, nil
@@ -110,8 +109,8 @@ func (e *unpointedError) stuck(service string) error {
 
 // pointOrTakeBack points the schedules at a deployment that is complete, and takes it back where that fails: a release is all that it
 // changes, or nothing.
-func (d *Deployment) pointOrTakeBack(ctx context.Context, out *Outputs, previous string, disposable bool) error {
-	changed, err := d.point(ctx)
+func (e *ended) pointOrTakeBack(ctx context.Context, out *Outputs) error {
+	changed, err := e.point(ctx, e.revision.ARN)
 	out.Changed = out.Changed || changed
 	var failed *unpointedError
 	if !errors.As(err, &failed) {
@@ -119,20 +118,21 @@ func (d *Deployment) pointOrTakeBack(ctx context.Context, out *Outputs, previous
 	}
 	finding := failed.finding()
 	out.Cause = finding.Code
-	back := d.takeBack(ctx, previous, disposable && failed.left == nil, finding)
+	back := e.takeBack(ctx, e.disposable && failed.left == nil, finding)
 	switch {
 	case failed.left != nil:
-		return failed.stuck(d.in.Service)
+		return failed.stuck(e.in.Service)
 	case action.OutcomeOf(back) != action.RolledBack:
 		return back
 	}
 	return &action.Error{Outcome: action.RolledBack, Title: finding.Title, Finding: &finding,
-		Err: fmt.Errorf("%w; service %s is back on %s, and the schedules are as they were", err, d.in.Service, arn.Revision(previous))}
+		Err: fmt.Errorf("%w; service %s is back on %s, and the schedules are as they were", err, e.in.Service,
+			arn.Revision(e.result.Target.Previous))}
 }
 
 // pointServing points the schedules at the revision that is in force already, where nothing is deployed.
 func (d *Deployment) pointServing(ctx context.Context, out Outputs) (Outputs, error) {
-	changed, err := d.point(ctx)
+	changed, err := d.point(ctx, d.existing.ARN)
 	var failed *unpointedError
 	switch {
 	case errors.As(err, &failed) && failed.left != nil:

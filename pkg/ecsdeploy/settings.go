@@ -75,18 +75,18 @@ func set(in *ecs.UpdateServiceInput, name, value string) {
 }
 
 // settings writes what the service is to have otherwise into the update that begins the deployment.
-func (d *Deployment) settings(in *ecs.UpdateServiceInput) {
-	for _, one := range d.in.Settings.differing(d.service) {
+func (c *current) settings(in *ecs.UpdateServiceInput) {
+	for _, one := range c.in.Settings.differing(c.service) {
 		set(in, one.name, one.then)
 	}
 }
 
 // wants is how many tasks the service is to have.
-func (d *Deployment) wants() int {
-	if n := d.in.Settings.DesiredCount; n != nil {
+func (c *current) wants() int {
+	if n := c.in.Settings.DesiredCount; n != nil {
 		return *n
 	}
-	return max(d.before.Desired, d.first)
+	return max(c.before.Desired, c.first)
 }
 
 // withSettings has a revision that is in force, or on its way, deployed once more where its tasks are to get other settings.
@@ -99,22 +99,22 @@ func withSettings(todo step, differ bool) step {
 
 // settingsBack gives the service its former settings again, after a deployment that was rolled back: not where somebody has changed
 // them since. A failure is a warning.
-func (d *Deployment) settingsBack(ctx context.Context) {
-	sent := d.in.Settings.differing(d.service)
+func (c *current) settingsBack(ctx context.Context) {
+	sent := c.in.Settings.differing(c.service)
 	if len(sent) == 0 {
 		return
 	}
-	service, err := ecsview.Lookup(ctx, d.client, d.in.Cluster, d.in.Service, func(error) {})
-	back := &ecs.UpdateServiceInput{Cluster: aws.String(d.in.Cluster), Service: aws.String(d.in.Service)}
+	service, err := ecsview.Lookup(ctx, c.client, c.in.Cluster, c.in.Service, func(error) {})
+	back := &ecs.UpdateServiceInput{Cluster: aws.String(c.in.Cluster), Service: aws.String(c.in.Service)}
 	var names []string
 	if err == nil {
-		left := d.in.Settings.differing(service)
+		left := c.in.Settings.differing(service)
 		for _, one := range sent {
 			changed := false
 			for _, other := range left {
 				changed = changed || other.name == one.name
 			}
-			if changed || one.name == "desired-count" && d.first > 0 { // a first release is without tasks again already
+			if changed || one.name == "desired-count" && c.first > 0 { // a first release is without tasks again already
 				continue
 			}
 			set(back, one.name, one.now)
@@ -123,14 +123,14 @@ func (d *Deployment) settingsBack(ctx context.Context) {
 		if len(names) == 0 {
 			return
 		}
-		_, err = d.client.UpdateService(ctx, back)
+		_, err = c.client.UpdateService(ctx, back)
 	}
 	if err != nil {
-		d.env.Events.Warnf("Settings not put back", "service %s still has the settings of the deployment that was rolled back (%s): %v",
-			d.in.Service, settingsText(sent), awserr.Explain(err))
+		c.env.Events.Warnf("Settings not put back", "service %s still has the settings of the deployment that was rolled back (%s): %v",
+			c.in.Service, settingsText(sent), awserr.Explain(err))
 		return
 	}
-	d.env.Events.Notef("service %s has its settings again: %s", d.in.Service, strings.Join(names, ", "))
+	c.env.Events.Notef("service %s has its settings again: %s", c.in.Service, strings.Join(names, ", "))
 }
 
 func settingsText(all []setting) string {
@@ -142,15 +142,15 @@ func settingsText(all []setting) string {
 }
 
 // refuseScaled refuses a number of tasks that something else owns, or may.
-func (d *Deployment) refuseScaled(ctx context.Context) error {
-	n := d.in.Settings.DesiredCount
+func (c *current) refuseScaled(ctx context.Context) error {
+	n := c.in.Settings.DesiredCount
 	if n == nil {
 		return nil
 	}
-	service := aws.ToString(d.service.ServiceArn)
-	limits, err := operate.LimitsOf(ctx, operate.ScalingOf(d.conn.Config), service)
+	service := aws.ToString(c.service.ServiceArn)
+	limits, err := operate.LimitsOf(ctx, operate.ScalingOf(c.conn.Config), service)
 	_, resource, _ := strings.Cut(service, ":service/")
-	return scaled(arn.Last(d.in.Service), "service/"+resource, *n, limits, err)
+	return scaled(arn.Last(c.in.Service), "service/"+resource, *n, limits, err)
 }
 
 // scaled says why a number of tasks would not stay, or is not known to. limits are nil where nothing scales the service.

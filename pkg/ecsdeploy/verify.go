@@ -81,14 +81,14 @@ func subnetsOf(service types.Service) []string {
 }
 
 // verify looks whether the tasks of what is rendered would start, where that is asked for.
-func (d *Deployment) verify(ctx context.Context) []error {
-	if d.in.Verify != verifyFirst && d.in.Verify != verifyOnly {
+func (p *plan) verify(ctx context.Context) []error {
+	if p.in.Verify != verifyFirst && p.in.Verify != verifyOnly {
 		return nil
 	}
-	question := preflight.Question{Document: d.rendered, Region: d.conn.Region, Account: d.conn.AccountID, Subnets: subnetsOf(d.service)}
-	if d.in.ImageLater {
-		question.Without = d.container
+	question := preflight.Question{Document: p.rendered, Region: p.conn.Region, Account: p.conn.AccountID, Subnets: subnetsOf(p.service)}
+	if p.in.ImageLater {
+		question.Without = p.container
 	}
-	question.Surge, question.KeepsAll = surgeOf(d.service, d.wants())
-	return verify(ctx, d.env.Events, preflight.AWS(d.conn.Config, d.registries), question)
+	question.Surge, question.KeepsAll = surgeOf(p.service, p.wants())
+	return verify(ctx, p.env.Events, preflight.AWS(p.conn.Config, p.registries), question)
 }
