@@ -16,7 +16,6 @@ import (
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/ecsview"
-	"github.com/org/connect2/v2/pkg/ecsview/health"
 	"github.com/org/connect2/v2/pkg/record"
 )
 
@@ -33,11 +32,11 @@ type Logs interface {
 		...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetLogEventsOutput, error)
 }
 
-// Clients are what Gather reads with. Logs and ELB may be nil: then it goes without.
+// Clients are what Gather reads with. Logs and Health may be nil: then it goes without.
 type Clients struct {
-	ECS  ECS
-	Logs Logs
-	ELB  health.Client
+	ECS    ECS
+	Logs   Logs
+	Health ecsview.TargetHealth // health.Of(client)
 }
 
 // Query says what failed.
@@ -227,10 +226,10 @@ func InRegion(region string) func(*cloudwatchlogs.Options) {
 
 // targets reads the health of the tasks behind one target group.
 func (g *gathering) targets(group string) {
-	if g.clients.ELB == nil {
+	if g.clients.Health == nil {
 		return
 	}
-	all, err := health.Read(g.ctx, g.clients.ELB, group)
+	all, err := g.clients.Health(g.ctx, group)
 	if g.failed("the health of the load balancer's targets", err) {
 		return
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/org/connect2/v2/pkg/ecsview/health"
 	"github.com/org/connect2/v2/pkg/record"
 )
 
@@ -125,7 +126,7 @@ func (c *cloud) DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthI
 	return &elb.DescribeTargetHealthOutput{TargetHealthDescriptions: c.targets}, c.call("elasticloadbalancing:DescribeTargetHealth")
 }
 
-func (c *cloud) clients() Clients { return Clients{ECS: c, Logs: c, ELB: c} }
+func (c *cloud) clients() Clients { return Clients{ECS: c, Logs: c, Health: health.Of(c)} }
 
 // started begins a task of the deployment ecs-svc/NEW this long before now.
 func started(id string, ago time.Duration) types.Task {

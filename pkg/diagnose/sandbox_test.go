@@ -14,6 +14,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action/actiontest"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/diagnose"
+	"github.com/org/connect2/v2/pkg/ecsview/health"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
@@ -70,7 +71,7 @@ func TestReleasesThatFail(t *testing.T) {
 				began := time.Now()
 				time.Sleep(tt.after)
 				e, err := diagnose.Gather(t.Context(), diagnose.Clients{ECS: api,
-					Logs: cloudwatchlogs.NewFromConfig(conn.Config), ELB: elb.NewFromConfig(conn.Config)},
+					Logs: cloudwatchlogs.NewFromConfig(conn.Config), Health: health.Of(elb.NewFromConfig(conn.Config))},
 					diagnose.Query{Cluster: "connect2-api-cluster-dev", Service: "connect2-api-service-dev",
 						Deployment: deployment, TaskDefinition: definition, Since: began, Events: env.Events})
 				if err != nil {

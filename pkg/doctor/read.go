@@ -22,6 +22,7 @@ import (
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/ecsview/health"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/image"
 )
@@ -73,7 +74,7 @@ func (f *Facts) evidence(ctx context.Context, env *action.Env, conn *awsconn.Con
 		query.Deployment, query.TaskDefinition = primary.ID, primary.TaskDefinition
 	}
 	clients := diagnose.Clients{ECS: ecs.NewFromConfig(conn.Config), Logs: cloudwatchlogs.NewFromConfig(conn.Config),
-		ELB: elb.NewFromConfig(conn.Config)}
+		Health: health.Of(elb.NewFromConfig(conn.Config))}
 	f.Evidence, err = diagnose.Gather(ctx, clients, query)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/ecsview/health"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/operate"
@@ -68,7 +69,7 @@ func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs
 		v.running = &v.deployments[i]
 	}
 	v.evidence, err = diagnose.Gather(ctx, diagnose.Clients{ECS: client, Logs: cloudwatchlogs.NewFromConfig(conn.Config),
-		ELB: elb.NewFromConfig(conn.Config)}, v.query(events))
+		Health: health.Of(elb.NewFromConfig(conn.Config))}, v.query(events))
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/ecsview/health"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/rollout"
 )
@@ -28,9 +29,9 @@ const lostAfter = 3 * time.Minute
 func Follow(ctx context.Context, env *action.Env, cfg aws.Config, target rollout.Target,
 	options ...rollout.Option) (rollout.Result, error) {
 	e := &explainer{events: told(env.Events), clock: env.Clock(), tasks: map[string]ecsview.Task{}, clients: diagnose.Clients{
-		ECS:  ecs.NewFromConfig(cfg),
-		Logs: cloudwatchlogs.NewFromConfig(cfg),
-		ELB:  elb.NewFromConfig(cfg),
+		ECS:    ecs.NewFromConfig(cfg),
+		Logs:   cloudwatchlogs.NewFromConfig(cfg),
+		Health: health.Of(elb.NewFromConfig(cfg)),
 	}}
 	result, err := rollout.Follow(ctx, ecs.NewFromConfig(cfg), target, append([]rollout.Option{
 		rollout.Events(e.events), rollout.Clock(e.clock), rollout.Diagnose(e.explain),

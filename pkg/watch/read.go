@@ -265,7 +265,7 @@ func (r *reader) diagnose(ctx context.Context, out *reading) error {
 	if d := rolledOf(*out); d.td == newest.TaskDefinition {
 		query.StatusReason = d.reason
 	}
-	evidence, err := diagnose.Gather(ctx, diagnose.Clients{ECS: r.ecs, Logs: r.logs, ELB: r.elb}, query)
+	evidence, err := diagnose.Gather(ctx, diagnose.Clients{ECS: r.ecs, Logs: r.logs, Health: health.Of(r.elb)}, query)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ var clients = map[string][]string{
 	"pkg/history":   {"ecs"},
 	"pkg/hold":      {"ecs"},
 	"pkg/project":   {},
-	"pkg/diagnose":  {"ecs", "cloudwatchlogs", "elasticloadbalancingv2"},
+	"pkg/diagnose":  {"ecs", "cloudwatchlogs"},
 	"pkg/oneoff":    {"ecs", "cloudwatchlogs"},
 	"pkg/image":     {"ecr"},
 	"pkg/preflight": {},
@@ -33,7 +33,6 @@ var clients = map[string][]string{
 
 // openDeps are packages that a noun still brings along and should not. One that is gone must go here too.
 var openDeps = map[string][]string{
-	"pkg/oneoff":    {awsClients + "elasticloadbalancingv2"},
 	"pkg/preflight": {awsClients + "ecr", awsClients + "ecs"}, // of images and documents, which it asks its questions of
 }
 

@@ -17,6 +17,11 @@ type Client interface {
 	DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthInput, ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error)
 }
 
+// Of returns what reads the health of a group's targets by a client.
+func Of(client Client) ecsview.TargetHealth {
+	return func(ctx context.Context, group string) ([]ecsview.Target, error) { return Read(ctx, client, group) }
+}
+
 // Read reads the health of all targets of a group; the API gives them in one answer.
 func Read(ctx context.Context, client Client, group string) ([]ecsview.Target, error) {
 	out, err := client.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(group)})
