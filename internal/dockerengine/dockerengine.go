@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 )
@@ -66,6 +67,32 @@ func (r *Refusal) Error() string {
 	return r.Message
 }
 
+// UnansweredError is a request that the engine did not answer: none runs there, or its socket may not be opened.
+type UnansweredError struct {
+	Host string // as DOCKER_HOST writes it
+	Err  error
+}
+
+// Error names the engine and the cause, without the path that was asked for.
+func (e *UnansweredError) Error() string {
+	cause := e.Err
+	if request, ok := errors.AsType[*url.Error](cause); ok {
+		cause = request.Err
+	}
+	return fmt.Sprintf("the Docker engine at %s does not answer: %v", e.Host, cause)
+}
+
+// Unwrap returns the cause.
+func (e *UnansweredError) Unwrap() error { return e.Err }
+
+// Advice says what to do about it.
+func (e *UnansweredError) Advice() string {
+	if errors.Is(e.Err, os.ErrPermission) {
+		return "Run it as a user who may use Docker (as a rule one of the group docker), or name another engine in DOCKER_HOST."
+	}
+	return "Start Docker, or name an engine that runs in DOCKER_HOST."
+}
+
 // IsMissing says whether the engine has not got what was named.
 func IsMissing(err error) bool {
 	r, ok := errors.AsType[*Refusal](err)
@@ -88,7 +115,7 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("asking the Docker engine at %s: %w", c.host, err)
+		return nil, &UnansweredError{c.host, err}
 	}
 	if res.StatusCode/100 == 2 || res.StatusCode == http.StatusNotModified {
 		return res.Body, nil
@@ -123,7 +150,10 @@ func (c *Client) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if err := c.do(ctx, http.MethodGet, "/_ping", nil); err != nil {
-		return fmt.Errorf("no Docker engine answers: %w; start one, or name it in DOCKER_HOST", err)
+		if silent, ok := errors.AsType[*UnansweredError](err); ok {
+			return fmt.Errorf("%w. %s", err, silent.Advice())
+		}
+		return fmt.Errorf("the Docker engine at %s: %w", c.host, err)
 	}
 	return nil
 }

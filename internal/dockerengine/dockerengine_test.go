@@ -107,7 +107,7 @@ func TestASocketIsSpokenTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := gone.Ping(t.Context()); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "no Docker engine answers") {
+	if err := gone.Ping(t.Context()); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "does not answer: dial unix") {
 		t.Errorf("got %v", err)
 	}
 }

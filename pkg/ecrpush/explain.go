@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/org/connect2/v2/internal/dockerengine"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/image"
 )
@@ -44,6 +45,8 @@ func titleOf(err error) string {
 		return fmt.Sprintf("The registry answered %d", refusal.Status)
 	case errors.As(awserr.Explain(err), &aws) && aws.Title != "":
 		return aws.Title
+	case noEngine(err) != nil:
+		return "No answer from Docker"
 	case silentHost(err) != "":
 		return "No answer from " + silentHost(err)
 	case strings.HasPrefix(err.Error(), "source "):
@@ -51,6 +54,12 @@ func titleOf(err error) string {
 	default:
 		return "The push failed"
 	}
+}
+
+// noEngine returns what a Docker engine that does not answer is told with; nil where it is another error.
+func noEngine(err error) *dockerengine.UnansweredError {
+	silent, _ := errors.AsType[*dockerengine.UnansweredError](err)
+	return silent
 }
 
 // silentHost returns the host that a request did not reach; "" where it is another error.
@@ -82,6 +91,8 @@ func adviceOf(err error) string {
 		return "Grant " + refusal.Permission + " on the repository to the role that pushes, then run it again."
 	case errors.As(err, &refusal) && refusal.Status == http.StatusUnauthorized:
 		return "Give the login as registry-credentials: HOST=USER:PASSWORD. What docker login left is read outside an action's container alone."
+	case noEngine(err) != nil:
+		return noEngine(err).Advice() + " A file that docker save wrote is pushed without one."
 	case silentHost(err) != "":
 		return "Check the registry's name and this machine's way there: DNS, the proxy, a firewall."
 	default:

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/org/connect2/v2/internal/dockerengine"
 	"github.com/org/connect2/v2/pkg/image"
 )
 
@@ -24,6 +25,10 @@ func TestSilentHosts(t *testing.T) {
 	}{
 		{&url.Error{Op: "Get", URL: "https://ghcr.io/v2/", Err: refused}, "No answer from ghcr.io", "the registry's name"},
 		{&url.Error{Op: "Get", URL: "https://1.dkr.ecr.eu-west-1.amazonaws.com/v2/", Err: refused}, "No answer from AWS", "the registry's name"},
+		{fmt.Errorf("source docker://api: %w", &dockerengine.UnansweredError{Host: "unix:///run/docker.sock",
+			Err: &url.Error{Op: "Get", URL: "http://docker/_ping", Err: &net.OpError{Op: "dial", Net: "unix", Err: syscall.ENOENT}}}),
+			"No answer from Docker", "Start Docker"},
+		{&dockerengine.UnansweredError{Err: syscall.EACCES}, "No answer from Docker", "who may use Docker"},
 		{fmt.Errorf("source image.tar: %w", &fs.PathError{Op: "open", Path: "image.tar", Err: syscall.ENOENT}), "The source is not usable", ""},
 		{errors.New("gzip: invalid checksum"), "The push failed", ""},
 		{&image.RegistryError{Status: 503}, "The registry answered 503", ""},

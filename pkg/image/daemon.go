@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/org/connect2/v2/internal/dockerengine"
 )
@@ -55,9 +54,6 @@ func openDaemon(ctx context.Context, image string, o OpenOptions) (*Source, erro
 func daemonError(err error, image string) error {
 	refusal, refused := errors.AsType[*dockerengine.Refusal](err)
 	switch {
-	case errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("no Docker daemon can be reached: %w; is it running, and is its socket mounted? "+
-			"docker save to a file works without", err)
 	case !refused:
 		return err
 	case dockerengine.IsMissing(err):

@@ -292,7 +292,7 @@ func TestOpenDaemon(t *testing.T) {
 		t.Errorf("an export that breaks off: %v", err)
 	}
 	if _, err := Open(t.Context(), "docker://x", OpenOptions{DaemonHost: "unix://" + socket + ".not"}); err == nil ||
-		!strings.Contains(err.Error(), "no Docker daemon") {
+		!strings.Contains(err.Error(), "the Docker engine at unix:") {
 		t.Errorf("no daemon: %v", err)
 	}
 }

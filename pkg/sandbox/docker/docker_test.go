@@ -237,7 +237,7 @@ func TestCloseEndsWhatRuns(t *testing.T) {
 
 func TestConnectSaysWhatToDo(t *testing.T) {
 	for host, want := range map[string]string{
-		"unix:///nowhere/docker.sock": "no Docker engine answers: asking the Docker engine at unix:///nowhere/docker.sock: ",
+		"unix:///nowhere/docker.sock": "the Docker engine at unix:///nowhere/docker.sock does not answer: ",
 		"ssh://builder":               `the Docker engine's address "ssh://builder": only unix:// and tcp://`,
 	} {
 		if _, err := Connect(t.Context(), host, "host"); err == nil || !strings.Contains(err.Error(), want) {
