@@ -49,6 +49,7 @@ type LogOptions struct {
 	Colour  bool          // ANSI colours
 	Live    bool          // progress rewrites one line of a terminal
 	Width   func() int    // the terminal's width in columns, for Live; nil: 80
+	Quiet   bool          // a run that ended well has no last line: it has shown what it was asked for
 	Start   time.Time     // what relative times count from; zero: the first event
 	Secrets *Secrets      // what must not be shown; nil: a set of its own
 	Random  func() string // makes tokens; nil: crypto/rand
@@ -316,7 +317,9 @@ func (l *Log) verdict(e record.Event) {
 		l.annotation(record.Event{At: e.At, Kind: record.KindError, Title: v.Title, Text: VerdictText(v), Place: v.Place}, annotationsPerStep)
 		end += fmt.Sprintf(" (exit %d)", action.Outcome(v.Outcome).ExitCode())
 	}
-	l.event(e.At, end)
+	if !v.OK || !l.options.Quiet {
+		l.event(e.At, end)
+	}
 }
 
 func (l *Log) redact(s string) string { return l.options.Secrets.Redact(s) }

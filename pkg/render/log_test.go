@@ -265,6 +265,19 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
+// A command that only looks ends with what it has shown; how it failed is said all the same.
+func TestQuietEnd(t *testing.T) {
+	for _, test := range []struct {
+		quiet, ok, want bool
+	}{{false, true, true}, {true, true, false}, {true, false, true}} {
+		log, b := told(LogOptions{Name: "probe", Quiet: test.quiet})
+		log.Sink.Emit(record.Event{Kind: record.KindVerdict, Verdict: &record.Verdict{OK: test.ok, Outcome: "ended"}})
+		if got := strings.Contains(b.String(), "probe: ended after"); got != test.want {
+			t.Errorf("%+v: %q", test, b)
+		}
+	}
+}
+
 func TestGroupsDoNotNestOnGitHub(t *testing.T) {
 	log, b := onGitHub()
 	outer := log.Group("outer")

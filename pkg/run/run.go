@@ -101,6 +101,7 @@ func newRunner(a *action.Action, env action.Env, w io.Writer, debug bool) *runne
 	options := render.LogOptionsFor(w, env.Getenv)
 	options.Name, options.Start, options.Secrets = a.Meta.Name, env.Time.Now(), r.secrets
 	options.Debug = options.Debug || debug
+	options.Quiet = a.Meta.Looks && !options.GitHub
 	view, mask := env.Events, env.Mask
 	if view == nil {
 		r.log = render.NewLog(w, options)
