@@ -202,7 +202,7 @@ func (s *Sandbox) build(o Options) {
 	s.storage.Owner(account)
 	token := &sts.Service{Directory: s.directory}
 	s.metrics = &cloudwatch.Service{Account: account, Region: region, Alarms: maps.Clone(s.scenario.Alarms),
-		Lag:    time.Duration(s.scenario.Traffic.Lag),
+		Lag: time.Duration(s.scenario.Traffic.Lag), Changed: map[string]time.Time{}, Began: s.beginning(),
 		Served: func(group string, minute time.Time) cloudwatch.Traffic { return s.served(group, minute) },
 		Free:   func(instance string) (int64, bool) { return s.freeStorage(instance) }}
 	s.events = events.New(account, region, starter{s.engine}, s.beginning())
@@ -319,7 +319,7 @@ func (s *Sandbox) SetAlarm(name, state string) {
 	if s.metrics.Alarms == nil {
 		s.metrics.Alarms = map[string]string{}
 	}
-	s.metrics.Alarms[name] = state
+	s.metrics.Alarms[name], s.metrics.Changed[name] = state, s.clock.Now()
 	if state == "ALARM" {
 		s.engine.Advance(s.clock.Now())
 		s.engine.TriggerAlarm(name)

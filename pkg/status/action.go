@@ -20,8 +20,8 @@ var Action = action.Define(action.Meta{
 	Looks:       true,
 	Description: "Tell what a service runs, how it is doing, why its tasks fail, and where a rollback would go",
 	Doc: "One look at an ECS service: the revision, image and commit that run, a deployment or rollback that is under way, a hold, the last " +
-		"ten deployments with their outcome and duration, its tasks, the schedules that run its family with their next run, and what a " +
-		"rollback would go back to. Where tasks " +
+		"ten deployments with their outcome and duration, its tasks, the alarms of the service and its environment, the schedules that run " +
+		"its family with their next run, and what a rollback would go back to. Where tasks " +
 		"have failed within the last hour, or are unhealthy, the cause is told with its evidence and its fix. It changes nothing, and " +
 		"ends with 0 whatever it finds: the output state is for scripts.",
 	Examples: []action.Example{
@@ -44,6 +44,10 @@ type Outputs struct {
 	State             State           `output:"state" doc:"steady, deploying, rolling-back, degraded or empty."`
 	TaskDefinitionARN string          `output:"task-definition-arn" doc:"The revision that the service is at."`
 	Image             string          `output:"image" doc:"The image of its main container."`
+	ImageTag          string          `output:"image-tag" doc:"The tag that it was deployed by, where a release says so."`
+	By                string          `output:"by" doc:"Who released it, where a release says so."`
+	Run               string          `output:"run" doc:"The address of the run that released it, where a release says so."`
+	Since             string          `output:"since" doc:"When the deployment that runs was made, as 2026-01-02T15:04:05Z."`
 	Commit            string          `output:"commit" doc:"The commit that it was released from, where a release says so."`
 	Running           int             `output:"running" doc:"How many tasks run, of all deployments."`
 	Desired           int             `output:"desired" doc:"How many are to run."`
@@ -52,10 +56,16 @@ type Outputs struct {
 	Tasks             json.RawMessage `output:"tasks" doc:"The tasks that run or are to: id, arn, revision, zone, status, health, age in seconds."`
 	Deployments       json.RawMessage `output:"deployments" doc:"The last ten deployments, newest first: when, revision, outcome, duration in seconds, why."`
 	Scaling           json.RawMessage `output:"scaling" doc:"The limits of its scalable target, min and max; null where nothing scales it, or they could not be read."`
-	Alarms            []string        `output:"alarms" doc:"The CloudWatch alarms that its deployments watch. Their state is not read."`
+	Alarms            []string        `output:"alarms" doc:"The CloudWatch alarms that its deployments watch."`
+	AlarmStates       json.RawMessage `output:"alarm-states" doc:"These and the environment's, by the beginning of their names, what went off first: name, state (OK, ALARM, INSUFFICIENT_DATA, MISSING), since, reason, watched; null where they could not be read."`
 	Schedules         json.RawMessage `output:"schedules" doc:"The schedules of its cluster that run its family: name, revision, whether that is what serves, when it runs next."`
 	DeploymentARN     string          `output:"deployment-arn" doc:"The service deployment that is under way; empty where none is."`
 	Hold              string          `output:"hold" doc:"What is on hold since a rollback: all, or digests; empty where nothing is."`
+	HoldReason        string          `output:"hold-reason" doc:"Why, or since when, something is on hold."`
+	Events            json.RawMessage `output:"events" doc:"What ECS said last, where something is not as it should be."`
+	Failure           json.RawMessage `output:"failure" doc:"Of tasks that failed within the last hour, or are unhealthy: tasks, cause, title, evidence, fix; null where none did."`
+	Console           string          `output:"console" doc:"The service's page in AWS's console."`
+	Rollback          string          `output:"rollback" doc:"What a rollback to previous would do, in words."`
 	RollbackTarget    string          `output:"rollback-target" doc:"The revision that a rollback to previous would choose; empty where it would ask. That its image is still there is not checked."`
 }
 

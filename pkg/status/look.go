@@ -13,10 +13,10 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/console"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/awserr"
-	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/ecsview/health"
@@ -46,7 +46,9 @@ type view struct {
 	schedules   []timed         // what runs its family at set times
 	tasks       []ecsview.Task  // that run or are to, oldest first
 	scaling     *operate.Limits // nil where nothing scales it, or it could not be read
-	alarms      []string        // that its deployments watch
+	watched     []string        // names of the alarms that its deployments watch
+	alarms      []operate.Alarm // these and the environment's, what went off first
+	alarmsRead  bool
 }
 
 // look reads the service. Only what says nothing without it is an error: all else is optional, and what is denied is told once.
@@ -80,8 +82,9 @@ func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs
 	awserr.Optional(events, "The limits of scaling", err) // without them the rest is worth telling
 	v.lookAtSchedules(ctx, events, conn.Config, aws.ToString(service.ClusterArn))
 	if c := service.DeploymentConfiguration; c != nil && c.Alarms != nil && c.Alarms.Enable {
-		v.alarms = c.Alarms.AlarmNames
+		v.watched = c.Alarms.AlarmNames
 	}
+	v.lookAtAlarms(ctx, events, conn.Config)
 	v.state = operate.Judge(v.service, v.running, v.evidence.Tasks, v.evidence.Targets)
 	v.failed = operate.FailedTasks(v.evidence.Tasks)
 	if len(v.failed) > 0 || v.state == Degraded || v.state == RollingBack {
@@ -141,12 +144,15 @@ func (v *view) outputs() Outputs {
 	out := Outputs{State: v.state, TaskDefinitionARN: v.service.TaskDefinition, Running: v.service.Running, Desired: v.service.Desired,
 		FailedTasks: len(v.failed), Hold: v.hold.String()}
 	out.Outcome = action.Succeeded
-	out.Tasks, out.Deployments, out.Alarms, out.Schedules = v.taskList(), v.deploymentList(), v.alarms, v.scheduleList()
+	out.Tasks, out.Deployments, out.Alarms, out.Schedules = v.taskList(), v.deploymentList(), v.watched, v.scheduleList()
+	out.AlarmStates, out.Events, out.Failure = v.alarmList(), v.eventList(), v.failureOf()
+	out.Since, out.Rollback, out.HoldReason, out.Console = v.since(), v.rollback(), v.holdReason(), console.Service(v.arn)
 	if v.scaling != nil {
 		out.Scaling = operate.JSON(v.scaling)
 	}
 	if v.revision != nil {
-		out.Commit, out.Image = v.revision.Tags[commits.Tag], v.image()
+		is := v.version()
+		out.Commit, out.Image, out.ImageTag, out.By, out.Run = is.Commit, v.image(), is.Tag, is.By, is.Run
 	}
 	if v.cause.Known() {
 		out.Cause = v.cause.Code
@@ -159,6 +165,9 @@ func (v *view) outputs() Outputs {
 	}
 	return out
 }
+
+// version is what the tags of the revision say of it.
+func (v *view) version() history.Version { return history.VersionOf(history.Option{}, v.revision) }
 
 // image returns that of the main container, or of the first where none is the main one.
 func (v *view) image() string {

@@ -40,6 +40,10 @@ func (v *view) report(screen action.Screen) string {
 	if rows := v.scheduleRows(); len(rows) > 0 {
 		b.WriteString("\nschedules\n" + render.Columns(width, []string{"NAME", "REVISION", "NEXT RUN", ""}, rows))
 	}
+	if rows := v.alarmRows(); len(rows) > 0 {
+		b.WriteString("\n" + operate.Paint(screen, operate.Bad, "alarms") + "\n")
+		b.WriteString(render.Columns(width, []string{"NAME", "STATE", "FOR", "WHY"}, rows))
+	}
 	if lines := v.events(); len(lines) > 0 {
 		b.WriteString("\nwhat ECS said last\n")
 		for _, line := range lines {
@@ -151,4 +155,35 @@ func (v *view) deploymentList() json.RawMessage {
 		list = append(list, one)
 	}
 	return operate.JSON(list)
+}
+
+// alarmList are all alarms with their states; null where they could not be read.
+func (v *view) alarmList() json.RawMessage {
+	if !v.alarmsRead {
+		return nil
+	}
+	list := []operate.Alarm{}
+	for _, a := range v.alarms {
+		a.Reason = diagnose.Redact(a.Reason)
+		list = append(list, a)
+	}
+	return operate.JSON(list)
+}
+
+// eventList are the scheduler's lines that a person is shown.
+func (v *view) eventList() json.RawMessage {
+	lines := v.events()
+	if lines == nil {
+		lines = []string{}
+	}
+	return operate.JSON(lines)
+}
+
+// failureOf is what is said of the tasks that failed; null where none did.
+func (v *view) failureOf() json.RawMessage {
+	if len(v.failed) == 0 && !v.cause.Known() {
+		return nil
+	}
+	return operate.JSON(map[string]any{"tasks": v.failures(), "cause": v.cause.Code, "title": v.cause.Title,
+		"evidence": append([]string{}, v.cause.Evidence...), "fix": append([]string{}, v.cause.Fix...)})
 }

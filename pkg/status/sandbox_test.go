@@ -1,6 +1,8 @@
 package status_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -8,7 +10,10 @@ import (
 
 	"github.com/org/connect2/v2/internal/test/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/operate"
+	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
+	"github.com/org/connect2/v2/pkg/sandbox/policy"
 	"github.com/org/connect2/v2/pkg/status"
 )
 
@@ -61,6 +66,11 @@ func TestSteady(t *testing.T) {
 			t.Errorf("outputs %+v", out)
 		}
 		want(t, told, "is steady at connect2-api-dev:3", "2 of 2 tasks run", "would go to connect2-api-dev:2")
+		if since, err := time.Parse(time.RFC3339, out.Since); err != nil || time.Since(since) <= 0 || string(out.Events) != "[]" ||
+			out.Failure != nil || string(out.AlarmStates) != "[]" || !strings.Contains(out.Console, sandboxtest.Service) ||
+			!strings.HasPrefix(out.Rollback, "would go to connect2-api-dev:2") {
+			t.Errorf("outputs %+v", out)
+		}
 	})
 }
 
@@ -79,6 +89,68 @@ func TestSchedules(t *testing.T) {
 	})
 }
 
+// TestAlarms tells what has gone off of the alarms of the service and of its environment, however many pages they fill, and what its
+// deployments watch and is not there.
+func TestAlarms(t *testing.T) {
+	sandboxtest.Run(t, fast, func(t *testing.T, s *sandboxtest.Site) {
+		for i := range 130 {
+			s.Sandbox.SetAlarm(fmt.Sprintf("connect2-api-alerts-dev-n%03d", i), "OK")
+		}
+		s.Sandbox.SetAlarm("connect2-api-alerts-prod-api-5xx", "ALARM")
+		s.Sandbox.SetAlarm("of-another-team", "OK")
+		s.Sandbox.SetAlarm("connect2-api-dev-001-cpu", "INSUFFICIENT_DATA")
+		s.Sandbox.SetAlarm("connect2-api-alerts-dev-n129", "ALARM")
+		inEngine(t, s, func(_ *engine.Engine, service *engine.Service) error {
+			service.Config.Document["alarms"] = json.RawMessage(
+				`{"alarmNames":["of-another-team","gone"],"enable":true,"rollback":true}`)
+			return nil
+		})
+		time.Sleep(3 * time.Minute)
+		out, told := look(t, s)
+		want(t, told, "1 of 133 went off, 1 without data, 1 missing; its deployments watch of-another-team, gone",
+			"connect2-api-alerts-dev-n129  ALARM for 3m: set in the sandbox", "gone  missing: the service's deployments watch it")
+		var states []operate.Alarm
+		if err := json.Unmarshal(out.AlarmStates, &states); err != nil {
+			t.Fatal(err)
+		}
+		watched := operate.Alarm{}
+		for _, a := range states {
+			if a.Name == "of-another-team" {
+				watched = a
+			}
+		}
+		if len(states) != 133 || states[0].Name != "connect2-api-alerts-dev-n129" || states[0].Since.IsZero() || states[1].Name != "gone" ||
+			!states[1].Watched || !watched.Watched || watched.State != operate.AlarmOK || strings.Contains(string(out.AlarmStates), "-prod-") {
+			t.Errorf("%d: %s", len(states), out.AlarmStates)
+		}
+	})
+}
+
+// TestAlarmsUnread says that the alarms were not read, and tells the rest.
+func TestAlarmsUnread(t *testing.T) {
+	sandboxtest.Run(t, fast, func(t *testing.T, s *sandboxtest.Site) {
+		forbidden, err := policy.Parse([]byte(`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
+			{"Effect":"Deny","Resource":"*","Action":"cloudwatch:DescribeAlarms"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Sandbox.SetPolicy("operator", &sandbox.Policy{Policy: forbidden}); err != nil {
+			t.Fatal(err)
+		}
+		inEngine(t, s, func(_ *engine.Engine, service *engine.Service) error {
+			service.Config.Document["alarms"] = json.RawMessage(`{"alarmNames":["one"],"enable":true,"rollback":true}`)
+			return nil
+		})
+		out, told := look(t, s)
+		want(t, told, "not read; its deployments watch one", "is steady at")
+		if out.AlarmStates != nil || len(out.Alarms) != 1 || !slices.ContainsFunc(s.Log.Warnings(), func(w string) bool {
+			return strings.Contains(w, "cloudwatch:DescribeAlarms")
+		}) {
+			t.Errorf("outputs %s, %v; warnings %v", out.AlarmStates, out.Alarms, s.Log.Warnings())
+		}
+	})
+}
+
 func TestHold(t *testing.T) {
 	sandboxtest.Run(t, fast, func(t *testing.T, s *sandboxtest.Site) {
 		inEngine(t, s, func(_ *engine.Engine, service *engine.Service) error {
@@ -91,6 +163,7 @@ func TestHold(t *testing.T) {
 			t.Errorf("outputs %+v", out)
 		}
 		want(t, told, out.Hold, "orders fail")
+		want(t, out.HoldReason, "orders fail")
 	})
 }
 
@@ -120,6 +193,10 @@ func TestFailingTasks(t *testing.T) {
 		}
 		want(t, told, "us-west-2.console.aws.amazon.com/ecs/v2/clusters/"+sandboxtest.Cluster+"/tasks/", "#logsV2:log-groups/log-group/",
 			"#TargetGroup:targetGroupArn=arn:aws:elasticloadbalancing:us-west-2:")
+		want(t, string(out.Failure), `"cause":"`+out.Cause, "DATABASE_URL", "failed within the last hour", `"fix":["`)
+		if string(out.Events) == "[]" {
+			t.Error("no events")
+		}
 		want(t, told, "is degraded", "failed within the last hour", "DATABASE_URL", "What ECS said last")
 	})
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/internal/console"
-	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/operate"
@@ -39,6 +38,7 @@ func (v *view) tell(events record.Sink) {
 	}
 	list("deployments", "deployments, newest first", v.history())
 	list("schedules", "schedules that run it", v.scheduleLines())
+	list("alarms", "alarms", v.alarmLines())
 	if len(v.versions) > 0 {
 		table := history.Table(v.versions, v.back.Back)
 		events.Section(record.Section{Name: "versions", Title: "What a rollback could go to", Folded: true,
@@ -105,8 +105,10 @@ func (v *view) facts() []record.Fact {
 	add := func(name, text string) { link(name, text, "") }
 	if v.revision != nil {
 		add("image", v.image())
-		add("commit", v.revision.Tags[commits.Tag])
-		add("released by", v.revision.Tags["connect2:run"])
+		is := v.version()
+		add("image tag", is.Tag)
+		add("commit", is.Commit)
+		add("released by", strings.TrimSpace(is.By+" "+is.Run))
 	}
 	if primary := v.service.Primary(); primary != nil {
 		add("since", primary.Created.UTC().Format("2006-01-02 15:04 MST")+", "+v.ago(primary.Created)+" ago")
@@ -120,21 +122,34 @@ func (v *view) facts() []record.Fact {
 	if v.scaling != nil {
 		add("scales", fmt.Sprintf("by itself, from %d to %d tasks", v.scaling.Min, v.scaling.Max))
 	}
-	if len(v.alarms) > 0 {
-		add("alarms", strings.Join(v.alarms, ", ")+" (watched by its deployments; their state is not read here)")
-	}
+	add("alarms", v.alarmWords())
 	if held := v.hold.String(); held != "" {
-		if v.hold.All && v.hold.Why != "" {
-			add("on hold", held+": "+v.hold.Why)
-		} else {
-			add("on hold", held+", since the rollback"+v.hold.Last.String())
-		}
+		add("on hold", held+v.holdReason())
 	}
 	if address := console.Service(v.arn); address != "" {
 		link("in the console", address, address)
 	}
 	add("a rollback", v.rollback())
 	return append(facts, v.evidenceLinks()...)
+}
+
+// holdReason says why, or since when, something is on hold; "" where nothing is.
+func (v *view) holdReason() string {
+	switch {
+	case v.hold.String() == "":
+		return ""
+	case v.hold.All && v.hold.Why != "":
+		return ": " + v.hold.Why
+	}
+	return ", since the rollback" + v.hold.Last.String()
+}
+
+// since is when the deployment that runs was made; empty where there is none.
+func (v *view) since() string {
+	if primary := v.service.Primary(); primary != nil {
+		return primary.Created.UTC().Format(time.RFC3339)
+	}
+	return ""
 }
 
 // rollback says what a rollback to the previous version would do.

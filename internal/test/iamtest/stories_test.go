@@ -334,6 +334,13 @@ func statusStories() []story {
 	return []story{
 		{name: "steady", run: run, want: action.Succeeded},
 		{name: "with schedules", before: func(s *site) { s.scheduled("1") }, run: run, want: action.Succeeded},
+		{name: "with alarms", before: func(s *site) {
+			s.sb.SetAlarm("errors", "OK")
+			s.engine(func(_ *engine.Engine, service *engine.Service) error {
+				service.Config.Document["alarms"] = json.RawMessage(`{"alarmNames":["errors"],"enable":true,"rollback":true}`)
+				return nil
+			})
+		}, run: run, want: action.Succeeded},
 		{name: "tasks fail", before: func(s *site) {
 			s.sb.SetBehaviour(repository+":v1", *s.behaviour(crashing))
 			s.engine(func(e *engine.Engine, _ *engine.Service) error {

@@ -201,6 +201,7 @@ func statusStatements() []statement {
 			actions: grants("ecs:DescribeServiceDeployments")},
 		{sid: "OptionalScaling", why: "the limits of autoscaling are not told",
 			actions: grants("application-autoscaling:DescribeScalableTargets")},
+		{sid: "OptionalAlarms", why: "the state of the alarms is not told", actions: grants("cloudwatch:DescribeAlarms")},
 		{sid: "OptionalSchedules", why: "the schedules that run it are not told", actions: grants("events:ListEventBuses",
 			"events:ListRuleNamesByTarget", "events:DescribeRule", "events:ListTargetsByRule", "scheduler:ListSchedules", "scheduler:GetSchedule")},
 	}, diagnosis...)

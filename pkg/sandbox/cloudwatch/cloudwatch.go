@@ -29,6 +29,8 @@ type Service struct {
 	Served          func(targetGroup string, minute time.Time) Traffic // targetgroup/NAME/ID
 	Free            func(database string) (bytes int64, ok bool)       // storage of a database instance that is free
 	Alarms          map[string]string                                  // states by name
+	Changed         map[string]time.Time                               // when each got its state
+	Began           time.Time                                          // when the others did
 	Lag             time.Duration                                      // from the end of a minute until it can be read
 }
 
@@ -196,14 +198,19 @@ func (s *Service) storage(q query, from, to, now time.Time) (result, error) {
 
 type alarm struct {
 	AlarmName, AlarmArn, StateValue, StateReason string
+	StateUpdatedTimestamp                        wire.Time
 	ActionsEnabled                               bool
 }
 
+// mostAlarms is how many alarms a call may name, and how many a page has.
+const mostAlarms = 100
+
 func (s *Service) describeAlarms(r *wire.Request) (any, error) {
 	var in struct {
-		AlarmNames            []string
-		AlarmNamePrefix       string
-		StateValue, NextToken string
+		AlarmNames, AlarmTypes []string
+		AlarmNamePrefix        string
+		StateValue, NextToken  string
+		MaxRecords             int
 	}
 	if err := r.Decode(&in); err != nil {
 		return nil, err
@@ -211,15 +218,43 @@ func (s *Service) describeAlarms(r *wire.Request) (any, error) {
 	if err := r.Authorize("cloudwatch:DescribeAlarms", "*"); err != nil {
 		return nil, err
 	}
-	out := struct{ CompositeAlarms, MetricAlarms wire.List[alarm] }{wire.List[alarm]{}, wire.List[alarm]{}}
+	switch {
+	case len(in.AlarmNames) > 0 && in.AlarmNamePrefix != "":
+		return nil, wire.Errorf("ValidationError", "AlarmNamePrefix and AlarmNames may not be specified together")
+	case len(in.AlarmNames) > mostAlarms:
+		return nil, wire.Errorf("ValidationError", "AlarmNames: at most %d may be specified", mostAlarms)
+	case in.MaxRecords < 0 || in.MaxRecords > mostAlarms:
+		return nil, wire.Errorf("ValidationError", "MaxRecords must be between 1 and %d", mostAlarms)
+	}
+	if in.MaxRecords == 0 {
+		in.MaxRecords = 50
+	}
+	var out struct {
+		CompositeAlarms, MetricAlarms wire.List[alarm]
+		NextToken                     string `json:",omitempty" xml:",omitempty"`
+	}
+	out.CompositeAlarms, out.MetricAlarms = wire.List[alarm]{}, wire.List[alarm]{}
+	if len(in.AlarmTypes) > 0 && !slices.Contains(in.AlarmTypes, "MetricAlarm") {
+		return out, nil // none is a composite one
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Alarms)) {
 		state := s.Alarms[name]
 		if len(in.AlarmNames) > 0 && !slices.Contains(in.AlarmNames, name) || !strings.HasPrefix(name, in.AlarmNamePrefix) ||
 			in.StateValue != "" && in.StateValue != state {
 			continue
 		}
+		since, ok := s.Changed[name]
+		if !ok {
+			since = s.Began
+		}
 		out.MetricAlarms = append(out.MetricAlarms, alarm{AlarmName: name, StateValue: state, ActionsEnabled: true,
-			StateReason: "set in the sandbox", AlarmArn: fmt.Sprintf("arn:aws:cloudwatch:%s:%s:alarm:%s", s.Region, s.Account, name)})
+			StateUpdatedTimestamp: wire.Time(since),
+			StateReason:           "set in the sandbox", AlarmArn: fmt.Sprintf("arn:aws:cloudwatch:%s:%s:alarm:%s", s.Region, s.Account, name)})
 	}
+	page, next, ok := wire.Page(out.MetricAlarms, in.NextToken, in.MaxRecords)
+	if !ok {
+		return nil, wire.Errorf("InvalidNextToken", "The next token specified is invalid.")
+	}
+	out.MetricAlarms, out.NextToken = page, next
 	return out, nil
 }
