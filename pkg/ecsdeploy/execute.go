@@ -33,7 +33,7 @@ func (d *Deployment) Execute(ctx context.Context) (Outputs, error) {
 // execute is Execute for a deployment that may belong to a release of several services. It returns how it was left, too.
 func (d *Deployment) execute(ctx context.Context, of membership) (Outputs, ended, error) {
 	out := d.outputs()
-	next := candidate{Deployment: d, membership: of, revision: d.existing}
+	next := d.candidate(of)
 	left := ended{candidate: next}
 	switch {
 	case d.in.RenderOnly != "":
@@ -80,6 +80,11 @@ func (d *Deployment) execute(ctx context.Context, of membership) (Outputs, ended
 		d.settingsBack(ctx)
 	}
 	return out, left, err
+}
+
+// candidate is what is to be deployed, as far as it is registered.
+func (d *Deployment) candidate(of membership) candidate {
+	return candidate{Deployment: d, membership: of, revision: d.existing}
 }
 
 // begin registers the revision if it is new, and begins its deployment. What it returns holds what was done also where that failed.

@@ -106,6 +106,9 @@ func (f *Fleet) CheckPlatforms(has []string) error {
 func (f *Fleet) Execute(ctx context.Context) (Outputs, error) {
 	members := f.memberships(f.env.Clock().Now())
 	outs, ends := make([]Outputs, len(f.services)), make([]ended, len(f.services))
+	for i, d := range f.services { // of one that is not begun, what an earlier attempt did is known
+		ends[i].candidate = d.candidate(members[i])
+	}
 	results := fleet.Run(ctx, f.members, f.together, func(ctx context.Context, i int) error {
 		_, end := fleet.Begin(f.env, f.names[i])
 		var err error
@@ -118,7 +121,7 @@ func (f *Fleet) Execute(ctx context.Context) (Outputs, error) {
 	})
 	standings := f.standings(results, outs, ends)
 	interrupted := ctx.Err() != nil
-	if f.goesBack(standings, interrupted) {
+	if f.together && !f.services[0].in.DryRun && goesBack(standings, interrupted) {
 		f.goBack(ctx, standings, outs, ends)
 	}
 	out, err := f.conclude(standings, outs, interrupted)
@@ -173,35 +176,12 @@ func (f *Fleet) standings(results []fleet.Result, outs []Outputs, ends []ended) 
 	return all
 }
 
-// goesBack decides whether what was changed goes back: where one has failed, and they belong together. Of a run that was interrupted
-// when all had arrived they stay, as the deployment of one service does.
-func (f *Fleet) goesBack(all []fleet.Standing, interrupted bool) bool {
-	if !f.together || f.services[0].in.DryRun {
-		return false
-	}
-	arrived := true
-	for _, s := range all {
-		arrived = arrived && (s.After == fleet.Arrived || s.After == fleet.Unchanged)
-	}
-	return !arrived && (interrupted || fleet.Fault(all) != nil)
-}
-
 // goBack puts back what this release has changed, in reverse order.
 func (f *Fleet) goBack(ctx context.Context, all []fleet.Standing, outs []Outputs, ends []ended) {
 	fault := fleet.Fault(all)
-	changed := func(i int) bool {
-		switch {
-		case ends[i].revision == nil, all[i].After == fleet.Untouched:
-			return false
-		case fault != nil && fault.Name == all[i].Name && (action.OutcomeOf(all[i].Err) == action.Stuck ||
-			action.OutcomeOf(all[i].Err) == action.Superseded):
-			return false // its own verdict says how it is
-		}
-		return outs[i].Changed || ends[i].replaces != ""
-	}
 	f.env.Events.Decided("the services that this release has changed go back", "one of them did not arrive, and they belong together")
 	fleet.Run(context.WithoutCancel(ctx), fleet.Reversed(f.members), false, func(_ context.Context, i int) error {
-		if !changed(i) {
+		if ends[i].revision == nil || !isPutBack(all[i], fault, outs[i].Changed, ends[i].replaces != "") {
 			return nil
 		}
 		after, revision, err := ends[i].goBack(ctx)
