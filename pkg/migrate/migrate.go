@@ -24,7 +24,7 @@ type Inputs struct {
 	Service      string        `input:"service" required:"true" unless:"file" doc:"ECS service whose network, platform and capacity settings the task gets. With file: that of its migrate.service."`
 	Image        string        `input:"image" required:"true" doc:"Image with the migrations: a full reference, repository@sha256:…, a tag or a digest; what is left out is taken from the template's image, or from the one that runs where that is a placeholder such as nginx:latest. running: the image that runs."`
 	Container    string        `input:"container" doc:"Container that runs the command. Not needed where the task definition has one container, or one essential one."`
-	Command      string        `input:"command" default:"alembic upgrade head" doc:"Command of the migration: words split as a shell would, without any expansion, or a JSON array of strings. For pipes and variables write: sh -c '…'."`
+	Command      string        `input:"command" alias:"migrate-command" default:"alembic upgrade head" doc:"Command of the migration: words split as a shell would, without any expansion, or a JSON array of strings. For pipes and variables write: sh -c '…'."`
 	OverrideHold bool          `input:"override-hold" default:"false" doc:"Run them even if the service was rolled back from this image, or is on hold. The hold itself stays; ecs-deploy lifts it."`
 	Timeout      time.Duration `input:"timeout" default:"15m" min:"10s" max:"24h" doc:"Longest time that the migration may take; its task is stopped then."`
 }
