@@ -15,56 +15,7 @@ import (
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/operate"
-	"github.com/org/connect2/v2/pkg/rollout"
-	"github.com/org/connect2/v2/pkg/verdict"
 )
-
-// Restart is `connect2 restart`.
-var Restart = action.Define(action.Meta{
-	Name:        "restart",
-	Description: "Replace all tasks of a service by new ones of the same revision, and follow it to the end",
-	Doc: "The service stays at its revision: ECS starts new tasks, and stops the old ones when the new ones are healthy. It is refused " +
-		"while a deployment is under way.",
-	Examples: []action.Example{{Title: "Start over", Args: "--environment prod"}},
-}, runRestart)
-
-// RestartInputs are what restart can be told.
-type RestartInputs struct {
-	operate.Inputs
-	Timeout time.Duration `input:"timeout" default:"auto" zero:"auto" min:"1m" max:"24h" doc:"How long it may take; auto is 30 minutes and what the service waits by itself."`
-}
-
-// RestartOutputs are what came of it.
-type RestartOutputs struct {
-	action.Outputs
-	TaskDefinitionARN string `output:"task-definition-arn" doc:"The revision that the service is at."`
-}
-
-func runRestart(ctx context.Context, env *action.Env, in RestartInputs) (RestartOutputs, error) {
-	s, err := find(ctx, env, in.Inputs, true)
-	if err != nil {
-		return RestartOutputs{}, err
-	}
-	out := RestartOutputs{TaskDefinitionARN: s.now.TaskDefinition}
-	timeout, err := rollout.TimeFor(in.Timeout, s.now)
-	switch {
-	case err != nil:
-		return out, refuse("The time is too short", "timeout: %w", err)
-	case s.now.Primary().InProgress():
-		return out, refuse("A deployment is under way", "%s is being deployed to %s: see how it ends (connect2 status), then restart",
-			arn.Revision(s.now.TaskDefinition), s.name())
-	case s.now.Desired == 0:
-		return out, refuse("There is nothing to restart", "%s is to have no tasks", s.name())
-	}
-	target, err := rollout.Start(ctx, s.client, rollout.Update{Cluster: in.Cluster, Service: in.Service, TaskDefinition: s.now.TaskDefinition,
-		Before: s.now, Patience: timeout, Clock: env.Clock()})
-	if err != nil {
-		return out, failed("The service could not be restarted", err)
-	}
-	env.Events.Notef("restarting %s of %s at %s", operate.Count(s.now.Desired, "task"), s.name(), arn.Revision(s.now.TaskDefinition))
-	_, err = verdict.Follow(ctx, env, s.conn.Config, target, rollout.Timeout(timeout))
-	return out, err
-}
 
 // Scale is `connect2 scale`.
 var Scale = action.Define(action.Meta{

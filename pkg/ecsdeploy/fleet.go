@@ -19,12 +19,6 @@ import (
 	"github.com/org/connect2/v2/pkg/project"
 )
 
-// Tags of a revision that a release of several services has registered.
-const (
-	ReleaseTag  = "connect2:release"  // which release: the same for all of its services
-	ReplacesTag = "connect2:replaces" // the revision that ran before, FAMILY:NUMBER
-)
-
 // Fleet is the deployment of several services that was checked and can be executed.
 type Fleet struct {
 	env      *action.Env
@@ -245,12 +239,12 @@ func (f *Fleet) memberships(now time.Time) []membership {
 	id := hex.EncodeToString(sum[:8])
 	for i, d := range f.services {
 		before := arn.Revision(d.before.Worked())
-		all[i].tags = map[string]string{ReleaseTag: id, ReplacesTag: before}
+		all[i].tags = map[string]string{fleet.ReleaseTag: id, fleet.ReplacesTag: before}
 		if d.existing == nil || !open || d.todo() != nothing && d.todo() != follow {
 			continue
 		}
 		if attempt(d.existing.Tags, id, d.env.GitHub.RunID, d.before.Primary(), now) {
-			all[i].replaces = d.existing.Tags[ReplacesTag]
+			all[i].replaces = d.existing.Tags[fleet.ReplacesTag]
 			d.env.Events.Notef("an earlier attempt at this release has deployed %s in place of %s", d.existing.Name(), all[i].replaces)
 		}
 	}
@@ -265,7 +259,7 @@ const attemptAge = time.Hour
 // attempt decides whether an earlier attempt at a release has deployed what a service runs: by the tags of its revision. Of the same run
 // of a workflow it is, whenever that was.
 func attempt(tags map[string]string, id, run string, primary *ecsview.Deployment, now time.Time) bool {
-	if tags[ReleaseTag] != id || tags[ReplacesTag] == "" || primary == nil {
+	if tags[fleet.ReleaseTag] != id || tags[fleet.ReplacesTag] == "" || primary == nil {
 		return false
 	}
 	if run != "" && strings.Contains(tags["connect2:run"]+"/", "/runs/"+run+"/") {

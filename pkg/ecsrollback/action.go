@@ -4,7 +4,7 @@ package ecsrollback
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
 	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
@@ -19,13 +19,16 @@ var Action = action.Define(action.Meta{
 	Doc: "The target is the newest deployment that succeeded, of another revision, older than the first deployment of what runs now, whose " +
 		"image is still there. A deployment that is in progress is stopped with a rollback instead; one that goes back already, begun by " +
 		"another run of this action, is followed to its end. What a rollback has brought back is never rolled back to what it left: say where " +
-		"to go with --to. The image that was left is put on hold, so that no later run deploys it again.",
+		"to go with --to. The image that was left is put on hold, so that no later run deploys it again.\n\n" +
+		"With a connect2.yaml that has several services, and without service, all that the newest release has changed go back, in the reverse " +
+		"order of `after`; all are checked before the first is changed. Where one cannot go back, the verdict says what each service is on.",
 	Icon:  "rewind",
 	Color: "orange",
 	Examples: []action.Example{
 		{Title: "Back to the version before",
 			Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --reason \"checkout fails\""},
 		{Title: "Say what would be done, and why", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --dry-run"},
+		{Title: "All services of a connect2.yaml", Args: "--file connect2.yaml --environment dev --reason \"checkout fails\""},
 		{Title: "Back to revision 41", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev --to 41"},
 	},
 }, Run)
@@ -35,21 +38,13 @@ type Inputs struct {
 	awsconn.Inputs    `group:"AWS"`
 	project.Selection `group:"Names"`
 	Cluster           string        `input:"cluster" required:"true" unless:"file" doc:"The ECS cluster: name or ARN."`
-	Service           string        `input:"service" required:"true" unless:"file" doc:"The ECS service: name or ARN; or its name in the file. Needed where the file has several."`
-	To                string        `input:"to" default:"previous" doc:"Where to go: previous, a revision number, FAMILY:REVISION, an image tag, a commit (7 digits or more), an image digest, or the ARN of a task definition or of a service deployment."`
+	Service           string        `input:"service" required:"true" unless:"file" doc:"The ECS service: name or ARN; or its name in the file. With file, and without service: all of its services."`
+	To                string        `input:"to" default:"previous" doc:"Where to go: previous, a revision number, FAMILY:REVISION, an image tag, a commit (7 digits or more), an image digest, or the ARN of a task definition or of a service deployment. For several services: previous, a tag, a commit or a digest."`
 	Reason            string        `input:"reason" doc:"Why. It is kept in the tags of the service."`
 	Hold              string        `input:"hold" default:"image" enum:"image,all,none" doc:"What ecs-deploy and migrate refuse afterwards, until a run with override-hold: the image that was left, all releases, or none."`
 	Timeout           time.Duration `input:"timeout" default:"auto" zero:"auto" min:"1m" max:"24h" doc:"How long the rollback may take. auto is 30 minutes, and what the service's own deployment configuration waits."`
 	Schedules         []string      `input:"schedules" default:"auto" doc:"Schedules to point at the revision that serves then. auto: those of the service's cluster that run what is left, or what came after the target; none: leave them; or names as ecs-deploy takes them, one per line."`
 	DryRun            bool          `input:"dry-run" default:"false" doc:"Say what would be done and why, but change nothing."`
-}
-
-// checkService returns what is wrong with the choice of the service: a rollback is of one.
-func (in Inputs) checkService() []error {
-	if in.Service == "" && in.File != "" {
-		return []error{fmt.Errorf("service: %s has several services: name the one to roll back", in.File)}
-	}
-	return nil
 }
 
 // Outputs are what is known at the end, also of a run that failed.
@@ -62,14 +57,28 @@ type Outputs struct {
 	Commit                    string `output:"commit" doc:"The commit that the version which serves now was made from, where its release has said so."`
 	Changed                   bool   `output:"changed" doc:"Whether anything was changed."`
 	Cause                     string `output:"cause" doc:"Why the rollback failed, as a stable word; empty otherwise."`
+
+	Services json.RawMessage `output:"services" doc:"Of several services: a JSON list of name, service, outcome and the revision that each serves; empty for one."`
 }
 
 // Run rolls back.
 func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
+	chosen, err := in.Choose(in.Service)
+	if err != nil {
+		return Outputs{}, awsconn.Refuse(ctx, "Invalid input", err)
+	}
 	conn, err := awsconn.Connect(ctx, env, in.Inputs)
 	if err != nil {
 		return Outputs{}, err
 	}
+	if len(chosen.Members) > 1 {
+		all, err := PrepareFleet(ctx, env, conn, in, chosen)
+		if err != nil {
+			return Outputs{}, err
+		}
+		return all.Execute(ctx)
+	}
+	in.Service = chosen.Members[0].Service
 	rollback, err := Prepare(ctx, env, conn, in)
 	if err != nil {
 		return Outputs{}, err

@@ -11,6 +11,7 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/commits"
+	"github.com/org/connect2/v2/pkg/fleet"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/rollout"
@@ -183,8 +184,10 @@ func (r *Rollback) registerCopy(ctx context.Context, to *target) (*taskdef.Revis
 		taskdef.ContentTag: document.ContentHash(),
 		copyTag:            taskdef.TagValue(to.revision.Name()),
 	}
-	if commit := to.revision.Tags[commits.Tag]; commit != "" {
-		tags[commits.Tag] = commit // later releases are compared with it
+	for _, kept := range []string{commits.Tag, fleet.ReleaseTag} { // later releases and rollbacks go by them
+		if value := to.revision.Tags[kept]; value != "" {
+			tags[kept] = value
+		}
 	}
 	copied, err := taskdef.Register(ctx, r.client, document, tags)
 	if err != nil {

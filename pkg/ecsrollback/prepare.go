@@ -45,11 +45,22 @@ type decision struct {
 	target   *target           // what Update deploys; nil otherwise
 	stay     bool              // that is in force already
 	versions []history.Version // what there is to go back to
+	running  running           // for the choice among several services
+	known    bool              // running was read
 }
 
 // Prepare reads the service and its history and decides what to do. It changes nothing. Where there is nothing to go back to
 // without being told, the error has the outcome Invalid and says what `to` could be.
 func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Rollback, error) {
+	r, err := open(ctx, env, conn, in)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// open is Prepare that returns also what was read where it fails.
+func open(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Rollback, error) {
 	r := &Rollback{env: env, conn: conn, in: in, client: ecs.NewFromConfig(awsconn.Patient(conn.Config, in.Timeout)),
 		met: map[string]bool{}}
 	r.registries = image.NewRegistries(conn.Config, conn.Transport)
@@ -57,10 +68,7 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	if r.in.To = strings.TrimSpace(in.To); r.in.To == "" {
 		r.in.To = previous
 	}
-	if err := r.prepare(ctx); err != nil {
-		return nil, err
-	}
-	return r, nil
+	return r, r.prepare(ctx)
 }
 
 // prepare reads and decides.
@@ -76,7 +84,7 @@ func (r *Rollback) prepare(ctx context.Context) (err error) {
 	if err == nil {
 		err = r.openSchedules(ctx)
 	}
-	return awsconn.Refuse(ctx, "The rollback was not started: nothing was changed", err)
+	return awsconn.Refuse(ctx, refused, err)
 }
 
 func (r *Rollback) decide(ctx context.Context, seen read) (decision, error) {
@@ -84,7 +92,7 @@ func (r *Rollback) decide(ctx context.Context, seen read) (decision, error) {
 	if err != nil {
 		return decision{}, err
 	}
-	d := decision{Plan: v.plan, versions: v.versions}
+	d := decision{Plan: v.plan, versions: v.versions, running: runningOf(seen, v.plan.Left, v.revisions[v.plan.Left]), known: true}
 	if r.in.To != previous {
 		if d.Plan, err = r.named(ctx, seen, v); err != nil {
 			return d, err
@@ -166,7 +174,7 @@ func (r *Rollback) again(ctx context.Context) error {
 		now, err := r.readService(ctx)
 		switch {
 		case err != nil:
-			return awsconn.Refuse(ctx, "The rollback was not started: nothing was changed", err)
+			return awsconn.Refuse(ctx, refused, err)
 		case !same(r.read.Service, now.Service):
 			r.env.Events.Notef("something happened to service %s meanwhile: deciding anew", r.in.Service)
 		case r.decided.target != nil && r.decided.target.needsCopy(): // which is registered first

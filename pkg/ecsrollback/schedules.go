@@ -27,7 +27,7 @@ const (
 func (in Inputs) Validate() []error {
 	problems := in.Inputs.Validate()
 	_, wrong := in.schedules()
-	return append(append(problems, wrong...), in.checkService()...)
+	return append(problems, wrong...)
 }
 
 // schedules returns the schedules that are named: none where they are to be found, or left.

@@ -25,9 +25,9 @@ func (s Standing) outcome() action.Outcome {
 	switch s.After {
 	case Untouched:
 		return action.Cancelled
-	case Unchanged:
+	case Unchanged, Apart:
 		return action.NoChange
-	case Arrived:
+	case Arrived, Restored, Rehearsed:
 		return action.Succeeded
 	case Back, GoingBack:
 		return action.RolledBack

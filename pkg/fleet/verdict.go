@@ -24,6 +24,10 @@ const (
 	GoingBack After = "going back"
 	Changed   After = "changed"  // somebody has changed it since, so that it was left alone
 	Stranded  After = "stranded" // it could not be put back
+	Restored  After = "restored" // of a rollback: it is on an earlier version, as was asked for
+	Apart     After = "apart"    // of a rollback: the release that is undone had not changed it
+	Halfway   After = "halfway"  // of a rollback: its own failed
+	Rehearsed After = "rehearsed"
 )
 
 // Standing is how a member is once all is over, and what there is to say of it.
@@ -45,7 +49,7 @@ func (s Standing) String() string {
 	}
 	switch s.After {
 	case Untouched:
-		return s.Name + " was not begun"
+		return s.Name + " was not begun" + prefixed(", and is on", at)
 	case Unchanged:
 		return s.Name + " has" + cmp.Or(at, " it") + " already"
 	case Arrived:
@@ -58,6 +62,17 @@ func (s Standing) String() string {
 		return s.Name + " was changed by somebody since, and was left alone" + prefixed(" at", at)
 	case Stranded:
 		return fmt.Sprintf("%s could not be put back: %v", s.Name, s.BackErr)
+	case Restored:
+		return s.Name + " is back on" + cmp.Or(at, " an earlier version")
+	case Apart:
+		return s.Name + " stays" + prefixed(" on", at) + ": the newest release has not changed it"
+	case Halfway:
+		if at == "" {
+			return "what " + s.Name + " is on could not be read"
+		}
+		return s.Name + " is on" + at
+	case Rehearsed:
+		return s.Name + prefixed(" would be on", at) + ": nothing was changed"
 	}
 	return s.Name + ": " + string(action.OutcomeOf(s.Err))
 }
@@ -84,14 +99,16 @@ func Fault(all []Standing) *Standing {
 }
 
 // Outcome returns the outcome of the whole: succeeded or no-change where nothing failed; stuck where anything could not be put back, and
-// otherwise that of the member at fault. changed says that something was changed before that.
+// otherwise that of the member at fault; stuck too where a rollback has brought some members back and others not. changed says that
+// something was changed before that.
 func Outcome(all []Standing, interrupted, changed bool) action.Outcome {
 	var outcomes []action.Outcome
-	stranded, back, arrived := false, false, false
+	stranded, back, arrived, restored := false, false, false, false
 	for _, s := range all {
 		stranded = stranded || s.After == Stranded
 		back = back || s.After == Back
-		arrived = arrived || s.After == Arrived
+		arrived = arrived || slices.Contains([]After{Arrived, Restored, Rehearsed}, s.After)
+		restored = restored || s.After == Restored
 		if s.Err != nil && !errors.Is(s.Err, ErrStopped) {
 			outcomes = append(outcomes, action.OutcomeOf(s.Err))
 		}
@@ -111,6 +128,8 @@ func Outcome(all []Standing, interrupted, changed bool) action.Outcome {
 	}
 	outcome := action.OutcomeOf(fault.Err)
 	switch {
+	case restored && slices.Contains([]action.Outcome{action.Invalid, action.Failed, action.RolledBack}, outcome):
+		return action.Stuck // some are on the old version, and others are not
 	case outcome == action.Invalid && back, outcome == action.Failed && back:
 		return action.RolledBack
 	case outcome == action.Invalid && changed: // that nothing was changed is not true of the whole
@@ -145,7 +164,7 @@ func Verdict(all []Standing, interrupted, changed bool) error {
 		}
 		lines = append(lines, line)
 	}
-	if outcome == action.Stuck && (fault == nil || action.OutcomeOf(fault.Err) != action.Stuck) {
+	if hasStranded(all) && (fault == nil || action.OutcomeOf(fault.Err) != action.Stuck) {
 		failure.Advice = "Act now: look at the services that could not be put back, and deploy a version of them that is known to work."
 	}
 	rest := strings.Join(lines, "\n")
@@ -156,4 +175,8 @@ func Verdict(all []Standing, interrupted, changed bool) error {
 	}
 	failure.Err = fmt.Errorf("%s: %w\n%s", fault.Name, fault.Err, rest)
 	return failure
+}
+
+func hasStranded(all []Standing) bool {
+	return slices.ContainsFunc(all, func(s Standing) bool { return s.After == Stranded })
 }

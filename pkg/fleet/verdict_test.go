@@ -96,3 +96,39 @@ func TestRefusal(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestHalfABack holds that a rollback of several which has brought some back and others not is stuck, and one that changed nothing is not.
+func TestHalfABack(t *testing.T) {
+	on := func(after fleet.After, err error) fleet.Standing {
+		return fleet.Standing{Name: "api", After: after, Err: err, Revision: "api:2", Place: 1}
+	}
+	for _, test := range []struct {
+		all  []fleet.Standing
+		want action.Outcome
+	}{
+		{[]fleet.Standing{on(fleet.Restored, nil), on(fleet.Apart, nil)}, action.Succeeded},
+		{[]fleet.Standing{on(fleet.Apart, nil), on(fleet.Unchanged, nil)}, action.NoChange},
+		{[]fleet.Standing{on(fleet.Rehearsed, nil)}, action.Succeeded},
+		{[]fleet.Standing{on(fleet.Restored, nil), on(fleet.Halfway, failed(action.Failed))}, action.Stuck},
+		{[]fleet.Standing{on(fleet.Restored, nil), on(fleet.Halfway, failed(action.RolledBack))}, action.Stuck},
+		{[]fleet.Standing{on(fleet.Restored, nil), on(fleet.Halfway, failed(action.Invalid))}, action.Stuck},
+		{[]fleet.Standing{on(fleet.Restored, nil), on(fleet.Halfway, failed(action.TimedOut))}, action.TimedOut},
+		{[]fleet.Standing{on(fleet.Unchanged, nil), on(fleet.Halfway, failed(action.Failed))}, action.Failed},
+	} {
+		if got := fleet.Outcome(test.all, false, false); got != test.want {
+			t.Errorf("%+v: got %s, want %s", test.all, got, test.want)
+		}
+	}
+	for after, want := range map[fleet.After]string{
+		fleet.Restored: "api is back on api:2", fleet.Apart: "api stays on api:2: the newest release has not changed it",
+		fleet.Halfway: "api is on api:2", fleet.Rehearsed: "api would be on api:2: nothing was changed",
+		fleet.Untouched: "api was not begun, and is on api:2",
+	} {
+		if got := on(after, nil).String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := (fleet.Standing{Name: "api", After: fleet.Halfway}).String(); got != "what api is on could not be read" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -136,6 +136,7 @@ var mayImport = map[layer][]layer{
 // exceptions are imports beyond the table, each for a reason.
 var exceptions = map[string][]string{
 	"pkg/release":   {"pkg/ecrpush", "pkg/migrate", "pkg/ecsdeploy"}, // it is these three in one process
+	"pkg/adjust":    {"pkg/ecsdeploy"},                               // restart --template is a deployment of what runs
 	"internal/cli":  {"pkg/sandbox"},                                 // it offers the stand-in to people
 	"internal/demo": {"pkg/sandbox"},                                 // it releases to the stand-in
 }
