@@ -45,12 +45,8 @@ func (h hub) read(ctx context.Context, w Wanted, asApp bool) (Present, error) {
 	if err != nil {
 		return p, told("reading the variables of", r, "", err)
 	}
-	template, _, err := h.api.Actions.GetRepoOIDCSubjectClaimCustomTemplate(ctx, r.Owner, r.Name)
-	if err != nil && statusOf(err) != http.StatusNotFound {
+	if p.Claims, err = h.claims(ctx, r); err != nil {
 		return p, told("reading how the identity tokens are made of", r, "", err)
-	}
-	if err == nil && template.UseDefault != nil && !*template.UseDefault {
-		p.Claims = append([]string{}, template.IncludeClaimKeys...)
 	}
 	var failures []error
 	for _, e := range w.Environments {
@@ -63,6 +59,20 @@ func (h hub) read(ctx context.Context, w Wanted, asApp bool) (Present, error) {
 		}
 	}
 	return p, errors.Join(failures...)
+}
+
+// claims are those of the identity token's sub, where they are not the default ones.
+func (h hub) claims(ctx context.Context, r Repository) ([]string, error) {
+	template, _, err := h.api.Actions.GetRepoOIDCSubjectClaimCustomTemplate(ctx, r.Owner, r.Name)
+	switch {
+	case statusOf(err) == http.StatusNotFound:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case template.UseDefault != nil && !*template.UseDefault:
+		return append([]string{}, template.IncludeClaimKeys...), nil
+	}
+	return nil, nil
 }
 
 func variablesOf(read func(*github.ListOptions) (*github.ActionsVariables, *github.Response, error)) (map[string]string, error) {
@@ -80,7 +90,22 @@ func variablesOf(read func(*github.ListOptions) (*github.ActionsVariables, *gith
 	return found, err
 }
 
+// environment reads the rules and the variables of an environment.
 func (h hub) environment(ctx context.Context, r Repository, name string) (p Protected, exists bool, err error) {
+	p, exists, err = h.rules(ctx, r, name)
+	if exists && err == nil {
+		p.Variables, err = h.variablesIn(ctx, r, name)
+	}
+	return p, exists, err
+}
+
+func (h hub) variablesIn(ctx context.Context, r Repository, name string) (map[string]string, error) {
+	return variablesOf(func(page *github.ListOptions) (*github.ActionsVariables, *github.Response, error) {
+		return h.api.Actions.ListEnvVariables(ctx, r.Owner, r.Name, url.PathEscape(name), page)
+	})
+}
+
+func (h hub) rules(ctx context.Context, r Repository, name string) (p Protected, exists bool, err error) {
 	e, _, err := h.api.Repositories.GetEnvironment(ctx, r.Owner, r.Name, name)
 	if statusOf(err) == http.StatusNotFound {
 		return p, false, nil
@@ -104,10 +129,7 @@ func (h hub) environment(ctx context.Context, r Repository, name string) (p Prot
 			p.Branches = append(p.Branches, Branch{ID: b.GetID(), Name: b.GetName(), Type: b.GetType()})
 		}
 	}
-	p.Variables, err = variablesOf(func(page *github.ListOptions) (*github.ActionsVariables, *github.Response, error) {
-		return h.api.Actions.ListEnvVariables(ctx, r.Owner, r.Name, url.PathEscape(name), page)
-	})
-	return p, true, err
+	return p, true, nil
 }
 
 func protectedFrom(e *github.Environment) Protected {

@@ -1,6 +1,7 @@
 package githubsetup
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,6 +24,8 @@ import (
 //   - branch policies: https://docs.github.com/rest/deployments/branch-policies (404 unless the environment has custom ones, 303 for
 //     a name that is there)
 //   - variables: https://docs.github.com/rest/actions/variables (30 a page at most; POST of one that is there is a conflict, 409)
+//   - what doctor reads besides: …/rest/branches/branches, …/rest/repos/contents, …/rest/packages/packages (404 for one that the
+//     token may not see), …/rest/actions/variables#list-repository-organization-variables
 //   - access: https://docs.github.com/rest/actions/permissions (of repositories that are not public alone)
 //
 // Where the documentation does not say what a field that is left out means, resets chooses.
@@ -42,6 +45,8 @@ type standIn struct {
 	lossy   map[string]bool
 	bodies  []string
 	tokens  map[string]bool
+
+	visibility map[string]string // of packages, by OWNER/NAME
 }
 
 type repository struct {
@@ -54,6 +59,9 @@ type repository struct {
 	environments map[string]*environment
 	readers      []string
 	claims       []string
+	shared       map[string]string // variables of the organization
+	unprotected  bool              // the branch main
+	files        map[string]string
 }
 
 type environment struct {
@@ -124,6 +132,7 @@ func fail(w http.ResponseWriter, status int, message string) {
 var (
 	repositoryPath = regexp.MustCompile(`^/repos/([^/]+/[^/]+)(/.*)?$`)
 	environmentAt  = regexp.MustCompile(`^/environments/([^/]+)(/.*)?$`)
+	packageAt      = regexp.MustCompile(`^/(orgs|users)/([^/]+)/packages/container/([^/]+)$`)
 	variableForm   = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
 )
 
@@ -142,13 +151,22 @@ func (s *standIn) serve(w http.ResponseWriter, r *http.Request, path string) {
 			}
 		}
 	}
-	if name, ok := strings.CutPrefix(path, "/users/"); ok {
+	if name, ok := strings.CutPrefix(path, "/users/"); ok && !strings.Contains(name, "/") {
 		id, ok := s.users[strings.ToLower(name)]
 		if !ok {
 			fail(w, http.StatusNotFound, "Not Found")
 			return
 		}
 		answer(w, map[string]any{"id": id, "login": strings.ToLower(name), "type": "User"})
+		return
+	}
+	if m := packageAt.FindStringSubmatch(path); m != nil {
+		visibility, ok := s.visibility[m[2]+"/"+m[3]]
+		if !ok || m[1] != "orgs" {
+			fail(w, http.StatusNotFound, "Package not found.")
+			return
+		}
+		answer(w, map[string]any{"id": 1, "name": m[3], "package_type": "container", "visibility": visibility})
 		return
 	}
 	if rest, ok := strings.CutPrefix(path, "/orgs/"); ok {
@@ -174,6 +192,18 @@ func (s *standIn) serve(w http.ResponseWriter, r *http.Request, path string) {
 		s.access(w, r, repo, body)
 	case rest == "/actions/oidc/customization/sub" && r.Method == http.MethodGet:
 		answer(w, map[string]any{"use_default": repo.claims == nil, "include_claim_keys": repo.claims})
+	case rest == "/branches/main" && r.Method == http.MethodGet:
+		answer(w, map[string]any{"name": "main", "protected": !repo.unprotected})
+	case rest == "/actions/organization-variables":
+		s.variables(w, r, repo.shared, "", body)
+	case strings.HasPrefix(rest, "/contents/") && r.Method == http.MethodGet:
+		text, ok := repo.files[strings.TrimPrefix(rest, "/contents/")]
+		if !ok {
+			fail(w, http.StatusNotFound, "Not Found")
+			return
+		}
+		answer(w, map[string]any{"type": "file", "encoding": "base64", "content": base64.StdEncoding.EncodeToString([]byte(text))[:8] + "\n" +
+			base64.StdEncoding.EncodeToString([]byte(text))[8:]})
 	case strings.HasPrefix(rest, "/actions/variables"):
 		s.variables(w, r, repo.variables, strings.TrimPrefix(rest, "/actions/variables"), body)
 	case strings.HasPrefix(rest, "/collaborators/"):

@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/org/connect2/v2/internal/githubsetup"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/diagnose"
@@ -21,24 +22,29 @@ import (
 var Action = action.Define(action.Meta{
 	Name:        "doctor",
 	Looks:       true,
-	Description: "Look for what is wrong with a service: tasks, image, secrets, network, database, Redis",
+	Description: "Look for what is wrong with a service: tasks, image, secrets, network, database, Redis, GitHub",
 	Doc: "Each check says what was found, the evidence, and what to do. What may not be read is \"not checked\", and never green. The " +
-		"ways from the load balancer to the tasks, and from them and the bastion to the database and Redis, are walked rule by rule. It " +
-		"changes nothing, and ends with 2 where something is wrong, so that a nightly workflow can run it.",
+		"ways from the load balancer to the tasks, and from them and the bastion to the database and Redis, are walked rule by rule. With a " +
+		"token in GITHUB_TOKEN or GH_TOKEN, GitHub's side is looked at: environments, their branches, people and variables, and who may see " +
+		"the toolkit. It changes nothing, and ends with 2 where something is wrong, so that a nightly workflow can run it.",
 	Examples: []action.Example{{Title: "What is wrong?", Args: "--environment prod"},
 		{Title: "The ways alone", Args: "network --environment prod"},
+		{Title: "Is GitHub set up?", Args: "delivery --environment prod --github-repository org/connect2-api"},
 		{Title: "Are the tasks told the right database?", Args: "database --environment prod --read-secrets"}},
 }, Run)
 
 // Inputs are what doctor can be told.
 type Inputs struct {
 	operate.Inputs
-	Area        string `input:"area" default:"all" enum:"all,container,database,redis,network" arg:"AREA" doc:"What to look at."`
-	Database    string `input:"database" doc:"The RDS instance; those in the network of the tasks where it is empty."`
-	Redis       string `input:"redis" doc:"The replication group of ElastiCache; those in the network of the tasks where it is empty."`
-	Bastion     string `input:"bastion" doc:"The tag Name of the bastion, as PROJECT-bastion-ENVIRONMENT."`
-	Host        string `input:"host" doc:"The name under which the service is called, as api.example.com; those of its certificate where it is empty."`
-	ReadSecrets bool   `input:"read-secrets" doc:"Read the secrets that tell the tasks where the database and Redis are, and compare them with what is there. At a terminal alone; nothing of them is shown."`
+	Area             string `input:"area" default:"all" enum:"all,container,database,redis,network,delivery" arg:"AREA" doc:"What to look at."`
+	Database         string `input:"database" doc:"The RDS instance; those in the network of the tasks where it is empty."`
+	Redis            string `input:"redis" doc:"The replication group of ElastiCache; those in the network of the tasks where it is empty."`
+	Bastion          string `input:"bastion" doc:"The tag Name of the bastion, as PROJECT-bastion-ENVIRONMENT."`
+	Host             string `input:"host" doc:"The name under which the service is called, as api.example.com; those of its certificate where it is empty."`
+	GitHubRepository string `input:"github-repository" doc:"OWNER/NAME of the service's repository at GitHub. Empty: that of the workflow, or of the clone in the working directory."`
+	Toolkit          string `input:"toolkit" doc:"OWNER/NAME of the repository whose workflows the service calls. Empty: as its deploy.yml says."`
+	Infrastructure   string `input:"infrastructure" doc:"OWNER/NAME of the repository that infrastructure.yml runs in: its environments are looked at as well."`
+	ReadSecrets      bool   `input:"read-secrets" doc:"Read the secrets that tell the tasks where the database and Redis are, and compare them with what is there. At a terminal alone; nothing of them is shown."`
 }
 
 // All is the area of everything.
@@ -54,6 +60,10 @@ type Outputs struct {
 
 // Run reads, judges and tells.
 func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
+	problems := githubsetup.Query{Service: in.GitHubRepository, Toolkit: in.Toolkit, Infrastructure: in.Infrastructure}.Check()
+	if len(problems) > 0 {
+		return Outputs{}, &action.Error{Outcome: action.Invalid, Title: "The inputs are not right", Err: errors.New(strings.Join(problems, "\n"))}
+	}
 	if in.ReadSecrets && env.Screen.Width == nil {
 		return Outputs{}, &action.Error{Outcome: action.Invalid, Title: "Secrets are read at a terminal alone",
 			Err:    errors.New("read-secrets: standard output is not a terminal"),

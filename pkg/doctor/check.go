@@ -45,7 +45,8 @@ type Facts struct {
 	Secrets []Thing
 	Groups  []Thing // log groups
 
-	Around Surroundings // the network, the database, Redis
+	Around   Surroundings // the network, the database, Redis
+	Delivery Delivery     // GitHub's side
 
 	DefinitionErr error // the task definition could not be read; then images, secrets and groups are not known either
 }
@@ -92,6 +93,9 @@ func Examine(f Facts) []Check {
 	}
 	if f.wants("redis") {
 		all = append(all, f.Around.stores("redis", "Redis", f.Around.Caches, f.Around.Uses.Redis)...)
+	}
+	if f.wants("delivery") {
+		all = append(all, f.Delivery.checks()...)
 	}
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/org/connect2/v2/internal/githubsetup"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/record"
@@ -23,6 +24,7 @@ func healthy() Facts {
 		Secrets:    []Thing{{Name: "s", For: "api"}},
 		Groups:     []Thing{{Name: "g", For: "api"}},
 		Around:     around(),
+		Delivery:   Delivery{Look: &githubsetup.Look{Toolkit: githubsetup.Lender{Public: true}}},
 	}
 }
 

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -9,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/org/connect2/v2/internal/test/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
@@ -22,6 +23,13 @@ const domain = "domain: {zone: example.com, host: api.example.com}\n"
 // examine runs the doctor at a terminal of 120 columns, and returns its exit code, its checks and all that was shown.
 func examine(t *testing.T, s *sandboxtest.Site, args ...string) (code int, checks []doctor.Check, shown string) {
 	t.Helper()
+	return examineWith(t, s, nil, nil, args...)
+}
+
+// examineWith is examine with another way to the network (nil: the sandbox's) and with more in the environment.
+func examineWith(t *testing.T, s *sandboxtest.Site, way *hub, environ map[string]string, args ...string) (code int, checks []doctor.Check,
+	shown string) {
+	t.Helper()
 	s.Fresh()
 	var screen, document strings.Builder
 	env := *s.Env
@@ -31,7 +39,15 @@ func examine(t *testing.T, s *sandboxtest.Site, args ...string) (code int, check
 	arguments := doctor.Action.FromArguments(given, func(string) string { return "" })
 	arguments.Into(&in)
 	env.Stdout, env.Screen = &screen, action.Screen{Width: func() int { return 120 }}
+	if way != nil {
+		way.other, env.Transport = env.Transport, way
+	}
+	before := env.Getenv
+	env.Getenv = func(name string) string { return cmp.Or(environ[name], before(name)) }
 	out, err := doctor.Run(t.Context(), &env, in)
+	if out.Checks == nil && err != nil {
+		return action.OutcomeOf(err).ExitCode(), nil, err.Error()
+	}
 	if err := json.Unmarshal(out.Checks, &checks); err != nil {
 		t.Fatal(err)
 	}
@@ -69,11 +85,11 @@ func TestNothingIsWrong(t *testing.T) {
 				if wrong := in(checks, doctor.Wrong); code != 0 || len(wrong) > 0 {
 					t.Errorf("exit %d, %v\n%s", code, wrong, shown)
 				}
-				want := []string{}
+				want := []string{"github"} // there is no token
 				if !strings.Contains(scenario, "domain") {
-					want = []string{"dns"} // nobody has said under which name
+					want = []string{"dns", "github"} // nobody has said under which name
 				}
-				if diff := cmp.Diff(want, in(checks, doctor.NotChecked)); diff != "" {
+				if diff := gocmp.Diff(want, in(checks, doctor.NotChecked)); diff != "" {
 					t.Errorf("not checked (-want +got):\n%s%s", diff, shown)
 				}
 				if got := s.Mutations(); len(got) > 0 {
@@ -144,7 +160,7 @@ func TestPlanted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sandboxtest.Run(t, domain+"broken: ["+name+"]\n", func(t *testing.T, s *sandboxtest.Site) {
 				code, checks, shown := examine(t, s, "--read-secrets")
-				if diff := cmp.Diff(want.checks, in(checks, doctor.Wrong)); code != 2 || diff != "" {
+				if diff := gocmp.Diff(want.checks, in(checks, doctor.Wrong)); code != 2 || diff != "" {
 					t.Errorf("exit %d, found by (-want +got):\n%s%s", code, diff, shown)
 				}
 				said := false

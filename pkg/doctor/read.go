@@ -63,6 +63,9 @@ func read(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (
 	if f.wants("network", "database", "redis") {
 		f.Around = r.around(in, f, service, definition)
 	}
+	if f.wants("delivery") {
+		f.Delivery = r.delivery(in, service, definition)
+	}
 	return f, context.Cause(ctx)
 }
 

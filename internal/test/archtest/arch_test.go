@@ -85,6 +85,8 @@ var layers = map[string]layer{
 	"pkg/operate": edge,
 	"pkg/fleet":   edge,
 
+	"internal/githubsetup": edge, // reads and sets up the other side of a delivery
+
 	"pkg/ecrpush":     verb,
 	"pkg/ecsdeploy":   verb,
 	"pkg/ecsrollback": verb,
@@ -109,9 +111,8 @@ var layers = map[string]layer{
 	"internal/catalog": entry,
 	"internal/demo":    entry,
 
-	"internal/githubsetup": entry,
-	"internal/scaffold":    entry,
-	"internal/cli":         entry,
+	"internal/scaffold": entry,
+	"internal/cli":      entry,
 
 	"internal/gen":  generator,
 	"internal/test": support,
