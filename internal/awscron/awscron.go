@@ -2,6 +2,7 @@
 package awscron
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -23,9 +24,9 @@ type Expression struct {
 // Sources: "Schedule types in EventBridge Scheduler" and "Setting a schedule pattern for scheduled rules" of the user guides.
 func Parse(text string, zone *time.Location) (Expression, error) {
 	e := Expression{text: text, zone: zone}
-	kind, rest, found := strings.Cut(text, "(")
+	kind, rest, _ := strings.Cut(text, "(")
 	inside, closed := strings.CutSuffix(rest, ")")
-	if !found || !closed {
+	if !closed {
 		return Expression{}, fmt.Errorf("%q is not a schedule: want cron(…), rate(…) or at(…)", text)
 	}
 	var err error
@@ -60,7 +61,7 @@ func (e Expression) Next(after, start time.Time) (time.Time, bool) {
 			after = start.Add(-time.Nanosecond)
 		}
 		return e.cron.next(after.In(e.zone))
-	case e.rate > 0:
+	case e.rate != 0:
 		switch {
 		case start.IsZero():
 			return time.Time{}, false
@@ -122,22 +123,18 @@ func parseCron(text string) (*cron, error) {
 	if (parts[2] == "?") == (parts[4] == "?") {
 		return nil, fmt.Errorf("one of day-of-month and day-of-week is ?, and not the other")
 	}
-	c, errs := &cron{}, make([]error, 5)
-	c.minutes, errs[0] = minuteField.list(parts[0])
-	c.hours, errs[1] = hourField.list(parts[1])
-	c.months, errs[2] = monthField.list(parts[3])
-	c.years, errs[3] = yearField.list(parts[5])
+	c := &cron{}
+	var minutes, hours, months, years, days error
+	c.minutes, minutes = minuteField.list(parts[0])
+	c.hours, hours = hourField.list(parts[1])
+	c.months, months = monthField.list(parts[3])
+	c.years, years = yearField.list(parts[5])
 	if parts[4] == "?" {
-		c.date, errs[4] = dates(parts[2])
+		c.date, days = dates(parts[2])
 	} else {
-		c.week, errs[4] = weekdays(parts[4])
+		c.week, days = weekdays(parts[4])
 	}
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
+	return c, cmp.Or(minutes, hours, months, years, days)
 }
 
 // number reads one value: a number, or one of the field's names.
@@ -195,8 +192,10 @@ func (f field) item(item string, has map[int]bool) (err error) {
 	if to < from {
 		to += f.most - f.least + 1
 	}
-	for n := from; n <= to; n += step {
-		has[f.least+(n-f.least)%(f.most-f.least+1)] = true
+	for n := from; n <= to; n++ {
+		if (n-from)%step == 0 {
+			has[f.least+(n-f.least)%(f.most-f.least+1)] = true
+		}
 	}
 	return nil
 }
@@ -230,7 +229,7 @@ func dates(text string) (days []day, err error) {
 // weekdays reads the day-of-week field: values, L (Saturday), NL (the last N of the month) and N#M (the Mth N of the month).
 func weekdays(text string) (days []day, err error) {
 	of := func(y int, m time.Month, d int) int {
-		return int(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Weekday()) + 1
+		return int(date(y, m, d).Weekday()) + 1
 	}
 	for item := range strings.SplitSeq(text, ",") {
 		last, isLast := strings.CutSuffix(item, "L")
@@ -249,8 +248,8 @@ func weekdays(text string) (days []day, err error) {
 			if err != nil {
 				return nil, err
 			}
-			count, err := strconv.Atoi(which)
-			if err != nil || count < 1 || count > 5 {
+			count, _ := strconv.Atoi(which) // of what is not a number: 0, or the largest one
+			if count < 1 || count > 5 {
 				return nil, fmt.Errorf("day-of-week: %q is not a week of a month, 1 to 5", which)
 			}
 			days = append(days, func(y int, m time.Month, d int) bool { return of(y, m, d) == n && (d-1)/7+1 == count })
@@ -267,12 +266,17 @@ func weekdays(text string) (days []day, err error) {
 
 // lastOf returns the last day of a month.
 func lastOf(year int, month time.Month) int {
-	return time.Date(year, month+1, 0, 0, 0, 0, 0, time.UTC).Day()
+	return date(year, month+1, 0).Day()
+}
+
+// date is a day of the calendar.
+func date(year int, month time.Month, d int) time.Time {
+	return time.Date(year, month, d, 0, 0, 0, 0, time.UTC)
 }
 
 // weekdayNear returns the day from Monday to Friday that is nearest to a day, in the same month.
 func weekdayNear(year int, month time.Month, d int) int {
-	switch time.Date(year, month, d, 0, 0, 0, 0, time.UTC).Weekday() {
+	switch date(year, month, d).Weekday() {
 	case time.Saturday:
 		if d == 1 {
 			return 3
@@ -331,7 +335,7 @@ func first(at time.Time) time.Time {
 	_, before := at.Add(-24 * time.Hour).Zone()
 	_, now := at.Zone()
 	earlier := at.Add(-time.Duration(before-now) * time.Second)
-	if before > now && earlier.Hour() == at.Hour() && earlier.Minute() == at.Minute() {
+	if earlier.Hour() == at.Hour() && earlier.Minute() == at.Minute() {
 		return earlier
 	}
 	return at
