@@ -107,6 +107,9 @@ func TestRefuse(t *testing.T) {
 		{name: "one that was left before", hold: Hold{Digests: digests("ab"), Last: last}, digest: digest("b"),
 			want: []string{digest("b"), "api"}, not: "orders fail"},
 		{name: "everything", hold: Hold{All: true, Last: last}, digest: digest("c"), want: []string{"every release of api", "orders fail"}},
+		{name: "everything, for a reason of its own", hold: Hold{All: true, Why: "frozen by ada", Last: last}, digest: digest("c"),
+			want: []string{"every release of api is on hold: frozen by ada"}, not: "orders fail"},
+		{name: "a reason without a hold", hold: Hold{Why: "frozen by ada", Last: last}, digest: digest("c")},
 		{name: "everything, image unknown", hold: Hold{All: true, Last: last}, want: []string{"every release of api"}},
 		{name: "nothing known of it", hold: Hold{Digests: digests("a")}, digest: digest("a"), want: []string{"rolled back from it"}},
 	} {
@@ -285,5 +288,45 @@ func TestWrite(t *testing.T) {
 	s.denied = errors.New("denied")
 	if err := want.Write(t.Context(), s, "arn"); !errors.Is(err, s.denied) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestPlaceAndLift holds everything back for a reason, and lifts that again: what the tags tell of the last rollback stays.
+func TestPlaceAndLift(t *testing.T) {
+	s := &tagged{tags: map[string]string{}}
+	last := Rollback{From: "api:3", To: "api:2", At: time.Date(2026, 3, 1, 2, 10, 0, 0, time.UTC)}
+	if err := (Hold{Digests: digests("a"), Last: last}).Set(t.Context(), s, "arn"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.hold().Place(t.Context(), s, "arn", "frozen by ada"); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.hold(); !got.All || got.Why != "frozen by ada" || !slices.Equal(got.Digests, digests("a")) || got.Last != last {
+		t.Errorf("placed: %+v", got)
+	}
+	s.denied = errors.New("denied")
+	if err := s.hold().Place(t.Context(), s, "arn:service/api", "again"); !errors.Is(err, s.denied) {
+		t.Errorf("got %v", err)
+	}
+	s.denied = nil
+	s.tags[tagWhy] = "frozen by ada"
+	if err := s.hold().Lift(t.Context(), s, "arn"); err != nil { // nothing of it is lifted: its reason stays
+		t.Fatal(err)
+	}
+	if got := s.hold(); !got.All || got.Why != "frozen by ada" {
+		t.Errorf("still held: %+v", got)
+	}
+	if err := s.hold().Without("").Lift(t.Context(), s, "arn"); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.hold(); got.All || got.Why != "" || !slices.Equal(got.Digests, digests("a")) || got.Last != last {
+		t.Errorf("lifted: %+v", got)
+	}
+	delete(s.tags, tagWhy)
+	if err := s.hold().Lift(t.Context(), s, "arn"); err != nil {
+		t.Fatal(err)
+	}
+	if _, written := s.tags[tagWhy]; written {
+		t.Error("a reason is written where there was none")
 	}
 }

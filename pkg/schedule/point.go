@@ -57,46 +57,11 @@ func (c *Client) Open(ctx context.Context, names []Name, families ...string) (*S
 // Take makes a set of schedules that were read already.
 func (c *Client) Take(schedules []Schedule) *Set { return &Set{client: c, list: schedules} }
 
-// refuse says why a schedule cannot go along with a release of some families; nil where it can.
-func refuse(s Schedule, families []string) error {
-	of := func(family string) bool { return len(s.Of(family)) > 0 }
-	switch {
-	case s.Managed != "":
-		return fmt.Errorf("%s is a rule of %s, which alone may change it", s.Name, s.Managed)
-	case len(s.Targets) == 0:
-		return fmt.Errorf("%s starts no ECS task", s.Name)
-	case !slices.ContainsFunc(families, of):
-		return fmt.Errorf("%s runs %s, and this releases %s", s.Name, strings.Join(s.Families(), " and "), strings.Join(families, " and "))
-	}
-	return nil
-}
-
 // Schedules returns those of the set, as they were read.
 func (s *Set) Schedules() []Schedule { return s.list }
 
 // Changes returns what was changed so far.
 func (s *Set) Changes() []Change { return slices.Clone(s.done) }
-
-// step is what has to be done with a schedule.
-type step string
-
-const (
-	keep  step = "keep"  // it runs the revision already
-	over  step = "over"  // it will not run again
-	point step = "point" // some of its targets run another revision
-)
-
-// decide says what has to be done with a schedule for its targets of a family to run a revision.
-func decide(s Schedule, family, revision string, now time.Time) step {
-	older := func(t Target) bool { return !t.runs(revision) }
-	switch {
-	case s.Over(now):
-		return over
-	case !slices.ContainsFunc(s.Of(family), older):
-		return keep
-	}
-	return point
-}
 
 // Point points all targets of the set that run a family at a revision of it (an ARN), and tells each with its next run. Each schedule is
 // read again right before it is changed, so that what somebody else has changed in it stays. On an error those before it are changed:
@@ -274,11 +239,7 @@ func (c *Client) write(ctx context.Context, s Schedule, writes []write) error {
 func (c *Client) putTargets(ctx context.Context, n Name, writes []write) error {
 	var targets []object
 	for _, w := range writes {
-		document, err := w.target.running(w.taskDefinition)
-		if err != nil {
-			return err
-		}
-		targets = append(targets, document)
+		targets = append(targets, w.target.running(w.taskDefinition))
 	}
 	in := map[string]any{"Rule": n.Rule, "Targets": targets}
 	if n.Bus != "" {
@@ -298,20 +259,15 @@ func (c *Client) putTargets(ctx context.Context, n Name, writes []write) error {
 }
 
 func (c *Client) updateSchedule(ctx context.Context, s Schedule, w write) error {
-	target, err := w.target.running(w.taskDefinition)
-	if err != nil {
-		return err
-	}
-	document, err := s.document.without("Arn", "Name", "CreationDate", "LastModificationDate").with("Target", target)
-	if err != nil {
-		return err
-	}
+	document := s.document.without("Arn", "Name", "CreationDate", "LastModificationDate").
+		with("Target", w.target.running(w.taskDefinition).json())
 	put := func(document object) error {
 		var out object
 		return awscall.REST(ctx, c.cfg, awscall.Scheduler, "UpdateSchedule", http.MethodPut, "/schedules/"+url.PathEscape(s.Name.Schedule),
 			nil, document, &out)
 	}
-	if err = put(document); err == nil {
+	err := put(document)
+	if err == nil {
 		return nil
 	}
 	// "The StartDate you specify cannot be earlier than 5 minutes ago", also where it is the one that the schedule has. What has begun

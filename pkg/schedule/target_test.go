@@ -46,17 +46,11 @@ func TestRunning(t *testing.T) {
 		if target.TaskDefinition != tt.runs || target.Family() != "api" {
 			t.Errorf("%s: it runs %s of %s", tt.name, target.TaskDefinition, target.Family())
 		}
-		got, err := target.running(prefix + "api:4")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if text, _ := got.MarshalJSON(); string(text) != tt.want {
+		if text := target.running(prefix + "api:4").json(); string(text) != tt.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", tt.name, text, tt.want)
 		}
 		again := parse(t, tt.want)
-		if back, err := again.running(tt.runs); err != nil {
-			t.Error(err)
-		} else if text, _ := back.MarshalJSON(); string(text) != tt.was {
+		if text := again.running(tt.runs).json(); string(text) != tt.was {
 			t.Errorf("%s: pointed back it is %s", tt.name, text)
 		}
 		if !again.runs(prefix+"api:4") || again.runs(prefix+"api:3") || again.Newest() {
