@@ -23,7 +23,7 @@ type lane struct {
 }
 
 // lanesOf puts the steps of a run and its parts into lanes, in the order of their first steps. A step without a lane belongs to its
-// part. Steps that are only sections of the log, in a lane that others fill, are left out.
+// part. Sections of the log in which nothing took time are left out.
 func lanesOf(r *record.Record) []lane {
 	var lanes []lane
 	begun := r.Begun
@@ -33,7 +33,7 @@ func lanesOf(r *record.Record) []lane {
 			if s.Begun.Before(begun) { // a task that ran before; it is shown from the start of the run
 				s.Begun = begun
 			}
-			if !s.Ended.IsZero() && s.Ended.Before(begun) {
+			if !onTimeline(s) || !s.Ended.IsZero() && s.Ended.Before(begun) {
 				continue
 			}
 			name := cmp.Or(s.Lane, r.Name)

@@ -171,6 +171,9 @@ func spansOf(r *record.Record) []Span {
 	var spans []Span
 	own := false // a bar of the run itself
 	for _, s := range r.Steps {
+		if !onTimeline(s) {
+			continue
+		}
 		span := Span{Lane: s.Lane, Name: s.Name, Start: s.Begun, End: s.Ended, State: states[s.State]}
 		if s.Moment() && s.State == record.Done {
 			span.State = Plain

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/org/connect2/v2/pkg/record"
 )
 
 // State colours a span of a timeline.
@@ -25,6 +27,14 @@ type Span struct {
 	Start time.Time
 	End   time.Time // zero or not after Start: a moment, drawn as a milestone
 	State State
+}
+
+// foldLimit is how long a section of the log lasts to be worth a place on a timeline: one that only folds lines away takes no time.
+const foldLimit = 100 * time.Millisecond
+
+// onTimeline reports whether a step is shown on a timeline: all but sections of the log in which nothing took time.
+func onTimeline(s record.Step) bool {
+	return !s.Group || s.Ended.IsZero() || s.Ended.Sub(s.Begun) >= foldLimit
 }
 
 // maxSpans bounds a timeline: Mermaid renders some hundred bars, GitHub shows fewer well.
