@@ -150,6 +150,9 @@ func document(statements []statement, seen observed) (text string, problems []st
 			}
 			out.Action = append(out.Action, g.action)
 		}
+		if len(out.Resource) > 1 && slices.Contains(out.Resource, "*") {
+			problems = append(problems, fmt.Sprintf("%s is for everything, since * stands beside %v: make it two statements", st.sid, out.Resource))
+		}
 		slices.Sort(out.Action)
 		slices.Sort(out.Resource)
 		rendered = append(rendered, out)

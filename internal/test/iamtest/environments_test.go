@@ -13,8 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/org/connect2/v2/pkg/sandbox/policy"
 )
 
@@ -78,6 +76,9 @@ type environment struct {
 func recorded(t *testing.T, name string) environment {
 	t.Helper()
 	e := environment{name: name, github: map[string]*policy.Policy{}}
+	if name == "full" { // dev with what an environment may have besides: terraform/test/full.tfvars
+		e.name = "dev"
+	}
 	text, err := os.ReadFile(filepath.Join("testdata", name+".policies.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -403,6 +404,29 @@ func attacks() []attack {
 		try("give itself another policy", "apply", "iam:AttachRolePolicy", role("connect2-api-github/dev/connect2-api-dev-github-apply"), nil),
 		try("pass prod's task role to a task", "deploy", "iam:PassRole", role("connect2-api/prod/connect2-api-prod-task"),
 			map[string]values{"iam:PassedToService": {"ecs-tasks.amazonaws.com"}}),
+		try("point prod's schedule at another revision", "deploy", "scheduler:UpdateSchedule",
+			in("scheduler", "schedule/default/connect2-api-digest-prod"), prods()),
+		try("look at prod's schedule", "deploy", "scheduler:GetSchedule", in("scheduler", "schedule/default/connect2-api-digest-prod"), prods()),
+		try("give prod's rule another target", "deploy", "events:PutTargets", in("events", "rule/connect2-api-digest-prod"), prods()),
+		try("pass the role of prod's schedule", "deploy", "iam:PassRole", role("connect2-api/prod/connect2-api-digest-prod-schedule"),
+			map[string]values{"iam:PassedToService": {"scheduler.amazonaws.com"}}),
+		try("pass its own environment's task role to a rule", "deploy", "iam:PassRole", role("connect2-api/dev/connect2-api-dev-task"),
+			map[string]values{"iam:PassedToService": {"events.amazonaws.com"}}),
+		try("pass the role of a schedule to a task", "deploy", "iam:PassRole", role("connect2-api/dev/connect2-api-digest-dev-schedule"),
+			map[string]values{"iam:PassedToService": {"ecs-tasks.amazonaws.com"}}),
+		try("make a schedule", "deploy", "scheduler:CreateSchedule", in("scheduler", "schedule/default/connect2-api-mine-dev"), nil),
+		try("run a task of prod's family in prod's cluster", "deploy", "ecs:RunTask", in("ecs", "task-definition/connect2-api-prod:1"),
+			map[string]values{"ecs:cluster": {in("ecs", "cluster/connect2-api-cluster-prod")}}),
+		try("run a task of its own family in prod's cluster", "deploy", "ecs:RunTask", in("ecs", "task-definition/connect2-api-dev:1"),
+			map[string]values{"ecs:cluster": {in("ecs", "cluster/connect2-api-cluster-prod")}}),
+		try("run a task of somebody's family in its own cluster", "deploy", "ecs:RunTask", in("ecs", "task-definition/payroll:1"),
+			map[string]values{"ecs:cluster": {in("ecs", "cluster/connect2-api-cluster-dev")}}),
+		try("stop a task of prod's", "deploy", "ecs:StopTask", in("ecs", "task/connect2-api-cluster-prod/0ec0"), prods()),
+		try("tag a task that runs already", "deploy", "ecs:TagResource", in("ecs", "task/connect2-api-cluster-dev/0ec0"), tagged("dev")),
+		try("read its own environment's password", "deploy", "secretsmanager:GetSecretValue", in("secretsmanager",
+			"secret:connect2-api/dev/rds-credentials-AbCdEf"), tagged("dev")),
+		try("rescale its own service's autoscaling", "deploy", "application-autoscaling:RegisterScalableTarget",
+			in("application-autoscaling", "scalable-target/0ec0"), tagged("dev")),
 		try("open a session on prod's bastion", "task", "ssm:StartSession", ec2("instance/i-0"), prods()),
 		try("run a command on prod's bastion", "task", "ssm:SendCommand", ec2("instance/i-0"), prods()),
 		try("read any bucket of the account", "task", "s3:GetObject", "arn:aws:s3:::payroll/january.csv", nil),
@@ -425,15 +449,17 @@ func tagged(env string, more ...string) map[string]values {
 }
 
 func TestAttacksAreRefused(t *testing.T) {
-	dev := recorded(t, "dev")
-	for _, a := range attacks() {
-		p := dev.boundary(t)
-		if a.as != "task" {
-			p = dev.role(t, a.as)
-		}
-		for _, c := range []call{a.call, a.call.pessimistic()} {
-			if _, no := c.refused(p); !no {
-				t.Errorf("dev's %s may %s: %+v", a.as, a.what, c.Needs)
+	for _, rendering := range []string{"dev", "full"} {
+		dev := recorded(t, rendering)
+		for _, a := range attacks() {
+			p := dev.boundary(t)
+			if a.as != "task" {
+				p = dev.role(t, a.as)
+			}
+			for _, c := range []call{a.call, a.call.pessimistic()} {
+				if _, no := c.refused(p); !no {
+					t.Errorf("%s: dev's %s may %s: %+v", rendering, a.as, a.what, c.Needs)
+				}
 			}
 		}
 	}
@@ -669,39 +695,63 @@ func TestReachIsTold(t *testing.T) {
 }
 
 // delivered are the policies of docs/iam that the deploy role is made from.
-var delivered = []string{"ecr-push", "ecs-deploy", "ecs-deploy-bake", "ecs-deploy-verify", "ecs-rollback", "migrate"}
+var delivered = []string{"doctor", "ecr-push", "ecs-deploy", "ecs-deploy-bake", "ecs-deploy-desired-count", "ecs-deploy-keep",
+	"ecs-deploy-verify", "ecs-rollback", "ecs-rollback-schedules", "migrate", "run-task", "status"}
+
+// withheld are statements that the deploy role is not given: Terraform makes the repository, and no workflow reads what is in a secret to
+// look at a service.
+var withheld = []string{"CreateRepository", "OptionalReadSecrets"}
 
 // TestTheDeployRoleHasThePolicies holds the deploy role of each environment, as Terraform rendered it, to what docs/iam says that the
 // actions ask for: with the environment's own names everything is allowed, and with another's everything that has a name is refused.
+// full is dev with a worker, a schedule and a rule: there is a role for each statement, and each service has its own.
 func TestTheDeployRoleHasThePolicies(t *testing.T) {
 	sources := map[string]string{"prod": "connect2-api-staging"}
-	for _, env := range []string{"dev", "staging", "prod"} {
-		role := recorded(t, env).role(t, "deploy")
-		for _, named := range []string{"dev", "staging", "prod"} {
+	for _, rendering := range []string{"dev", "staging", "prod", "full"} {
+		e := recorded(t, rendering)
+		env, role := e.name, e.role(t, "deploy")
+		for _, named := range []names{{env: "dev"}, {env: "staging"}, {env: "prod"}, {env: "dev", service: "worker"},
+			{env: "prod", service: "worker"}} {
+			named.source = sources[named.env]
 			tried := 0
 			for _, name := range delivered {
 				for _, st := range read(t, name) {
-					if st.Sid == "CreateRepository" || st.Sid == "SourceRepository" && sources[named] == "" {
+					if slices.Contains(withheld, st.Sid) || st.Sid == "SourceRepository" && named.source == "" {
 						continue
 					}
-					for _, n := range st.permits(t, named, sources[named]) {
+					// A statement about schedules that are moved is for those that the environment has.
+					moves := name == "ecs-rollback-schedules" && st.Sid != "OptionalFindSchedules"
+					for _, n := range st.permits(t, named) {
 						// prod promotes from staging
 						shared := strings.HasSuffix(n.Resource, ":repository/"+sources[env]) || strings.HasSuffix(n.Resource, ":repository/connect2-api-"+env)
-						want := named == env || (n.Resource == "*" && n.Conditions == nil || n.Action == "logs:DescribeLogGroups") ||
-							shared && n.reads()
+						own := named.env == env && (named.service == "" || rendering == "full" && st.Sid != "SourceRepository")
+						own = own || named.env == env && n.all // what is the environment's and no service's
+						reading := strings.Contains(n.Action, ":Describe") || strings.Contains(n.Action, ":List") || strings.Contains(n.Action, ":Get")
+						want := own && (!moves || reading || rendering == "full") || !n.named || shared && n.reads()
 						if got := role.Decide(n.Action, n.Resource, n.context()) == policy.Allowed; got != want {
-							t.Errorf("%s's deploy role, %s of %s with the names of %s: %s on %s is allowed: %v, want %v", env, st.Sid, name, named,
+							t.Errorf("%s's deploy role, %s of %s with the names of %+v: %s on %s is allowed: %v, want %v", rendering, st.Sid, name, named,
 								n.Action, n.Resource, got, want)
 						}
 						tried++
 					}
 				}
 			}
-			if tried < 80 {
-				t.Errorf("%s under %s: %d permissions were tried; there are more", named, env, tried)
+			if tried < 150 {
+				t.Errorf("%+v under %s: %d permissions were tried; there are more", named, rendering, tried)
 			}
 		}
 	}
+}
+
+// names are what a statement of docs/iam is filled in with: an environment's, or those of a service beside its first one; source is the
+// repository that it promotes from.
+type names struct{ env, service, source string }
+
+// permitNamed is a permission of docs/iam. named says that its resource or its condition has a name in it, and all that the name is the
+// environment's, whatever the service.
+type permitNamed struct {
+	permit
+	named, all bool
 }
 
 // reads says whether the permission is one of those by which an image is read.
@@ -711,14 +761,29 @@ func (n permit) reads() bool {
 }
 
 // permits returns what a statement of docs/iam allows, with an environment's names.
-func (st policyStatement) permits(t *testing.T, env, source string) (all []permit) {
+func (st policyStatement) permits(t *testing.T, of names) (all []permitNamed) {
 	t.Helper()
-	fill := strings.NewReplacer("{partition}", "aws", "{region}", "us-west-2", "{account}", "123456789012",
-		"{cluster}", "connect2-api-cluster-"+env, "{service}", "connect2-api-service-"+env, "{name}", "connect2-api-"+env,
-		"{repository}", "connect2-api-"+env, "{source-repository}", source, "{log-group}", "/ecs/connect2-api-"+env,
-		"{secrets}", "connect2-api/"+env,
-		"{execution-role}", "connect2-api/"+env+"/connect2-api-"+env+"-execution",
-		"{task-role}", "connect2-api/"+env+"/connect2-api-"+env+"-task").Replace
+	name, service := "connect2-api-"+of.env, "connect2-api-service-"+of.env
+	if of.service != "" {
+		name = "connect2-api-" + of.service + "-" + of.env
+		service = name
+	}
+	everywhere := []string{"{partition}", "aws", "{region}", "us-west-2", "{account}", "123456789012"}
+	environments := []string{"{cluster}", "connect2-api-cluster-" + of.env, "{secrets}", "connect2-api/" + of.env,
+		"{schedule}", "connect2-api-digest-" + of.env, "{rule-role}", "connect2-api-rules-" + of.env,
+		"{schedule-role}", "connect2-api/" + of.env + "/connect2-api-digest-" + of.env + "-schedule"}
+	services := []string{"{service}", service, "{name}", name, "{repository}", name, "{source-repository}", of.source,
+		"{log-group}", "/ecs/" + name, "{execution-role}", "connect2-api/" + of.env + "/" + name + "-execution",
+		"{task-role}", "connect2-api/" + of.env + "/" + name + "-task"}
+	fill := strings.NewReplacer(slices.Concat(everywhere, environments, services)...).Replace
+	holds := func(text string, placeholders []string) bool {
+		for i := 0; i < len(placeholders); i += 2 {
+			if strings.Contains(text, placeholders[i]) {
+				return true
+			}
+		}
+		return false
+	}
 	var conditions map[string]values
 	var operators map[string]map[string]string
 	if len(st.Condition) > 0 {
@@ -736,35 +801,13 @@ func (st policyStatement) permits(t *testing.T, env, source string) (all []permi
 	}
 	for _, name := range st.Action {
 		for _, resource := range st.Resource {
-			if strings.HasSuffix(resource, "{source-repository}") && source == "" {
+			if strings.HasSuffix(resource, "{source-repository}") && of.source == "" {
 				continue
 			}
-			all = append(all, permit{name, strings.ReplaceAll(fill(resource), ":*", ":1"), conditions})
+			whole := resource + string(st.Condition)
+			all = append(all, permitNamed{permit{name, strings.ReplaceAll(fill(resource), ":*", ":1"), conditions},
+				holds(whole, environments) || holds(whole, services), holds(whole, environments) && !holds(whole, services)})
 		}
 	}
 	return all
-}
-
-// The policies that are pushed and deployed with are copied into the module that makes the roles, which so stands alone.
-func TestTheModuleHasThePolicies(t *testing.T) {
-	for _, name := range delivered {
-		want, err := os.ReadFile(filepath.Join(folder, name+".json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join("../../../terraform/modules/github-oidc/policies", name+".json")
-		if *update {
-			if err := os.WriteFile(path, want, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		got, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("%s is not what `go generate ./...` writes (-want +got):\n%s", path, diff)
-		}
-	}
 }

@@ -241,6 +241,31 @@ func (p permissions) dispensable(t *testing.T, statement statement, g grant, pol
 	}
 }
 
+// The policies that are pushed and deployed with are copied into the module that makes the roles, which so stands alone. It comes after
+// TestPolicies, whose files it copies.
+func TestTheModuleHasThePolicies(t *testing.T) {
+	for _, name := range delivered {
+		want, err := os.ReadFile(filepath.Join(folder, name+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join("../../../terraform/modules/github-oidc/policies", name+".json")
+		if *update {
+			if err := os.WriteFile(path, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("%s is not what `go generate ./...` writes (-want +got):\n%s", path, diff)
+		}
+	}
+}
+
 // TestMain trades memory for time: the runs make much garbage, and live for milliseconds.
 func TestMain(m *testing.M) {
 	flag.Parse()

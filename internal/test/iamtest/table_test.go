@@ -95,9 +95,10 @@ func scheduleStatements() []statement {
 func keepStatements() []statement {
 	return []statement{
 		{sid: "OptionalKeepList", why: "older revisions stay registered", actions: grants("ecs:ListTaskDefinitions")},
-		{sid: "OptionalKeepSchedules", why: "it is not known what schedules run, so older revisions stay registered", actions: grants(
-			"events:ListEventBuses", "events:ListRuleNamesByTarget", "events:DescribeRule", "events:ListTargetsByRule",
-			"scheduler:ListSchedules", "scheduler:GetSchedule")},
+		{sid: "OptionalKeepFindSchedules", why: "it is not known what schedules run, so older revisions stay registered", actions: grants(
+			"events:ListEventBuses", "events:ListRuleNamesByTarget", "scheduler:ListSchedules")},
+		{sid: "OptionalKeepSchedules", why: "nor is it where one that was found may not be read", actions: grants(
+			"events:DescribeRule", "events:ListTargetsByRule", "scheduler:GetSchedule")},
 	}
 }
 
@@ -202,8 +203,10 @@ func statusStatements() []statement {
 		{sid: "OptionalScaling", why: "the limits of autoscaling are not told",
 			actions: grants("application-autoscaling:DescribeScalableTargets")},
 		{sid: "OptionalAlarms", why: "the state of the alarms is not told", actions: grants("cloudwatch:DescribeAlarms")},
-		{sid: "OptionalSchedules", why: "the schedules that run it are not told", actions: grants("events:ListEventBuses",
-			"events:ListRuleNamesByTarget", "events:DescribeRule", "events:ListTargetsByRule", "scheduler:ListSchedules", "scheduler:GetSchedule")},
+		{sid: "OptionalFindSchedules", why: "the schedules that run it are not told", actions: grants("events:ListEventBuses",
+			"events:ListRuleNamesByTarget", "scheduler:ListSchedules")},
+		{sid: "OptionalSchedules", why: "nor are they where one that was found may not be read", actions: grants(
+			"events:DescribeRule", "events:ListTargetsByRule", "scheduler:GetSchedule")},
 	}, diagnosis...)
 }
 

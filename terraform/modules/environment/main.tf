@@ -608,6 +608,8 @@ module "github_oidc" {
       dead_letter = s.dead_letter ? "${var.project}-${name}-${var.environment}-dead" : null
     } }
 
+    rules = var.github.rules
+
     task_role_path    = local.iam_path
     execution_role    = "${local.name}-execution"
     task_role         = "${local.name}-task"

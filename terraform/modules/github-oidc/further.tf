@@ -41,6 +41,9 @@ locals {
     secrets           = var.names.secret_prefix
     execution-role    = trimprefix("${var.names.task_role_path}${s.execution_role}", "/")
     task-role         = trimprefix("${var.names.task_role_path}${s.task_role}", "/")
+    schedule          = local.schedule_pattern
+    rule-role         = "replaced-below"
+    schedule-role     = "replaced-below"
   })) }
 
   further_statements = { for name, actions in local.further_delivery : name => { for action, statements in actions : action => [
@@ -49,15 +52,19 @@ locals {
 
   further_merged = { for name, actions in local.further_statements : name => {
     for s in concat(
-      length(local.further_arns[name].made) == 0 ? [] : actions["ecr-push"], actions["ecs-deploy"], actions["ecs-deploy-verify"], actions["ecs-deploy-bake"], actions["ecs-rollback"], actions["migrate"],
+      length(local.further_arns[name].made) == 0 ? [] : actions["ecr-push"], actions["ecs-deploy"], actions["ecs-rollback"], actions["migrate"],
+      flatten([for action in local.delivery_beside : actions[action]]),
     ) : jsonencode([s.Effect, s.Resource, try(s.Condition, null)]) => s...
     # What is about no service in particular the role has already.
     if !contains(local.delivery_keys, jsonencode([s.Effect, s.Resource, try(s.Condition, null)]))
   } }
 
-  delivery_keys = concat(keys(local.delivery_merged.deploy), keys(local.delivery_merged.looks))
+  delivery_keys = concat(keys(local.delivery_merged.deploy), keys(local.delivery_merged.beside))
 
-  # Schedules: apply makes them, a release moves them to its revision, and their roles start the tasks.
+  # Schedules: apply makes them, a release moves them to its revision, and their roles start the tasks. Those that are only read,
+  # to see what they run, are all that bear this environment's name.
+  schedule_pattern = "${var.project}-*-${var.environment}"
+
   schedules      = values(var.names.schedules)
   schedule_arns  = [for s in local.schedules : "${local.arn}:scheduler:${local.regions}:schedule/default/${s.schedule}"]
   schedule_roles = [for s in local.schedules : "${local.arn}:iam::${local.account}:role${var.names.task_role_path}${s.role}"]
@@ -71,6 +78,14 @@ locals {
     Condition = { StringEquals = { "iam:PassedToService" = "scheduler.amazonaws.com" } }
   }
 
+  # By the statements of docs/iam: what of it a release moves, each by its name.
+  moved = {
+    Rules               = [for r in var.names.rules : "${local.arn}:events:${local.regions}:rule/${r.rule}"]
+    PassRoleToRules     = distinct(var.names.rules[*].role_arn)
+    Schedules           = local.schedule_arns
+    PassRoleToSchedules = local.schedule_roles
+  }
+
   # A statement about nothing goes.
   schedule_statements = { for role, statements in {
     plan = [
@@ -82,10 +97,7 @@ locals {
       { Sid = "DeadLetters", Effect = "Allow", Action = ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"], Resource = local.dead_letters },
       local.pass_to_scheduler,
     ]
-    deploy = [
-      { Sid = "MoveSchedules", Effect = "Allow", Action = ["scheduler:GetSchedule", "scheduler:UpdateSchedule"], Resource = local.schedule_arns },
-      local.pass_to_scheduler,
-    ]
+    deploy = [for s in local.delivery["ecs-rollback-schedules"] : merge(s, { Resource = local.moved[s.Sid] }) if s.Sid != "OptionalFindSchedules"]
   } : role => [for s in statements : s if length(s.Resource) > 0] }
 
   # What is a choice of an environment: a dashboard, a budget, the log of the web ACL.

@@ -55,7 +55,7 @@ locals {
   policies = {
     plan   = concat([local.infrastructure_policies.plan], local.further_policies.plan)
     push   = concat([local.delivery_policies.push], local.further_policies.push)
-    deploy = concat([local.delivery_policies.deploy, local.delivery_policies.looks], local.further_policies.deploy)
+    deploy = concat([local.delivery_policies.deploy, local.delivery_policies.beside], local.further_policies.deploy)
     apply = concat([
       local.infrastructure_policies.plan,
       local.infrastructure_policies.apply_network,

@@ -102,7 +102,7 @@ variable "allow" {
 }
 
 variable "names" {
-  description = "What the roles may touch, by name: cluster, service, ECR repository, the state's bucket and what its keys begin with, log groups, load balancer, database, cache, alerts, rotation function, what the secrets' names begin with, the host names with records and the zone that is made here, the task definition's two roles, the path of the roles that Terraform makes, the ARNs of repositories that releases are promoted from, and the services beside the first one, each with its ECS service (which is also its family), log group, roles and repository (by name where it is this environment's, by ARN where not), the schedules with their roles, the families that they run, and their dead-letter queues, and where there are any the dashboard, the budget and the log of the web ACL."
+  description = "What the roles may touch, by name: cluster, service, ECR repository, the state's bucket and what its keys begin with, log groups, load balancer, database, cache, alerts, rotation function, what the secrets' names begin with, the host names with records and the zone that is made here, the task definition's two roles, the path of the roles that Terraform makes, the ARNs of repositories that releases are promoted from, and the services beside the first one, each with its ECS service (which is also its family), log group, roles and repository (by name where it is this environment's, by ARN where not), the schedules with their roles, the families that they run, and their dead-letter queues, the EventBridge rules, made elsewhere, that a release points at its revision, with the role that each starts its tasks with, and where there are any the dashboard, the budget and the log of the web ACL."
   type = object({
     cluster           = string
     service           = string
@@ -140,5 +140,14 @@ variable "names" {
       family      = string
       dead_letter = optional(string)
     })), {})
+    rules = optional(list(object({
+      rule     = string
+      role_arn = string
+    })), [])
   })
+
+  validation {
+    condition     = alltrue([for r in var.names.rules : can(regex("^[A-Za-z0-9._/-]+$", r.rule)) && can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", r.role_arn))])
+    error_message = "names.rules must name each rule (BUS/NAME on another bus than the default) and its role's ARN in full: with a wildcard a release could move other rules."
+  }
 }

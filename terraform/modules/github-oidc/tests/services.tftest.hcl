@@ -62,6 +62,8 @@ variables {
         dead_letter = "connect2-api-digest-staging-dead"
       }
     }
+
+    rules = [{ rule = "orders/connect2-api-orders-staging", role_arn = "arn:aws:iam::123456789012:role/events/orders" }]
   }
 }
 
@@ -121,10 +123,12 @@ run "every_service_has_a_policy_of_its_own_in_apply_and_deploy" {
 
   assert {
     condition = jsonencode([for s in jsondecode(aws_iam_policy.this["deploy-3"].policy).Statement : [sort(s.Action), s.Resource]]) == jsonencode([
+      [["events:DescribeRule", "events:ListTargetsByRule", "events:PutTargets"], ["arn:aws:events:us-west-2:123456789012:rule/orders/connect2-api-orders-staging"]],
+      [["iam:PassRole"], ["arn:aws:iam::123456789012:role/events/orders"]],
       [["scheduler:GetSchedule", "scheduler:UpdateSchedule"], ["arn:aws:scheduler:us-west-2:123456789012:schedule/default/connect2-api-digest-staging"]],
       [["iam:PassRole"], ["arn:aws:iam::123456789012:role/connect2-api/staging/connect2-api-digest-staging-schedule"]],
     ])
-    error_message = "a release moves this schedule, and hands its role on: ${aws_iam_policy.this["deploy-3"].policy}"
+    error_message = "a release moves this schedule and the rule, and hands their roles on: ${aws_iam_policy.this["deploy-3"].policy}"
   }
 
   assert {
@@ -136,4 +140,24 @@ run "every_service_has_a_policy_of_its_own_in_apply_and_deploy" {
     condition     = toset([for s in jsondecode(aws_iam_policy.boundary.policy).Statement : s.Sid if strcontains(s.Sid, "Scheduled") || s.Sid == "DeadLetters"]) == toset(["RunScheduled", "TagScheduled", "PassScheduled", "DeadLetters"])
     error_message = "the boundary lets its role start the task"
   }
+}
+
+run "a_rule_with_a_wildcard_is_refused" {
+  command = plan
+
+  variables {
+    names = merge(var.names, { rules = [{ rule = "*", role_arn = "arn:aws:iam::123456789012:role/events/orders" }] })
+  }
+
+  expect_failures = [var.names]
+}
+
+run "a_rules_role_with_a_wildcard_is_refused" {
+  command = plan
+
+  variables {
+    names = merge(var.names, { rules = [{ rule = "orders", role_arn = "arn:aws:iam::123456789012:role/*" }] })
+  }
+
+  expect_failures = [var.names]
 }
