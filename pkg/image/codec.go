@@ -9,8 +9,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/org/connect2/v2/internal/deflate"
 )
 
 // Codec is how the layers of an image are compressed.
@@ -59,17 +60,18 @@ type packer interface {
 }
 
 // deflater makes gzip's blocks.
-type deflater struct{ w *flate.Writer }
-
-func newDeflater() packer {
-	w, _ := flate.NewWriter(nil, gzipLevel) // fails for an unknown level alone
-	return deflater{w}
+type deflater struct {
+	encoder *deflate.Encoder
+	content []byte // the window and the block, one behind the other
 }
 
-func (d deflater) pack(out *bytes.Buffer, block, window []byte) {
-	d.w.ResetDict(out, window)
-	_, _ = d.w.Write(block) // a bytes.Buffer takes everything
-	_ = d.w.Flush()
+func newDeflater() packer {
+	return &deflater{encoder: deflate.NewEncoder(), content: make([]byte, 0, windowSize+gzipBlock)}
+}
+
+func (d *deflater) pack(out *bytes.Buffer, block, window []byte) {
+	d.content = append(append(d.content[:0], window...), block...)
+	out.Write(d.encoder.Append(out.AvailableBuffer(), d.content, len(window)))
 }
 
 // framer makes Zstandard's frames. They stand for themselves, one after the other, which every reader of the format takes.

@@ -51,6 +51,7 @@ var layers = map[string]layer{
 	"internal/backoff":      base,
 	"internal/bounded":      base,
 	"internal/console":      base,
+	"internal/deflate":      base,
 	"internal/dockerengine": base,
 	"internal/githubapi":    base,
 	"internal/lazyregexp":   base,
