@@ -271,7 +271,14 @@ func attempt(tags map[string]string, id, run string, primary *ecsview.Deployment
 // resolved are images that were looked up for one service and hold for the others.
 type resolved struct {
 	mu    sync.Mutex
-	found map[string]func() (image.Descriptor, error)
+	found map[string]*lookup
+}
+
+// lookup is an image that is being looked up, or was.
+type lookup struct {
+	done  chan struct{} // closed once it was
+	image image.Descriptor
+	err   error
 }
 
 // once looks an image up, or waits for whoever does already.
@@ -281,13 +288,19 @@ func (r *resolved) once(ref string, look func() (image.Descriptor, error)) (imag
 	}
 	r.mu.Lock()
 	if r.found == nil {
-		r.found = map[string]func() (image.Descriptor, error){}
+		r.found = map[string]*lookup{}
 	}
-	found, ok := r.found[ref]
-	if !ok {
-		found = sync.OnceValues(look)
+	found, begun := r.found[ref]
+	if !begun {
+		found = &lookup{done: make(chan struct{})}
 		r.found[ref] = found
 	}
 	r.mu.Unlock()
-	return found()
+	if begun {
+		<-found.done
+		return found.image, found.err
+	}
+	defer close(found.done)
+	found.image, found.err = look()
+	return found.image, found.err
 }

@@ -358,15 +358,21 @@ func (m *move) putBackAnswered(to PutBack, a Answer) {
 		m.unsure, m.unstopped = m.unsure+1, a.Trouble.Err
 		m.reads = Reads{Service: true}
 	case m.leaving != nil:
+		m.tellReplaced(a.Target)
 		m.leftBy(to, a.Trouble.Err)
 	case a.Trouble.Err == nil:
-		for _, replaced := range a.Target.Replaced {
-			m.warn(fmt.Sprintf("a deployment of %s was begun right before that, and was replaced by it", arn.Revision(replaced)))
-		}
+		m.tellReplaced(a.Target)
 		m.goBack(a.Target)
 	case m.worthRepeating(a.Trouble):
 	default:
 		m.finish(EndStuck, m.stuck(m.howFailed(), explain(a.Trouble.Err)))
+	}
+}
+
+// tellReplaced tells what an update that puts the previous version back took the place of unread.
+func (m *move) tellReplaced(back Target) {
+	for _, replaced := range back.Replaced {
+		m.warn(fmt.Sprintf("a deployment of %s was begun right before that, and was replaced by it", arn.Revision(replaced)))
 	}
 }
 

@@ -108,8 +108,9 @@ func evaluateOwn(t Target, s ecsview.Snapshot, seen Seen) Verdict {
 			return Verdict{Superseded, reason}
 		case primary != nil && primary.ID == t.ID: // the list is behind
 			return Verdict{RollingBack, reason}
+		default: // it may be on its way there once more, from one that came later
+			return wayBack(primary, reason)
 		}
-		return Verdict{RolledBack, reason}
 	case types.ServiceDeploymentStatusRollbackFailed:
 		switch {
 		case newer(t, s):
@@ -225,6 +226,9 @@ func evaluateAbsent(t Target, s ecsview.Snapshot, primary *ecsview.Deployment, s
 
 // wayBack says how far the deployment that was put back has come.
 func wayBack(primary *ecsview.Deployment, reason string) Verdict {
+	if primary == nil {
+		return Verdict{RolledBack, reason}
+	}
 	switch types.DeploymentRolloutState(primary.State) {
 	case types.DeploymentRolloutStateFailed:
 		return Verdict{RollbackFailed, joinReasons(reason, primary.Reason)}

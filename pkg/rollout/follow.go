@@ -306,7 +306,7 @@ func (l *loop) carryOut(ctx context.Context, s *State, effects []Effect) (answer
 		case PutBack:
 			err = l.change(ctx, func(ctx context.Context) (err error) {
 				answer.Target, err = update(ctx, l.client, Update{Cluster: s.target.Cluster, Service: s.target.Service,
-					TaskDefinition: e.TaskDefinition, Before: e.Before})
+					TaskDefinition: e.TaskDefinition, Before: e.Before, Known: append(slices.Clone(s.target.Known), s.target.ID)})
 				return err
 			})
 			answer.Trouble = l.trouble("", err)

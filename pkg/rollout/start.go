@@ -37,6 +37,9 @@ type Update struct {
 	// Also sets further members of the update; nil sets none.
 	Also func(*ecs.UpdateServiceInput)
 
+	// Known are the ids of deployments that are known beside those of Before.
+	Known []string
+
 	// Again reads the service once more, right before the update, and may refuse it; nil is [ecsview.Read].
 	Again func(context.Context) (ecsview.Snapshot, error)
 }
@@ -168,6 +171,7 @@ func (u Update) target() Target {
 	target := Target{Cluster: u.Cluster, Service: u.Service, TaskDefinition: u.TaskDefinition, Previous: u.Before.Complete(u.TaskDefinition),
 		Empty: u.First > 0}
 	target.Again = target.Previous == "" && u.Before.TaskDefinition == u.TaskDefinition
+	target.Known = slices.Clone(u.Known)
 	for _, d := range u.Before.Deployments {
 		target.Known = append(target.Known, d.ID)
 		target.Read = append(target.Read, d.TaskDefinition)
@@ -218,17 +222,20 @@ func update(ctx context.Context, client Client, u Update) (Target, error) {
 	}
 	answer := ecsview.SnapshotOf(*out.Service)
 	target.adopt(answer)
-	target.Replaced = replaced(target, answer)
+	target.Replaced = replaced(target, u.Before.TaskDefinition, answer)
 	return target, nil
 }
 
 // once has a call sent once: before it is sent again, the service is looked at.
 func once(o *ecs.Options) { o.RetryMaxAttempts = 1 }
 
-// replaced returns the task definitions of the deployments that an update took the place of though they had not been read.
-func replaced(t Target, answer ecsview.Snapshot) (unread []string) {
+// replaced returns the task definitions of the deployments that an update took the place of though they had not been read. That goes by
+// their ids: somebody may have begun to go back to what was read of an older one. Another deployment of what the service was at, or of what
+// was asked for, brings nothing that the update takes away.
+func replaced(t Target, was string, answer ecsview.Snapshot) (unread []string) {
 	for _, d := range answer.Deployments {
-		if t.ID != "" && d.ID != t.ID && !slices.Contains(t.Known, d.ID) && t.Unread(d.TaskDefinition) {
+		lost := d.TaskDefinition != "" && d.TaskDefinition != t.TaskDefinition && d.TaskDefinition != was
+		if t.ID != "" && d.ID != t.ID && !slices.Contains(t.Known, d.ID) && lost {
 			unread = append(unread, d.TaskDefinition)
 		}
 	}

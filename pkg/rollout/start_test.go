@@ -174,6 +174,34 @@ func TestWhatIsReplacedUnread(t *testing.T) {
 	}
 }
 
+// TestReplaced goes by ids: a new deployment of what was read of an older one was begun since.
+func TestReplaced(t *testing.T) {
+	target := Target{ID: newID, TaskDefinition: newTD, Known: []string{oldID}}
+	for name, test := range map[string]struct {
+		change func(*Target)
+		d      ecsview.Deployment
+		want   []string
+	}{
+		"a new one": {nil, ecsview.Deployment{ID: otherID, TaskDefinition: otherTD}, []string{otherTD}},
+		"a new one of what was read": {func(t *Target) { t.Read = []string{otherTD} },
+			ecsview.Deployment{ID: otherID, TaskDefinition: otherTD}, []string{otherTD}},
+		"one that was read":                   {nil, ecsview.Deployment{ID: oldID, TaskDefinition: otherTD}, nil},
+		"what was begun":                      {nil, ecsview.Deployment{ID: newID, TaskDefinition: otherTD}, nil},
+		"a new one of what was begun":         {nil, ecsview.Deployment{ID: otherID, TaskDefinition: newTD}, nil},
+		"a new one of what the service is at": {nil, ecsview.Deployment{ID: otherID, TaskDefinition: oldTD}, nil},
+		"one that says nothing":               {nil, ecsview.Deployment{ID: otherID}, nil},
+		"what was begun is not known":         {func(t *Target) { t.ID = "" }, ecsview.Deployment{ID: otherID, TaskDefinition: otherTD}, nil},
+	} {
+		of := target
+		if test.change != nil {
+			test.change(&of)
+		}
+		if got := replaced(of, oldTD, ecsview.Snapshot{Deployments: []ecsview.Deployment{test.d}}); !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+}
+
 func TestUnread(t *testing.T) {
 	target := Target{TaskDefinition: newTD, Read: []string{oldTD}}
 	for taskDefinition, want := range map[string]bool{"": false, newTD: false, oldTD: false, otherTD: true} {

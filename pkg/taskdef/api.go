@@ -132,14 +132,47 @@ func register(ctx context.Context, client Client, d Document) (*Revision, error)
 		if pause := backoff.Pause(ctx, lookWaits.Wait(try)); pause != nil {
 			return nil, err
 		}
-		made, look := Describe(ctx, client, d.Family())
+		made, look := madeBefore(ctx, client, d)
 		switch {
-		case look == nil && made.Active && made.Holds(d):
+		case made != nil:
 			return made, nil
 		case look != nil && !errors.Is(look, ErrNotFound) && !awserr.IsDenied(look), try == registerTries:
 			return nil, err // whether it was registered is not known, or it cannot be
 		}
 	}
+}
+
+// lookBack is how many revisions before the newest are looked at for one whose answer was lost: others register theirs meanwhile.
+const lookBack = 5
+
+// madeBefore returns the ACTIVE revision that a registration made whose answer was lost: the newest, or an earlier one that has its content
+// and its tags, since somebody has registered another one after it. It is nil where there is none.
+func madeBefore(ctx context.Context, client Client, d Document) (*Revision, error) {
+	newest, err := Describe(ctx, client, d.Family())
+	if err != nil || newest.Active && newest.Holds(d) {
+		return newest, err
+	}
+	for n := newest.Number - 1; n > 0 && n >= newest.Number-lookBack; n-- {
+		earlier, err := Describe(ctx, client, d.Family()+":"+strconv.Itoa(n))
+		switch {
+		case errors.Is(err, ErrNotFound): // it was deleted
+		case err != nil:
+			return nil, err
+		case earlier.Active && earlier.Holds(d) && earlier.hasTags(tagsOf(d.root.get("tags"))):
+			return earlier, nil
+		}
+	}
+	return nil, nil
+}
+
+// hasTags reports whether the revision has all of these tags.
+func (r *Revision) hasTags(tags map[string]string) bool {
+	for key, value := range tags {
+		if there, ok := r.Tags[key]; !ok || there != value {
+			return false
+		}
+	}
+	return true
 }
 
 // registerOnce registers a revision. It is repeated by itself only while it is throttled: then nothing was registered.

@@ -165,6 +165,8 @@ func TestRegisterLooksBeforeItRepeats(t *testing.T) {
 		old   = `{"taskDefinition":{"family":"f","revision":1,"status":"ACTIVE","containerDefinitions":[{"name":"a","image":"old"}]}}`
 		made  = `{"taskDefinition":{"family":"f","revision":2,"status":"ACTIVE","containerDefinitions":[{"name":"a","image":"new"}]}}`
 		gone  = `{"taskDefinition":{"family":"f","revision":2,"status":"INACTIVE","containerDefinitions":[{"name":"a","image":"new"}]}}`
+		other = `{"taskDefinition":{"family":"f","revision":3,"status":"ACTIVE","containerDefinitions":[{"name":"a","image":"other"}]}}`
+		many  = `{"taskDefinition":{"family":"f","revision":9,"status":"ACTIVE","containerDefinitions":[{"name":"a","image":"other"}]}}`
 		never = "CLIENT:Unable to describe task definition."
 	)
 	d, err := Parse([]byte(`{"family":"f","containerDefinitions":[{"name":"a","image":"new"}]}`))
@@ -180,7 +182,12 @@ func TestRegisterLooksBeforeItRepeats(t *testing.T) {
 		"it was made":                     {[]string{lost, made}, "RD", 2},
 		"it was not":                      {[]string{lost, old, made}, "RDR", 2},
 		"there was none":                  {[]string{lost, never, made}, "RDR", 2},
-		"it was taken away":               {[]string{lost, gone, made}, "RDR", 2},
+		"it was taken away":               {[]string{lost, gone, old, made}, "RDDR", 2},
+		"somebody registered after it":    {[]string{lost, other, made}, "RDD", 2},
+		"somebody did, and it was not":    {[]string{lost, other, gone, old, made}, "RDDDR", 2},
+		"what is between was deleted":     {[]string{lost, other, never, old, made}, "RDDDR", 2},
+		"what is between cannot be read":  {[]string{lost, other, lost}, "RDD", 0},
+		"many did":                        {[]string{lost, many, old, old, old, old, old, made}, "RDDDDDDR", 2},
 		"lost twice, and made":            {[]string{lost, old, lost, made}, "RDRD", 2},
 		"nobody may look":                 {[]string{lost, "DENY:ecs:DescribeTaskDefinition", made}, "RDR", 2},
 		"nobody can look":                 {[]string{lost, lost}, "RD", 0},
@@ -204,6 +211,27 @@ func TestRegisterLooksBeforeItRepeats(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What is found behind the newest revision is only taken where it has the tags that were sent: the same content may have been registered
+// before, for another run.
+func TestMadeBeforeHasItsTags(t *testing.T) {
+	const newest = `{"taskDefinition":{"family":"f","revision":3,"status":"ACTIVE","containerDefinitions":[{"name":"a","image":"other"}]}}`
+	d := mustParse(t, `{"family":"f","containerDefinitions":[{"name":"a","image":"new"}],
+		"tags":[{"key":"run","value":"7"},{"key":"by","value":"ada"}]}`)
+	for tags, want := range map[string]int{
+		`{"key":"run","value":"7"},{"key":"by","value":"ada"}`:                                 2,
+		`{"key":"run","value":"7"},{"key":"by","value":"ada"},{"key":"team","value":"orders"}`: 2,
+		`{"key":"run","value":"6"},{"key":"by","value":"ada"}`:                                 0,
+		`{"key":"run","value":"7"}`:                                                            0,
+	} {
+		client, _ := dial(t, newest, `{"taskDefinition":{"family":"f","revision":2,"status":"ACTIVE",
+			"containerDefinitions":[{"name":"a","image":"new"}]},"tags":[`+tags+`]}`, "CLIENT:Unable to describe task definition.")
+		made, err := madeBefore(t.Context(), client, d)
+		if err != nil || want == 0 && made != nil || want != 0 && (made == nil || made.Number != want) {
+			t.Errorf("%s: %+v, %v", tags, made, err)
+		}
 	}
 }
 
