@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/test/programs"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
@@ -100,8 +101,8 @@ func TestBoto3(t *testing.T) {
 // TestAWSCLI runs what an operator would type. With CONNECT2_E2E set it runs the waiters too, whose 15 s between polls
 // are real.
 func TestAWSCLI(t *testing.T) {
-	needs(t, "aws", "--version")
 	l := serve(t, sandbox.Options{Speed: 300})
+	cli := programs.NewAWSCLI(t, l.environ)
 	group := "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/connect2-api-tg-dev/"
 	const succeeds, fails = false, true // exit codes of refusals differ between versions 1 and 2
 	on := "--cluster connect2-api-cluster-dev "
@@ -130,14 +131,14 @@ func TestAWSCLI(t *testing.T) {
 	}
 	patient := os.Getenv("CONNECT2_E2E") != ""
 	if patient {
-		tests = append(everyCommand(t, l), tests...) // first: at this speed a stopped task is forgotten after 12 s
+		tests = append(everyCommand(t, l, cli), tests...) // first: at this speed a stopped task is forgotten after 12 s
 	}
 	for _, tt := range tests {
 		if tt.slow && !patient {
 			continue
 		}
 		t.Run(tt.command, func(t *testing.T) {
-			if output, exit := l.run(t, "", "aws", strings.Fields(tt.command)...); (exit != 0) != tt.fails || !strings.Contains(output, tt.want) {
+			if output, exit := cli.Run(t, strings.Fields(tt.command)...); (exit != 0) != tt.fails || !strings.Contains(output, tt.want) {
 				t.Errorf("exit %d, %s\nwant a failure: %v, and %q", exit, output, tt.fails, tt.want)
 			}
 		})
@@ -153,12 +154,12 @@ type cliTest struct {
 }
 
 // everyCommand is what operators' runbooks type most, in one story: an update, its deployment and revision, and a task.
-func everyCommand(t *testing.T, l listening) []cliTest {
+func everyCommand(t *testing.T, l listening, cli *programs.AWSCLI) []cliTest {
 	const on = " --cluster connect2-api-cluster-dev "
 	const service = " --service connect2-api-service-dev "
 	const deployment = "arn:aws:ecs:us-west-2:123456789012:service-deployment/connect2-api-cluster-dev/connect2-api-service-dev/"
 	const revision = "arn:aws:ecs:us-west-2:123456789012:service-revision/connect2-api-cluster-dev/connect2-api-service-dev/"
-	group, definition := l.text(t, "elbv2 describe-target-groups --query TargetGroups[0].TargetGroupArn"),
+	group, definition := text(t, cli, "elbv2 describe-target-groups --query TargetGroups[0].TargetGroupArn"),
 		filepath.Join(t.TempDir(), "definition.json")
 	document := `{"family": "judged", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512",
 		"executionRoleArn": "arn:aws:iam::123456789012:role/connect2-api-dev-execution",
@@ -169,11 +170,11 @@ func everyCommand(t *testing.T, l listening) []cliTest {
 	run := "ecs run-task --launch-type FARGATE --started-by judge --task-definition judged" + on +
 		"--network-configuration awsvpcConfiguration={subnets=[subnet-0a1b2c3d4e5f60001]} "
 	l.SetBehaviour("v1", engine.Behaviour{Run: map[string]engine.Run{"alembic": {Logs: []string{"upgraded"}}}})
-	task := l.text(t, "ecs run-task --launch-type FARGATE --task-definition connect2-api-dev --query tasks[0].taskArn"+on+
+	task := text(t, cli, "ecs run-task --launch-type FARGATE --task-definition connect2-api-dev --query tasks[0].taskArn"+on+
 		"--network-configuration awsvpcConfiguration={subnets=[subnet-0a1b2c3d4e5f60001]} "+
 		`--overrides {"containerOverrides":[{"name":"connect2-api","command":["alembic"]}]}`)
 	stream := "ecs/connect2-api/" + arn.Last(task)
-	newest := l.text(t, "ecs list-service-deployments --query serviceDeployments[0].serviceDeploymentArn"+on+service)
+	newest := text(t, cli, "ecs list-service-deployments --query serviceDeployments[0].serviceDeploymentArn"+on+service)
 	return []cliTest{
 		{"ecs wait tasks-stopped --tasks " + task + on, false, "", true},
 		{"ecs describe-tasks --query tasks[0].containers[0].exitCode --tasks " + task + on, false, "0", true},
@@ -199,9 +200,9 @@ func everyCommand(t *testing.T, l listening) []cliTest {
 }
 
 // text is what a command of the AWS CLI prints with --output text.
-func (l listening) text(t *testing.T, command string) string {
+func text(t *testing.T, cli *programs.AWSCLI, command string) string {
 	t.Helper()
-	out, exit := l.run(t, "", "aws", append(strings.Fields(command), "--output", "text")...)
+	out, exit := cli.Run(t, append(strings.Fields(command), "--output", "text")...)
 	if exit != 0 {
 		t.Fatalf("aws %s: %s", command, out)
 	}

@@ -5,10 +5,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/org/connect2/v2/internal/test/programs"
 	"github.com/org/connect2/v2/pkg/sandbox"
 )
 
@@ -26,12 +26,9 @@ func newEmptyAccount(t *testing.T) *emptyAccount {
 	if testing.Short() {
 		t.Skip("builds tf-apply")
 	}
-	a := &emptyAccount{t: t, sb: sandbox.New(sandbox.Options{}), binary: filepath.Join(t.TempDir(), "tf-apply")}
+	a := &emptyAccount{t: t, sb: sandbox.New(sandbox.Options{}), binary: programs.Build(t, "tf-apply")}
 	server := httptest.NewServer(a.sb)
 	t.Cleanup(server.Close)
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", a.binary, "../../cmd/tf-apply").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
 	vars := map[string]string{"PATH": os.Getenv("PATH"), "HOME": t.TempDir(), "AWS_EC2_METADATA_DISABLED": "true"}
 	maps.Copy(vars, a.sb.Environ())
 	vars["AWS_ENDPOINT_URL"] = server.URL
@@ -66,20 +63,16 @@ func (a *emptyAccount) calls() (names []string) {
 
 // TestBootstrapBinary runs the binary twice against the sandbox, and looks at what it made with the AWS CLI.
 func TestBootstrapBinary(t *testing.T) {
-	if _, err := exec.LookPath("aws"); err != nil {
-		t.Skip("there is no aws on the PATH")
-	}
 	a := newEmptyAccount(t)
+	aws := programs.NewAWSCLI(t, append(os.Environ(), a.vars...))
 	const provider = "arn:aws:iam::" + me + ":oidc-provider/" + issuer
 	cli := func(args ...string) string {
 		t.Helper()
-		c := exec.CommandContext(t.Context(), "aws", append(args, "--output", "json")...)
-		c.Env = append(os.Environ(), a.vars...)
-		out, err := c.CombinedOutput()
-		if err != nil {
-			t.Fatalf("aws %s: %v: %s", strings.Join(args, " "), err, out)
+		out, code := aws.Run(t, append(args, "--output", "json")...)
+		if code != 0 {
+			t.Fatalf("aws %s: exit %d: %s", strings.Join(args, " "), code, out)
 		}
-		return strings.Join(strings.Fields(string(out)), " ")
+		return strings.Join(strings.Fields(out), " ")
 	}
 	cli("iam", "delete-open-id-connect-provider", "--open-id-connect-provider-arn", provider)
 	a.sb.ResetJournal()

@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/org/connect2/v2/internal/test/programs"
 )
 
 // The runner's timing: SIGINT, 7.5 s later SIGTERM, and 2.5 s later it kills the docker client, which the container survives.
@@ -45,15 +47,6 @@ func cancelled(t *testing.T, binary, dir string, env []string, after time.Durati
 	defer term.Stop()
 	_ = cmd.Wait() // the exit code says how
 	return out.String(), cmd.ProcessState.ExitCode()
-}
-
-func buildBinary(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "tf-apply")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/org/connect2/v2/cmd/tf-apply").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return binary
 }
 
 // stateNames returns the resources of a state, and whether any is tainted.
@@ -85,7 +78,7 @@ func stateNames(t *testing.T, text []byte) (names []string, tainted bool) {
 
 // TestCancelAtManyMoments cancels applies of three resources that take three seconds each.
 func TestCancelAtManyMoments(t *testing.T) {
-	binary := buildBinary(t) // before the world, whose HOME has no build cache
+	binary := programs.Build(t, "tf-apply") // before the world, whose HOME has no build cache
 	w := newWorld(t)
 	environ := append(w.environ(), "GITHUB_ACTIONS=true")
 	var applied, untouched int
@@ -157,7 +150,7 @@ func TestCancelTheRealProvider(t *testing.T) {
 	if rc == "" {
 		t.Skip("CONNECT2_TERRAFORMRC names no Terraform CLI configuration with the AWS provider")
 	}
-	binary := buildBinary(t)
+	binary := programs.Build(t, "tf-apply")
 	w := newWorld(t)
 	w.vars["TF_CLI_CONFIG_FILE"] = rc
 	logs := &slowLogs{groups: map[string]bool{}}

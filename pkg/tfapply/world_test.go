@@ -68,6 +68,7 @@ func newWorld(t *testing.T) *world {
 	w.vars = map[string]string{
 		"PATH": os.Getenv("PATH"), "RUNNER_TEMP": t.TempDir(), "HOME": home, "XDG_CACHE_HOME": filepath.Join(home, ".cache"),
 		"TF_CLI_CONFIG_FILE": os.DevNull,
+		"GOGC":               "off", // Terraform's own: its processes are small and over in a moment
 	}
 	maps.Copy(w.vars, sb.Environ())
 	w.vars["AWS_ENDPOINT_URL"] = server.URL

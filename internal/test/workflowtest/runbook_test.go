@@ -18,6 +18,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/org/connect2/v2/internal/test/programs"
 	"github.com/org/connect2/v2/pkg/image/imagetest"
 	"github.com/org/connect2/v2/pkg/sandbox"
 )
@@ -90,12 +91,7 @@ func TestRunbooks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("links connect2 and waits for real processes")
 	}
-	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", filepath.Join(bin, "connect2"), "./cmd/connect2")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	bin := filepath.Dir(programs.Build(t, "connect2"))
 	_, err := exec.LookPath("aws")
 	cli := err == nil
 	for _, path := range runbooks {
