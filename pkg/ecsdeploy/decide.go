@@ -1,13 +1,11 @@
 package ecsdeploy
 
 import (
-	"context"
 	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
@@ -38,7 +36,7 @@ func decide(s ecsview.Snapshot, existing string, force, failing bool) step {
 	case types.DeploymentRolloutStateInProgress:
 		return follow
 	case types.DeploymentRolloutStateCompleted:
-		if all(s) || s.Running == primary.Running && !failing {
+		if all(s, primary) || s.Running == primary.Running && !failing {
 			return nothing
 		}
 	}
@@ -46,9 +44,8 @@ func decide(s ecsview.Snapshot, existing string, force, failing bool) step {
 }
 
 // all reports whether the tasks that the service wants run, and all of its newest deployment.
-func all(s ecsview.Snapshot) bool {
-	primary := s.Primary()
-	return primary != nil && s.Running == s.Desired && primary.Running == s.Desired
+func all(s ecsview.Snapshot, primary *ecsview.Deployment) bool {
+	return s.Running == s.Desired && primary.Running == s.Desired
 }
 
 // recently is how long ago a task may have failed for the service to be called failing. ECS replaces one within some minutes.
@@ -91,19 +88,6 @@ func deployable(todo step, existing *taskdef.Revision) step {
 // hangsOnTasks reports whether what has to be done hangs on why tasks are missing: the revision is in force, and not all of them run.
 func hangsOnTasks(s ecsview.Snapshot, existing string, force bool) bool {
 	primary := s.Primary()
-	return primary != nil && primary.TaskDefinition == existing && !force && !all(s) &&
+	return primary != nil && primary.TaskDefinition == existing && !force && !all(s, primary) &&
 		types.DeploymentRolloutState(primary.State) == types.DeploymentRolloutStateCompleted
-}
-
-// readFailing finds out whether tasks of the deployment that runs fail, where that decides: it is complete and some of its tasks
-// are missing. Where the tasks may not be read, what ECS counts has to do.
-func (c *current) readFailing(ctx context.Context, existing *taskdef.Revision) (bool, error) {
-	if existing == nil || !hangsOnTasks(c.before, existing.ARN, c.in.Force) {
-		return false, nil
-	}
-	stopped, err := ecsview.NewTaskReader(c.client, c.in.Cluster, c.in.Service).Stopped(ctx)
-	if err != nil && !awserr.Optional(c.env.Events, "Whether tasks of the service fail", err) {
-		return false, err
-	}
-	return fails(*c.before.Primary(), stopped, c.env.Clock().Now()), nil
 }

@@ -81,13 +81,13 @@ func TestFails(t *testing.T) {
 		{"one exited a minute ago", mine, []ecsview.Task{task}, true},
 		{"of another deployment", mine, with(func(t *ecsview.Task) { t.StartedBy = "ecs-svc/2" }), false},
 		{"scaled in", mine, with(func(t *ecsview.Task) { t.StopCode = "ServiceSchedulerInitiated" }), false},
-		{"ten minutes ago", mine, with(func(t *ecsview.Task) { t.StoppedAt = now.Add(-recently) }), false},
-		{"a moment less", mine, with(func(t *ecsview.Task) { t.StoppedAt = now.Add(1 - recently) }), true},
-		{"right before the deployment was complete", updated(now.Add(completionSlack - time.Minute)), []ecsview.Task{task}, true},
-		{"long before that", updated(now.Add(completionSlack - time.Minute + 1)), []ecsview.Task{task}, false},
+		{"ten minutes ago", mine, with(func(t *ecsview.Task) { t.StoppedAt = now.Add(-10 * time.Minute) }), false},
+		{"a moment less", mine, with(func(t *ecsview.Task) { t.StoppedAt = now.Add(1 - 10*time.Minute) }), true},
+		{"right before the deployment was complete", updated(now.Add(-30 * time.Second)), []ecsview.Task{task}, true},
+		{"long before that", updated(now.Add(1 - 30*time.Second)), []ecsview.Task{task}, false},
 		{"its containers have exited", mine, with(func(t *ecsview.Task) { t.StoppedAt, t.EndedAt = time.Time{}, now }), true},
 		{"they have just exited", mine, with(func(t *ecsview.Task) { t.StoppedAt = time.Time{} }), true},
-		{"they exited long ago", mine, with(func(t *ecsview.Task) { t.StoppedAt, t.EndedAt = time.Time{}, now.Add(-recently) }), false},
+		{"they exited long ago", mine, with(func(t *ecsview.Task) { t.StoppedAt, t.EndedAt = time.Time{}, now.Add(-10*time.Minute) }), false},
 		{"it is stopping", mine, with(func(t *ecsview.Task) { t.StoppedAt, t.StoppingAt = time.Time{}, now }), true},
 	} {
 		if got := fails(test.deployment, test.tasks, now); got != test.want {

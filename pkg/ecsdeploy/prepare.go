@@ -320,6 +320,19 @@ func (c *current) serves(revision string) bool {
 	return todo == nothing || todo == follow
 }
 
+// readFailing finds out whether tasks of the deployment that runs fail, where that decides: it is complete and some of its tasks
+// are missing. Where the tasks may not be read, what ECS counts has to do.
+func (c *current) readFailing(ctx context.Context, existing *taskdef.Revision) (bool, error) {
+	if existing == nil || !hangsOnTasks(c.before, existing.ARN, c.in.Force) {
+		return false, nil
+	}
+	stopped, err := ecsview.NewTaskReader(c.client, c.in.Cluster, c.in.Service).Stopped(ctx)
+	if err != nil && !awserr.Optional(c.env.Events, "Whether tasks of the service fail", err) {
+		return false, err
+	}
+	return fails(*c.before.Primary(), stopped, c.env.Clock().Now()), nil
+}
+
 // pin returns the image to run, with the digest that its reference resolves to. Where none is given it is the image that runs, or the
 // base's own where the base is not the template.
 func (s *source) pin(ctx context.Context, container string) (string, image.Descriptor, error) {

@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/history"
@@ -35,54 +31,6 @@ func (in Inputs) checkRevisions() []error {
 	}
 	return []error{errors.New("keep-revisions: older revisions are deregistered once the new one stands: this needs wait: true, and neither " +
 		"register-only nor render-only")}
-}
-
-// needs are what revisions of a family are needed for, each by its ARN, or as it is written elsewhere: FAMILY:NUMBER, or FAMILY for the
-// newest.
-type needs struct {
-	services  []string            // what services are at, deploy or go back from
-	tasks     []string            // what runs in the cluster, of whatever service or none
-	history   []string            // what the deployments were to run that ECS still lists
-	replaced  []string            // what ran before them, and before this deployment
-	schedules []string            // what rules and schedules run
-	rollback  []string            // what the tags of the last rollback name
-	held      []string            // digests of images on hold
-	images    map[string][]string // by ARN, the images of a revision; those that are not here are not known
-}
-
-// retirable decides which of a family's ACTIVE revisions (ARNs) can be deregistered, the oldest first: those that are not among the
-// newest ones to keep, and that nothing needs.
-func retirable(active []string, keep int, n needs) []string {
-	needed := map[string]bool{}
-	for _, names := range [][]string{n.services, n.tasks, n.history, n.replaced, n.schedules, n.rollback} {
-		for _, name := range names {
-			needed[arn.Revision(name)] = true
-		}
-	}
-	byAge := slices.SortedFunc(slices.Values(active), func(a, b string) int { return number(a) - number(b) })
-	var gone []string
-	for _, name := range byAge[:max(0, len(byAge)-keep)] {
-		if !needed[arn.Revision(name)] && !n.holds(name) {
-			gone = append(gone, name)
-		}
-	}
-	return gone
-}
-
-// holds reports whether a revision runs an image on hold, or may.
-func (n needs) holds(revision string) bool {
-	images, known := n.images[revision]
-	return len(n.held) > 0 && (!known || slices.ContainsFunc(images, func(image string) bool {
-		_, digest, _ := strings.Cut(image, "@")
-		return slices.Contains(n.held, digest)
-	}))
-}
-
-// number is that of a revision.
-func number(revision string) int {
-	_, digits, _ := strings.Cut(arn.Revision(revision), ":")
-	n, _ := strconv.Atoi(digits) // 0 of what has none: the list has only revisions
-	return n
 }
 
 // retireMost is how many revisions one run deregisters: ECS takes 20 at once and one a second after that. retireLimit is how long that and
@@ -218,36 +166,25 @@ type user struct {
 	replaces string // what it ran before an earlier attempt at this release, FAMILY:NUMBER
 }
 
-// addNeeds adds what one service needs: for what runs, for a rollback, and for its hold.
+// addNeeds reads and adds what one service needs: for what runs, for a rollback, and for its hold.
 func (u *user) addNeeds(ctx context.Context, n *needs) error {
 	var untold error
 	service, err := ecsview.Lookup(ctx, u.client, u.in.Cluster, u.in.Service, func(err error) { untold = err })
-	if err == nil && untold != nil {
-		err = fmt.Errorf("reading the tags of service %s, and so its hold: %w", u.in.Service, untold)
-	}
 	if err != nil {
 		return err
 	}
-	now, held := ecsview.SnapshotOf(service), hold.Of(service)
-	n.services = append(n.services, now.TaskDefinition)
-	for _, one := range now.Deployments {
-		n.services = append(n.services, one.TaskDefinition)
+	if untold != nil {
+		return fmt.Errorf("reading the tags of service %s, and so its hold: %w", u.in.Service, untold)
 	}
-	n.held = append(n.held, held.Digests...)
-	n.rollback = append(n.rollback, held.Last.From, held.Last.To)
-	n.replaced = append(n.replaced, u.before.TaskDefinition, u.before.Worked(), u.replaces)
+	now := ecsview.SnapshotOf(service)
 	past, err := history.Read(ctx, u.client, u.in.Cluster, u.in.Service, now.Current)
 	if err != nil {
 		return err
 	}
-	for _, one := range past {
-		n.history = append(n.history, one.TaskDefinition)
-	}
-	// What a rollback goes by where the list does not reach back to what ran before.
-	for _, deployment := range []string{history.FirstOf(past, now.TaskDefinition), now.Current} {
-		if deployment == "" {
-			continue
-		}
+	n.ofService(now, u.before, u.replaces)
+	n.ofHold(hold.Of(service))
+	n.ofHistory(past)
+	for _, deployment := range notTold(past, now) {
 		before, err := history.Replaced(ctx, u.client, deployment)
 		if err != nil {
 			return err
@@ -270,18 +207,4 @@ func (c *current) runningRevisions(ctx context.Context) (all []string, err error
 		all = append(all, task.TaskDefinition)
 	}
 	return all, err
-}
-
-// listed names revisions by their numbers, and not more than a line holds.
-func listed(all []string) string {
-	const most = 12
-	var names []string
-	for _, revision := range all[:min(len(all), most)] {
-		names = append(names, ":"+strconv.Itoa(number(revision)))
-	}
-	text := strings.Join(names, ", ")
-	if len(all) > most {
-		text += fmt.Sprintf(" and %d more", len(all)-most)
-	}
-	return text
 }

@@ -1,9 +1,9 @@
 package ecsdeploy
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,10 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
-	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/operate"
 )
 
@@ -39,6 +37,9 @@ func (in Inputs) checkSettings() []error {
 		"render-only leave as it is")}
 }
 
+// desiredCount is the name of the setting.
+const desiredCount = "desired-count"
+
 // setting is one that a service has otherwise than it is to.
 type setting struct{ name, now, then string }
 
@@ -50,7 +51,7 @@ func (s Settings) differing(service types.Service) (all []setting) {
 		}
 	}
 	if s.DesiredCount != nil {
-		add("desired-count", strconv.Itoa(int(service.DesiredCount)), strconv.Itoa(*s.DesiredCount))
+		add(desiredCount, strconv.Itoa(int(service.DesiredCount)), strconv.Itoa(*s.DesiredCount))
 	}
 	propagated := string(service.PropagateTags)
 	if propagated == "" {
@@ -64,8 +65,8 @@ func (s Settings) differing(service types.Service) (all []setting) {
 // set writes settings into an update of the service.
 func set(in *ecs.UpdateServiceInput, name, value string) {
 	switch name {
-	case "desired-count":
-		n, _ := strconv.ParseInt(value, 10, 32) // it was made of a number
+	case desiredCount:
+		n, _ := strconv.Atoi(value) // it was made of a number
 		in.DesiredCount = aws.Int32(int32(n))
 	case "propagate-tags":
 		in.PropagateTags = types.PropagateTags(value)
@@ -74,19 +75,15 @@ func set(in *ecs.UpdateServiceInput, name, value string) {
 	}
 }
 
-// settings writes what the service is to have otherwise into the update that begins the deployment.
-func (c *current) settings(in *ecs.UpdateServiceInput) {
-	for _, one := range c.in.Settings.differing(c.service) {
-		set(in, one.name, one.then)
-	}
-}
-
 // wants is how many tasks the service is to have.
-func (c *current) wants() int {
-	if n := c.in.Settings.DesiredCount; n != nil {
-		return *n
+func (c *current) wants() int { return wanted(c.in.Settings.DesiredCount, c.before.Desired, c.first) }
+
+// wanted is how many tasks a service is to have: as many as is asked for, or as it has, or as its first release starts.
+func wanted(asked *int, has, first int) int {
+	if asked != nil {
+		return *asked
 	}
-	return max(c.before.Desired, c.first)
+	return max(has, first)
 }
 
 // withSettings has a revision that is in force, or on its way, deployed once more where its tasks are to get other settings.
@@ -97,40 +94,17 @@ func withSettings(todo step, differ bool) step {
 	return todo
 }
 
-// settingsBack gives the service its former settings again, after a deployment that was rolled back: not where somebody has changed
-// them since. A failure is a warning.
-func (c *current) settingsBack(ctx context.Context) {
-	sent := c.in.Settings.differing(c.service)
-	if len(sent) == 0 {
-		return
-	}
-	service, err := ecsview.Lookup(ctx, c.client, c.in.Cluster, c.in.Service, func(error) {})
-	back := &ecs.UpdateServiceInput{Cluster: aws.String(c.in.Cluster), Service: aws.String(c.in.Service)}
-	var names []string
-	if err == nil {
-		left := c.in.Settings.differing(service)
-		for _, one := range sent {
-			changed := false
-			for _, other := range left {
-				changed = changed || other.name == one.name
-			}
-			if changed || one.name == "desired-count" && c.first > 0 { // a first release is without tasks again already
-				continue
-			}
-			set(back, one.name, one.now)
-			names = append(names, one.name+" "+one.now)
+// unchanged returns those of the settings that were sent which nobody has changed since. left are those that the service has otherwise
+// now. A first release that failed is without tasks again already.
+func unchanged(sent, left []setting, first bool) (stay []setting) {
+	for _, one := range sent {
+		changed := slices.ContainsFunc(left, func(other setting) bool { return other.name == one.name })
+		if changed || first && one.name == desiredCount {
+			continue
 		}
-		if len(names) == 0 {
-			return
-		}
-		_, err = c.client.UpdateService(ctx, back)
+		stay = append(stay, one)
 	}
-	if err != nil {
-		c.env.Events.Warnf("Settings not put back", "service %s still has the settings of the deployment that was rolled back (%s): %v",
-			c.in.Service, settingsText(sent), awserr.Explain(err))
-		return
-	}
-	c.env.Events.Notef("service %s has its settings again: %s", c.in.Service, strings.Join(names, ", "))
+	return stay
 }
 
 func settingsText(all []setting) string {
@@ -139,18 +113,6 @@ func settingsText(all []setting) string {
 		texts = append(texts, one.name+": "+one.now+" -> "+one.then)
 	}
 	return strings.Join(texts, ", ")
-}
-
-// refuseScaled refuses a number of tasks that something else owns, or may.
-func (c *current) refuseScaled(ctx context.Context) error {
-	n := c.in.Settings.DesiredCount
-	if n == nil {
-		return nil
-	}
-	service := aws.ToString(c.service.ServiceArn)
-	limits, err := operate.LimitsOf(ctx, operate.ScalingOf(c.conn.Config), service)
-	_, resource, _ := strings.Cut(service, ":service/")
-	return scaled(arn.Last(c.in.Service), "service/"+resource, *n, limits, err)
 }
 
 // scaled says why a number of tasks would not stay, or is not known to. limits are nil where nothing scales the service.

@@ -2,9 +2,12 @@ package ecsdeploy
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/pkg/operate"
@@ -81,5 +84,67 @@ func TestSettingsAlone(t *testing.T) {
 	}
 	if problems := (Inputs{RegisterOnly: true, RenderOnly: "file.json"}).checkSettings(); len(problems) != 0 {
 		t.Errorf("none is given: %v", problems)
+	}
+}
+
+// TestUnchanged flips each reason not to give a service a setting back.
+func TestUnchanged(t *testing.T) {
+	tasks, tags := setting{desiredCount, "2", "3"}, setting{"propagate-tags", "NONE", "SERVICE"}
+	for _, test := range []struct {
+		name       string
+		sent, left []setting
+		first      bool
+		want       string
+	}{
+		{"none was sent", nil, nil, false, ""},
+		{"all are still so", []setting{tasks, tags}, nil, false, "desired-count: 2 -> 3, propagate-tags: NONE -> SERVICE"},
+		{"somebody has changed one", []setting{tasks, tags}, []setting{tasks}, false, "propagate-tags: NONE -> SERVICE"},
+		{"somebody has changed the other", []setting{tasks, tags}, []setting{tags}, false, "desired-count: 2 -> 3"},
+		{"somebody has changed both", []setting{tasks, tags}, []setting{tags, tasks}, false, ""},
+		{"a first release is without tasks again", []setting{tasks, tags}, nil, true, "propagate-tags: NONE -> SERVICE"},
+	} {
+		if got := settingsText(unchanged(test.sent, test.left, test.first)); got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// TestSet writes each setting into an update, and none besides.
+func TestSet(t *testing.T) {
+	for name, test := range map[string]struct {
+		value string
+		want  ecs.UpdateServiceInput
+	}{
+		desiredCount:              {"12", ecs.UpdateServiceInput{DesiredCount: aws.Int32(12)}},
+		"propagate-tags":          {"SERVICE", ecs.UpdateServiceInput{PropagateTags: types.PropagateTagsService}},
+		"enable-ecs-managed-tags": {"true", ecs.UpdateServiceInput{EnableECSManagedTags: aws.Bool(true)}},
+	} {
+		var got ecs.UpdateServiceInput
+		if set(&got, name, test.value); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	var got ecs.UpdateServiceInput
+	if set(&got, "enable-ecs-managed-tags", "false"); got.EnableECSManagedTags == nil || *got.EnableECSManagedTags {
+		t.Errorf("managed tags: %v", got.EnableECSManagedTags)
+	}
+}
+
+func TestWanted(t *testing.T) {
+	four, none := 4, 0
+	for _, test := range []struct {
+		name       string
+		asked      *int
+		has, first int
+		want       int
+	}{
+		{"as many as it has", nil, 2, 0, 2},
+		{"as its first release starts", nil, 0, 3, 3},
+		{"as is asked for", &four, 2, 3, 4},
+		{"none is asked for", &none, 2, 3, 0},
+	} {
+		if got := wanted(test.asked, test.has, test.first); got != test.want {
+			t.Errorf("%s: %d, want %d", test.name, got, test.want)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
@@ -44,6 +45,10 @@ func TestNamed(t *testing.T) {
 		{"a port that is looked up", types.Service{ServiceRegistries: []types.ServiceRegistry{
 			{ContainerName: aws.String("app"), ContainerPort: aws.Int32(53)}}},
 			"the service registers with Cloud Map port 53 of container app: container app has no port 53; it has 8080"},
+		{"a container that is looked up without a port", types.Service{ServiceRegistries: []types.ServiceRegistry{
+			{ContainerName: aws.String("gone")}}}, ""},
+		{"a port of the task that is looked up", types.Service{ServiceRegistries: []types.ServiceRegistry{
+			{ContainerPort: aws.Int32(53)}}}, ""},
 		{"an address that is looked up", types.Service{ServiceRegistries: []types.ServiceRegistry{{}}}, ""},
 		{"VPC Lattice", types.Service{Deployments: []types.Deployment{{
 			VpcLatticeConfigurations: []types.VpcLatticeConfiguration{{PortName: aws.String("web")}}}}},
@@ -56,5 +61,31 @@ func TestNamed(t *testing.T) {
 		if got := strings.Join(named(tt.service, doc), "\n"); !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
+	}
+}
+
+// TestCheckFile refuses what can only be misspelt, and warns of what may be newer than this version, each once.
+func TestCheckFile(t *testing.T) {
+	doc, err := taskdef.Parse([]byte(`{"family":"api","containerDefinitions":[{"name":"app","image":"a","memmory":5}],"fromTheFuture":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []record.Event
+	problems := checkFile(func(e record.Event) { told = append(told, e) }, "task.json", doc)
+	if len(problems) != 1 || !strings.Contains(problems[0].Error(), "memmory") {
+		t.Errorf("refused: %v", problems)
+	}
+	if len(told) != 1 || !strings.Contains(told[0].Text, "fromTheFuture") {
+		t.Errorf("told: %+v", told)
+	}
+}
+
+func TestTellDropped(t *testing.T) {
+	var told []string
+	tellDropped(func(e record.Event) { told = append(told, e.Text) }, &taskdef.Revision{Family: "api", Number: 2,
+		Dropped: []taskdef.Unknown{{Path: "memmory", Near: "memory"}, {Path: "fromTheFuture"}}})
+	want := "memmory was sent, and api:2 does not have it: did you mean memory?\nfromTheFuture was sent, and api:2 does not have it"
+	if got := strings.Join(told, "\n"); got != want {
+		t.Errorf("got %s", got)
 	}
 }
