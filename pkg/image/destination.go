@@ -64,6 +64,7 @@ type Destination struct {
 	Name        string // of the repository
 	URI         string // HOST/NAME; empty while it does not exist
 	Missing     bool   // ECR has no such repository
+	quiet       bool   // what cannot be read of it is not told
 	created     bool   // by us, a moment ago: nothing is in it
 	Rules       TagRules
 	host        string // of the registry, as it was written; empty for a bare name

@@ -284,7 +284,7 @@ func (d *Destination) recent(ctx context.Context, known map[v1.Hash]bool) []*man
 		return err == nil && known[h]
 	})
 	found, err := d.behind(ctx, names)
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if err != nil && !d.quiet && !errors.Is(err, context.Canceled) {
 		d.registries.remark("not all earlier images could be looked at: %v", err)
 	}
 	var all []*manifest
@@ -301,7 +301,7 @@ func (d *Destination) newest(ctx context.Context) []string {
 	for range recentPages {
 		out, err := d.client.DescribeImages(ctx, in)
 		if err != nil {
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && !d.quiet {
 				d.registries.remark("layers are compared with the images behind the tags alone: the newest images cannot be listed (%v)", err)
 			}
 			break

@@ -25,7 +25,8 @@ type Plan struct {
 	Also   []*Plan // the same push to other destinations; executing this plan executes them too
 
 	codec      Codec
-	mounts     []string // names of repositories of To's registry that may have what it lacks
+	mounts     []string    // names of repositories of To's registry that may have what it lacks
+	beside     []neighbour // others that were found by its name
 	before     func(context.Context, Result) error
 	asked      v1.Hash          // the image's digest, where the repository was asked for it
 	streamFrom int64            // see the constant of this name
@@ -182,6 +183,9 @@ func (p *Plan) look(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := p.lookBeside(ctx, wanted); err != nil {
+		return err
+	}
 	if root.raw == nil && !slices.ContainsFunc(root.layers, func(l layer) bool {
 		_, ok := p.known.stored[l.diffID]
 		return l.mustCompress() && !ok
@@ -241,24 +245,7 @@ func (p *Plan) lookBack(ctx context.Context, wanted map[v1.Hash]int64, layers bo
 	if p.To.Missing && len(p.mounts) == 0 {
 		return nil
 	}
-	look := func(e *earlier, in *Destination) (done bool) {
-		if whole, ok := e.whole(p.Source.root.config.Digest, p.codec); ok && p.takeWhole(whole, in) {
-			return true
-		}
-		if !layers {
-			return false
-		}
-		rest := map[v1.Hash]int64{}
-		for diffID, size := range wanted {
-			if _, ok := p.known.stored[diffID]; !ok {
-				rest[diffID] = size
-			}
-		}
-		p.known.add(e.layers(ctx, rest, p.codec), in)
-		missing := left(wanted, p.known.stored)
-		found := len(p.known.stored)
-		return missing == 0 && found > 0 || missing < worthLooking && found > len(wanted)-found
-	}
+	look := func(e *earlier, in *Destination) bool { return p.learn(ctx, e, in, wanted, layers) }
 	if !p.To.Missing {
 		if look(p.seen, p.To) {
 			return ctx.Err()
@@ -283,6 +270,26 @@ func (p *Plan) lookBack(ctx context.Context, wanted map[v1.Hash]int64, layers bo
 		}
 	}
 	return ctx.Err()
+}
+
+// learn takes what earlier images tell, and says whether that is enough.
+func (p *Plan) learn(ctx context.Context, e *earlier, in *Destination, wanted map[v1.Hash]int64, layers bool) (done bool) {
+	if whole, ok := e.whole(p.Source.root.config.Digest, p.codec); ok && p.Source.root.raw == nil && p.takeWhole(whole, in) {
+		return true
+	}
+	if !layers {
+		return false
+	}
+	rest := map[v1.Hash]int64{}
+	for diffID, size := range wanted {
+		if _, ok := p.known.stored[diffID]; !ok {
+			rest[diffID] = size
+		}
+	}
+	p.known.add(e.layers(ctx, rest, p.codec), in)
+	missing := left(wanted, p.known.stored)
+	found := len(p.known.stored)
+	return missing == 0 && found > 0 || missing < worthLooking && found > len(wanted)-found
 }
 
 // takeWhole takes an image for the source's own, bytes and all. One of another repository is only a hint to its layers: it has to be

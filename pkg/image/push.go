@@ -157,14 +157,10 @@ func (s *sending) do(ctx context.Context, j job) error {
 	if j.Digest == (v1.Hash{}) {
 		return s.compress(ctx, j, lacking)
 	}
-	blob, mount := j.Blob, ""
-	lead := s.plans[0]
+	blob := j.Blob
 	if j.mustCompress() {
 		// The bytes are in a registry alone, and what is there may be lost.
 		holder := j.holder
-		if holder != lead.To && !lead.To.fresh() && holder.Registry == lead.To.Registry {
-			mount = holder.Name
-		}
 		if there, err := s.holds(ctx, holder, j.Digest); err != nil || !there {
 			if err != nil {
 				return err
@@ -190,17 +186,17 @@ func (s *sending) do(ctx context.Context, j job) error {
 		}
 		send = append(send, t)
 	}
-	if len(send) > 1 && (j.holder != nil || lead.Source.from != nil) { // it comes from far: once is enough
+	if len(send) > 1 && (j.holder != nil || s.plans[0].Source.from != nil) { // it comes from far: once is enough
 		var spooled *spool
 		if spooled, err = newSpool(); err != nil {
 			return err
 		}
 		defer spooled.Close()
 		err = s.fetch(ctx, blob, spooled, func(b Blob) error {
-			return s.each(send, func(t *target) error { return s.send(ctx, t, b, mount) })
+			return s.each(send, func(t *target) error { return s.send(ctx, t, b, j.holder) })
 		})
 	} else {
-		err = s.each(send, func(t *target) error { return s.send(ctx, t, blob, mount) })
+		err = s.each(send, func(t *target) error { return s.send(ctx, t, blob, j.holder) })
 	}
 	if j.mustCompress() && (denied(err) || notFound(err)) { // by who has it: then there is still the source
 		return s.compress(ctx, j, send)
@@ -267,14 +263,20 @@ func (s *sending) fetch(ctx context.Context, b Blob, to *spool, send func(Blob) 
 	return send(to.blob(b.Descriptor))
 }
 
-// send has one blob of known digest in one repository.
-func (s *sending) send(ctx context.Context, t *target, b Blob, mount string) error {
-	u := upload{blob: b, from: mount, open: s.whole}
+// send has one blob of known digest in one repository; holder is who has it, nil for the source alone.
+func (s *sending) send(ctx context.Context, t *target, b Blob, holder *Destination) error {
+	u := upload{blob: b, open: s.whole}
+	if holder != nil && holder.Registry == t.plan.To.Registry && holder.Name != t.plan.To.Name {
+		u.from = holder.Name
+	}
 	if from := t.plan.Source.from; u.from == "" && from != nil && from.Registry == t.plan.To.Registry && from.Name != t.plan.To.Name {
 		u.from = from.Name
 	}
 	if u.from == "" && len(t.plan.mounts) > 0 {
 		u.from = t.plan.mounts[0]
+	}
+	if u.from == "" {
+		u.from = t.plan.mountOf(b.Digest)
 	}
 	if _, asked := t.plan.has[b.Digest]; !asked && !t.plan.To.fresh() && !t.plan.seen.names(b.Digest) {
 		u.there = func(ctx context.Context) (bool, error) {

@@ -305,6 +305,10 @@ func (r *Repository) upload(ctx context.Context, u upload) (how EventKind, err e
 	}
 	err = r.retry(ctx, what, func() error {
 		how, err = r.uploadOnce(ctx, &u)
+		if u.from != "" && (denied(err) || notFound(err)) && ctx.Err() == nil { // it may be the other repository: send it then
+			u.from = ""
+			how, err = r.uploadOnce(ctx, &u)
+		}
 		return err
 	})
 	return how, err
