@@ -69,6 +69,9 @@ type Inputs struct {
 	// ImageLater says that the image is not known yet: a release pushes it after everything was checked, and then calls
 	// Deployment.SetImage. It is not an input.
 	ImageLater bool
+
+	// OfFile is what the file says of all that is released; nil without one. It is not an input.
+	OfFile *project.Chosen
 }
 
 // Validate returns what is wrong with the inputs by themselves.
@@ -125,6 +128,7 @@ func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
 	if err != nil {
 		return Outputs{}, awsconn.Refuse(ctx, "Invalid input", err)
 	}
+	in.OfFile = &chosen
 	conn, err := awsconn.Connect(ctx, env, in.Inputs)
 	if err != nil {
 		return Outputs{}, err

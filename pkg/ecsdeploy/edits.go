@@ -25,7 +25,7 @@ type Edits struct {
 	Memory           string            `input:"memory" doc:"Memory of the task in MiB, such as 1024, or \"1 GB\"."`
 	TaskRole         string            `input:"task-role" alias:"task-role-arn" doc:"Role of the application: name or ARN. The role of this run needs iam:PassRole for it."`
 	ExecutionRole    string            `input:"execution-role" alias:"execution-role-arn" doc:"Role that ECS starts the task with: name or ARN. The role of this run needs iam:PassRole for it."`
-	Images           map[string]string `input:"images" doc:"Images of further containers, CONTAINER=REFERENCE lines. What is left out of a reference is taken from the container's own image."`
+	Images           map[string]string `input:"images" doc:"Images of further containers, CONTAINER=REFERENCE lines; or BUILD=REFERENCE, for the containers that run a build as the file says. What is left out of a reference is taken from the container's own image."`
 }
 
 // edit is a change of the task definition that an input asks for.

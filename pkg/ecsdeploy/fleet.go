@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/org/connect2/v2/pkg/fleet"
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/project"
+	"github.com/org/connect2/v2/pkg/schedule"
 )
 
 // Fleet is the deployment of several services that was checked and can be executed.
@@ -26,6 +28,8 @@ type Fleet struct {
 	members  []fleet.Member
 	services []*Deployment
 	together bool
+
+	schedules *schedule.Set // what goes along; nil where nothing does
 }
 
 // atOnce is how many services are read and checked at once.
@@ -46,12 +50,18 @@ func PrepareFleet(ctx context.Context, env *action.Env, conn *awsconn.Conn, in I
 		f.names = append(f.names, m.Name)
 		f.members = append(f.members, fleet.Member{Name: m.Name, After: m.After})
 	}
+	containers := project.Chosen{Containers: chosen.Containers, Partial: true} // the schedules are of all together
+	in.OfFile = &chosen
 	fleet.Each(len(chosen.Members), atOnce, func(i int) {
 		own := in
 		own.Service = chosen.Members[i].Service
+		own.Schedules, own.OfFile = Schedules{}, &containers
 		f.services[i], problems[i] = prepare(ctx, env.Lane(f.names[i]), &sharing, own, images)
 	})
 	if err := f.refusal(ctx, problems); err != nil {
+		return nil, err
+	}
+	if err := awsconn.Refuse(ctx, refused, append(f.openSchedules(ctx, in), f.strangers(in)...)...); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -70,7 +80,7 @@ func (in Inputs) alone(chosen project.Chosen) (problems []error) {
 		input string
 		given bool
 	}{{"task-definition", in.TaskDefinition != ""}, {"render-only", in.RenderOnly != ""}, {"register-only", in.RegisterOnly},
-		{"queue", in.Queue > 0}, {"wait: false", !in.Wait}, {"schedules", len(in.Schedules.Names) > 0},
+		{"queue", in.Queue > 0}, {"wait: false", !in.Wait},
 		{"desired-count, propagate-tags, enable-ecs-managed-tags", in.Settings.given()}} {
 		if only.given {
 			problems = append(problems, fmt.Errorf("%s: it is for one service, and %s has %d: name one with service", only.input, in.File,
@@ -117,8 +127,14 @@ func (f *Fleet) Execute(ctx context.Context) (Outputs, error) {
 	interrupted := ctx.Err() != nil
 	if f.together && !f.services[0].in.DryRun && goesBack(standings, interrupted) {
 		f.goBack(ctx, standings, outs, ends)
+		return f.conclude(standings, outs, interrupted, nil)
 	}
-	out, err := f.conclude(standings, outs, interrupted)
+	pointed, unpointed := f.point(ctx, standings, ends)
+	out, err := f.conclude(standings, outs, interrupted, f.unpointed(ctx, unpointed, standings, outs, ends))
+	out.Changed = out.Changed || pointed
+	if err == nil && pointed {
+		out.Outcome = action.Succeeded
+	}
 	if err == nil {
 		f.retire(ctx, standings, outs, ends)
 	}
@@ -179,6 +195,11 @@ func (f *Fleet) goBack(ctx context.Context, all []fleet.Standing, outs []Outputs
 			return nil
 		}
 		after, revision, err := ends[i].goBack(ctx)
+		if after == fleet.Back || after == fleet.GoingBack {
+			if unpointed := f.pointBack(ctx, ends[i]); unpointed != nil {
+				after, err = fleet.Stranded, unpointed
+			}
+		}
 		if after == fleet.Back && all[i].Err != nil && !errors.Is(all[i].Err, fleet.ErrStopped) {
 			all[i].Revision = revision
 			return nil // it was put back by its own run
@@ -188,8 +209,8 @@ func (f *Fleet) goBack(ctx context.Context, all []fleet.Standing, outs []Outputs
 	})
 }
 
-// conclude tells how all ended.
-func (f *Fleet) conclude(all []fleet.Standing, outs []Outputs, interrupted bool) (Outputs, error) {
+// conclude tells how all ended; schedules is what became of them where that was not well.
+func (f *Fleet) conclude(all []fleet.Standing, outs []Outputs, interrupted bool, schedules *fleet.Standing) (Outputs, error) {
 	fleet.Tell(f.env.Events, all)
 	var out Outputs
 	for i, one := range outs {
@@ -208,6 +229,10 @@ func (f *Fleet) conclude(all []fleet.Standing, outs []Outputs, interrupted bool)
 		}
 	}
 	out.Services = fleet.JSON(all)
+	if schedules != nil {
+		out.Cause = unpointedCode
+		all = append(slices.Clip(all), *schedules)
+	}
 	out.Outcome = fleet.Outcome(all, interrupted && !wellEnded(all), out.Changed)
 	if f.services[0].in.DryRun {
 		out.Outcome = action.Succeeded

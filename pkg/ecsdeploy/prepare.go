@@ -67,6 +67,9 @@ func (r *request) check(ctx context.Context, file base) (*Deployment, []error) {
 	problems = append(problems, more...)
 	d.schedules, more = now.openSchedules(ctx)
 	problems = slices.Concat(problems, more, one(now.refuseScaled(ctx)))
+	if of := r.in.OfFile; !d.rendered.IsZero() && of != nil && len(of.Members) > 0 && (len(of.Containers) > 0 || of.Partial) {
+		problems = append(problems, strangers(r.in, d.rendered.Containers())...)
+	}
 	if !d.rendered.IsZero() {
 		problems = append(problems, d.verify(ctx)...)
 		d.earlier, more = now.lookBefore(ctx)
@@ -391,7 +394,15 @@ func (s *source) resolve(ctx context.Context, reference image.Reference) (string
 func (p *plan) withImages(ctx context.Context, doc taskdef.Document) (taskdef.Document, []error) {
 	var problems []error
 	note := func(err error) { problems = append(problems, fmt.Errorf("images: %w", err)) }
-	for _, container := range slices.Sorted(maps.Keys(p.in.Images)) {
+	images := p.in.Images
+	if of := p.in.OfFile; of != nil && (len(of.Containers) > 0 || of.Partial) { // a service of several has not all containers
+		main := p.in.Image
+		if main != "" && main != Running && p.image.Repository != "" {
+			main = p.image.String() // as it was completed
+		}
+		images = imagesOf(p.in.Images, of.Containers, doc.Containers(), p.container, main, p.runningImage)
+	}
+	for _, container := range slices.Sorted(maps.Keys(images)) {
 		if _, err := doc.Container(container); err != nil {
 			note(err)
 			continue
@@ -400,7 +411,7 @@ func (p *plan) withImages(ctx context.Context, doc taskdef.Document) (taskdef.Do
 			note(fmt.Errorf("%s gets its image already, by the input image or by the push", container))
 			continue
 		}
-		reference, err := image.Complete(p.in.Images[container], p.base.document.Image(container), p.runningImage(container))
+		reference, err := image.Complete(images[container], p.base.document.Image(container), p.runningImage(container))
 		if err != nil {
 			note(fmt.Errorf("%s: %w", container, err))
 			continue

@@ -41,13 +41,52 @@ func (in Inputs) checkSchedules() []error {
 	return problems
 }
 
-// openSchedules reads the schedules and refuses what cannot be pointed at a revision of the service.
-func (c *current) openSchedules(ctx context.Context) (*schedule.Set, []error) {
-	names, _ := c.in.Schedules.parsed()
-	if len(names) == 0 {
-		return nil, nil
+// scheduleNames are the schedules that go along: those of the input, or else of the file. ofFile says that they are of the file, which
+// may have those of other services too. What is only registered or rendered takes none along.
+func (in Inputs) scheduleNames() (names []schedule.Name, ofFile bool, problems []error) {
+	if names, _ = in.Schedules.parsed(); len(names) > 0 || in.OfFile == nil || in.RegisterOnly || in.RenderOnly != "" {
+		return names, false, nil // what is wrong with the input was told
 	}
-	return schedule.New(c.conn.Config, c.env.Clock()).Open(ctx, names, c.family)
+	for _, text := range in.OfFile.Schedules {
+		name, err := schedule.ParseName(text)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: schedules: %w", in.File, err))
+			continue
+		}
+		names = append(names, name)
+	}
+	if len(names) > 0 && !in.Wait {
+		problems = append(problems, fmt.Errorf("wait: %s has schedules, which are pointed at a revision once it stands: this needs wait: true",
+			in.File))
+	}
+	return names, true, problems
+}
+
+// openSchedules reads the schedules and refuses what cannot be pointed at a revision of the service. Those of the file that are of other
+// services are left out.
+func (c *current) openSchedules(ctx context.Context) (*schedule.Set, []error) {
+	names, ofFile, problems := c.in.scheduleNames()
+	if len(names) == 0 || len(problems) > 0 {
+		return nil, problems
+	}
+	client := schedule.New(c.conn.Config, c.env.Clock())
+	if !ofFile || !c.in.OfFile.Partial {
+		return client.Open(ctx, names, c.family)
+	}
+	var own []schedule.Schedule
+	for _, name := range names {
+		s, err := client.Read(ctx, name)
+		switch {
+		case err != nil:
+			problems = append(problems, fmt.Errorf("%s: schedules: %w", c.in.File, err))
+		case len(s.Of(c.family)) > 0:
+			own = append(own, s)
+		}
+	}
+	if len(own) == 0 {
+		return nil, problems
+	}
+	return client.Take(own), problems
 }
 
 // tellSchedules says what a dry run would do with them.
@@ -92,9 +131,12 @@ type unpointedError struct{ err, left error }
 func (e *unpointedError) Error() string { return e.err.Error() }
 func (e *unpointedError) Unwrap() error { return e.err }
 
+// unpointedCode is the cause of a release whose schedules could not be pointed at it.
+const unpointedCode = "schedule-not-pointed"
+
 // finding is the cause of what is taken back for the sake of its schedules.
 func (e *unpointedError) finding() record.Finding {
-	return record.Finding{Code: "schedule-not-pointed", Title: "A schedule could not be pointed at the new revision",
+	return record.Finding{Code: unpointedCode, Title: "A schedule could not be pointed at the new revision",
 		Fault: record.FaultInfrastructure, Evidence: []string{e.err.Error()}, Certain: true,
 		Fix: []string{"Give the role of this run what docs/iam/ecs-deploy-schedules.json holds, with iam:PassRole on the schedule's own role."}}
 }

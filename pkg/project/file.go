@@ -27,9 +27,12 @@ type File struct {
 		Service string `yaml:"service"`
 		Command string `yaml:"command"`
 	} `yaml:"migrate"`
-	Services map[string]Service `yaml:"services"`
-	Together *bool              `yaml:"together"` // whether all services of a release go back when one of them fails; nil is true
-	Bastion  struct {
+	Services   map[string]Service  `yaml:"services"`
+	Schedules  map[string]Schedule `yaml:"schedules"`
+	Builds     map[string]string   `yaml:"builds"`     // the folder of each image that the repository builds
+	Containers map[string]string   `yaml:"containers"` // which container runs which build
+	Together   *bool               `yaml:"together"`   // whether all services of a release go back when one of them fails; nil is true
+	Bastion    struct {
 		Tag string `yaml:"tag"`
 	} `yaml:"bastion"`
 
@@ -51,6 +54,12 @@ type Environment struct {
 type Service struct {
 	Service string `yaml:"service"`
 	After   list   `yaml:"after"` // the names of those that are deployed before it
+}
+
+// Schedule is what starts tasks at set times: one of the two is given.
+type Schedule struct {
+	Rule     string `yaml:"rule"`     // of EventBridge
+	Schedule string `yaml:"schedule"` // of EventBridge Scheduler
 }
 
 // list is one text or several.
@@ -141,15 +150,17 @@ type reader struct {
 	problems     []error
 	environments []string
 	services     []string
+	builds       []string
 	after        map[string][]*yaml.Node // what a service waits for, by its name
 	refers       []reference             // other places that name a service
 	ecs          map[string]string       // the name in the file of each ECS service
 }
 
-// reference is a place that names one of services.
+// reference is a place that names one of services, or of builds.
 type reference struct {
 	node *yaml.Node
 	path string
+	of   string
 }
 
 func (r *reader) wrong(at *yaml.Node, format string, args ...any) {
@@ -201,7 +212,7 @@ func (r *reader) read(k key, node *yaml.Node, name string) {
 		}
 		r.read(k.keys[j], value, path)
 		if path == "migrate.service" {
-			r.refers = append(r.refers, reference{value, path})
+			r.refers = append(r.refers, reference{value, path, "services"})
 		}
 	}
 	for _, below := range k.keys {
@@ -211,6 +222,13 @@ func (r *reader) read(k key, node *yaml.Node, name string) {
 	}
 	if k.each != nil && len(node.Content) == 0 {
 		r.wrong(node, "%s: want at least one", name)
+	}
+	if k.one && len(seen) != 1 {
+		var names []string
+		for _, below := range k.keys {
+			names = append(names, below.name)
+		}
+		r.wrong(node, "%s: want one of %s", name, strings.Join(names, " and "))
 	}
 }
 
@@ -223,11 +241,20 @@ func (r *reader) named(k key, at, value *yaml.Node, name, path string) {
 		r.environments = append(r.environments, at.Value)
 	case name == "services":
 		r.services = append(r.services, at.Value)
+	case name == "builds":
+		r.builds = append(r.builds, at.Value)
+	}
+	if k.each.refers != "" {
+		r.refers = append(r.refers, reference{value, path, k.each.refers})
 	}
 	if name == "services" {
 		r.note(at.Value, value)
 	}
-	if value.Kind == yaml.ScalarNode && value.Tag == "!!null" {
+	if value.Kind == yaml.ScalarNode && value.Tag == "!!null" && k.each.keys != nil {
+		if k.each.one {
+			r.read(*k.each, &yaml.Node{Kind: yaml.MappingNode, Line: value.Line, Column: value.Column}, path)
+			return
+		}
 		if slices.ContainsFunc(k.each.keys, func(k key) bool { return k.needed }) {
 			r.wrong(value, "%s: want keys with values", path)
 		}

@@ -97,31 +97,36 @@ func (r *reader) note(name string, value *yaml.Node) {
 	}
 }
 
-// checkOrder checks the names by which services refer to each other.
+// checkOrder checks the names by which services refer to each other, and containers to builds.
 func (r *reader) checkOrder() {
 	sound := true
-	known := func(at *yaml.Node, path string) {
-		if at.Kind != yaml.ScalarNode || at.Value == "" || slices.Contains(r.services, at.Value) {
+	known := func(of reference) {
+		names := map[string][]string{"services": r.services, "builds": r.builds}[of.of]
+		at := of.node
+		if at.Kind == yaml.AliasNode {
+			at = at.Alias
+		}
+		if at.Kind != yaml.ScalarNode || at.Tag != "!!str" || at.Value == "" || slices.Contains(names, at.Value) {
 			return // another form was told already
 		}
-		sound = false
-		if near := nearest.One(at.Value, r.services); near != "" {
-			r.wrong(at, "%s: %q is not one of services: did you mean %s?", path, at.Value, near)
+		sound = sound && of.of != "services"
+		if near := nearest.One(at.Value, names); near != "" {
+			r.wrong(at, "%s: %q is not one of %s: did you mean %s?", of.path, at.Value, of.of, near)
 			return
 		}
 		have := "the file has none"
-		if len(r.services) > 0 {
-			have = "there are " + strings.Join(r.services, ", ")
+		if len(names) > 0 {
+			have = "there are " + strings.Join(names, ", ")
 		}
-		r.wrong(at, "%s: %q is not one of services: %s", path, at.Value, have)
+		r.wrong(at, "%s: %q is not one of %s: %s", of.path, at.Value, of.of, have)
 	}
 	for _, name := range r.services {
 		for _, at := range r.after[name] {
-			known(at, "services."+name+".after")
+			known(reference{at, "services." + name + ".after", "services"})
 		}
 	}
 	for _, of := range r.refers {
-		known(of.node, of.path)
+		known(of)
 	}
 	if !sound {
 		return

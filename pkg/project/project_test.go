@@ -105,7 +105,8 @@ coffee: 1
 			`f:7:18: environments.test.region: "Oregon": want a region such as us-west-2`,
 			`f:7:35: environments.test.cluster: "a-{env}": the only placeholder is {environment}`,
 			"f:8:17: services.api.service is missing: The ECS service.",
-			"f:9:1: unknown key coffee: there are project, repository, environments, migrate, services, together, bastion",
+			"f:9:1: unknown key coffee: there are project, repository, environments, migrate, services, schedules, " +
+				"builds, containers, together, bastion",
 		}},
 		{"a region to come", "project: a\nenvironments: {dev: {region: us-west-9}}\n", nil},
 		{"twice", "project: a\nproject: b\nenvironments: {dev: {}}\n", []string{"f:2:1: project is given twice"}},
@@ -171,7 +172,7 @@ func TestSchema(t *testing.T) {
 	if err := json.Unmarshal(project.Schema(), &schema); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(schema.Required, " "); got != "project environments" || len(schema.Properties) != 7 {
+	if got := strings.Join(schema.Required, " "); got != "project environments" || len(schema.Properties) != 10 {
 		t.Errorf("required: %s; properties: %d", got, len(schema.Properties))
 	}
 }
@@ -188,5 +189,42 @@ func TestExample(t *testing.T) {
 		if err != nil || got.Cluster != want.Cluster || got.Service != want.Service || got.Repository != want.Repository {
 			t.Errorf("%+v, %v", got, err)
 		}
+	}
+}
+
+// TestSchedulesAndContainers reads what goes along with the services, and tells all that is wrong with it at once.
+func TestSchedulesAndContainers(t *testing.T) {
+	const file = whole + "schedules:\n  digest: {rule: digest-{environment}}\n  sweep: {schedule: jobs/sweep-{environment}}\n" +
+		"builds: {app: ., proxy: ./proxy}\ncontainers: {connect2-api: app, nginx: proxy}\n"
+	path := filepath.Join(t.TempDir(), project.Name)
+	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for service, partial := range map[string]bool{"": false, "connect2-api-service-dev": false, "other": true} {
+		got, err := project.Selection{File: path, FileEnvironment: "dev"}.Choose(service)
+		if err != nil || got.Partial != partial || strings.Join(got.Schedules, " ") != "rule:digest-dev schedule:jobs/sweep-dev" ||
+			got.Containers["nginx"] != "proxy" {
+			t.Errorf("%q: %+v, %v", service, got, err)
+		}
+	}
+	text := whole + "schedules:\n  digest: {rul: digest, schedule: a/b/c d}\n  both: {rule: a, schedule: b}\n  none:\n" +
+		"builds: {app: , proxy: ./proxy}\ncontainers: {connect2-api: ap, nginx: 3}\n"
+	_, problems := project.Parse("f", []byte(text))
+	var got []string
+	for _, p := range problems {
+		got = append(got, p.Error())
+	}
+	want := []string{
+		"f:12:12: unknown key schedules.digest.rul: did you mean rule?",
+		`f:12:35: schedules.digest.schedule: "a/b/c d": want a name, or GROUP/NAME`,
+		"f:12:11: schedules.digest: want one of rule and schedule",
+		"f:13:9: schedules.both: want one of rule and schedule",
+		"f:14:8: schedules.none: want one of rule and schedule",
+		"f:15:15: builds.app: it is empty: want a folder",
+		"f:16:39: containers.nginx: 3 is not a text: put it in quotes",
+		`f:16:28: containers.connect2-api: "ap" is not one of builds: did you mean app?`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -2,6 +2,7 @@ package project
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -16,6 +17,10 @@ type Selection struct {
 type Chosen struct {
 	Members  []Member
 	Migrates string // the ECS service whose settings migrations run with; "" where the file does not say it
+
+	Schedules  []string          // those of the file: rule:NAME or schedule:NAME
+	Containers map[string]string // which container runs which build, as the file says
+	Partial    bool              // the file has more services: not all schedules and containers are of those that are chosen
 }
 
 // Choose returns the services that are meant: the one that is given by its name in ECS, or all of the file. Without a file, that is the
@@ -37,13 +42,28 @@ func (s Selection) Choose(service string) (Chosen, error) {
 	if err != nil {
 		return Chosen{}, err
 	}
+	alone.Schedules, alone.Containers = f.schedules(s.FileEnvironment), f.Containers
 	if service != "" {
+		alone.Partial = len(members) != 1 || members[0].Service != service
 		if i := slices.IndexFunc(members, func(m Member) bool { return m.Service == service }); i >= 0 {
 			alone.Members[0].Name = members[i].Name
 		}
 		return alone, nil
 	}
-	return Chosen{Members: members, Migrates: orOnly(names.Migrates, members)}, nil
+	return Chosen{Members: members, Migrates: orOnly(names.Migrates, members), Schedules: alone.Schedules, Containers: f.Containers}, nil
+}
+
+// schedules are those of an environment, in the order of their names in the file.
+func (f *File) schedules(environment string) (all []string) {
+	for _, name := range slices.Sorted(maps.Keys(f.Schedules)) {
+		s, kind := f.Schedules[name], "rule:"
+		text := s.Rule
+		if s.Schedule != "" {
+			kind, text = "schedule:", s.Schedule
+		}
+		all = append(all, kind+strings.ReplaceAll(text, insideMark, environment))
+	}
+	return all
 }
 
 func orOnly(name string, members []Member) string {

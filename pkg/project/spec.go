@@ -18,6 +18,8 @@ type key struct {
 	each    *key               // of an object whose keys are names
 	list    bool               // a text, or a list of them
 	flag    bool               // true or false
+	one     bool               // of an object: exactly one of its keys is given
+	refers  string             // of a text: it is one of the names of this key of the file
 	plain   bool               // a text without {environment}: it stands within one environment, or is not for one
 	needed  bool
 }
@@ -26,6 +28,7 @@ var (
 	nameText     = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$`)
 	arnOrName    = lazyregexp.New(`^(arn:[^ ]+|[A-Za-z0-9][A-Za-z0-9_.-]{0,254})$`)
 	repository   = lazyregexp.New(`^[a-z0-9][a-z0-9._/-]{0,255}$`)
+	scheduleText = lazyregexp.New(`^([/._A-Za-z0-9-]{1,256}/)?[._A-Za-z0-9-]{1,64}$`)
 	environment  = lazyregexp.New(`^[a-z][a-z0-9-]{0,31}$`)
 	regionText   = lazyregexp.New(`^[a-z]{2,}(-[a-z]+)+-\d+$`)
 	accountText  = lazyregexp.New(`^\d{12}$`)
@@ -64,6 +67,16 @@ var file = key{keys: []key{
 		{name: "after", doc: "Which of services are deployed before it: a name, or a list. Those that wait for none are deployed at once.",
 			pattern: nameText, want: "a name of services", plain: true, list: true},
 	}}},
+	{name: "schedules", doc: "What starts tasks of the services' families at set times, by its name in this file. It is pointed at the new " +
+		"revision once all services stand.", each: &key{one: true, keys: []key{
+		{name: "rule", doc: "A rule of EventBridge: NAME, or BUS/NAME.", pattern: scheduleText, want: "a name, or BUS/NAME"},
+		{name: "schedule", doc: "A schedule of EventBridge Scheduler: NAME, or GROUP/NAME.", pattern: scheduleText,
+			want: "a name, or GROUP/NAME"},
+	}}},
+	{name: "builds", doc: "The images that this repository builds, by their names in this file: the folder of each Dockerfile.",
+		each: &key{doc: "The folder.", pattern: anyText, want: "a folder", plain: true}},
+	{name: "containers", doc: "Which container runs which of builds. What is given for a build goes to all containers that run it.",
+		each: &key{doc: "The build.", pattern: nameText, want: "a name of builds", plain: true, refers: "builds"}},
 	{name: "together", doc: "Whether all services of a release go back when one of them fails. Without it: true.", flag: true},
 	{name: "bastion", doc: "The host that reaches the database.", keys: []key{
 		{name: "tag", doc: "Its tag Name.", pattern: anyText, want: "a tag's value"},
@@ -101,6 +114,9 @@ func schemaOf(k key) map[string]any {
 		schema["type"], schema["properties"], schema["additionalProperties"] = "object", properties, false
 		if len(required) > 0 {
 			schema["required"] = required
+		}
+		if k.one {
+			schema["minProperties"], schema["maxProperties"] = 1, 1
 		}
 	case k.flag:
 		schema["type"] = "boolean"

@@ -89,6 +89,7 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 // prepareDeployment checks the deployment of the service, or of all of them.
 func (r *Release) prepareDeployment(ctx context.Context, conn *awsconn.Conn) error {
 	in := r.in.deploy()
+	in.OfFile = &r.chosen
 	if r.several() {
 		all, err := ecsdeploy.PrepareFleet(ctx, r.env, conn, in, r.chosen)
 		if err == nil {

@@ -1,0 +1,103 @@
+package ecsdeploy_test
+
+import (
+	"maps"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/org/connect2/v2/internal/test/sandboxtest"
+	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/ecsdeploy"
+	"github.com/org/connect2/v2/pkg/sandbox"
+)
+
+// scheduledFile is the file of three services with a rule of the api and a schedule of the worker.
+const scheduledFile = severalFile + `schedules:
+  digest: {rule: "digest-{environment}"}
+  sweep: {schedule: "sweep-{environment}"}
+builds: {app: .}
+containers: {connect2-api: app}
+`
+
+// TestSeveralTakeSchedulesAlong points the file's schedules once all services stand; what fails leaves all of it as it was.
+func TestSeveralTakeSchedulesAlong(t *testing.T) {
+	sandboxtest.Run(t, several, func(t *testing.T, s *sandboxtest.Site) {
+		s.PutRule("digest-dev", "connect2-api-dev:1")
+		s.PutSchedule("sweep-dev", worker+":1")
+		runs := func(digest, sweep string) {
+			t.Helper()
+			if rule, schedule := s.RuleRuns("digest-dev"), s.ScheduleRuns("sweep-dev"); rule != "connect2-api-dev:"+digest ||
+				schedule != worker+":"+sweep {
+				t.Errorf("the rule runs %s, the schedule %s; want :%s and :%s", rule, schedule, digest, sweep)
+			}
+		}
+		deploy := func(image string, change func(*ecsdeploy.Inputs)) (ecsdeploy.Outputs, error) {
+			s.Fresh()
+			in := ofSeveral(t, image)
+			if err := os.WriteFile(in.File, []byte(scheduledFile), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if change != nil {
+				change(&in)
+			}
+			return ecsdeploy.Run(t.Context(), s.Env, in)
+		}
+		s.Push("v2", bad)
+		if out, err := deploy("v2", nil); action.OutcomeOf(err) != action.RolledBack || len(out.Services) == 0 {
+			t.Fatalf("%s: %v", out.Outcome, err)
+		}
+		runs("1", "1")
+
+		// One of the two cannot be pointed: all go back, and the rule that was pointed first does too.
+		s.Push("v3", "")
+		if err := s.Sandbox.Inject(sandbox.Fault{Action: "scheduler:UpdateSchedule", Answer: sandbox.Deny}); err != nil {
+			t.Fatal(err)
+		}
+		out, err := deploy("v3", nil)
+		if action.OutcomeOf(err) != action.RolledBack || out.Cause != "schedule-not-pointed" ||
+			outcomes(out) != "api rolled-back, worker rolled-back, mail rolled-back" {
+			t.Errorf("%s, %s, %s: %v", out.Outcome, out.Cause, outcomes(out), err)
+		}
+		runs("1", "1")
+		s.Sandbox.ClearFaults()
+		if got := serving(s); !maps.Equal(got, versions(1, 1, 1)) {
+			t.Errorf("serving %v", got)
+		}
+
+		s.Sandbox.ResetJournal()
+		out, err = deploy("v3", func(in *ecsdeploy.Inputs) { in.Verify = "only" })
+		if err != nil || !strings.Contains(s.Log.Text(), "schedule:sweep-dev would be pointed at what is released") || len(s.Mutations()) > 0 {
+			t.Errorf("%s: %v\n%s", out.Outcome, err, s.Log.Text())
+		}
+		if out, err = deploy("v3", nil); err != nil || out.Outcome != action.Succeeded {
+			t.Fatalf("%s: %v", out.Outcome, err)
+		}
+		got := serving(s)
+		at := func(service string) string { return strings.TrimPrefix(strings.Fields(got[service])[0], service+":") }
+		runs(strings.TrimPrefix(at(sandboxtest.Service), "connect2-api-dev:"), at(worker))
+
+		// One alone takes its own along, and nobody else's; what is not there is refused.
+		s.PutRule("digest-dev", "connect2-api-dev:1")
+		if out, err = deploy("v3", func(in *ecsdeploy.Inputs) { in.Service = worker }); err != nil || out.Outcome != action.NoChange {
+			t.Errorf("%s: %v", out.Outcome, err)
+		}
+		runs("1", at(worker))
+		s.Sandbox.ResetJournal()
+		_, err = deploy("v3", func(in *ecsdeploy.Inputs) {
+			text := strings.NewReplacer("sweep-{", "swep-{", "connect2-api: app", "connect2-ap: app").Replace(scheduledFile)
+			if err := os.WriteFile(in.File, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		})
+		for _, want := range []string{"schedule:swep-dev",
+			"no task definition that is deployed has a container connect2-ap: did you mean connect2-api?"} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("no %q in %v", want, err)
+			}
+		}
+		if len(s.Mutations()) > 0 {
+			t.Errorf("changed by %v", s.Mutations())
+		}
+	})
+}
