@@ -30,3 +30,13 @@ func Answer(ctx context.Context, grace time.Duration) (context.Context, context.
 		cancel(nil)
 	}
 }
+
+// Bounded is Answer with an end of its own: it ends after limit, and grace after ctx does.
+func Bounded(ctx context.Context, limit, grace time.Duration) (context.Context, context.CancelFunc) {
+	answered, done := Answer(ctx, grace)
+	limited, cancel := context.WithTimeout(answered, limit)
+	return limited, func() {
+		cancel()
+		done()
+	}
+}

@@ -100,3 +100,30 @@ func TestAnswerThatIsDone(t *testing.T) {
 		})
 	}
 }
+
+func TestBoundedEndsByItselfAndAWhileAfterItsRun(t *testing.T) {
+	for name, test := range map[string]struct{ interrupted, want time.Duration }{
+		"the run goes on":            {time.Hour, time.Minute},
+		"it is interrupted":          {10 * time.Second, 12 * time.Second},
+		"it was already":             {0, 2 * time.Second},
+		"it is right before the end": {59 * time.Second, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				if test.interrupted == 0 {
+					cancel(errStop)
+				}
+				timer := time.AfterFunc(test.interrupted, func() { cancel(errStop) })
+				defer timer.Stop()
+				call, done := Bounded(ctx, time.Minute, 2*time.Second)
+				defer done()
+				start := time.Now()
+				<-call.Done()
+				if took := time.Since(start); took != test.want {
+					t.Errorf("ended after %s, want %s", took, test.want)
+				}
+			})
+		})
+	}
+}

@@ -44,6 +44,7 @@ func (e *ended) goBack(ctx context.Context) (after fleet.After, revision string,
 	var target rollout.Target
 	switch wayBackOf(now, e.revision.ARN, before, empty) {
 	case backLeave:
+		e.clearUp(ctx) // it was taken back all the same
 		return fleet.Changed, arn.Revision(now.TaskDefinition), nil
 	case backAlready:
 		e.clearUp(ctx)

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/outlive"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/bake"
@@ -135,6 +136,9 @@ func (e *ended) bake(ctx context.Context, out *Outputs) error {
 	return e.takeBack(ctx, e.disposable, *baked.Finding)
 }
 
+// quickTakeBack is how long the look at the service and the update may take by which a run that was interrupted takes a release back.
+const quickTakeBack = 1500 * time.Millisecond
+
 // takeBack puts the version before back after a bake that failed. What was begun is not given up when the run is interrupted: that would
 // bring the release back that failed.
 func (e *ended) takeBack(ctx context.Context, disposable bool, finding record.Finding) error {
@@ -147,24 +151,36 @@ func (e *ended) takeBack(ctx context.Context, disposable bool, finding record.Fi
 		return stuck(fmt.Errorf("%s went wrong after its deployment, and %w", e.revision.Name(), rollout.ErrNoWayBack))
 	}
 	e.env.Events.Warnf("The release is taken back", "%s: going back to %s", finding.Title, arn.Revision(previous))
-	now, err := ecsview.Read(ctx, e.client, e.in.Cluster, e.in.Service)
+	call := ctx
+	if ctx.Err() != nil {
+		limited, done := outlive.Cleanup(ctx, quickTakeBack)
+		defer done()
+		call = limited
+	}
+	now, err := ecsview.Read(call, e.client, e.in.Cluster, e.in.Service)
 	if err != nil {
 		return stuck(fmt.Errorf("the service could not be read to take %s back: %w", e.revision.Name(), awserr.Explain(err)))
 	}
-	target, err := rollout.Start(ctx, e.client, rollout.Update{Cluster: e.in.Cluster, Service: e.in.Service, TaskDefinition: previous,
+	target, err := rollout.Start(call, e.client, rollout.Update{Cluster: e.in.Cluster, Service: e.in.Service, TaskDefinition: previous,
 		Before: now, Patience: e.limit, Clock: e.env.Clock()})
 	if err != nil {
 		return stuck(fmt.Errorf("%s could not be taken back: %w", e.revision.Name(), awserr.Explain(err)))
 	}
 	end := e.env.Events.Group("Way back to " + arn.Revision(previous))
-	_, err = verdict.Follow(context.WithoutCancel(ctx), e.env, e.conn.Config, target, rollout.Timeout(e.limit))
+	result, err := verdict.Follow(ctx, e.env, e.conn.Config, target, rollout.Timeout(e.limit), rollout.LeaveOnInterrupt())
 	end()
-	if err != nil {
+	switch {
+	case result.End == rollout.EndInterrupted:
+		return &action.Error{Outcome: action.Cancelled, Title: "The run was interrupted", Finding: &finding,
+			Err: fmt.Errorf("%s: the service was told to go back to %s, and that is not waited for: %w", finding.Title, arn.Revision(previous),
+				action.ErrInterrupted),
+			Advice: "Look whether it has arrived: connect2 status."}
+	case err != nil:
 		return stuck(fmt.Errorf("%s was to be taken back to %s: %w", e.revision.Name(), arn.Revision(previous), err))
 	}
 	e.env.Events.Fact("Serving now", record.Text{Text: arn.Revision(previous), Form: record.Code})
 	if disposable {
-		e.discard(context.WithoutCancel(ctx), e.revision)
+		e.discard(ctx, e.revision)
 	}
 	return &action.Error{Outcome: action.RolledBack, Title: finding.Title, Finding: &finding,
 		Err: fmt.Errorf("%s went wrong after its deployment was complete, and the service is back on %s", e.revision.Name(),

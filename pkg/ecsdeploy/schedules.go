@@ -103,8 +103,13 @@ func (d *Deployment) tellSchedules() {
 	}
 }
 
-// schedulesLimit is how long pointing schedules may take after a run that was interrupted: what was begun is finished.
-const schedulesLimit = time.Minute
+// schedulesLimit is how long pointing schedules may take; pointGrace and unpointGrace are what is left of it for pointing them, and for
+// pointing them back, once the run is interrupted: the service may have to be taken back after that, and the runner kills soon.
+const (
+	schedulesLimit = time.Minute
+	pointGrace     = 1500 * time.Millisecond
+	unpointGrace   = time.Second
+)
 
 // point points the schedules at the revision that serves (its ARN). Where that fails, those that were changed are pointed back. It reports
 // whether any was changed, and returns an error that says whether all are as they were.
@@ -112,17 +117,18 @@ func (d *Deployment) point(ctx context.Context, revision string) (changed bool, 
 	if d.schedules == nil {
 		return false, nil
 	}
-	ctx, done := outlive.Cleanup(ctx, schedulesLimit)
+	pointing, done := outlive.Bounded(ctx, schedulesLimit, pointGrace)
 	defer done()
 	end := d.env.Events.Group("Schedules of " + d.family)
 	defer end()
-	err = d.schedules.Point(ctx, d.env.Events, d.family, revision)
+	err = d.schedules.Point(pointing, d.env.Events, d.family, revision)
 	changed = len(d.schedules.Changes()) > 0
 	if err == nil {
 		return changed, nil
 	}
-	failed := &unpointedError{err: err, left: d.schedules.Back(ctx, d.env.Events)}
-	return changed, failed
+	back, done := outlive.Bounded(ctx, schedulesLimit, unpointGrace)
+	defer done()
+	return changed, &unpointedError{err: err, left: d.schedules.Back(back, d.env.Events)}
 }
 
 // unpointedError says that a schedule could not be pointed at a revision, and what could not be pointed back after that.

@@ -1,6 +1,8 @@
 package ecsdeploy_test
 
 import (
+	"context"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +81,46 @@ func TestSchedulesThatCannotBePointed(t *testing.T) {
 			t.Errorf("%d tasks of %s, cause %s: %v", running, primary, out.Cause, err)
 		}
 	})
+}
+
+// TestSchedulesOfARunThatIsInterrupted ends a run while a schedule cannot be pointed: what it has changed goes back, and it ends in time.
+func TestSchedulesOfARunThatIsInterrupted(t *testing.T) {
+	for name, answer := range map[string]sandbox.Answer{"throttled": sandbox.Throttle, "never answered": sandbox.Hang} {
+		at(t, fast, func(t *testing.T, s *site) {
+			s.PutRule("digest", family+":1")
+			s.PutSchedule("report", family+":1")
+			s.Push("v2", "")
+			s.inject(sandbox.Fault{Action: "scheduler:UpdateSchedule", Answer: answer})
+			var interrupted time.Time
+			ctx, cancel := context.WithCancelCause(t.Context())
+			s.Env.Transport = onCall{s.Env.Transport, func(r *http.Request) {
+				if interrupted.IsZero() && r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/schedules/") {
+					interrupted = time.Now()
+					cancel(action.ErrInterrupted)
+				}
+			}}
+			_, err := ecsdeploy.Run(ctx, s.Env, scheduled("v2"))
+			if took := time.Since(interrupted); interrupted.IsZero() || action.OutcomeOf(err) != action.Cancelled || took > 7*time.Second {
+				t.Errorf("%s: %s after %s: %v", name, action.OutcomeOf(err), took, err)
+			}
+			s.wantSchedules("1")
+			time.Sleep(10 * time.Minute)
+			if primary, _ := s.Primary(); primary != family+":1" {
+				t.Errorf("%s: %s serves: %v", name, primary, err)
+			}
+		})
+	}
+}
+
+// onCall tells somebody of each call before it is made.
+type onCall struct {
+	http.RoundTripper
+	tell func(*http.Request)
+}
+
+func (c onCall) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.tell(r)
+	return c.RoundTripper.RoundTrip(r)
 }
 
 // TestSchedulesThatStay is stuck where a schedule cannot be pointed back, and keeps the revision that it runs.

@@ -88,15 +88,18 @@ func (r *Rollback) findSchedules(ctx context.Context, left, back string) (*sched
 	return client.Take(found), nil
 }
 
-// schedulesLimit is how long pointing schedules may take after a run that was interrupted.
-const schedulesLimit = time.Minute
+// schedulesLimit is how long pointing schedules may take, and pointGrace what is left of it once the run is interrupted.
+const (
+	schedulesLimit = time.Minute
+	pointGrace     = 5 * time.Second
+)
 
 // takeSchedules points the schedules at the revision that serves now. A rollback that was done stays done where that fails.
 func (r *Rollback) takeSchedules(ctx context.Context, out *Outputs, original string) error {
 	if slices.Equal(r.in.Schedules, []string{schedulesNone}) || out.TaskDefinitionARN == "" {
 		return nil
 	}
-	ctx, done := outlive.Cleanup(ctx, schedulesLimit)
+	ctx, done := outlive.Bounded(ctx, schedulesLimit, pointGrace)
 	defer done()
 	set := r.scheduled
 	if set == nil {
