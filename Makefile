@@ -92,6 +92,10 @@ database-e2e: ## A real psql and redis-cli through the bastion to servers of Deb
 session-judge: ## Have AWS's session-manager-plugin, built from its public module, talk to the sandbox's sessions
 	CONNECT2_PLUGIN=1 $(GO) test -count=1 -v -run TestAWSPlugin ./pkg/sandbox
 
+.PHONY: pulls
+pulls: ## What is pushed, pulled by skopeo, containerd and crane from Debian's registry: both codecs, every source form, SOCI; needs root
+	CONNECT2_PULLS=1 $(GO) test -count=1 -v -run '^TestPulls$$' ./pkg/image
+
 .PHONY: workflows
 workflows: ## The workflows by act, and the containers' ends; needs Docker
 	test/act/run
