@@ -11,5 +11,6 @@ var API embed.FS
 
 // Workflows are those that call the toolkit's, under api/.github/workflows/.
 //
-//go:embed api/.github/workflows/deploy.yml api/.github/workflows/rollback.yml api/.github/workflows/operate.yml
+//go:embed api/.github/workflows/ci.yml api/.github/workflows/deploy.yml
+//go:embed api/.github/workflows/rollback.yml api/.github/workflows/operate.yml
 var Workflows embed.FS

@@ -51,6 +51,7 @@ type Look struct {
 	Infrastructure *Seen
 	Toolkit        Lender
 	Packages       []Package
+	Named          bool // deploy.yml reads the names from a file of the repository
 	Known          Known
 }
 
@@ -123,7 +124,16 @@ func Inspect(ctx context.Context, base, token string, transport http.RoundTrippe
 		seen := h.see(ctx, wantedOf(toolkit, where, q.Known))
 		look.Infrastructure = &seen
 	}
-	look.Toolkit = h.lender(ctx, from, q.Toolkit)
+	named := q.Toolkit
+	text, err := h.deployment(ctx, from)
+	if look.Named = fileForm.MatchString(text); named == "" && err == nil {
+		named, err = called(from, text)
+	}
+	if named == "" {
+		look.Toolkit.Err = err
+	} else {
+		look.Toolkit = h.lender(ctx, from, named)
+	}
 	if look.Toolkit.Repository != (Repository{}) {
 		for _, name := range packages {
 			look.Packages = append(look.Packages, h.packageOf(ctx, look.Toolkit.Repository.Owner, name))
@@ -218,12 +228,6 @@ func (h hub) variables(ctx context.Context, r Repository, organization bool) (ma
 
 // lender finds the repository whose workflows are called, and who may use them.
 func (h hub) lender(ctx context.Context, from Repository, named string) Lender {
-	if named == "" {
-		var err error
-		if named, err = h.called(ctx, from); err != nil {
-			return Lender{Err: err}
-		}
-	}
 	r, err := parseRepository(named)
 	if err != nil {
 		return Lender{Err: err}
@@ -244,14 +248,22 @@ func (h hub) lender(ctx context.Context, from Repository, named string) Lender {
 	return l
 }
 
-// called reads which repository's service-deploy.yml the service's deploy.yml calls.
-func (h hub) called(ctx context.Context, from Repository) (string, error) {
+// fileForm finds the input file of a workflow.
+var fileForm = lazyregexp.New(`(?m)^\s*file:\s*\S`)
+
+// deployment reads the service's deploy.yml.
+func (h hub) deployment(ctx context.Context, from Repository) (string, error) {
 	var file struct{ Content []byte } // base64
 	err := h.get(ctx, fmt.Sprintf("repos/%s/%s/contents/.github/workflows/deploy.yml", from.Owner, from.Name), &file)
 	if err != nil {
 		return "", told("reading .github/workflows/deploy.yml of", from, "", err)
 	}
-	m := calls.FindStringSubmatch(string(file.Content))
+	return string(file.Content), nil
+}
+
+// called is the repository whose service-deploy.yml a deploy.yml calls.
+func called(from Repository, text string) (string, error) {
+	m := calls.FindStringSubmatch(text)
 	if m == nil {
 		return "", errors.New(from.String() + ": .github/workflows/deploy.yml calls no service-deploy.yml: say whose by --toolkit OWNER/NAME")
 	}

@@ -140,6 +140,15 @@ func TestInspectFindsOneFault(t *testing.T) {
 		"a wait at night": {plant: func(s *standIn) { rollback(s).Wait = 30 },
 			wrong: "environment prod-rollback", says: "waits 30 minutes"},
 		"a wait before approval": {plant: func(s *standIn) { approval(s).Wait = 30 }},
+		"names of a file": {plant: func(s *standIn) {
+			api(s).files[".github/workflows/deploy.yml"] += "    with:\n      file: connect2.yaml\n"
+			prod(s).Variables = map[string]string{"AWS_DEPLOY_ROLE": prod(s).Variables["AWS_DEPLOY_ROLE"], "SERVICE_URL": "https://x.example"}
+			delete(api(s).variables, "ECR_REPOSITORY_PROD")
+		}},
+		"names of a file, and a rollback's": {plant: func(s *standIn) {
+			api(s).files[".github/workflows/deploy.yml"] += "    with:\n      file: connect2.yaml\n"
+			delete(rollback(s).Variables, "ECS_SERVICE")
+		}, wrong: "environment prod-rollback", says: "ECS_SERVICE is not set"},
 		"another sub": {plant: func(s *standIn) { api(s).claims = []string{"repo", "context"} },
 			wrong: "identity tokens", says: "repo, context"},
 		"of the infrastructure": {plant: func(s *standIn) { s.repositories["org/connect2"].environments["prod-apply"].Policy = "" },

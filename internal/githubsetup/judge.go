@@ -21,6 +21,9 @@ func (l Look) Judge() []Remark {
 	if l.Service.Err != nil {
 		return []Remark{{Name: "github", What: l.Service.Err.Error(), Unread: true}}
 	}
+	if l.Named {
+		l.Service.Wanted = l.Service.Wanted.withoutNames(l.Known.Environment)
+	}
 	all := l.Service.judge(l.Known)
 	if l.Infrastructure != nil {
 		if l.Infrastructure.Err != nil {
@@ -34,6 +37,23 @@ func (l Look) Judge() []Remark {
 		all = append(all, p.judge())
 	}
 	return all
+}
+
+// withoutNames is what is wanted where deploy.yml reads the names from a file. Staging's repository is named all the same: prod looks for
+// its images there.
+func (w Wanted) withoutNames(environment string) Wanted {
+	w.Variables = slices.DeleteFunc(slices.Clone(w.Variables), func(v Variable) bool {
+		return strings.HasPrefix(v.Name, "ECR_REPOSITORY_") && environment != "staging"
+	})
+	w.Environments = slices.Clone(w.Environments)
+	for i, e := range w.Environments {
+		if e.Name == environment {
+			w.Environments[i].Variables = slices.DeleteFunc(slices.Clone(e.Variables), func(v Variable) bool {
+				return strings.HasPrefix(v.Name, "ECS_")
+			})
+		}
+	}
+	return w
 }
 
 // setUp is the way to mend what connect2 init --github mends.

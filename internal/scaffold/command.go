@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,10 +37,11 @@ const usage = `Usage: connect2 init --outputs ENV=FILE...            [--dir DIR]
        connect2 init --from-service ENV=CLUSTER/NAME... [--dir DIR] [--yes]
        connect2 init                                  [--dir DIR] [--yes]
 
-Writes what a service's repository needs for its releases: connect2.yaml, and the workflows deploy.yml, rollback.yml and operate.yml in
-.github/workflows. The names come from Terraform's outputs, from services that run (read with the credentials that are there), or from
---project and what is asked in a terminal. It shows what it would write, as a difference where a file is there, and writes after --yes,
-or when a terminal's user says so. A connect2.yaml that says nothing else stays as it is. A second run finds nothing to change.
+Writes what a service's repository needs for its releases: connect2.yaml, and the workflows deploy.yml, rollback.yml, operate.yml and,
+where nothing checks pull requests yet, ci.yml in .github/workflows. The names come from Terraform's outputs, from services that run
+(read with the credentials that are there), or from --project and what is asked in a terminal. It shows what it would write, as a
+difference where a file is there, and writes after --yes, or when a terminal's user says so. A connect2.yaml that says nothing else
+stays as it is. A second run finds nothing to change.
 
   terraform -chdir=terraform/environments/dev output -json >dev.json
   connect2 init --outputs dev=dev.json
@@ -376,13 +378,48 @@ func compose(in asked, environments []*Environment) (files []File, problems []st
 	if err != nil {
 		problems = append(problems, err.Error())
 	}
+	if name, _ := checkedBy(in.dir); name == "" {
+		_, noPython := os.Stat(filepath.Join(in.dir, "pyproject.toml"))
+		checks, err := Checks(in.toolkit, noPython == nil)
+		if err != nil {
+			problems = append(problems, err.Error())
+		}
+		workflows = append(workflows, checks)
+	}
 	return append([]File{{Path: project.Name, Text: config}}, workflows...), problems
 }
+
+// checkedBy returns the workflow of the repository that checks pull requests already, and whether it is one that calls the toolkit's; ""
+// where there is none. What people have there is theirs: ci.yml is written once, and never over another.
+func checkedBy(dir string) (found string, ours bool) {
+	folder := filepath.Join(dir, ".github", "workflows")
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return "", false // there is none; what cannot be read is told when a file is written there
+	}
+	for _, e := range entries {
+		ext := filepath.Ext(e.Name())
+		if ext != ".yml" && ext != ".yaml" || e.IsDir() {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(folder, e.Name()))
+		if e.Name() == path.Base(checksName) || err == nil && found == "" && requests.MatchString(string(text)) {
+			found, ours = e.Name(), strings.Contains(string(text), "/.github/workflows/service-ci.yml@")
+		}
+	}
+	return found, ours
+}
+
+// requests finds the event of pull requests in a workflow.
+var requests = lazyregexp.New(`\bpull_request\b`)
 
 // compare finds the files that are to change, and what keeps one from being written.
 func compare(in asked, files []File, environments []*Environment) (changes []change, notes, problems []string) {
 	for _, e := range environments {
 		notes = append(notes, e.notes...)
+	}
+	if name, ours := checkedBy(in.dir); name != "" && !ours {
+		notes = append(notes, fmt.Sprintf(".github/workflows/%s checks pull requests, and stays as it is", name))
 	}
 	for _, f := range files {
 		c := change{File: f, at: filepath.Join(in.dir, filepath.FromSlash(f.Path))}

@@ -106,13 +106,13 @@ func TestFromTerraformAndAgain(t *testing.T) {
 	terraform, dir := world(t)
 	flags := []string{"--from-terraform", terraform, "--dir", dir}
 	if r := initIn(t, Env{}, flags...); r.code != 0 || !strings.Contains(r.out, "connect2.yaml (new)\n") ||
-		!strings.Contains(r.out, "  + project: shop\n") || !strings.Contains(r.out, "Nothing was written. --yes writes the 4 files.") {
+		!strings.Contains(r.out, "  + project: shop\n") || !strings.Contains(r.out, "Nothing was written. --yes writes the 5 files.") {
 		t.Fatalf("%+v", r)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Fatalf("%v, %v", left, err)
 	}
-	if r := initIn(t, Env{}, append(flags, "--yes")...); r.code != 0 || !strings.Contains(r.out, "Done: 4 files written.") || r.errors != "" {
+	if r := initIn(t, Env{}, append(flags, "--yes")...); r.code != 0 || !strings.Contains(r.out, "Done: 5 files written.") || r.errors != "" {
 		t.Fatalf("%+v", r)
 	}
 	if got := read(t, filepath.Join(dir, "connect2.yaml")); got != wanted {
@@ -124,7 +124,7 @@ func TestFromTerraformAndAgain(t *testing.T) {
 			t.Errorf("%s is another text than the example's", at)
 		}
 	}
-	if left, err := os.ReadDir(filepath.Join(dir, ".github", "workflows")); err != nil || len(left) != 3 {
+	if left, err := os.ReadDir(filepath.Join(dir, ".github", "workflows")); err != nil || len(left) != 4 {
 		t.Errorf("%v, %v", left, err)
 	}
 	if r := initIn(t, Env{}, append(flags, "--yes")...); r.code != 0 || r.out != "Nothing to change.\n" {
@@ -149,7 +149,7 @@ func TestNothingIsOverwrittenUnseen(t *testing.T) {
 		{"yes", "yes\n", nil, 0, ""},
 	} {
 		r := initIn(t, Env{Ask: func(text string) (string, error) { question = text; return test.answer, test.err }}, flags...)
-		if r.code != test.code || !strings.Contains(r.errors, test.says) || question != "4 files. Type yes to write: " ||
+		if r.code != test.code || !strings.Contains(r.errors, test.says) || question != "5 files. Type yes to write: " ||
 			!strings.Contains(r.out, "deploy.yml (changes)\n  - name: My own\n  + name: Deploy\n") {
 			t.Errorf("%s: %+v after %q", test.name, r, question)
 		}
@@ -166,7 +166,7 @@ func TestSomebodyElseWrites(t *testing.T) {
 	r := initIn(t, Env{Ask: func(string) (string, error) { put(t, at, "project: theirs\n"); return "yes\n", nil }},
 		"--from-terraform", terraform, "--dir", dir)
 	if r.code != 2 || !strings.Contains(r.errors, "was changed by somebody else just now") ||
-		!strings.Contains(r.errors, "0 of 4 files written") || read(t, at) != "project: theirs\n" {
+		!strings.Contains(r.errors, "0 of 5 files written") || read(t, at) != "project: theirs\n" {
 		t.Errorf("%+v", r)
 	}
 }
@@ -282,7 +282,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	dir := t.TempDir()
 	answers := map[string]string{
-		"Project": "shop", "Environments": "prod, dev", "AWS region": "us-west-2", "AWS account": "", "4 files": "yes",
+		"Project": "shop", "Environments": "prod, dev", "AWS region": "us-west-2", "AWS account": "", "5 files": "yes",
 	}
 	var questions []string
 	ask := func(question string) (string, error) {

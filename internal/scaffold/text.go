@@ -188,6 +188,23 @@ func Workflows(toolkit string, environments []*Environment) (files []File, err e
 	return files, nil
 }
 
+// checksName is the workflow that checks pull requests.
+const checksName = ".github/workflows/ci.yml"
+
+// Checks returns the example's workflow for pull requests, calling the toolkit's of this repository. Without python it builds the image
+// and does nothing else.
+func Checks(toolkit string, python bool) (File, error) {
+	text, err := examples.Workflows.ReadFile(path.Join("api", checksName))
+	if err != nil {
+		return File{}, err
+	}
+	written := strings.ReplaceAll(string(text), "uses: "+Toolkit+"/", "uses: "+toolkit+"/")
+	if !python {
+		written += "    with: {python: false}\n"
+	}
+	return File{Path: checksName, Text: written}, nil
+}
+
 // agrees says whether a connect2.yaml that is there says nothing else than the one that would be written. People add to it: what they
 // added stays then. An account is compared where both name one.
 func agrees(have, want string, environments []*Environment) bool {

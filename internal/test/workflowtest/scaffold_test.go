@@ -26,6 +26,24 @@ func TestWrittenWorkflows(t *testing.T) {
 		if err != nil || len(written) != 3 {
 			t.Fatalf("%d files, %v", len(written), err)
 		}
+		for _, python := range []bool{true, false} {
+			checks, err := scaffold.Checks(scaffold.Toolkit, python)
+			if err != nil {
+				t.Fatal(err)
+			}
+			example := glob(t, "examples/api/"+checks.Path)[0]
+			if python != (checks.Text == example.text) {
+				t.Errorf("%s of Python: %t, and not as the example's:\n%s", checks.Path, python, checks.Text)
+			}
+			f := file{path: checks.Path, text: checks.Text}
+			if err := yaml.Unmarshal([]byte(checks.Text), &f); err != nil {
+				t.Fatalf("%s: %v", checks.Path, err)
+			}
+			for id, j := range f.Jobs {
+				inputs, _ := callable(t, *called(t, j.Uses))
+				checkInputs(t, checks.Path+" "+id, j.With, inputs)
+			}
+		}
 		for _, w := range written {
 			example := glob(t, "examples/api/"+w.Path)[0]
 			if len(test.environments) == 3 && w.Text != example.text {
