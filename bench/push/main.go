@@ -41,7 +41,7 @@ type tool struct {
 	args    func(archive, repository, tag string) []string
 }
 
-// step is one push of the story.
+// step is one push of the series.
 type step struct{ name, archive, tag string }
 
 // cost is what a push took.
@@ -116,7 +116,7 @@ func run(ctx context.Context, size, rounds int, crane string, keepHome bool) err
 	for round := range rounds {
 		for _, t := range tools {
 			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", round+1, rounds, t.name)
-			if stored[t.name], err = story(ctx, &homes{dir: dir, keep: keepHome}, t, steps, least); err != nil {
+			if stored[t.name], err = series(ctx, &homes{dir: dir, keep: keepHome}, t, steps, least); err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
 			}
 		}
@@ -140,7 +140,7 @@ func writeArchives(dir string, size int) error {
 		imagetest.TarFile(filepath.Join(dir, changedName), imagetest.Saved(changed)))
 }
 
-// homes gives each push a new home, or each story one. A root user's home is not where skopeo keeps its memory, so root runs
+// homes gives each push a new home, or each series one. A root user's home is not where skopeo keeps its memory, so root runs
 // the tools as nobody.
 type homes struct {
 	dir  string
@@ -177,9 +177,9 @@ func installed(tools []tool) []tool {
 	})
 }
 
-// story lets a tool push everything into an empty registry, notes the costs where they are the least so far, and returns how
+// series lets a tool push everything into an empty registry, notes the costs where they are the least so far, and returns how
 // many bytes the registry holds after the first push.
-func story(ctx context.Context, at *homes, t tool, steps []step, least map[string]map[string]cost) (stored int64, err error) {
+func series(ctx context.Context, at *homes, t tool, steps []step, least map[string]map[string]cost) (stored int64, err error) {
 	data, err := os.MkdirTemp(at.dir, "registry-*")
 	if err != nil {
 		return 0, err

@@ -8,7 +8,7 @@ import (
 // ref matches an image reference and names its parts. A registry's host has a dot or a port in it.
 const ref = `(?P<ref>(?:(?P<host>[^/\s]+[.:][^/\s]+)/)?(?P<repo>[^\s:@]+)(?::(?P<tag>[\w][\w.-]*))?(?:@(?P<digest>sha256:[0-9a-f]+))?)`
 
-// resolve is how containerd begins the story of a reference that it could not turn into a manifest.
+// resolve is how containerd begins what it says of a reference that it could not turn into a manifest.
 const resolve = `failed to resolve ref (?:")?` + ref + `(?:")?: `
 
 // noAnswer is how a call ends that reached nobody: no DNS answer, no route, or a security group that drops packets.

@@ -17,10 +17,10 @@ const prefix = "arn:aws:ecs:us-west-2:123456789012:task-definition/api:"
 
 func td(n int) string { return fmt.Sprintf("%s%d", prefix, n) }
 
-// story reads "1 2! 1" as deployments, oldest first, a minute apart: revision 1 succeeded, 2 was rolled back by ECS, 1
+// deployed reads "1 2! 1" as deployments, oldest first, a minute apart: revision 1 succeeded, 2 was rolled back by ECS, 1
 // succeeded again. "%" was for an alarm, "^" on somebody's wish, "-" was stopped, "*" is running, "~~" is being rolled back. "3=1" is
 // revision 3 with the image of revision 1, and "~" one that succeeded and whose revision ECS does not know any more.
-func story(t *testing.T, text string) []Deployment {
+func deployed(t *testing.T, text string) []Deployment {
 	t.Helper()
 	var all []Deployment
 	for i, word := range strings.Fields(text) {
@@ -56,7 +56,7 @@ func story(t *testing.T, text string) []Deployment {
 	return all
 }
 
-// minuteAt is the moment of a story's deployment.
+// minuteAt is the moment of a deployment.
 func minuteAt(i int) time.Time { return time.Date(2026, 1, 2, 3, i, 0, 0, time.UTC) }
 
 func digest(n string) string { return "sha256:" + strings.Repeat(n[:1], 64) }
@@ -67,7 +67,7 @@ func TestChoose(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name    string
-		story   string
+		past    string
 		current int
 		known   Known
 		want    int // 0: refused
@@ -153,7 +153,7 @@ func TestChoose(t *testing.T) {
 		{"the list knows better", "1 2 3", 3, Known{Replaced: ran(1)}, 2, Chosen},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := Choose(story(t, test.story), td(test.current), test.known)
+			got := Choose(deployed(t, test.past), td(test.current), test.known)
 			want := ""
 			if test.refusal == Chosen {
 				want = td(test.want)
@@ -167,7 +167,7 @@ func TestChoose(t *testing.T) {
 
 // TestHeldByItsPin passes over a version that is pinned to an image on hold, which ECS did not resolve.
 func TestHeldByItsPin(t *testing.T) {
-	deployments := story(t, "1 2 3")
+	deployments := deployed(t, "1 2 3")
 	deployments[1].Images = []Image{{Container: "api", Image: "repo/api@" + digest("2")}}
 	if got := Choose(deployments, td(3), Known{Held: []string{digest("2")}}); got.Target.TaskDefinition != td(1) {
 		t.Errorf("got %s: %s", got.Target.Name(), got.Why)
@@ -194,7 +194,7 @@ func ran(numbers ...int) (all []Deployment) {
 // TestChooseSaysWhy reads the sentences that a person gets.
 func TestChooseSaysWhy(t *testing.T) {
 	for _, test := range []struct {
-		story   string
+		past    string
 		current int
 		known   Known
 		want    string
@@ -231,7 +231,7 @@ func TestChooseSaysWhy(t *testing.T) {
 			"may be gone back to is not written down anywhere.", []string{"api:3: it is newer than what runs now", "api:1: "}},
 		{"", 3, Known{Replaced: ran(1, 2)}, "api:3 replaced several versions at once.", []string{"api:1: ", "api:2: "}},
 	} {
-		deployments := story(t, test.story)
+		deployments := deployed(t, test.past)
 		before := slices.Clone(deployments)
 		got := Choose(deployments, td(test.current), test.known)
 		var options []string
@@ -239,10 +239,10 @@ func TestChooseSaysWhy(t *testing.T) {
 			options = append(options, o.Deployment.Name()+": "+o.Why)
 		}
 		if got.Why != test.want || !slices.Equal(options, test.options) {
-			t.Errorf("%s:\ngot  %s %q\nwant %s %q", test.story, got.Why, options, test.want, test.options)
+			t.Errorf("%s:\ngot  %s %q\nwant %s %q", test.past, got.Why, options, test.want, test.options)
 		}
 		if !slices.EqualFunc(before, deployments, func(a, b Deployment) bool { return a.ARN == b.ARN }) {
-			t.Errorf("%s: the caller's deployments are in another order now", test.story)
+			t.Errorf("%s: the caller's deployments are in another order now", test.past)
 		}
 	}
 }
@@ -251,7 +251,7 @@ func TestChooseSaysWhy(t *testing.T) {
 // or not.
 func TestSecondRollbackNeverReturnsToTheFirstOnesOrigin(t *testing.T) {
 	for _, text := range []string{"1 2", "1 2 3", "1 2! 3 4", "5 3 9", "1 2 1 3", "1 1 2 2"} {
-		before := story(t, text)
+		before := deployed(t, text)
 		bad := before[0].TaskDefinition
 		choice := Choose(before, bad, Known{})
 		if choice.Refusal != Chosen {
@@ -259,7 +259,7 @@ func TestSecondRollbackNeverReturnsToTheFirstOnesOrigin(t *testing.T) {
 			continue
 		}
 		_, number, _ := strings.Cut(choice.Target.Name(), ":")
-		after := story(t, text+" "+number)
+		after := deployed(t, text+" "+number)
 		written := Known{Back: hold.Rollback{From: arn.Revision(bad), To: choice.Target.Name(), At: after[0].Created}}
 		for _, known := range []Known{{}, written} {
 			if second := Choose(after, choice.Target.TaskDefinition, known); second.Refusal != CameBack {
@@ -270,7 +270,7 @@ func TestSecondRollbackNeverReturnsToTheFirstOnesOrigin(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
-	deployments := story(t, "1 2 3- 4=2")
+	deployments := deployed(t, "1 2 3- 4=2")
 	for _, test := range []struct{ to, want, problem string }{
 		{"2", td(2), ""},
 		{"api:2", td(2), ""},
@@ -305,7 +305,7 @@ func TestFind(t *testing.T) {
 }
 
 func TestFindTheNewestOfSeveral(t *testing.T) {
-	deployments := story(t, "1 2 1 2 3")
+	deployments := deployed(t, "1 2 1 2 3")
 	for to, want := range map[string]string{"1": deployments[2].ARN, digest("2"): deployments[1].ARN, "3": deployments[0].ARN} {
 		if got, err := Find(deployments, nil, to, td(3)); err != nil || got.Deployment == nil || got.Deployment.ARN != want {
 			t.Errorf("%s: got %+v, %v; want %s", to, got.Deployment, err, want)

@@ -57,7 +57,7 @@ func TestSituation(t *testing.T) {
 		name    string
 		service string
 		minutes map[string]int
-		story   string
+		past    string
 		seen    Seen
 		want    Situation
 	}{
@@ -160,7 +160,7 @@ func TestSituation(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			seen := test.seen
-			seen.Service, seen.Deployments = service(test.service, test.minutes), story(t, test.story)
+			seen.Service, seen.Deployments = service(test.service, test.minutes), deployed(t, test.past)
 			if got := SituationOf(seen); got != test.want {
 				t.Errorf("got  %+v\nwant %+v", got, test.want)
 			}
@@ -202,7 +202,7 @@ func TestDecide(t *testing.T) {
 		name     string
 		service  string
 		minutes  map[string]int
-		story    string
+		past     string
 		seen     Seen
 		known    Known
 		do       Do
@@ -259,7 +259,7 @@ func TestDecide(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			seen := test.seen
-			seen.Service, seen.Deployments = service(test.service, test.minutes), story(t, test.story)
+			seen.Service, seen.Deployments = service(test.service, test.minutes), deployed(t, test.past)
 			got := Decide(seen, test.known)
 			want := ""
 			if test.back > 0 {

@@ -146,7 +146,7 @@ func TestReplaced(t *testing.T) {
 }
 
 func TestFirstOf(t *testing.T) {
-	all := story(t, "1 2- 2 1 2")
+	all := deployed(t, "1 2- 2 1 2")
 	for n, want := range map[int]string{1: began(0), 2: began(2), 3: ""} {
 		if got := FirstOf(all, td(n)); got != want {
 			t.Errorf("%d: got %q, want %q", n, got, want)

@@ -50,7 +50,7 @@ func TestFindByName(t *testing.T) {
 	if got, err := Find(nil, untagged, "", td(4)); err == nil {
 		t.Errorf("nothing means %+v", got)
 	}
-	deployments := story(t, "1 2")
+	deployments := deployed(t, "1 2")
 	if got, err := Find(deployments, versions(), "v2", td(4)); err != nil || got.Deployment == nil || got.Deployment.ARN != began(1) {
 		t.Errorf("got %+v, %v", got, err)
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
 
-// story is one migration against the stand-in, in virtual time.
-type story struct {
+// scenario is one migration against the stand-in, in virtual time.
+type scenario struct {
 	scenario sandbox.Scenario
 	run      map[string]engine.Run // what the image v2 does as a one-off task
 	start    engine.Kind           // and how it starts
@@ -41,7 +41,7 @@ type told struct {
 
 const secret = "canary-7f3a9"
 
-func (s story) play(t *testing.T, check func(t *testing.T, r told)) {
+func (s scenario) play(t *testing.T, check func(t *testing.T, r told)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		sb := sandbox.New(sandbox.Options{Scenario: &s.scenario})
@@ -146,7 +146,7 @@ func TestMigrationSucceeds(t *testing.T) {
 	lines := []string{"INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.",
 		"connecting to postgres://app:" + secret + "@db/api", "::error::not a command",
 		"INFO  [alembic.runtime.migration] Running upgrade  -> a1b2c3"}
-	story{run: runs(9*time.Second, 0, lines...)}.play(t, func(t *testing.T, r told) {
+	scenario{run: runs(9*time.Second, 0, lines...)}.play(t, func(t *testing.T, r told) {
 		r.wantOutcome(t, action.Succeeded)
 		if r.out.ExitCode == nil || *r.out.ExitCode != 0 || !strings.Contains(r.out.TaskARN,
 			":task/connect2-api-cluster-dev/") ||
@@ -175,7 +175,7 @@ func TestMigrationSucceeds(t *testing.T) {
 
 // A second migration with the same image registers nothing.
 func TestDefinitionIsRegisteredOnce(t *testing.T) {
-	story{run: runs(5*time.Second, 0), before: func(t *testing.T, _ *sandbox.Sandbox, env *action.Env,
+	scenario{run: runs(5*time.Second, 0), before: func(t *testing.T, _ *sandbox.Sandbox, env *action.Env,
 		in migrate.Inputs) {
 		if _, err := migrate.Run(t.Context(), env, in); err != nil {
 			t.Fatal(err)
@@ -189,7 +189,7 @@ func TestDefinitionIsRegisteredOnce(t *testing.T) {
 }
 
 func TestExitCodeAndLastLine(t *testing.T) {
-	story{run: runs(5*time.Second, 3, "starting", "Traceback (most recent call last):", `  File "/app/env.py", line 1`,
+	scenario{run: runs(5*time.Second, 3, "starting", "Traceback (most recent call last):", `  File "/app/env.py", line 1`,
 		"app.MigrationError: column is in use")}.play(t,
 		func(t *testing.T, r told) {
 			r.wantOutcome(t, action.Failed)
@@ -207,7 +207,7 @@ func TestExitCodeAndLastLine(t *testing.T) {
 }
 
 func TestTaskThatCannotStart(t *testing.T) {
-	story{start: engine.PullError}.play(t, func(t *testing.T, r told) {
+	scenario{start: engine.PullError}.play(t, func(t *testing.T, r told) {
 		r.wantOutcome(t, action.Failed)
 		if r.out.ExitCode != nil || r.out.TaskARN == "" || r.out.Cause == "" || r.out.Cause == "unknown" {
 			t.Errorf("outputs %+v: %v", r.out, r.err)
@@ -216,7 +216,7 @@ func TestTaskThatCannotStart(t *testing.T) {
 }
 
 func TestCancelStopsTheTask(t *testing.T) {
-	story{run: runs(10*time.Minute, 0, "waiting"), cancel: 50 * time.Second}.play(t, func(t *testing.T, r told) {
+	scenario{run: runs(10*time.Minute, 0, "waiting"), cancel: 50 * time.Second}.play(t, func(t *testing.T, r told) {
 		r.wantOutcome(t, action.Cancelled)
 		if r.called("ecs:StopTask") != 1 || r.took > 50*time.Second+7500*time.Millisecond || r.out.TaskARN == "" {
 			t.Errorf("%d stops, took %s, outputs %+v", r.called("ecs:StopTask"), r.took, r.out)
@@ -225,7 +225,7 @@ func TestCancelStopsTheTask(t *testing.T) {
 }
 
 func TestTimeout(t *testing.T) {
-	story{run: runs(time.Hour, 0, "waiting for a lock"),
+	scenario{run: runs(time.Hour, 0, "waiting for a lock"),
 		inputs: func(in *migrate.Inputs) { in.Timeout = 3 * time.Minute }}.play(t, func(t *testing.T, r told) {
 		r.wantOutcome(t, action.TimedOut)
 		if r.called("ecs:StopTask") != 1 || r.out.Cause != "timed-out" || r.took > 5*time.Minute {
@@ -236,7 +236,7 @@ func TestTimeout(t *testing.T) {
 
 func TestLateKnowledge(t *testing.T) {
 	tasks, logs := engine.Duration(8*time.Second), engine.Duration(7*time.Second)
-	s := story{run: runs(5*time.Second, 0, "one", "two", "three")}
+	s := scenario{run: runs(5*time.Second, 0, "one", "two", "three")}
 	s.scenario.Lag = sandbox.LagScenario{Tasks: &tasks, Logs: &logs}
 	s.play(t, func(t *testing.T, r told) {
 		r.wantOutcome(t, action.Succeeded)
@@ -247,7 +247,7 @@ func TestLateKnowledge(t *testing.T) {
 }
 
 func TestLogsDenied(t *testing.T) {
-	story{run: runs(5*time.Second, 4, "one"), faults: []sandbox.Fault{{Action: "logs:GetLogEvents",
+	scenario{run: runs(5*time.Second, 4, "one"), faults: []sandbox.Fault{{Action: "logs:GetLogEvents",
 		Answer: sandbox.Deny}}}.play(t, func(t *testing.T, r told) {
 		r.wantOutcome(t, action.Failed)
 		warnings := 0
@@ -264,7 +264,7 @@ func TestLogsDenied(t *testing.T) {
 }
 
 func TestThrottledAndCutCalls(t *testing.T) {
-	story{run: runs(5*time.Second, 0, "one", "two"), faults: []sandbox.Fault{
+	scenario{run: runs(5*time.Second, 0, "one", "two"), faults: []sandbox.Fault{
 		{Action: "ecs:RunTask", Answer: sandbox.CutAfter, Times: 1},
 		{Action: "ecs:DescribeTasks", Answer: sandbox.Throttle, Every: 3},
 		{Action: "logs:GetLogEvents", Answer: sandbox.Unavailable, Every: 4},
@@ -293,7 +293,7 @@ func TestThrottledAndCutCalls(t *testing.T) {
 
 func TestConcurrentMigrationIsRefused(t *testing.T) {
 	done := make(chan struct{})
-	story{run: runs(5*time.Minute, 0), before: func(t *testing.T, sb *sandbox.Sandbox, env *action.Env,
+	scenario{run: runs(5*time.Minute, 0), before: func(t *testing.T, sb *sandbox.Sandbox, env *action.Env,
 		in migrate.Inputs) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
@@ -326,7 +326,7 @@ func TestWrongInputs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			story{inputs: tt.inputs}.play(t, func(t *testing.T, r told) {
+			scenario{inputs: tt.inputs}.play(t, func(t *testing.T, r told) {
 				r.wantOutcome(t, action.Invalid)
 				for _, part := range tt.want {
 					if !strings.Contains(r.err.Error(), part) {
@@ -342,7 +342,7 @@ func TestWrongInputs(t *testing.T) {
 }
 
 func TestSpotIsAvoided(t *testing.T) {
-	s := story{run: runs(5*time.Second, 0)}
+	s := scenario{run: runs(5*time.Second, 0)}
 	s.scenario.Service.CapacityProvider = "FARGATE_SPOT"
 	s.play(t, func(t *testing.T, r told) {
 		r.wantOutcome(t, action.Succeeded)
@@ -407,7 +407,7 @@ func TestRunDenied(t *testing.T) {
 		}, action.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			story{run: runs(5*time.Second, 0), before: tt.before, faults: []sandbox.Fault{{Action: "ecs:RunTask",
+			scenario{run: runs(5*time.Second, 0), before: tt.before, faults: []sandbox.Fault{{Action: "ecs:RunTask",
 				Answer: sandbox.Deny}}}.play(t, func(t *testing.T, r told) {
 				r.wantOutcome(t, tt.want)
 				if !strings.Contains(errorText(r.err), "ecs:RunTask") {
@@ -447,7 +447,7 @@ func TestStoppedMigrationIsNotGreen(t *testing.T) {
 		"by Spot":     func(e *engine.Engine, task *engine.Task) { e.InterruptSpot(task) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			story{run: runs(5*time.Minute, 0), before: stopped(90*time.Second, how)}.play(t, func(t *testing.T, r told) {
+			scenario{run: runs(5*time.Minute, 0), before: stopped(90*time.Second, how)}.play(t, func(t *testing.T, r told) {
 				r.wantOutcome(t, action.Failed)
 				if r.out.ExitCode == nil || *r.out.ExitCode != 0 || !strings.Contains(errorText(r.err), "had come to its own end") {
 					t.Errorf("exit code %v, error %v", r.out.ExitCode, r.err)
@@ -464,7 +464,7 @@ func TestTwoMigrationsAtOnce(t *testing.T) {
 			var ends [2]action.Outcome
 			var ended chan struct{} // made in the bubble, whose time may then pass while it is waited for
 			lag := engine.Duration(4 * time.Second)
-			story{run: runs(time.Minute, 0), scenario: sandbox.Scenario{Lag: sandbox.LagScenario{Tasks: &lag}},
+			scenario{run: runs(time.Minute, 0), scenario: sandbox.Scenario{Lag: sandbox.LagScenario{Tasks: &lag}},
 				before: func(t *testing.T, sb *sandbox.Sandbox, env *action.Env, in migrate.Inputs) {
 					environ := maps.Clone(sb.Environ())
 					environ["GITHUB_ACTIONS"] = "true"
@@ -501,7 +501,7 @@ func TestTwoMigrationsAtOnce(t *testing.T) {
 }
 
 func TestImageThatRuns(t *testing.T) {
-	story{inputs: func(in *migrate.Inputs) { in.Image = "running" }}.play(t, func(t *testing.T, r told) {
+	scenario{inputs: func(in *migrate.Inputs) { in.Image = "running" }}.play(t, func(t *testing.T, r told) {
 		r.wantOutcome(t, action.Succeeded)
 		if !strings.Contains(r.out.Image, "connect2-api-dev@sha256:") && !strings.Contains(r.out.Image, "connect2-api-dev:v1@sha256:") {
 			t.Errorf("image %s", r.out.Image)
@@ -511,7 +511,7 @@ func TestImageThatRuns(t *testing.T) {
 
 // TestWaitsOutThrottling holds that a migration waits as long as its own time lets it: a throttled call has changed nothing.
 func TestWaitsOutThrottling(t *testing.T) {
-	story{run: map[string]engine.Run{"*": {}}, faults: []sandbox.Fault{
+	scenario{run: map[string]engine.Run{"*": {}}, faults: []sandbox.Fault{
 		{Action: "ecs:RegisterTaskDefinition", Answer: sandbox.Throttle, Times: 30},
 		{Action: "ecs:RunTask", Answer: sandbox.Throttle, Times: 30},
 	}}.play(t, func(t *testing.T, r told) {

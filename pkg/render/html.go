@@ -32,7 +32,7 @@ func HTML(w io.Writer, r *record.Record, secrets *Secrets) error {
 		p.part(part)
 	}
 	p.asked(r)
-	p.story(r)
+	p.told(r)
 	p.raw("</main></body></html>\n")
 	if _, err := io.WriteString(w, p.b.String()); err != nil {
 		return fmt.Errorf("write the HTML report: %w", err)
@@ -339,8 +339,8 @@ func tellings(r *record.Record, part string) []telling {
 	return all
 }
 
-// story writes what was told, with the time since the run began.
-func (p *page) story(r *record.Record) {
+// told writes what was told, with the time since the run began.
+func (p *page) told(r *record.Record) {
 	lines := tellings(r, "")
 	if len(lines) == 0 {
 		return

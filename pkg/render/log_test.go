@@ -13,26 +13,26 @@ import (
 	"github.com/org/connect2/v2/pkg/record"
 )
 
-// story is a run that is told in a log.
-type story struct {
+// logged is a run that is told in a log.
+type logged struct {
 	*Log
 	record.Sink
 }
 
 // told returns a run that is told in a log with these options, and what the log wrote.
-func told(options LogOptions) (story, *bytes.Buffer) {
+func told(options LogOptions) (logged, *bytes.Buffer) {
 	var b bytes.Buffer
 	log := NewLog(&b, options)
-	return story{log, record.NewRecorder("probe", time.Now, log.Emit).Sink()}, &b
+	return logged{log, record.NewRecorder("probe", time.Now, log.Emit).Sink()}, &b
 }
 
 // fail ends the run with a root cause.
-func (s story) fail(title, text string) {
+func (s logged) fail(title, text string) {
 	s.Sink.Emit(record.Event{Kind: record.KindVerdict, Verdict: &record.Verdict{Outcome: "failed", Title: title, Message: text}})
 }
 
 // onGitHub returns a run that is told as in a workflow, with tokens that count up, and what the log wrote.
-func onGitHub() (story, *bytes.Buffer) {
+func onGitHub() (logged, *bytes.Buffer) {
 	n := 0
 	return told(LogOptions{Name: "probe", GitHub: true, Random: func() string { n++; return fmt.Sprintf("token%d", n) }})
 }

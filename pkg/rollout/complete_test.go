@@ -216,37 +216,37 @@ func (w *world) lost(id string, fault bool) {
 
 // TestAfterCompletion follows deployments whose tasks end right when ECS calls them complete.
 func TestAfterCompletion(t *testing.T) {
-	crashed := chapter{100 * time.Second, func(w *world) { w.complete(); w.lost("1", true); w.lost("2", true) }}
-	again := func(after time.Duration) chapter {
-		return chapter{after, func(w *world) { w.find(newID).RunningCount = 2 }}
+	crashed := scene{100 * time.Second, func(w *world) { w.complete(); w.lost("1", true); w.lost("2", true) }}
+	again := func(after time.Duration) scene {
+		return scene{after, func(w *world) { w.find(newID).RunningCount = 2 }}
 	}
 	for _, test := range []struct {
 		name     string
-		story    []chapter
+		script   []scene
 		timeout  time.Duration
 		want     End
 		by       By
 		from, to time.Duration // how long it took
 	}{
-		{"others stand in their place", []chapter{crashed, again(140 * time.Second)}, 0, EndSucceeded, ByECS,
+		{"others stand in their place", []scene{crashed, again(140 * time.Second)}, 0, EndSucceeded, ByECS,
 			210 * time.Second, 218 * time.Second},
-		{"others fail in the same way", []chapter{crashed, again(140 * time.Second),
+		{"others fail in the same way", []scene{crashed, again(140 * time.Second),
 			{200 * time.Second, func(w *world) { w.lost("3", true); w.lost("4", true) }}}, 0, EndRolledBack, ByCause,
 			230 * time.Second, 245 * time.Second},
-		{"none comes in time", []chapter{crashed}, 5 * time.Minute, EndTimedOut, ByTimeout, 330 * time.Second, 345 * time.Second},
-		{"Spot capacity was taken back", []chapter{{100 * time.Second, func(w *world) { w.complete(); w.lost("1", false) }}}, 0,
+		{"none comes in time", []scene{crashed}, 5 * time.Minute, EndTimedOut, ByTimeout, 330 * time.Second, 345 * time.Second},
+		{"Spot capacity was taken back", []scene{{100 * time.Second, func(w *world) { w.complete(); w.lost("1", false) }}}, 0,
 			EndSucceeded, ByECS, 100 * time.Second, 112 * time.Second},
-		{"it is scaled out", []chapter{{100 * time.Second, func(w *world) {
+		{"it is scaled out", []scene{{100 * time.Second, func(w *world) {
 			w.complete()
 			w.service.DesiredCount, w.find(newID).DesiredCount = 4, 4
 		}}}, 0, EndSucceeded, ByECS, 100 * time.Second, 112 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(append(append([]chapter{}, good[:3]...), test.story...)...)
+				w := newWorld(append(append([]scene{}, good[:3]...), test.script...)...)
 				w.onUpdate = func(w *world, taskDefinition string) {
 					w.begin(taskDefinition, laterID)
-					w.story = append(w.story, chapter{time.Since(w.begun) + 30*time.Second, func(w *world) {
+					w.script = append(w.script, scene{time.Since(w.begun) + 30*time.Second, func(w *world) {
 						w.drop(newID)
 						w.find(laterID).RolloutState, w.find(laterID).RunningCount = "COMPLETED", 2
 						w.status(0, "SUCCESSFUL", "")

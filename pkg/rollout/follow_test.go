@@ -50,7 +50,7 @@ func texts(events []record.Event) string {
 	return strings.Join(lines, "\n")
 }
 
-var good = []chapter{
+var good = []scene{
 	{17 * time.Second, func(w *world) {
 		w.event("has started 2 tasks: (task a) (task b).")
 		w.find(newID).PendingCount = 2
@@ -60,7 +60,7 @@ var good = []chapter{
 	{100 * time.Second, (*world).complete},
 }
 
-var breaker = []chapter{
+var breaker = []scene{
 	{20 * time.Second, func(w *world) { w.crash("1") }},
 	{70 * time.Second, func(w *world) { w.crash("2"); w.find(newID).FailedTasks = 2 }},
 	{175 * time.Second, func(w *world) { w.crash("3"); w.rollBack("the breaker tripped") }},
@@ -80,15 +80,15 @@ func TestFollowToSuccess(t *testing.T) {
 		if result.Target.ServiceDeployment != "arn:sd/"+newID {
 			t.Errorf("followed %q", result.Target.ServiceDeployment)
 		}
-		story := texts(events)
+		lines := texts(events)
 		for _, want := range []string{"note: ECS: has started 2 tasks", "progress: 2 of 2 new tasks running, 2 old still running",
 			"note: all new tasks run"} {
-			if strings.Count(story, want) != 1 {
-				t.Errorf("%q is not told once in\n%s", want, story)
+			if strings.Count(lines, want) != 1 {
+				t.Errorf("%q is not told once in\n%s", want, lines)
 			}
 		}
-		if strings.Contains(story, "steady state") {
-			t.Errorf("an event from before the update is told\n%s", story)
+		if strings.Contains(lines, "steady state") {
+			t.Errorf("an event from before the update is told\n%s", lines)
 		}
 		if calls := w.calls["DescribeServices"]; calls > 30 {
 			t.Errorf("%d reads for 100 s", calls)
@@ -134,7 +134,7 @@ func TestEarlyStop(t *testing.T) {
 		w.onStop = func(w *world) error {
 			w.rollBack("stopped")
 			since := time.Since(w.begun)
-			w.story = append(w.story, chapter{since + 30*time.Second, func(w *world) { w.rolledBack("stopped") }})
+			w.script = append(w.script, scene{since + 30*time.Second, func(w *world) { w.rolledBack("stopped") }})
 			return nil
 		}
 		judge := func(_ context.Context, c Case) (Diagnosis, bool) {
@@ -168,7 +168,7 @@ func TestUncertainCauseWaitsForTheBreaker(t *testing.T) {
 
 // TestFailedWithoutRollback is a breaker whose rollback is off: this program puts the old version back.
 func TestFailedWithoutRollback(t *testing.T) {
-	fail := chapter{60 * time.Second, func(w *world) {
+	fail := scene{60 * time.Second, func(w *world) {
 		w.find(newID).RolloutState, w.find(newID).RolloutStateReason = "FAILED", aws.String(failedText)
 		w.status(0, "STOPPED", "")
 	}}
@@ -195,7 +195,7 @@ func TestFailedWithoutRollback(t *testing.T) {
 				w := newWorld(fail)
 				w.onUpdate = func(w *world, taskDefinition string) {
 					w.begin(taskDefinition, laterID)
-					w.story = append(w.story, chapter{time.Since(w.begun) + 30*time.Second, test.end})
+					w.script = append(w.script, scene{time.Since(w.begun) + 30*time.Second, test.end})
 				}
 				w.fail = func(action string, call int) error {
 					if action == "UpdateService" && call == 2 {
@@ -217,7 +217,7 @@ func TestFailedWithoutRollback(t *testing.T) {
 
 func TestSuperseded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(chapter{30 * time.Second, func(w *world) {
+		w := newWorld(scene{30 * time.Second, func(w *world) {
 			w.status(0, "STOP_REQUESTED", "")
 			w.begin(laterTD, laterID)
 		}})
@@ -236,7 +236,7 @@ func TestTimeout(t *testing.T) {
 				w.onStop = func(w *world) error {
 					w.rollBack("stopped")
 					if ends {
-						w.story = append(w.story, chapter{time.Since(w.begun) + 40*time.Second, func(w *world) { w.rolledBack("stopped") }})
+						w.script = append(w.script, scene{time.Since(w.begun) + 40*time.Second, func(w *world) { w.rolledBack("stopped") }})
 					}
 					return nil
 				}
@@ -269,11 +269,11 @@ func TestTimeoutMeetsSuccess(t *testing.T) {
 
 func TestInterrupt(t *testing.T) {
 	for _, test := range []struct {
-		name  string
-		after time.Duration
-		api   bool
-		story []chapter
-		log   []string
+		name   string
+		after  time.Duration
+		api    bool
+		script []scene
+		log    []string
 	}{
 		{"in the middle", 30 * time.Second, true, good, []string{"stop arn:sd/ecs-svc/200 ROLLBACK"}},
 		{"before the service deployment is seen", 100 * time.Millisecond, true, good, []string{"update api:41 force=false desired=<nil>"}},
@@ -282,7 +282,7 @@ func TestInterrupt(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(test.story...)
+				w := newWorld(test.script...)
 				w.onStop = func(*world) error { return nil }
 				w.onUpdate = func(w *world, taskDefinition string) { w.begin(taskDefinition, laterID) }
 				w.fail = func(action string, _ int) error {
@@ -396,9 +396,9 @@ func TestNoticedLate(t *testing.T) {
 	for i := range ends {
 		end := 100*time.Second + time.Duration(i)*730*time.Millisecond*time.Duration(1+i%7)
 		synctest.Test(t, func(t *testing.T) {
-			story := append(slices.Clone(good[:3]), chapter{75 * time.Second, func(w *world) { w.drains() }},
-				chapter{end - 14*time.Second, func(w *world) { w.tasks[0].LastStatus = aws.String("STOPPING") }}, chapter{end, (*world).complete})
-			result, _, err := drive(t.Context(), t, newWorld(story...))
+			script := append(slices.Clone(good[:3]), scene{75 * time.Second, func(w *world) { w.drains() }},
+				scene{end - 14*time.Second, func(w *world) { w.tasks[0].LastStatus = aws.String("STOPPING") }}, scene{end, (*world).complete})
+			result, _, err := drive(t.Context(), t, newWorld(script...))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -90,12 +90,12 @@ var everything = []string{"DescribeServices", "DescribeServiceDeployments", "Lis
 func TestCallsThatAreNeverAnswered(t *testing.T) {
 	back := func(w *world) error {
 		w.rollBack("stopped")
-		w.story = append(w.story, chapter{time.Since(w.begun) + 30*time.Second, func(w *world) { w.rolledBack("stopped") }})
+		w.script = append(w.script, scene{time.Since(w.begun) + 30*time.Second, func(w *world) { w.rolledBack("stopped") }})
 		return nil
 	}
 	for _, test := range []struct {
 		name        string
-		story       []chapter
+		script      []scene
 		hang        []string
 		after, over time.Duration
 		timeout     time.Duration
@@ -121,11 +121,11 @@ func TestCallsThatAreNeverAnswered(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := &silentWorld{world: newWorld(test.story...), hang: test.hang, after: test.after, over: test.over}
+				w := &silentWorld{world: newWorld(test.script...), hang: test.hang, after: test.after, over: test.over}
 				w.onStop = back
 				w.onUpdate = func(w *world, taskDefinition string) {
 					w.begin(taskDefinition, laterID)
-					w.story = append(w.story, chapter{time.Since(w.begun) + 30*time.Second, func(w *world) {
+					w.script = append(w.script, scene{time.Since(w.begun) + 30*time.Second, func(w *world) {
 						w.drop(newID)
 						w.drop(oldID)
 						w.find(laterID).RolloutState, w.find(laterID).RunningCount = "COMPLETED", 2
@@ -210,9 +210,9 @@ func TestCredentialsThatEnd(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				var story []string
+				var lines []string
 				_, err = Follow(t.Context(), w, target, Events(func(e record.Event) {
-					story = append(story, e.Text)
+					lines = append(lines, e.Text)
 					if strings.Contains(e.Text, "nothing can be read") {
 						if !told.IsZero() {
 							t.Error("it is told twice")
@@ -229,8 +229,8 @@ func TestCredentialsThatEnd(t *testing.T) {
 				if late := told.Sub(failed); late < test.told-slowest*11/10 || late > test.told+6*time.Second {
 					t.Errorf("told after %v", late)
 				}
-				if !slices.ContainsFunc(story, func(s string) bool { return strings.HasPrefix(s, "contact again after ") }) {
-					t.Errorf("that it is over is not told: %q", story)
+				if !slices.ContainsFunc(lines, func(s string) bool { return strings.HasPrefix(s, "contact again after ") }) {
+					t.Errorf("that it is over is not told: %q", lines)
 				}
 			})
 		})

@@ -30,10 +30,10 @@ func TestStopMeetsTheBreaker(t *testing.T) {
 					}
 				}
 				w := newWorld(
-					chapter{20 * time.Second, func(w *world) { w.crash("1"); stateless(w) }},
-					chapter{70 * time.Second, func(w *world) { w.crash("2"); w.find(newID).FailedTasks = 2 }},
-					chapter{76 * time.Second, func(w *world) { w.rollBack("the breaker tripped"); stateless(w) }},
-					chapter{110 * time.Second, func(w *world) { w.rolledBack("the breaker tripped"); stateless(w) }})
+					scene{20 * time.Second, func(w *world) { w.crash("1"); stateless(w) }},
+					scene{70 * time.Second, func(w *world) { w.crash("2"); w.find(newID).FailedTasks = 2 }},
+					scene{76 * time.Second, func(w *world) { w.rollBack("the breaker tripped"); stateless(w) }},
+					scene{110 * time.Second, func(w *world) { w.rolledBack("the breaker tripped"); stateless(w) }})
 				w.fail = func(action string, _ int) error {
 					switch {
 					case action == "StopServiceDeployment":
@@ -46,8 +46,8 @@ func TestStopMeetsTheBreaker(t *testing.T) {
 				w.onUpdate = func(w *world, taskDefinition string) { // what is there already begins nothing
 					if aws.ToString(w.service.TaskDefinition) != taskDefinition {
 						w.begin(taskDefinition, laterID)
-						w.story = nil
-						w.story = append(w.story, chapter{time.Since(w.begun) + 30*time.Second, func(w *world) {
+						w.script = nil
+						w.script = append(w.script, scene{time.Since(w.begun) + 30*time.Second, func(w *world) {
 							w.drop(newID)
 							w.drop(oldID)
 							w.find(laterID).RolloutState, w.find(laterID).RunningCount = "COMPLETED", 2

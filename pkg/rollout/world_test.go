@@ -16,13 +16,13 @@ import (
 	"github.com/org/connect2/v2/internal/arn"
 )
 
-// world is a service whose story is written down: at a time after the update, a step changes what the API answers.
+// world is a service that follows a script: at a time after the update, a scene changes what the API answers.
 type world struct {
 	mu      sync.Mutex
 	service types.Service
 	own     []types.ServiceDeployment
 	tasks   []types.Task
-	story   []chapter
+	script  []scene
 	begun   time.Time // when UpdateService was called for the first time
 
 	onUpdate func(w *world, taskDefinition string) // what UpdateService does; nil: begin the new deployment
@@ -33,13 +33,14 @@ type world struct {
 	log   []string // the calls that change something
 }
 
-type chapter struct {
+// scene is what happens how long after the update.
+type scene struct {
 	after time.Duration
 	do    func(*world)
 }
 
-func newWorld(story ...chapter) *world {
-	w := &world{calls: map[string]int{}, story: slices.Clone(story)}
+func newWorld(script ...scene) *world {
+	w := &world{calls: map[string]int{}, script: slices.Clone(script)}
 	now := time.Now()
 	w.service = types.Service{
 		ServiceName: aws.String("api"), Status: aws.String("ACTIVE"), TaskDefinition: aws.String(oldTD), DesiredCount: 2, RunningCount: 2,
@@ -53,14 +54,14 @@ func newWorld(story ...chapter) *world {
 	return w
 }
 
-// endless is more often than any story here lets one action be called.
+// endless is more often than any script here lets one action be called.
 const endless = 10_000
 
-// enter brings the story up to date, counts the call and returns its fault.
+// enter brings the script up to date, counts the call and returns its fault.
 func (w *world) enter(action string) error {
-	for len(w.story) > 0 && !w.begun.IsZero() && time.Since(w.begun) >= w.story[0].after {
-		w.story[0].do(w)
-		w.story = w.story[1:]
+	for len(w.script) > 0 && !w.begun.IsZero() && time.Since(w.begun) >= w.script[0].after {
+		w.script[0].do(w)
+		w.script = w.script[1:]
 	}
 	w.calls[action]++
 	if w.calls[action] > endless {
@@ -244,7 +245,7 @@ func (w *world) StopServiceDeployment(_ context.Context, in *ecs.StopServiceDepl
 	}
 	w.log = append(w.log, fmt.Sprintf("stop %s %s", *in.ServiceDeploymentArn, in.StopType))
 	if w.onStop == nil {
-		return nil, errors.New("stopping is not part of this story")
+		return nil, errors.New("stopping is not part of this script")
 	}
 	return &ecs.StopServiceDeploymentOutput{ServiceDeploymentArn: in.ServiceDeploymentArn}, w.onStop(w)
 }

@@ -153,7 +153,7 @@ type cliTest struct {
 	slow    bool
 }
 
-// everyCommand is what operators' runbooks type most, in one story: an update, its deployment and revision, and a task.
+// everyCommand is what operators' runbooks type most, in one scenario: an update, its deployment and revision, and a task.
 func everyCommand(t *testing.T, l listening, cli *programs.AWSCLI) []cliTest {
 	const on = " --cluster connect2-api-cluster-dev "
 	const service = " --service connect2-api-service-dev "

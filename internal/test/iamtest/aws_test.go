@@ -27,7 +27,7 @@ func TestAWSOwnPolicySuffices(t *testing.T) {
 		s.must(os.WriteFile(in.TaskDefinition, s.document(family+":1"), 0o600))
 		return deploy(in)(s)
 	}
-	for _, st := range []story{
+	for _, st := range []scenario{
 		{name: "good", before: image(""), run: file, want: action.Succeeded},
 		{name: "bad", before: image(crashing), run: file, want: action.RolledBack},
 		{name: "bad without a circuit breaker", service: ", rollback: false", before: image(crashing), run: file, want: action.RolledBack},

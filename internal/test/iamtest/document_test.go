@@ -14,11 +14,11 @@ import (
 // need is a permission that a run asked for, in terms of placeholders.
 type need struct{ action, resource, conditions string }
 
-// observed maps what the runs asked for to the stories that did, in the stories' order.
-type observed map[need][]story
+// observed maps what the runs asked for to the scenarios that did, in the scenarios' order.
+type observed map[need][]scenario
 
-// add takes note of what a story asked for.
-func (o observed) add(st story, r told) {
+// add takes note of what a scenario asked for.
+func (o observed) add(st scenario, r told) {
 	for _, a := range r.allowed() {
 		n := need{action: a.Action, resource: st.general(a.Resource)}
 		n.conditions = conditionsOf(&n, st, a.Conditions)
@@ -36,7 +36,7 @@ func (o observed) sorted() []need {
 }
 
 // names maps what the world is made of to placeholders.
-func (st story) names() []string {
+func (st scenario) names() []string {
 	return []string{
 		account, "{account}", region, "{region}", "arn:aws:", "arn:{partition}:", cluster, "{cluster}", service, "{service}", family, "{name}",
 		st.pushes(), "{repository}", otherSource, "{source-repository}", logGroup, "{log-group}", execution,
@@ -45,8 +45,8 @@ func (st story) names() []string {
 	}
 }
 
-// pushes returns the repository that the story is about.
-func (st story) pushes() string {
+// pushes returns the repository that the scenario is about.
+func (st scenario) pushes() string {
 	if st.repository != "" {
 		return st.repository
 	}
@@ -65,7 +65,7 @@ var changing = []*regexp.Regexp{
 }
 
 // general puts placeholders into an ARN.
-func (st story) general(resource string) string {
+func (st scenario) general(resource string) string {
 	for _, part := range changing {
 		resource = part.ReplaceAllString(resource, "${1}*")
 	}
@@ -73,7 +73,7 @@ func (st story) general(resource string) string {
 }
 
 // fill puts the world's names in the place of a policy's placeholders.
-func (st story) fill(document string) string {
+func (st scenario) fill(document string) string {
 	names := st.names()
 	slices.Reverse(names)
 	return strings.NewReplacer(names...).Replace(document)
@@ -85,7 +85,7 @@ var operators = map[string]string{"ecs:cluster": "ArnEquals", "ecs:CreateAction"
 // conditionsOf returns the policy's Condition as JSON, "" for none. Where the resource names the cluster already, a condition
 // on it would say nothing more. ListTasks is asked of container instances, in a form that AWS has told as an ARN and as "*"
 // (https://github.com/cdklabs/construct-hub/pull/1207): there the condition alone narrows it to the cluster.
-func conditionsOf(n *need, st story, values map[string]string) string {
+func conditionsOf(n *need, st scenario, values map[string]string) string {
 	if n.action == "ecs:ListTasks" {
 		n.resource = "*"
 	}
@@ -199,11 +199,11 @@ func without(statements []statement, sid string, g grant) []statement {
 	return rest
 }
 
-// users returns the stories that asked for the grant.
-func (o observed) users(stories []story, g grant) (found []story) {
-	for _, st := range stories {
+// users returns the scenarios that asked for the grant.
+func (o observed) users(scenarios []scenario, g grant) (found []scenario) {
+	for _, st := range scenarios {
 		for n, users := range o {
-			asked := slices.ContainsFunc(users, func(other story) bool { return other.name == st.name })
+			asked := slices.ContainsFunc(users, func(other scenario) bool { return other.name == st.name })
 			if asked && n.action == g.action && strings.Contains(n.resource, g.on) && !isLeftOut(n) {
 				found = append(found, st)
 				break

@@ -32,8 +32,8 @@ func TestPolicies(t *testing.T) {
 }
 
 func (p permissions) test(t *testing.T) {
-	stories, seen := p.stories(), observed{}
-	for _, st := range stories {
+	scenarios, seen := p.scenarios(), observed{}
+	for _, st := range scenarios {
 		r := st.play(t, "")
 		if r.outcome != st.want || len(r.warnings) > 0 && r.outcome == action.Succeeded {
 			t.Fatalf("%s: %s, want %s; error %v, warnings %q", st.name, r.outcome, st.want, r.err, r.warnings)
@@ -63,7 +63,7 @@ func (p permissions) test(t *testing.T) {
 
 	t.Run("enough", func(t *testing.T) {
 		t.Parallel()
-		for _, st := range stories {
+		for _, st := range scenarios {
 			p.enough(t, st, joined(t, base, policy))
 		}
 	})
@@ -77,9 +77,9 @@ func (p permissions) test(t *testing.T) {
 				less, _ := document(without(p.statements, st.sid, g), seen)
 				less = joined(t, base, less)
 				if st.optional() {
-					p.dispensable(t, st, g, less, seen.users(stories, g))
+					p.dispensable(t, st, g, less, seen.users(scenarios, g))
 				} else {
-					p.indispensable(t, g, less, seen.users(stories, g))
+					p.indispensable(t, g, less, seen.users(scenarios, g))
 				}
 			})
 		}
@@ -145,8 +145,8 @@ func upToDate(t *testing.T, name, want string) {
 	}
 }
 
-// enough plays a story under the policy: it ends as without one, and nothing is denied.
-func (p permissions) enough(t *testing.T, st story, policy string) {
+// enough plays a scenario under the policy: it ends as without one, and nothing is denied.
+func (p permissions) enough(t *testing.T, st scenario, policy string) {
 	t.Helper()
 	r := st.play(t, st.fill(policy))
 	if r.outcome != st.want {
@@ -165,9 +165,9 @@ func (p permissions) enough(t *testing.T, st story, policy string) {
 	}
 }
 
-// indispensable plays the stories that use a permission without it. One of them fails for it, with an error that names it and
+// indispensable plays the scenarios that use a permission without it. One of them fails for it, with an error that names it and
 // the outcome that tells what was changed; those before it do not need it, and end as ever.
-func (p permissions) indispensable(t *testing.T, g grant, policy string, users []story) {
+func (p permissions) indispensable(t *testing.T, g grant, policy string, users []scenario) {
 	t.Helper()
 	for _, st := range users {
 		r := st.play(t, st.fill(policy))
@@ -217,8 +217,8 @@ func isChange(name string) bool {
 		func(prefix string) bool { return strings.HasPrefix(verb, prefix) })
 }
 
-// dispensable plays the first stories that use an optional permission without it. They end as ever, with one warning.
-func (p permissions) dispensable(t *testing.T, statement statement, g grant, policy string, users []story) {
+// dispensable plays the first scenarios that use an optional permission without it. They end as ever, with one warning.
+func (p permissions) dispensable(t *testing.T, statement statement, g grant, policy string, users []scenario) {
 	t.Helper()
 	most := 2
 	if p.of == release.Action || raceDetector { // the parts of a release are tried on their own

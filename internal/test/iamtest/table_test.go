@@ -40,7 +40,7 @@ func grants(actions ...string) (all []grant) {
 // permissions is what an action may need, and the runs that show it.
 type permissions struct {
 	of         *action.Action
-	stories    func() []story
+	scenarios  func() []scenario
 	statements []statement
 
 	// elsewhere are permissions that every run asks for and that are given by another policy beside this one, for those who need it.
@@ -53,23 +53,24 @@ type permissions struct {
 func all() []permissions {
 	push, migration, deployment := pushStatements(), migrateStatements(), deployStatements()
 	return []permissions{
-		{of: ecrpush.Action, stories: pushStories, statements: push},
-		{of: migrate.Action, stories: migrateStories, statements: migration},
-		{of: ecsdeploy.Action, stories: deployStories, statements: deployment},
-		{of: ecsrollback.Action, stories: rollbackStories, statements: rollbackStatements(), elsewhere: grants(
+		{of: ecrpush.Action, scenarios: pushScenarios, statements: push},
+		{of: migrate.Action, scenarios: migrateScenarios, statements: migration},
+		{of: ecsdeploy.Action, scenarios: deployScenarios, statements: deployment},
+		{of: ecsrollback.Action, scenarios: rollbackScenarios, statements: rollbackStatements(), elsewhere: grants(
 			"events:ListEventBuses", "events:ListRuleNamesByTarget", "scheduler:ListSchedules")},
-		{of: runtask.Action, stories: taskStories, statements: taskStatements()},
-		{of: status.Action, stories: statusStories, statements: statusStatements()},
-		{of: doctor.Action, stories: doctorStories, statements: doctorStatements()},
-		{of: release.Action, stories: releaseStories, statements: merged(push, migration, deployment)},
-		{of: ecsdeploy.Action, stories: verifyStories, statements: verifyStatements(), name: "ecs-deploy-verify", beside: "ecs-deploy"},
-		{of: ecsdeploy.Action, stories: bakeStories, statements: bakeStatements(), name: "ecs-deploy-bake", beside: "ecs-deploy"},
-		{of: ecsdeploy.Action, stories: scheduleStories, statements: scheduleStatements(), name: "ecs-deploy-schedules", beside: "ecs-deploy"},
-		{of: ecsdeploy.Action, stories: keepStories, statements: keepStatements(), name: "ecs-deploy-keep", beside: "ecs-deploy"},
-		{of: ecsdeploy.Action, stories: countStories, statements: []statement{{sid: "Scaling", why: "see whether autoscaling owns the number",
+		{of: runtask.Action, scenarios: taskScenarios, statements: taskStatements()},
+		{of: status.Action, scenarios: statusScenarios, statements: statusStatements()},
+		{of: doctor.Action, scenarios: doctorScenarios, statements: doctorStatements()},
+		{of: release.Action, scenarios: releaseScenarios, statements: merged(push, migration, deployment)},
+		{of: ecsdeploy.Action, scenarios: verifyScenarios, statements: verifyStatements(), name: "ecs-deploy-verify", beside: "ecs-deploy"},
+		{of: ecsdeploy.Action, scenarios: bakeScenarios, statements: bakeStatements(), name: "ecs-deploy-bake", beside: "ecs-deploy"},
+		{of: ecsdeploy.Action, scenarios: scheduleScenarios, statements: scheduleStatements(), name: "ecs-deploy-schedules",
+			beside: "ecs-deploy"},
+		{of: ecsdeploy.Action, scenarios: keepScenarios, statements: keepStatements(), name: "ecs-deploy-keep", beside: "ecs-deploy"},
+		{of: ecsdeploy.Action, scenarios: countScenarios, statements: []statement{{sid: "Scaling", why: "see whether autoscaling owns the number",
 			only: "`desired-count`", actions: grants("application-autoscaling:DescribeScalableTargets")}},
 			name: "ecs-deploy-desired-count", beside: "ecs-deploy"},
-		{of: ecsrollback.Action, stories: scheduleRollbackStories, statements: append(scheduleStatements(), statement{
+		{of: ecsrollback.Action, scenarios: scheduleRollbackScenarios, statements: append(scheduleStatements(), statement{
 			sid: "OptionalFindSchedules",
 			why: "schedules that run what is left are not found, and go along where they are named alone", quiet: true,
 			actions: grants("events:ListEventBuses", "events:ListRuleNamesByTarget", "scheduler:ListSchedules")}),

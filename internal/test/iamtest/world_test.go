@@ -54,8 +54,8 @@ func worldService(more string) string {
 		`, logGroup: ` + logGroup + `, container: app, healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s, desiredCount: 1` + more + "}\n"
 }
 
-// story is one run of an action.
-type story struct {
+// scenario is one run of an action.
+type scenario struct {
 	name       string
 	repository string        // the one that is pushed to; "": the service's own
 	service    string        // settings of the service beyond the usual, as ", key: value"
@@ -75,7 +75,7 @@ type site struct {
 	ctx context.Context
 }
 
-// told is what came of a story.
+// told is what came of a scenario.
 type told struct {
 	outcome  action.Outcome
 	err      error
@@ -83,8 +83,8 @@ type told struct {
 	journal  []wire.Entry
 }
 
-// play runs the story with a policy; "" allows everything.
-func (st story) play(t *testing.T, document string) (r told) {
+// play runs the scenario with a policy; "" allows everything.
+func (st scenario) play(t *testing.T, document string) (r told) {
 	t.Helper()
 	var enforced *sandbox.Policy
 	if document != "" {
@@ -95,13 +95,13 @@ func (st story) play(t *testing.T, document string) (r told) {
 		enforced = &sandbox.Policy{Policy: parsed}
 	}
 	synctest.Test(t, func(t *testing.T) {
-		scenario, err := sandbox.ParseScenario([]byte(worldService(st.service) + st.more))
+		service, err := sandbox.ParseScenario([]byte(worldService(st.service) + st.more))
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
-		s := &site{t: t, sb: sandbox.New(sandbox.Options{Scenario: scenario}), ctx: ctx}
+		s := &site{t: t, sb: sandbox.New(sandbox.Options{Scenario: service}), ctx: ctx}
 		s.fresh()
 		if st.before != nil {
 			st.before(s)

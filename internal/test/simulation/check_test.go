@@ -416,8 +416,8 @@ func (r *report) sound() string {
 	return ""
 }
 
-// story tells what happened, for a person.
-func (w *world) story(found violation) string {
+// account tells what happened, for a person.
+func (w *world) account(found violation) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s.\nRun %d (%s %s): %s\n\n", found.invariant, found.run.number, found.run.run.Verb, versionOf(found.run.run), found.text)
 	for _, line := range w.log {

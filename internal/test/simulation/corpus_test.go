@@ -312,7 +312,7 @@ func TestCorpus(t *testing.T) {
 			t.Parallel()
 			w := simulate(t, h)
 			for _, v := range w.check() {
-				t.Errorf("%s\n\n%s", h, w.story(v))
+				t.Errorf("%s\n\n%s", h, w.account(v))
 			}
 		})
 	}
@@ -343,7 +343,7 @@ func TestKnown(t *testing.T) {
 				if v.known == f.name {
 					return
 				}
-				others += "\n\n" + w.story(v)
+				others += "\n\n" + w.account(v)
 			}
 			t.Errorf("its history shows it no more: take it off the list of known faults, and put the history into the corpus.%s", others)
 		})

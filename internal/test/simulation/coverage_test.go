@@ -58,7 +58,7 @@ func (c *coverage) violates(w *world, v violation) (first bool) {
 		c.first = fmt.Sprintf("found after %d histories: %s", c.histories, v.invariant)
 	}
 	if size := len(w.history.String()); e.text == "" || size < e.size {
-		e.size, e.text = size, w.history.String()+"\n\n"+w.story(v)
+		e.size, e.text = size, w.history.String()+"\n\n"+w.account(v)
 	}
 	return first
 }

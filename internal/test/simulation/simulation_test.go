@@ -92,7 +92,7 @@ func TestGiven(t *testing.T) {
 	w := simulate(t, h)
 	for _, v := range w.check() {
 		if v.known == "" {
-			t.Errorf("%s\n\n%s", h, w.story(v))
+			t.Errorf("%s\n\n%s", h, w.account(v))
 		}
 	}
 }
@@ -141,7 +141,7 @@ func search(t *testing.T, worker int, told *coverage, until time.Time) {
 				if shortest == "" {
 					found = time.Now()
 				}
-				shortest = h.String() + "\n\n" + w.story(v)
+				shortest = h.String() + "\n\n" + w.account(v)
 				rt.Fatalf("%s", v.invariant)
 			}
 		}

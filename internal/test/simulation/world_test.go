@@ -510,7 +510,7 @@ func (w *world) watch(ctx context.Context) {
 	}
 }
 
-// tell adds a line to the story.
+// tell adds a line to the account.
 func (w *world) tell(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -45,7 +45,7 @@ const (
 
 func crash(line string) string { return strings.ReplaceAll(boom, "%s", line) }
 
-// failures are the faults that the stories tell.
+// failures are the faults that the scenarios tell.
 func failures() []failure {
 	deploy, push, move := ecsdeploy.Action, ecrpush.Action, migrate.Action
 	image := []string{"--image", "v2"}

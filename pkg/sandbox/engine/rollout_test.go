@@ -164,7 +164,7 @@ func TestAlarm(t *testing.T) {
 				"289 (deployment D1) deployment completed.|289 has reached a steady state."
 		}
 		w.pass(10 * time.Minute)
-		if got := strings.Join(w.story(s, begin), "|"); got != want || s.History[1].Status != status {
+		if got := strings.Join(w.said(s, begin), "|"); got != want || s.History[1].Status != status {
 			t.Errorf("%s\n%s\nwant %s\n%s", s.History[1].Status, got, status, want)
 		}
 	}
@@ -250,7 +250,7 @@ func TestTurnsUnhealthy(t *testing.T) {
 	w.pass(5 * time.Minute)
 	begin := w.Now()
 	w.pass(time.Hour)
-	got := strings.Join(w.story(s, begin), "|")
+	got := strings.Join(w.said(s, begin), "|")
 	want := "399 has started 1 tasks: a. Amazon ECS replaced 1 tasks due to an unhealthy status.|439 registered 1 targets in TG|" +
 		"483 b (port 8000) is unhealthy in TG due to (reason Health checks failed with these codes: [500]).|" +
 		"483 has stopped 1 running tasks: b.|493 deregistered 1 targets in TG|493 (D1) has begun draining connections on 1 tasks.|" +

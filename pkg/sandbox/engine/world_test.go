@@ -134,7 +134,7 @@ func (w *world) update(s *Service, change ServiceChange) {
 
 func (w *world) pass(d time.Duration) { w.Advance(w.Now().Add(d)) }
 
-// names ids by the order of their appearance, so that stories can be read.
+// names ids by the order of their appearance, so that scenarios can be read.
 var idForm = regexp.MustCompile(`\(task ([0-9a-f]{32})\)|(ecs-svc/\d{19})|\(target-group [^)]*\)`)
 
 func (w *world) readable(text string) string {
@@ -165,8 +165,8 @@ func (w *world) readable(text string) string {
 	})
 }
 
-// story is the service's events since a time, oldest first, each with the seconds since then.
-func (w *world) story(s *Service, since time.Time) []string {
+// said is the service's events since a time, oldest first, each with the seconds since then.
+func (w *world) said(s *Service, since time.Time) []string {
 	var out []string
 	for i := len(s.Events) - 1; i >= 0; i-- {
 		e := s.Events[i]

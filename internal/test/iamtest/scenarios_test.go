@@ -56,10 +56,10 @@ func three(last uint64) imagetest.Image {
 	return img
 }
 
-func pushStories() []story {
+func pushScenarios() []scenario {
 	archive := func(last uint64, in ecrpush.Inputs) func(*site) (action.Outcome, error) {
 		return func(s *site) (action.Outcome, error) {
-			in := in // a story is played by several tests at once
+			in := in // a scenario is played by several tests at once
 			in.Source = s.saved(three(last))
 			return pushed(s, in)
 		}
@@ -69,7 +69,7 @@ func pushStories() []story {
 		_, err := archive(7, v2)(s)
 		s.must(err)
 	}
-	return []story{
+	return []scenario{
 		{name: "new image", run: archive(7, v2), want: action.Succeeded},
 		{name: "another tag for what is there", run: push(ecrpush.Inputs{Source: "tag:v1", Tags: []string{"stable"}}), want: action.Succeeded},
 		{name: "no change", before: before, run: archive(7, v2), want: action.NoChange},
@@ -115,7 +115,7 @@ func deploy(in ecsdeploy.Inputs) func(*site) (action.Outcome, error) {
 // image puts v2 with a behaviour into the repository.
 func image(behaviour string) func(*site) { return func(s *site) { s.put(repository, "v2", behaviour) } }
 
-func deployStories() []story {
+func deployScenarios() []scenario {
 	v2 := deployInputs("v2")
 	impatient := v2
 	impatient.Wait = false
@@ -123,7 +123,7 @@ func deployStories() []story {
 	hurried.Timeout = 2 * time.Minute
 	insisting := v2
 	insisting.OverrideHold = true
-	return []story{
+	return []scenario{
 		{name: "success", before: image(""), run: deploy(v2), want: action.Succeeded},
 		{name: "crash, explained and rolled back", before: image(crashing), run: deploy(v2), want: action.RolledBack},
 		{name: "unhealthy until the circuit breaker", before: image(unhealthy), run: deploy(v2), want: action.RolledBack},
@@ -162,11 +162,11 @@ func deployStories() []story {
 	}
 }
 
-// bakeStories are runs that go on watching.
-func bakeStories() []story {
+// bakeScenarios are runs that go on watching.
+func bakeScenarios() []scenario {
 	in := deployInputs("v2")
 	in.Bake.For, in.Bake.Alarms = 4*time.Minute, []string{"errors"}
-	return []story{{name: "bake", more: "alarms: {errors: OK}\ntraffic: {rate: 20}\n",
+	return []scenario{{name: "bake", more: "alarms: {errors: OK}\ntraffic: {rate: 20}\n",
 		before: image(""), run: deploy(in), want: action.Succeeded}}
 }
 
@@ -190,26 +190,26 @@ func (s *site) scheduled(revision string) {
 		"ScheduleExpression": "rate(1 day)", "FlexibleTimeWindow": map[string]any{"Mode": "OFF"}, "Target": target(scheduleRole)}, &out))
 }
 
-// scheduleStories are runs that take schedules along.
-func scheduleStories() []story {
+// scheduleScenarios are runs that take schedules along.
+func scheduleScenarios() []scenario {
 	in := deployInputs("v2")
 	in.Schedules.Names = []string{"rule:" + timer, "schedule:" + timer}
-	return []story{{name: "schedules", before: func(s *site) { image("")(s); s.scheduled("1") }, run: deploy(in), want: action.Succeeded}}
+	return []scenario{{name: "schedules", before: func(s *site) { image("")(s); s.scheduled("1") }, run: deploy(in), want: action.Succeeded}}
 }
 
-// countStories are runs that say how many tasks there are to be.
-func countStories() []story {
+// countScenarios are runs that say how many tasks there are to be.
+func countScenarios() []scenario {
 	in, three := deployInputs("v2"), 3
 	in.Settings.DesiredCount = &three
-	return []story{{name: "desired count", before: image(""), run: deploy(in), want: action.Succeeded}}
+	return []scenario{{name: "desired count", before: image(""), run: deploy(in), want: action.Succeeded}}
 }
 
-// keepStories are runs that deregister older revisions.
-func keepStories() []story {
+// keepScenarios are runs that deregister older revisions.
+func keepScenarios() []scenario {
 	registered, in := deployInputs("v2"), deployInputs("v2")
 	registered.RegisterOnly, registered.Environment = true, map[string]string{"NEVER": "deployed"}
 	in.Revisions.Keep = 1
-	return []story{{name: "keep", before: func(s *site) {
+	return []scenario{{name: "keep", before: func(s *site) {
 		image("")(s)
 		s.scheduled("1")
 		_, err := deploy(registered)(s)
@@ -217,27 +217,27 @@ func keepStories() []story {
 	}, run: deploy(in), want: action.Succeeded}}
 }
 
-// scheduleRollbackStories are rollbacks that find schedules, and that are told them.
-func scheduleRollbackStories() []story {
+// scheduleRollbackScenarios are rollbacks that find schedules, and that are told them.
+func scheduleRollbackScenarios() []scenario {
 	named := rollbackInputs("previous")
 	named.Schedules = []string{"rule:" + timer, "schedule:" + timer}
-	var stories []story
+	var scenarios []scenario
 	for name, in := range map[string]ecsrollback.Inputs{"schedules found": rollbackInputs("previous"), "schedules named": named} {
-		stories = append(stories, story{name: name, service: ", releases: [v1, v2]", before: func(s *site) { s.scheduled("2") },
+		scenarios = append(scenarios, scenario{name: name, service: ", releases: [v1, v2]", before: func(s *site) { s.scheduled("2") },
 			run: func(s *site) (action.Outcome, error) {
 				out, err := ecsrollback.Run(s.ctx, s.env, in)
 				return out.Outcome, err
 			}, want: action.Succeeded})
 	}
-	return stories
+	return scenarios
 }
 
-// verifyStories are runs of verify, with a template that names all that it looks at.
-func verifyStories() []story {
-	verifying := func(mode string) story {
+// verifyScenarios are runs of verify, with a template that names all that it looks at.
+func verifyScenarios() []scenario {
+	verifying := func(mode string) scenario {
 		in := deployInputs("v2")
 		in.Verify = mode
-		return story{name: "verify: " + mode, more: "parameters: {/quartz/flag: on}\n", before: func(s *site) {
+		return scenario{name: "verify: " + mode, more: "parameters: {/quartz/flag: on}\n", before: func(s *site) {
 			image("")(s)
 			text := bytes.Replace(s.document(family+"-template"), []byte(`"secrets":[`),
 				[]byte(`"secrets":[{"name":"FLAG","valueFrom":"/quartz/flag"},`), 1)
@@ -247,7 +247,7 @@ func verifyStories() []story {
 			})
 		}, run: deploy(in), want: action.Succeeded}
 	}
-	return []story{verifying("true"), verifying("only")}
+	return []scenario{verifying("true"), verifying("only")}
 }
 
 func rollbackInputs(to string) ecsrollback.Inputs {
@@ -274,9 +274,9 @@ func rollingOut(behaviour string) func(*site) {
 	}
 }
 
-func rollbackStories() []story {
+func rollbackScenarios() []scenario {
 	const releases = ", releases: [v1, v2, v3]"
-	return []story{
+	return []scenario{
 		{name: "to the version before", service: releases, run: rollback("previous"), want: action.Succeeded},
 		{name: "to a revision", service: releases, run: rollback("1"), want: action.Succeeded},
 		{name: "no change", service: releases, run: rollback("3"), want: action.NoChange},
@@ -308,8 +308,8 @@ func rollbackStories() []story {
 	}
 }
 
-// taskStories are tasks that end by themselves, and one that is stopped.
-func taskStories() []story {
+// taskScenarios are tasks that end by themselves, and one that is stopped.
+func taskScenarios() []scenario {
 	run := func(command string, limit time.Duration) func(s *site) (action.Outcome, error) {
 		return func(s *site) (action.Outcome, error) {
 			out, err := runtask.Run(s.ctx, s.env, runtask.Inputs{Cluster: cluster, Service: service, Command: command, Count: 1,
@@ -320,18 +320,18 @@ func taskStories() []story {
 	before := func(s *site) {
 		s.sb.SetBehaviour("*", *s.behaviour(`{run: {"true": {after: 5s, logs: ["done"]}, "sleep": {after: 1h}}}`))
 	}
-	return []story{
+	return []scenario{
 		{name: "ends", before: before, run: run("true", 10*time.Minute), want: action.Succeeded},
 		{name: "takes too long", before: before, run: run("sleep", time.Minute), want: action.TimedOut},
 	}
 }
 
-func statusStories() []story {
+func statusScenarios() []scenario {
 	run := func(s *site) (action.Outcome, error) {
 		out, err := status.Run(s.ctx, s.env, status.Inputs{Cluster: cluster, Service: service})
 		return out.Outcome, err
 	}
-	return []story{
+	return []scenario{
 		{name: "steady", run: run, want: action.Succeeded},
 		{name: "with schedules", before: func(s *site) { s.scheduled("1") }, run: run, want: action.Succeeded},
 		{name: "with alarms", before: func(s *site) {
@@ -358,8 +358,8 @@ func statusStories() []story {
 	}
 }
 
-// doctorStories are looks at a service with a domain: at all of it, while its tasks fail, and with its secrets.
-func doctorStories() []story {
+// doctorScenarios are looks at a service with a domain: at all of it, while its tasks fail, and with its secrets.
+func doctorScenarios() []scenario {
 	run := func(secrets bool) func(s *site) (action.Outcome, error) {
 		return func(s *site) (action.Outcome, error) {
 			env := *s.env
@@ -374,7 +374,7 @@ func doctorStories() []story {
 		}
 	}
 	const domain = "domain: {zone: example.com, host: api.example.com}\n"
-	return []story{
+	return []scenario{
 		{name: "all is well", more: domain, run: run(false), want: action.Succeeded},
 		{name: "secrets are read", more: domain, run: run(true), want: action.Succeeded},
 		{name: "tasks fail", more: domain, before: func(s *site) {
@@ -404,11 +404,11 @@ func migration(in migrate.Inputs) func(*site) (action.Outcome, error) {
 	}
 }
 
-func migrateStories() []story {
+func migrateScenarios() []scenario {
 	in, missing := migrateInputs(), migrateInputs()
 	missing.Image = "v9"
 	slow := `{run: {"*": {after: 10m}}}`
-	return []story{
+	return []scenario{
 		{name: "success", before: image(""), run: migration(in), want: action.Succeeded},
 		{name: "command fails", before: image(failing), run: migration(in), want: action.Failed},
 		{name: "the same image again", before: func(s *site) {
@@ -463,7 +463,7 @@ func releaseInputs(source string) release.Inputs {
 		Deploy:    ecsdeploy.Inputs{Wait: true, Timeout: 30 * time.Minute}}
 }
 
-func releaseStories() []story {
+func releaseScenarios() []scenario {
 	run := func(s *site, in release.Inputs) (action.Outcome, error) {
 		out, err := release.Run(s.ctx, s.env, in)
 		return out.Outcome, err
@@ -484,7 +484,7 @@ func releaseStories() []story {
 			return run(s, in)
 		}
 	}
-	return []story{
+	return []scenario{
 		{name: "push, migrate, deploy", run: of(""), want: action.Succeeded},
 		{name: "a service deployment that is listed late", more: "lag: {serviceDeployments: 12s}\n", run: of(""), want: action.Succeeded},
 		{name: "another tag for what is there", run: func(s *site) (action.Outcome, error) { return run(s, releaseInputs("tag:v1")) },

@@ -27,14 +27,14 @@ import (
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
 
-// TestStories tells what the binary does to a sandbox that runs as another process. One story has one sandbox, whose time runs
+// TestScenarios tells what the binary does to a sandbox that runs as another process. One scenario has one sandbox, whose time runs
 // 200 times faster than real time.
-func TestStories(t *testing.T) {
+func TestScenarios(t *testing.T) {
 	if testing.Short() {
-		t.Skip("stories start processes")
+		t.Skip("scenarios start processes")
 	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/stories",
+		Dir: "testdata/scenarios",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "sandbox": startSandbox, "image": makeImage, "cut": cut, "changed": changed, "forget": forget, "interrupt": interrupt,
 			"terminal": terminal,

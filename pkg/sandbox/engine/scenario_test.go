@@ -10,10 +10,10 @@ import (
 
 const rollbackBreaker = `{"enable": true, "rollback": true}`
 
-// TestStories tells whole rollouts by the service's events: seconds since the action, and what was said. Letters are
+// TestScenarios tells whole rollouts by the service's events: seconds since the action, and what was said. Letters are
 // tasks in the order of their appearance, D1 is the deployment that ran before.
-func TestStories(t *testing.T) {
-	for _, story := range []struct {
+func TestScenarios(t *testing.T) {
+	for _, scenario := range []struct {
 		name    string
 		service settings
 		v2      Behaviour
@@ -305,31 +305,31 @@ func TestStories(t *testing.T) {
 166 has reached a steady state.`,
 		},
 	} {
-		t.Run(story.name, func(t *testing.T) {
+		t.Run(scenario.name, func(t *testing.T) {
 			w := newWorld(t, nil)
-			s := w.service(story.service)
+			s := w.service(scenario.service)
 			w.pass(10 * time.Minute)
 			w.knows(s)
-			w.SetBehaviour("v2", story.v2)
+			w.SetBehaviour("v2", scenario.v2)
 			start := w.Now()
-			w.update(s, ServiceChange{TaskDefinition: w.define("v2", story.extra)})
-			if story.do != nil {
-				story.do(w, s)
+			w.update(s, ServiceChange{TaskDefinition: w.define("v2", scenario.extra)})
+			if scenario.do != nil {
+				scenario.do(w, s)
 			}
-			if story.lasts == 0 {
-				story.lasts = 30 * time.Minute
+			if scenario.lasts == 0 {
+				scenario.lasts = 30 * time.Minute
 			}
-			w.pass(story.lasts)
+			w.pass(scenario.lasts)
 			var statuses []string
 			for _, d := range s.History {
 				statuses = append(statuses, d.Status)
 			}
-			got := strings.Join(w.story(s, start), "\n")
-			if diff := cmp.Diff(strings.TrimSpace(story.want), got); diff != "" {
+			got := strings.Join(w.said(s, start), "\n")
+			if diff := cmp.Diff(strings.TrimSpace(scenario.want), got); diff != "" {
 				t.Error(diff)
 			}
-			if got := strings.Join(statuses, " "); got != "SUCCESSFUL "+story.ends {
-				t.Errorf("service deployments ended %s; want SUCCESSFUL %s", got, story.ends)
+			if got := strings.Join(statuses, " "); got != "SUCCESSFUL "+scenario.ends {
+				t.Errorf("service deployments ended %s; want SUCCESSFUL %s", got, scenario.ends)
 			}
 		})
 	}
