@@ -37,6 +37,8 @@ const (
 	oneRevision      = "an uninterrupted run leaves one new ACTIVE revision at most, and none that failed is the newest of its family"
 	noSecret         = "no secret is in anything that is written"
 	noDefect         = "no run meets a defect of its own"
+	asItWas          = "after a release that is not green everything that it touched is as it was"
+	noScheduleLeft   = "a schedule never runs a revision that was rolled back"
 )
 
 // slack is what a run may take beside its timeouts.
@@ -65,6 +67,10 @@ func (w *world) check() []violation {
 			{migrationDone, r.migrated()},
 			{oneMigration, w.migrations(r)},
 			{oracle, w.cutOff(r)},
+			{asItWas, w.asItWas(r)},
+			{asItWas, w.schedulesStay(r)},
+			{noScheduleLeft, w.schedulesLeave(r)},
+			{goodIsLeft, w.leavesSecond(r)},
 		} {
 			if held.problem == "" {
 				continue
@@ -78,10 +84,13 @@ func (w *world) check() []violation {
 }
 
 // between returns what was true at any moment from the newest read of a run to its exit.
-func (w *world) between(r *report) []moment {
-	moments := []moment{r.newest, r.last}
+func (w *world) between(r *report) []moment { return w.since(r.newest, r) }
+
+// since returns what was true at any moment from a read of a run to its exit.
+func (w *world) since(read moment, r *report) []moment {
+	moments := []moment{read, r.last}
 	for _, m := range w.timeline {
-		if !m.at.Before(r.newest.at) && !m.at.After(r.last.at) {
+		if !m.at.Before(read.at) && !m.at.After(r.last.at) {
 			moments = append(moments, m)
 		}
 	}
@@ -91,6 +100,9 @@ func (w *world) between(r *report) []moment {
 func (w *world) green(r *report) string {
 	if r.killed || !r.answer.green() || r.run.Verb == Migrate {
 		return ""
+	}
+	if r.run.Verb == Together {
+		return w.greenTogether(r)
 	}
 	for _, m := range w.between(r) {
 		if m.inForce(r.answer.TaskDefinition) && (m.standing() || w.disturbed(m.at)) && (!r.run.Verb.deploys() || m.version == r.run.Version) {
@@ -102,8 +114,15 @@ func (w *world) green(r *report) string {
 }
 
 func (w *world) red(r *report) string {
+	if r.run.Verb == Together && !r.killed && !r.answer.green() && !r.answer.unsure() {
+		return w.redTogether(r)
+	}
 	if r.killed || r.answer.green() || r.answer.untouched() || r.answer.unsure() || r.began == "" {
 		return ""
+	}
+	const inForce = " was being deployed; it was complete before it could be stopped, and is in force"
+	if strings.Contains(r.answer.Error, name(r.answer.TaskDefinition)+inForce) {
+		return "" // it says that it is
 	}
 	for _, m := range w.between(r) {
 		if m.primary != r.began || m.state != engine.Completed || r.run.Verb == Rollback && m.taskDefinition != r.answer.TaskDefinition {
@@ -114,7 +133,7 @@ func (w *world) red(r *report) string {
 }
 
 func (w *world) back(r *report) string {
-	if r.killed || !r.answer.tookBack() {
+	if r.killed || !r.answer.tookBack() || r.run.Verb == Together { // of several services it is looked at long after
 		return ""
 	}
 	for _, m := range w.between(r) {
@@ -145,7 +164,7 @@ func (w *world) wasBack(r *report) bool {
 }
 
 func (w *world) overtaken(r *report) string {
-	if r.killed || !r.answer.overtaken() {
+	if r.killed || !r.answer.overtaken() || r.run.Verb == Together {
 		return ""
 	}
 	for _, m := range w.between(r) {
@@ -193,8 +212,11 @@ func (w *world) holds(r *report) string {
 
 func (r *report) inTime() string {
 	limit := r.run.Timeout + max(wayBackTime, r.run.Timeout) + slack
-	if r.run.Verb.migrates() {
+	switch {
+	case r.run.Verb.migrates():
 		limit += r.run.Timeout + slack
+	case r.run.Verb == Together: // each service has its own time, and they may come one after the other
+		limit *= 2
 	}
 	if took := r.ended.Sub(r.begun); took > limit {
 		return fmt.Sprintf("took %v, longer than %v", took.Round(time.Second), limit)
@@ -268,7 +290,7 @@ func (w *world) overwrote(r *report) string {
 			return what + ", which it had not read"
 		case there && u.first && foreign && r.run.Verb.deploys() && u.before.leaves == "" && u.before.taskDefinition != r.first.taskDefinition:
 			return what + ", which somebody had begun while it prepared"
-		case there && !u.first && foreign:
+		case there && !u.first && foreign && !w.followedToItsFailure(r, u):
 			return what + ", which somebody else had begun since"
 		case !there && !u.read && foreign && !strings.Contains(r.answer.Written, name(u.before.taskDefinition)):
 			return what + ", and says nothing of it"
@@ -277,20 +299,17 @@ func (w *world) overwrote(r *report) string {
 	return ""
 }
 
+// followedToItsFailure says whether what an update replaced was a deployment of the very revision that the run was asked for, which ECS had
+// given up and left. Whoever began it: a run that follows it puts the version that worked back, as the run that began it would (which may
+// be dead by then), so that the service is not left on what failed.
+func (w *world) followedToItsFailure(r *report, u update) bool {
+	return r.run.Verb.deploys() && u.read && u.before.state == engine.Failed && u.before.taskDefinition == r.answer.TaskDefinition
+}
+
 // leaves checks how the service stands long after the last run, if that was let finish.
 func (w *world) leaves(r *report) string {
-	if r.killed || !r.signal.IsZero() || r.faulty || r.answer.untouched() {
+	if !w.lastOfAll(r) {
 		return ""
-	}
-	for _, other := range w.runs {
-		if other != r && !other.ended.Before(r.begun) {
-			return ""
-		}
-	}
-	for _, a := range w.acts {
-		if !a.at.Before(r.begun) {
-			return ""
-		}
 	}
 	m := w.settled
 	if w.fate(m.version).Kind == Faints && m.state == engine.Completed {
@@ -300,6 +319,24 @@ func (w *world) leaves(r *report) string {
 		return fmt.Sprintf("%s, and %v later %s (%s)", r.answer.Outcome, settling, m, r.answer.Error)
 	}
 	return ""
+}
+
+// lastOfAll says whether a run was let finish, changed something or found it as it should be, and nobody did anything since it began.
+func (w *world) lastOfAll(r *report) bool {
+	if r.killed || !r.signal.IsZero() || r.faulty || r.answer.untouched() {
+		return false
+	}
+	for _, other := range w.runs {
+		if other != r && !other.ended.Before(r.begun) {
+			return false
+		}
+	}
+	for _, a := range w.acts {
+		if !a.at.Before(r.begun) {
+			return false
+		}
+	}
+	return true
 }
 
 // agrees checks a history of nothing but rollbacks against what one of them does.
@@ -372,6 +409,12 @@ func (w *world) revisions(r *report) string {
 		if one.arn == r.last.taskDefinition && !ours && w.sees(r, r.last) {
 			continue // another run has begun to deploy it again
 		}
+		if one.arn == r.last.second.taskDefinition {
+			continue // whether it should is looked at long after
+		}
+		if one.used && strings.Contains(r.answer.Error, "worker was changed by somebody since") {
+			continue // it had arrived: what somebody has begun since replaces it, and ECS may go back to it
+		}
 		told := strings.Contains(r.answer.Written, name(one.arn)+" failed and is still ACTIVE")
 		if problem == "" && failed && !r.undone && !told && len(r.updates) > 0 && !strings.HasSuffix(one.family, "-migrate") {
 			problem = fmt.Sprintf("%s, and it leaves %s, which it registered", r.answer.Outcome, name(one.arn))
@@ -388,6 +431,9 @@ func (w *world) cutOff(r *report) string {
 	}
 	if r.killed || !r.run.Verb.deploys() || r.began == "" || r.gaveUp.IsZero() || !r.gaveUp.Before(by) {
 		return ""
+	}
+	if r.run.Verb == Together && !strings.HasPrefix(r.answer.Error, "api: ") {
+		return "" // it was taken back since the other one failed
 	}
 	if !r.signal.IsZero() && !r.signal.After(r.gaveUp) {
 		return ""
@@ -424,11 +470,16 @@ func (w *world) account(found violation) string {
 		fmt.Fprintln(&b, line)
 	}
 	fmt.Fprintln(&b, "\nthe service:")
-	last := ""
+	last, lastSecond := "", ""
 	for _, m := range w.timeline {
+		at := m.at.Sub(w.begun).Round(time.Millisecond)
 		if line := fmt.Sprintf("v%d %s %d/%d", m.version, m.state, m.running, m.desired); line != last {
-			fmt.Fprintf(&b, "%9s  %s\n", m.at.Sub(w.begun).Round(time.Millisecond), m)
+			fmt.Fprintf(&b, "%9s  %s\n", at, m)
 			last = line
+		}
+		if line := m.second.String(); m.second.primary != "" && line != lastSecond {
+			fmt.Fprintf(&b, "%9s  %s\n", at, line)
+			lastSecond = line
 		}
 	}
 	fmt.Fprintf(&b, "\nwhat run %d wrote:\n%s\n", found.run.number, found.run.answer.Written)

@@ -14,6 +14,132 @@ const (
 
 // corpus holds histories that once showed a violation, or that stand for many. Paste what TestHistories prints.
 var corpus = map[string]History{
+	"a rollback that was ended in mid-way has arrived, and the same again takes the schedules along": {
+		Seed: 482, Desired: 3, Past: 2, Lag: 5 * second, Scheduled: true,
+		Fates: []Fate{{}},
+		Runs: []Run{{At: 250 * time.Millisecond, Verb: Rollback, Timeout: 10 * minute, End: Cancel, Until: 1, After: 70 * second,
+			Again: minute}},
+	},
+	"a signal while schedules are pointed, which is throttled": {
+		Seed: 1, Desired: 1, Past: 2, Scheduled: true, Fates: []Fate{{}},
+		Runs: []Run{{At: 90 * second, Verb: Deploy, Version: 3, Force: true, Lifts: true, Timeout: 10 * minute, Along: true, Faults: []Fault{
+			{Action: "ecr:*", Answer: "cut-after", Skip: 7, Times: 12},
+			{Action: "events:PutTargets", Answer: "throttle", Times: 5},
+		}, End: Cancel, Until: 2, After: 1750 * time.Millisecond, Again: second}},
+	},
+	"of a release of two services that fails, a colleague deploys the second anew": {
+		Seed: 14, Desired: 2, Past: 2, Reads: 2 * second, Second: AtOnce, Restarts: true,
+		Others: []Act{
+			{Change: 5, At: 250 * time.Millisecond, What: OperatorStops},
+			{Change: 3, What: ColleagueDeploysSecond, N: 3},
+		},
+		Fates: []Fate{{Kind: NoPull, Second: NoPull}},
+		Runs:  []Run{{At: 40 * second, Verb: Together, Version: 3, Lifts: true, Timeout: 10 * minute}},
+	},
+	"what was put back is replaced by somebody before the run that put it back has read that it is complete": {
+		Seed: 7, Desired: 3, Past: 2, Shift: "LINEAR", Lag: 5 * second,
+		Others: []Act{
+			{Change: 2, At: 3 * second, What: ColleagueRollsBack},
+			{Change: 4, What: ColleagueRollsBack},
+			{Change: 3, What: TerraformNetwork},
+		},
+		Fates: []Fate{{}, {Kind: NoRoom}, {Kind: Faints}},
+		Runs: []Run{{At: 80 * second, Verb: Deploy, Version: 2, Force: true, Timeout: 4 * minute, Faults: []Fault{
+			{Action: "ecs:RegisterTaskDefinition", Answer: "refuse", Times: 5},
+			{Action: "*", Answer: "hang", Skip: 1, Times: 1},
+		}, End: Cancel, After: 4 * minute, Again: second}},
+	},
+	"an update that is never answered, taken back by a colleague, and the same deployed by another run, which fails": {
+		Seed: 1, Desired: 3, Past: 2, Breaker: Stops,
+		Others: []Act{{Change: 1, At: 5 * second, What: ColleagueRollsBack}},
+		Fates:  []Fate{{}, {Job: Fails}, {Kind: Slow, Job: Long}},
+		Runs: []Run{
+			{At: 5 * second, Verb: Release, Version: 5, Lifts: true, Timeout: 10 * minute,
+				Faults: []Fault{{Action: "ecs:UpdateService", Answer: "hang-after", Times: 40}}},
+			{Change: 1, At: 20 * second, Verb: Deploy, Version: 5, Lifts: true, Timeout: 4 * minute},
+		},
+	},
+	"the answer of a registration is lost, and somebody registers before it is looked for": {
+		Seed: 803, Desired: 2, Past: 2, Breaker: Off, Skew: 3 * second, Restarts: true,
+		Others: []Act{
+			{Change: 5, What: SpotTakesJob},
+			{Change: 3, What: ColleagueDeploys, N: 4},
+			{Change: 5, What: OperatorStopsJob},
+		},
+		Fates: []Fate{{}, {Kind: Unhealthy, Job: Fails}, {Job: Fails}},
+		Runs: []Run{
+			{Verb: Deploy, Version: 4, Force: true, Timeout: 10 * minute, Faults: []Fault{
+				{Action: "*", Answer: "cut-after", Skip: 5, Times: 1},
+				{Action: "ecs:DescribeTasks", Answer: "unavailable", Skip: 29, Times: 2},
+			}, End: Cancel, Call: 14},
+			{Verb: Deploy, Version: 3, Force: true, Timeout: 4 * minute, Faults: []Fault{
+				{Action: "ecs:RegisterTaskDefinition", Answer: "refuse", Times: 1},
+				{Action: "ecs:DescribeServices", Answer: "cut-after", Skip: 5, Times: 1},
+			}},
+			{At: 165 * second, Verb: Rollback, Timeout: 4 * minute},
+		},
+	},
+	"a version is put back right before a run that reads a stale service": {
+		Seed: 9, Desired: 3, Past: 1, Breaker: Stops, Lag: 5 * second, Reads: 2 * second,
+		Fates: []Fate{{Kind: Crashes, First: 3, Job: Fails}},
+		Runs: []Run{
+			{At: 65 * second, Verb: Deploy, Version: 2, Timeout: 4 * minute},
+			{Change: 3, Verb: Deploy, Version: 2, Timeout: 4 * minute},
+			{Change: 5, At: 10 * second, Verb: Rollback, Timeout: 4 * minute},
+		},
+	},
+	"a run that is to end puts the version before back, over what somebody has just begun": {
+		Desired: 3, Past: 2, Reads: 2 * second, Busy: 0.5,
+		Others: []Act{
+			{Change: 3, What: ColleagueDeploys, N: 3},
+			{Change: 5, At: minute, What: ColleagueDeploys, N: 2},
+			{Change: 1, What: ColleagueDeploys, N: 3},
+		},
+		Fates: []Fate{{Kind: Crashes, First: 3}},
+		Runs: []Run{
+			{At: 3 * second, Verb: Migrate, Version: 3, Lifts: true, Timeout: 10 * minute, Faults: []Fault{
+				{Action: "ecs:DescribeServiceDeployments", Answer: "unavailable", Skip: 4, Times: 40},
+				{Action: "ecs:DescribeServiceDeployments", Answer: "unavailable", Skip: 9, Times: 1},
+			}},
+			{Change: 2, At: 70 * second, Verb: Deploy, Version: 3, Timeout: 10 * minute, End: Cancel, Call: 8, Late: true, Grow: 4, Again: second},
+			{At: 30 * second, Verb: Rollback, Timeout: 10 * minute, Faults: []Fault{
+				{Action: "ecs:DeregisterTaskDefinition", Answer: "throttle", Times: 2},
+				{Action: "ecs:StopServiceDeployment", Answer: "cut-after", Skip: 2, Times: 1},
+			}},
+		},
+	},
+	"a run is cancelled whose deployment is complete, and a task of it was stopped": {
+		Seed: 1, Desired: 1, Past: 3, Shift: "CANARY",
+		Others: []Act{
+			{Change: 2, At: 500 * time.Millisecond, What: OperatorStops, N: 5},
+			{Change: 4, At: 250 * time.Millisecond, What: ColleagueDeploys, N: 1},
+		},
+		Fates: []Fate{{Kind: NoPull}, {Kind: NoPull, First: 1, Job: Long}},
+		Runs: []Run{{At: 750 * time.Millisecond, Verb: Deploy, Version: 5, Timeout: 10 * minute,
+			Faults: []Fault{{Action: "ecs:UpdateService", Answer: "cut-after", Times: 5}}, End: Cancel, Call: 117, Late: true}},
+	},
+	"two services are released at once, and the second fails": {
+		Seed: 1, Desired: 2, Past: 2, Second: AtOnce, Scheduled: true, Fates: []Fate{{}, {Second: Crashes}},
+		Runs: []Run{
+			{Verb: Together, Version: 3, Timeout: 10 * minute},
+			{At: 15 * minute, Verb: Together, Version: 4, Timeout: 10 * minute},
+		},
+	},
+	"two services are released one after the other, and the second fails": {
+		Seed: 1, Desired: 2, Past: 2, Second: Afterwards, Fates: []Fate{{Second: Faints}, {Second: NoPull}},
+		Runs: []Run{
+			{Verb: Together, Version: 3, Timeout: 10 * minute},
+			{At: 15 * minute, Verb: Together, Version: 4, Timeout: 10 * minute},
+		},
+	},
+	"schedules go along with a deployment, and back with a rollback": {
+		Seed: 1, Desired: 2, Past: 2, Scheduled: true, Fates: []Fate{{}, {Kind: Crashes}},
+		Runs: []Run{
+			{Verb: Deploy, Along: true, Version: 3, Timeout: 10 * minute},
+			{At: 15 * minute, Verb: Deploy, Along: true, Version: 4, Timeout: 10 * minute},
+			{At: 30 * minute, Verb: Rollback, Timeout: 10 * minute},
+		},
+	},
 	"a deployment begins in the moment after a run was rolled back": {
 		Seed: 7, Desired: 2, Past: 2, Breaker: Off, Shift: "CANARY", Busy: 0.9, Skew: 3 * second,
 		Fates: []Fate{{Kind: Crashes, First: 2}, {Kind: "no pull", First: 2, Job: "long"}, {Kind: "slow", Job: "fails"}},

@@ -9,6 +9,10 @@
 // What changed the service is kept. Where a run took its deployment back, the same is done again in a second world, in which ECS is
 // alone from that moment on: what ECS brings to a good end by itself must not be taken back.
 //
+// There may be a second service of the same image, which is released together with the first, and schedules that go along
+// with a deployment: of a release that is not green everything is as it was, and no schedule runs what was rolled back. The
+// corpus has some such histories; RELEASES=1 generates them.
+//
 // The verbs are driven in verbs_test.go alone, by their arguments, and judged by exit code and outputs alone.
 //
 //	go test ./internal/test/simulation                 some hundred histories

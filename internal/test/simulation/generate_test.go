@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"os"
 	"strings"
 	"time"
 
@@ -26,7 +27,39 @@ func draw(t *rapid.T) History {
 	h.Runs[0].Change = 0 // somebody has to begin
 	h.Others = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Act { return drawAct(t, h.Past, versions) }), 0, 3).Draw(t, "others")
 	h.Restarts = rapid.SampledFrom([]bool{false, false, false, false, true}).Draw(t, "restarts")
+	if os.Getenv("RELEASES") != "" {
+		drawReleases(t, &h, versions)
+	}
 	return h
+}
+
+// drawReleases makes releases of more than one service of some deployments, and has some take schedules along.
+func drawReleases(t *rapid.T, h *History, versions int) {
+	h.Second = rapid.SampledFrom([]Second{NoSecond, NoSecond, NoSecond, AtOnce, Afterwards}).Draw(t, "second")
+	h.Scheduled = rapid.SampledFrom([]bool{false, false, false, true}).Draw(t, "scheduled")
+	for i := range h.Runs {
+		r := &h.Runs[i]
+		switch {
+		case r.Verb != Deploy:
+		case h.Second != NoSecond && rapid.IntRange(0, 2).Draw(t, "together") > 0:
+			r.Verb, r.Grow = Together, 0
+		case h.Scheduled:
+			if r.Along = rapid.Bool().Draw(t, "along"); r.Along {
+				r.Faults = append(r.Faults, rapid.SliceOfN(rapid.Custom(drawSchedulingFault), 0, 1).Draw(t, "faults of schedules")...)
+			}
+		}
+	}
+	if h.Second == NoSecond {
+		return
+	}
+	for i := range h.Fates {
+		h.Fates[i].Second = rapid.SampledFrom([]Kind{Works, Works, Works, Crashes, Faints, NoPull, NoRoom}).Draw(t, "kind of the second")
+	}
+	if rapid.IntRange(0, 3).Draw(t, "acts on the second") == 3 {
+		a := Act{What: ColleagueDeploysSecond, N: drawVersion(t, h.Past, versions)}
+		a.Change, a.At = drawWhen(t)
+		h.Others = append(h.Others, a)
+	}
 }
 
 // drawWhen is a moment: a time after the beginning, or a short time after a change of the service. Most things happen while a
@@ -99,6 +132,19 @@ var actions = []string{
 	"ecs:RunTask", "ecs:StopTask", "ecs:DescribeTaskDefinition", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:TagResource",
 	"ecs:*", "ecr:*", "logs:*",
 	"elasticloadbalancing:*", "sts:*", "*",
+}
+
+// scheduling are the actions of what schedules are.
+var scheduling = []string{"events:*", "scheduler:*", "events:PutTargets", "scheduler:UpdateSchedule"}
+
+// drawSchedulingFault is drawFault of a call that reads or points schedules.
+func drawSchedulingFault(t *rapid.T) Fault {
+	return Fault{
+		Action: rapid.SampledFrom(scheduling).Draw(t, "action"),
+		Answer: rapid.SampledFrom([]string{"throttle", "unavailable", "cut", "cut-after", "hang", "hang-after"}).Draw(t, "answer"),
+		Times:  rapid.SampledFrom([]int{1, 2, 5, 40}).Draw(t, "times"),
+		Skip:   rapid.IntRange(0, 4).Draw(t, "skip"),
+	}
 }
 
 // answers are what a call may get in place of its own.

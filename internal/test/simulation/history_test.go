@@ -23,6 +23,9 @@ type History struct {
 	Runs    []Run         // ours
 
 	Restarts bool // containers of what is released have a restart policy, which starts one again that ran for a minute
+
+	Second    Second // another service of the same image, and how a release of both goes
+	Scheduled bool   // a rule and a schedule run what serves
 }
 
 // A change is a moment at which the service's PRIMARY deployment becomes another or goes into another rolloutState. They are
@@ -54,6 +57,8 @@ type Fate struct {
 	Kind  Kind
 	First int // it befalls the first so many tasks alone; 0: all
 	Job   Job // what its migration does
+
+	Second Kind // what becomes of those of the second service, all of them
 }
 
 // Job is what a migration does.
@@ -89,10 +94,12 @@ const (
 	Rollback Verb = "rollback"
 	Migrate  Verb = "migrate"
 	Release  Verb = "release" // the root action: migrates and deploys
+
+	Together Verb = "together" // deploys both services as one release
 )
 
 // deploys says whether the verb brings a version into service.
-func (v Verb) deploys() bool { return v == Deploy || v == Release }
+func (v Verb) deploys() bool { return v == Deploy || v == Release || v == Together }
 
 // migrates says whether the verb runs a migration.
 func (v Verb) migrates() bool { return v == Migrate || v == Release }
@@ -114,6 +121,7 @@ type Run struct {
 	After   time.Duration // … and so long after that
 	Grow    int           // where it is repeated after a success, somebody scales to so many tasks right before; 0: nobody does
 	Again   time.Duration // so long after its end the same is run again, without faults; 0: it is not
+	Along   bool          // a deployment takes the schedules along
 }
 
 // End is how a run is ended from outside.
@@ -158,6 +166,8 @@ const (
 	TerraformNetwork   What = "Terraform changes the network"
 	TerraformTemplate  What = "Terraform changes the template"
 	Scales             What = "scales" // to N tasks
+
+	ColleagueDeploysSecond What = "colleague deploys the second" // version N of the second service
 )
 
 // String writes the history as a Go literal, without the fields that are zero.

@@ -41,6 +41,9 @@ type process struct {
 	register []string // ARNs of the task definitions that it registered
 	jobs     []string // ids of the migrations' tasks that it started
 	undone   bool     // it could not take a task definition away again
+
+	newestSecond moment // at the newest read of the second service
+	beganSecond  string // id of the newest deployment of it that it began
 }
 
 // update is an UpdateService that began a deployment.
@@ -66,14 +69,18 @@ func (p *process) environ() map[string]string {
 
 // RoundTrip carries a call to the sandbox, unless the process dies before.
 func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
+	first, second := p.w.about(r)
 	p.mu.Lock()
-	p.calls++
-	due := p.run.End != ItsOwn && p.run.Call == p.calls
-	// The way there and the way back.
-	there, back := p.latency(), p.latency()
+	there, back := p.ways(r)
+	due := p.run.Verb != Together && p.isDue()
 	p.mu.Unlock()
 	if err := p.travel(r.Context(), there); err != nil {
 		return nil, err
+	}
+	if p.run.Verb == Together { // two that begin at the same moment do not arrive at the same
+		p.mu.Lock()
+		due = p.isDue()
+		p.mu.Unlock()
 	}
 	if due && !p.run.Late {
 		p.end()
@@ -81,7 +88,7 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 	if p.isDead() {
 		return nil, errDead
 	}
-	response, after, err := p.hand(r)
+	response, after, err := p.hand(r, first, second)
 	if due && p.run.Late {
 		p.end()
 	}
@@ -100,6 +107,12 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 		p.faulted = true
 	case isRead(r):
 		shown := p.w.shown(after)
+		if second && isCall(r, "DescribeServices") {
+			p.newestSecond = shown
+		}
+		if !first {
+			break
+		}
 		if p.first.at.IsZero() {
 			p.first = shown
 		}
@@ -110,14 +123,20 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
+// isDue counts a call, and says whether it is the one at which the process ends.
+func (p *process) isDue() bool {
+	p.calls++
+	return p.run.End != ItsOwn && p.run.Call == p.calls
+}
+
 // hand hands a call to the sandbox, and keeps what it did. An update that is carried out and never answered is kept at the moment in which
 // it is carried out, not when it is given up: what it replaced was there then.
-func (p *process) hand(r *http.Request) (*http.Response, moment, error) {
+func (p *process) hand(r *http.Request, first, second bool) (*http.Response, moment, error) {
 	before := p.w.note() // what the engine did by itself until now
 	if !isCall(r, "UpdateService") {
 		response, err := p.carry(r)
 		after := p.w.note()
-		p.took(r, before, after, err == nil && response.StatusCode < 400)
+		p.took(r, first, second, before, after, err == nil && response.StatusCode < 400)
 		return response, after, err
 	}
 	var response *http.Response
@@ -132,11 +151,11 @@ func (p *process) hand(r *http.Request) (*http.Response, moment, error) {
 	select {
 	case <-answered:
 		after := p.w.note()
-		p.took(r, before, after, err == nil && response.StatusCode < 400)
+		p.took(r, first, second, before, after, err == nil && response.StatusCode < 400)
 		return response, after, err
 	case <-hangs.C:
 		after := p.w.note()
-		p.took(r, before, after, false)
+		p.took(r, first, second, before, after, false)
 		<-answered
 		return response, after, err
 	}
@@ -146,11 +165,11 @@ func (p *process) hand(r *http.Request) (*http.Response, moment, error) {
 const noticed = time.Millisecond
 
 // latency is how long one way of a call takes: some milliseconds, seldom half a second.
-func (p *process) latency() time.Duration {
-	if p.random.IntN(40) == 0 {
-		return time.Duration(p.random.Int64N(int64(500 * time.Millisecond)))
+func latency(random *rand.Rand) time.Duration {
+	if random.IntN(40) == 0 {
+		return time.Duration(random.Int64N(int64(500 * time.Millisecond)))
 	}
-	return 5*time.Millisecond + time.Duration(p.random.Int64N(int64(40*time.Millisecond)))
+	return 5*time.Millisecond + time.Duration(random.Int64N(int64(40*time.Millisecond)))
 }
 
 // travel waits until a request or an answer has arrived, or the process dies or gives the call up.
@@ -190,7 +209,7 @@ func (p *process) carry(r *http.Request) (*http.Response, error) {
 }
 
 // took keeps what a run has begun, and which task definition a rollback is to leave.
-func (p *process) took(r *http.Request, before, m moment, answered bool) {
+func (p *process) took(r *http.Request, first, second bool, before, m moment, answered bool) {
 	var registered, started string
 	if isCall(r, "RunTask") {
 		started = p.w.newestJob(m.at)
@@ -203,6 +222,12 @@ func (p *process) took(r *http.Request, before, m moment, answered bool) {
 	defer p.mu.Unlock()
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
+	if second && isCall(r, "UpdateService") && m.at.Sub(m.second.since) <= noticed && before.second.primary != m.second.primary {
+		if m.second.version == p.run.Version {
+			p.beganSecond = m.second.primary
+		}
+		return
+	}
 	if isRead(r) && p.leave == "" && p.run.Verb == Rollback {
 		p.leave = shown.taskDefinition
 		if shown.leaves != "" {
@@ -221,10 +246,10 @@ func (p *process) took(r *http.Request, before, m moment, answered bool) {
 		p.register = append(p.register, registered)
 	case isCall(r, "DeregisterTaskDefinition") && !answered:
 		p.undone = true
-	case isCall(r, "StopServiceDeployment") && answered && p.stopped.IsZero():
+	case isCall(r, "StopServiceDeployment") && answered && first && p.stopped.IsZero():
 		p.stopped = m.at
 	}
-	if !isCall(r, "UpdateService") || m.at.Sub(m.since) > noticed || before.primary == m.primary {
+	if !isCall(r, "UpdateService") || !first || m.at.Sub(m.since) > noticed || before.primary == m.primary {
 		return
 	}
 	p.updates = append(p.updates, update{at: m.at, before: before, after: m, read: p.read[before.primary], first: len(p.updates) == 0})
@@ -303,7 +328,10 @@ func (w *world) play(number int, run Run) {
 	}
 	if run.Again > 0 && w.over.Err() == nil {
 		time.Sleep(run.Again)
-		w.start(number, clean, 0).again = true
+		again := w.start(number, clean, 0)
+		if again.again = true; done.killed || !done.answer.green() {
+			again.base = done.base
+		}
 	}
 }
 
@@ -311,7 +339,8 @@ func (w *world) play(number int, run Run) {
 func (w *world) start(number int, run Run, faults int) *report {
 	ctx, cancel := context.WithCancelCause(w.over)
 	defer cancel(nil)
-	done := &report{number: number, run: run, begun: time.Now(), before: w.note()}
+	done := &report{number: number, run: run, begun: time.Now(), before: w.whole()}
+	done.base = done.before
 	w.mu.Lock()
 	acts, changes := len(w.acts), w.changes
 	w.runs = append(w.runs, done)
@@ -328,13 +357,17 @@ func (w *world) start(number int, run Run, faults int) *report {
 		})
 	}
 	done.answer = run.run(ctx, w.t, p)
-	done.ended, done.last = time.Now(), w.note()
+	done.ended, done.last = time.Now(), w.whole()
 	p.mu.Lock()
 	done.calls, done.killed, done.signal, done.faulty = p.calls, p.dead, p.signal, p.faulted
 	done.first, done.newest, done.began, done.leave, done.joined = p.first, p.newest, p.began.primary, p.leave, p.joined
+	done.newestSecond, done.beganSecond = p.newestSecond, p.beganSecond
 	done.gaveUp, done.updates, done.registered, done.undone = p.stopped, p.updates, p.register, p.undone
 	ids := p.jobs
 	p.mu.Unlock()
+	if w.onlySchedules(done) {
+		done.leave = done.answer.Previous
+	}
 	done.left, done.jobs = w.leftActive(done.registered), w.judge(ids)
 	w.mu.Lock()
 	done.alone = acts == len(w.acts)

@@ -141,15 +141,21 @@ func (w *world) newestRegistered(at time.Time) (arn string) {
 }
 
 // revision is a task definition.
-type revision struct{ arn, family, document string }
+type revision struct {
+	arn, family, document string
+	used                  bool // tasks of a service run it
+}
 
 // leftActive returns those of some task definitions that are ACTIVE.
 func (w *world) leftActive(arns []string) (active []revision) {
-	w.service(func(e *engine.Engine, _ *engine.Service) {
+	w.service(func(e *engine.Engine, s *engine.Service) {
 		for _, f := range e.Families() {
 			for _, r := range f.Revisions {
 				if r.Status == engine.Active && slices.Contains(arns, r.ARN) {
-					active = append(active, revision{r.ARN, f.Name, fmt.Sprintf("%s", r.Document)})
+					used := slices.ContainsFunc(s.Cluster.Tasks, func(t *engine.Task) bool {
+						return t.Deployment != nil && t.LastStatus == engine.Running && t.Deployment.Revision.Spec.Definition == r
+					})
+					active = append(active, revision{r.ARN, f.Name, fmt.Sprintf("%s", r.Document), used})
 				}
 			}
 		}

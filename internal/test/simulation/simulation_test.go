@@ -35,6 +35,7 @@ const atMost = 4 * time.Second
 //	SIMULATE_FOR=4m   for how long at most
 //	SEED=7            which ones; without, 1 where nobody says how many, and else others each time
 //	SURVEY=1          go on after a violation, make nothing shorter, and print the smallest history of each kind
+//	RELEASES=1        with releases of two services, and with schedules: what they show is not all mended yet
 //	FOUND=FILE        where the first history that shows a violation is written, as JSON for TestGiven
 //	SURVEY=first      end with the first violation that is not known, and make nothing shorter
 func TestHistories(t *testing.T) {

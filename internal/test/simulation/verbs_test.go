@@ -13,7 +13,6 @@ import (
 	"github.com/org/connect2/v2/internal/test/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/action/actiontest"
-	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/ecsrollback"
 	"github.com/org/connect2/v2/pkg/migrate"
@@ -28,6 +27,7 @@ type answer struct {
 	Code           int
 	Outcome        string `json:"outcome"`
 	TaskDefinition string `json:"task-definition-arn"`
+	Previous       string `json:"previous-task-definition-arn"`
 	Error          string `json:"error"`
 	Written        string `json:"-"` // everything that was written anywhere
 }
@@ -61,7 +61,15 @@ var errSignal = action.ErrInterrupted
 
 // run runs a verb as a command line would.
 func (r Run) run(ctx context.Context, t *testing.T, p *process) answer {
-	args := []string{"--cluster", sandboxtest.Cluster, "--service", sandboxtest.Service, "--timeout", r.Timeout.String(), "--json"}
+	args := []string{"--cluster", sandboxtest.Cluster, "--timeout", r.Timeout.String(), "--json"}
+	if r.Verb == Together {
+		args = append(args, "--file", p.w.history.Second.file(), "--environment", "dev", "--together", "true")
+	} else {
+		args = append(args, "--service", sandboxtest.Service)
+	}
+	if r.Along {
+		args = append(args, "--schedules", "rule:"+rule+"\nschedule:"+schedule)
+	}
 	verb := ecsrollback.Action
 	if r.Verb != Rollback {
 		args = append(args, "--image", tag(r.Version), fmt.Sprint("--override-hold=", r.Lifts))
@@ -70,7 +78,7 @@ func (r Run) run(ctx context.Context, t *testing.T, p *process) answer {
 		args = append(args, "--environment-variables", "SETTING="+settingValue, fmt.Sprint("--force=", r.Force))
 	}
 	switch r.Verb {
-	case Deploy:
+	case Deploy, Together:
 		verb = ecsdeploy.Action
 	case Migrate:
 		verb = migrate.Action
@@ -79,7 +87,7 @@ func (r Run) run(ctx context.Context, t *testing.T, p *process) answer {
 		args = append(args, "--migrate", "--migrate-timeout", r.Timeout.String())
 	}
 	env, told := actiontest.NewTestEnv(t, p.environ())
-	env.Transport, env.Time = p, clock.Seeded(clock.System, p.seed)
+	env.Transport, env.Time = p, p.clockOf()
 	var stdout bytes.Buffer
 	a := answer{Code: run.Command(ctx, verb, args, &stdout, io.Discard, env)}
 	if err := json.Unmarshal(stdout.Bytes(), &a); err != nil {

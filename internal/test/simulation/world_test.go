@@ -57,6 +57,8 @@ type moment struct {
 	deployments    int    // that there ever were
 	jobs           int    // migrations whose containers run
 	held           bool   // the image of the PRIMARY deployment is on hold
+	second         state  // of the second service
+	scheduled      string // what the schedules run; empty where nobody looked
 }
 
 // inForce says whether the task definition is what the service is at, and complete.
@@ -139,6 +141,10 @@ type report struct {
 	left       []revision // those of them that are ACTIVE at its end
 	jobs       []job      // of its migrations, as they were at its end
 	undone     bool       // a call that takes one away was made to fail
+
+	base         moment // what was there before it, or before an attempt at the same that was not green
+	newestSecond moment // at the newest read of the second service
+	beganSecond  string // id of the newest deployment of it that it began
 }
 
 var imageCache sync.Map
@@ -183,7 +189,7 @@ func simulate(t *testing.T, h History) (w *world) {
 		}
 		w.everyone.Wait()
 		time.Sleep(settling)
-		w.settled = w.note()
+		w.settled = w.whole()
 		stop()
 		watcher.Wait()
 	})
@@ -213,7 +219,9 @@ func (w *world) build() *sandbox.Sandbox {
 	if w.history.Busy > 0 {
 		scenario.Limits, scenario.LimitsUsed = sandbox.DocumentedLimits, w.history.Busy
 	}
-	return w.populate(scenario, func() time.Time { return time.Now().Add(w.history.Skew) })
+	s := w.populate(scenario, func() time.Time { return time.Now().Add(w.history.Skew) })
+	w.putSchedules(s)
+	return s
 }
 
 // scenario is the world of the history, without what goes wrong in its calls.
@@ -238,6 +246,7 @@ func (w *world) scenario() *sandbox.Scenario {
 			"canaryConfiguration": map[string]any{"canaryPercent": 10, "canaryBakeTimeInMinutes": 1},
 		}
 	}
+	h.withSecond(scenario)
 	*scenario.Service.CircuitBreaker = h.Breaker != Off
 	*scenario.Service.Rollback = h.Breaker == RollsBack
 	for i := range h.Runs {
@@ -284,6 +293,13 @@ func accessKey(run int) string { return fmt.Sprintf("AKIASIMULATION00000%d", run
 
 // behaviour is what the engine is told to do with the tasks of a version.
 func (f Fate) behaviour() engine.Behaviour {
+	b := f.first()
+	b.Commands = map[string]engine.Behaviour{"work": Fate{Kind: f.Second}.first()}
+	return b
+}
+
+// first is what it is told of those of the first service.
+func (f Fate) first() engine.Behaviour {
 	passing := f.First > 0
 	words := func(ifPassing, ifLasting string) string {
 		if passing {
@@ -400,6 +416,7 @@ func (w *world) look(e *engine.Engine, s *engine.Service) moment {
 		}
 	}
 	m.stands, m.fallen = fates(s)
+	m.second = w.second(s)
 	for _, t := range jobs(s) {
 		if t.LastStatus == engine.Running || t.LastStatus == engine.Stopping {
 			m.jobs++
@@ -597,6 +614,8 @@ func (w *world) act(a Act) {
 			what += told(e.UpdateService(s, engine.ServiceChange{NetworkConfiguration: network(e)}))
 		case TerraformTemplate:
 			what += changeTemplate(e)
+		case ColleagueDeploysSecond:
+			what += " " + tag(a.N) + w.changeWorker(e, s, a.N)
 		case Scales:
 			what += fmt.Sprintf(" to %d", a.N)
 			if err := e.UpdateService(s, engine.ServiceChange{DesiredCount: &a.N}); err != nil {
