@@ -227,6 +227,9 @@ func notEmulated(env string) []call {
 	return []call{
 		{Phase: "apply", Needs: []permit{{"application-autoscaling:RegisterScalableTarget", target, put},
 			{"application-autoscaling:TagResource", target, put}}},
+		{Phase: "apply", Needs: []permit{{"application-autoscaling:RegisterScalableTarget", target,
+			map[string]values{"aws:RequestTag/Project": {"connect2-api"}, "aws:RequestTag/Environment": {env},
+				"application-autoscaling:service-namespace": {"ecs"}}}}},
 		one("apply", "application-autoscaling:RegisterScalableTarget", target, own),
 		one("apply", "application-autoscaling:PutScalingPolicy", target, own),
 		one("destroy", "application-autoscaling:DeleteScalingPolicy", target, own),
@@ -260,6 +263,7 @@ func notEmulated(env string) []call {
 		one("plan", "lambda:GetPolicy", function, own),
 		one("plan", "lambda:GetFunctionCodeSigningConfig", function, own),
 		one("plan", "lambda:ListVersionsByFunction", function, own),
+		one("plan", "lambda:ListTags", function, own),
 		one("destroy", "secretsmanager:CancelRotateSecret", secret, own),
 		one("destroy", "lambda:RemovePermission", function, own),
 		one("destroy", "lambda:DeleteFunction", function, own),
@@ -311,6 +315,43 @@ var notNarrowed = []limit{
 	{"route53:CreateHostedZone", "apply (prod alone, which makes the zone)", "a zone of any name; nobody asks it before it is delegated to"},
 	{"route53:DeleteHostedZone", "apply (prod alone)", "an empty zone is gone: one with records in it is refused by Route 53"},
 	{"route53:ChangeTagsForResource", "apply (prod alone)", "a zone's tags, which decide nothing"},
+}
+
+// reachable is what stays besides, and that no call of the journals shows: that it is allowed is held by a test, so that the table of
+// limits is true both ways.
+var reachable = []struct {
+	limit
+	as   string
+	call call
+}{
+	{limit{"application-autoscaling:RegisterScalableTarget", "apply",
+		"a scalable target of another environment's service that has none: AWS asks for the target's tags, and knows no name of the service"},
+		"apply", call{Needs: []permit{{"application-autoscaling:RegisterScalableTarget",
+			"arn:aws:application-autoscaling:us-west-2:123456789012:scalable-target/*",
+			map[string]values{"aws:RequestTag/Project": {"connect2-api"}, "aws:RequestTag/Environment": {"dev"},
+				"application-autoscaling:service-namespace": {"ecs"}}}}}},
+	{limit{"ecs:UpdateService", "apply, deploy",
+		"its own service in another environment's subnets and security groups: within reach of its network, without its roles and secrets"},
+		"deploy", call{Needs: []permit{{"ecs:UpdateService",
+			"arn:aws:ecs:us-west-2:123456789012:service/connect2-api-cluster-dev/connect2-api-service-dev", tagged("dev")}}}},
+	{limit{"route53:AssociateVPCWithHostedZone", "apply", "a private zone of the account is seen from a VPC that it was not meant for"},
+		"apply", call{Needs: []permit{{"route53:AssociateVPCWithHostedZone", "arn:aws:route53:::hostedzone/ZONE", nil}}}},
+	{limit{"ec2:UnassignPrivateIpAddresses", "a role that Terraform makes",
+		"a second address of an interface without tags: a function in a VPC makes and removes its interfaces by its role, and AWS tags none"},
+		"task", call{Needs: []permit{{"ec2:UnassignPrivateIpAddresses", "arn:aws:ec2:us-west-2:123456789012:network-interface/eni-0", nil}}}},
+}
+
+func TestWhatIsSaidToStayStays(t *testing.T) {
+	dev := recorded(t, "dev")
+	for _, r := range reachable {
+		p := dev.boundary(t)
+		if r.as != "task" {
+			p = dev.role(t, r.as)
+		}
+		if need, no := r.call.refused(p); no {
+			t.Errorf("%s is refused to dev's %s (%s): take it off the list", need.Action, r.as, need.Resource)
+		}
+	}
 }
 
 // attack is what somebody with a role of dev tries against prod, or against the account.
@@ -427,6 +468,39 @@ func attacks() []attack {
 			"secret:connect2-api/dev/rds-credentials-AbCdEf"), tagged("dev")),
 		try("rescale its own service's autoscaling", "deploy", "application-autoscaling:RegisterScalableTarget",
 			in("application-autoscaling", "scalable-target/0ec0"), tagged("dev")),
+		try("run its own template in prod's cluster, and so in prod's network", "apply", "ecs:RunTask",
+			in("ecs", "task-definition/connect2-api-dev-template:1"),
+			map[string]values{"ecs:cluster": {in("ecs", "cluster/connect2-api-cluster-prod")}}),
+		{"open a shell in a task of its own", "apply", call{Needs: []permit{
+			{"ecs:ExecuteCommand", in("ecs", "cluster/connect2-api-cluster-dev"), tagged("dev")},
+			{"ecs:ExecuteCommand", in("ecs", "task/connect2-api-cluster-dev/0ec0"), tagged("dev")}}}},
+		try("scale a table of somebody else's", "apply", "application-autoscaling:RegisterScalableTarget",
+			in("application-autoscaling", "scalable-target/0ec0"),
+			merge(takes, map[string]values{"application-autoscaling:service-namespace": {"dynamodb"}})),
+		try("list all functions, with what their variables hold", "plan", "lambda:ListFunctions", "*", nil),
+		try("restore prod's database to a moment, as its own", "apply", "rds:RestoreDBInstanceToPointInTime",
+			in("rds", "db:connect2-api-db-prod"), prods()),
+		try("restore prod's automated backup, as its own", "apply", "rds:RestoreDBInstanceToPointInTime",
+			in("rds", "auto-backup:ab-0ec0"), prods()),
+		try("share prod's snapshot", "apply", "rds:ModifyDBSnapshotAttribute", in("rds", "snapshot:connect2-api-db-prod-final-1"), prods()),
+		try("send its own rule's events by a role of its own", "apply", "iam:PassRole", role("connect2-api/dev/connect2-api-dev-task"),
+			map[string]values{"iam:PassedToService": {"events.amazonaws.com"}}),
+		try("give its database a role", "apply", "iam:PassRole", role("connect2-api/dev/connect2-api-dev-task"),
+			map[string]values{"iam:PassedToService": {"rds.amazonaws.com"}}),
+		try("pass its own kind to a function", "apply", "iam:PassRole", role("connect2-api-github/dev/connect2-api-dev-github-apply"),
+			map[string]values{"iam:PassedToService": {"lambda.amazonaws.com"}}),
+		try("trust somebody else with its own kind", "apply", "iam:UpdateAssumeRolePolicy",
+			role("connect2-api-github/dev/connect2-api-dev-github-apply"), nil),
+		try("make a role within another boundary", "apply", "iam:CreateRole", role("connect2-api/dev/connect2-api-dev-free"),
+			map[string]values{"iam:PermissionsBoundary": {"arn:aws:iam::123456789012:policy/connect2-api-github/prod/connect2-api-prod-boundary"}}),
+		try("make a role of prod's within its own boundary", "apply", "iam:CreateRole", role("connect2-api/prod/connect2-api-prod-mine"),
+			map[string]values{"iam:PermissionsBoundary": {"arn:aws:iam::123456789012:policy/connect2-api-github/dev/connect2-api-dev-boundary"}}),
+		try("make a policy", "apply", "iam:CreatePolicy", "arn:aws:iam::123456789012:policy/connect2-api/dev/mine", nil),
+		try("make a user", "apply", "iam:CreateUser", "arn:aws:iam::123456789012:user/connect2-api/dev/mine", nil),
+		try("overwrite prod's parameter", "task", "ssm:PutParameter", in("ssm", "parameter/connect2-api/prod/key"), nil),
+		try("let others at prod's parameter", "task", "ssm:PutResourcePolicy", in("ssm", "parameter/connect2-api/prod/key"), nil),
+		try("let others at the account's traces", "task", "xray:PutResourcePolicy", "*", nil),
+		try("make a network interface in prod's subnet", "task", "ec2:CreateNetworkInterface", ec2("subnet/subnet-0"), prods()),
 		try("open a session on prod's bastion", "task", "ssm:StartSession", ec2("instance/i-0"), prods()),
 		try("run a command on prod's bastion", "task", "ssm:SendCommand", ec2("instance/i-0"), prods()),
 		try("read any bucket of the account", "task", "s3:GetObject", "arn:aws:s3:::payroll/january.csv", nil),
@@ -640,6 +714,9 @@ func TestReachIsTold(t *testing.T) {
 		"| what AWS cannot narrow | who has it | what follows |\n|---|---|---|\n")
 	for _, l := range notNarrowed {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", l.action, l.who, l.follows)
+	}
+	for _, r := range reachable {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.action, r.who, r.follows)
 	}
 	b.WriteString("\n" +
 		"Things without the tags `Project` and `Environment`, which nobody made with these modules, are not protected by them: a\n" +

@@ -417,9 +417,10 @@ variable "promotion" {
 }
 
 variable "github" {
-  description = "Whose workflows may plan and apply this infrastructure (repository) and release to it (service_repositories, by branch), whether to make the account's OIDC provider, the bucket of the state and what its key begins with, and the workflows that may take the plan role, with their refs (by default infrastructure.yml of this repository's main; an empty list lets any in). rules: EventBridge rules, made elsewhere, that a release points at its revision (input schedules), each with the role that it starts tasks with. Null: no roles for GitHub, and no permissions boundary."
+  description = "Whose workflows may plan and apply this infrastructure (repository) and release to it (service_repositories, by branch), whether to make the account's OIDC provider, the issuer of its tokens (https://token.actions.SUBDOMAIN.ghe.com for GHE.com, https://HOSTNAME/_services/token for GitHub Enterprise Server), the bucket of the state and what its key begins with, and the workflows that may take the plan role, with their refs (by default infrastructure.yml of this repository's main; an empty list lets any in). rules: EventBridge rules, made elsewhere, that a release points at its revision (input schedules), each with the role that it starts tasks with. Null: no roles for GitHub, and no permissions boundary."
   type = object({
     create_provider = optional(bool, false)
+    issuer          = optional(string, "https://token.actions.githubusercontent.com")
     state_bucket    = optional(string)
     state_key       = optional(string, "terraform.tfstate")
     plan_workflows  = optional(list(string))

@@ -558,13 +558,15 @@ module "github_oidc" {
   project              = var.project
   environment          = var.environment
   create_provider      = var.github.create_provider
+  issuer               = var.github.issuer
   repository           = var.github.repository
   service_repositories = var.github.service_repositories
 
-  # Null: this repository's own, from its default branch; a list without entries: whatever runs in ENV-plan.
-  plan_workflows = coalesce(var.github.plan_workflows, [
+  # Null: this repository's own, from its default branch, where AWS compares that (github.com); a list without entries: whatever
+  # runs in ENV-plan.
+  plan_workflows = var.github.plan_workflows != null ? var.github.plan_workflows : !startswith(var.github.issuer, "https://token.actions.githubusercontent.com") ? [] : [
     "${var.github.repository.owner}/${var.github.repository.name}/.github/workflows/infrastructure.yml@refs/heads/main",
-  ])
+  ]
   allow = concat(var.service.allow, flatten([for s in values(var.services) : s.allow]))
 
   names = {

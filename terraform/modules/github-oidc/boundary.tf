@@ -10,12 +10,13 @@ locals {
         # Read, measured and logged in to, without a resource to name.
         "cloudwatch:PutMetricData", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs",
         "ecr:GetAuthorizationToken", "elasticloadbalancing:Describe*", "logs:DescribeLogGroups", "secretsmanager:GetRandomPassword",
-        "sts:GetCallerIdentity", "xray:Put*", "xray:Get*",
+        "sts:GetCallerIdentity", "xray:Get*", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
         # A function in a VPC makes its network interfaces with its role.
         "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses",
         # The agent on a host and the one of ECS Exec. Whoever opens a session needs ssm:StartSession, which is not here.
         "ec2messages:*", "ssm:DescribeAssociation", "ssm:DescribeDocument", "ssm:GetDeployablePatchSnapshotForInstance", "ssm:GetDocument",
-        "ssm:GetManifest", "ssm:ListAssociations", "ssm:ListInstanceAssociations", "ssm:Put*", "ssm:UpdateAssociationStatus",
+        "ssm:GetManifest", "ssm:ListAssociations", "ssm:ListInstanceAssociations", "ssm:PutComplianceItems", "ssm:PutConfigurePackageResult",
+        "ssm:PutInventory", "ssm:UpdateAssociationStatus",
         "ssm:UpdateInstance*", "ssmmessages:*",
       ]
       Resource = ["*"]

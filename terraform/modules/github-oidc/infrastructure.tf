@@ -15,6 +15,9 @@ locals {
   puts_own = { "aws:RequestTag/Project" = var.project, "aws:RequestTag/Environment" = var.environment }
   is_new   = { "aws:ResourceTag/Environment" = "true" } # for Null: nobody's yet
 
+  # Of what scales, services of ECS alone: no table, function or database of somebody else's.
+  scales_ecs = { "application-autoscaling:service-namespace" = "ecs" }
+
   plan_statements = [
     {
       Sid    = "Read"
@@ -31,7 +34,6 @@ locals {
         "events:Describe*", "events:List*",
         "iam:Get*", "iam:List*",
         "kms:Describe*", "kms:Get*", "kms:List*",
-        "lambda:List*",
         "logs:Describe*", "logs:List*",
         "rds:Describe*", "rds:List*",
         "route53:Get*", "route53:List*",
@@ -42,10 +44,11 @@ locals {
       ]
       Resource = ["*"]
     },
+    # A list of all functions would tell their variables, and what stands in those.
     {
       Sid    = "ReadOwn"
       Effect = "Allow"
-      Action = ["lambda:Get*", "ssm:GetParameter", "ssm:GetParameters"]
+      Action = ["lambda:Get*", "lambda:List*", "ssm:GetParameter", "ssm:GetParameters"]
       Resource = [
         "${local.arn}:lambda:${local.regions}:function:${var.names.rotation}",
         "${local.arn}:ssm:${local.region}::parameter/aws/service/*",
@@ -189,7 +192,7 @@ locals {
         "${local.arn}:application-autoscaling:${local.regions}:scalable-target/*",
         "${local.arn}:kms:${local.regions}:key/*",
       ]
-      Condition = { StringEquals = local.puts_own, Null = local.is_new }
+      Condition = { StringEquals = local.puts_own, Null = local.is_new, StringEqualsIfExists = local.scales_ecs }
     },
     {
       Sid    = "OwnEdge"
@@ -380,6 +383,13 @@ locals {
         "ecs.amazonaws.com", "ecs.application-autoscaling.amazonaws.com", "elasticache.amazonaws.com",
         "elasticloadbalancing.amazonaws.com", "rds.amazonaws.com", "wafv2.amazonaws.com",
       ] } }
+    },
+    # No apply starts a task, and one that could would start its own in another environment's cluster.
+    {
+      Sid      = "StartsNoTask"
+      Effect   = "Deny"
+      Action   = ["ecs:ExecuteCommand", "ecs:RunTask", "ecs:StartTask"]
+      Resource = ["*"]
     },
     # Whatever another statement allows, now or after somebody's change: what says that it is another environment's stays so.
     # The zone is one environment's and all have records in it; roles are read where a plan looks one up.

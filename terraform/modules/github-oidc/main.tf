@@ -5,7 +5,7 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  url       = "https://token.actions.githubusercontent.com"
+  claims    = trimprefix(var.issuer, "https://") # what AWS calls the tokens' claims by
   name      = "${var.project}-${var.environment}"
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
@@ -79,14 +79,14 @@ locals {
 resource "aws_iam_openid_connect_provider" "this" {
   count = var.create_provider ? 1 : 0
 
-  url            = local.url
+  url            = var.issuer
   client_id_list = ["sts.amazonaws.com"]
 }
 
 data "aws_iam_openid_connect_provider" "this" {
   count = var.create_provider ? 0 : 1
 
-  url = local.url
+  url = var.issuer
 }
 
 data "aws_iam_policy_document" "trust" {
@@ -102,13 +102,13 @@ data "aws_iam_policy_document" "trust" {
 
     condition {
       test     = "StringEquals"
-      variable = "token.actions.githubusercontent.com:aud"
+      variable = "${local.claims}:aud"
       values   = ["sts.amazonaws.com"]
     }
 
     condition {
       test     = "StringEquals"
-      variable = "token.actions.githubusercontent.com:sub"
+      variable = "${local.claims}:sub"
       values   = each.value
     }
 
@@ -119,7 +119,7 @@ data "aws_iam_policy_document" "trust" {
 
       content {
         test     = "StringEquals"
-        variable = "token.actions.githubusercontent.com:job_workflow_ref"
+        variable = "${local.claims}:job_workflow_ref"
         values   = var.plan_workflows
       }
     }

@@ -14,6 +14,21 @@ variable "create_provider" {
   default     = false
 }
 
+variable "issuer" {
+  description = "Who signs the workflows' tokens: https://token.actions.githubusercontent.com for github.com (with /ENTERPRISE where the enterprise has an issuer of its own), https://token.actions.SUBDOMAIN.ghe.com for GHE.com, https://HOSTNAME/_services/token for GitHub Enterprise Server, whose keys AWS must be able to fetch."
+  type        = string
+  default     = "https://token.actions.githubusercontent.com"
+
+  validation {
+    condition = anytrue([
+      can(regex("^https://token\\.actions\\.githubusercontent\\.com(/[A-Za-z0-9-]+)?$", var.issuer)),
+      can(regex("^https://token\\.actions\\.[a-z0-9-]+\\.ghe\\.com(/[A-Za-z0-9-]+)?$", var.issuer)),
+      can(regex("^https://[a-z0-9-]+(\\.[a-z0-9-]+)+/_services/token$", var.issuer)),
+    ])
+    error_message = "issuer must be https://token.actions.githubusercontent.com (with /ENTERPRISE, or without), https://token.actions.SUBDOMAIN.ghe.com, or https://HOSTNAME/_services/token, without a slash at the end: it is the iss of the tokens, letter by letter."
+  }
+}
+
 variable "repository" {
   description = "The repository that holds this infrastructure, whose workflows plan and apply it. The ids are what GitHub puts into tokens of repositories that were made or renamed after 2026-07-15; without them only the older form is accepted."
   type = object({
@@ -69,6 +84,11 @@ variable "plan_workflows" {
   validation {
     condition     = alltrue([for workflow in var.plan_workflows : can(regex("^[^/@*?]+/[^/@*?]+/\\.github/workflows/[^/@*?]+\\.ya?ml@refs/(heads|tags)/[^*?]+$", workflow))])
     error_message = "plan_workflows must name workflows with their refs in full, such as org/connect2/.github/workflows/infrastructure.yml@refs/heads/main."
+  }
+
+  validation {
+    condition     = length(var.plan_workflows) == 0 || startswith(var.issuer, "https://token.actions.githubusercontent.com")
+    error_message = "plan_workflows needs the issuer of github.com: of other issuers' tokens AWS compares no job_workflow_ref, so that nobody could take the plan role. Leave it empty, and give the GitHub environments ENV-plan and ENV-drift a deployment branch rule."
   }
 }
 

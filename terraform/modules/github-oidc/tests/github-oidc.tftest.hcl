@@ -655,3 +655,100 @@ run "a_repository_without_branches_is_refused" {
 
   expect_failures = [var.service_repositories]
 }
+
+# The forms that GitHub documents, each as the provider's URL and as what the trust calls the claims by.
+run "github_enterprise_server" {
+  command = plan
+
+  variables {
+    create_provider = true
+    issuer          = "https://github.connect.com/_services/token"
+  }
+
+  assert {
+    condition     = aws_iam_openid_connect_provider.this[0].url == "https://github.connect.com/_services/token"
+    error_message = "the provider is the server's"
+  }
+
+  assert {
+    condition     = alltrue([for role, claims in output.trust : toset(keys(claims)) == toset(["github.connect.com/_services/token:aud", "github.connect.com/_services/token:sub"])])
+    error_message = "every role compares the server's claims: ${jsonencode(output.trust)}"
+  }
+}
+
+run "ghe_com" {
+  command = plan
+
+  variables {
+    issuer = "https://token.actions.connect.ghe.com"
+  }
+
+  assert {
+    condition     = data.aws_iam_openid_connect_provider.this[0].url == "https://token.actions.connect.ghe.com" && alltrue([for role, claims in output.trust : contains(keys(claims), "token.actions.connect.ghe.com:sub")])
+    error_message = "the subdomain's provider and claims: ${jsonencode(output.trust)}"
+  }
+}
+
+run "an_enterprises_own_issuer" {
+  command = plan
+
+  variables {
+    issuer         = "https://token.actions.githubusercontent.com/connect"
+    plan_workflows = ["org/connect2/.github/workflows/infrastructure.yml@refs/heads/main"]
+  }
+
+  assert {
+    condition     = contains(keys(output.trust["plan"]), "token.actions.githubusercontent.com/connect:job_workflow_ref")
+    error_message = "the enterprise's claims: ${jsonencode(output.trust)}"
+  }
+}
+
+run "an_issuer_with_a_slash_at_its_end_is_refused" {
+  command = plan
+
+  variables {
+    issuer = "https://token.actions.githubusercontent.com/"
+  }
+
+  expect_failures = [var.issuer]
+}
+
+run "an_issuer_of_somebody_elses_is_refused" {
+  command = plan
+
+  variables {
+    issuer = "https://token.actions.githubusercontent.com.example.com"
+  }
+
+  expect_failures = [var.issuer]
+}
+
+run "an_issuer_without_tls_is_refused" {
+  command = plan
+
+  variables {
+    issuer = "http://github.connect.com/_services/token"
+  }
+
+  expect_failures = [var.issuer]
+}
+
+run "a_server_that_pins_workflows_is_refused" {
+  command = plan
+
+  variables {
+    issuer         = "https://github.connect.com/_services/token"
+    plan_workflows = ["org/connect2/.github/workflows/infrastructure.yml@refs/heads/main"]
+  }
+
+  expect_failures = [var.plan_workflows]
+}
+
+run "no_apply_starts_a_task" {
+  command = plan
+
+  assert {
+    condition     = anytrue([for s in jsondecode(aws_iam_policy.this["apply-5"].policy).Statement : s.Effect == "Deny" && contains(try(s.Action, []), "ecs:RunTask") && contains(s.Resource, "*") && !can(s.Condition)])
+    error_message = "it would start its own in another environment's cluster: ${aws_iam_policy.this["apply-5"].policy}"
+  }
+}
