@@ -61,6 +61,14 @@ func TestDigestSaltsEverySecret(t *testing.T) {
 			return []object{change("aws_x.a", update, object{"v": "none"}, object{"v": []any{"open", s}},
 				object{"after_sensitive": object{"v": []any{false, true}}})}, nil
 		}},
+		{"known from elsewhere, before", func(s string) ([]object, object) {
+			return []object{change("aws_x.b", create, nil, object{"v": s}, object{"after_sensitive": object{"v": true}}),
+				change("aws_x.a", update, object{"v": s}, object{"v": "new"})}, nil
+		}},
+		{"known from elsewhere, after", func(s string) ([]object, object) {
+			return []object{change("aws_x.b", create, nil, object{"v": s}, object{"after_sensitive": object{"v": true}}),
+				change("aws_x.a", update, object{"v": "old"}, object{"v": s})}, nil
+		}},
 		{"an output", func(s string) ([]object, object) {
 			return nil, object{"output_changes": object{"o": object{"actions": create, "before": nil, "after": s, "after_sensitive": true}}}
 		}},
@@ -192,6 +200,38 @@ func TestDigestIsTheSameInEveryVersion(t *testing.T) {
 	}
 	if got := canonical(func() {}); got != "?" {
 		t.Errorf("what is not JSON is written as %q", got)
+	}
+}
+
+// TestCanonical writes text as JSON does, whichever way it takes.
+func TestCanonical(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain ~":  `"plain ~"`,
+		"<1> & 2":  `"<1> & 2"`,
+		"<1>\n":    `"<1>\n"`, // HTML is not written otherwise beside what has to be
+		`a"b`:      `"a\"b"`,
+		`a\b`:      `"a\\b"`,
+		"a\x1fb":   `"a\u001fb"`,
+		"a\u2028b": `"a\u2028b"`,
+		"a\xffb":   `"a\ufffdb"`,
+	} {
+		if got := canonical(text); got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+// TestDigestOfActionsThatDrifted counts what changed outside of Terraform only where that is what is applied.
+func TestDigestOfActionsThatDrifted(t *testing.T) {
+	drifted := func(name string) *Plan {
+		return read(t, planOf(t, nil, object{"resource_drift": []object{change(name, update, object{"v": "1"}, object{"v": "2"})}}))
+	}
+	one, other := drifted("aws_x.a"), drifted("aws_x.b")
+	if !one.Digest(Binding{}).Same(other.Digest(Binding{})) {
+		t.Error("drift counts in an ordinary plan")
+	}
+	if told := one.Digest(Binding{Drift: true}).Differs(other.Digest(Binding{Drift: true})); len(told) != 2 {
+		t.Errorf("with another resource that drifted the digests differ in %q, want what happens, and the values", told)
 	}
 }
 
