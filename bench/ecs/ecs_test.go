@@ -12,6 +12,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -236,4 +238,58 @@ func TestCrowd(t *testing.T) {
 		t.Logf("%d services deployed at once in %s: notices after %s; %d calls each, %d of all %d throttled",
 			len(names), took.Round(time.Second), told(notices), calls/len(names), throttled, calls)
 	})
+}
+
+// TestRelease releases all services as one, in one process, under the limits of one account, and compares that with one of them deployed
+// alone, whose image takes 30 s to be pulled. AWS registers 20 task definitions at once and one a second after that, so the last of 50
+// begins half a minute after the first: with an image that is pulled in 5 s it is 1.32 times as long.
+func TestRelease(t *testing.T) {
+	release := func(n int) (took time.Duration, calls, throttled int) {
+		synctest.Test(t, func(t *testing.T) {
+			var names []string
+			text := "project: connect2-api\nenvironments: {dev: {region: us-west-2, cluster: " + sandboxtest.Cluster + "}}\nservices:\n"
+			for i := range n {
+				names = append(names, fmt.Sprintf("service-%03d", i))
+				text += fmt.Sprintf("  s%03d: {service: service-%03d}\n", i, i)
+			}
+			file := filepath.Join(t.TempDir(), "connect2.yaml")
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			a := open(t, names, sandbox.DocumentedLimits)
+			a.sandbox.SetBehaviour("v2", engine.Behaviour{PullTime: engine.Duration(30 * time.Second)})
+			a.sandbox.ResetJournal()
+			env, told := actiontest.NewTestEnv(t, a.sandbox.Environ())
+			env.Transport, env.Time = caller{a, "release"}, clock.Seeded(nil, uint64(n))
+			begun := time.Now()
+			code := run.Command(t.Context(), ecsdeploy.Action, []string{"--file", file, "--environment", "dev", "--json",
+				"--image", sandbox.DefaultHost + "/" + sandboxtest.Repository + ":v2"}, io.Discard, io.Discard, env)
+			took = time.Since(begun)
+			if code != 0 {
+				lines := strings.Split(strings.TrimSpace(told.Text()), "\n")
+				t.Errorf("%d services: exit %d: %s", n, code, strings.Join(lines[max(0, len(lines)-20):], "\n"))
+			}
+			for _, entry := range a.sandbox.Journal() {
+				if entry.Code == "ThrottlingException" {
+					throttled++
+				}
+			}
+			calls = a.calls["release"]
+		})
+		return took, calls, throttled
+	}
+	alone, calls, _ := release(1)
+	t.Logf("one service alone: %s, %d calls", alone.Round(time.Second), calls)
+	many := []int{50}
+	if *services > 100 { // which is asked for by hand
+		many = append(many, *services)
+	}
+	for _, n := range many {
+		took, calls, throttled := release(n)
+		t.Logf("%d services in one release: %s, %.2f times as long; %d calls, %.1f for each, %d throttled", n, took.Round(time.Second),
+			float64(took)/float64(alone), calls, float64(calls)/float64(n), throttled)
+		if n <= 50 && float64(took) > 1.3*float64(alone) {
+			t.Errorf("%d services take %.2f times as long as one", n, float64(took)/float64(alone))
+		}
+	}
 }

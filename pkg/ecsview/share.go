@@ -17,10 +17,11 @@ import (
 )
 
 // Share returns a configuration whose ECS clients read several services, or service deployments, by one call: those that are asked for
-// within a moment. A read is never answered by one that began before it was asked for. calls is the configuration that the calls are
-// made with: its retries hold for them.
+// within a moment; task definitions are read and registered at the pace that AWS documents. A read is never answered by one that began
+// before it was asked for. calls is the configuration that the calls are made with: its retries hold for them.
 func Share(cfg, calls aws.Config, c clock.Clock) aws.Config {
-	s := &sharing{client: ecs.NewFromConfig(calls), clock: clock.Or(c), open: map[string]*batch{}}
+	s := &sharing{client: ecs.NewFromConfig(calls), clock: clock.Or(c), open: map[string]*batch{},
+		registers: &pace{burst: 20, rate: 1}, describes: &pace{burst: 50, rate: 20}}
 	shared := cfg.Copy()
 	shared.APIOptions = append(slices.Clip(cfg.APIOptions), func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("ShareReads", s.handle), middleware.Before)
@@ -38,6 +39,8 @@ const (
 type sharing struct {
 	client *ecs.Client
 	clock  clock.Clock
+
+	registers, describes *pace // of task definitions
 
 	mu   sync.Mutex
 	open map[string]*batch // that take more reads
@@ -68,10 +71,23 @@ func (s *sharing) handle(ctx context.Context, in middleware.InitializeInput,
 			return next.HandleInitialize(ctx, in)
 		}
 		result, err = s.deployment(ctx, input)
+	case *ecs.RegisterTaskDefinitionInput:
+		return s.paced(ctx, s.registers, in, next)
+	case *ecs.DescribeTaskDefinitionInput:
+		return s.paced(ctx, s.describes, in, next)
 	default:
 		return next.HandleInitialize(ctx, in)
 	}
 	return middleware.InitializeOutput{Result: result}, middleware.Metadata{}, err
+}
+
+// paced makes a call when its turn comes.
+func (s *sharing) paced(ctx context.Context, p *pace, in middleware.InitializeInput,
+	next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+	if err := p.wait(ctx, s.clock); err != nil {
+		return middleware.InitializeOutput{}, middleware.Metadata{}, err
+	}
+	return next.HandleInitialize(ctx, in)
 }
 
 func (s *sharing) service(ctx context.Context, in *ecs.DescribeServicesInput) (any, error) {
