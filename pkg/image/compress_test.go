@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+
+	"github.com/org/connect2/v2/internal/test/programs"
 )
 
 // mixed returns content that compresses about as layers do: text, repeated structures, and what is compressed already.
@@ -46,7 +48,11 @@ func TestCompress(t *testing.T) {
 
 func compressAndReadBack(t *testing.T, codec Codec, block int) {
 	c := newCompressor(codec)
-	for _, size := range []int{0, 1, 511, windowSize, block - 1, block, block + 1, 5*block + 77} {
+	several := 5
+	if programs.Race { // two are at work beside each other as well, and each takes a second
+		several = 2
+	}
+	for _, size := range []int{0, 1, 511, windowSize, block - 1, block, block + 1, several*block + 77} {
 		content := mixed(uint64(size), size)
 		var out bytes.Buffer
 		got, err := c.compress(t.Context(), &out, bytes.NewReader(content))
@@ -82,7 +88,11 @@ func TestCompressIsDeterministic(t *testing.T) {
 }
 
 func compressIsDeterministic(t *testing.T, codec Codec) {
-	content := mixed(7, 4*gzipBlock+1234)
+	blocks := 4
+	if programs.Race { // as above
+		blocks = 2
+	}
+	content := mixed(7, blocks*gzipBlock+1234)
 	digest := func(c *compressor, r io.Reader) string {
 		got, err := c.compress(t.Context(), io.Discard, r)
 		if err != nil {
@@ -96,7 +106,7 @@ func compressIsDeterministic(t *testing.T, codec Codec) {
 	var wg sync.WaitGroup
 	for i := range 3 {
 		wg.Go(func() {
-			digest(used, bytes.NewReader(mixed(uint64(i), 2*gzipBlock)))
+			digest(used, bytes.NewReader(mixed(uint64(i), blocks*gzipBlock/2)))
 			if got := digest(used, iotest.HalfReader(bytes.NewReader(content))); got != want {
 				t.Errorf("run %d gives %s, want %s", i, got, want)
 			}
@@ -132,6 +142,9 @@ func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
 // Memory is bounded by the blocks in work, not by the layer: 128 MiB pass through in less than half of that.
 func TestCompressMemory(t *testing.T) {
+	if programs.Race {
+		t.Skip("the detector holds memory of its own; whether this races, the tests above see")
+	}
 	for _, codec := range []Codec{Gzip, Zstd} {
 		t.Run(string(codec), func(t *testing.T) { compressInMemory(t, codec) })
 	}

@@ -26,7 +26,7 @@ func newEmptyAccount(t *testing.T) *emptyAccount {
 	if testing.Short() {
 		t.Skip("builds tf-apply")
 	}
-	a := &emptyAccount{t: t, sb: sandbox.New(sandbox.Options{}), binary: programs.Build(t, "tf-apply")}
+	a := &emptyAccount{t: t, sb: sandbox.New(sandbox.Options{}), binary: programs.Build(t, "cmd/tf-apply")}
 	server := httptest.NewServer(a.sb)
 	t.Cleanup(server.Close)
 	vars := map[string]string{"PATH": os.Getenv("PATH"), "HOME": t.TempDir(), "AWS_EC2_METADATA_DISABLED": "true"}

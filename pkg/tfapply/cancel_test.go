@@ -78,7 +78,7 @@ func stateNames(t *testing.T, text []byte) (names []string, tainted bool) {
 
 // TestCancelAtManyMoments cancels applies of three resources that take three seconds each.
 func TestCancelAtManyMoments(t *testing.T) {
-	binary := programs.Build(t, "tf-apply") // before the world, whose HOME has no build cache
+	binary := programs.Build(t, "cmd/tf-apply") // before the world, whose HOME has no build cache
 	w := newWorld(t)
 	environ := append(w.environ(), "GITHUB_ACTIONS=true")
 	var applied, untouched int
@@ -150,7 +150,7 @@ func TestCancelTheRealProvider(t *testing.T) {
 	if rc == "" {
 		t.Skip("CONNECT2_TERRAFORMRC names no Terraform CLI configuration with the AWS provider")
 	}
-	binary := programs.Build(t, "tf-apply")
+	binary := programs.Build(t, "cmd/tf-apply")
 	w := newWorld(t)
 	w.vars["TF_CLI_CONFIG_FILE"] = rc
 	logs := &slowLogs{groups: map[string]bool{}}

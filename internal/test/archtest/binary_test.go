@@ -31,7 +31,7 @@ func TestLinkedBinary(t *testing.T) {
 		{"connect2", 11_000_000},
 	} {
 		t.Run(test.program, func(t *testing.T) {
-			binary := programs.BuildForLinux(t, test.program)
+			binary := programs.BuildForLinux(t, "cmd/"+test.program)
 			noTemplate(t, binary)
 			if size := zipped(t, binary); size > test.limit {
 				t.Errorf("%d bytes after gzip, want at most %d", size, test.limit)
@@ -82,7 +82,7 @@ func TestStartIsCheap(t *testing.T) {
 	if testing.Short() || programs.Race || runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		t.Skip("links a program for linux/amd64 and starts it")
 	}
-	binary := programs.BuildForLinux(t, "action")
+	binary := programs.BuildForLinux(t, "cmd/action")
 	cmd := exec.Command(binary, "no-such-action")
 	cmd.Env = []string{"GODEBUG=inittrace=1"}
 	out, _ := cmd.CombinedOutput() // it exits 1: there is no such action

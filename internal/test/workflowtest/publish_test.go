@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/org/connect2/v2/internal/test/programs"
 )
 
 // publishing runs the last job of release.yml: its scripts, in a clone of this repository, with a repository on disk as the origin.
@@ -45,7 +47,7 @@ esac
 func newPublishing(t *testing.T) *publishing {
 	t.Helper()
 	p := &publishing{t: t, dir: t.TempDir()}
-	p.origin, p.publish = filepath.Join(p.dir, "origin.git"), filepath.Join(p.dir, "publish")
+	p.origin, p.publish = filepath.Join(p.dir, "origin.git"), programs.Build(t, "internal/gen/publish")
 	run := func(dir, name string, args ...string) {
 		t.Helper()
 		cmd := exec.Command(name, args...)
@@ -54,7 +56,6 @@ func newPublishing(t *testing.T) *publishing {
 			t.Fatalf("%s %q: %v\n%s", name, args, err, out)
 		}
 	}
-	run(root, "go", "build", "-o", p.publish, "./internal/gen/publish")
 	tree := filepath.Join(p.dir, "tree")
 	// Deleted files are still listed.
 	run(root, "sh", "-c", `mkdir "$0" &&

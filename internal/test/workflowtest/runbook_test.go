@@ -91,7 +91,7 @@ func TestRunbooks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("links connect2 and waits for real processes")
 	}
-	bin := filepath.Dir(programs.Build(t, "connect2"))
+	bin := filepath.Dir(programs.Build(t, "cmd/connect2"))
 	_, err := exec.LookPath("aws")
 	cli := err == nil
 	for _, path := range runbooks {
