@@ -1,8 +1,10 @@
 // Command planted proves the simulation: it plants one mutation at a time in the code that decides, and has the simulation look for
-// it. A mutation is a line that a person could have written; the simulation has to find each within so many histories.
+// it. A mutation is a line that a person could have written; the simulation has to find each within so many histories: those of the corpus
+// come first, as in CI, then those that are generated.
 //
-//	go run ./tools/planted              all of them (an hour on two cores)
-//	go run ./tools/planted -only=waves  those whose name contains a word
+//	go run ./tools/planted                all of them (an hour on two cores)
+//	go run ./tools/planted -only=waves    those whose name contains a word
+//	go run ./tools/planted -corpus=false  by generated histories alone
 //
 // The files stay as they are: the mutated ones are given to the compiler in their place (-overlay).
 package main
@@ -31,8 +33,9 @@ type mutation struct {
 func main() {
 	only := flag.String("only", "", "plant only the mutations whose names contain this")
 	histories := flag.Int("histories", 2000, "how many histories may be needed")
+	corpus := flag.Bool("corpus", true, "look at the histories of the corpus first")
 	flag.Parse()
-	missed, err := prove(*only, *histories)
+	missed, err := prove(*only, *histories, *corpus)
 	switch {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "planted:", err)
@@ -44,7 +47,7 @@ func main() {
 }
 
 // prove plants the mutations one after the other and prints a line for each.
-func prove(only string, histories int) (missed int, err error) {
+func prove(only string, histories int, corpus bool) (missed int, err error) {
 	folder, err := os.MkdirTemp("", "planted-")
 	if err != nil {
 		return 0, err
@@ -59,7 +62,7 @@ func prove(only string, histories int) (missed int, err error) {
 		if !strings.Contains(m.name, only) {
 			continue
 		}
-		found, err := m.find(folder, histories)
+		found, err := m.find(folder, histories, corpus)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "planted: %s: %v\n", m.name, err)
 			found = ""
@@ -77,7 +80,7 @@ func prove(only string, histories int) (missed int, err error) {
 var verdict = regexp.MustCompile(`found after (\d+) histories: (.*)`)
 
 // find builds the simulation with the mutation and runs it until it finds something. It returns how that ends a line of the table.
-func (m mutation) find(folder string, histories int) (string, error) {
+func (m mutation) find(folder string, histories int, corpus bool) (string, error) {
 	text, err := os.ReadFile(m.file)
 	if err != nil {
 		return "", err
@@ -106,6 +109,13 @@ func (m mutation) find(folder string, histories int) (string, error) {
 		return "", err
 	}
 	start, tried := time.Now(), 0
+	if corpus {
+		name, size, err := inCorpus(folder, binary)
+		if err != nil || name != "" {
+			return fmt.Sprintf("the corpus's %d histories (%s) | %s |", size, time.Since(start).Round(time.Second), name), err
+		}
+		tried = size
+	}
 	for seed := 1; tried < histories; seed++ {
 		out, err := simulate(binary, "^TestHistories$", fmt.Sprintf("HISTORIES=%d", histories-tried), fmt.Sprintf("SEED=%d", seed),
 			"SURVEY=first", "FOUND="+history)
@@ -127,6 +137,28 @@ func (m mutation) find(folder string, histories int) (string, error) {
 		fmt.Fprintf(os.Stderr, "planted: %s: a history (seed %d) fails without the mutation, too:\n%s", m.name, seed, shown)
 	}
 	return "", nil
+}
+
+// failed is how a history of the corpus is told that shows a violation.
+var failed = regexp.MustCompile(`--- FAIL: TestCorpus/(\S+)`)
+
+// inCorpus returns the name of a history of the corpus that fails with a mutation and passes without it, or "", and how many there are.
+func inCorpus(folder, binary string) (name string, size int, err error) {
+	out, err := simulate(binary, "^TestCorpus$")
+	size = strings.Count(out, "=== RUN   TestCorpus/")
+	if err == nil {
+		return "", size, nil
+	}
+	matches := failed.FindAllStringSubmatch(out, -1)
+	if len(matches) == 0 { // it ends in another way: by a panic, or a history that does not end
+		return "the simulation itself ends by it", size, nil
+	}
+	for _, match := range matches {
+		if _, err := simulate(filepath.Join(folder, original), "^TestCorpus$/^"+regexp.QuoteMeta(match[1])+"$"); err == nil {
+			return strings.ReplaceAll(match[1], "_", " "), size, nil
+		}
+	}
+	return "", size, nil
 }
 
 // original is the name of the simulation without a mutation.
