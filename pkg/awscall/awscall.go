@@ -1,5 +1,5 @@
 // Package awscall calls AWS services of which one or two reads are wanted: by the query protocol (EC2, RDS, ElastiCache, IAM,
-// CloudWatch), by JSON (Secrets Manager, Parameter Store, Logs, EventBridge, Certificate Manager, Application Auto Scaling), by REST
+// CloudWatch), by JSON (Secrets Manager, Parameter Store, Logs, KMS, EventBridge, Certificate Manager, Application Auto Scaling), by REST
 // with JSON (EventBridge Scheduler) and by REST with XML (Route 53), with the credentials, HTTP client and retries of an aws.Config,
 // and with errors of the same types as those of the SDK's clients. The clients themselves bring hundreds of operations; EC2's alone
 // takes minutes to build.
@@ -53,6 +53,7 @@ var (
 	Scheduler      = Service{id: "Scheduler", name: "scheduler", signing: "scheduler"}
 	RDS            = Service{id: "RDS", name: "rds", signing: "rds", version: "2014-10-31"}
 	ElastiCache    = Service{id: "ElastiCache", name: "elasticache", signing: "elasticache", version: "2015-02-02"}
+	KMS            = Service{id: "KMS", name: "kms", signing: "kms", target: "TrentService"}
 	ACM            = Service{id: "ACM", name: "acm", signing: "acm", target: "CertificateManager"}
 	AutoScaling    = Service{id: "Application Auto Scaling", name: "application-autoscaling", signing: "application-autoscaling",
 		target: "AnyScaleFrontendService"}

@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"golang.org/x/term"
 
 	"github.com/org/connect2/v2/internal/arn"
@@ -364,7 +363,6 @@ func feed(s *session.Session, in io.Reader, typed bool) {
 
 // options are those of every session.
 func options(env *action.Env, conn *awsconn.Conn, id string, about map[string]string) session.Options {
-	keys := kms.NewFromConfig(conn.Config)
 	return session.Options{
 		Resume: func(ctx context.Context) (string, error) {
 			var out struct{ TokenValue string }
@@ -381,8 +379,9 @@ func options(env *action.Env, conn *awsconn.Conn, id string, about map[string]st
 			return out.TokenValue, nil
 		},
 		DataKey: func(ctx context.Context, key string) (plain, sealed []byte, err error) {
-			out, err := keys.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{KeyId: &key, NumberOfBytes: aws.Int32(64), EncryptionContext: about})
-			if err != nil {
+			in := map[string]any{"KeyId": key, "NumberOfBytes": 64, "EncryptionContext": about}
+			var out struct{ Plaintext, CiphertextBlob []byte }
+			if err := awscall.JSON(ctx, conn.Config, awscall.KMS, "GenerateDataKey", in, &out); err != nil {
 				return nil, nil, awserr.Explain(err)
 			}
 			return out.Plaintext, out.CiphertextBlob, nil

@@ -13,8 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/kms"
-
 	"github.com/org/connect2/v2/internal/backoff"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/action/actiontest"
@@ -232,18 +230,17 @@ func TestVaultIsBoundToItsContext(t *testing.T) {
 // fakeKeys encrypts a data key by turning it round, and refuses another context.
 type fakeKeys struct{}
 
-func (fakeKeys) GenerateDataKey(_ context.Context, in *kms.GenerateDataKeyInput,
-	_ ...func(*kms.Options)) (*kms.GenerateDataKeyOutput, error) {
+func (fakeKeys) generate(_ context.Context, _ string, about map[string]string) (plain, sealed []byte, err error) {
 	key := []byte("0123456789abcdef0123456789ABCDEF")
-	return &kms.GenerateDataKeyOutput{Plaintext: key, CiphertextBlob: append([]byte(in.EncryptionContext["environment"]+"|"), key...)}, nil
+	return key, append([]byte(about["environment"]+"|"), key...), nil
 }
 
-func (fakeKeys) Decrypt(_ context.Context, in *kms.DecryptInput, _ ...func(*kms.Options)) (*kms.DecryptOutput, error) {
-	environment, key, _ := strings.Cut(string(in.CiphertextBlob), "|")
-	if environment != in.EncryptionContext["environment"] {
+func (fakeKeys) decrypt(_ context.Context, _ string, sealed []byte, about map[string]string) ([]byte, error) {
+	environment, key, _ := strings.Cut(string(sealed), "|")
+	if environment != about["environment"] {
 		return nil, errors.New("InvalidCiphertextException")
 	}
-	return &kms.DecryptOutput{Plaintext: []byte(key)}, nil
+	return []byte(key), nil
 }
 
 func TestGitTokenStaysOffCommandLines(t *testing.T) {

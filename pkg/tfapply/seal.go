@@ -11,12 +11,11 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/awscall"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/terraform"
 )
@@ -46,8 +45,33 @@ func isKMSKey(key string) bool {
 
 // keys are the calls of KMS that sealing makes.
 type keys interface {
-	GenerateDataKey(context.Context, *kms.GenerateDataKeyInput, ...func(*kms.Options)) (*kms.GenerateDataKeyOutput, error)
-	Decrypt(context.Context, *kms.DecryptInput, ...func(*kms.Options)) (*kms.DecryptOutput, error)
+	// generate makes a data key of 32 bytes, as it is and encrypted.
+	generate(ctx context.Context, key string, about map[string]string) (plain, sealed []byte, err error)
+	decrypt(ctx context.Context, key string, sealed []byte, about map[string]string) (plain []byte, err error)
+}
+
+// kmsKeys are those of KMS.
+type kmsKeys struct{ config aws.Config }
+
+// dataKey is what the calls are told, and what they answer.
+type dataKey struct {
+	KeyId             string            `json:",omitempty"`
+	KeySpec           string            `json:",omitempty"`
+	EncryptionContext map[string]string `json:",omitempty"`
+	CiphertextBlob    []byte            `json:",omitempty"`
+	Plaintext         []byte            `json:",omitempty"`
+}
+
+func (k kmsKeys) generate(ctx context.Context, key string, about map[string]string) (plain, sealed []byte, err error) {
+	var made dataKey
+	err = awscall.JSON(ctx, k.config, awscall.KMS, "GenerateDataKey", dataKey{KeyId: key, KeySpec: "AES_256", EncryptionContext: about}, &made)
+	return made.Plaintext, made.CiphertextBlob, err
+}
+
+func (k kmsKeys) decrypt(ctx context.Context, key string, sealed []byte, about map[string]string) ([]byte, error) {
+	var opened dataKey
+	err := awscall.JSON(ctx, k.config, awscall.KMS, "Decrypt", dataKey{KeyId: key, CiphertextBlob: sealed, EncryptionContext: about}, &opened)
+	return opened.Plaintext, err
 }
 
 // vault seals and opens.
@@ -75,13 +99,10 @@ func (v vault) seal(ctx context.Context, text []byte) ([]byte, error) {
 		rand.Read(f.Salt)
 		key = stretch(v.key, f.Salt)
 	} else {
-		made, err := v.kms.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{
-			KeyId: aws.String(v.key), KeySpec: types.DataKeySpecAes256, EncryptionContext: v.context,
-		})
-		if err != nil {
+		var err error
+		if key, f.Key, err = v.kms.generate(ctx, v.key, v.context); err != nil {
 			return nil, fmt.Errorf("a data key of %s: %w", v.key, awserr.Explain(err))
 		}
-		f.Key, key = made.CiphertextBlob, made.Plaintext
 	}
 	rand.Read(f.Nonce)
 	aead, err := chacha20poly1305.NewX(key)
@@ -109,11 +130,10 @@ func (v vault) open(ctx context.Context, file []byte) ([]byte, error) {
 		return nil, errors.New("it was sealed with a passphrase, and plan-key is a KMS key")
 	default:
 		// The key is named, so that a file of somebody else's key is refused rather than opened.
-		opened, err := v.kms.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: f.Key, KeyId: aws.String(v.key), EncryptionContext: v.context})
-		if err != nil {
+		var err error
+		if key, err = v.kms.decrypt(ctx, v.key, f.Key, v.context); err != nil {
 			return nil, fmt.Errorf("the data key of %s: %w", v.key, awserr.Explain(err))
 		}
-		key = opened.Plaintext
 	}
 	aead, err := chacha20poly1305.NewX(key)
 	if err != nil {
@@ -136,7 +156,7 @@ func (s *session) vault() vault {
 		}
 	}
 	if isKMSKey(s.in.PlanKey) {
-		v.kms = kms.NewFromConfig(s.conn.Config)
+		v.kms = kmsKeys{s.conn.Config}
 	}
 	return v
 }
