@@ -99,7 +99,6 @@ func (r *reader) note(name string, value *yaml.Node) {
 
 // checkOrder checks the names by which services refer to each other, and containers to builds.
 func (r *reader) checkOrder() {
-	sound := true
 	known := func(of reference) {
 		names := map[string][]string{"services": r.services, "builds": r.builds}[of.of]
 		at := of.node
@@ -109,7 +108,6 @@ func (r *reader) checkOrder() {
 		if at.Kind != yaml.ScalarNode || at.Tag != "!!str" || at.Value == "" || slices.Contains(names, at.Value) {
 			return // another form was told already
 		}
-		sound = sound && of.of != "services"
 		if near := nearest.One(at.Value, names); near != "" {
 			r.wrong(at, "%s: %q is not one of %s: did you mean %s?", of.path, at.Value, of.of, near)
 			return
@@ -128,20 +126,26 @@ func (r *reader) checkOrder() {
 	for _, of := range r.refers {
 		known(of)
 	}
-	if !sound {
-		return
-	}
-	circle := Cycle(r.services, func(name string) (all []string) {
-		for _, at := range r.after[name] {
-			all = append(all, at.Value)
+	cut := map[string]bool{} // one step of each circle that was told, so that the next one is found
+	for {
+		circle := Cycle(r.services, func(name string) (all []string) {
+			for _, at := range r.after[name] {
+				if !cut[name+" "+at.Value] {
+					all = append(all, at.Value)
+				}
+			}
+			return all
+		})
+		if circle == nil {
+			return
 		}
-		return all
-	})
-	switch {
-	case len(circle) == 2:
-		r.wrong(r.after[circle[0]][0], "services.%s.after: %s waits for itself", circle[0], circle[0])
-	case circle != nil:
-		r.wrong(r.after[circle[0]][0], "services.%s.after: they wait for each other: %s", circle[0], strings.Join(circle, " after "))
+		cut[circle[0]+" "+circle[1]] = true
+		at := r.after[circle[0]][0]
+		if len(circle) == 2 {
+			r.wrong(at, "services.%s.after: %s waits for itself", circle[0], circle[0])
+			continue
+		}
+		r.wrong(at, "services.%s.after: they wait for each other: %s", circle[0], strings.Join(circle, " after "))
 	}
 }
 

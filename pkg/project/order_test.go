@@ -1,6 +1,7 @@
 package project_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,5 +71,23 @@ func TestOrderProblems(t *testing.T) {
 		if told := strings.Join(lines, "\n"); !strings.Contains(told, test.want) || strings.Count(told, "\n") > 0 && test.name != "a number" {
 			t.Errorf("%s: got %s\nwant %s", test.name, told, test.want)
 		}
+	}
+}
+
+// TestAllCircles holds that every circle is told, also beside a name that is not there.
+func TestAllCircles(t *testing.T) {
+	_, problems := project.Parse("f", []byte("project: a\nenvironments: {dev: {}}\nservices:\n  a: {service: a, after: [b, nowhere]}\n"+
+		"  b: {service: b, after: a}\n  c: {service: c, after: c}\n"))
+	var got []string
+	for _, p := range problems {
+		got = append(got, p.Error())
+	}
+	want := []string{
+		`f:4:30: services.a.after: "nowhere" is not one of services: there are a, b, c`,
+		"f:4:27: services.a.after: they wait for each other: a after b after a",
+		"f:6:26: services.c.after: c waits for itself",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
 	}
 }
