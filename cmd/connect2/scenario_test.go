@@ -37,7 +37,7 @@ func TestScenarios(t *testing.T) {
 		Dir: "testdata/scenarios",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "sandbox": startSandbox, "image": makeImage, "cut": cut, "changed": changed, "forget": forget, "interrupt": interrupt,
-			"terminal": terminal,
+			"terminal": terminal, "watched": watched,
 		},
 		Setup: func(env *testscript.Env) error {
 			root, err := filepath.Abs("../..")
@@ -190,6 +190,19 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 4 || runtime.GOOS != "linux" {
 		ts.Fatalf("usage, on Linux: terminal COLUMNS ROWS CODE COMMAND ARG...")
 	}
+	onTerminal(ts, "", args)
+}
+
+// watched, as "watched TEXT COLUMNS ROWS CODE COMMAND ARG...", is terminal with somebody at it who presses Ctrl-C once TEXT is shown.
+func watched(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 5 || args[0] == "" || runtime.GOOS != "linux" {
+		ts.Fatalf("usage, on Linux: watched TEXT COLUMNS ROWS CODE COMMAND ARG...")
+	}
+	onTerminal(ts, args[0], args[1:])
+}
+
+// onTerminal runs a command on a pseudo-terminal, and interrupts it by the key for that once it shows a text, unless that is empty.
+func onTerminal(ts *testscript.TestScript, until string, args []string) {
 	columns, err := strconv.ParseUint(args[0], 10, 16)
 	ts.Check(err)
 	rows, err := strconv.ParseUint(args[1], 10, 16)
@@ -218,10 +231,23 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 		command.Env = append(command.Env, name+"="+ts.Getenv(name))
 	}
 	command.Stdin, command.Stdout, command.Stderr = slave, slave, slave
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true} // so that its keys reach the command
 	ts.Check(command.Start())
 	slave.Close()
 	var shown strings.Builder
-	_, _ = io.Copy(&shown, master) // a terminal whose last program has ended gives an error
+	pressed := until == ""
+	for some := make([]byte, 32<<10); ; {
+		n, err := master.Read(some)
+		shown.Write(some[:n])
+		if !pressed && strings.Contains(colours.ReplaceAllString(shown.String(), ""), until) {
+			pressed = true
+			_, err := master.WriteString("\x03")
+			ts.Check(err)
+		}
+		if err != nil {
+			break // a terminal whose last program has ended gives an error
+		}
+	}
 	var exit *exec.ExitError
 	if err := command.Wait(); err != nil && !errors.As(err, &exit) {
 		ts.Fatalf("%v", err)
@@ -229,10 +255,11 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	text := strings.ReplaceAll(shown.String(), "\r\n", "\n")
 	_, err = io.WriteString(ts.Stdout(), text)
 	ts.Check(err)
-	if code := strconv.Itoa(command.ProcessState.ExitCode()); code != args[2] {
-		ts.Fatalf("exit code %s, want %s; it showed:\n%s", code, args[2], text)
+	if code := strconv.Itoa(command.ProcessState.ExitCode()); code != args[2] || !pressed {
+		ts.Fatalf("exit code %s, want %s; %q was shown: %t; it showed:\n%s", code, args[2], until, pressed, text)
 	}
-	for line := range strings.Lines(text) {
+	// A live line is written over: each of what stood in a line has to fit.
+	for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		plain := colours.ReplaceAllString(strings.TrimRight(line, "\n"), "")
 		// What cannot be broken may be wider: an address, a digest.
 		if len([]rune(plain)) > int(columns) && !strings.Contains(plain, "https://") && !strings.Contains(plain, "sha256:") {

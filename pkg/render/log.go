@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sethvargo/go-githubactions"
 	"golang.org/x/term"
@@ -333,9 +334,11 @@ func (l *Log) stamped(at time.Time, text, style string) {
 	if pad := 8 - len(stamp); pad > 0 {
 		stamp = strings.Repeat(" ", pad) + stamp
 	}
-	lines := cleanLines(l.redact(text), false)
+	var lines []string
+	for _, line := range cleanLines(l.redact(text), false) {
+		lines = append(lines, l.fitted(l.redact(line))...)
+	}
 	for i, line := range lines {
-		line = l.redact(line)
 		if l.options.Colour {
 			if style != "" {
 				line = style + line + "\x1b[0m"
@@ -352,6 +355,24 @@ func (l *Log) stamped(at time.Time, text, style string) {
 		}
 	}
 	l.lines(lines...)
+}
+
+// stampWidth is how many columns stand before the text of a line.
+const stampWidth = 10
+
+// fitted breaks a line that is wider than the terminal between its words, and leaves others as they are. What follows is indented as the
+// line is.
+func (l *Log) fitted(line string) []string {
+	if l.options.Width == nil || utf8.RuneCountInString(line) <= l.options.Width()-stampWidth {
+		return []string{line}
+	}
+	text := strings.TrimLeft(line, " ")
+	indent := line[:len(line)-len(text)]
+	lines := Wrap(text, max(l.options.Width()-stampWidth-len(indent), 0))
+	for i := range lines {
+		lines[i] = indent + lines[i]
+	}
+	return lines
 }
 
 // command writes a workflow command, ending a stop-commands that is in force.

@@ -346,3 +346,32 @@ func FuzzLogText(f *testing.F) {
 		}
 	})
 }
+
+// TestLinesFitTheTerminal breaks a line of the log between words where the terminal ends, and leaves what fits, and what is no terminal,
+// as it is.
+func TestLinesFitTheTerminal(t *testing.T) {
+	const long = "  ~ the service connect2-api-service-dev runs connect2-api-dev:2   (2 of 2 tasks)"
+	for name, test := range map[string]struct {
+		width func() int
+		text  string
+		want  string
+	}{
+		"no terminal": {nil, long, "   +0.0s  " + long + "\n"},
+		"it fits":     {func() int { return 10 + len(long) }, long, "   +0.0s  " + long + "\n"},
+		"one too few": {func() int { return 9 + len(long) }, long,
+			"   +0.0s    ~ the service connect2-api-service-dev runs connect2-api-dev:2 (2 of 2 tasks)\n"},
+		"narrow": {func() int { return 50 }, long, "   +0.0s    ~ the service connect2-api-service-dev\n" +
+			"        |   runs connect2-api-dev:2 (2 of 2 tasks)\n"},
+		"a word that is wider": {func() int { return 40 }, "image sha256:" + strings.Repeat("0", 64) + " is there",
+			"   +0.0s  image\n        | sha256:" + strings.Repeat("0", 64) + "\n        | is there\n"},
+		"too narrow for words": {func() int { return 20 }, "a b c d e f g h", "   +0.0s  a b c d e f g h\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log, b := told(LogOptions{Width: test.width})
+			log.Notef("%s", test.text)
+			if got := b.String(); got != test.want {
+				t.Errorf("got:\n%swant:\n%s", got, test.want)
+			}
+		})
+	}
+}
