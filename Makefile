@@ -76,6 +76,10 @@ terraform-apply: ## A full apply of all environments to both emulators, as far a
 	terraform/test/apply moto
 	terraform/test/apply ministack
 
+.PHONY: terraform-examples
+terraform-examples: ## The modules' examples, each from its module alone, applied to moto
+	terraform/test/examples
+
 .PHONY: terraform-docs
 terraform-docs: ## The tables of the modules' READMEs
 	terraform/test/docs

@@ -1,0 +1,29 @@
+# A database from this module alone, in a VPC that is there. From another repository the source is
+# git::https://github.com/org/connect2.git//terraform/modules/rds?ref=v2
+module "database" {
+  source = "../.."
+
+  name          = "orders"
+  secret_prefix = "orders/test"
+
+  network = {
+    vpc_id             = aws_vpc.this.id
+    subnet_ids         = [for s in aws_subnet.data : s.id]
+    security_group_ids = { tasks = aws_security_group.tasks.id }
+  }
+
+  # One database of a test: nothing of it outlives it.
+  multi_az   = false
+  protection = { deletion_protection = false, final_snapshot = false, automated_backups = false, secret_recovery_days = 0 }
+
+  # The module has a second configuration, which its own tests need. One provider serves as both.
+  providers = {
+    aws         = aws
+    aws.secrets = aws
+  }
+}
+
+output "secret_arn" {
+  description = "The secret with the six keys, for the tasks that connect."
+  value       = module.database.secret_arn
+}
