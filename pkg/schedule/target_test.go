@@ -148,6 +148,8 @@ func TestRefuse(t *testing.T) {
 		{api, []string{"api"}, ""},
 		{api, []string{"worker", "api"}, ""},
 		{api, []string{"worker"}, "rule:digest runs api, and this releases worker"},
+		{Schedule{Name: api.Name, Targets: []Target{{TaskDefinition: prefix + "mail:1"}, {TaskDefinition: prefix + "api:3"}}}, []string{"worker"},
+			"rule:digest runs api and mail, and this releases worker"},
 		{managed, []string{"api"}, "a rule of batch.amazonaws.com"},
 		{empty, []string{"api"}, "starts no ECS task"},
 	} {
