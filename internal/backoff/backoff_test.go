@@ -55,9 +55,17 @@ func TestSteadyWaitsAreExact(t *testing.T) {
 
 func TestWaitDoesNotOverflow(t *testing.T) {
 	p := Policy{First: time.Second, Most: math.MaxInt64}
-	for _, n := range []int{34, 35, 63, 64, 65, 1000, math.MaxInt} {
-		if wait := p.Wait(n); wait <= 1<<62-1 {
-			t.Errorf("after try %d: %s", n, wait)
+	exact := p
+	exact.Steady = true
+	for n, want := range map[int]time.Duration{34: 1 << 33 * time.Second, 35: math.MaxInt64, 63: math.MaxInt64, 64: math.MaxInt64,
+		65: math.MaxInt64, 1000: math.MaxInt64, math.MaxInt: math.MaxInt64} {
+		if got := exact.Wait(n); got != want {
+			t.Errorf("after try %d: %s, want %s", n, got, want)
+		}
+		for range 100 {
+			if got := p.Wait(n); got < want/2 || got > want {
+				t.Errorf("after try %d: %s, of %s", n, got, want)
+			}
 		}
 	}
 }
