@@ -13,6 +13,7 @@ import (
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
+	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/operate"
 )
@@ -84,8 +85,32 @@ func Run(ctx context.Context, env *action.Env, in Inputs) (Outputs, error) {
 	}
 	if in.Follow {
 		err = r.follow(ctx)
+	} else if r.shown == 0 {
+		env.Events.Notef("%s", silence(in, len(r.tasks)))
 	}
 	return r.outputs(), err
+}
+
+// silence says why no line is shown, and what may show one.
+func silence(in Inputs, tasks int) string {
+	since := in.Since
+	if since == 0 && in.Filter != "" {
+		since = standardSince
+	}
+	text := operate.Count(tasks, "task") + ": no line"
+	if in.Filter != "" {
+		text += fmt.Sprintf(" has %q", in.Filter)
+	}
+	if since > 0 {
+		text += " in the last " + clock.Took(since)
+	}
+	switch {
+	case since > 0:
+		return text + "; a longer --since looks further back"
+	case in.Previous:
+		return text + " was left by those that were stopped"
+	}
+	return text + " so far; --previous shows what those said that were stopped"
 }
 
 // askedOf says what is read of each stream at first.
