@@ -175,6 +175,8 @@ func (f *Fleet) standings(results []fleet.Result, outs []Outputs, ends []ended) 
 			all[i].After, all[i].Revision = fleet.Untouched, arn.Revision(d.before.TaskDefinition)
 		case r.Err == nil && outs[i].Outcome == action.NoChange:
 			all[i].After, all[i].Revision = fleet.Unchanged, arn.Revision(outs[i].TaskDefinitionARN)
+		case r.Err == nil && d.in.DryRun:
+			all[i].After, all[i].Revision = fleet.Rehearsed, arn.Revision(outs[i].TaskDefinitionARN)
 		case r.Err == nil:
 			all[i].After, all[i].Revision = fleet.Arrived, arn.Revision(outs[i].TaskDefinitionARN)
 		case ends[i].arrived && action.OutcomeOf(r.Err) == action.Cancelled: // interrupted during its bake

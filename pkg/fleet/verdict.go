@@ -72,7 +72,7 @@ func (s Standing) String() string {
 		}
 		return s.Name + " is on" + at
 	case Rehearsed:
-		return s.Name + prefixed(" would be on", at) + ": nothing was changed"
+		return s.Name + " would be on" + cmp.Or(at, " a new revision") + ": nothing was changed"
 	}
 	return s.Name + ": " + string(action.OutcomeOf(s.Err))
 }

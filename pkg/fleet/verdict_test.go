@@ -131,4 +131,7 @@ func TestHalfABack(t *testing.T) {
 	if got := (fleet.Standing{Name: "api", After: fleet.Halfway}).String(); got != "what api is on could not be read" {
 		t.Errorf("got %q", got)
 	}
+	if got := (fleet.Standing{Name: "api", After: fleet.Rehearsed}).String(); got != "api would be on a new revision: nothing was changed" {
+		t.Errorf("got %q", got)
+	}
 }
