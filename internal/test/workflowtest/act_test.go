@@ -115,8 +115,8 @@ var standIns = map[string]string{
     - shell: bash
       env: {FILE: "${{ inputs.subject-checksums }}"}
       run: test -z "$FILE" || test -s "$FILE"`,
-	"sigstore/cosign-installer": recorded + programs,
-	"hashicorp/setup-terraform": recorded + programs,
+	"sigstore/cosign-installer": recorded + ownPrograms,
+	"hashicorp/setup-terraform": recorded + ownPrograms,
 	"actions/cache":             recorded, // a cache that has nothing yet
 	"actions/setup-go":          recorded,
 	"docker/login-action":       recorded,
@@ -129,8 +129,8 @@ const (
     - shell: bash
       env: {WITH: "${{ toJSON(inputs) }}"}
       run: jq --null-input --compact-output --arg uses ACTION --argjson with "$WITH" '{$uses, $with}' >>"$RECORD/uses"`
-	// programs puts the programs of that name that a test wrote on the PATH, from this step on.
-	programs = `
+	// ownPrograms puts the programs of that name that a test wrote on the PATH, from this step on.
+	ownPrograms = `
     - shell: bash
       run: echo "$RECORD/$(basename ACTION)" >>"$GITHUB_PATH"`
 )
