@@ -129,10 +129,11 @@ func (f *Fleet) Execute(ctx context.Context) (Outputs, error) {
 		f.goBack(ctx, standings, outs, ends)
 		return f.conclude(standings, outs, interrupted, nil)
 	}
-	pointed, unpointed := f.point(ctx, standings, ends)
-	out, err := f.conclude(standings, outs, interrupted, f.unpointed(ctx, unpointed, standings, outs, ends))
-	out.Changed = out.Changed || pointed
-	if err == nil && pointed {
+	changed, unpointed := f.point(ctx, standings, ends)
+	left := f.unpointed(ctx, unpointed, standings, outs, ends)
+	out, err := f.conclude(standings, outs, ctx.Err() != nil, left)
+	out.Changed = out.Changed || changed
+	if err == nil && changed {
 		out.Outcome = action.Succeeded
 	}
 	if err == nil {

@@ -28,7 +28,7 @@ func (f *Fleet) openSchedules(ctx context.Context, in Inputs) (problems []error)
 }
 
 // point points the schedules at what the services serve that have arrived, or had what was wanted already: after all of them, and their
-// bakes. It reports whether any was changed. Where one cannot be pointed, those that were changed are pointed back.
+// bakes. It reports whether any was changed.
 func (f *Fleet) point(ctx context.Context, all []fleet.Standing, ends []ended) (changed bool, failed *unpointedError) {
 	if f.schedules == nil {
 		return false, nil
@@ -39,22 +39,20 @@ func (f *Fleet) point(ctx context.Context, all []fleet.Standing, ends []ended) (
 		}
 		return false, nil
 	}
-	ctx, done := outlive.Cleanup(ctx, schedulesLimit)
-	defer done()
-	end := f.env.Events.Group("Schedules")
-	defer end()
-	of := map[string]bool{} // the families that are done
-	for i, s := range all {
-		family := f.services[i].family
-		if of[family] || s.Err != nil || s.After != fleet.Arrived && s.After != fleet.Unchanged || ends[i].revision == nil {
-			continue
+	return pointed(ctx, f.env.Events, f.schedules, "Schedules", func(ctx context.Context) error {
+		done := map[string]bool{} // families
+		for i, s := range all {
+			family := f.services[i].family
+			if done[family] || s.Err != nil || s.After != fleet.Arrived && s.After != fleet.Unchanged || ends[i].revision == nil {
+				continue
+			}
+			done[family] = true
+			if err := f.schedules.Point(ctx, f.env.Events, family, ends[i].revision.ARN); err != nil {
+				return err
+			}
 		}
-		of[family] = true
-		if err := f.schedules.Point(ctx, f.env.Events, family, ends[i].revision.ARN); err != nil {
-			return len(f.schedules.Changes()) > 0, &unpointedError{err: err, left: f.schedules.Back(ctx, f.env.Events)}
-		}
-	}
-	return len(f.schedules.Changes()) > 0, nil
+		return nil
+	})
 }
 
 // unpointed takes back what was deployed where schedules could not be pointed at it, if all belongs together, and returns what the
@@ -93,10 +91,10 @@ func (f *Fleet) pointBack(ctx context.Context, e ended) error {
 	if before == e.revision.ARN {
 		return nil
 	}
-	ctx, done := outlive.Cleanup(ctx, schedulesLimit)
+	ctx, done := outlive.Bounded(ctx, schedulesLimit, unpointGrace)
 	defer done()
 	for _, s := range f.schedules.Schedules() {
-		runs := slices.ContainsFunc(s.Targets, func(t schedule.Target) bool { return t.TaskDefinition == e.revision.ARN })
+		runs := slices.ContainsFunc(s.Targets, func(t schedule.Target) bool { return t.Runs(e.revision.ARN) })
 		if !runs {
 			continue
 		}

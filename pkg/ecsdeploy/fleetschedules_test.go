@@ -1,10 +1,13 @@
 package ecsdeploy_test
 
 import (
+	"context"
 	"maps"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/org/connect2/v2/internal/test/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
@@ -100,4 +103,43 @@ func TestSeveralTakeSchedulesAlong(t *testing.T) {
 			t.Errorf("changed by %v", s.Mutations())
 		}
 	})
+}
+
+// TestSeveralInterruptedWhileSchedulesArePointed ends a run while a schedule cannot be pointed: what was pointed before it goes back, and
+// so do the services, and the run ends in time.
+func TestSeveralInterruptedWhileSchedulesArePointed(t *testing.T) {
+	for name, answer := range map[string]sandbox.Answer{"throttled": sandbox.Throttle, "never answered": sandbox.Hang} {
+		sandboxtest.Run(t, several, func(t *testing.T, s *sandboxtest.Site) {
+			s.PutRule("digest-dev", "connect2-api-dev:1")
+			s.PutSchedule("sweep-dev", worker+":1")
+			s.Push("v2", "")
+			in := ofSeveral(t, "v2")
+			if err := os.WriteFile(in.File, []byte(scheduledFile), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Sandbox.Inject(sandbox.Fault{Action: "scheduler:UpdateSchedule", Answer: answer}); err != nil {
+				t.Fatal(err)
+			}
+			var interrupted time.Time
+			ctx, cancel := context.WithCancelCause(t.Context())
+			s.Env.Transport = onCall{s.Env.Transport, func(r *http.Request) {
+				if interrupted.IsZero() && r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/schedules/") {
+					interrupted = time.Now()
+					cancel(action.ErrInterrupted)
+				}
+			}}
+			out, err := ecsdeploy.Run(ctx, s.Env, in)
+			if took := time.Since(interrupted); interrupted.IsZero() || action.OutcomeOf(err) != action.Cancelled || took > 7*time.Second ||
+				outcomes(out) != "api rolled-back, worker rolled-back, mail rolled-back" {
+				t.Errorf("%s: %s after %s: %v", name, action.OutcomeOf(err), took, err)
+			}
+			if rule, schedule := s.RuleRuns("digest-dev"), s.ScheduleRuns("sweep-dev"); rule != "connect2-api-dev:1" || schedule != worker+":1" {
+				t.Errorf("%s: the rule runs %s, the schedule %s", name, rule, schedule)
+			}
+			time.Sleep(10 * time.Minute)
+			if got := serving(s); !maps.Equal(got, versions(1, 1, 1)) {
+				t.Errorf("%s: serving %v", name, got)
+			}
+		})
+	}
 }

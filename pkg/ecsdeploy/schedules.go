@@ -18,22 +18,9 @@ type Schedules struct {
 	Names []string `input:"schedules" doc:"Schedules that run tasks of the service's family, to be pointed at the new revision once it stands and has baked, and back with it: rule:NAME, rule:BUS/NAME, schedule:NAME, schedule:GROUP/NAME (EventBridge Scheduler) or ARNs, one per line."`
 }
 
-// parsed returns the names, and what is wrong with them.
-func (s Schedules) parsed() (names []schedule.Name, problems []error) {
-	for _, text := range s.Names {
-		name, err := schedule.ParseName(text)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("schedules: %w", err))
-			continue
-		}
-		names = append(names, name)
-	}
-	return names, problems
-}
-
 // checkSchedules returns what is wrong with the schedules by themselves.
 func (in Inputs) checkSchedules() []error {
-	_, problems := in.Schedules.parsed()
+	_, problems := schedule.ParseNames("schedules", in.Schedules.Names)
 	if len(in.Schedules.Names) > 0 && (!in.Wait || in.RegisterOnly || in.RenderOnly != "") {
 		problems = append(problems, errors.New("schedules: they are pointed at a revision once it stands: this needs wait: true, and neither "+
 			"register-only nor render-only"))
@@ -44,17 +31,10 @@ func (in Inputs) checkSchedules() []error {
 // scheduleNames are the schedules that go along: those of the input, or else of the file. ofFile says that they are of the file, which
 // may have those of other services too. What is only registered or rendered takes none along.
 func (in Inputs) scheduleNames() (names []schedule.Name, ofFile bool, problems []error) {
-	if names, _ = in.Schedules.parsed(); len(names) > 0 || in.OfFile == nil || in.RegisterOnly || in.RenderOnly != "" {
+	if names, _ = schedule.ParseNames("schedules", in.Schedules.Names); len(names) > 0 || in.OfFile == nil || in.RegisterOnly || in.RenderOnly != "" {
 		return names, false, nil // what is wrong with the input was told
 	}
-	for _, text := range in.OfFile.Schedules {
-		name, err := schedule.ParseName(text)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s: schedules: %w", in.File, err))
-			continue
-		}
-		names = append(names, name)
-	}
+	names, problems = schedule.ParseNames(in.File+": schedules", in.OfFile.Schedules)
 	if len(names) > 0 && !in.Wait {
 		problems = append(problems, fmt.Errorf("wait: %s has schedules, which are pointed at a revision once it stands: this needs wait: true",
 			in.File))
@@ -111,24 +91,32 @@ const (
 	unpointGrace   = time.Second
 )
 
-// point points the schedules at the revision that serves (its ARN). Where that fails, those that were changed are pointed back. It reports
-// whether any was changed, and returns an error that says whether all are as they were.
-func (d *Deployment) point(ctx context.Context, revision string) (changed bool, err error) {
+// point points the schedules at the revision that serves (its ARN), and reports whether any was changed.
+func (d *Deployment) point(ctx context.Context, revision string) (changed bool, failed *unpointedError) {
 	if d.schedules == nil {
 		return false, nil
 	}
+	return pointed(ctx, d.env.Events, d.schedules, "Schedules of "+d.family, func(ctx context.Context) error {
+		return d.schedules.Point(ctx, d.env.Events, d.family, revision)
+	})
+}
+
+// pointed has the schedules of a set pointed, and reports whether any was changed. Where that fails, those that were changed are pointed
+// back. It ends soon after a run that is interrupted.
+func pointed(ctx context.Context, events record.Sink, set *schedule.Set, title string,
+	point func(context.Context) error) (changed bool, failed *unpointedError) {
+	end := events.Group(title)
+	defer end()
 	pointing, done := outlive.Bounded(ctx, schedulesLimit, pointGrace)
 	defer done()
-	end := d.env.Events.Group("Schedules of " + d.family)
-	defer end()
-	err = d.schedules.Point(pointing, d.env.Events, d.family, revision)
-	changed = len(d.schedules.Changes()) > 0
+	err := point(pointing)
+	changed = len(set.Changes()) > 0
 	if err == nil {
 		return changed, nil
 	}
 	back, done := outlive.Bounded(ctx, schedulesLimit, unpointGrace)
 	defer done()
-	return changed, &unpointedError{err: err, left: d.schedules.Back(back, d.env.Events)}
+	return changed, &unpointedError{err: err, left: set.Back(back, events)}
 }
 
 // unpointedError says that a schedule could not be pointed at a revision, and what could not be pointed back after that.
@@ -158,11 +146,10 @@ func (e *unpointedError) stuck(service string) error {
 // pointOrTakeBack points the schedules at a deployment that is complete, and takes it back where that fails: a release is all that it
 // changes, or nothing.
 func (e *ended) pointOrTakeBack(ctx context.Context, out *Outputs) error {
-	changed, err := e.point(ctx, e.revision.ARN)
+	changed, failed := e.point(ctx, e.revision.ARN)
 	out.Changed = out.Changed || changed
-	var failed *unpointedError
-	if !errors.As(err, &failed) {
-		return err
+	if failed == nil {
+		return nil
 	}
 	finding := failed.finding()
 	out.Cause = finding.Code
@@ -174,23 +161,22 @@ func (e *ended) pointOrTakeBack(ctx context.Context, out *Outputs) error {
 		return back
 	}
 	return &action.Error{Outcome: action.RolledBack, Title: finding.Title, Finding: &finding,
-		Err: fmt.Errorf("%w; service %s is back on %s, and the schedules are as they were", err, e.in.Service,
+		Err: fmt.Errorf("%w; service %s is back on %s, and the schedules are as they were", failed, e.in.Service,
 			arn.Revision(e.result.Target.Previous))}
 }
 
 // pointServing points the schedules at the revision that is in force already, where nothing is deployed.
 func (d *Deployment) pointServing(ctx context.Context, out Outputs) (Outputs, error) {
-	changed, err := d.point(ctx, d.existing.ARN)
-	var failed *unpointedError
+	changed, failed := d.point(ctx, d.existing.ARN)
 	switch {
-	case errors.As(err, &failed) && failed.left != nil:
+	case failed != nil && failed.left != nil:
 		out.Outcome = action.Stuck
 		return out, failed.stuck(d.in.Service)
-	case err != nil:
+	case failed != nil:
 		finding := failed.finding()
 		out.Outcome, out.Cause = action.Failed, finding.Code
 		return out, &action.Error{Outcome: action.Failed, Title: finding.Title, Finding: &finding,
-			Err: fmt.Errorf("%w; %s serves as before, and the schedules are as they were", err, arn.Revision(d.existing.ARN))}
+			Err: fmt.Errorf("%w; %s serves as before, and the schedules are as they were", failed, arn.Revision(d.existing.ARN))}
 	case changed:
 		out.Outcome, out.Changed = action.Succeeded, true
 	}

@@ -35,15 +35,7 @@ func (in Inputs) schedules() (names []schedule.Name, problems []error) {
 	if len(in.Schedules) == 1 && slices.Contains([]string{schedulesAuto, schedulesNone}, in.Schedules[0]) {
 		return nil, nil
 	}
-	for _, text := range in.Schedules {
-		name, err := schedule.ParseName(text)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("schedules: %w", err))
-			continue
-		}
-		names = append(names, name)
-	}
-	return names, problems
+	return schedule.ParseNames("schedules", in.Schedules)
 }
 
 // openSchedules reads the schedules that are named, and refuses those that cannot go along.

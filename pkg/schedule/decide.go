@@ -18,7 +18,7 @@ const (
 
 // decide says what has to be done with a schedule for its targets of a family to run a revision.
 func decide(s Schedule, family, revision string, now time.Time) step {
-	older := func(t Target) bool { return !t.runs(revision) }
+	older := func(t Target) bool { return !t.Runs(revision) }
 	switch {
 	case s.Over(now):
 		return over

@@ -25,6 +25,19 @@ var nameText = lazyregexp.New(`^[.\-_A-Za-z0-9]{1,64}$`)
 // busText is wider: the buses of partners have slashes.
 var busText = lazyregexp.New(`^[/.\-_A-Za-z0-9]{1,256}$`)
 
+// ParseNames reads several names, and returns what is wrong with them; what says where they stand.
+func ParseNames(what string, texts []string) (names []Name, problems []error) {
+	for _, text := range texts {
+		name, err := ParseName(text)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", what, err))
+			continue
+		}
+		names = append(names, name)
+	}
+	return names, problems
+}
+
 // ParseName reads rule:NAME, rule:BUS/NAME, schedule:NAME, schedule:GROUP/NAME, or the ARN of either.
 func ParseName(text string) (Name, error) {
 	want := fmt.Errorf("%q is not a schedule: want rule:NAME, rule:BUS/NAME, schedule:NAME, schedule:GROUP/NAME or an ARN", text)

@@ -87,7 +87,7 @@ func (s *Set) pointOne(ctx context.Context, events record.Sink, name Name, famil
 		}
 		var writes []write
 		for _, t := range fresh.Of(family) {
-			if !t.runs(revision) {
+			if !t.Runs(revision) {
 				// It is remembered before it is made: the answer may be lost.
 				s.done = append(s.done, Change{Name: name, Target: t.ID, From: t.TaskDefinition, To: revision})
 				writes = append(writes, write{t, revision})
@@ -152,7 +152,7 @@ func (s *Set) Back(ctx context.Context, events record.Sink) error {
 func (s *Set) backOne(ctx context.Context, events record.Sink, c Change) error {
 	was, err := s.client.change(ctx, c.Name, func(fresh Schedule) []write {
 		t, there := fresh.target(c.Target)
-		if !there || !t.runs(c.To) || t.runs(c.From) {
+		if !there || !t.Runs(c.To) || t.Runs(c.From) {
 			return nil
 		}
 		return []write{{t, c.From}}
@@ -168,9 +168,9 @@ func (s *Set) backOne(ctx context.Context, events record.Sink, c Change) error {
 	switch t, there := was.target(c.Target); {
 	case !there:
 		events.Warnf("A schedule was changed by somebody else", "%s has no target %s any more: it is left as it is", c.Name, c.Target)
-	case t.runs(c.From): // the change has not arrived, or is back already
+	case t.Runs(c.From): // the change has not arrived, or is back already
 		events.Debugf("%s runs %s", c.Name, from)
-	case !t.runs(c.To):
+	case !t.Runs(c.To):
 		events.Warnf("A schedule was changed by somebody else", "%s was pointed at %s meanwhile: it is left there, and not pointed back at %s",
 			c.Name, arn.Revision(t.TaskDefinition), from)
 	default:

@@ -63,8 +63,8 @@ func (t Target) running(taskDefinition string) object {
 	return t.document.with("Input", quoted(string(input)))
 }
 
-// runs reports whether the target names a revision, by its ARN or its number.
-func (t Target) runs(revision string) bool {
+// Runs reports whether the target names a revision, by its ARN or its number.
+func (t Target) Runs(revision string) bool {
 	if strings.HasPrefix(t.TaskDefinition, "arn:") && strings.HasPrefix(revision, "arn:") {
 		return t.TaskDefinition == revision
 	}

@@ -53,7 +53,7 @@ func TestRunning(t *testing.T) {
 		if text := again.running(tt.runs).json(); string(text) != tt.was {
 			t.Errorf("%s: pointed back it is %s", tt.name, text)
 		}
-		if !again.runs(prefix+"api:4") || again.runs(prefix+"api:3") || again.Newest() {
+		if !again.Runs(prefix+"api:4") || again.Runs(prefix+"api:3") || again.Newest() {
 			t.Errorf("%s: it does not run what it was given", tt.name)
 		}
 	}
