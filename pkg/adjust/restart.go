@@ -119,9 +119,6 @@ func (r *restart) run(ctx context.Context) error {
 	return err
 }
 
-// atOnce is how many services are read at once.
-const atOnce = 20
-
 // restartAll restarts several services in their order. What has no tasks is left out. Where one fails, those that come after it are not
 // begun; there is no way back, since each stays at its revision.
 func restartAll(ctx context.Context, env *action.Env, conn *awsconn.Conn, in RestartInputs,
@@ -130,12 +127,8 @@ func restartAll(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Res
 	sharing.Config = ecsview.Share(conn.Config, conn.Config, env.Clock())
 	n := len(chosen.Members)
 	services, problems := make([]*restart, n), make([]error, n)
-	var names []string
-	var members []fleet.Member
-	for _, m := range chosen.Members {
-		names, members = append(names, m.Name), append(members, fleet.Member{Name: m.Name, After: m.After})
-	}
-	fleet.Each(n, atOnce, func(i int) {
+	members, names := fleet.MembersOf(chosen.Members)
+	fleet.Each(n, fleet.AtOnce, func(i int) {
 		own := in
 		own.Service = chosen.Members[i].Service
 		services[i], problems[i] = prepareRestart(ctx, env.Lane(names[i]), &sharing, own)
@@ -170,7 +163,7 @@ func restartAll(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Res
 		changed = changed || all[i].After == fleet.Arrived
 	}
 	fleet.Tell(env.Events, all)
-	interrupted := ctx.Err() != nil
+	interrupted := ctx.Err() != nil && !fleet.EndedWell(all)
 	out := RestartOutputs{Services: fleet.JSON(all)}
 	out.Outcome = fleet.Outcome(all, interrupted, changed)
 	err := fleet.Verdict(all, interrupted, changed)

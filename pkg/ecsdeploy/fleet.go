@@ -32,9 +32,6 @@ type Fleet struct {
 	schedules *schedule.Set // what goes along; nil where nothing does
 }
 
-// atOnce is how many services are read and checked at once.
-const atOnce = 20
-
 // PrepareFleet is Prepare for several services. What was read of one is not read again for another. The problems of all of them are
 // returned together.
 func PrepareFleet(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs, chosen project.Chosen) (*Fleet, error) {
@@ -46,13 +43,10 @@ func PrepareFleet(ctx context.Context, env *action.Env, conn *awsconn.Conn, in I
 	f := &Fleet{env: env, together: in.Together != "false", services: make([]*Deployment, len(chosen.Members))}
 	images := &resolved{}
 	problems := make([]error, len(chosen.Members))
-	for _, m := range chosen.Members {
-		f.names = append(f.names, m.Name)
-		f.members = append(f.members, fleet.Member{Name: m.Name, After: m.After})
-	}
+	f.members, f.names = fleet.MembersOf(chosen.Members)
 	containers := project.Chosen{Containers: chosen.Containers, Partial: true} // the schedules are of all together
 	in.OfFile = &chosen
-	fleet.Each(len(chosen.Members), atOnce, func(i int) {
+	fleet.Each(len(chosen.Members), fleet.AtOnce, func(i int) {
 		own := in
 		own.Service = chosen.Members[i].Service
 		own.Schedules, own.OfFile = Schedules{}, &containers
@@ -93,7 +87,7 @@ func (in Inputs) alone(chosen project.Chosen) (problems []error) {
 // SetImage is that of all deployments.
 func (f *Fleet) SetImage(ctx context.Context, ref string) error {
 	problems := make([]error, len(f.services))
-	fleet.Each(len(f.services), atOnce, func(i int) { problems[i] = f.services[i].SetImage(ctx, ref) })
+	fleet.Each(len(f.services), fleet.AtOnce, func(i int) { problems[i] = f.services[i].SetImage(ctx, ref) })
 	return f.refusal(ctx, problems)
 }
 
@@ -216,10 +210,8 @@ func (f *Fleet) goBack(ctx context.Context, all []fleet.Standing, outs []Outputs
 func (f *Fleet) conclude(all []fleet.Standing, outs []Outputs, interrupted bool, schedules *fleet.Standing) (Outputs, error) {
 	fleet.Tell(f.env.Events, all)
 	var out Outputs
-	for i, one := range outs {
-		if all[i].After == fleet.Arrived || all[i].After == fleet.Changed || all[i].After == fleet.Stranded || one.Changed {
-			out.Changed = out.Changed || one.Changed
-		}
+	for _, one := range outs {
+		out.Changed = out.Changed || one.Changed
 		if out.Image == "" {
 			out.Image, out.Digest = one.Image, one.Digest
 		}
@@ -236,21 +228,12 @@ func (f *Fleet) conclude(all []fleet.Standing, outs []Outputs, interrupted bool,
 		out.Cause = unpointedCode
 		all = append(slices.Clip(all), *schedules)
 	}
-	out.Outcome = fleet.Outcome(all, interrupted && !wellEnded(all), out.Changed)
+	interrupted = interrupted && !fleet.EndedWell(all)
+	out.Outcome = fleet.Outcome(all, interrupted, out.Changed)
 	if f.services[0].in.DryRun {
 		out.Outcome = action.Succeeded
 	}
-	return out, fleet.Verdict(all, interrupted && !wellEnded(all), out.Changed)
-}
-
-// wellEnded reports whether nothing failed, also of a run that was interrupted at its very end.
-func wellEnded(all []fleet.Standing) bool {
-	for _, s := range all {
-		if s.Err != nil || s.After == fleet.Untouched {
-			return false
-		}
-	}
-	return true
+	return out, fleet.Verdict(all, interrupted, out.Changed)
 }
 
 // memberships are what each service is in this release: what is written into what is registered for it, which of them an earlier attempt

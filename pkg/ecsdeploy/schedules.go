@@ -31,7 +31,8 @@ func (in Inputs) checkSchedules() []error {
 // scheduleNames are the schedules that go along: those of the input, or else of the file. ofFile says that they are of the file, which
 // may have those of other services too. What is only registered or rendered takes none along.
 func (in Inputs) scheduleNames() (names []schedule.Name, ofFile bool, problems []error) {
-	if names, _ = schedule.ParseNames("schedules", in.Schedules.Names); len(names) > 0 || in.OfFile == nil || in.RegisterOnly || in.RenderOnly != "" {
+	names, _ = schedule.ParseNames("schedules", in.Schedules.Names)
+	if len(names) > 0 || in.OfFile == nil || in.RegisterOnly || in.RenderOnly != "" {
 		return names, false, nil // what is wrong with the input was told
 	}
 	names, problems = schedule.ParseNames(in.File+": schedules", in.OfFile.Schedules)

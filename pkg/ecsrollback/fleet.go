@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -32,9 +31,6 @@ type Fleet struct {
 	goes     []bool // which go back: of the others the newest release has changed nothing
 }
 
-// atOnce is how many services are read and checked at once.
-const atOnce = 20
-
 // PrepareFleet is Prepare for several services. The problems of all that would go back are returned together.
 func PrepareFleet(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs, chosen project.Chosen) (*Fleet, error) {
 	if err := awsconn.Refuse(ctx, refused, in.alone(chosen)...); err != nil {
@@ -45,12 +41,9 @@ func PrepareFleet(ctx context.Context, env *action.Env, conn *awsconn.Conn, in I
 	n := len(chosen.Members)
 	f := &Fleet{env: env, in: in, services: make([]*Rollback, n), goes: make([]bool, n)}
 	problems := make([]error, n)
-	for _, m := range chosen.Members {
-		f.names = append(f.names, m.Name)
-		f.members = append(f.members, fleet.Member{Name: m.Name, After: m.After})
-	}
+	f.members, f.names = fleet.MembersOf(chosen.Members)
 	named, _ := in.schedules()
-	fleet.Each(n, atOnce, func(i int) {
+	fleet.Each(n, fleet.AtOnce, func(i int) {
 		own := in
 		own.Service = chosen.Members[i].Service
 		if len(named) > 0 {
@@ -149,15 +142,14 @@ func (f *Fleet) Execute(ctx context.Context) (Outputs, error) {
 	all := f.standings(ctx, results, outs)
 	fleet.Tell(f.env.Events, all)
 	out := Outputs{Services: fleet.JSON(all)}
+	fault := fleet.Fault(all)
 	for i, one := range outs {
 		out.Changed = out.Changed || one.Changed
-		if fault := fleet.Fault(all); fault != nil && fault.Name == all[i].Name {
+		if fault != nil && fault.Name == all[i].Name {
 			out.Cause = one.Cause
 		}
 	}
-	interrupted := ctx.Err() != nil && slices.ContainsFunc(all, func(s fleet.Standing) bool {
-		return s.Err != nil || s.After == fleet.Untouched
-	})
+	interrupted := ctx.Err() != nil && !fleet.EndedWell(all)
 	out.Outcome = fleet.Outcome(all, interrupted, out.Changed)
 	return out, f.advised(fleet.Verdict(all, interrupted, out.Changed))
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"slices"
 	"sync"
+
+	"github.com/org/connect2/v2/pkg/project"
 )
 
 // Member is one of several that are worked on.
@@ -122,6 +124,17 @@ func Reversed(members []Member) []Member {
 	}
 	return reversed
 }
+
+// MembersOf returns the services of a release as members, and their names.
+func MembersOf(services []project.Member) (members []Member, names []string) {
+	for _, s := range services {
+		members, names = append(members, Member{Name: s.Name, After: s.After}), append(names, s.Name)
+	}
+	return members, names
+}
+
+// AtOnce is how many services of a release are read and checked at once.
+const AtOnce = 20
 
 // Each does something with each of n at once, a few at a time, and returns when all are done.
 func Each(n, most int, do func(i int)) {

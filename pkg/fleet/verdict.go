@@ -98,6 +98,11 @@ func Fault(all []Standing) *Standing {
 	return first
 }
 
+// EndedWell reports whether nothing failed and all was begun. Then a run is a good one also where it was interrupted at its very end.
+func EndedWell(all []Standing) bool {
+	return !slices.ContainsFunc(all, func(s Standing) bool { return s.Err != nil || s.After == Untouched })
+}
+
 // Outcome returns the outcome of the whole: succeeded or no-change where nothing failed; stuck where anything could not be put back, and
 // otherwise that of the member at fault; stuck too where a rollback has brought some members back and others not. changed says that
 // something was changed before that.

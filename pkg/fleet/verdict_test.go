@@ -97,6 +97,24 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
+// TestEndedWell flips each condition alone.
+func TestEndedWell(t *testing.T) {
+	arrived := fleet.Standing{After: fleet.Arrived}
+	for _, test := range []struct {
+		other fleet.Standing
+		want  bool
+	}{
+		{arrived, true},
+		{fleet.Standing{After: fleet.Unchanged}, true},
+		{fleet.Standing{After: fleet.Untouched}, false},
+		{fleet.Standing{After: fleet.Arrived, Err: failed(action.Cancelled)}, false},
+	} {
+		if got := fleet.EndedWell([]fleet.Standing{arrived, test.other}); got != test.want {
+			t.Errorf("%+v: %t", test.other, got)
+		}
+	}
+}
+
 // TestHalfABack holds that a rollback of several which has brought some back and others not is stuck, and one that changed nothing is not.
 func TestHalfABack(t *testing.T) {
 	on := func(after fleet.After, err error) fleet.Standing {
