@@ -164,6 +164,9 @@ func TestHold(t *testing.T) {
 		}
 		want(t, told, out.Hold, "orders fail")
 		want(t, out.HoldReason, "orders fail")
+		if !strings.HasPrefix(out.HoldReason, "since the rollback") {
+			t.Errorf("hold-reason: %q", out.HoldReason)
+		}
 	})
 }
 

@@ -124,7 +124,11 @@ func (v *view) facts() []record.Fact {
 	}
 	add("alarms", v.alarmWords())
 	if held := v.hold.String(); held != "" {
-		add("on hold", held+v.holdReason())
+		if why := v.hold.Why; v.hold.All && why != "" {
+			add("on hold", held+": "+why)
+		} else {
+			add("on hold", held+", "+v.holdReason())
+		}
 	}
 	if address := console.Service(v.arn); address != "" {
 		link("in the console", address, address)
@@ -139,9 +143,9 @@ func (v *view) holdReason() string {
 	case v.hold.String() == "":
 		return ""
 	case v.hold.All && v.hold.Why != "":
-		return ": " + v.hold.Why
+		return v.hold.Why
 	}
-	return ", since the rollback" + v.hold.Last.String()
+	return "since the rollback" + v.hold.Last.String()
 }
 
 // since is when the deployment that runs was made; empty where there is none.
