@@ -1,7 +1,10 @@
 // Package arn takes from the names of ECS's resources the part that a person knows them by.
 package arn
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Last returns what follows the last slash: the name of a cluster or a service, a task's ID, FAMILY:NUMBER of a task
 // definition. Text without a slash is returned as it is.
@@ -19,6 +22,22 @@ func Revision(name string) string {
 func Family(name string) string {
 	family, _, _ := strings.Cut(Revision(name), ":")
 	return family
+}
+
+// Number returns the number of a revision, by its ARN or FAMILY:NUMBER; 0 of what names none.
+func Number(name string) int {
+	_, digits, _ := strings.Cut(Revision(name), ":")
+	n, _ := strconv.Atoi(digits) // 0 of what is not a number
+	return n
+}
+
+// Account returns the account in an ARN, 12 digits; "" of what is not an ARN, or has none.
+func Account(name string) string {
+	parts := strings.SplitN(name, ":", 6)
+	if len(parts) < 6 {
+		return ""
+	}
+	return parts[4]
 }
 
 // TemplateSuffix is what the family of a template ends with: that of NAME is NAME-template.

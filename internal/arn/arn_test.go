@@ -26,6 +26,30 @@ func TestNames(t *testing.T) {
 	}
 }
 
+func TestNumberAndAccount(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		number  int
+		account string
+	}{
+		{definition, 12, "123456789012"},
+		{"api-dev:3", 3, ""},
+		{"api-dev", 0, ""},
+		{"", 0, ""},
+		{"api-dev:x", 0, ""},
+		{"arn:aws:iam::123456789012:role/deploy", 0, "123456789012"},
+		{"arn:aws:s3:::bucket", 0, ""},
+		{"arn:aws:ecs:us-west-2:123456789012", 0, ""},
+	} {
+		if got := Number(test.name); got != test.number {
+			t.Errorf("Number(%q) = %d, want %d", test.name, got, test.number)
+		}
+		if got := Account(test.name); got != test.account {
+			t.Errorf("Account(%q) = %q, want %q", test.name, got, test.account)
+		}
+	}
+}
+
 func TestSibling(t *testing.T) {
 	if got, want := Sibling(definition, "api-dev:11"), "arn:aws:ecs:us-west-2:123456789012:task-definition/api-dev:11"; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -220,9 +221,7 @@ func (h hub) variables(ctx context.Context, r Repository, organization bool) (ma
 	own, err := variablesOf(func(page *github.ListOptions) (*github.ActionsVariables, *github.Response, error) {
 		return h.api.Actions.ListRepoVariables(ctx, r.Owner, r.Name, page)
 	})
-	for name, value := range own {
-		all[name] = value
-	}
+	maps.Copy(all, own)
 	return all, err
 }
 

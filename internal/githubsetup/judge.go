@@ -2,8 +2,11 @@ package githubsetup
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/arn"
 )
 
 // Remark is one thing of GitHub's side that was looked at.
@@ -128,11 +131,8 @@ func (s Seen) environment(e Environment, known Known) Remark {
 	}
 	var variables []string
 	have := map[string]string{}
-	for _, from := range []map[string]string{s.Variables, seen.Is.Variables} {
-		for name, value := range from {
-			have[name] = value
-		}
-	}
+	maps.Copy(have, s.Variables)
+	maps.Copy(have, seen.Is.Variables)
 	if len(e.Variables) > 0 {
 		variables = wrongVariables(e.Variables, known, have)
 		if err := seen.VariablesErr; err != nil && len(variables) > 0 {
@@ -193,8 +193,8 @@ func wrongVariables(wanted []Variable, known Known, have map[string]string) (wro
 			wrong = append(wrong, v.Name+" is not set")
 		case strings.Contains(v.Name, "ROLE") && wrongValue("x_role_arn", is) != "":
 			wrong = append(wrong, fmt.Sprintf("%s is %q, which is not the ARN of a role", v.Name, is))
-		case strings.Contains(v.Name, "ROLE") && known.Account != "" && accountIn(is) != known.Account:
-			wrong = append(wrong, fmt.Sprintf("%s is of the account %s, and the service is in %s", v.Name, accountIn(is), known.Account))
+		case strings.Contains(v.Name, "ROLE") && known.Account != "" && arn.Account(is) != known.Account:
+			wrong = append(wrong, fmt.Sprintf("%s is of the account %s, and the service is in %s", v.Name, arn.Account(is), known.Account))
 		case v.Name == serviceURL.name && wrongValue(serviceURL.output, is) != "":
 			wrong = append(wrong, fmt.Sprintf("%s is %q, which is not a URL", v.Name, is))
 		case v.Name == container.name && len(known.Containers) > 0 && !slices.Contains(known.Containers, is):
@@ -243,12 +243,4 @@ func (p Package) judge() Remark {
 		r.Fix = []string{"make it public (Package settings → Change visibility), or use actions/setup, which downloads the binary with a token"}
 	}
 	return r
-}
-
-// accountIn is the account in an ARN.
-func accountIn(name string) string {
-	if parts := strings.Split(name, ":"); len(parts) > 4 {
-		return parts[4]
-	}
-	return ""
 }

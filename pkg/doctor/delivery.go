@@ -51,10 +51,8 @@ func (r reader) delivery(in Inputs, service types.Service, definition *types.Tas
 // known is what AWS says of the service.
 func (r reader) known(in Inputs, service types.Service, definition *types.TaskDefinition) githubsetup.Known {
 	_, environment, _ := operate.Environment(in.Cluster, in.Service)
-	known := githubsetup.Known{Environment: environment, Region: r.cfg.Region, Cluster: arn.Last(in.Cluster), Service: arn.Last(in.Service)}
-	if parts := strings.Split(aws.ToString(service.ServiceArn), ":"); len(parts) > 4 {
-		known.Account = parts[4]
-	}
+	known := githubsetup.Known{Environment: environment, Region: r.cfg.Region, Account: arn.Account(aws.ToString(service.ServiceArn)),
+		Cluster: arn.Last(in.Cluster), Service: arn.Last(in.Service)}
 	if definition == nil {
 		return known
 	}

@@ -34,7 +34,7 @@ func retirable(active []string, keep int, n needs) []string {
 			needed[arn.Revision(name)] = true
 		}
 	}
-	byAge := slices.SortedFunc(slices.Values(active), func(a, b string) int { return number(a) - number(b) })
+	byAge := slices.SortedFunc(slices.Values(active), func(a, b string) int { return arn.Number(a) - arn.Number(b) })
 	var gone []string
 	for _, name := range byAge[:max(0, len(byAge)-keep)] {
 		if !needed[arn.Revision(name)] && !n.holds(name) {
@@ -51,13 +51,6 @@ func (n needs) holds(revision string) bool {
 		_, digest, _ := strings.Cut(image, "@")
 		return slices.Contains(n.held, digest)
 	}))
-}
-
-// number is that of a revision.
-func number(revision string) int {
-	_, digits, _ := strings.Cut(arn.Revision(revision), ":")
-	n, _ := strconv.Atoi(digits) // 0 of what has none: the list has only revisions
-	return n
 }
 
 // ofService adds what a service is at, deploys or goes back from, and what it ran before this deployment. replaces is what it ran before
@@ -94,7 +87,7 @@ func listed(all []string) string {
 	const most = 12
 	var names []string
 	for _, revision := range all[:min(len(all), most)] {
-		names = append(names, ":"+strconv.Itoa(number(revision)))
+		names = append(names, ":"+strconv.Itoa(arn.Number(revision)))
 	}
 	text := strings.Join(names, ", ")
 	if len(all) > most {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -59,12 +57,7 @@ func goesAlong(runs, left, back string) bool {
 	if arn.Family(runs) != arn.Family(back) || runs == back {
 		return false
 	}
-	number := func(name string) int {
-		_, digits, _ := strings.Cut(arn.Revision(name), ":")
-		n, _ := strconv.Atoi(digits) // 0 of what has no number: it runs the newest
-		return n
-	}
-	return runs == left || number(runs) > number(back)
+	return runs == left || arn.Number(runs) > arn.Number(back)
 }
 
 // findSchedules finds the schedules of the service's cluster that run what is left.

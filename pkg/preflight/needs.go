@@ -3,6 +3,8 @@ package preflight
 import (
 	"slices"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/arn"
 )
 
 // needs are what the tasks of a document need.
@@ -152,7 +154,7 @@ type permission struct{ actions, on []string }
 // permissions are what the execution role needs for the start of a task.
 func (n needs) permissions() (all []permission) {
 	partition := strings.Split(n.role+"::", ":")[1]
-	account := strings.Split(n.role+":::::", ":")[4]
+	account := arn.Account(n.role)
 	add := func(actions string, on []string) {
 		if len(on) > 0 {
 			all = append(all, permission{strings.Fields(actions), on})
