@@ -238,6 +238,28 @@ func (w *writer) table(c *codes) {
 	}
 }
 
+// run is a stretch of a writer's bytes whose room was made before: grow was called with what it takes.
+type run struct {
+	out  []byte
+	at   int
+	held uint64
+	n    uint // bits of held; fewer than 8 after flush
+}
+
+// code adds a code. Between two calls of flush at most 56 bits are added.
+func (r *run) code(c code) {
+	r.held |= uint64(c.bits) << r.n
+	r.n += uint(c.n)
+}
+
+// flush writes the whole bytes that are held.
+func (r *run) flush() {
+	binary.LittleEndian.PutUint64(r.out[r.at:], r.held)
+	r.at += int(r.n >> 3)
+	r.held >>= r.n &^ 7
+	r.n &= 7
+}
+
 // symbols writes what a block consists of. grow was called with what it takes.
 func (e *Encoder) symbols(content []byte) {
 	c, w := &e.codes, &e.out
@@ -246,48 +268,30 @@ func (e *Encoder) symbols(content []byte) {
 		one := c.literals[endOfBlock+1+int(k)]
 		c.lengths[length] = code{one.bits | uint32(length-int(lengthBase[k]))<<one.n, one.n + uint32(lengthExtra[k])}
 	}
-	out, at, held, n := w.b[len(w.b):cap(w.b)], 0, w.bits, w.n
+	o := run{out: w.b[len(w.b):cap(w.b)], held: w.bits, n: w.n}
 	for i := range e.matches {
 		m := &e.matches[i]
-		run := content[:m.literals]
-		for ; len(run) >= 4; run = run[4:] {
-			for _, b := range (*[4]byte)(run) {
-				one := c.literals[b]
-				held |= uint64(one.bits) << n
-				n += uint(one.n)
+		literals := content[:m.literals]
+		for ; len(literals) >= 4; literals = literals[4:] {
+			for _, b := range (*[4]byte)(literals) {
+				o.code(c.literals[b])
 			}
-			binary.LittleEndian.PutUint64(out[at:], held)
-			at += int(n >> 3)
-			held >>= n &^ 7
-			n &= 7
+			o.flush()
 		}
-		for _, b := range run {
-			one := c.literals[b]
-			held |= uint64(one.bits) << n
-			n += uint(one.n)
+		for _, b := range literals {
+			o.code(c.literals[b])
 		}
-		binary.LittleEndian.PutUint64(out[at:], held)
-		at += int(n >> 3)
-		held >>= n &^ 7
-		n &= 7
+		o.flush()
 		if m.length == 0 {
 			break
 		}
-		one := c.lengths[m.length]
-		held |= uint64(one.bits) << n
-		n += uint(one.n)
+		o.code(c.lengths[m.length])
 		d, extra := distanceCode(int(m.distance))
-		one = c.distances[d&31]
-		held |= uint64(one.bits) << n
-		n += uint(one.n)
-		held |= uint64((uint(m.distance)-1)&(1<<extra-1)) << n
-		n += extra
-		binary.LittleEndian.PutUint64(out[at:], held)
-		at += int(n >> 3)
-		held >>= n &^ 7
-		n &= 7
+		o.code(c.distances[d&31])
+		o.code(code{(uint32(m.distance) - 1) & (1<<extra - 1), uint32(extra)})
+		o.flush()
 		content = content[int(m.literals)+int(m.length):]
 	}
-	w.b, w.bits, w.n = w.b[:len(w.b)+at], held, n
+	w.b, w.bits, w.n = w.b[:len(w.b)+o.at], o.held, o.n
 	w.put(uint64(c.literals[endOfBlock].bits), uint(c.literals[endOfBlock].n))
 }
