@@ -54,6 +54,7 @@ func (r *Rollback) openSchedules(ctx context.Context) error {
 // goesAlong reports whether a schedule that runs a revision is to be taken along where a rollback leaves one and goes to another: it
 // runs the one that is left, or one that came after the one that is gone to.
 func goesAlong(runs, left, back string) bool {
+	runs, left, back = arn.Revision(runs), arn.Revision(left), arn.Revision(back)
 	if arn.Family(runs) != arn.Family(back) || runs == back {
 		return false
 	}
