@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	"github.com/org/connect2/v2/pkg/alarm"
 	"github.com/org/connect2/v2/pkg/awscall"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/ecsview/health"
@@ -138,27 +138,16 @@ func (g *groups) minutes(ctx context.Context, from, to time.Time) ([]Minute, err
 	return all, nil
 }
 
-// Alarms returns the read of the states of CloudWatch alarms, metric and composite ones.
+// Alarms returns the read of the states of CloudWatch alarms.
 func Alarms(cfg aws.Config) func(ctx context.Context, names []string) (map[string]string, error) {
 	return func(ctx context.Context, names []string) (map[string]string, error) {
-		query := url.Values{"AlarmTypes.member.1": {"MetricAlarm"}, "AlarmTypes.member.2": {"CompositeAlarm"}, "MaxRecords": {"100"}}
-		for i, name := range names {
-			query.Set("AlarmNames.member."+strconv.Itoa(i+1), name)
-		}
-		type alarm struct {
-			Name  string `xml:"AlarmName"`
-			State string `xml:"StateValue"`
-		}
-		var out struct {
-			Metric    []alarm `xml:"DescribeAlarmsResult>MetricAlarms>member"`
-			Composite []alarm `xml:"DescribeAlarmsResult>CompositeAlarms>member"`
-		}
-		if err := awscall.Query(ctx, cfg, awscall.CloudWatch, "DescribeAlarms", query, &out); err != nil {
+		found, err := alarm.Named(ctx, cfg, names)
+		if err != nil {
 			return nil, err
 		}
 		states := map[string]string{}
-		for _, a := range slices.Concat(out.Metric, out.Composite) {
-			states[a.Name] = a.State
+		for _, a := range found {
+			states[a.Name] = string(a.State)
 		}
 		return states, nil
 	}

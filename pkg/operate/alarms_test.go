@@ -3,6 +3,8 @@ package operate
 import (
 	"reflect"
 	"testing"
+
+	"github.com/org/connect2/v2/pkg/alarm"
 )
 
 func TestEnvironment(t *testing.T) {
@@ -45,10 +47,11 @@ func TestBelongs(t *testing.T) {
 }
 
 func TestAlarmsInOrder(t *testing.T) {
-	found := []Alarm{{Name: "c", State: AlarmOK}, {Name: "e", State: AlarmFired}, {Name: "d", State: AlarmNoData},
-		{Name: "b", State: AlarmFired}, {Name: "b", State: AlarmFired}, {Name: "a", State: AlarmOK}}
-	want := []Alarm{{Name: "b", State: AlarmFired}, {Name: "e", State: AlarmFired}, {Name: "gone", State: AlarmMissing, Watched: true},
-		{Name: "d", State: AlarmNoData, Watched: true}, {Name: "a", State: AlarmOK}, {Name: "c", State: AlarmOK, Watched: true}}
+	is := func(name string, state alarm.State) alarm.Alarm { return alarm.Alarm{Name: name, State: state} }
+	found := []alarm.Alarm{is("c", alarm.OK), is("e", alarm.Fired), is("d", alarm.NoData), is("b", alarm.Fired), is("b", alarm.Fired),
+		is("a", alarm.OK)}
+	want := []Alarm{{is("b", alarm.Fired), false}, {is("e", alarm.Fired), false}, {is("gone", alarm.Missing), true},
+		{is("d", alarm.NoData), true}, {is("a", alarm.OK), false}, {is("c", alarm.OK), true}}
 	if got := inOrder(found, []string{"gone", "c", "d", "gone"}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v", got)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/org/connect2/v2/pkg/alarm"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/operate"
@@ -39,18 +40,18 @@ func (v *view) alarmWords() string {
 	if len(v.alarms) == 0 {
 		return ""
 	}
-	count := map[operate.AlarmState]int{}
+	count := map[alarm.State]int{}
 	for _, a := range v.alarms {
 		count[a.State]++
 	}
-	text := fmt.Sprintf("%d of %d went off", count[operate.AlarmFired], len(v.alarms))
-	if count[operate.AlarmFired] == 0 {
+	text := fmt.Sprintf("%d of %d went off", count[alarm.Fired], len(v.alarms))
+	if count[alarm.Fired] == 0 {
 		text = fmt.Sprintf("none of %d went off", len(v.alarms))
 	}
-	if n := count[operate.AlarmNoData]; n > 0 {
+	if n := count[alarm.NoData]; n > 0 {
 		text += fmt.Sprintf(", %d without data", n)
 	}
-	if n := count[operate.AlarmMissing]; n > 0 {
+	if n := count[alarm.Missing]; n > 0 {
 		text += fmt.Sprintf(", %d missing", n)
 	}
 	return text + watched
@@ -61,10 +62,10 @@ func (v *view) alarmRows() [][]string {
 	var rows [][]string
 	for _, a := range v.alarms {
 		switch a.State {
-		case operate.AlarmFired:
+		case alarm.Fired:
 			rows = append(rows, []string{a.Name, "ALARM", render.Age(v.at.Sub(a.Since), !a.Since.IsZero()),
 				diagnose.Printable(diagnose.Redact(a.Reason))})
-		case operate.AlarmMissing:
+		case alarm.Missing:
 			rows = append(rows, []string{a.Name, "missing", "-", "the service's deployments watch it, and there is no such alarm"})
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/test/sandboxtest"
 	"github.com/org/connect2/v2/pkg/action"
+	"github.com/org/connect2/v2/pkg/alarm"
 	"github.com/org/connect2/v2/pkg/operate"
 	"github.com/org/connect2/v2/pkg/sandbox"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
@@ -120,7 +121,7 @@ func TestAlarms(t *testing.T) {
 			}
 		}
 		if len(states) != 133 || states[0].Name != "connect2-api-alerts-dev-n129" || states[0].Since.IsZero() || states[1].Name != "gone" ||
-			!states[1].Watched || !watched.Watched || watched.State != operate.AlarmOK || strings.Contains(string(out.AlarmStates), "-prod-") {
+			!states[1].Watched || !watched.Watched || watched.State != alarm.OK || strings.Contains(string(out.AlarmStates), "-prod-") {
 			t.Errorf("%d: %s", len(states), out.AlarmStates)
 		}
 	})

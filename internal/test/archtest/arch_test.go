@@ -63,6 +63,7 @@ var layers = map[string]layer{
 	"pkg/ztoc":              base, // the table of a layer that is loaded lazily, as SOCI reads it
 	"pkg/session":           base, // a protocol of its own, for a client and for the stand-in
 
+	"pkg/alarm":   view,
 	"pkg/ecsview": view,
 
 	"pkg/taskdef":   noun,
