@@ -24,17 +24,10 @@ import (
 )
 
 const (
-	worker  = "connect2-api-worker-dev"
-	mail    = "connect2-api-mail-dev"
-	several = "services: {" + worker + ": {command: [work]}, " + mail + ": {}}\n" +
-		"service: {healthInterval: 5s, gracePeriod: 10, deregisterAfter: 5s}\n"
-	severalFile = `project: connect2-api
-environments: {dev: {region: us-west-2}}
-services:
-  api: {service: "connect2-api-service-{environment}"}
-  worker: {service: "connect2-api-worker-{environment}", after: api}
-  mail: {service: "connect2-api-mail-{environment}"}
-`
+	worker      = sandboxtest.Worker
+	mail        = sandboxtest.Mail
+	several     = sandboxtest.Several
+	severalFile = sandboxtest.SeveralFile
 )
 
 // fleetSite is a sandbox with three services, and the file that names them.

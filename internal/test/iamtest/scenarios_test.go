@@ -341,21 +341,24 @@ func statusScenarios() []scenario {
 				return nil
 			})
 		}, run: run, want: action.Succeeded},
-		{name: "tasks fail", before: func(s *site) {
-			s.sb.SetBehaviour(repository+":v1", *s.behaviour(crashing))
-			s.engine(func(e *engine.Engine, _ *engine.Service) error {
-				c, err := e.Cluster(cluster)
-				s.must(err)
-				e.StopTask(c.Tasks[0], "somebody's wish")
-				return nil
-			})
-			time.Sleep(5 * time.Minute)
-		}, run: run, want: action.Succeeded},
+		{name: "tasks fail", before: tasksFail, run: run, want: action.Succeeded},
 		{name: "while a deployment runs", before: func(s *site) {
 			rollingOut("")(s)
 			time.Sleep(15 * time.Second)
 		}, run: run, want: action.Succeeded},
 	}
+}
+
+// tasksFail lets the tasks of the service crash for some minutes.
+func tasksFail(s *site) {
+	s.sb.SetBehaviour(repository+":v1", *s.behaviour(crashing))
+	s.engine(func(e *engine.Engine, _ *engine.Service) error {
+		c, err := e.Cluster(cluster)
+		s.must(err)
+		e.StopTask(c.Tasks[0], "somebody's wish")
+		return nil
+	})
+	time.Sleep(5 * time.Minute)
 }
 
 // doctorScenarios are looks at a service with a domain: at all of it, while its tasks fail, and with its secrets.
@@ -377,16 +380,7 @@ func doctorScenarios() []scenario {
 	return []scenario{
 		{name: "all is well", more: domain, run: run(false), want: action.Succeeded},
 		{name: "secrets are read", more: domain, run: run(true), want: action.Succeeded},
-		{name: "tasks fail", more: domain, before: func(s *site) {
-			s.sb.SetBehaviour(repository+":v1", *s.behaviour(crashing))
-			s.engine(func(e *engine.Engine, _ *engine.Service) error {
-				c, err := e.Cluster(cluster)
-				s.must(err)
-				e.StopTask(c.Tasks[0], "somebody's wish")
-				return nil
-			})
-			time.Sleep(5 * time.Minute)
-		}, run: run(false), want: action.Failed},
+		{name: "tasks fail", more: domain, before: tasksFail, run: run(false), want: action.Failed},
 	}
 }
 
