@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,19 +34,38 @@ const (
 // fleetSite is a sandbox with three services, and the file that names them.
 type fleetSite struct {
 	*sandboxtest.Site
-	file    project.Selection
-	refused string // the service whose next update is denied
+	file project.Selection
+
+	mu      sync.Mutex // a run makes calls side by side
+	refused string     // the service whose next update is denied
+}
+
+// refuse has the next update of a service denied, or that of none.
+func (s *fleetSite) refuse(service string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = service
+}
+
+// refuses takes the denial that an update of a service meets, once.
+func (s *fleetSite) refuses(update []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	met := s.refused != "" && strings.Contains(string(update), `"service":"`+s.refused+`"`)
+	if met {
+		s.refused = ""
+	}
+	return met
 }
 
 // RoundTrip denies one update of one service.
 func (s *fleetSite) RoundTrip(r *http.Request) (*http.Response, error) {
-	if s.refused != "" && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".UpdateService") {
+	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".UpdateService") {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return nil, err
 		}
-		if strings.Contains(string(body), `"service":"`+s.refused+`"`) {
-			s.refused = ""
+		if s.refuses(body) {
 			return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(
 				`{"__type":"AccessDeniedException","message":"not authorized to perform: ecs:UpdateService"}`))}, nil
 		}
@@ -156,7 +176,7 @@ type step struct {
 func (s *fleetSite) steps(steps ...step) {
 	s.T.Helper()
 	for _, step := range steps {
-		s.refused = step.refused
+		s.refuse(step.refused)
 		out, err := s.back(s.T.Context(), step.change)
 		if err != nil && action.OutcomeOf(err) != step.outcome || err == nil && out.Outcome != step.outcome {
 			s.T.Errorf("%s: outcome %s, error %v", step.name, out.Outcome, err)
