@@ -131,6 +131,10 @@ func TestCrashIsExplained(t *testing.T) {
 		if !strings.Contains(s.Log.Summary(), "payments") {
 			t.Errorf("the summary does not show the log line:\n%s", s.Log.Summary())
 		}
+		// Two tasks fail in the same way: while it is waited for the way back the cause is told once.
+		if told := slices.DeleteFunc(s.Log.Events(), func(text string) bool { return text != failure.Title }); len(told) != 1 {
+			t.Errorf("the cause is told %d times while the rollout goes on", len(told))
+		}
 		t.Logf("explained and rolled back after %v; ended by %v", time.Since(begun).Round(time.Second), s.Mutations())
 	})
 }

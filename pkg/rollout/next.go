@@ -399,14 +399,14 @@ func (m *move) diagnosed(o Observation) {
 	if m.diagnosis.Finding.Title != before.Finding.Title {
 		m.certain = m.now
 	}
+	if m.cause == nil || m.cause.Code != m.diagnosis.Finding.Code {
+		m.find(m.diagnosis.Finding)
+	}
 	m.knowCause()
 }
 
 // knowCause keeps the diagnosis as the cause; afterwards less is to be seen.
 func (m *move) knowCause() {
-	if m.cause == nil || m.cause.Code != m.diagnosis.Finding.Code {
-		m.find(m.diagnosis.Finding)
-	}
 	finding := m.diagnosis.Finding
 	m.cause = &finding
 }
@@ -447,7 +447,8 @@ func (m *move) lost(silent time.Duration, throttled bool) bool {
 	return silent >= m.settings.lostAfter && (late || !throttled)
 }
 
-// afterwards takes what is still of interest once the end is known.
+// afterwards takes what is still of interest once the end is known. A cause that is found only then is told by the verdict, which
+// comes next.
 func (m *move) afterwards(o Observation) {
 	for _, task := range o.Tasks {
 		m.tellTask(task)

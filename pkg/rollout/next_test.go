@@ -192,6 +192,27 @@ func TestListed(t *testing.T) {
 	}
 }
 
+// TestACauseIsToldOnce tells a cause when it is found, and again only after another one; what is found after the end is the verdict's.
+func TestACauseIsToldOnce(t *testing.T) {
+	m := &move{now: epoch.Add(time.Minute), State: rolling()}
+	told := func(code string, take func(Observation)) int {
+		m.effects = nil
+		take(Observation{Diagnosis: &Diagnosis{Finding: record.Finding{Code: code, Title: code}, Alike: 1}})
+		return len(m.effects)
+	}
+	for i, test := range []struct {
+		code string
+		take func(Observation)
+		want int
+	}{
+		{"exit", m.diagnosed, 1}, {"exit", m.diagnosed, 0}, {"pull", m.diagnosed, 1}, {"exit", m.diagnosed, 1}, {"memory", m.afterwards, 0},
+	} {
+		if got := told(test.code, test.take); got != test.want || m.cause.Code != test.code {
+			t.Errorf("%d: %s is told %d times, and the cause is %s", i, test.code, got, m.cause.Code)
+		}
+	}
+}
+
 // TestDiagnosed takes a diagnosis, and one that found nothing in place of it.
 func TestDiagnosed(t *testing.T) {
 	of := func(code, title string) *Diagnosis {

@@ -80,11 +80,10 @@ type explainer struct {
 	clients diagnose.Clients
 	events  record.Sink
 	clock   clock.Clock
-	code    string                  // of the cause that was told last
 	tasks   map[string]ecsview.Task // that were read, by ARN
 }
 
-// explain says why tasks fail, and tells it with its evidence where that is news.
+// explain says why tasks fail. The rollout tells it, where it is news.
 func (e *explainer) explain(ctx context.Context, c rollout.Case) (rollout.Diagnosis, bool) {
 	query := diagnose.Query{
 		Cluster:        c.Target.Cluster,
@@ -119,10 +118,6 @@ func (e *explainer) explain(ctx context.Context, c rollout.Case) (rollout.Diagno
 	}
 	if !found.Finding.Known() {
 		return rollout.Diagnosis{}, false
-	}
-	if !c.Last && found.Finding.Code != e.code {
-		e.code = found.Finding.Code
-		e.events.Found(found.Finding)
 	}
 	return found, true
 }
