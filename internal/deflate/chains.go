@@ -17,6 +17,8 @@ func hash3(v uint64) uint32 { return uint32(v<<40>>32) * 0x1E35A7BD >> 17 }
 func hash5(v uint64) uint16 { return uint16(v << 24 * 0x9E3779B185EBCA87 >> 48) }
 
 // enter notes the positions from from on and before to, as far as they can be.
+//
+//go:norace
 func (c *chains) enter(data []byte, from, to int) {
 	to = min(to, len(data)-tail)
 	for pos := from; pos < to; pos++ {
@@ -30,6 +32,8 @@ func (c *chains) enter(data []byte, from, to int) {
 
 // find notes a position that has 8 bytes and more behind it, and returns the longest match there that is longer than best, the nearest
 // of those: or best and 0.
+//
+//go:norace
 func (c *chains) find(data []byte, pos, best int, how effort) (length, distance int) {
 	v := load64(data, pos)
 	h3, h5 := hash3(v)&(1<<15-1), hash5(v)
@@ -75,6 +79,8 @@ func (c *chains) find(data []byte, pos, best int, how effort) (length, distance 
 }
 
 // equal counts the bytes that are the same, of which the first four are known to be.
+//
+//go:norace
 func equal(data []byte, p int, here []byte) int {
 	n := 4
 	for ; n+8 <= len(here); n += 8 {

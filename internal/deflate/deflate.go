@@ -65,6 +65,11 @@ func (e *Encoder) Append(dst, data []byte, start int) []byte {
 }
 
 // block compresses from a position as far as one block should go, and returns where that is.
+//
+// The race detector does not look into it, nor into what it calls often: it would look at each byte forty times. That two use an
+// encoder at once is seen in Append, that somebody writes what is compressed where it is copied to before.
+//
+//go:norace
 func (e *Encoder) block(data []byte, start int) int {
 	e.matches, e.stats, e.split = e.matches[:0], stats{}, splitter{}
 	pos, literals, end := start, uint32(0), len(data)-tail

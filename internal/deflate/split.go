@@ -30,6 +30,8 @@ func (s *splitter) match(length int) {
 }
 
 // ends says whether the block should end, which has so many bytes; so many are left.
+//
+//go:norace
 func (s *splitter) ends(size, left int) bool {
 	if s.news < perCheck || size < minBlock || left < minBlock {
 		return false

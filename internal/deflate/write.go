@@ -261,6 +261,8 @@ func (r *run) flush() {
 }
 
 // symbols writes what a block consists of. grow was called with what it takes.
+//
+//go:norace
 func (e *Encoder) symbols(content []byte) {
 	c, w := &e.codes, &e.out
 	for length := 3; length <= maxMatch; length++ {
