@@ -288,9 +288,10 @@ func (w *world) overwrote(r *report) string {
 		switch {
 		case there && !u.read && foreign:
 			return what + ", which it had not read"
+		case w.followedToItsFailure(r, u): // also where it is the first update of a run that took up what another one had begun
 		case there && u.first && foreign && r.run.Verb.deploys() && u.before.leaves == "" && u.before.taskDefinition != r.first.taskDefinition:
 			return what + ", which somebody had begun while it prepared"
-		case there && !u.first && foreign && !w.followedToItsFailure(r, u):
+		case there && !u.first && foreign:
 			return what + ", which somebody else had begun since"
 		case !there && !u.read && foreign && !strings.Contains(r.answer.Written, name(u.before.taskDefinition)):
 			return what + ", and says nothing of it"
@@ -412,7 +413,7 @@ func (w *world) revisions(r *report) string {
 		if one.arn == r.last.second.taskDefinition {
 			continue // whether it should is looked at long after
 		}
-		if one.used && strings.Contains(r.answer.Error, "worker was changed by somebody since") {
+		if (one.used || w.goesBackTo(r, one)) && strings.Contains(r.answer.Error, "worker was changed by somebody since") {
 			continue // it had arrived: what somebody has begun since replaces it, and ECS may go back to it
 		}
 		told := strings.Contains(r.answer.Written, name(one.arn)+" failed and is still ACTIVE")
@@ -421,6 +422,18 @@ func (w *world) revisions(r *report) string {
 		}
 	}
 	return problem
+}
+
+// goesBackTo says whether a task definition is what the second service was last COMPLETED on at the end of a run: what ECS goes back to
+// where the deployment fails that somebody has begun.
+func (w *world) goesBackTo(r *report, one revision) bool {
+	worked := ""
+	for _, m := range w.timeline {
+		if m.second.rollout == engine.Completed && !m.at.After(r.last.at) {
+			worked = m.second.taskDefinition
+		}
+	}
+	return worked == one.arn
 }
 
 // cutOff asks ECS alone about a deployment that a run took back by itself before its time was over.
@@ -437,6 +450,9 @@ func (w *world) cutOff(r *report) string {
 	}
 	if !r.signal.IsZero() && !r.signal.After(r.gaveUp) {
 		return ""
+	}
+	if r.run.Along && r.answer.Cause == unpointed {
+		return "" // its schedules were asked to go along and could not: of what is not green nothing stays
 	}
 	if w.completes(r.began, r.gaveUp, by) {
 		return fmt.Sprintf("it took its deployment back at %v, and ECS alone completes it (%s)", r.gaveUp.Sub(w.begun).Round(time.Millisecond),

@@ -14,6 +14,43 @@ const (
 
 // corpus holds histories that once showed a violation, or that stand for many. Paste what TestHistories prints.
 var corpus = map[string]History{
+	"of two services the one that arrived goes back to another revision of the very image": {
+		Desired: 1, Past: 2, Breaker: Stops, Shift: Linear, Reads: 2 * second, Busy: 0.5, Second: AtOnce,
+		Fates: []Fate{{Kind: Slow, First: 1, Second: NoPull}, {}},
+		Runs:  []Run{{At: 25 * second, Verb: Together, Version: 2, Timeout: 4 * minute}},
+	},
+	"of two services the one that arrived is changed by another run while it goes back": {
+		Seed: 7, Desired: 2, Past: 1, Reads: 2 * second, Second: AtOnce, Scheduled: true,
+		Others: []Act{{Change: 1, At: 65 * second, What: ColleagueRollsBack}},
+		Fates:  []Fate{{Kind: Faints, First: 2}},
+		Runs: []Run{
+			{At: 2250 * time.Millisecond, Verb: Together, Version: 2, Lifts: true, Timeout: 4 * minute, Faults: []Fault{
+				{Action: "ecs:DescribeServiceRevisions", Answer: "hang-after", Skip: 1, Times: 2},
+				{Action: "ecs:DescribeServices", Answer: "cut-after", Skip: 40, Times: 1},
+			}},
+			{Change: 2, At: 45 * second, Verb: Together, Version: 1, Lifts: true, Timeout: 4 * minute,
+				Faults: []Fault{{Action: "ecs:DescribeTaskDefinition", Answer: "hang-after", Skip: 9, Times: 2}},
+				End:    Cancel, Call: 71, Late: true, Again: minute},
+		},
+	},
+	"a deployment that arrived is taken back, since its schedules cannot go along": {
+		Desired: 2, Past: 1, Breaker: Off, Scheduled: true, Fates: []Fate{{}},
+		Runs: []Run{{At: 1250 * time.Millisecond, Verb: Deploy, Version: 1, Lifts: true, Timeout: 4 * minute, Along: true,
+			Faults: []Fault{{Action: "scheduler:*", Answer: "unavailable", Skip: 1, Times: 40}}}},
+	},
+	"a run takes up the deployment that another has just begun, and puts the version before back when it has failed": {
+		Seed: 2, Desired: 3, Past: 2, Breaker: Off, Shift: Linear, Reads: 2 * second,
+		Fates: []Fate{{Kind: Crashes, First: 3, Job: Fails}, {Kind: NoRoom, First: 3}, {}},
+		Runs: []Run{
+			{At: 75 * second, Verb: Deploy, Version: 3, Force: true, Lifts: true, Timeout: 4 * minute,
+				Faults: []Fault{{Action: "ecs:RegisterTaskDefinition", Answer: "refuse", Times: 5}}},
+			{Change: 2, Verb: Deploy, Version: 1, Timeout: 10 * minute, Faults: []Fault{
+				{Action: "ecs:DescribeServiceDeployments", Answer: "cut", Skip: 18, Times: 2},
+				{Action: "ecs:TagResource", Answer: "unavailable", Skip: 2, Times: 1},
+			}, End: Cancel, Call: 60, Again: 5 * second},
+			{Change: 2, At: 1750 * time.Millisecond, Verb: Deploy, Version: 1, Force: true, Lifts: true, Timeout: 4 * minute},
+		},
+	},
 	"a rollback that was ended in mid-way has arrived, and the same again takes the schedules along": {
 		Seed: 482, Desired: 3, Past: 2, Lag: 5 * second, Scheduled: true,
 		Fates: []Fate{{}},

@@ -43,7 +43,7 @@ type process struct {
 	undone   bool     // it could not take a task definition away again
 
 	newestSecond moment // at the newest read of the second service
-	beganSecond  string // id of the newest deployment of it that it began
+	beganSecond  state  // with the newest deployment of it that it began
 }
 
 // update is an UpdateService that began a deployment.
@@ -223,8 +223,10 @@ func (p *process) took(r *http.Request, first, second bool, before, m moment, an
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	if second && isCall(r, "UpdateService") && m.at.Sub(m.second.since) <= noticed && before.second.primary != m.second.primary {
-		if m.second.version == p.run.Version {
-			p.beganSecond = m.second.primary
+		// As of the first: the version before may be the same image in another task definition.
+		own := p.beganSecond.primary == "" || p.beganSecond.taskDefinition == m.second.taskDefinition
+		if m.second.version == p.run.Version && own {
+			p.beganSecond = m.second
 		}
 		return
 	}
@@ -361,7 +363,7 @@ func (w *world) start(number int, run Run, faults int) *report {
 	p.mu.Lock()
 	done.calls, done.killed, done.signal, done.faulty = p.calls, p.dead, p.signal, p.faulted
 	done.first, done.newest, done.began, done.leave, done.joined = p.first, p.newest, p.began.primary, p.leave, p.joined
-	done.newestSecond, done.beganSecond = p.newestSecond, p.beganSecond
+	done.newestSecond, done.beganSecond = p.newestSecond, p.beganSecond.primary
 	done.gaveUp, done.updates, done.registered, done.undone = p.stopped, p.updates, p.register, p.undone
 	ids := p.jobs
 	p.mu.Unlock()

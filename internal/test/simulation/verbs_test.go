@@ -29,6 +29,7 @@ type answer struct {
 	TaskDefinition string `json:"task-definition-arn"`
 	Previous       string `json:"previous-task-definition-arn"`
 	Error          string `json:"error"`
+	Cause          string `json:"cause"`
 	Written        string `json:"-"` // everything that was written anywhere
 }
 
@@ -50,7 +51,8 @@ func (a answer) overtaken() bool { return a.Outcome == string(action.Superseded)
 const (
 	noChange    = string(action.NoChange)
 	defect      = string(action.Defect)
-	wayBackTime = 15 * time.Minute // what a deployment gives its way back
+	unpointed   = "schedule-not-pointed" // why a deployment was taken back that its schedules could not go along with
+	wayBackTime = 15 * time.Minute       // what a deployment gives its way back
 )
 
 // holdTag is the service's tag that names the images that must not be deployed.
