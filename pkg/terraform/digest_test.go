@@ -210,6 +210,8 @@ func TestCanonical(t *testing.T) {
 		"<1> & 2":  `"<1> & 2"`,
 		"<1>\n":    `"<1>\n"`, // HTML is not written otherwise beside what has to be
 		`a"b`:      `"a\"b"`,
+		`"`:        `"\""`,
+		`\`:        `"\\"`,
 		`a\b`:      `"a\\b"`,
 		"a\x1fb":   `"a\u001fb"`,
 		"a\u2028b": `"a\u2028b"`,

@@ -79,6 +79,17 @@ func TestSecretsAreKnownByTheirValue(t *testing.T) {
 	}
 }
 
+// What a finding quotes of a value is hidden where it is a secret.
+func TestFindingsHideSecrets(t *testing.T) {
+	p := read(t, planOf(t, []object{
+		change("aws_x.secret", create, nil, object{"v": "read-s3cr3t"}, object{"after_sensitive": object{"v": true}}),
+		change("aws_s3_bucket_acl.a", create, nil, object{"acl": "public-read-s3cr3t"}),
+	}, nil))
+	if len(p.Changes) != 2 || len(p.Changes[0].findings) != 1 || p.Changes[0].findings[0].Text != "everybody may use the bucket: public-(sensitive)" {
+		t.Errorf("%+v", p.Changes)
+	}
+}
+
 // The digest may be shown: what is known by its value to be secret goes into it as a secret does.
 func TestDigestSaltsSecretsKnownByTheirValue(t *testing.T) {
 	plan := func(secret, beside string) []object {

@@ -141,9 +141,7 @@ func (d *planDecoder) decode() error {
 		return fmt.Errorf("its format is %q, and this program knows 1.x: another Terraform version may have made it", d.format)
 	}
 	d.clean = strings.NewReplacer(d.volatile...)
-	if err := d.readVariables(); err != nil {
-		return err
-	}
+	d.readVariables()
 	// All secrets first: a value that is one may stand in the open in any other resource.
 	lists := [][]rawChange{d.changes, d.drift, d.outputs}
 	for _, list := range lists {

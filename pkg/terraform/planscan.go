@@ -277,7 +277,7 @@ func (d *planDecoder) configuration() error {
 }
 
 // readVariables counts the variables' values in the digest, and those that are declared sensitive among the secrets.
-func (d *planDecoder) readVariables() error {
+func (d *planDecoder) readVariables() {
 	for name := range d.declared { // ephemeral ones are not kept in a plan
 		if _, ok := d.variables[name]; !ok {
 			d.plan.Missing = append(d.plan.Missing, name)
@@ -285,16 +285,14 @@ func (d *planDecoder) readVariables() error {
 	}
 	slices.Sort(d.plan.Missing)
 	if len(d.variables) == 0 {
-		return nil
+		return
 	}
 	for name, v := range d.variables {
 		if d.declared[name].Sensitive {
 			d.secrets.add(v.Value)
 		}
 	}
-	var err error
-	d.plan.trace.variables, err = json.Marshal(d.variables) // maps are written in the order of their keys
-	return err
+	d.plan.trace.variables, _ = json.Marshal(d.variables) // what was read as JSON can be written; maps are in the order of their keys
 }
 
 // scan decodes a value and takes what its marks cover among the secrets; most values have no marks and are not decoded.

@@ -76,6 +76,17 @@ func TestReadPlanRefusesWhatIsNotAPlan(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
+	// What is passed over at first is decoded where it is needed.
+	for name, values := range map[string]string{
+		"a value":        `"before":null,"after":{"v":tru}`,
+		"a secret value": `"before":null,"after":{"v":tru},"after_sensitive":{"v":true}`,
+		"a mark":         `"before":null,"after":{"v":"x"},"after_sensitive":{"v":true,"w":tru}`,
+	} {
+		text := `{"format_version":"1.2","resource_changes":[{"address":"aws_x.a","change":{"actions":["create"],` + values + `}}]}`
+		if _, err := ReadPlan(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "aws_x.a: the JSON has") {
+			t.Errorf("%s that is not JSON: %v", name, err)
+		}
+	}
 	for _, format := range []string{"1", "1.0", "1.99"} {
 		if _, err := ReadPlan(strings.NewReader(`{"format_version":"` + format + `"}`)); err != nil {
 			t.Errorf("format %s: %v", format, err)

@@ -5,8 +5,9 @@
 //	go run ./tools/mutants pkg/hold pkg/x/y.go      these packages or files
 //	go run ./tools/mutants -base REV -for 5m        the lines that changed since REV
 //
-// It fails where a deciding file has less than 90 % of its mutants killed, and where a mutant survives that survivors.txt does
-// not list with a reason. A test that runs into the time limit kills nothing.
+// It fails where a deciding file has less than 90 % of its mutants killed, where a mutant survives that survivors.txt does not list
+// with a reason, and where an entry of that list matches no mutant any more; with -base, also an entry of a file that changed. A test
+// that runs into the time limit kills nothing.
 package main
 
 import (
@@ -99,6 +100,12 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
+	var stale error // of whole files the report tells it
+	if o.base != "" || o.list {
+		if stale, err = staleEntries(ctx, root, listed, targets); err != nil {
+			return err
+		}
+	}
 	var packages []*pkg
 	if len(targets) > 0 {
 		if packages, err = load(ctx, root, targets); err != nil {
@@ -117,7 +124,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	slices.SortStableFunc(packages, func(a, b *pkg) int { return cmp.Compare(b.count(deciding), a.count(deciding)) })
 	if len(packages) == 0 {
 		fmt.Fprintln(out, "no line of Go code to mutate")
-		return nil
+		return stale
 	}
 	if o.list {
 		for _, p := range packages {
@@ -125,7 +132,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 				fmt.Fprintf(out, "%s:%d: %s: %s\n", m.file, m.line, m.function, m.change())
 			}
 		}
-		return nil
+		return stale
 	}
 	if o.limit > 0 {
 		var cancel context.CancelFunc
@@ -140,7 +147,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	if err := ctx.Err(); err != nil && !errors.Is(context.Cause(ctx), errTime) {
 		return context.Cause(ctx)
 	}
-	return report(out, packages, verdict{deciding: deciding, listed: listed, partial: o.base != ""})
+	return errors.Join(report(out, packages, verdict{deciding: deciding, listed: listed, partial: o.base != ""}), stale)
 }
 
 // errTime is why mutants are left out once the time that -for gives is over.

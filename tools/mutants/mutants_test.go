@@ -214,6 +214,21 @@ func TestChangedLines(t *testing.T) {
 	if out, err := mutants(t, "-base", "HEAD~1", "-for", "1ns"); err != nil || !strings.Contains(out, "6 mutants were skipped") {
 		t.Fatalf("without time: %v", err)
 	}
+
+	// An entry of the list that the change has left without its mutant is told, also where no line of code is left to mutate.
+	const entries = "calm/calm.go Either\n    operand b → false\n        A fixture.\n    operand c → false\n        Gone.\n" +
+		"calm/other.go Other\n    operand c → false\n        Not looked at.\n"
+	if err := os.WriteFile("survivors.txt", []byte(entries), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	commit(t)
+	replace(t, "calm/calm.go", "// Either", "// A comment.\n\n// Either")
+	for _, args := range [][]string{{"-base", "HEAD"}, {"-list", "calm/calm.go"}} {
+		_, err := mutants(t, args...)
+		if err == nil || strings.Count(err.Error(), "matches no mutant any more") != 1 || !strings.Contains(err.Error(), "Either: operand c") {
+			t.Errorf("%q: a stale entry: %v", args, err)
+		}
+	}
 }
 
 func TestDecidingFileWithoutMutants(t *testing.T) {

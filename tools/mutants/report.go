@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ import (
 type verdict struct {
 	deciding []string
 	listed   []*listing
-	partial  bool // only some lines were mutated: no percentage is asked for, and no entry of the list must match
+	partial  bool // only some lines were mutated: no percentage is asked for, and entries need not match a mutant of those
 }
 
 // tally counts a file's mutants.
@@ -125,6 +126,28 @@ func (v verdict) stale(mutated map[string]*tally) []error {
 		}
 	}
 	return problems
+}
+
+// staleEntries looks up the entries of these files among all their mutants, and runs none.
+func staleEntries(ctx context.Context, root string, listed []*listing, targets []target) (stale, err error) {
+	var whole []target
+	mutated := map[string]*tally{}
+	for _, t := range targets {
+		if slices.ContainsFunc(listed, func(l *listing) bool { return l.file == t.file }) {
+			whole, mutated[t.file] = append(whole, target{file: t.file}), &tally{}
+		}
+	}
+	if len(whole) == 0 {
+		return nil, nil
+	}
+	packages, err := load(ctx, root, whole)
+	v := verdict{listed: listed}
+	for _, p := range packages {
+		for _, m := range p.mutants {
+			v.entry(m)
+		}
+	}
+	return errors.Join(v.stale(mutated)...), err
 }
 
 // listing is a mutant that may survive, and why.
