@@ -11,10 +11,10 @@ import (
 )
 
 // fargateSizes are the memory sizes in MiB that Fargate has for each amount of CPU units: the first, the last and the step
-// between them (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html). The smallest
-// CPU has three sizes that no step describes.
+// between them (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html). The three of the
+// smallest CPU, which no step describes, stand in checkSize.
 var fargateSizes = map[int]struct{ from, to, step int }{
-	256:   {512, 2048, 0},
+	256:   {},
 	512:   {1024, 4096, 1024},
 	1024:  {2048, 8192, 1024},
 	2048:  {4096, 16384, 1024},
@@ -138,10 +138,10 @@ func (d Document) checkShares(add func(string, ...any)) {
 // amount returns a whole number of a container, or 0.
 func amount(c *value, field string) int {
 	v := c.get(field)
-	if v == nil || v.kind != 'n' {
+	if v == nil {
 		return 0
 	}
-	n, err := strconv.Atoi(v.text)
+	n, err := strconv.Atoi(v.text) // a string has its quotes
 	if err != nil {
 		return 0
 	}
@@ -174,10 +174,10 @@ func (d Document) CheckPort(container string, port int) string {
 
 // portRange reads FROM-TO.
 func portRange(text string) (from, to int, ok bool) {
-	first, last, found := strings.Cut(text, "-")
+	first, last, _ := strings.Cut(text, "-")
 	from, err := strconv.Atoi(first)
 	to, err2 := strconv.Atoi(last)
-	return from, to, found && err == nil && err2 == nil
+	return from, to, err == nil && err2 == nil
 }
 
 // CheckVolume returns what is wrong with the name of a volume that a service configures at launch, or "".
@@ -236,12 +236,14 @@ func (d Document) checkSize(add func(string, ...any)) {
 	}
 	sizes, known := fargateSizes[cpu]
 	switch {
-	case !known && cpu > 16384: // larger sizes may have come since
+	case cpu > 16384: // larger sizes may have come since
 	case !known:
 		add("cpu %d: Fargate has 256, 512, 1024, 2048, 4096, 8192 and 16384", cpu)
-	case cpu == 256 && memory != 512 && memory != 1024 && memory != 2048:
-		add("cpu 256 with memory %d: Fargate has 512, 1024 and 2048 MiB for it", memory)
-	case memory < sizes.from || memory > sizes.to || sizes.step > 0 && memory%sizes.step != 0:
+	case cpu == 256:
+		if memory != 512 && memory != 1024 && memory != 2048 {
+			add("cpu 256 with memory %d: Fargate has 512, 1024 and 2048 MiB for it", memory)
+		}
+	case memory < sizes.from || memory > sizes.to || memory%sizes.step != 0:
 		add("cpu %d with memory %d: Fargate has %d to %d MiB in steps of %d for it", cpu, memory, sizes.from, sizes.to, sizes.step)
 	}
 }
@@ -256,8 +258,8 @@ func (d Document) size(field, unit string) int {
 	if v.kind == '"' {
 		text = units(v, unit, 1024).str()
 	}
-	size, err := strconv.ParseFloat(text, 64)
-	if err != nil || size != math.Trunc(size) || size < 0 || size > math.MaxInt32 {
+	size, _ := strconv.ParseFloat(text, 64) // 0 or an infinity beside an error
+	if size != math.Trunc(size) || size < 1 || size > math.MaxInt32 {
 		return 0
 	}
 	return int(size)
@@ -284,7 +286,8 @@ func stringOrNone(v *value) bool { return absent(v) || v.kind == '"' }
 
 func isNumber(v *value) bool { return v != nil && v.kind == 'n' }
 
-func absent(v *value) bool { return v == nil || v.kind == 'l' && v.text == "null" }
+// absent reports whether there is no value, or null; a string has its quotes.
+func absent(v *value) bool { return v == nil || v.text == "null" }
 
 func orNothing(v *value) string {
 	if absent(v) {

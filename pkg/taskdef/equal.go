@@ -82,15 +82,14 @@ func normalPort(port *value, awsvpc bool) *value {
 	return port
 }
 
-// dropEmpty removes the named members where they are an empty list, an empty object or null.
+// dropEmpty removes the named members where they are an empty list or an empty object.
 func dropEmpty(v *value, names []string) *value {
 	if v.kind != '{' {
 		return v
 	}
 	var drop []string
 	for _, m := range v.members {
-		empty := m.value.text == "null" || m.value.kind == '[' && len(m.value.items) == 0 ||
-			m.value.kind == '{' && len(m.value.members) == 0
+		empty := m.value.kind == '[' && len(m.value.items) == 0 || m.value.kind == '{' && len(m.value.members) == 0
 		if empty && slices.Contains(names, m.name) {
 			drop = append(drop, m.name)
 		}
@@ -169,7 +168,7 @@ func sorted(v *value) *value {
 	case '{':
 		changed := &value{kind: '{'}
 		for _, m := range v.members {
-			if m.value.kind == 'l' && m.value.text == "null" {
+			if absent(m.value) {
 				continue
 			}
 			changed.members = append(changed.members, member{m.name, quote(m.name), sorted(m.value)})

@@ -53,6 +53,7 @@ func TestSizes(t *testing.T) {
 		"Windows, the least":         {sized(`"1024"`, `"2048"`, windows), ""},
 		"Windows, the most":          {sized(`"4096"`, `"8192"`, windows), ""},
 		"Windows, too little":        {sized(`"512"`, `"1024"`, windows), "cpu 512: Fargate has Windows with 1024, 2048 and 4096"},
+		"Windows, a unit too much":   {sized(`"4097"`, `"8192"`, windows), "cpu 4097: Fargate has Windows with 1024, 2048 and 4096"},
 		"Windows, too much":          {sized(`"8192"`, `"16384"`, windows), "cpu 8192: Fargate has Windows with 1024, 2048 and 4096"},
 		"CPU of a number":            {sized(`256`, `512`, ""), ""},
 		"CPU of 0":                   {sized(`0`, `"512"`, ""), "cpu of the task is 0" + none},
@@ -60,6 +61,9 @@ func TestSizes(t *testing.T) {
 		"half a CPU unit":            {sized(`"256.5"`, `"512"`, ""), `cpu of the task is "256.5"` + none},
 		"negative CPU":               {sized(`"-256"`, `"512"`, ""), `cpu of the task is "-256"` + none},
 		"endless CPU":                {sized(`"1e10"`, `"512"`, ""), `cpu of the task is "1e10"` + none},
+		"no CPU":                     {strings.Replace(sized(`1`, `"512"`, ""), `"cpu":1,`, "", 1), "cpu of the task is not set" + none},
+		"CPU beyond all numbers":     {sized(`"1e999"`, `"512"`, ""), `cpu of the task is "1e999"` + none},
+		"the most CPU that is one":   {sized(`"2147483647"`, `"512"`, ""), ""},
 		"CPU of null":                {sized(`null`, `"512"`, ""), "cpu of the task is not set" + none},
 		"CPU of a list":              {sized(`[]`, `"512"`, ""), ""},
 		"CPU of true":                {sized(`true`, `"512"`, ""), ""},
@@ -79,6 +83,11 @@ func TestSizes(t *testing.T) {
 		"more than it may have":      {shares("256", "512", `"memory":1,"memoryReservation":2`), "container a reserves 2 MiB of memory and may have 1"},
 		"a share in quotes":          {shares("256", "512", `"cpu":"999","memory":"999"`), ""},
 		"a share of a fraction":      {shares("256", "512", `"cpu":999.5`), ""},
+		"a limit of a fraction":      {shares("256", "512", `"memory":0.5,"memoryReservation":2`), ""},
+		"a share beyond all numbers": {shares("256", "512", `"cpu":99999999999999999999`), ""},
+		"more than a task of one unit": {shares("1", "1", `"cpu":2,"memory":2`),
+			"cpu 1: Fargate has 256, 512, 1024, 2048, 4096, 8192 and 16384\nthe containers take 2 CPU units, and the task has 1\n" +
+				"the containers reserve 2 MiB of memory, and the task has 1"},
 	} {
 		if got := checked(t, tt.document); got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)

@@ -66,7 +66,7 @@ func (w *walk) value(path string, v *value, t reflect.Type) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if v.text == "null" { // a string has its quotes
+	if absent(v) {
 		return
 	}
 	form, known := forms[t.Kind()]
@@ -104,12 +104,8 @@ func (w *walk) members(path string, v *value, t reflect.Type) {
 		if strings.HasPrefix(m.name, "$") || strings.HasPrefix(m.name, "_") || strings.HasPrefix(m.name, "/") {
 			continue
 		}
-		u := Unknown{Path: at, Name: m.name, Near: nearest.Typo(m.name, fields.names)}
-		u.Typo = u.Near != ""
-		if !u.Typo {
-			u.Near = nearest.One(m.name, fields.names)
-		}
-		w.unknown = append(w.unknown, u)
+		w.unknown = append(w.unknown, Unknown{Path: at, Name: m.name, Near: nearest.One(m.name, fields.names),
+			Typo: nearest.Typo(m.name, fields.names) != ""})
 	}
 }
 
@@ -214,12 +210,12 @@ func (d Document) dropped(registered Document) []Unknown {
 	}
 	var compare func(path string, sent, got *value)
 	compare = func(path string, sent, got *value) {
-		if sent.kind == '[' && got.kind == '[' && len(sent.items) == len(got.items) {
+		if len(sent.items) == len(got.items) {
 			for i := range sent.items {
 				compare(fmt.Sprintf("%s[%d]", path, i), sent.items[i], got.items[i])
 			}
 		}
-		if sent.kind != '{' || got.kind != '{' {
+		if got.kind != '{' {
 			return
 		}
 		for _, m := range sent.members {

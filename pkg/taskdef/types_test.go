@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,11 +131,12 @@ func fill(v reflect.Value) {
 func TestNumbers(t *testing.T) {
 	for number, want := range map[string]string{
 		"1": "", "1.0": "", "1e3": "", "2147483647": "", "-2147483647": "", "null": "",
-		"2147483648": "cpu is 2147483648: it must be a whole number of at most 2147483647",
-		"1e999":      "cpu is 1e999: it must be a whole number of at most 2147483647",
-		"1e-999":     "cpu is 1e-999: it must be a whole number of at most 2147483647",
-		"0.5":        "cpu is 0.5: it must be a whole number",
-		"true":       "cpu is true: it must be a number",
+		"2147483648":   "cpu is 2147483648: it must be a whole number of at most 2147483647",
+		"1e999":        "cpu is 1e999: it must be a whole number of at most 2147483647",
+		"1e-999":       "cpu is 1e-999: it must be a whole number of at most 2147483647",
+		"0.5":          "cpu is 0.5: it must be a whole number",
+		"2147483648.5": "cpu is 2147483648.5: it must be a whole number",
+		"true":         "cpu is true: it must be a number",
 	} {
 		d := mustParse(t, `{"containerDefinitions":[{"name":"a","cpu":`+number+`}]}`)
 		got := strings.TrimPrefix(strings.Join(d.CheckTypes(), "\n"), "containerDefinitions[0].")
@@ -183,5 +185,44 @@ func TestDropped(t *testing.T) {
 	lists := mustParse(t, `{"containerDefinitions":[{"name":"a"},{"name":"b","x":1}]}`)
 	if lost := lists.dropped(mustParse(t, `{"containerDefinitions":[{"name":"a"}]}`)); lost != nil {
 		t.Errorf("lists of different length were compared: %v", lost)
+	}
+}
+
+// TestTypesOfTheModel compares values with types that the model has nowhere today, or nowhere yet.
+func TestTypesOfTheModel(t *testing.T) {
+	for _, test := range []struct {
+		name, value string
+		as          reflect.Type
+		want        string
+	}{
+		{"a long number", `9223372036854775807`, reflect.TypeFor[int64](), ""},
+		{"a longer number", `9223372036854775808`, reflect.TypeFor[*int64](),
+			"x is 9223372036854775808: it must be a whole number of at most 9223372036854775807"},
+		{"a type that is not known", `1`, reflect.TypeFor[any](), ""},
+	} {
+		v, err := parseJSON([]byte(test.value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var w walk
+		if w.value("x", v, test.as); strings.Join(w.wrong, "\n") != test.want {
+			t.Errorf("%s: %q, want %q", test.name, w.wrong, test.want)
+		}
+	}
+}
+
+// TestFieldsOf reads those fields alone that a request has, in one order: of two that are as near the first is meant.
+func TestFieldsOf(t *testing.T) {
+	f := fieldsOf(reflect.TypeFor[ecs.RegisterTaskDefinitionInput]())
+	if !slices.IsSorted(f.names) || !slices.Contains(f.names, "containerDefinitions") || slices.Contains(f.names, "noSmithyDocumentSerde") ||
+		len(f.names) != len(f.types) {
+		t.Errorf("got %q", f.names)
+	}
+}
+
+func TestIndented(t *testing.T) {
+	const want = "{\n  \"containerDefinitions\": [\n    {\n      \"name\": \"a\"\n    }\n  ]\n}\n"
+	if got := string(mustParse(t, `{"containerDefinitions":[{"name":"a"}]}`).Indented()); got != want {
+		t.Errorf("got %s", got)
 	}
 }
