@@ -56,6 +56,7 @@ func TestFactsOf(t *testing.T) {
 		{"a host with AWS's name in it", silent{&url.Error{Op: "Get", URL: "https://amazonaws.com.example.org/", Err: slow{}}}, facts{}},
 		{"AWS's host", silent{&url.Error{Op: "Get", URL: "https://1.dkr.ecr.eu-west-1.amazonaws.com/v2/",
 			Err: &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}}}, facts{unanswered: true}},
+		{"an address that cannot be read", silent{&url.Error{Op: "Get", URL: "https://[", Err: slow{}}}, facts{unanswered: true}},
 		{"an address without a host", silent{&url.Error{Op: "Get", URL: "/v2/", Err: slow{}}}, facts{unanswered: true}},
 		{"a network's error", silent{&net.OpError{Op: "read", Err: syscall.ECONNRESET}}, facts{unanswered: true}},
 		{"a network's error behind an answer", silent{awserrtest.Answered("", "", 500, &net.OpError{Op: "read", Err: syscall.ECONNRESET})},
@@ -126,6 +127,8 @@ func TestKindOfFacts(t *testing.T) {
 		{"a quota's rate", facts{code: "LimitExceededException", message: "Rate exceeded"}, KindThrottled},
 		{"a rate in another error", facts{code: "SomeException", message: "Rate exceeded"}, ""},
 		{"a rate, by status", facts{status: 429}, KindThrottled},
+		{"another revision is being registered", facts{code: "ClientException", message: crowded}, KindThrottled},
+		{"its text in another error", facts{code: "SomeException", message: crowded}, ""},
 
 		{"not found, by status", facts{status: 404}, KindNotFound},
 		{"not found, by status and another name", facts{status: 404, code: "SomeException"}, ""},
@@ -144,6 +147,26 @@ func TestKindOfFacts(t *testing.T) {
 	} {
 		if got := test.of.kind(); got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// crowded is what ECS says while it registers another revision of the family.
+const crowded = "Too many concurrent attempts to create a new revision of the specified family."
+
+func TestIsCrowded(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"nothing", nil, false},
+		{"another revision is being registered", awserrtest.API("ClientException", crowded), true},
+		{"another fault of the client", awserrtest.API("ClientException", "Family contains invalid characters."), false},
+		{"the text in another error", awserrtest.API("SomeException", crowded), false},
+	} {
+		if got := IsCrowded(test.err); got != test.want {
+			t.Errorf("%s: %t", test.name, got)
 		}
 	}
 }

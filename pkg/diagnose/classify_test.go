@@ -444,6 +444,11 @@ func TestStreakOfWhatMayPass(t *testing.T) {
 	noRoom := failed(60, "")
 	noRoom.Containers = nil
 	noRoom.StopCode, noRoom.Reason = "TaskFailedToStart", "RESOURCE:MEMORY"
+	silent := func(second int) Task { // it stopped, and no container has an exit code
+		t := failed(second, "")
+		t.Containers = []Container{{Name: "app"}}
+		return t
+	}
 	for _, test := range []struct {
 		name   string
 		tasks  []Task
@@ -451,6 +456,7 @@ func TestStreakOfWhatMayPass(t *testing.T) {
 		alike  int
 		waves  int
 	}{
+		{"without an exit code", []Task{silent(60), silent(0)}, nil, 2, 2},
 		{"two at once", []Task{failed(1, lost), failed(0, lost)}, nil, 2, 1},
 		{"in two waves", []Task{failed(60, lost), failed(0, lost)}, nil, 2, 2},
 		{"in other numbers", []Task{failed(60, lostLater), failed(0, lost)}, nil, 2, 2},
@@ -515,6 +521,61 @@ func TestPlacementFailure(t *testing.T) {
 	} {
 		if c := PlacementFailure(reason, ""); c.Code != want {
 			t.Errorf("%s: got %s, want %s", reason, c.Code, want)
+		}
+	}
+}
+
+// TestSameFailure flips each part of what makes two failures one.
+func TestSameFailure(t *testing.T) {
+	first := record.Finding{Code: "app-exit", Container: "app", Title: "app exited with code 1: no broker at 10.0.0.7"}
+	for _, test := range []struct {
+		name string
+		edit func(a, b *record.Finding)
+		want bool
+	}{
+		{"the same", func(_, _ *record.Finding) {}, true},
+		{"another code", func(_, b *record.Finding) { b.Code = "killed" }, false},
+		{"another container", func(_, b *record.Finding) { b.Container = "proxy" }, false},
+		{"other numbers", func(_, b *record.Finding) { b.Title = "app exited with code 2: no broker at 10.0.3.9" }, true},
+		{"other words", func(_, b *record.Finding) { b.Title = "app exited with code 1: no cache" }, false},
+		{"other words of what is certain", func(a, b *record.Finding) { a.Certain, b.Certain, b.Title = true, true, "another" }, true},
+		{"one of them is certain", func(a, _ *record.Finding) { a.Certain = true }, false},
+		{"the other is certain", func(_, b *record.Finding) { b.Certain = true }, false},
+	} {
+		a, b := first, first
+		test.edit(&a, &b)
+		if got := sameFailure(a, b); got != test.want {
+			t.Errorf("%s: %t", test.name, got)
+		}
+	}
+}
+
+// TestFinal says which line is the last word on why a program ended.
+func TestFinal(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		later []string
+		want  bool
+	}{
+		{"nothing follows", nil, true},
+		{"another error follows", []string{"error: no database"}, false},
+		{"it is said again", []string{"error: no module x"}, true},
+		{"it is said again, and then another", []string{"error: no module x", "error: no database"}, false},
+		{"no error follows", []string{"INFO: stopping"}, true},
+		{"the server says that it ends", []string{"ERROR: Application startup failed. Exiting."}, true},
+	} {
+		if got := final(append([]string{"error: nothing here counts", "error: no module x"}, test.later...), 1); got != test.want {
+			t.Errorf("%s: %t", test.name, got)
+		}
+	}
+}
+
+// TestAdviceOnAnExit: a service's image can be tried alone; a migration's shows nothing without its database.
+func TestAdviceOnAnExit(t *testing.T) {
+	for service, want := range map[string]string{"api": "docker run", "": "the quoted lines are the command's own"} {
+		c := Classify(Evidence{Service: service, Tasks: []Task{exited(1, "RuntimeError: boom")}})
+		if c.Code != "app-exit" || !strings.Contains(strings.Join(c.Fix, "; "), want) {
+			t.Errorf("service %q: %s: %q, want %q", service, c.Code, c.Fix, want)
 		}
 	}
 }

@@ -44,14 +44,15 @@ func VersionOf(option Option, revision *taskdef.Revision) Version {
 // tagIn returns the tag of the image in the main container, or in the first one, where the document gives one.
 func tagIn(doc taskdef.Document) string {
 	container, err := doc.Container("")
-	if err != nil && len(doc.Containers()) > 0 {
-		container = doc.Containers()[0]
+	if all := doc.Containers(); err != nil && len(all) > 0 {
+		container = all[0]
 	}
 	name, _, pinned := strings.Cut(doc.Image(container), "@")
-	if _, tag, found := strings.Cut(arn.Last(name), ":"); found && !pinned {
-		return tag
+	if pinned {
+		return ""
 	}
-	return ""
+	_, tag, _ := strings.Cut(arn.Last(name), ":")
+	return tag
 }
 
 // Describe reads revisions, several at once, by ARN. Those that cannot be read are left out: they are for people to look at, and

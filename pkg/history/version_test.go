@@ -1,9 +1,18 @@
 package history
 
 import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/record"
@@ -95,6 +104,25 @@ func TestVersionOf(t *testing.T) {
 			t.Errorf("%s: the tag is %q, want %q", image, got, want)
 		}
 	}
+	for name, test := range map[string]struct{ document, want string }{
+		"the only essential container": {`{"containerDefinitions": [{"name": "log", "image": "log:v8", "essential": false},
+			{"name": "api", "image": "api:v3"}]}`, "v3"},
+		"of several essential ones the first": {`{"containerDefinitions": [{"name": "api", "image": "api:v3"}, {"name": "log", "image": "log:v8"}]}`,
+			"v3"},
+	} {
+		doc, err := taskdef.Parse([]byte(test.document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := VersionOf(option, &taskdef.Revision{Document: doc}).Tag; got != test.want {
+			t.Errorf("%s: the tag is %q, want %q", name, got, test.want)
+		}
+	}
+	bare := VersionOf(Option{Deployment: Deployment{TaskDefinition: td(4)}}, &taskdef.Revision{Tags: map[string]string{
+		commits.Tag: strings.Repeat("x", 40)}})
+	if got := bare.String(); got != "api:4 ("+strings.Repeat("x", 40)+")" {
+		t.Errorf("a revision without a document, of what is not a commit's hash: %s", got)
+	}
 	unread := VersionOf(Option{Deployment: Deployment{TaskDefinition: td(2), Status: "ROLLBACK_SUCCESSFUL"}, Why: "its image is gone"}, nil)
 	if got := unread.String(); got != "api:2: its image is gone" {
 		t.Error(got)
@@ -122,4 +150,38 @@ func join(row []record.Text) string {
 		cells = append(cells, cell.Text)
 	}
 	return strings.Join(cells, "|")
+}
+
+type doer func(*http.Request) (*http.Response, error)
+
+func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
+
+// TestDescribe reads more revisions than it reads at once, and leaves out the one that cannot be read.
+func TestDescribe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := ecs.New(ecs.Options{Region: "eu-west-1", Credentials: aws.AnonymousCredentials{}, RetryMaxAttempts: 1,
+			HTTPClient: doer(func(r *http.Request) (*http.Response, error) {
+				text, _ := io.ReadAll(r.Body)
+				var in struct{ TaskDefinition string }
+				if err := json.Unmarshal(text, &in); err != nil || in.TaskDefinition == "api:3" {
+					return nil, errors.New("no answer")
+				}
+				time.Sleep(time.Second)
+				body := `{"taskDefinition": {"taskDefinitionArn": "` + in.TaskDefinition + `", "containerDefinitions": [{"name": "api"}]}}`
+				return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
+			})})
+		began := time.Now()
+		found := Describe(t.Context(), client, []string{"api:1", "api:2", "api:3", "api:4", "api:5", "api:6"})
+		var got []string
+		for name, revision := range found {
+			got = append(got, name+" "+revision.ARN)
+		}
+		slices.Sort(got)
+		if strings.Join(got, ", ") != "api:1 api:1, api:2 api:2, api:4 api:4, api:5 api:5, api:6 api:6" {
+			t.Errorf("got %q", got)
+		}
+		if took := time.Since(began); took != 2*time.Second {
+			t.Errorf("five revisions of a second each took %s", took)
+		}
+	})
 }
