@@ -85,7 +85,8 @@ func TestFindingsHideSecrets(t *testing.T) {
 		change("aws_x.secret", create, nil, object{"v": "read-s3cr3t"}, object{"after_sensitive": object{"v": true}}),
 		change("aws_s3_bucket_acl.a", create, nil, object{"acl": "public-read-s3cr3t"}),
 	}, nil))
-	if len(p.Changes) != 2 || len(p.Changes[0].findings) != 1 || p.Changes[0].findings[0].Text != "everybody may use the bucket: public-(sensitive)" {
+	const want = "everybody may use the bucket: public-(sensitive)"
+	if len(p.Changes) != 2 || len(p.Changes[0].findings) != 1 || p.Changes[0].findings[0].Text != want {
 		t.Errorf("%+v", p.Changes)
 	}
 }
