@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -105,7 +106,8 @@ func (p *Plan) execute(ctx context.Context, all []*Plan, results []Result) error
 }
 
 // streamFrom is from how many uncompressed bytes on a layer is sent while it is compressed. A smaller one is compressed first, which
-// takes no time to speak of: then the repository can be asked whether it has it already, from a push that was broken off.
+// takes no time to speak of: then the repository can be asked whether it has it already, from a push that was broken off. That is done
+// with all layers from when one was found to be there.
 const streamFrom = 48 << 20
 
 // sending has the blobs of an image in the repositories.
@@ -119,6 +121,8 @@ type sending struct {
 	results []Result
 	stored  map[v1.Hash]v1.Descriptor // by uncompressed digest
 	changed bool                      // a layer was compressed to another digest than was expected
+
+	again atomic.Bool // a layer turned out to be there once it was compressed: a push was broken off, and more may be there
 }
 
 // sendBlobs has every blob of the image in the repositories when it returns without error, and the digest known.
@@ -344,7 +348,7 @@ func (s *sending) compress(ctx context.Context, j job, to []*target) error {
 		cancel()
 		<-p.ready
 	}()
-	if j.uncompressed < s.plans[0].streamFrom {
+	if j.uncompressed < s.plans[0].streamFrom || s.again.Load() {
 		if _, err := p.wait(ctx); err != nil {
 			return err
 		}
@@ -399,7 +403,13 @@ func (s *sending) sendPacked(ctx context.Context, t *target, p *packing) error {
 	began := time.Now()
 	to := t.plan.To
 	there := func(ctx context.Context) (bool, error) { return to.hasBlob(ctx, p.blob.Digest) }
-	u := upload{blob: Blob{Open: p.spool.open}, later: p.wait, broke: p.broke, open: s.whole}
+	var closing atomic.Bool // from here on what is found may be our own
+	u := upload{blob: Blob{Open: p.spool.open}, broke: p.broke, open: s.whole}
+	u.later = func(ctx context.Context) (v1.Descriptor, error) {
+		d, err := p.wait(ctx)
+		closing.Store(true)
+		return d, err
+	}
 	select {
 	case <-p.ready:
 		u = upload{blob: p.blob, open: s.whole}
@@ -413,7 +423,7 @@ func (s *sending) sendPacked(ctx context.Context, t *target, p *packing) error {
 	if u.later != nil && !to.fresh() {
 		asking.Go(func() {
 			if _, err := p.wait(ctx); err == nil {
-				if found, _ := there(ctx); found { // a failure costs nothing: it is sent
+				if found, _ := there(ctx); found && !closing.Load() { // a failure costs nothing: it is sent
 					cancel(errThere)
 				}
 			}
@@ -427,6 +437,9 @@ func (s *sending) sendPacked(ctx context.Context, t *target, p *packing) error {
 	asking.Wait()
 	if err != nil {
 		return err
+	}
+	if how == Reused {
+		s.again.Store(true)
 	}
 	out := BlobResult{Digest: p.blob.Digest.String(), MediaType: string(p.blob.MediaType), Size: p.blob.Size, Read: p.read, How: how}
 	if how != Reused {
