@@ -26,10 +26,11 @@ const (
 
 // Alarm is a CloudWatch alarm.
 type Alarm struct {
-	Name   string    `json:"name"`
-	State  State     `json:"state"`
-	Since  time.Time `json:"since,omitzero"`
-	Reason string    `json:"reason,omitempty"`
+	Name        string    `json:"name"`
+	State       State     `json:"state"`
+	Since       time.Time `json:"since,omitzero"`
+	Reason      string    `json:"reason,omitempty"`
+	Description string    `json:"description,omitempty"` // in the words of who made it
 }
 
 // mostNames is how many alarms one call may name, and how many one page of the answer has at most.
@@ -63,10 +64,11 @@ func describe(ctx context.Context, cfg aws.Config, query url.Values) (all []Alar
 	query.Set("MaxRecords", strconv.Itoa(mostNames))
 	for {
 		type alarm struct {
-			Name   string `xml:"AlarmName"`
-			State  State  `xml:"StateValue"`
-			Reason string `xml:"StateReason"`
-			Since  string `xml:"StateUpdatedTimestamp"`
+			Name        string `xml:"AlarmName"`
+			State       State  `xml:"StateValue"`
+			Reason      string `xml:"StateReason"`
+			Since       string `xml:"StateUpdatedTimestamp"`
+			Description string `xml:"AlarmDescription"`
 		}
 		var out struct {
 			Metric    []alarm `xml:"DescribeAlarmsResult>MetricAlarms>member"`
@@ -81,7 +83,7 @@ func describe(ctx context.Context, cfg aws.Config, query url.Values) (all []Alar
 			if err != nil {
 				since = time.Time{} // an alarm without it is worth telling
 			}
-			all = append(all, Alarm{Name: a.Name, State: a.State, Reason: a.Reason, Since: since})
+			all = append(all, Alarm{Name: a.Name, State: a.State, Reason: a.Reason, Since: since, Description: a.Description})
 		}
 		if out.Next == "" {
 			return all, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/operate"
 	"github.com/org/connect2/v2/pkg/record"
 )
 
@@ -44,6 +45,8 @@ type Facts struct {
 	Images  []Thing
 	Secrets []Thing
 	Groups  []Thing // log groups
+
+	Alarms Known[[]operate.Alarm] // those that deployments watch, and the environment's
 
 	Around   Surroundings // the network, the database, Redis
 	Delivery Delivery     // GitHub's side
@@ -83,6 +86,7 @@ func Examine(f Facts) []Check {
 			"create or restore it, or correct its name in the task definition's template (Terraform)")...)
 		all = append(all, things("log group", "The log group", f.Groups, f.DefinitionErr,
 			"create it (Terraform makes it with the service): without it no container starts")...)
+		all = append(all, f.alarms()...)
 	}
 	if f.wants("network") {
 		all = append(all, f.targets()...)

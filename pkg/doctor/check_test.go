@@ -2,12 +2,16 @@ package doctor
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/org/connect2/v2/internal/githubsetup"
+	"github.com/org/connect2/v2/pkg/alarm"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/operate"
 	"github.com/org/connect2/v2/pkg/record"
 )
 
@@ -23,8 +27,10 @@ func healthy() Facts {
 		Images:     []Thing{{Name: "i", For: "api"}},
 		Secrets:    []Thing{{Name: "s", For: "api"}},
 		Groups:     []Thing{{Name: "g", For: "api"}},
-		Around:     around(),
-		Delivery:   Delivery{Look: &githubsetup.Look{Toolkit: githubsetup.Lender{Public: true}}},
+		Alarms: Known[[]operate.Alarm]{Is: []operate.Alarm{{Alarm: alarm.Alarm{Name: "5xx", State: alarm.OK}, Watched: true},
+			{Alarm: alarm.Alarm{Name: "cpu", State: alarm.NoData}}}},
+		Around:   around(),
+		Delivery: Delivery{Look: &githubsetup.Look{Toolkit: githubsetup.Lender{Public: true}}},
 	}
 }
 
@@ -58,6 +64,12 @@ func TestExamine(t *testing.T) {
 		{"the image may not be read", func(f *Facts) { f.Images[0].Err = errors.New("denied") }, "image", NotChecked},
 		{"a secret is gone", func(f *Facts) { f.Secrets[0].Missing = "does not exist" }, "secret", Wrong},
 		{"a log group is gone", func(f *Facts) { f.Groups[0].Missing = "does not exist" }, "log group", Wrong},
+		{"an alarm went off", func(f *Facts) { f.Alarms.Is[0].State = alarm.Fired }, "alarm", Wrong},
+		{"one that nobody watches", func(f *Facts) { f.Alarms.Is[1].State = alarm.Fired }, "alarm", Wrong},
+		{"one that is watched is not there", func(f *Facts) { f.Alarms.Is[0].State = alarm.Missing }, "alarm", Wrong},
+		{"there is none", func(f *Facts) { f.Alarms.Is = nil }, "", OK},
+		{"the alarms may not be read", func(f *Facts) { f.Alarms.Is, f.Alarms.Err = nil, errors.New("denied") }, "alarm", NotChecked},
+		{"an alarm went off, in another area", func(f *Facts) { f.Area, f.Alarms.Is[0].State = "network", alarm.Fired }, "", OK},
 		{"a target is unhealthy", func(f *Facts) {
 			f.Evidence.Targets = append(f.Evidence.Targets, diagnose.Target{Group: group, ID: "10.0.0.2", State: "unhealthy"})
 		}, "targets", Wrong},
@@ -100,6 +112,36 @@ func TestUnreadDefinition(t *testing.T) {
 	for _, name := range []string{"image", "secret", "log group", "execution role"} {
 		if states[name] != NotChecked {
 			t.Errorf("%s is %q, want not checked", name, states[name])
+		}
+	}
+}
+
+// TestAlarms: each alarm that went off is a finding of its own, with what it says; the others are counted.
+func TestAlarms(t *testing.T) {
+	since := time.Date(2026, 3, 1, 2, 3, 4, 0, time.UTC)
+	errs := alarm.Alarm{Name: "5xx", State: alarm.Fired, Since: since, Reason: "2 datapoints", Description: "answers are 5xx"}
+	f := Facts{}
+	for _, test := range []struct {
+		alarms []operate.Alarm
+		want   []Check
+	}{
+		{nil, []Check{{State: OK, What: "there is none: deployments watch none, and none is called as the environment's are"}}},
+		{[]operate.Alarm{{Alarm: alarm.Alarm{State: alarm.OK}}}, []Check{{State: OK, What: "none of 1 alarm went off"}}},
+		{[]operate.Alarm{{Alarm: alarm.Alarm{State: alarm.OK}}, {Alarm: alarm.Alarm{State: alarm.NoData}}},
+			[]Check{{State: OK, What: "none of 2 alarms went off, 1 without data"}}},
+		{[]operate.Alarm{{Alarm: errs, Watched: true}, {Alarm: alarm.Alarm{Name: "cpu", State: alarm.Fired}},
+			{Alarm: alarm.Alarm{Name: "gone", State: alarm.Missing}, Watched: true}, {Alarm: alarm.Alarm{State: alarm.NoData}}}, []Check{
+			{State: Wrong, What: "the alarm 5xx went off at 2026-03-01 02:03 UTC", Evidence: []string{"answers are 5xx", "2 datapoints"},
+				Fix: []string{lookBack, goesBack}},
+			{State: Wrong, What: "the alarm cpu went off", Fix: []string{lookBack}},
+			{State: Wrong, What: "the service's deployments watch the alarm gone, and there is no such alarm", Fix: []string{madeAgain}}}},
+	} {
+		f.Alarms.Is = test.alarms
+		for i := range test.want {
+			test.want[i].Area, test.want[i].Name = "container", "alarm"
+		}
+		if got := f.alarms(); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("of %+v:\n%+v, want\n%+v", test.alarms, got, test.want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -184,6 +185,40 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
+// TestAlarmsAreFound: an alarm of the environment, or one that deployments watch, is a finding once it went off, and one that is
+// watched and not there; that of another environment is none.
+func TestAlarmsAreFound(t *testing.T) {
+	const others = "alarms: {connect2-api-alerts-prod-api-5xx: ALARM, of-another-team: ALARM, connect2-api-alerts-dev-cpu: OK}\n"
+	for _, test := range []struct{ name, scenario, says string }{
+		{"the environment's", "alarms: {connect2-api-alerts-dev-api-5xx: ALARM}\n", "the alarm connect2-api-alerts-dev-api-5xx went off at "},
+		{"a node of Redis", "alarms: {connect2-api-dev-001-cpu: ALARM}\n", "the alarm connect2-api-dev-001-cpu went off at "},
+		{"others", others, ""},
+		{"one that is watched", others + watching("of-another-team"), "the alarm of-another-team went off at "},
+		{"one that is watched and quiet", "alarms: {of-another-team: OK}\n" + watching("of-another-team"), ""},
+		{"one that is watched and gone", others + watching("gone"), "deployments watch the alarm gone, and there is no such alarm"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			sandboxtest.Run(t, test.scenario, func(t *testing.T, s *sandboxtest.Site) {
+				code, checks, shown := examine(t, s, "container")
+				i := slices.IndexFunc(checks, func(c doctor.Check) bool { return c.State == doctor.Wrong })
+				switch {
+				case test.says == "":
+					if code != 0 || i >= 0 {
+						t.Errorf("exit %d\n%s", code, shown)
+					}
+				case code != 2 || i < 0 || checks[i].Name != "alarm" || !strings.Contains(checks[i].What, test.says) || len(checks[i].Fix) == 0:
+					t.Errorf("exit %d, nobody says %q\n%s", code, test.says, shown)
+				}
+			})
+		})
+	}
+}
+
+// watching is a service whose deployments watch an alarm.
+func watching(name string) string {
+	return "service: {deployment: {alarms: {alarmNames: [" + name + "], enable: true, rollback: true}}}\n"
+}
+
 // TestDenied: what may not be read is not checked, whatever is wrong there.
 func TestDenied(t *testing.T) {
 	for action, broken := range map[string]string{
@@ -197,7 +232,7 @@ func TestDenied(t *testing.T) {
 		"cloudwatch:GetMetricData": "database-nearly-full", "ec2:DescribeInstances": "database-shut-to-bastion",
 		"secretsmanager:GetSecretValue": "redis-secret", "ecs:ListTasks": "", "ecs:DescribeTasks": "", "ecs:DescribeTaskDefinition": "",
 		"elasticloadbalancing:DescribeTargetHealth": "", "ecr:DescribeImages": "", "secretsmanager:DescribeSecret": "",
-		"logs:DescribeLogGroups": "",
+		"logs:DescribeLogGroups": "", "cloudwatch:DescribeAlarms": "",
 	} {
 		t.Run(action, func(t *testing.T) {
 			scenario := domain + "broken: [" + broken + "]\nfaults: [{action: \"" + action + "\", answer: deny}]\n"
@@ -265,8 +300,15 @@ var commandNamed = regexp.MustCompile(`connect2 (?:open )?[a-z-]+`)
 // TestFixesNameCommands: a fix names no command, and no page of the console, that connect2 does not have.
 func TestFixesNameCommands(t *testing.T) {
 	known := []string{"connect2 open targets", "connect2 push", "connect2 rollback", "connect2 logs", "connect2 status", "connect2 deploy",
-		"connect2 restart", "connect2 release-hold"}
-	for _, file := range []string{"check.go", "walk.go", "surroundings.go"} {
+		"connect2 restart", "connect2 release-hold", "connect2 doctor"}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

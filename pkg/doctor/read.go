@@ -25,6 +25,7 @@ import (
 	"github.com/org/connect2/v2/pkg/ecsview/health"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/image"
+	"github.com/org/connect2/v2/pkg/operate"
 )
 
 // window is how far back failed tasks are of interest. ECS itself forgets stopped tasks after about an hour.
@@ -59,6 +60,10 @@ func read(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (
 		r.tellAll("Whether images are there", f.Images)
 		r.tellAll("Whether secrets are there", f.Secrets)
 		r.tellAll("Whether log groups are there", f.Groups)
+	}
+	if f.wants("container") {
+		f.Alarms.Is, f.Alarms.Err = operate.Alarms(ctx, conn.Config, in.Cluster, in.Service, operate.Watched(service))
+		f.Alarms.Err = r.told("The state of the alarms", f.Alarms.Err)
 	}
 	if f.wants("network", "database", "redis") {
 		f.Around = r.around(in, f, service, definition)

@@ -57,7 +57,7 @@ type Outputs struct {
 	Deployments       json.RawMessage `output:"deployments" doc:"The last ten deployments, newest first: when, revision, outcome, duration in seconds, why."`
 	Scaling           json.RawMessage `output:"scaling" doc:"The limits of its scalable target, min and max; null where nothing scales it, or they could not be read."`
 	Alarms            []string        `output:"alarms" doc:"The CloudWatch alarms that its deployments watch."`
-	AlarmStates       json.RawMessage `output:"alarm-states" doc:"These and the environment's, by the beginning of their names, what went off first: name, state (OK, ALARM, INSUFFICIENT_DATA, MISSING), since, reason, watched; null where they could not be read."`
+	AlarmStates       json.RawMessage `output:"alarm-states" doc:"These and the environment's, by the beginning of their names, what went off first: name, state (OK, ALARM, INSUFFICIENT_DATA, MISSING), since, reason, description, watched; null where they could not be read."`
 	Schedules         json.RawMessage `output:"schedules" doc:"The schedules of its cluster that run its family: name, revision, whether that is what serves, when it runs next."`
 	DeploymentARN     string          `output:"deployment-arn" doc:"The service deployment that is under way; empty where none is."`
 	Hold              string          `output:"hold" doc:"What is on hold since a rollback: all, or digests; empty where nothing is."`

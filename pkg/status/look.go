@@ -81,9 +81,7 @@ func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs
 	v.scaling, err = operate.LimitsOf(ctx, operate.ScalingOf(conn.Config), v.arn)
 	awserr.Optional(events, "The limits of scaling", err) // without them the rest is worth telling
 	v.lookAtSchedules(ctx, events, conn.Config, aws.ToString(service.ClusterArn))
-	if c := service.DeploymentConfiguration; c != nil && c.Alarms != nil && c.Alarms.Enable {
-		v.watched = c.Alarms.AlarmNames
-	}
+	v.watched = operate.Watched(service)
 	v.lookAtAlarms(ctx, events, conn.Config)
 	v.state = operate.Judge(v.service, v.running, v.evidence.Tasks, v.evidence.Targets)
 	v.failed = operate.FailedTasks(v.evidence.Tasks)

@@ -334,19 +334,22 @@ func statusScenarios() []scenario {
 	return []scenario{
 		{name: "steady", run: run, want: action.Succeeded},
 		{name: "with schedules", before: func(s *site) { s.scheduled("1") }, run: run, want: action.Succeeded},
-		{name: "with alarms", before: func(s *site) {
-			s.sb.SetAlarm("errors", "OK")
-			s.engine(func(_ *engine.Engine, service *engine.Service) error {
-				service.Config.Document["alarms"] = json.RawMessage(`{"alarmNames":["errors"],"enable":true,"rollback":true}`)
-				return nil
-			})
-		}, run: run, want: action.Succeeded},
+		{name: "with alarms", before: watchesAlarm, run: run, want: action.Succeeded},
 		{name: "tasks fail", before: tasksFail, run: run, want: action.Succeeded},
 		{name: "while a deployment runs", before: func(s *site) {
 			rollingOut("")(s)
 			time.Sleep(15 * time.Second)
 		}, run: run, want: action.Succeeded},
 	}
+}
+
+// watchesAlarm lets deployments of the service watch an alarm, which is quiet.
+func watchesAlarm(s *site) {
+	s.sb.SetAlarm("errors", "OK")
+	s.engine(func(_ *engine.Engine, service *engine.Service) error {
+		service.Config.Document["alarms"] = json.RawMessage(`{"alarmNames":["errors"],"enable":true,"rollback":true}`)
+		return nil
+	})
 }
 
 // tasksFail lets the tasks of the service crash for some minutes.
@@ -378,7 +381,7 @@ func doctorScenarios() []scenario {
 	}
 	const domain = "domain: {zone: example.com, host: api.example.com}\n"
 	return []scenario{
-		{name: "all is well", more: domain, run: run(false), want: action.Succeeded},
+		{name: "all is well", more: domain, before: watchesAlarm, run: run(false), want: action.Succeeded},
 		{name: "secrets are read", more: domain, run: run(true), want: action.Succeeded},
 		{name: "tasks fail", more: domain, before: tasksFail, run: run(false), want: action.Failed},
 	}

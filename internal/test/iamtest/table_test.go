@@ -219,6 +219,7 @@ func doctorStatements() []statement {
 		{sid: "OptionalImages", why: "it is not checked whether images are there", actions: grants("ecr:DescribeImages")},
 		{sid: "OptionalSecrets", why: "it is not checked whether secrets are there", actions: grants("secretsmanager:DescribeSecret")},
 		{sid: "OptionalLogGroups", why: "it is not checked whether log groups are there", actions: grants("logs:DescribeLogGroups")},
+		{sid: "OptionalAlarms", why: "it is not checked whether an alarm went off", actions: grants("cloudwatch:DescribeAlarms")},
 		{sid: "OptionalNetwork", why: "the ways between load balancer, tasks, bastion and stores are not checked", actions: grants(
 			"ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:DescribeRouteTables", "ec2:DescribeNatGateways",
 			"ec2:DescribeVpcEndpoints", "ec2:DescribeNetworkAcls", "ec2:DescribeInstances")},
