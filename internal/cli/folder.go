@@ -2,10 +2,12 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,20 +22,32 @@ import (
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/hold"
+	"github.com/org/connect2/v2/pkg/project"
 	"github.com/org/connect2/v2/pkg/release"
 	"github.com/org/connect2/v2/pkg/run"
 )
 
-// build is what is told about a build, beside the inputs of a release.
-type build struct {
+// folderRelease is what is told about the builds of connect2 deploy FOLDER, beside the inputs of a release.
+type folderRelease struct {
 	Dockerfile string `input:"dockerfile" path:"read" doc:"The Dockerfile; Dockerfile or docker/Dockerfile of the folder where it is empty."`
 	Target     string `input:"build-target" doc:"The stage of the Dockerfile; the last one where it is empty."`
 
-	folder string
-	tar    string // where the image is saved
+	folder    string
+	temporary string  // where the images are saved
+	builds    []build // at least one
 }
 
-// deployFolder is connect2 deploy FOLDER: it builds the folder's Dockerfile, and releases the image.
+// build is an image that is built.
+type build struct {
+	name       string // of the file's builds; "" for the image of the main container
+	folder     string
+	dockerfile string
+	target     string
+	tar        string // where the image is saved
+}
+
+// deployFolder is connect2 deploy FOLDER: it builds the folder's Dockerfile, or those of all builds of connect2.yaml that lie in it, and
+// releases the images.
 func deployFolder(ctx context.Context, folder string, args []string, stdout, stderr io.Writer) int {
 	temporary, err := os.MkdirTemp("", "connect2-build-")
 	if err != nil {
@@ -41,40 +55,110 @@ func deployFolder(ctx context.Context, folder string, args []string, stdout, std
 		return action.Invalid.ExitCode()
 	}
 	defer os.RemoveAll(temporary)
-	b := &build{folder: folder, tar: filepath.Join(temporary, "image.tar")}
+	f := &folderRelease{folder: folder, temporary: temporary}
 	a := action.Define(action.Meta{
 		Name:        "deploy",
 		Description: "Build a folder's Dockerfile with Docker, push the image, migrate when asked, deploy",
-		Doc: "connect2 deploy FOLDER is a release whose image is built first, for the platform of the service's tasks. Its flags are those " +
+		Doc: "connect2 deploy FOLDER is a release whose images are built first, for the platform of the service's tasks: those of builds of " +
+			"connect2.yaml that lie in the folder, or else the folder's own. Its flags are those " +
 			"of connect2 release, and --dockerfile and --build-target.",
 		Examples: []action.Example{{Title: "Release this folder", Args: ". --environment dev --migrate"}},
-	}, b.release)
-	extra := slices.Concat(action.FieldsOf(*b), run.ExtraFields(a))
-	given := a.FromArguments(append(slices.Clone(args), "--source="+b.tar), os.Getenv, extra...)
+	}, f.release)
+	extra := slices.Concat(action.FieldsOf(*f), run.ExtraFields(a))
+	given := a.FromArguments(append(slices.Clone(args), "--source="+filepath.Join(temporary, "image.tar")), os.Getenv, extra...)
 	if given.Help {
 		_, _ = io.WriteString(stdout, a.Help(extra...)) // nobody is there to be told
 		return 0
 	}
-	given.Into(b)
-	if err := b.check(); err != nil {
-		given.Problem(err)
-	}
+	given.Into(f)
 	run.Names(a, &given, os.Getenv, run.FileHere)
+	var chosen project.Selection
+	given.Into(&chosen)
+	for _, problem := range f.plan(chosen) {
+		given.Problem(problem)
+	}
 	return run.Given(ctx, a, given, stdout, stderr, &action.Env{})
 }
 
-// check finds the Dockerfile.
-func (b *build) check() error {
-	if info, err := os.Stat(b.folder); err != nil || !info.IsDir() {
-		return fmt.Errorf("FOLDER: %q is not a folder", b.folder)
+// plan finds what is to be built. A file that cannot be read is told elsewhere.
+func (f *folderRelease) plan(chosen project.Selection) (problems []error) {
+	if info, err := os.Stat(f.folder); err != nil || !info.IsDir() {
+		return []error{fmt.Errorf("FOLDER: %q is not a folder", f.folder)}
 	}
-	tried := []string{b.Dockerfile}
-	if b.Dockerfile == "" {
+	file := &project.File{}
+	if chosen.File != "" {
+		if read, wrong := project.Read(chosen.File); len(wrong) == 0 {
+			file = read
+		}
+	}
+	var err error
+	if f.builds, err = buildsIn(f.folder, file, chosen.FileEnvironment); err != nil {
+		return []error{err}
+	}
+	if len(f.builds) > 1 && (f.Dockerfile != "" || f.Target != "") {
+		problems = append(problems, fmt.Errorf("dockerfile, build-target: %d images are built: say it in %s: "+
+			"builds: {%s: {folder: …, dockerfile: …, target: …}}", len(f.builds), filepath.Base(chosen.File), f.builds[0].name))
+	}
+	for i := range f.builds {
+		b := &f.builds[i]
+		b.tar = filepath.Join(f.temporary, strings.TrimPrefix(b.name+"-", "-")+"image.tar")
+		b.target = cmp.Or(f.Target, b.target)
+		if f.Dockerfile != "" {
+			b.dockerfile = f.Dockerfile
+		}
+		if err := b.find(); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return problems
+}
+
+// buildsIn returns the builds of a file that lie in a folder, or the folder itself where none does. One that no container runs, as the
+// file says, is the image of the main container.
+func buildsIn(folder string, file *project.File, environment string) (all []build, err error) {
+	from, err := filepath.Abs(folder)
+	if err != nil {
+		return nil, err
+	}
+	runs := slices.Collect(maps.Values(file.Containers))
+	var loose []string
+	for _, b := range file.BuildsOf(environment) {
+		at, err := filepath.Abs(filepath.Join(filepath.Dir(file.Path), b.Folder))
+		if err != nil {
+			return nil, err
+		}
+		below, err := filepath.Rel(from, at)
+		if err != nil || !filepath.IsLocal(below) {
+			continue
+		}
+		path := filepath.Join(folder, below)
+		one := build{name: b.Name, folder: path, target: b.Target}
+		if b.Dockerfile != "" {
+			one.dockerfile = filepath.Join(path, b.Dockerfile)
+		}
+		if !slices.Contains(runs, b.Name) {
+			loose, one.name = append(loose, b.Name), ""
+		}
+		all = append(all, one)
+	}
+	switch {
+	case len(loose) > 1:
+		return nil, fmt.Errorf("%s: containers: say which container runs which of %s", file.Path, strings.Join(loose, ", "))
+	case len(all) == 0:
+		return []build{{folder: folder}}, nil
+	}
+	return all, nil
+}
+
+// find finds the Dockerfile.
+func (b *build) find() error {
+	tried := []string{b.dockerfile}
+	if b.dockerfile == "" {
 		tried = []string{filepath.Join(b.folder, "Dockerfile"), filepath.Join(b.folder, "docker", "Dockerfile")}
 	}
 	for _, path := range tried {
 		if info, err := os.Stat(path); err == nil && !info.IsDir() {
-			b.Dockerfile = path
+			b.dockerfile = path
 			return nil
 		}
 	}
@@ -82,7 +166,7 @@ func (b *build) check() error {
 }
 
 // release builds, and releases what was built.
-func (b *build) release(ctx context.Context, env *action.Env, in release.Inputs) (release.Outputs, error) {
+func (f *folderRelease) release(ctx context.Context, env *action.Env, in release.Inputs) (release.Outputs, error) {
 	if in.Push.Platform == "" {
 		platform, err := platformOf(ctx, env, in)
 		if err != nil {
@@ -91,12 +175,28 @@ func (b *build) release(ctx context.Context, env *action.Env, in release.Inputs)
 		in.Push.Platform = platform
 	}
 	if len(in.Push.Tags) == 0 {
-		if tag := commitOf(ctx, b.folder); tag != "" {
+		if tag := commitOf(ctx, f.folder); tag != "" {
 			in.Push.Tags = []string{tag}
 		}
 	}
-	if err := b.build(ctx, env, in.Push.Platform); err != nil {
+	in.Source, in.Sources = "", maps.Clone(in.Sources)
+	for _, b := range f.builds {
+		if b.name == "" {
+			in.Source = b.tar
+			continue
+		}
+		if in.Sources == nil {
+			in.Sources = map[string]string{}
+		}
+		in.Sources[b.name] = b.tar
+	}
+	if err := awsconn.Refuse(ctx, "Invalid input", in.Validate()...); err != nil {
 		return release.Outputs{}, err
+	}
+	for _, b := range f.builds {
+		if err := b.build(ctx, env, in.Push.Platform); err != nil {
+			return release.Outputs{}, err
+		}
 	}
 	return release.Run(ctx, env, in)
 }
@@ -145,9 +245,9 @@ func (b *build) arguments(buildx bool, platform, idFile string) []string {
 	if buildx {
 		args = []string{"buildx", "build", "--load"}
 	}
-	args = append(args, "--platform="+platform, "--file="+b.Dockerfile, "--iidfile="+idFile)
-	if b.Target != "" {
-		args = append(args, "--target="+b.Target)
+	args = append(args, "--platform="+platform, "--file="+b.dockerfile, "--iidfile="+idFile)
+	if b.target != "" {
+		args = append(args, "--target="+b.target)
 	}
 	return append(args, b.folder)
 }
@@ -155,12 +255,12 @@ func (b *build) arguments(buildx bool, platform, idFile string) []string {
 // build builds the image, and saves it.
 func (b *build) build(ctx context.Context, env *action.Env, platform string) error {
 	if _, err := exec.LookPath("docker"); err != nil {
-		return &action.Error{Outcome: action.Invalid, Title: "Docker is not installed", Err: fmt.Errorf("build %s: %w", b.Dockerfile, err),
+		return &action.Error{Outcome: action.Invalid, Title: "Docker is not installed", Err: fmt.Errorf("build %s: %w", b.dockerfile, err),
 			Advice: "Install Docker, or build the image elsewhere and release it: connect2 release --source image.tar."}
 	}
 	buildx := exec.CommandContext(ctx, "docker", "buildx", "version").Run() == nil
-	idFile := filepath.Join(filepath.Dir(b.tar), "id")
-	env.Events.Notef("Building %s for %s", b.Dockerfile, platform)
+	idFile := b.tar + ".id"
+	env.Events.Notef("Building %s for %s", b.dockerfile, platform)
 	if err := docker(ctx, env, b.arguments(buildx, platform, idFile)...); err != nil {
 		return err
 	}

@@ -77,14 +77,28 @@ func (c container) see(f Field, v given) (given, []error) {
 		return v, nil
 	}
 	items := []string{strings.TrimSpace(v.value)}
-	if f.Kind == List {
+	switch f.Kind {
+	case List:
 		items = decodeList(v.value)
+	case Map:
+		items = splitLines(v.value)
 	}
 	var problems []error
 	for i, item := range items {
-		items[i] = c.translated(item)
-		if why := c.unseen(items[i], f.Path == "write"); why != "" {
-			problems = append(problems, fmt.Errorf("%s: %s: %s", v.as, f.shown(item), why))
+		key := ""
+		if f.Kind == Map {
+			name, path, ok := strings.Cut(item, "=")
+			if !ok {
+				continue // it is told where the lines are read
+			}
+			key, item = name+"=", strings.TrimSpace(path)
+		}
+		seen := c.translated(item)
+		items[i] = key + seen
+		if why := c.unseen(seen, f.Path == "write"); why != "" {
+			one := f
+			one.Kind = List // an item of it, not all of its lines
+			problems = append(problems, fmt.Errorf("%s: %s: %s", v.as, one.shown(item), why))
 		}
 	}
 	v.value = strings.Join(items, "\n")

@@ -9,10 +9,11 @@ import (
 )
 
 type files struct {
-	Source string   `input:"source" path:"read"`
-	List   []string `input:"list" path:"read"`
-	Report string   `input:"report" path:"write"`
-	Reason string   `input:"reason"`
+	Source string            `input:"source" path:"read"`
+	List   []string          `input:"list" path:"read"`
+	Lines  map[string]string `input:"lines" path:"read"`
+	Report string            `input:"report" path:"write"`
+	Reason string            `input:"reason"`
 }
 
 // runner is what GitHub's runner gives a container; a newer one mounts its temporary folder as well.
@@ -36,6 +37,10 @@ func TestFilesOfTheRunner(t *testing.T) {
 		"home": {runnerEnvironment(newer, "INPUT_SOURCE=/home/runner/work/_temp/_github_home/x"), files{Source: "/github/home/x"}, nil},
 		"each of a list": {runnerEnvironment(newer, "INPUT_LIST=a.tfvars\n/home/runner/work/api/api/b.tfvars, /home/runner/work/_temp/c"),
 			files{List: []string{"a.tfvars", "/github/workspace/b.tfvars", "/github/runner_temp/c"}}, nil},
+		"each of the lines": {runnerEnvironment(newer, "INPUT_LINES=a=/home/runner/work/api/api/a.tar\n\nb= docker://b:1\nc=d=/e"),
+			files{Lines: map[string]string{"a": "/github/workspace/a.tar", "b": "docker://b:1", "c": "d=/e"}}, nil},
+		"a line's file elsewhere": {runnerEnvironment(newer, "INPUT_LINES=a=/opt/nowhere/a.tar"),
+			files{Lines: map[string]string{"a": "/opt/nowhere/a.tar"}}, []string{`lines: "/opt/nowhere/a.tar": an action's container`}},
 		"translated by the runner": {runnerEnvironment(newer, "INPUT_SOURCE=/github/runner_temp/x", "INPUT_REPORT=/github/workspace/r.html"),
 			files{Source: "/github/runner_temp/x", Report: "/github/workspace/r.html"}, nil},
 		"relative": {runnerEnvironment(newer, "INPUT_SOURCE=image.tar", "INPUT_REPORT=out/r.html"),

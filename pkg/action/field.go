@@ -39,7 +39,8 @@ const (
 //	min:"1" max:"10"      the range of an int or a duration, both ends included
 //	zero:"auto"           a word for a duration that the action decides on; its value is 0
 //	secret:"true"         the value is masked and never printed
-//	path:"read"           it names files (a list: one an item), or something else that is not an absolute path; "write": to be written
+//	path:"read"           it names files (a list: one an item; KEY=value lines: each value), or something else that is not an absolute
+//	                      path; "write": to be written
 //	alias:"other,old(m)"  other names under which it is accepted; "(m)" is the unit of a bare number given under that name
 //	short:"f"             its flag's letter in a terminal
 //	arg:"REV"             in a terminal it may be given without its flag, in the order of such fields; the text is for the usage

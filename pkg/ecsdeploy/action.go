@@ -67,8 +67,9 @@ type Inputs struct {
 	Together string `input:"together" enum:"true,false" doc:"Of several services: whether all that this run has changed go back when one of them fails, each to what it was, unless somebody has changed it since. true where neither this nor the file says it."`
 
 	// ImageLater says that the image is not known yet: a release pushes it after everything was checked, and then calls
-	// Deployment.SetImage. It is not an input.
-	ImageLater bool
+	// Deployment.SetImages. ImagesLater are the keys of Images of which that holds. Neither is an input.
+	ImageLater  bool
+	ImagesLater []string
 
 	// OfFile is what the file says of all that is released; nil without one. It is not an input.
 	OfFile *project.Chosen
@@ -94,7 +95,7 @@ const Running = "running"
 // checkImage refuses an image that is not given. It is empty by accident more often than not (a step that was skipped, an output that
 // was blanked), and deploying what runs already would then be green.
 func (in Inputs) checkImage() error {
-	if in.Image != "" || in.TaskDefinition != "" || in.ImageLater || len(in.Images) > 0 {
+	if in.Image != "" || in.TaskDefinition != "" || in.pushesLater() || len(in.Images) > 0 {
 		return nil
 	}
 	return errors.New("image: is empty: was the step skipped that gives it, or its output blanked? " +

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/org/connect2/v2/pkg/project"
+	"github.com/org/connect2/v2/pkg/taskdef"
 )
 
 // TestImagesOf has a row for each condition that flips it alone.
@@ -40,6 +41,7 @@ func TestImagesOf(t *testing.T) {
 		"what this service has not":      {images{"proxy": "p2"}, runs, []string{"api"}, "api", "v2", images{}},
 		"nothing that runs":              {nil, runs, []string{"api", "jobs"}, "jobs", Running, images{}},
 		"a main container of no build":   {nil, runs, has, "agent", "v2", images{"jobs": "jobs@running", "nginx": "nginx@running"}},
+		"what is pushed later":           {images{"proxy": ""}, runs, has, "api", "v2", images{"jobs": "v2"}},
 		"a file that says nothing of it": {images{"nginx": "n2"}, nil, has, "api", "v2", images{"nginx": "n2"}},
 	} {
 		if diff := cmp.Diff(tt.want, imagesOf(tt.given, tt.builds, tt.has, tt.main, tt.image, running)); diff != "" {
@@ -72,6 +74,56 @@ func TestStrangers(t *testing.T) {
 			strings.Fields(tt.has))...)
 		if got == nil && tt.want != "" || got != nil && got.Error() != tt.want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestUnclear has a row for each condition that flips it alone.
+func TestUnclear(t *testing.T) {
+	for name, tt := range map[string]struct {
+		all  []mainImage
+		want string
+	}{
+		"one build": {[]mainImage{{"api", "app", false}, {"worker", "app", false}}, ""},
+		"two": {[]mainImage{{"api", "app", false}, {"edge", "proxy", false}},
+			"image: which build is it? api runs app and edge runs proxy"},
+		"one by its name": {[]mainImage{{"api", "app", false}, {"edge", "proxy", true}}, ""},
+		"all by name":     {[]mainImage{{"api", "app", true}, {"edge", "proxy", true}}, "image: every main container gets another image"},
+		"one of no build": {[]mainImage{{"api", "app", false}, {"edge", "", false}}, ""},
+	} {
+		err := unclear("image", tt.all)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.HasPrefix(err.Error(), tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestMainContainer has a row for each condition that flips it alone.
+func TestMainContainer(t *testing.T) {
+	two := &project.Chosen{Builds: []project.Build{{Name: "other"}, {Name: "app"}, {Name: "proxy"}},
+		Containers: map[string]string{"api": "app", "nginx": "proxy"}}
+	twice := &project.Chosen{Builds: two.Builds, Containers: map[string]string{"api": "app", "nginx": "app"}}
+	const both = `{"name":"nginx"},{"name":"api"}`
+	for name, tt := range map[string]struct {
+		containers, given string
+		of                *project.Chosen
+		want              string // "" for a problem
+	}{
+		"the build that stands first": {both, "", two, "api"},
+		"what is given":               {both, "nginx", two, "nginx"},
+		"what is not there":           {both, "web", two, ""},
+		"no file":                     {both, "", nil, ""},
+		"two of one build":            {both, "", twice, ""},
+		"the file says nothing":       {both, "", &project.Chosen{Builds: two.Builds}, ""},
+		"the only essential one":      {`{"name":"nginx"},{"name":"api","essential":false}`, "", two, "nginx"},
+	} {
+		doc, err := taskdef.Parse([]byte(`{"family":"f","containerDefinitions":[` + tt.containers + `]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Inputs{Container: tt.given, OfFile: tt.of}.mainContainer(doc)
+		if got != tt.want || (err == nil) != (tt.want != "") {
+			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
 }

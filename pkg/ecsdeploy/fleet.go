@@ -44,7 +44,8 @@ func PrepareFleet(ctx context.Context, env *action.Env, conn *awsconn.Conn, in I
 	images := &resolved{}
 	problems := make([]error, len(chosen.Members))
 	f.members, f.names = fleet.MembersOf(chosen.Members)
-	containers := project.Chosen{Containers: chosen.Containers, Partial: true} // the schedules are of all together
+	// The schedules are of all together.
+	containers := project.Chosen{Builds: chosen.Builds, Containers: chosen.Containers, Partial: true}
 	in.OfFile = &chosen
 	fleet.Each(len(chosen.Members), fleet.AtOnce, func(i int) {
 		own := in
@@ -55,7 +56,7 @@ func PrepareFleet(ctx context.Context, env *action.Env, conn *awsconn.Conn, in I
 	if err := f.refusal(ctx, problems); err != nil {
 		return nil, err
 	}
-	if err := awsconn.Refuse(ctx, refused, append(f.openSchedules(ctx, in), f.strangers(in)...)...); err != nil {
+	if err := awsconn.Refuse(ctx, refused, slices.Concat(f.openSchedules(ctx, in), f.strangers(in), one(f.unclear(in)))...); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -66,6 +67,22 @@ func (f *Fleet) refusal(ctx context.Context, problems []error) error {
 		return awsconn.Refuse(ctx, refused, err)
 	}
 	return nil
+}
+
+// unclear returns what speaks against one image for all services.
+func (f *Fleet) unclear(in Inputs) error {
+	input := "image"
+	if in.ImageLater {
+		input = "source"
+	} else if in.Image == "" || in.Image == Running {
+		return nil
+	}
+	var all []mainImage
+	for i, d := range f.services {
+		_, named := in.givenFor(d.container)
+		all = append(all, mainImage{f.names[i], in.builds()[d.container], named})
+	}
+	return unclear(input, all)
 }
 
 // alone returns what the inputs ask for that makes sense for one service alone.
@@ -84,18 +101,28 @@ func (in Inputs) alone(chosen project.Chosen) (problems []error) {
 	return problems
 }
 
-// SetImage is that of all deployments.
-func (f *Fleet) SetImage(ctx context.Context, ref string) error {
+// SetImages is that of all deployments.
+func (f *Fleet) SetImages(ctx context.Context, refs map[string]string) error {
 	problems := make([]error, len(f.services))
-	fleet.Each(len(f.services), fleet.AtOnce, func(i int) { problems[i] = f.services[i].SetImage(ctx, ref) })
+	fleet.Each(len(f.services), fleet.AtOnce, func(i int) { problems[i] = f.services[i].SetImages(ctx, refs) })
 	return f.refusal(ctx, problems)
 }
 
-// CheckPlatforms refuses an image that has nothing for the tasks' platform of a service.
-func (f *Fleet) CheckPlatforms(has []string) error {
+// Main is that of the deployment of a service, by its name in ECS.
+func (f *Fleet) Main(service string) (container, key string) {
+	for _, d := range f.services {
+		if d.in.Service == service {
+			return d.Main(service)
+		}
+	}
+	return "", ""
+}
+
+// CheckLater refuses an image that has nothing for the tasks' platform of a service that gets it.
+func (f *Fleet) CheckLater(name string, has []string) error {
 	problems := make([]error, len(f.services))
 	for i, d := range f.services {
-		problems[i] = d.CheckPlatforms(has)
+		problems[i] = d.CheckLater(name, has)
 	}
 	return fleet.Refusal("", f.names, problems)
 }

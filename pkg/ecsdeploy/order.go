@@ -32,5 +32,10 @@ func (s *source) commit() string {
 
 // keepsImage says whether the image that runs is deployed again.
 func (s *source) keepsImage() bool {
+	if container, err := s.in.mainContainer(s.base.document); err == nil {
+		if _, named := s.in.givenFor(container); named {
+			return false
+		}
+	}
 	return !s.in.ImageLater && (s.in.Image == Running || s.in.Image == "" && s.in.TaskDefinition == "")
 }

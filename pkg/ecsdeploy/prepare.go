@@ -32,7 +32,7 @@ func familyOf(runningFamily string) string {
 // Prepare reads the service, the template and the image, and checks what can be checked. It changes nothing. All problems are
 // returned at once, as one *action.Error with the outcome Invalid.
 //
-// A release whose image is not pushed yet prepares with ImageLater, and calls SetImage before Execute.
+// A release whose images are not pushed yet prepares with ImageLater or ImagesLater, and calls SetImages before Execute.
 func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (*Deployment, error) {
 	return prepare(ctx, env, conn, in, nil)
 }
@@ -223,11 +223,21 @@ func (c *current) readNamedBase(ctx context.Context) (base, error) {
 	return from, nil
 }
 
-// SetImage renders the deployment with another image, which must be in its registry by now. The reference is completed like
-// the input image.
-func (d *Deployment) SetImage(ctx context.Context, ref string) error {
+// SetImages renders the deployment with the images that were to come later, by the names in ImagesLater and "" for that of ImageLater. They
+// must be in their registries by now. The references are completed like the inputs image and images.
+func (d *Deployment) SetImages(ctx context.Context, refs map[string]string) error {
 	from := d.source
-	from.in.Image, from.in.ImageLater = ref, false
+	from.in.ImagesLater, from.in.Images = nil, maps.Clone(from.in.Images)
+	if from.in.Images == nil {
+		from.in.Images = map[string]string{}
+	}
+	for key, ref := range refs {
+		if key == "" {
+			from.in.Image, from.in.ImageLater = ref, false
+			continue
+		}
+		from.in.Images[key] = ref
+	}
 	from.base.exact, from.newest = nil, nil // others may have registered some meanwhile
 	rendered, problems := from.render(ctx)
 	d.plan = rendered
@@ -238,14 +248,18 @@ func (d *Deployment) SetImage(ctx context.Context, ref string) error {
 func (s *source) render(ctx context.Context) (plan, []error) {
 	p := plan{source: *s}
 	var problems []error
-	container, err := s.base.document.Container(s.in.Container)
+	container, err := s.in.mainContainer(s.base.document)
 	if err != nil {
 		return p, []error{fmt.Errorf("container: %w", err)}
 	}
 	p.container = container
+	_, byName := s.in.givenFor(container)
+	if byName && s.ofSeveral() { // the image is that of other services
+		p.in.Image, p.in.ImageLater = "", false
+	}
 	doc := s.base.document.WithFamily(s.family)
 	var pinned string
-	if !s.in.ImageLater {
+	if !p.in.ImageLater && !byName {
 		pinned, p.manifest, err = s.pin(ctx, container)
 		p.image = p.manifest.Reference
 	}
@@ -270,7 +284,7 @@ func (s *source) render(ctx context.Context) (plan, []error) {
 		problems = append(problems, fmt.Errorf("the task definition from %s: %s", s.base.name, problem))
 	}
 	p.rendered = doc.Registrable()
-	if len(problems) == 0 && !s.in.ImageLater {
+	if len(problems) == 0 && !p.in.pushesLater() {
 		if p.existing, err = s.findExisting(ctx, p.rendered); err != nil {
 			problems = append(problems, err)
 		} else if p.failing, err = s.readFailing(ctx, p.existing); err != nil {
@@ -286,7 +300,7 @@ func (s *source) render(ctx context.Context) (plan, []error) {
 // refuseHeld refuses what the service was rolled back from, unless that is in force or being deployed all the same. Before
 // the image is known, only a hold of every release is refused.
 func (p *plan) refuseHeld(held hold.Hold) error {
-	if todo := p.todo(); p.in.OverrideHold || !p.in.ImageLater && (todo == nothing || todo == follow) {
+	if todo := p.todo(); p.in.OverrideHold || !p.in.pushesLater() && (todo == nothing || todo == follow) {
 		return nil
 	}
 	err := held.Refuse(p.in.Service, p.image.Digest)
@@ -394,13 +408,19 @@ func (s *source) resolve(ctx context.Context, reference image.Reference) (string
 func (p *plan) withImages(ctx context.Context, doc taskdef.Document) (taskdef.Document, []error) {
 	var problems []error
 	note := func(err error) { problems = append(problems, fmt.Errorf("images: %w", err)) }
-	images := p.in.Images
+	images := maps.Clone(p.in.Images)
+	for _, key := range p.in.ImagesLater {
+		delete(images, key)
+	}
 	if of := p.in.OfFile; of != nil && (len(of.Containers) > 0 || of.Partial) { // a service of several has not all containers
 		main := p.in.Image
 		if main != "" && main != Running && p.image.Repository != "" {
 			main = p.image.String() // as it was completed
 		}
-		images = imagesOf(p.in.Images, of.Containers, doc.Containers(), p.container, main, p.runningImage)
+		images = imagesOf(p.in.given(), of.Containers, doc.Containers(), p.container, main, p.runningImage)
+	}
+	if key, named := p.in.givenFor(p.container); named && slices.Contains(p.in.ImagesLater, key) && (p.in.Image != "" || p.in.ImageLater) {
+		note(fmt.Errorf("%s gets its image twice: by the input image or source, and as %s of sources", p.container, key))
 	}
 	for _, container := range slices.Sorted(maps.Keys(images)) {
 		if _, err := doc.Container(container); err != nil {
@@ -461,3 +481,38 @@ func (s *source) runningImage(container string) string {
 
 // CheckPlatforms refuses an image that has nothing for the tasks' platform, as far as its platforms are known.
 func (s *source) CheckPlatforms(has []string) error { return s.base.document.CheckPlatforms(has) }
+
+// CheckLater is CheckPlatforms for an image that is pushed later, by its name as in SetImages.
+func (p *plan) CheckLater(name string, has []string) error {
+	for _, container := range p.rendered.Containers() {
+		if key, ok := p.laterKey(container); ok && key == name {
+			return p.CheckPlatforms(has)
+		}
+	}
+	return nil
+}
+
+// comesLater says whether the image of a container is not pushed yet.
+func (p *plan) comesLater(container string) bool {
+	_, ok := p.laterKey(container)
+	return ok
+}
+
+// laterKey returns the name, as in SetImages, of the image that a container gets later, if it does.
+func (p *plan) laterKey(container string) (key string, ok bool) {
+	if key, named := p.in.givenFor(container); named {
+		return key, slices.Contains(p.in.ImagesLater, key)
+	}
+	builds := p.in.builds()
+	sameBuild := builds[container] != "" && builds[container] == builds[p.container]
+	return "", p.in.ImageLater && (container == p.container || sameBuild)
+}
+
+// ofSeveral says whether other services are deployed along with this one.
+func (r *request) ofSeveral() bool { return r.images != nil }
+
+// Main returns the container that the release is of, and by which name its image is given (as in SetImages), where it is by one.
+func (d *Deployment) Main(string) (container, key string) {
+	key, _ = d.in.givenFor(d.container)
+	return d.container, key
+}

@@ -598,11 +598,11 @@ func TestImageKnownLater(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.SetImage(t.Context(), "v2"); action.OutcomeOf(err) != action.Invalid {
+		if err := d.SetImages(t.Context(), map[string]string{"": "v2"}); action.OutcomeOf(err) != action.Invalid {
 			t.Errorf("an image that is not there yet: %v", err)
 		}
 		digest := s.Push("v2", "")
-		if err := d.SetImage(t.Context(), "@"+digest); err != nil {
+		if err := d.SetImages(t.Context(), map[string]string{"": "@" + digest}); err != nil {
 			t.Fatal(err)
 		}
 		out, err := d.Execute(t.Context())

@@ -86,8 +86,10 @@ func (p *plan) verify(ctx context.Context) []error {
 		return nil
 	}
 	question := preflight.Question{Document: p.rendered, Region: p.conn.Region, Account: p.conn.AccountID, Subnets: subnetsOf(p.service)}
-	if p.in.ImageLater {
-		question.Without = p.container
+	for _, container := range p.rendered.Containers() {
+		if p.comesLater(container) {
+			question.Without = append(question.Without, container)
+		}
 	}
 	question.Surge, question.KeepsAll = surgeOf(p.service, p.wants())
 	return verify(ctx, p.env.Events, preflight.AWS(p.conn.Config, p.registries), question)

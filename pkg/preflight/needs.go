@@ -82,7 +82,7 @@ func needsOf(q Question) needs {
 	q.Document.Field("containerDefinitions", &containers)
 	n := needs{role: q.Document.ExecutionRole()}
 	for _, c := range containers {
-		if c.Name != q.Without && c.Image != "" && c.RepositoryCredentials.Parameter == "" {
+		if !slices.Contains(q.Without, c.Name) && c.Image != "" && c.RepositoryCredentials.Parameter == "" {
 			n.images = append(n.images, container{c.Name, c.Image})
 		}
 		for _, ref := range slices.Concat(c.Secrets, c.Log.Secrets, []secretRef{{c.RepositoryCredentials.Parameter}}) {

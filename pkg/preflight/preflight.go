@@ -38,9 +38,9 @@ func (c Check) String() string { return c.What + ": " + c.Detail }
 // Question is what is to be looked at.
 type Question struct {
 	Document taskdef.Document
-	Without  string // a container whose image is not looked at: it is not pushed yet
-	Region   string // of the service
-	Account  string // 12 digits
+	Without  []string // the containers whose image is not looked at: it is not pushed yet
+	Region   string   // of the service
+	Account  string   // 12 digits
 
 	Subnets  []string // that the tasks start in
 	Surge    int      // tasks that the deployment starts beside those that run

@@ -172,7 +172,7 @@ func question(t *testing.T) Question {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Question{Document: d, Region: "eu-west-1", Account: "123456789012", Without: "new", Subnets: []string{"a"}, Surge: 1}
+	return Question{Document: d, Region: "eu-west-1", Account: "123456789012", Without: []string{"new"}, Subnets: []string{"a"}, Surge: 1}
 }
 
 // world answers that all is there but what it names.

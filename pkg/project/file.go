@@ -29,7 +29,7 @@ type File struct {
 	} `yaml:"migrate"`
 	Services   map[string]Service  `yaml:"services"`
 	Schedules  map[string]Schedule `yaml:"schedules"`
-	Builds     map[string]string   `yaml:"builds"`     // the folder of each image that the repository builds
+	Builds     map[string]Build    `yaml:"builds"`     // the images that the repository builds
 	Containers map[string]string   `yaml:"containers"` // which container runs which build
 	Together   *bool               `yaml:"together"`   // whether all services of a release go back when one of them fails; nil is true
 	Bastion    struct {
@@ -38,6 +38,7 @@ type File struct {
 
 	order    []string // of the environments, as they stand in the file
 	services []string // likewise
+	builds   []string
 }
 
 // Environment is what differs in one of them.
@@ -60,6 +61,25 @@ type Service struct {
 type Schedule struct {
 	Rule     string `yaml:"rule"`     // of EventBridge
 	Schedule string `yaml:"schedule"` // of EventBridge Scheduler
+}
+
+// Build is an image that the repository builds.
+type Build struct {
+	Name       string `yaml:"-"`          // in the file
+	Folder     string `yaml:"folder"`     // from that of the file
+	Repository string `yaml:"repository"` // in ECR, where it has one of its own
+	Dockerfile string `yaml:"dockerfile"` // from the folder
+	Target     string `yaml:"target"`     // the Dockerfile's stage
+}
+
+// UnmarshalYAML takes a text for the folder alone.
+func (b *Build) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		b.Folder = node.Value
+		return nil
+	}
+	type plain Build
+	return node.Decode((*plain)(b))
 }
 
 // list is one text or several.
@@ -140,7 +160,7 @@ func Parse(path string, text []byte) (*File, []error) {
 	if err := document.Decode(f); err != nil {
 		return nil, []error{Problem{Path: path, Text: err.Error()}}
 	}
-	f.order, f.services = r.environments, r.services
+	f.order, f.services, f.builds = r.environments, r.services, r.builds
 	return f, nil
 }
 
@@ -181,6 +201,9 @@ func (r *reader) read(k key, node *yaml.Node, name string) {
 		return
 	case k.keys == nil && k.each == nil:
 		r.text(k, node, name)
+		return
+	case k.short != "" && node.Kind == yaml.ScalarNode:
+		r.text(k.keys[slices.IndexFunc(k.keys, func(below key) bool { return below.name == k.short })], node, name)
 		return
 	}
 	if node.Kind != yaml.MappingNode {
@@ -250,7 +273,7 @@ func (r *reader) named(k key, at, value *yaml.Node, name, path string) {
 	if name == "services" {
 		r.note(at.Value, value)
 	}
-	if value.Kind == yaml.ScalarNode && value.Tag == "!!null" && k.each.keys != nil {
+	if value.Kind == yaml.ScalarNode && value.Tag == "!!null" && k.each.keys != nil && k.each.short == "" {
 		if k.each.one {
 			r.read(*k.each, &yaml.Node{Kind: yaml.MappingNode, Line: value.Line, Column: value.Column}, path)
 			return

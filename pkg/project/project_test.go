@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -195,20 +196,24 @@ func TestExample(t *testing.T) {
 // TestSchedulesAndContainers reads what goes along with the services, and tells all that is wrong with it at once.
 func TestSchedulesAndContainers(t *testing.T) {
 	const file = whole + "schedules:\n  digest: {rule: digest-{environment}}\n  sweep: {schedule: jobs/sweep-{environment}}\n" +
-		"builds: {app: ., proxy: ./proxy}\ncontainers: {connect2-api: app, nginx: proxy}\n"
+		"builds:\n  proxy: ./proxy\n  app: .\n  jobs: {folder: jobs, repository: 'jobs-{environment}', dockerfile: Dockerfile.jobs, " +
+		"target: production}\ncontainers: {connect2-api: app, nginx: proxy}\n"
 	path := filepath.Join(t.TempDir(), project.Name)
 	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	builds := []project.Build{{Name: "proxy", Folder: "./proxy"}, {Name: "app", Folder: "."},
+		{Name: "jobs", Folder: "jobs", Repository: "jobs-dev", Dockerfile: "Dockerfile.jobs", Target: "production"}}
 	for service, partial := range map[string]bool{"": false, "connect2-api-service-dev": false, "other": true} {
 		got, err := project.Selection{File: path, FileEnvironment: "dev"}.Choose(service)
 		if err != nil || got.Partial != partial || strings.Join(got.Schedules, " ") != "rule:digest-dev schedule:jobs/sweep-dev" ||
-			got.Containers["nginx"] != "proxy" {
+			got.Containers["nginx"] != "proxy" || !slices.Equal(got.Builds, builds) {
 			t.Errorf("%q: %+v, %v", service, got, err)
 		}
 	}
 	text := whole + "schedules:\n  digest: {rul: digest, schedule: a/b/c d}\n  both: {rule: a, schedule: b}\n  none:\n" +
-		"builds: {app: , proxy: ./proxy}\ncontainers: {connect2-api: ap, nginx: 3}\n"
+		"builds: {app: , proxy: ./proxy, jobs: {target: production, repositry: x}, web: {folder: ./web, repository: Web}, none: {}}\n" +
+		"containers: {connect2-api: ap, nginx: 3}\n"
 	_, problems := project.Parse("f", []byte(text))
 	var got []string
 	for _, p := range problems {
@@ -221,6 +226,10 @@ func TestSchedulesAndContainers(t *testing.T) {
 		"f:13:9: schedules.both: want one of rule and schedule",
 		"f:14:8: schedules.none: want one of rule and schedule",
 		"f:15:15: builds.app: it is empty: want a folder",
+		"f:15:60: unknown key builds.jobs.repositry: did you mean repository?",
+		"f:15:39: builds.jobs.folder is missing: The folder, from that of this file.",
+		`f:15:108: builds.web.repository: "Web": want lower-case letters, digits, hyphens, dots and slashes`,
+		"f:15:120: builds.none.folder is missing: The folder, from that of this file.",
 		"f:16:39: containers.nginx: 3 is not a text: put it in quotes",
 		`f:16:28: containers.connect2-api: "ap" is not one of builds: did you mean app?`,
 	}

@@ -19,6 +19,7 @@ type Chosen struct {
 	Migrates string // the ECS service whose settings migrations run with; "" where the file does not say it
 
 	Schedules  []string          // those of the file: rule:NAME or schedule:NAME
+	Builds     []Build           // those of the file, in its order
 	Containers map[string]string // which container runs which build, as the file says
 	Partial    bool              // the file has more services: not all schedules and containers are of those that are chosen
 }
@@ -42,7 +43,7 @@ func (s Selection) Choose(service string) (Chosen, error) {
 	if err != nil {
 		return Chosen{}, err
 	}
-	alone.Schedules, alone.Containers = f.schedules(s.FileEnvironment), f.Containers
+	alone.Schedules, alone.Containers, alone.Builds = f.schedules(s.FileEnvironment), f.Containers, f.BuildsOf(s.FileEnvironment)
 	if service != "" {
 		alone.Partial = len(members) != 1 || members[0].Service != service
 		if i := slices.IndexFunc(members, func(m Member) bool { return m.Service == service }); i >= 0 {
@@ -50,7 +51,18 @@ func (s Selection) Choose(service string) (Chosen, error) {
 		}
 		return alone, nil
 	}
-	return Chosen{Members: members, Migrates: orOnly(names.Migrates, members), Schedules: alone.Schedules, Containers: f.Containers}, nil
+	alone.Members, alone.Migrates = members, orOnly(names.Migrates, members)
+	return alone, nil
+}
+
+// BuildsOf returns the images that the repository builds, in the order of the file, with an environment's repositories.
+func (f *File) BuildsOf(environment string) (all []Build) {
+	for _, name := range f.builds {
+		b := f.Builds[name]
+		b.Name, b.Repository = name, strings.ReplaceAll(b.Repository, insideMark, environment)
+		all = append(all, b)
+	}
+	return all
 }
 
 // schedules are those of an environment, in the order of their names in the file.

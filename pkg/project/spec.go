@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"regexp"
+	"slices"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
 )
@@ -19,6 +20,7 @@ type key struct {
 	list    bool               // a text, or a list of them
 	flag    bool               // true or false
 	one     bool               // of an object: exactly one of its keys is given
+	short   string             // of an object: the key that a text in its place stands for
 	refers  string             // of a text: it is one of the names of this key of the file
 	plain   bool               // a text without {environment}: it stands within one environment, or is not for one
 	needed  bool
@@ -73,8 +75,16 @@ var file = key{keys: []key{
 		{name: "schedule", doc: "A schedule of EventBridge Scheduler: NAME, or GROUP/NAME.", pattern: scheduleText,
 			want: "a name, or GROUP/NAME"},
 	}}},
-	{name: "builds", doc: "The images that this repository builds, by their names in this file: the folder of each Dockerfile.",
-		each: &key{doc: "The folder.", pattern: anyText, want: "a folder", plain: true}},
+	{name: "builds", doc: "The images that this repository builds, by their names in this file: the folder of each Dockerfile, or more.",
+		each: &key{short: "folder", keys: []key{
+			{name: "folder", doc: "The folder, from that of this file.", pattern: anyText, want: "a folder", plain: true, needed: true},
+			{name: "repository", doc: "The ECR repository, where it is one of its own. Without it: the release's, with BUILD- before each tag " +
+				"but for the first build's.",
+				pattern: repository, want: "lower-case letters, digits, hyphens, dots and slashes"},
+			{name: "dockerfile", doc: "The Dockerfile, from the folder. Without it: Dockerfile, or docker/Dockerfile.", pattern: anyText,
+				want: "a file", plain: true},
+			{name: "target", doc: "The stage of the Dockerfile. Without it: the last one.", pattern: nameText, want: "a stage's name", plain: true},
+		}}},
 	{name: "containers", doc: "Which container runs which of builds. What is given for a build goes to all containers that run it.",
 		each: &key{doc: "The build.", pattern: nameText, want: "a name of builds", plain: true, refers: "builds"}},
 	{name: "together", doc: "Whether all services of a release go back when one of them fails. Without it: true.", flag: true},
@@ -102,6 +112,11 @@ func schemaOf(k key) map[string]any {
 	case k.each != nil:
 		schema["type"], schema["minProperties"] = "object", 1
 		schema["additionalProperties"] = schemaOf(*k.each)
+	case k.short != "":
+		i := slices.IndexFunc(k.keys, func(below key) bool { return below.name == k.short })
+		text := k.keys[i]
+		k.short = ""
+		schema["oneOf"] = []any{schemaOf(text), schemaOf(k)}
 	case k.keys != nil:
 		properties := map[string]any{}
 		required := []string{}

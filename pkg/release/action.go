@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
@@ -34,6 +36,8 @@ var Action = action.Define(action.Meta{
 		{Title: "Deploy an image that is there already, with its migrations",
 			Args: "--image v1.2.3 --cluster connect2-api-cluster-dev --service connect2-api-service-dev --migrate"},
 		{Title: "Release all services of a connect2.yaml", Args: "--file connect2.yaml --environment dev --image v1.2.3"},
+		{Title: "Push two images, and deploy each to its containers", Args: "--file connect2.yaml --environment dev --tags v1.2.3 " +
+			"--sources app=app.tar --sources proxy=proxy.tar"},
 		{Title: "Check a release and change nothing", Args: "--source image.tar --repository connect2-api-dev --tags v1.2.3 --cluster " +
 			"connect2-api-cluster-dev --service connect2-api-service-dev --migrate --dry-run"},
 	},
@@ -45,17 +49,18 @@ type Inputs struct {
 	awsconn.Inputs    `group:"AWS"`
 	project.Selection `group:"Names"`
 	commits.Order
-	Cluster    string           `input:"cluster" required:"true" unless:"file" doc:"The ECS cluster: name or ARN."`
-	Service    string           `input:"service" required:"true" unless:"file" doc:"The ECS service: name or ARN; or its name in the file. With file, and without service: all of its services."`
-	Source     string           `input:"source" path:"read" doc:"The image to push, as ecr-push takes it: a folder or tar with an OCI layout, what docker save wrote, docker://NAME, or a registry reference."`
-	Repository string           `input:"repository" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN. Needed with source."`
-	Push       ecrpush.Inputs   `part:"true"`
-	Image      string           `input:"image" doc:"Instead of source: the image to deploy, as ecs-deploy takes it (full reference, REPOSITORY@sha256:…, tag or digest; running: the image that runs)."`
-	Migrate    bool             `input:"migrate" default:"false" doc:"Run the migrations before the deployment."`
-	Migration  migrate.Inputs   `part:"true" rename:"timeout=migrate-timeout" takes:"override-hold"`
-	Container  string           `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`
-	Deploy     ecsdeploy.Inputs `part:"true" rename:"command=container-command"`
-	DryRun     bool             `input:"dry-run" default:"false" doc:"Check everything and print what would change, but change nothing."`
+	Cluster    string            `input:"cluster" required:"true" unless:"file" doc:"The ECS cluster: name or ARN."`
+	Service    string            `input:"service" required:"true" unless:"file" doc:"The ECS service: name or ARN; or its name in the file. With file, and without service: all of its services."`
+	Source     string            `input:"source" path:"read" doc:"The image to push, as ecr-push takes it: a folder or tar with an OCI layout, what docker save wrote, docker://NAME, or a registry reference."`
+	Sources    map[string]string `input:"sources" path:"read" doc:"Images of further builds or containers to push and deploy, BUILD=SOURCE or CONTAINER=SOURCE lines, each written as source is. They go to the repository that the file has for the build; without one to repository, with BUILD- before each tag (but for the first of builds, where source is not given). With source or without it."`
+	Repository string            `input:"repository" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN. Needed with source and sources."`
+	Push       ecrpush.Inputs    `part:"true"`
+	Image      string            `input:"image" doc:"Instead of source: the image to deploy, as ecs-deploy takes it (full reference, REPOSITORY@sha256:…, tag or digest; running: the image that runs)."`
+	Migrate    bool              `input:"migrate" default:"false" doc:"Run the migrations before the deployment."`
+	Migration  migrate.Inputs    `part:"true" rename:"timeout=migrate-timeout" takes:"override-hold"`
+	Container  string            `input:"container" alias:"container-name" doc:"The container that gets the image. Empty: the only one, or the only essential one."`
+	Deploy     ecsdeploy.Inputs  `part:"true" rename:"command=container-command"`
+	DryRun     bool              `input:"dry-run" default:"false" doc:"Check everything and print what would change, but change nothing."`
 }
 
 // Excluded names the inputs of the parts that a release does not have, with the reason of each.
@@ -76,20 +81,20 @@ func (in Inputs) Validate() []error {
 		in.Push.SOCI || in.Push.Referrers != "" || len(in.Push.Attach) > 0 || in.Push.VerifySignature != "" ||
 		in.Push.Scan != "" && in.Push.Scan != "off"
 	switch {
-	case in.Source == "" && in.Image == "":
+	case !in.pushes() && in.Image == "":
 		problems = append(problems, errors.New("source: neither source nor image is given: one of them says what is released"))
 	case in.Source != "" && in.Image != "":
 		problems = append(problems, errors.New("image: given together with source: source is pushed and deployed, image was pushed before"))
-	case in.Source != "" && in.Repository == "":
+	case in.pushes() && in.Repository == "":
 		problems = append(problems, errors.New("repository: source needs a repository to be pushed to"))
-	case in.Source == "" && pushes:
+	case !in.pushes() && pushes:
 		problems = append(problems,
 			errors.New("repository, also, tags, platform, compression, create-repository, mount-from, scan, soci, referrers, attach, "+
 				"verify-signature: "+
 				"they belong to source, which is not given"))
 	}
-	if in.Source != "" {
-		problems = append(problems, in.push().Validate()...) // holds those of the connection too
+	if in.pushes() {
+		problems = append(problems, in.checkSources()...) // holds those of the connection too
 	} else {
 		problems = append(problems, in.Inputs.Validate()...)
 	}
@@ -116,7 +121,7 @@ func (in Inputs) migration() migrate.Inputs {
 
 func (in Inputs) deploy() ecsdeploy.Inputs {
 	action.Share(&in)
-	in.Deploy.ImageLater = in.Source != ""
+	in.Deploy.ImageLater, in.Deploy.ImagesLater = in.Source != "", slices.Sorted(maps.Keys(in.Sources))
 	return in.Deploy
 }
 
@@ -125,6 +130,7 @@ type Outputs struct {
 	action.Outputs
 	Digest                    string `output:"digest" doc:"The digest of the image."`
 	Image                     string `output:"image" doc:"The image, pinned to its digest. GitHub blanks it as a job output when the account id is masked: pass digest between jobs then."`
+	Images                    string `output:"images" doc:"The images of sources, BUILD=IMAGE lines as the input images takes them, pinned to their digests. GitHub blanks it as a job output when the account id is masked."`
 	ExitCode                  *int   `output:"exit-code" doc:"Exit code of the migration; empty if none ran."`
 	TaskDefinitionARN         string `output:"task-definition-arn" doc:"The revision that was deployed, or that is in force already."`
 	PreviousTaskDefinitionARN string `output:"previous-task-definition-arn" doc:"The revision that ran before."`

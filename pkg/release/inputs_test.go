@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -89,7 +90,10 @@ func TestEveryInputReachesItsParts(t *testing.T) {
 	if !deploy.ImageLater {
 		t.Error("a source is given, and the deployment does not wait for its image")
 	}
-	deploy.ImageLater = false
+	if !slices.Equal(deploy.ImagesLater, []string{"KEY"}) {
+		t.Errorf("sources are given, and the deployment waits for %q", deploy.ImagesLater)
+	}
+	deploy.ImageLater, deploy.ImagesLater = false, nil
 	for name, both := range map[string][2]any{
 		"Push": {push, ecrpush.Inputs(decoded[uncheckedPush](t, ecrpush.Action.Inputs(), nil))},
 		"Migration": {migration, migrate.Inputs(decoded[uncheckedMigration](t, migrate.Action.Inputs(),

@@ -3,7 +3,6 @@ package release
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awsconn"
 	"github.com/org/connect2/v2/pkg/commits"
-	"github.com/org/connect2/v2/pkg/ecrpush"
 	"github.com/org/connect2/v2/pkg/ecsdeploy"
 	"github.com/org/connect2/v2/pkg/migrate"
 	"github.com/org/connect2/v2/pkg/project"
@@ -23,16 +21,19 @@ import (
 type Release struct {
 	env       *action.Env
 	in        Inputs
-	push      *ecrpush.Push // nil where the image was pushed before
+	pushes    []push        // none where all images were pushed before
 	migration *migrate.Plan // nil where none was asked for
 	deploy    deployment
 	chosen    project.Chosen
+
+	migratesBy string // by which name the migration's image is pushed, as in sources; "" for that of source
 }
 
 // deployment is that of one service, or of several.
 type deployment interface {
-	SetImage(ctx context.Context, ref string) error
-	CheckPlatforms(has []string) error
+	SetImages(ctx context.Context, refs map[string]string) error
+	CheckLater(name string, has []string) error
+	Main(service string) (container, key string)
 	Execute(ctx context.Context) (ecsdeploy.Outputs, error)
 }
 
@@ -59,10 +60,7 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 			problems = append(problems, err)
 		}
 	}
-	if in.Source != "" {
-		r.push, err = ecrpush.Prepare(ctx, env.Part(partPush), conn, in.push())
-		note(err)
-	}
+	problems = append(problems, r.preparePushes(ctx, conn)...)
 	err = r.prepareDeployment(ctx, conn)
 	note(err)
 	if in.Migrate && r.chosen.Migrates == "" {
@@ -71,12 +69,17 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 		migration := in.migration()
 		migration.Service = r.chosen.Migrates
 		migration.Order = commits.Order{} // the deployment has compared the commits
+		migration.Container, migration.Image = r.migrated()
 		r.migration, err = migrate.Prepare(ctx, env.Part(partMigrate), conn, migration)
 		note(err)
 	}
-	if r.push != nil && r.deploy != nil {
-		if err := r.deploy.CheckPlatforms(r.push.Platforms()); err != nil {
-			note(action.Invalidf("source: %w", err))
+	if r.deploy != nil {
+		for _, p := range r.pushes {
+			if err := r.deploy.CheckLater(p.name, p.Platforms()); err != nil && p.name != "" {
+				note(action.Invalidf("sources: %s: %w", p.name, err))
+			} else if err != nil {
+				note(action.Invalidf("source: %w", err))
+			}
 		}
 	}
 	if len(problems) > 0 {
@@ -84,6 +87,23 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 		return nil, refusal(problems)
 	}
 	return r, nil
+}
+
+// migrated returns the container and the image of the migration: those of the service that migrates, which may be given by name. An image
+// that is pushed is set later.
+func (r *Release) migrated() (container, image string) {
+	container, key := r.deploy.Main(r.chosen.Migrates)
+	_, pushed := r.in.Sources[key]
+	switch given := r.in.Deploy.Images[key]; {
+	case pushed:
+		r.migratesBy = key
+		return container, ""
+	case given != "":
+		return container, given
+	case r.in.Source == "" && r.in.Image == "":
+		return container, ecsdeploy.Running
+	}
+	return container, r.in.Image
 }
 
 // prepareDeployment checks the deployment of the service, or of all of them.
@@ -121,8 +141,8 @@ func refusal(problems []error) error {
 
 // Close frees what the source holds open.
 func (r *Release) Close() {
-	if r.push != nil {
-		_ = r.push.Close() // it was only read
+	for _, p := range r.pushes {
+		_ = p.Close() // it was only read
 	}
 }
 
@@ -141,8 +161,8 @@ func (r *Release) Execute(ctx context.Context) (Outputs, error) {
 }
 
 func (r *Release) run(ctx context.Context, out *Outputs) error {
-	if r.push != nil {
-		if err := r.pushImage(ctx, out); err != nil {
+	if len(r.pushes) > 0 {
+		if err := r.pushImages(ctx, out); err != nil {
 			return err
 		}
 	}
@@ -152,39 +172,6 @@ func (r *Release) run(ctx context.Context, out *Outputs) error {
 		}
 	}
 	return r.deployImage(ctx, out)
-}
-
-func (r *Release) pushImage(ctx context.Context, out *Outputs) error {
-	end := r.begin(partPush)
-	pushed, err := r.push.Execute(ctx)
-	end(pushed.Outcome, err)
-	out.Outcome, out.Digest, out.Image, out.Changed = pushed.Outcome, pushed.Digest, pushed.Image, pushed.Changed
-	if err != nil {
-		return err
-	}
-	if r.in.DryRun && pushed.Outcome != action.NoChange {
-		return nil // an image that is not in the registry cannot be rendered
-	}
-	if err := r.deploy.SetImage(ctx, pushed.Image); err != nil {
-		return afterPush(pushed.Image, err)
-	}
-	if r.migration != nil {
-		if err := r.migration.SetImage(ctx, pushed.Image); err != nil {
-			return afterPush(pushed.Image, err)
-		}
-	}
-	return nil
-}
-
-// afterPush is the error of a check that could only be made once the image was pushed.
-func afterPush(image string, err error) error {
-	advice := "The service was not touched."
-	var refused *action.Error
-	if errors.As(err, &refused) && refused.Advice != "" {
-		advice += " " + refused.Advice
-	}
-	return &action.Error{Outcome: action.Failed, Advice: advice,
-		Err: fmt.Errorf("%s was pushed, and cannot be deployed: %w", image, err)}
 }
 
 func (r *Release) migrate(ctx context.Context, out *Outputs) error {
@@ -210,8 +197,8 @@ func (r *Release) migrate(ctx context.Context, out *Outputs) error {
 }
 
 func (r *Release) deployImage(ctx context.Context, out *Outputs) error {
-	if r.in.DryRun && r.push != nil && out.Outcome != action.NoChange {
-		r.env.Events.Notef("the pushed image would be deployed to %s here", r.chosen)
+	if r.in.DryRun && len(r.pushes) > 0 && out.Outcome != action.NoChange {
+		r.env.Events.Notef("what is pushed would be deployed to %s here", r.chosen)
 		r.begin(partDeploy)(action.NoChange, nil)
 		return nil
 	}

@@ -82,7 +82,7 @@ func Names(a *action.Action, given *action.Given, getenv func(string) string, fi
 		}
 	case "release":
 		values["command"] = names.Migration
-		if !given.Has("source") {
+		if !given.Has("source") && !given.Has("sources") {
 			delete(values, "repository") // it is where source is pushed to
 		}
 	}

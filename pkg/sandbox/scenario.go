@@ -119,6 +119,7 @@ type ServiceScenario struct {
 // is left out is as there.
 type MoreScenario struct {
 	Family       string   `yaml:"family"`       // the service's name
+	Container    string   `yaml:"container"`    // the container's name
 	Command      []string `yaml:"command"`      // of the container
 	DesiredCount *int     `yaml:"desiredCount"` // 1
 }

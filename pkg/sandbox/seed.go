@@ -260,6 +260,9 @@ func (s *Sandbox) releaseOthers(cluster *engine.Cluster, image, by string) error
 			definition := s.taskDefinition(family, image)
 			container := definition["containerDefinitions"].([]object)[0]
 			delete(container, "portMappings")
+			if more.Container != "" {
+				container["name"] = more.Container
+			}
 			if len(more.Command) > 0 {
 				container["command"] = more.Command
 			}
