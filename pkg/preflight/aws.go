@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -35,26 +36,11 @@ func AWS(cfg aws.Config, registries *image.Registries) Reads {
 			}
 			return state, err
 		},
-		Parameters: func(ctx context.Context, region string, names []string) (found []string, err error) {
-			var out struct{ Parameters []struct{ Name string } }
-			err = awscall.JSON(ctx, in(region), awscall.SSM, "DescribeParameters", map[string]any{
-				"ParameterFilters": []any{map[string]any{"Key": "Name", "Option": "Equals", "Values": names}}}, &out)
-			for _, p := range out.Parameters {
-				found = append(found, p.Name)
-			}
-			return found, err
+		Parameters: func(ctx context.Context, region string, names []string) ([]string, error) {
+			return parameters(ctx, in(region), names)
 		},
-		LogGroups: func(ctx context.Context, region, prefix string) (found []string, err error) {
-			var out struct {
-				LogGroups []struct {
-					Name string `json:"logGroupName"`
-				} `json:"logGroups"`
-			}
-			err = awscall.JSON(ctx, in(region), awscall.Logs, "DescribeLogGroups", map[string]string{"logGroupNamePrefix": prefix}, &out)
-			for _, g := range out.LogGroups {
-				found = append(found, g.Name)
-			}
-			return found, err
+		LogGroups: func(ctx context.Context, region, prefix string) ([]string, error) {
+			return logGroups(ctx, in(region), prefix)
 		},
 		Addresses: func(ctx context.Context, subnets []string) (map[string]int, error) {
 			return addresses(ctx, cfg, subnets)
@@ -83,6 +69,68 @@ func platforms(ctx context.Context, registries *image.Registries, name string) (
 		return nil, err
 	}
 	return registries.Platforms(ctx, found)
+}
+
+// mostPages bounds how many pages of a list are read.
+const mostPages = 50
+
+// pages reads a list to its end. A page may be empty and another one follow it all the same, so that only the last page of a list proves
+// that something is not in it.
+func pages(what string, read func(token string) (next string, err error)) error {
+	token := ""
+	for range mostPages {
+		next, err := read(token)
+		if err != nil || next == "" {
+			return err
+		}
+		token = next
+	}
+	return fmt.Errorf("%s does not end after %d pages", what, mostPages)
+}
+
+// parameters returns those of the names that exist.
+func parameters(ctx context.Context, cfg aws.Config, names []string) (found []string, err error) {
+	err = pages("DescribeParameters", func(token string) (string, error) {
+		query := map[string]any{"ParameterFilters": []any{map[string]any{"Key": "Name", "Option": "Equals", "Values": names}}}
+		if token != "" {
+			query["NextToken"] = token
+		}
+		var out struct {
+			Parameters []struct{ Name string }
+			NextToken  string
+		}
+		err := awscall.JSON(ctx, cfg, awscall.SSM, "DescribeParameters", query, &out)
+		for _, p := range out.Parameters {
+			found = append(found, p.Name)
+		}
+		return out.NextToken, err
+	})
+	return found, err
+}
+
+// logGroups returns the log groups whose names begin so.
+func logGroups(ctx context.Context, cfg aws.Config, prefix string) (found []string, err error) {
+	err = pages("DescribeLogGroups", func(token string) (string, error) {
+		query := map[string]string{"logGroupNamePrefix": prefix}
+		if token != "" {
+			query["nextToken"] = token
+		}
+		var out struct {
+			LogGroups []struct {
+				Name string `json:"logGroupName"`
+			} `json:"logGroups"`
+			Next string `json:"nextToken"`
+		}
+		err := awscall.JSON(ctx, cfg, awscall.Logs, "DescribeLogGroups", query, &out)
+		for _, g := range out.LogGroups {
+			found = append(found, g.Name)
+		}
+		if slices.Contains(found, prefix) { // the question is answered
+			return "", err
+		}
+		return out.Next, err
+	})
+	return found, err
 }
 
 func addresses(ctx context.Context, cfg aws.Config, subnets []string) (map[string]int, error) {

@@ -46,8 +46,12 @@ func Parse(source []byte) (Document, error) {
 		return Document{}, errors.New("containerDefinitions must be a list of at least one container")
 	}
 	for i, container := range containers.items {
-		if container.kind != '{' || container.get("name").str() == "" {
+		name := container.get("name")
+		switch {
+		case container.kind != '{' || absent(name) || name.text == `""`:
 			return Document{}, fmt.Errorf("containerDefinitions[%d] must be an object with a name", i)
+		case name.kind != '"':
+			return Document{}, fmt.Errorf("containerDefinitions[%d].name is %s: it must be a string%s", i, kindOf(name), quotes(name, '"'))
 		}
 	}
 	return doc, nil

@@ -77,6 +77,9 @@ func TestParseErrors(t *testing.T) {
 		{"containers by name", `{"containerDefinitions": {"a": {"image": "x"}}}`, "at least one container"},
 		{"a word for a container", `{"containerDefinitions": ["a"]}`, "containerDefinitions[0] must be an object with a name"},
 		{"the second is nameless", `{"containerDefinitions": [{"name": "a"}, {"name": ""}]}`, "containerDefinitions[1] must be"},
+		{"a number for a name", `{"containerDefinitions": [{"name": 1}]}`, "containerDefinitions[0].name is a number: it must be a string, in quotes"},
+		{"no name", `{"containerDefinitions": [{"name": null}]}`, "containerDefinitions[0] must be an object with a name"},
+		{"an empty name", `{"containerDefinitions": [{"name": ""}]}`, "containerDefinitions[0] must be an object with a name"},
 		{"nameless", `{"containerDefinitions": [{"image": "x"}]}`, "containerDefinitions[0] must be an object with a name"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
