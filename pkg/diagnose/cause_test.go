@@ -498,8 +498,8 @@ func TestBrief(t *testing.T) {
 func TestCertainIsWhatCannotPass(t *testing.T) {
 	want := []string{"app-config-invalid", "app-import-error", "app-syntax-error", "architecture-mismatch", "command-not-executable",
 		"command-not-found", "env-file-missing", "image-digest-gone", "image-not-found", "log-driver-invalid", "parameter-missing",
-		"repository-missing",
-		"secret-deleted", "secret-empty", "secret-key-missing", "secret-missing", "secret-not-json", "secret-version-missing"}
+		"repository-missing", "secret-deleted", "secret-empty", "secret-key-missing", "secret-missing", "secret-not-json",
+		"secret-reference-invalid", "secret-version-missing"}
 	var got []string
 	for _, rules := range [][]rule{startRules, logRules, placementRules} {
 		for _, r := range rules {

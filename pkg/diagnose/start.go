@@ -8,6 +8,16 @@ import (
 // ref matches an image reference and names its parts. A registry's host has a dot or a port in it.
 const ref = `(?P<ref>(?:(?P<host>[^/\s]+[.:][^/\s]+)/)?(?P<repo>[^\s:@]+)(?::(?P<tag>[\w][\w.-]*))?(?:@(?P<digest>sha256:[0-9a-f]+))?)`
 
+// ecrRef matches a reference to an image of a private registry of ECR's, and resolveECR what containerd says of it.
+const (
+	ecrRef = `(?P<ref>(?P<host>\d{12}\.dkr[.-]ecr[.-][^/\s]+)/(?P<repo>[^\s:@]+)(?::(?P<tag>[\w][\w.-]*))?` +
+		`(?:@(?P<digest>sha256:[0-9a-f]+))?)`
+	resolveECR = `failed to resolve ref (?:")?` + ecrRef + `(?:")?: `
+)
+
+// refused is how a registry says that it gives nothing to whoever asks.
+const refused = `.*(?:pull access denied|insufficient_scope|authorization failed|403 Forbidden|401 Unauthorized|no basic auth credentials)`
+
 // resolve is how containerd begins what it says of a reference that it could not turn into a manifest.
 const resolve = `failed to resolve ref (?:")?` + ref + `(?:")?: `
 
@@ -165,19 +175,25 @@ var startRules = []rule{
 		fault: record.FaultInfrastructure,
 	},
 	{
-		code: "image-pull-denied",
-		re: lazyregexp.New(resolve + `.*(?:pull access denied|insufficient_scope|authorization failed|403 Forbidden|` +
-			`401 Unauthorized|no basic auth credentials)`),
+		code:  "image-pull-denied",
+		re:    lazyregexp.New(resolveECR + refused),
 		title: "pulling ${ref} was refused: no permission, or the repository does not exist",
 		fix: []string{"allow `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer` and `ecr:GetAuthorizationToken` in the execution role",
-			"if the repository ${repo} is in another account, its repository policy must allow this account too",
-			"for a registry other than ECR: check the name, and set `repositoryCredentials` for a private one"},
+			"if the repository ${repo} is in another account, its repository policy must allow this account too"},
+		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "image-pull-denied",
+		re:    lazyregexp.New(resolve + refused),
+		title: "pulling ${ref} was refused: the registry does not show it to the task, or has no such repository",
+		fix: []string{"check the image's name",
+			"for a private registry set `repositoryCredentials` of the container: a secret `{\"username\": \"…\", \"password\": \"…\"}`"},
 		fault: record.FaultInfrastructure,
 	},
 	{
 		code: "image-pull-denied",
 		re: lazyregexp.New(`(?i)role has the permissions to pull images|pull access denied|` +
-			`not authorized to perform: ecr:\w+|CannotPull.*403 Forbidden`),
+			`not authorized to perform: ecr:\w+|CannotPull.*(?:403 Forbidden|repository .*does not exist)`),
 		title: "pulling the image was refused by the registry",
 		fix: []string{"allow `ecr:BatchGetImage`, `ecr:GetDownloadUrlForLayer` and `ecr:GetAuthorizationToken` in the execution role",
 			"if the repository is in another account, its repository policy must allow this account too"},
@@ -195,6 +211,14 @@ var startRules = []rule{
 		code:  "registry-unreachable",
 		re:    lazyregexp.New(`(?s)CannotPull\w*: .*(?:Get|Head) "?https://(?P<host>[^/"\s]+)/v2/.*` + noAnswer),
 		title: "the task has no network route to the registry ${host}",
+		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3",
+			fixGroups},
+		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "registry-unreachable",
+		re:    lazyregexp.New(`CannotPull\w*: .*net/http: (?:request canceled|TLS handshake timeout)`),
+		title: "the task has no network route to the image's registry",
 		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3",
 			fixGroups},
 		fault: record.FaultInfrastructure,
@@ -257,6 +281,30 @@ var startRules = []rule{
 		title: "the execution role ${role} may not read the parameter ${parameter}",
 		fix:   []string{"allow `${action}` on `${parameter}` in the role ${role}", fixRepeat},
 		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "secret-denied",
+		re:    lazyregexp.New(`(?s)retrieve secrets? from asm.*AccessDenied`),
+		title: "the execution role may not read a secret of the task definition",
+		fix: []string{"allow `secretsmanager:GetSecretValue` on the secrets in the execution role, and `kms:Decrypt` where they have a key of their own",
+			fixRepeat},
+		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "parameter-denied",
+		re:    lazyregexp.New(`(?s)retrieve secrets? from ssm.*AccessDenied`),
+		title: "the execution role may not read a parameter of the task definition",
+		fix: []string{"allow `ssm:GetParameters` on the parameters in the execution role, and `kms:Decrypt` where they have a key of their own",
+			fixRepeat},
+		fault: record.FaultInfrastructure,
+	},
+	{
+		code:  "secret-reference-invalid",
+		re:    lazyregexp.New(`GetSecretValueInput\.VersionId`),
+		title: "a `valueFrom` of the task definition ends in something that is not the id of a secret's version",
+		fix: []string{"the form is ARN:KEY:STAGE:VERSION, where each of the last three may be empty: most often a colon is missing, " +
+			"as in ARN:KEY:: for a key"},
+		fault: record.FaultRelease, certain: true,
 	},
 	{
 		code:  "secret-deleted",
@@ -396,6 +444,14 @@ var startRules = []rule{
 		fault: record.FaultInfrastructure,
 	},
 	{
+		code:  "log-driver-failed",
+		re:    lazyregexp.New(`(?s)(?:logger args|logging driver).*169\.254\.170\.2`),
+		title: "the log driver got no credentials from the ECS agent of the container instance",
+		fix: []string{"let containers of the instance reach 169.254.170.2, and set `ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE=true` in its " +
+			"/etc/ecs/ecs.config"},
+		fault: record.FaultInfrastructure,
+	},
+	{
 		code:  "logs-unreachable",
 		re:    lazyregexp.New(`(?s)(?:logger args|logging driver).*` + noAnswer),
 		title: "the task has no network route to CloudWatch Logs",
@@ -428,6 +484,15 @@ var startRules = []rule{
 		fault: record.FaultInfrastructure,
 	},
 
+	{
+		code:  "volume-failed",
+		re:    lazyregexp.New(`VolumeDriver\.\w+|volume plugin|CannotCreateVolume`),
+		title: "a volume of the task could not be made or mounted",
+		fix: []string{"read the quoted reason; on a container instance see that the volume's driver runs (for EFS: " +
+			"`systemctl enable --now amazon-ecs-volume-plugin`)",
+			"for EFS check that the file system has a mount target in the task's zone, and that its security group allows 2049 from there"},
+		fault: record.FaultInfrastructure,
+	},
 	{
 		code:  "infrastructure-role-not-assumable",
 		re:    lazyregexp.New(`(?i)unable to assume the (?:configured )?ECS Infrastructure Role '(?P<role>[^']+)'`),
@@ -482,7 +547,8 @@ var startRules = []rule{
 		re:    lazyregexp.New(`ContainerRuntimeTimeout|Could not transition to \w+; timed out`),
 		title: "the container did not start within the time that ECS gives it",
 		fix: []string{"run the release again; if it repeats, give the task more CPU, or look for a dependency (`dependsOn`) that never " +
-			"gets ready"},
+			"gets ready",
+			"on platform versions before 1.4 a task without a network route shows like this too: a NAT gateway, a public IP, or VPC endpoints"},
 		fault: record.FaultPlatform,
 	},
 	{
@@ -525,6 +591,13 @@ var startRules = []rule{
 	},
 
 	// Role.
+	{
+		code:  "service-linked-role-missing",
+		re:    lazyregexp.New(`Unable to assume the service linked role`),
+		title: "ECS has no service-linked role in this account",
+		fix:   []string{"make it: `aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com`", fixRepeat},
+		fault: record.FaultInfrastructure,
+	},
 	{
 		code:  "role-not-assumable",
 		re:    lazyregexp.New(`unable to assume the role '(?P<role>[^']+)'|(?:unable|not able) to assume role (?P<role2>arn:\S+)`),
