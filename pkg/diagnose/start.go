@@ -286,7 +286,8 @@ var startRules = []rule{
 		code:  "secret-denied",
 		re:    lazyregexp.New(`(?s)retrieve secrets? from asm.*AccessDenied`),
 		title: "the execution role may not read a secret of the task definition",
-		fix: []string{"allow `secretsmanager:GetSecretValue` on the secrets in the execution role, and `kms:Decrypt` where they have a key of their own",
+		fix: []string{"allow `secretsmanager:GetSecretValue` on the secrets in the execution role, and `kms:Decrypt` where they have a key of " +
+			"their own",
 			fixRepeat},
 		fault: record.FaultInfrastructure,
 	},
@@ -294,7 +295,8 @@ var startRules = []rule{
 		code:  "parameter-denied",
 		re:    lazyregexp.New(`(?s)retrieve secrets? from ssm.*AccessDenied`),
 		title: "the execution role may not read a parameter of the task definition",
-		fix: []string{"allow `ssm:GetParameters` on the parameters in the execution role, and `kms:Decrypt` where they have a key of their own",
+		fix: []string{"allow `ssm:GetParameters` on the parameters in the execution role, and `kms:Decrypt` where they have a key of " +
+			"their own",
 			fixRepeat},
 		fault: record.FaultInfrastructure,
 	},
