@@ -53,6 +53,7 @@ type Look struct {
 	Toolkit        Lender
 	Packages       []Package
 	Named          bool // deploy.yml reads the names from a file of the repository
+	NamedAtNight   bool // so do rollback.yml and, where it is there, operate.yml
 	Known          Known
 }
 
@@ -126,7 +127,11 @@ func Inspect(ctx context.Context, base, token string, transport http.RoundTrippe
 		look.Infrastructure = &seen
 	}
 	named := q.Toolkit
-	text, err := h.deployment(ctx, from)
+	text, err := h.workflow(ctx, from, "deploy.yml")
+	if err != nil {
+		err = told("reading .github/workflows/deploy.yml of", from, "", err)
+	}
+	look.NamedAtNight = h.namedAtNight(ctx, from)
 	if look.Named = fileForm.MatchString(text); named == "" && err == nil {
 		named, err = called(from, text)
 	}
@@ -250,14 +255,22 @@ func (h hub) lender(ctx context.Context, from Repository, named string) Lender {
 // fileForm finds the input file of a workflow.
 var fileForm = lazyregexp.New(`(?m)^\s*file:\s*\S`)
 
-// deployment reads the service's deploy.yml.
-func (h hub) deployment(ctx context.Context, from Repository) (string, error) {
+// workflow reads one of the service's workflows.
+func (h hub) workflow(ctx context.Context, from Repository, name string) (string, error) {
 	var file struct{ Content []byte } // base64
-	err := h.get(ctx, fmt.Sprintf("repos/%s/%s/contents/.github/workflows/deploy.yml", from.Owner, from.Name), &file)
-	if err != nil {
-		return "", told("reading .github/workflows/deploy.yml of", from, "", err)
+	err := h.get(ctx, fmt.Sprintf("repos/%s/%s/contents/.github/workflows/%s", from.Owner, from.Name, name), &file)
+	return string(file.Content), err
+}
+
+// namedAtNight says whether the workflows that enter the environment of rollbacks read the names from a file. That of operate.yml may be
+// missing.
+func (h hub) namedAtNight(ctx context.Context, from Repository) bool {
+	back, err := h.workflow(ctx, from, "rollback.yml")
+	if err != nil || !fileForm.MatchString(back) {
+		return false
 	}
-	return string(file.Content), nil
+	operate, err := h.workflow(ctx, from, "operate.yml")
+	return statusOf(err) == http.StatusNotFound || fileForm.MatchString(operate)
 }
 
 // called is the repository whose service-deploy.yml a deploy.yml calls.

@@ -75,6 +75,7 @@ func TestInspectWhatIsSetUp(t *testing.T) {
 
 // TestInspectFindsOneFault plants one fault at a time: one remark alone finds it, by its name, and says what it is.
 func TestInspectFindsOneFault(t *testing.T) {
+	const file = "jobs:\n  rollback:\n    with:\n      file: connect2.yaml\n"
 	api := func(s *standIn) *repository { return s.repositories["org/connect2-api"] }
 	in := func(name string) func(s *standIn) *environment {
 		return func(s *standIn) *environment { return api(s).environments[name] }
@@ -149,6 +150,35 @@ func TestInspectFindsOneFault(t *testing.T) {
 			api(s).files[".github/workflows/deploy.yml"] += "    with:\n      file: connect2.yaml\n"
 			delete(rollback(s).Variables, "ECS_SERVICE")
 		}, wrong: "environment prod-rollback", says: "ECS_SERVICE is not set"},
+		"names of a rollback's file": {plant: func(s *standIn) {
+			api(s).files[".github/workflows/rollback.yml"] = file
+			delete(rollback(s).Variables, "ECS_SERVICE")
+		}},
+		"names of the file of both forms": {plant: func(s *standIn) {
+			api(s).files[".github/workflows/rollback.yml"], api(s).files[".github/workflows/operate.yml"] = file, file
+			rollback(s).Variables = map[string]string{"AWS_DEPLOY_ROLE": rollback(s).Variables["AWS_DEPLOY_ROLE"]}
+		}},
+		"one form takes the variables": {plant: func(s *standIn) {
+			api(s).files[".github/workflows/rollback.yml"], api(s).files[".github/workflows/operate.yml"] = file, "jobs: {}\n"
+			delete(rollback(s).Variables, "ECS_SERVICE")
+		}, wrong: "environment prod-rollback", says: "ECS_SERVICE is not set"},
+		"the other form takes them": {plant: func(s *standIn) {
+			api(s).files[".github/workflows/rollback.yml"], api(s).files[".github/workflows/operate.yml"] = "jobs: {}\n", file
+			delete(rollback(s).Variables, "ECS_CLUSTER")
+		}, wrong: "environment prod-rollback", says: "ECS_CLUSTER is not set"},
+		"one form is not read": {plant: func(s *standIn) {
+			api(s).files[".github/workflows/rollback.yml"] = file
+			s.trouble["GET /repos/org/connect2-api/contents/.github/workflows/operate.yml"] = 403
+			delete(rollback(s).Variables, "ECS_SERVICE")
+		}, wrong: "environment prod-rollback", says: "ECS_SERVICE is not set"},
+		"a rollback's file, and a deployment's variables": {plant: func(s *standIn) {
+			api(s).files[".github/workflows/rollback.yml"] = file
+			delete(prod(s).Variables, "ECS_SERVICE")
+		}, wrong: "environment prod", says: "ECS_SERVICE is not set"},
+		"a rollback's file, and no role": {plant: func(s *standIn) {
+			api(s).files[".github/workflows/rollback.yml"] = file
+			rollback(s).Variables["AWS_DEPLOY_ROLE"] = ""
+		}, wrong: "environment prod-rollback", says: "AWS_DEPLOY_ROLE"},
 		"another sub": {plant: func(s *standIn) { api(s).claims = []string{"repo", "context"} },
 			wrong: "identity tokens", says: "repo, context"},
 		"of the infrastructure": {plant: func(s *standIn) { s.repositories["org/connect2"].environments["prod-apply"].Policy = "" },

@@ -24,9 +24,7 @@ func (l Look) Judge() []Remark {
 	if l.Service.Err != nil {
 		return []Remark{{Name: "github", What: l.Service.Err.Error(), Unread: true}}
 	}
-	if l.Named {
-		l.Service.Wanted = l.Service.Wanted.withoutNames(l.Known.Environment)
-	}
+	l.Service.Wanted = l.Service.Wanted.withoutNames(l.Known.Environment, l.Named, l.NamedAtNight)
 	all := l.Service.judge(l.Known)
 	if l.Infrastructure != nil {
 		if l.Infrastructure.Err != nil {
@@ -42,15 +40,17 @@ func (l Look) Judge() []Remark {
 	return all
 }
 
-// withoutNames is what is wanted where deploy.yml reads the names from a file. Staging's repository is named all the same: prod looks for
-// its images there.
-func (w Wanted) withoutNames(environment string) Wanted {
-	w.Variables = slices.DeleteFunc(slices.Clone(w.Variables), func(v Variable) bool {
-		return strings.HasPrefix(v.Name, "ECR_REPOSITORY_") && environment != "staging"
-	})
+// withoutNames is what is wanted where deploy.yml reads the names from a file, and where the workflows that enter the environment of
+// rollbacks do. Staging's repository is named all the same: prod looks for its images there.
+func (w Wanted) withoutNames(environment string, named, atNight bool) Wanted {
+	if named {
+		w.Variables = slices.DeleteFunc(slices.Clone(w.Variables), func(v Variable) bool {
+			return strings.HasPrefix(v.Name, "ECR_REPOSITORY_") && environment != "staging"
+		})
+	}
 	w.Environments = slices.Clone(w.Environments)
 	for i, e := range w.Environments {
-		if e.Name == environment {
+		if named && e.Name == environment || atNight && e.Name == environment+"-rollback" {
 			w.Environments[i].Variables = slices.DeleteFunc(slices.Clone(e.Variables), func(v Variable) bool {
 				return strings.HasPrefix(v.Name, "ECS_")
 			})

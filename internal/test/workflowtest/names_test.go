@@ -38,6 +38,42 @@ func TestNamesOfTheFile(t *testing.T) {
 	}
 }
 
+// TestNamesAtNight: the forms without reviewers check out nothing but the file's repository, and that only where there is a file; then the
+// names are the file's, else the variables'.
+func TestNamesAtNight(t *testing.T) {
+	rollback := glob(t, ".github/workflows/rollback.yml")[0]
+	for _, f := range []file{rollback, glob(t, ".github/workflows/operate.yml")[0]} {
+		steps := f.Jobs[map[bool]string{true: "rollback", false: "operate"}[f.path == rollback.path]].Steps
+		if len(steps) == 0 || !strings.HasPrefix(steps[0].Uses, "actions/checkout@") || steps[0].If != "${{ inputs.file }}" {
+			t.Errorf("%s: the first step is %+v", f.path, steps)
+		}
+		for _, s := range steps[1:] {
+			if strings.HasPrefix(s.Uses, "actions/") || s.If != "" {
+				t.Errorf("%s: %+v is a second one", f.path, s)
+			}
+		}
+		for _, words := range []string{"${{ !inputs.file && vars.ECS_CLUSTER || '' }}\n",
+			"${{ inputs.service || !inputs.file && vars.ECS_SERVICE || '' }}\n"} {
+			if strings.Count(f.text, words) != 1 {
+				t.Errorf("%s does not say %s once", f.path, words)
+			}
+		}
+		if strings.Count(f.text, "vars.ECS_") != 2 {
+			t.Errorf("%s reads the variables elsewhere too", f.path)
+		}
+		example := glob(t, "examples/api/"+f.path)[0]
+		for id, j := range example.Jobs {
+			if called(t, j.Uses).path == f.path && (j.With["file"] != "connect2.yaml" || j.With["service"] != "${{ inputs.service }}") {
+				t.Errorf("%s %s: %v", example.path, id, j.With)
+			}
+		}
+	}
+	with := rollback.Jobs["rollback"].Steps[1].With
+	if with["file"] != "${{ inputs.file }}" || with["environment"] != "${{ inputs.file && inputs.environment || '' }}" {
+		t.Errorf("the action is told %v", with)
+	}
+}
+
 // TestNamesStep runs the steps that look for the file.
 func TestNamesStep(t *testing.T) {
 	f := glob(t, ".github/workflows/service-deploy.yml")[0]

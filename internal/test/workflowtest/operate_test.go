@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/org/connect2/v2/internal/cli"
+	"github.com/org/connect2/v2/pkg/run"
 )
 
 // operateScript is the script of operate.yml's one step that has one.
@@ -23,7 +24,7 @@ func operateScript(t *testing.T) string {
 	return ""
 }
 
-// operate runs the script with a connect2 that writes down its arguments, one a line.
+// operate runs the script in a folder with a connect2.yaml, with a connect2 that writes down its arguments, one a line.
 func operate(t *testing.T, script string, environ ...string) (arguments []string, said string, code int) {
 	t.Helper()
 	dir := t.TempDir()
@@ -31,9 +32,13 @@ func operate(t *testing.T, script string, environ ...string) (arguments []string
 	if err := os.WriteFile(filepath.Join(dir, "connect2"), []byte(fake), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "connect2.yaml"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	command := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script)
+	command.Dir = dir
 	command.Env = append([]string{"PATH=" + dir + ":" + os.Getenv("PATH"), "RECORD=" + filepath.Join(dir, "record"),
-		"ROLE=arn:role", "CLUSTER=api-cluster", "SERVICE=api", "SINCE=1h", "REASON="}, environ...)
+		"GITHUB_SHA=abc", "FILE=", "ENVIRONMENT=prod", "ROLE=arn:role", "CLUSTER=api-cluster", "SERVICE=api", "SINCE=1h", "REASON="}, environ...)
 	out, _ := command.CombinedOutput()
 	if text, err := os.ReadFile(filepath.Join(dir, "record")); err == nil {
 		arguments = strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
@@ -44,10 +49,13 @@ func operate(t *testing.T, script string, environ ...string) (arguments []string
 // TestOperate holds what the form can be sent with to what the command line takes, and that nothing in a field becomes a command.
 func TestOperate(t *testing.T) {
 	script := operateScript(t)
-	common := []string{"--role-to-assume=arn:role", "--cluster=api-cluster", "--service=api"}
+	const role = "--role-to-assume=arn:role"
+	variables := []string{"--cluster=api-cluster", "--service=api"}
+	file := []string{"--file=connect2.yaml", "--environment=prod"}
 	for _, test := range []struct {
 		environ []string
-		want    []string // behind the usual flags
+		named   []string // the flags of the names; nil: the variables'
+		want    []string // behind them
 		code    int
 		said    string
 	}{
@@ -58,6 +66,10 @@ func TestOperate(t *testing.T) {
 		{environ: []string{"COMMAND=logs", "SINCE=30m"}, want: []string{"--since=30m", "--tail=200"}},
 		{environ: []string{"COMMAND=hold", "REASON=incident 42; $(touch x) `id`"},
 			want: []string{"--reason=incident 42; $(touch x) `id`"}},
+		{environ: []string{"COMMAND=status", "FILE=connect2.yaml", "CLUSTER=", "SERVICE="}, named: file, want: []string{}},
+		{environ: []string{"COMMAND=logs", "FILE=connect2.yaml", "CLUSTER=", "SERVICE=worker"}, named: append(file, "--service=worker"),
+			want: []string{"--since=1h", "--tail=200"}},
+		{environ: []string{"COMMAND=doctor", "FILE=other.yaml", "CLUSTER=", "SERVICE="}, code: 1, said: "There is no other.yaml in abc."},
 		{environ: []string{"COMMAND=hold"}, code: 1, said: "hold: say why"},
 		{environ: []string{"COMMAND=exec"}, code: 1, said: "want status, logs, doctor, restart, hold or release-hold"},
 		{environ: []string{"COMMAND="}, code: 1, said: "No such command"},
@@ -75,7 +87,11 @@ func TestOperate(t *testing.T) {
 				return
 			}
 			name := strings.TrimPrefix(test.environ[0], "COMMAND=")
-			if want := append(append([]string{name}, common...), test.want...); !slices.Equal(got, want) {
+			named := test.named
+			if named == nil {
+				named = variables
+			}
+			if want := slices.Concat([]string{name, role}, named, test.want); !slices.Equal(got, want) {
 				t.Errorf("connect2 %q, want %q", got, want)
 			}
 			takes(t, name, got[1:])
@@ -94,7 +110,7 @@ func takes(t *testing.T, name string, arguments []string) {
 	for _, argument := range arguments {
 		flag, _, _ := strings.Cut(strings.TrimPrefix(argument, "--"), "=")
 		known := false
-		for _, f := range commands[i].Action.Inputs() {
+		for _, f := range slices.Concat(commands[i].Action.Inputs(), run.ExtraFields(commands[i].Action)) {
 			known = known || f.Name == flag
 		}
 		if !known {
