@@ -125,6 +125,7 @@ func TestFlagsThatEveryCommandHas(t *testing.T) {
 		{"--json --debug=true --help=false", flags{json: true, debug: true}, nil},
 		{"--json=maybe", flags{}, []string{`--json: "maybe": want true or false`}},
 		{"--json false", flags{json: true}, []string{`unexpected argument "false": inputs are given as --name value, a switch as --name=false`}},
+		{"h", flags{}, []string{`unexpected argument "h": inputs are given as --name value, a switch as --name=false`}},
 		{"--", flags{}, []string{`unexpected argument "--": inputs are given as --name value, a switch as --name=false`}},
 		{"--=x", flags{}, []string{`unexpected argument "--=x": inputs are given as --name value, a switch as --name=false`}},
 		{"-", flags{}, []string{`unexpected argument "-": inputs are given as --name value, a switch as --name=false`}},
@@ -146,6 +147,52 @@ func TestFlagsThatEveryCommandHas(t *testing.T) {
 		}
 		if got := (flags{c.help, c.json, c.debug}); got != test.want {
 			t.Errorf("%s: %+v, want %+v", test.args, got, test.want)
+		}
+	}
+}
+
+// TestArguments reads what has a place rather than a name, what stands behind "--", and what is not required beside something else.
+func TestArguments(t *testing.T) {
+	type placed struct {
+		Tool    string   `input:"tool" arg:"TOOL"`
+		Files   []string `input:"files" arg:"FILE ..."`
+		Cluster string   `input:"cluster" required:"true" unless:"config" doc:"The cluster."`
+		Config  string   `input:"config"`
+		Command []string `input:"command" required:"true" arg:"CMD" rest:"true" doc:"What to run."`
+	}
+	fields := fieldsOf(reflect.TypeFor[placed](), "input")
+	for _, test := range []struct {
+		name     string
+		args     []string
+		want     placed
+		problems []string
+	}{
+		{"all of it", []string{"psql", "a", "--cluster=c", "b", "--", "ls", "-l", "a,b"},
+			placed{Tool: "psql", Files: []string{"a", "b"}, Cluster: "c", Command: []string{"ls", "-l", "a,b"}}, nil},
+		{"a command of one word", []string{"--cluster=c", "--", "ls"}, placed{Cluster: "c", Command: []string{"ls"}}, nil},
+		{"an empty argument has its place", []string{"", "a", "--cluster=c", "--", "ls"},
+			placed{Files: []string{"a"}, Cluster: "c", Command: []string{"ls"}}, nil},
+		{"no command", []string{"--cluster=c", "--"}, placed{}, []string{"--command is required: What to run."}},
+		{"no cluster", []string{"--", "ls"}, placed{}, []string{"--cluster is required: The cluster."}},
+		{"a file instead of a cluster", []string{"--config=f", "--", "ls"}, placed{Config: "f", Command: []string{"ls"}}, nil},
+		{"an empty name of a file is none", []string{"--config= ", "--", "ls"}, placed{}, []string{"--cluster is required: The cluster."}},
+	} {
+		var got placed
+		problems := fromFlags(fields, test.args, func(string) string { return "" }).decodeInto(reflect.ValueOf(&got).Elem(), fields)
+		if diff := cmp.Diff(test.problems, texts(problems)); diff != "" {
+			t.Errorf("%s: problems (-want +got):\n%s", test.name, diff)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" && test.problems == nil {
+			t.Errorf("%s: (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+func TestValueIn(t *testing.T) {
+	environ := []string{"AB=2", "A=1=x", "A=3"}
+	for name, want := range map[string]string{"A": "1=x", "AB": "2", "B": "", "": ""} {
+		if got := valueIn(environ, name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	}
 }

@@ -283,7 +283,7 @@ func (s source) decodeInto(in reflect.Value, fields []Field) []error {
 			continue
 		}
 		if text == "" {
-			if f.Required && !s.misspelt[f.Name] && (f.Unless == "" || !s.has(f.Unless)) {
+			if f.Required && !s.misspelt[f.Name] && !s.has(f.Unless) {
 				problems = append(problems, fmt.Errorf("%s is required: %s", as, f.Doc))
 			}
 			if text = f.Default; text == "" {
@@ -305,7 +305,7 @@ func (s source) decodeInto(in reflect.Value, fields []Field) []error {
 	return problems
 }
 
-// has reports whether something was given for an input.
+// has reports whether something was given for an input; for none there never is.
 func (s source) has(name string) bool {
 	return slices.ContainsFunc(s.values[name], func(v given) bool { return strings.TrimSpace(v.value) != "" })
 }

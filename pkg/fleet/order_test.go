@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/org/connect2/v2/pkg/fleet"
+	"github.com/org/connect2/v2/pkg/project"
 )
 
 var three = []fleet.Member{{Name: "api"}, {Name: "worker", After: []string{"api"}}, {Name: "mail", After: []string{"worker", "elsewhere"}}}
@@ -37,6 +38,8 @@ func TestStep(t *testing.T) {
 		{"beside one that failed", []fleet.Member{{Name: "a"}, {Name: "b"}}, []fleet.State{f, w}, false, []int{1}, nil},
 		{"all that it waits for", []fleet.Member{{Name: "a"}, {Name: "b"}, {Name: "c", After: []string{"a", "b"}}},
 			[]fleet.State{d, b, w}, false, nil, nil},
+		{"all that it waits for, in whatever order", []fleet.Member{{Name: "a"}, {Name: "b"}, {Name: "c", After: []string{"a", "b"}}},
+			[]fleet.State{b, d, w}, false, nil, nil},
 	} {
 		begin, skip := fleet.Step(test.members, test.states, test.stopped)
 		if !slices.Equal(begin, test.begin) || !slices.Equal(skip, test.skip) {
@@ -120,6 +123,32 @@ func TestRun(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestRunInOrder says in which place each has ended, that none is left waiting behind one that failed, and that the context ends with
+// the run.
+func TestRunInOrder(t *testing.T) {
+	var used context.Context
+	results := fleet.Run(t.Context(), three, false, func(ctx context.Context, i int) error {
+		if used = ctx; i == 1 {
+			return errors.New("bad")
+		}
+		return nil
+	})
+	if results[0].Place != 1 || results[1].Place != 2 || results[2].Place != 0 || used.Err() == nil {
+		t.Errorf("%+v, %v", results, used.Err())
+	}
+	results = fleet.Run(t.Context(), three, false, func(context.Context, int) error { return errors.New("bad") })
+	if results[0].State != fleet.Failed || results[1].State != fleet.Skipped || results[2].State != fleet.Skipped {
+		t.Errorf("%+v", results)
+	}
+}
+
+func TestMembersOf(t *testing.T) {
+	members, names := fleet.MembersOf([]project.Member{{Name: "api", Service: "api-prod"}, {Name: "worker", After: []string{"api"}}})
+	if diff := cmp.Diff(three[:2], members); diff != "" || !slices.Equal(names, []string{"api", "worker"}) {
+		t.Errorf("%q (-want +got):\n%s", names, diff)
 	}
 }
 

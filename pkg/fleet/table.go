@@ -71,11 +71,8 @@ func Refusal(title string, names []string, problems []error) error {
 		}
 		all = add(all, names[i], err)
 	}
-	switch {
-	case len(all) == 0:
+	if len(all) == 0 {
 		return nil
-	case outcome == action.Succeeded:
-		outcome = action.Invalid
 	}
 	failure := &action.Error{Outcome: outcome, Title: title}
 	if len(all) == 1 {

@@ -114,9 +114,7 @@ func Outcome(all []Standing, interrupted, changed bool) action.Outcome {
 		back = back || s.After == Back
 		arrived = arrived || slices.Contains([]After{Arrived, Restored, Rehearsed}, s.After)
 		restored = restored || s.After == Restored
-		if s.Err != nil && !errors.Is(s.Err, ErrStopped) {
-			outcomes = append(outcomes, action.OutcomeOf(s.Err))
-		}
+		outcomes = append(outcomes, action.OutcomeOf(s.Err))
 	}
 	fault := Fault(all)
 	switch {
@@ -160,11 +158,11 @@ func Verdict(all []Standing, interrupted, changed bool) error {
 		}
 	}
 	for _, s := range all {
-		if fault != nil && s.Name == fault.Name && s.After == Ended {
+		if fault != nil && s.Name == fault.Name && s.After == Ended { // the message begins with its error
 			continue
 		}
 		line := s.String()
-		if s.Err != nil && !errors.Is(s.Err, ErrStopped) && (fault == nil || s.Name != fault.Name) {
+		if s.Err != nil && !errors.Is(s.Err, ErrStopped) && s.Name != fault.Name {
 			line += fmt.Sprintf("; it failed too: %v", awserr.Explain(s.Err))
 		}
 		lines = append(lines, line)

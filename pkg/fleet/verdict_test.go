@@ -2,8 +2,10 @@ package fleet_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/fleet"
@@ -53,13 +55,15 @@ func TestVerdict(t *testing.T) {
 		{"two fail", []fleet.Standing{{Name: "api", After: fleet.Ended, Place: 2, Err: failed(action.TimedOut)},
 			{Name: "worker", After: fleet.Ended, Place: 1, Err: failed(action.RolledBack)}}, false, true, action.RolledBack, "worker: ",
 			[]string{"api: timed-out; it failed too"}},
+		{"two fail, and the later one is stuck", []fleet.Standing{{Name: "api", After: fleet.Ended, Place: 2, Err: failed(action.Stuck)},
+			{Name: "worker", After: fleet.Ended, Place: 1, Err: failed(action.TimedOut)}}, false, true, action.Stuck, "worker: ", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := fleet.Outcome(test.all, test.interrupted, test.changed); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 			err := fleet.Verdict(test.all, test.interrupted, test.changed)
-			if action.OutcomeOf(err) != test.want && err != nil || err == nil && test.title != "" {
+			if action.OutcomeOf(err) != test.want && err != nil || (err == nil) != (test.title == "") {
 				t.Fatalf("got %v", err)
 			}
 			if err == nil {
@@ -78,6 +82,162 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// TestVerdictTells has the whole of what a verdict says: the one at fault first, and each of the others once.
+func TestVerdictTells(t *testing.T) {
+	why := func(outcome action.Outcome) error {
+		return &action.Error{Outcome: outcome, Title: "The image is not there", Advice: "Push it.", Finding: &record.Finding{Code: "image"},
+			Place: &record.Place{File: "connect2.yaml"}, Err: errors.New("no such image")}
+	}
+	worker := func(after fleet.After, err error) fleet.Standing {
+		return fleet.Standing{Name: "worker", After: after, Place: 1, Err: err}
+	}
+	api := func(after fleet.After, err error) fleet.Standing {
+		return fleet.Standing{Name: "api", After: after, Revision: "api:1", Place: 2, Err: err, BackErr: errors.New("denied")}
+	}
+	const act = "Act now: look at the services that could not be put back, and deploy a version of them that is known to work."
+	for _, test := range []struct {
+		name                   string
+		all                    []fleet.Standing
+		title, advice, message string
+	}{
+		{"one fails", []fleet.Standing{worker(fleet.Ended, why(action.Failed)), api(fleet.Arrived, nil)},
+			"worker: The image is not there", "Push it.", "worker: no such image\napi stays at api:1"},
+		{"one fails and is put back", []fleet.Standing{worker(fleet.Back, why(action.Failed)), api(fleet.Back, nil)},
+			"worker: The image is not there", "Push it.", "worker: no such image\nworker is back on what it was\napi is back on api:1"},
+		{"another was stopped", []fleet.Standing{worker(fleet.Ended, why(action.Failed)), api(fleet.Back, fleet.ErrStopped)},
+			"worker: The image is not there", "Push it.", "worker: no such image\napi is back on api:1"},
+		{"another fails too", []fleet.Standing{worker(fleet.Ended, why(action.Failed)), api(fleet.Ended, errors.New("no way"))},
+			"worker: The image is not there", "Push it.", "worker: no such image\napi: failed; it failed too: no way"},
+		{"another cannot be put back", []fleet.Standing{worker(fleet.Ended, why(action.Failed)), api(fleet.Stranded, nil)},
+			"worker: The image is not there", act, "worker: no such image\napi could not be put back: denied"},
+		{"another cannot be put back, and the one at fault is stuck", []fleet.Standing{worker(fleet.Ended, why(action.Stuck)),
+			api(fleet.Stranded, nil)}, "worker: The image is not there", "Push it.", "worker: no such image\napi could not be put back: denied"},
+		{"one cannot be put back, and none is at fault", []fleet.Standing{api(fleet.Stranded, nil)},
+			"The run was interrupted", act, "api could not be put back: denied"},
+		{"nobody has named the cause", []fleet.Standing{worker(fleet.Ended, action.Failf(action.Unknown, "no answer"))},
+			"worker lost sight of what is running", "Look at the service before repeating the run: the change may or may not have arrived.",
+			"worker: no answer\n"},
+	} {
+		err := fleet.Verdict(test.all, false, true)
+		var told *action.Error
+		if !errors.As(err, &told) {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		if told.Title != test.title || told.Advice != test.advice || told.Error() != test.message {
+			t.Errorf("%s: %q, %q\n%s", test.name, told.Title, told.Advice, told)
+		}
+		if known := strings.HasSuffix(test.title, "is not there"); (told.Finding != nil) != known || (told.Place != nil) != known {
+			t.Errorf("%s: %+v at %+v", test.name, told.Finding, told.Place)
+		}
+	}
+}
+
+// TestFault finds the one that failed first by itself.
+func TestFault(t *testing.T) {
+	bad := errors.New("bad")
+	for _, test := range []struct {
+		name string
+		all  []fleet.Standing
+		want string
+	}{
+		{"none failed", []fleet.Standing{{Name: "a", Place: 1}}, ""},
+		{"the first to end", []fleet.Standing{{Name: "a", Place: 2, Err: bad}, {Name: "b", Place: 1, Err: bad}}, "b"},
+		{"not a later one", []fleet.Standing{{Name: "a", Place: 1, Err: bad}, {Name: "b", Place: 2, Err: bad}}, "a"},
+		{"of those that did not begin the first", []fleet.Standing{{Name: "a", Err: bad}, {Name: "b", Err: bad}}, "a"},
+		{"not one that was stopped", []fleet.Standing{{Name: "a", Place: 1, Err: fleet.ErrStopped}, {Name: "b", Place: 2, Err: bad}}, "b"},
+		{"not one that went well", []fleet.Standing{{Name: "a", Place: 1}, {Name: "b", Place: 2, Err: bad}}, "b"},
+	} {
+		got := ""
+		if fault := fleet.Fault(test.all); fault != nil {
+			got = fault.Name
+		}
+		if got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// TestStandings shows each way that a member can be in words, with its revision and without, and as an outcome.
+func TestStandings(t *testing.T) {
+	bad := action.Failf(action.TimedOut, "it took too long")
+	for _, test := range []struct {
+		after        fleet.After
+		err          error
+		with, bare   string
+		outcome      action.Outcome
+		saidByItself bool // its own run has said how it is
+	}{
+		{fleet.Untouched, nil, "api was not begun, and is on api:2", "api was not begun", action.Cancelled, false},
+		{fleet.Unchanged, nil, "api has api:2 already", "api has it already", action.NoChange, false},
+		{fleet.Arrived, bad, "api stays at api:2", "api stays at what was deployed", action.Succeeded, false},
+		{fleet.Ended, bad, "api: timed-out", "api: timed-out", action.TimedOut, true},
+		{fleet.Back, bad, "api is back on api:2", "api is back on what it was", action.RolledBack, false},
+		{fleet.GoingBack, bad, "api goes back to api:2; that is not waited for", "api goes back to what it was; that is not waited for",
+			action.RolledBack, false},
+		{fleet.Changed, bad, "api was changed by somebody since, and was left alone at api:2",
+			"api was changed by somebody since, and was left alone", action.Superseded, false},
+		{fleet.Stranded, bad, "api could not be put back: denied", "api could not be put back: denied", action.Stuck, false},
+		{fleet.Restored, bad, "api is back on api:2", "api is back on an earlier version", action.Succeeded, false},
+		{fleet.Apart, nil, "api stays on api:2: the newest release has not changed it", "api stays: the newest release has not changed it",
+			action.NoChange, false},
+		{fleet.Halfway, bad, "api is on api:2", "what api is on could not be read", action.TimedOut, false},
+		{fleet.Rehearsed, bad, "api would be on api:2: nothing was changed", "api would be on a new revision: nothing was changed",
+			action.Succeeded, false},
+	} {
+		one := fleet.Standing{Name: "api", Service: "api-prod", After: test.after, Revision: "api:2", Err: test.err, BackErr: errors.New("denied")}
+		bare := one
+		bare.Revision = ""
+		if one.String() != test.with || bare.String() != test.bare {
+			t.Errorf("%s: %q, %q", test.after, one, bare)
+		}
+		want := `[{"name":"api","service":"api-prod","outcome":"` + string(test.outcome) + `","revision":"api:2"}]`
+		if got := string(fleet.JSON([]fleet.Standing{one})); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		recorder := record.NewRecorder("release", time.Now)
+		fleet.Tell(recorder.Sink(), []fleet.Standing{one})
+		recorder.Read(func(r *record.Record) {
+			if len(r.Sections) != 1 || r.Sections[0].Name != "services" || len(r.Sections[0].Blocks) != 1 {
+				t.Fatalf("%s: %+v", test.after, r.Sections)
+			}
+			var cells []string
+			for _, row := range r.Sections[0].Blocks[0].Table.Rows {
+				for _, cell := range row {
+					cells = append(cells, cell.Text)
+				}
+			}
+			if got := strings.Join(cells, "|"); got != "api|"+string(test.outcome)+"|api:2|"+test.with {
+				t.Errorf("%s: %s", test.after, got)
+			}
+			said := slices.ContainsFunc(r.Events, func(e record.Event) bool { return e.Kind == record.KindNote && e.Text == test.with })
+			if said == test.saidByItself {
+				t.Errorf("%s: told in the log: %t", test.after, said)
+			}
+		})
+	}
+	if got := string(fleet.JSON(nil)); got != "[]" {
+		t.Errorf("none: %s", got)
+	}
+}
+
+// TestBegin tells a member's verdict in a lane of its own, and its step in the run's.
+func TestBegin(t *testing.T) {
+	recorder := record.NewRecorder("release", time.Now)
+	lane, end := fleet.Begin(&action.Env{Events: recorder.Sink()}, "api")
+	lane.Events.Notef("at work")
+	end(action.Failed, nil)
+	recorder.Read(func(r *record.Record) {
+		if len(r.Steps) != 1 || r.Steps[0].Name != "api" || r.Steps[0].Lane != "api" || r.Steps[0].State != record.Failed {
+			t.Errorf("%+v", r.Steps)
+		}
+		part := r.Part("api")
+		if part == nil || len(part.Events) != 1 || part.Events[0].Lane != "api" || part.Verdict.Outcome != "failed" || r.Verdict.Outcome != "" {
+			t.Errorf("%+v", part)
+		}
+	})
+}
+
 func TestRefusal(t *testing.T) {
 	names := []string{"api", "worker", "mail"}
 	if err := fleet.Refusal("t", names, make([]error, 3)); err != nil {
@@ -91,6 +251,13 @@ func TestRefusal(t *testing.T) {
 	err = fleet.Refusal("t", names, []error{failed(action.Superseded), errors.New("x"), nil})
 	if action.OutcomeOf(err) != action.Invalid || err.Error() != "api: starting tasks: no such image\nworker: x" {
 		t.Errorf("%s: %v", action.OutcomeOf(err), err)
+	}
+	if v := action.VerdictOf("release", action.Invalid, err); v.Title != "t" {
+		t.Errorf("the title of several is %q", v.Title)
+	}
+	err = fleet.Refusal("t", names, []error{failed(action.Superseded), action.Failf(action.Superseded, "x"), nil})
+	if action.OutcomeOf(err) != action.Superseded {
+		t.Errorf("two of one outcome: %s", action.OutcomeOf(err))
 	}
 	if err := fleet.Refusal("t", names, []error{failed(action.Superseded), nil, nil}); action.OutcomeOf(err) != action.Superseded {
 		t.Errorf("%v", err)
