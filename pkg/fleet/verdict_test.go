@@ -185,7 +185,8 @@ func TestStandings(t *testing.T) {
 		{fleet.Rehearsed, bad, "api would be on api:2: nothing was changed", "api would be on a new revision: nothing was changed",
 			action.Succeeded, false},
 	} {
-		one := fleet.Standing{Name: "api", Service: "api-prod", After: test.after, Revision: "api:2", Err: test.err, BackErr: errors.New("denied")}
+		one := fleet.Standing{Name: "api", Service: "api-prod", After: test.after, Revision: "api:2", Err: test.err,
+			BackErr: errors.New("denied")}
 		bare := one
 		bare.Revision = ""
 		if one.String() != test.with || bare.String() != test.bare {
