@@ -44,7 +44,7 @@ type Inputs struct {
 	awsconn.Inputs    `group:"AWS"`
 	project.Selection `group:"Names"`
 	Source            string            `input:"source" required:"true" path:"read" doc:"The image: a folder with an OCI layout, a tar of one or of docker save (plain, or compressed with gzip, bzip2 or zstd), docker://NAME of the Docker daemon, a full registry reference, ecr:REPOSITORY:TAG of another ECR repository, or tag:TAG of this one. PATH#NAME chooses one of several images in a tar."`
-	Repository        string            `input:"repository" required:"true" unless:"file" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN, or HOST/NAME of another registry (credentials from registry-credentials, or the Docker configuration)."`
+	Repository        string            `input:"repository" required:"true" unless:"file" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN, or HOST/NAME of another registry (credentials from registry-credentials, or the Docker configuration; public.ecr.aws too wants some to push)."`
 	Tags              []string          `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image. {sha} stands for the run's commit, {branch} for its branch with - for what a tag cannot hold, {date} for the day in UTC, such as 20260131. Without any the image is pushed by its digest alone."`
 	Also              []string          `input:"also" doc:"More repositories, written as repository is, that get the same image and tags: of other regions, accounts (whose repository policy allows it) or registries. The source is read and compressed once, and no tag moves before all of them have the image."`
 	Platform          string            `input:"platform" doc:"Push only the image for this platform, such as linux/arm64, of a multi-platform source. Empty: the whole index."`
@@ -75,6 +75,7 @@ func (in Inputs) Validate() []error {
 			problems = append(problems, fmt.Errorf("repository: %w", err))
 		}
 	}
+	problems = append(append(problems, checkPublic("repository", in.Repository)...), checkPublic("also", in.Also...)...)
 	problems = append(problems, logins(in.Credentials).check()...)
 	for i, name := range in.Also {
 		if _, err := image.ParseRepositoryName(name); err != nil {

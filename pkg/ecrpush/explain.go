@@ -24,11 +24,14 @@ func titleOf(err error) string {
 	var refusal *image.RegistryError
 	var aws *awserr.Problem
 	var scan *scanError
+	_, isPublic := errors.AsType[*publicLoginError](err)
 	switch {
 	case errors.As(err, &scan):
 		return scan.title()
 	case unsigned(err):
 		return "The image is not signed with a key that is trusted"
+	case isPublic:
+		return publicECR + " takes a login to push"
 	case errors.As(err, &immutable):
 		return fmt.Sprintf("Tag %s is immutable and belongs to another image", immutable.Tag)
 	case errors.As(err, &missing):
@@ -78,6 +81,7 @@ func silentHost(err error) string {
 // adviceOf says what to do next, where the message does not.
 func adviceOf(err error) string {
 	var missing *missingRepository
+	var absent *image.NotFoundError
 	var refusal *image.RegistryError
 	var scan *scanError
 	switch {
@@ -85,6 +89,13 @@ func adviceOf(err error) string {
 		return scan.advice()
 	case unsigned(err):
 		return "Sign it where it was built (cosign sign --key KEY IMAGE@DIGEST), or give the public key of who signed it."
+	case errors.As(err, &missing) && missing.source:
+		return "" // the message says it
+	case errors.As(err, &absent) && ofECR(absent.Reference):
+		return "Where a pull-through cache is to make it, the role needs ecr:BatchImportUpstreamImage, and ecr:CreateRepository for the first " +
+			"pull: without them ECR answers that there is no such image."
+	case errors.As(err, &refusal) && refusal.Status == http.StatusNotFound && atPublic(refusal):
+		return "Create it first, " + publicECR + " does not with a push: aws ecr-public create-repository --region us-east-1."
 	case errors.As(err, &missing):
 		return "Create it where the infrastructure is described, or set create-repository: true."
 	case errors.As(err, &refusal) && refusal.Status == http.StatusForbidden && refusal.Permission != "":
@@ -98,6 +109,13 @@ func adviceOf(err error) string {
 	default:
 		return ""
 	}
+}
+
+// ofECR says whether an image is of a private ECR, where a pull-through cache may stand behind a repository: its name begins with that of
+// the upstream registry.
+func ofECR(ref image.Reference) bool {
+	_, ok := image.ParseECRHost(ref.Registry)
+	return ok && strings.Contains(ref.Repository, "/")
 }
 
 // quotas are what ECR lets one image and repository have.

@@ -84,13 +84,14 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	if in.VerifySignature != "" {
 		keys, keysErr = readKeys(in.VerifySignature)
 	}
+	loginErr := publicLogin(registries.Keychain, append([]string{in.Repository}, in.Also...)...)
 	all.Wait()
 	toErr = errors.Join(append([]error{toErr}, alsoErrs...)...)
 	if absent(srcErr) && toErr == nil && in.IfAbsent == "skip" {
 		p.nothing = true
 		return p, nil
 	}
-	if err := problems(ctx, srcErr, toErr, keysErr); err != nil {
+	if err := problems(ctx, srcErr, toErr, keysErr, loginErr); err != nil {
 		p.src.Close()
 		return nil, err
 	}
@@ -163,10 +164,15 @@ func destination(ctx context.Context, registries *image.Registries, in Inputs, n
 type missingRepository struct {
 	name string
 	near []string
+
+	source bool // something was to be read from it
 }
 
 func (e *missingRepository) Error() string {
 	msg := fmt.Sprintf("the ECR repository %q does not exist in this account and region", e.name)
+	if e.source {
+		msg += "; one that a pull-through cache makes with the first pull is given with its host, HOST/" + e.name + ":TAG"
+	}
 	if len(e.near) > 0 {
 		msg += fmt.Sprintf(" (there is %q)", e.near)
 	}

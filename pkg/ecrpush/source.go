@@ -55,7 +55,7 @@ func (p *Push) openSource(ctx context.Context, registries *image.Registries, to 
 		from, err := to()
 		if n.repository != "" {
 			if from, err = registries.Destination(ctx, n.repository); err == nil && from.Missing {
-				err = &missingRepository{name: from.Name, near: from.Near(ctx)}
+				err = &missingRepository{name: from.Name, near: from.Near(ctx), source: true}
 			}
 			if err != nil {
 				return nil, fmt.Errorf("source %q: %w", source, err)

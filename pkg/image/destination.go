@@ -31,7 +31,10 @@ func ParseRepositoryName(s string) (RepositoryName, error) {
 		a, err := arn.Parse(s)
 		name, ok := strings.CutPrefix(a.Resource, "repository/")
 		if err != nil || !ok || a.Service != "ecr" || !repositoryForm.MatchString(name) {
-			return RepositoryName{}, fmt.Errorf("%q is no ARN of an ECR repository (arn:aws:ecr:REGION:ACCOUNT:repository/NAME)", s)
+			if err == nil && ok && a.Service == "ecr-public" {
+				return RepositoryName{}, fmt.Errorf("%q is a repository of ECR Public: write its URI, public.ecr.aws/ALIAS/NAME", s)
+			}
+			return RepositoryName{}, fmt.Errorf("%q is not the ARN of an ECR repository (arn:aws:ecr:REGION:ACCOUNT:repository/NAME)", s)
 		}
 		return RepositoryName{Name: name, Account: a.AccountID, Region: a.Region}, nil
 	}

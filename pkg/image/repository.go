@@ -565,8 +565,23 @@ func (l *lazyLogin) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
+	if req.Body != nil && req.Body != http.NoBody {
+		once := *req
+		once.Body = &sentOnce{ReadCloser: req.Body}
+		req = &once
+	}
 	return inner.RoundTrip(req)
 }
+
+// sentOnce is the body of a request that a registry may answer with the wish for a new login after it has read some of it. What sends it
+// again then has the rest alone.
+type sentOnce struct {
+	io.ReadCloser
+	sent atomic.Bool
+}
+
+// errSentAgain says that a request was to be sent again with what is left of its body: it has to be made anew.
+var errSentAgain = errors.New("the registry wanted a new login while it was sent")
 
 // known returns the transport that was found out for the actions, or the credentials to find it out with.
 func (l *lazyLogin) known(actions string) (http.RoundTripper, authn.Authenticator, error) {
@@ -609,14 +624,17 @@ func (l *lazyLogin) shakeHands(ctx context.Context, auth authn.Authenticator, ac
 	return rt, nil
 }
 
-// tlsOnly refuses plain HTTP to other machines, so that no password travels in the clear when a registry offers to, and redirects
-// without end.
+// tlsOnly refuses plain HTTP to other machines, so that no password travels in the clear when a registry offers to, redirects without
+// end, and a body that was sent before.
 type tlsOnly struct{ base http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
 func (t tlsOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme == "http" && !isLoopback(req.URL.Host) {
 		return nil, fatalf("%s speaks plain HTTP, which is accepted from this machine alone", req.URL.Host)
+	}
+	if body, ok := req.Body.(*sentOnce); ok && body.sent.Swap(true) {
+		return nil, errSentAgain
 	}
 	redirects := 0 // those of the login, whose client is not ours, as well
 	for from := req.Response; from != nil; from = from.Request.Response {

@@ -167,6 +167,10 @@ func (r *Repository) retry(ctx context.Context, what string, try func() error) e
 			r.observe(Event{Kind: Retried, Text: what + " with a new token", Err: err})
 			continue
 		}
+		if errors.Is(err, errSentAgain) && attempt < maxAttempts { // there is a new token by now
+			r.observe(Event{Kind: Retried, Text: what + " with a new token", Err: err})
+			continue
+		}
 		pause, again := after(err, attempt)
 		if !again {
 			var stop fatal

@@ -49,7 +49,7 @@ amazon-ecr-login 03f1aad
 http-proxy | | HTTPS_PROXY in the step's env
 mask-password | | nothing: tokens are always masked
 registries | ecr-push: repository |
-registry-type | | images of public.ecr.aws are read without a login; to push there, registry-credentials
+registry-type | | images of public.ecr.aws are read without a login; to push there, registry-credentials with public.ecr.aws=AWS:PASSWORD
 skip-logout | | nothing: no login is left behind
 amazon-ecs-render-task-definition 138c24f
 task-definition | ecs-deploy: task-definition |
