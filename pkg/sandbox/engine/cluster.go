@@ -40,7 +40,7 @@ func (e *Engine) Cluster(nameOrARN string) (*Cluster, error) {
 	return nil, refuse("ClusterNotFoundException", "Cluster not found.")
 }
 
-// CreateCluster makes a cluster, or returns the ACTIVE one of that name, as the API does. "" is "default".
+// CreateCluster makes a cluster, or returns the ACTIVE one of that name, as the API does. "" is "default" (API model).
 func (e *Engine) CreateCluster(name string) *Cluster {
 	if name == "" {
 		name = "default"

@@ -18,7 +18,8 @@ type DeploymentConfiguration struct {
 	Document map[string]json.RawMessage // all members, known or not
 }
 
-// CircuitBreaker is a deploymentCircuitBreaker. The fields beyond Enable and Rollback are of July 2026.
+// CircuitBreaker is a deploymentCircuitBreaker. The fields beyond Enable and Rollback are of July 2026 (developer guide,
+// deployment-circuit-breaker).
 type CircuitBreaker struct {
 	Enable             bool  `json:"enable"`
 	Rollback           bool  `json:"rollback"`
@@ -87,8 +88,9 @@ func (c DeploymentConfiguration) with(members map[string]json.RawMessage) (Deplo
 // resets says whether a healthy task sets the breaker's count to 0.
 func (b CircuitBreaker) resets() bool { return b.ResetOnHealthyTask == nil || *b.ResetOnHealthyTask }
 
-// ThresholdFor is the number of failures that trips the breaker at a desired count. Percentages are rounded up; that
-// UNBOUNDED_PERCENT is, and that it never falls below 1, is unconfirmed.
+// ThresholdFor is the number of failures that trips the breaker at a desired count: half of it, at least 3 and at most 200, unless the
+// service says otherwise (developer guide, deployment-circuit-breaker). Percentages are rounded up; that UNBOUNDED_PERCENT is, and that it
+// never falls below 1, is unconfirmed.
 func (b CircuitBreaker) ThresholdFor(desired int) int {
 	kind, value := "BOUNDED_PERCENT", 50
 	if b.Threshold != nil {
@@ -110,14 +112,15 @@ func (b CircuitBreaker) ThresholdFor(desired int) int {
 	}
 }
 
-// bounds are the fewest healthy and the most running and pending tasks that a desired count allows.
+// bounds are the fewest healthy and the most running and pending tasks that a desired count allows: the one is rounded up, the other
+// down (developer guide, deployment-type-ecs).
 func (c DeploymentConfiguration) bounds(desired int) (lower, upper int) {
 	lower = int(math.Ceil(float64(desired*c.Minimum) / 100))
 	return lower, desired * c.Maximum / 100
 }
 
 // bake is how long a fully replaced deployment with alarms waits before it completes. Without bakeTimeInMinutes ECS
-// chooses "less than 5 minutes"; 4 is a guess within that (unconfirmed).
+// chooses "less than 5 minutes" (developer guide, deployment-alarm-failure); 4 is a guess within that (unconfirmed).
 func (c DeploymentConfiguration) bake() time.Duration {
 	switch {
 	case !c.Strategy.rolling(): // has a stage for it

@@ -14,7 +14,8 @@ const (
 	Failed     = "FAILED"
 )
 
-// Deployment is an entry of services[].deployments.
+// Deployment is an entry of services[].deployments: the PRIMARY one is the newest, those that are being replaced are ACTIVE while they
+// have tasks (API model, Deployment.status).
 type Deployment struct {
 	ID          string // "ecs-svc/" and digits
 	Status      string // PRIMARY, ACTIVE
@@ -37,7 +38,8 @@ type Deployment struct {
 	leaving   bool      // it is taken away before the deployment in stages that has superseded it begins
 }
 
-// Revision is a service revision: what a deployment deploys, with the digests that its images resolved to.
+// Revision is a service revision: what a deployment deploys, with the digests that its images resolved to (developer guide,
+// service-revision).
 type Revision struct {
 	ARN       string
 	CreatedAt time.Time
@@ -52,7 +54,7 @@ type ContainerImage struct {
 	Digest    string
 }
 
-// Service deployment states.
+// Service deployment states (developer guide, service-deployment).
 const (
 	RolloutPending             = "PENDING"
 	RolloutInProgress          = "IN_PROGRESS"
@@ -67,7 +69,8 @@ const (
 	monitorOff, monitorTripped = "DISABLED", "TRIGGERED"
 )
 
-// ServiceDeployment is the account of one rollout, kept for 90 days. A rollback belongs to the rollout that it undoes.
+// ServiceDeployment is the account of one rollout, kept for 90 days. A rollback belongs to the rollout that it undoes (developer guide,
+// service-deployment).
 type ServiceDeployment struct {
 	ARN          string
 	Service      *Service
@@ -111,7 +114,7 @@ func (d *ServiceDeployment) Over() bool {
 	return slices.Contains([]string{RolloutSuccessful, RolloutStopped, RolloutRollbackSuccessful, RolloutRollbackFailed}, d.Status)
 }
 
-// Visible says whether reads of the API show it already.
+// Visible says whether reads of the API show it already: right after an update they show the one before (measured).
 func (d *ServiceDeployment) Visible() bool {
 	e := d.Service.engine
 	return !e.now.Before(d.CreatedAt.Add(e.options.Lag.ServiceDeployments)) && e.now.Sub(d.CreatedAt) < 90*24*time.Hour
@@ -139,7 +142,8 @@ func (s *Service) primary() *Deployment {
 	return s.Deployments[0]
 }
 
-// deploy begins a rollout of the service's present settings.
+// deploy begins a rollout of the service's present settings: its deployment is PRIMARY at once, already in the answer (measured); its
+// service deployment is PENDING, and starts 1.6 s later (example of the AWS CLI's describe-service-deployments).
 func (s *Service) deploy() {
 	e, previous := s.engine, s.primary()
 	revision := &Revision{
@@ -191,7 +195,7 @@ func (s *Service) deploy() {
 }
 
 // supersede makes way for a newer deployment. The service deployment of the older one is asked to stop, and is stopped a
-// moment later (developer guide, states of a service deployment).
+// moment later (developer guide, service-deployment).
 func (s *Service) supersede(previous *Deployment) {
 	e := s.engine
 	previous.Status = "ACTIVE"
@@ -229,7 +233,8 @@ func (d *ServiceDeployment) end(status, reason string) {
 	}
 }
 
-// finish is the good end of the primary deployment, whether it was new or is what a rollback went back to.
+// finish is the good end of the primary deployment, whether it was new or is what a rollback went back to: nothing else is listed any
+// more, and its event precedes that of the steady state (measured).
 func (s *Service) finish(d *Deployment) {
 	e := s.engine
 	d.State, d.Reason, d.UpdatedAt, d.worked = Completed, fmt.Sprintf("ECS deployment %s completed.", d.ID), e.now, true
@@ -261,7 +266,9 @@ const (
 	noCandidate   = "No rollback candidate was found to run the rollback."
 )
 
-// fail gives up the primary deployment and, where asked, goes back to the deployment that completed last.
+// fail gives up the primary deployment and, where asked, goes back to the deployment that completed last. Without that it stays PRIMARY
+// and FAILED and starts no more tasks; where none has completed, also since the last one is being gone back to, neither does it start any
+// nor is anything put back (developer guide, deployment-circuit-breaker).
 func (s *Service) fail(why failure) {
 	e, d := s.engine, s.primary()
 	d.State, d.Reason, d.UpdatedAt = Failed, why.state, e.now
@@ -290,7 +297,8 @@ func (s *Service) fail(why failure) {
 	s.rollBack(rollout, back, why.reason)
 }
 
-// rollBack makes an older deployment primary again, under its old id.
+// rollBack makes an older deployment primary again, under its old id, with a new createdAt, and IN_PROGRESS (measured; developer guide,
+// deployment-circuit-breaker).
 func (s *Service) rollBack(rollout *ServiceDeployment, back *Deployment, reason string) {
 	e, bad := s.engine, rollout.deployment
 	rollout.Status, rollout.UpdatedAt, rollout.StatusReason = RolloutRollbackInProgress, e.now, reason
@@ -341,7 +349,8 @@ func (e *Engine) Revision(arn string) (*Revision, *Service) {
 }
 
 // StopServiceDeployment stops a rollout: "ROLLBACK" goes back to the deployment that completed last, "ABORT" leaves
-// everything as it stands (the API's documentation does not say what ABORT does: unconfirmed).
+// everything as it stands (the API's documentation does not say what ABORT does: unconfirmed). It works without a circuit breaker, and
+// leaves one alone that is being stopped or rolled back (developer guide, stop-service-deployment).
 func (e *Engine) StopServiceDeployment(d *ServiceDeployment, how string) error {
 	s := d.Service
 	switch how {
@@ -378,7 +387,8 @@ func (e *Engine) StopServiceDeployment(d *ServiceDeployment, how string) error {
 	return nil
 }
 
-// TriggerAlarm puts a CloudWatch alarm into ALARM: running deployments that watch it fail.
+// TriggerAlarm puts a CloudWatch alarm into ALARM: running deployments that watch it fail. Whether they are rolled back is said by the
+// alarms' own setting, not by the circuit breaker's (developer guide, deployment-alarm-failure).
 func (e *Engine) TriggerAlarm(name string) {
 	for _, c := range e.clusters {
 		for _, s := range c.Services {
@@ -398,7 +408,7 @@ func (e *Engine) TriggerAlarm(name string) {
 
 // failed notes that a task of a deployment ended as no task should; it counts for failedTasks and for the breaker.
 // Before the first RUNNING task every failed start counts; after it only failed health checks do (developer guide,
-// "deployment circuit breaker").
+// deployment-circuit-breaker). That an instant exit counts is measured.
 func (s *Service) failed(t *Task) {
 	d, e := t.Deployment, s.engine
 	d.FailedTasks++
@@ -418,7 +428,8 @@ func (s *Service) failed(t *Task) {
 	}
 }
 
-// trip is the circuit breaker's verdict on a deployment that is still the primary one.
+// trip is the circuit breaker's verdict on a deployment that is still the primary one: the threshold goes by the desired count of that
+// moment (developer guide, deployment-circuit-breaker).
 func (s *Service) trip(d *Deployment) {
 	d.tripping = false
 	if s.primary() != d || d.State != InProgress || d.Rollout.deployment != d || d.Rollout.back != nil ||
@@ -443,7 +454,7 @@ func (r *Revision) digestOf(container string) string {
 	return ""
 }
 
-// pin keeps the digest that the first task of a revision resolved.
+// pin keeps the digest that the first task of a revision resolved: later ones use it (developer guide, deployment-type-ecs).
 func (r *Revision) pin(container, digest string) {
 	for i := range r.Images {
 		if r.Images[i].Container == container && r.Images[i].Digest == "" {

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// stop ends a task on somebody's decision: targets are deregistered and drained, then the containers get SIGTERM.
+// stop ends a task on somebody's decision: targets are deregistered and drained, then the containers get SIGTERM (developer guide,
+// task-lifecycle-explanation). One of Spot gets it at once (developer guide, fargate-capacity-providers).
 func (t *Task) stop(code, reason string) {
 	if t.DesiredStatus == Stopped {
 		return
@@ -44,7 +45,8 @@ func (t *Task) stop(code, reason string) {
 	}
 }
 
-// drain returns the longest deregistration delay of the task's target groups, and whether it is registered at all.
+// drain returns the longest deregistration delay of the task's target groups, and whether it is registered at all. SIGTERM comes when
+// that is over (measured).
 func (t *Task) drain() (delay time.Duration, registered bool) {
 	for _, g := range t.targets {
 		if g.registered {
@@ -64,7 +66,8 @@ func (t *Task) deregister(wait time.Duration) {
 	t.engine.after(wait, t.Service.deregisterDue)
 }
 
-// deregisterDue takes all tasks out of their target groups whose time has come, and tells of them together.
+// deregisterDue takes all tasks out of their target groups whose time has come, and tells of them together: the events of the draining
+// follow those of the deregistration, and name the deployment of the stopped tasks (measured).
 func (s *Service) deregisterDue() {
 	e := s.engine
 	groups, draining := map[string]int{}, map[string]int{}
@@ -92,7 +95,7 @@ func (s *Service) deregisterDue() {
 	}
 }
 
-// signal sends SIGTERM to all containers, and SIGKILL to those that outlive their stop timeout.
+// signal sends SIGTERM to all containers, and SIGKILL to those that outlive their stop timeout (API model, StopTask).
 func (t *Task) signal() {
 	t.become(Stopping)
 	if t.stage == working {
@@ -126,7 +129,8 @@ func (t *Task) terminate(except *Container) time.Duration {
 	return last
 }
 
-// graceOf is the time between SIGTERM and SIGKILL.
+// graceOf is the time between SIGTERM and SIGKILL, at most the two minutes of Spot's warning (developer guide,
+// fargate-capacity-providers).
 func (c *Container) graceOf(stopCode string, timing Timing) time.Duration {
 	if stopCode == SpotInterruption {
 		return min(c.definition.stopTimeout(), timing.SpotWarning)
@@ -141,7 +145,7 @@ func (t *Task) halted() {
 	t.then(t.engine.options.Timing.Deprovision, t.end)
 }
 
-// exit is a container's own end. That of an essential container ends the task.
+// exit is a container's own end. That of an essential container ends the task (API model, ContainerDefinition.essential).
 func (t *Task) exit(c *Container, code int, reason string) {
 	e, timing := t.engine, t.engine.options.Timing
 	if c.process == nil && c.definition.restarts(code, e.now.Sub(c.StartedAt)) {
@@ -179,7 +183,7 @@ func (t *Task) startAgain(c *Container) {
 	t.live(c)
 }
 
-// leave is the moment at which ECS notices that a task has ended by itself.
+// leave is the moment at which ECS notices that a task has ended by itself, some seconds later (measured).
 func (t *Task) leave() {
 	timing := t.engine.options.Timing
 	t.StoppingAt = t.engine.now
@@ -204,7 +208,8 @@ func (t *Task) terminateTime(except *Container) time.Duration {
 	return last
 }
 
-// end is the task's arrival at STOPPED.
+// end is the task's arrival at STOPPED. It stays visible for an hour (API model, DescribeTasks). A failed start, and a stop for its
+// health, count as failures of its deployment (developer guide, deployment-circuit-breaker).
 func (t *Task) end() {
 	e := t.engine
 	t.discard()
@@ -231,7 +236,7 @@ func (t *Task) runTime() time.Duration {
 	return t.ExecutionStoppedAt.Sub(t.StartedAt)
 }
 
-// stopUnhealthy ends a task for its health, and says which check failed.
+// stopUnhealthy ends a task for its health, and says which check failed, in the order of published captures (measured).
 func (s *Service) stopUnhealthy(t *Task) {
 	t.unhealthyStop = true
 	reason := failedContainerCheck

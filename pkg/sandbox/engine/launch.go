@@ -23,7 +23,7 @@ func (t *Task) become(status string) {
 	t.Version++
 }
 
-// launch plans the start of a task, up to RUNNING or to what keeps it from that.
+// launch plans the start of a task, up to RUNNING or to what keeps it from that (developer guide, task-lifecycle-explanation).
 func (t *Task) launch() {
 	e, timing := t.engine, t.engine.options.Timing
 	for _, c := range t.Containers {
@@ -37,7 +37,8 @@ func (t *Task) launch() {
 	t.then(timing.Prepare, t.prepare)
 }
 
-// meet finds out how a container of this image behaves.
+// meet finds out how a container of this image behaves. It is that of the digest which the deployment's first task resolved, unless the
+// container's versionConsistency is disabled (developer guide, deployment-type-ecs).
 func (e *Engine) meet(t *Task, c *Container) {
 	ref := c.Image
 	if t.Deployment != nil && c.definition.Consistency != "disabled" {
@@ -138,7 +139,8 @@ func (e *Engine) lacksCapacity(ref, digest string) bool {
 	return err == nil && b.Start == NoCapacity && e.limited(image.Digest, b).Start == NoCapacity
 }
 
-// prepare is what precedes the pull: secrets and registry credentials are fetched.
+// prepare is what precedes the pull: secrets and registry credentials are fetched. Where that fails there are no times of a pull
+// (unconfirmed).
 func (t *Task) prepare() {
 	e, timing := t.engine, t.engine.options.Timing
 	t.become(Activating)
@@ -186,7 +188,7 @@ func (c *Container) reasonOr(modelled string) string {
 	return modelled
 }
 
-// pull resolves and fetches the images, or fails after the retries.
+// pull resolves and fetches the images, or fails after the retries, about two minutes later (measured).
 func (t *Task) pull() {
 	e, timing := t.engine, t.engine.options.Timing
 	longest := timing.Pull
@@ -301,14 +303,15 @@ func (t *Task) create(wait time.Duration) {
 	t.then(wait, t.run)
 }
 
-// failStart ends a task that never ran.
+// failStart ends a task that never ran: it skips RUNNING and DEACTIVATING (developer guide, task-lifecycle-explanation), has no startedAt,
+// and its service says that it was unable to place a task, though it was placed (measured).
 func (t *Task) failStart(culprit *Container, reason string) {
 	e, timing := t.engine, t.engine.options.Timing
 	t.epoch++
 	t.discard()
 	t.DesiredStatus, t.StopCode, t.StoppedReason = Stopped, TaskFailedToStart, reason
 	t.Version++
-	culprit.Reason = reason[:min(len(reason), 1024)] // documented limit
+	culprit.Reason = reason[:min(len(reason), 1024)] // API model, Container.reason
 	t.then(timing.Exited, func() {
 		t.StoppingAt = e.now
 		t.become(Deprovisioning)
@@ -323,7 +326,8 @@ func (t *Task) failStart(culprit *Container, reason string) {
 	})
 }
 
-// backOffAfter delays the next start of a deployment whose tasks do not reach RUNNING.
+// backOffAfter delays the next start of a deployment whose tasks do not reach RUNNING, and says so after a while (developer guide,
+// service-throttle-logic; after how many is unconfirmed).
 func (s *Service) backOffAfter(t *Task) {
 	d := t.Deployment
 	d.badStarts++

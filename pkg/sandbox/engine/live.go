@@ -151,8 +151,8 @@ type change struct {
 	healthy bool
 }
 
-// course computes the turns of a health check. The first passed check is enough for one that is not yet healthy; one
-// that turned unhealthy needs its number of passes.
+// course computes the turns of a health check. The first passed check is enough for one that is not yet healthy (ELBv2 user guide,
+// target-group-health-checks); one that turned unhealthy needs its number of passes.
 func (p probe) course() []change {
 	const horizon = 1 << 20 // checks; a check every 5 s for two months
 	var out []change
@@ -185,7 +185,8 @@ func (p probe) course() []change {
 	return out
 }
 
-// checkContainer plans the turns of the container's own health check.
+// checkContainer plans the turns of the container's own health check: every 30 s unless it says otherwise, UNHEALTHY after three failures
+// in a row, of which those in the startPeriod do not count (API model, HealthCheck).
 func (t *Task) checkContainer(c *Container) {
 	check := c.definition.HealthCheck
 	if check == nil || len(check.Command) > 0 && check.Command[0] == "NONE" {
@@ -218,7 +219,7 @@ func (t *Task) checkContainer(c *Container) {
 	}
 }
 
-// registerDue registers the targets of all tasks that have been RUNNING for long enough.
+// registerDue registers the targets of all tasks that have been RUNNING for long enough: 4 to 7 s (measured).
 func (s *Service) registerDue() {
 	e := s.engine
 	registered := map[string]int{}
@@ -279,7 +280,7 @@ func (t *Task) serving(port int) Behaviour {
 	return Behaviour{}
 }
 
-// sick is what the load balancer says of a target that does not answer well.
+// sick is what the load balancer says of a target that does not answer well (ELBv2 API reference, TargetHealth).
 func (b Behaviour) sick() Health {
 	if b.Status != 0 {
 		return Health{State: TargetUnhealthy, Reason: "Target.ResponseCodeMismatch",
@@ -288,8 +289,9 @@ func (b Behaviour) sick() Health {
 	return Health{State: TargetUnhealthy, Reason: "Target.Timeout", Description: "Request timed out"}
 }
 
-// condition is what the scheduler knows of a task. Failing checks count after the grace period alone. Without any
-// check, a task is healthy after 40 s of RUNNING (API model).
+// condition is what the scheduler knows of a task. Failing checks, also the containers' own, count after the grace period alone. Without
+// any check, a task is healthy after 40 s of RUNNING; behind a load balancer both its target and its containers have to be (API model,
+// healthCheckGracePeriodSeconds and minimumHealthyPercent).
 func (s *Service) condition(t *Task) condition {
 	now := s.engine.now
 	if t.LastStatus != Running {

@@ -47,7 +47,7 @@ type planner struct {
 	gone            map[stop]bool
 }
 
-// plan decides what the scheduler does next. The primary is groups[0]. Rules (developer guide, "rolling update", and the
+// plan decides what the scheduler does next. The primary is groups[0]. Rules (developer guide, deployment-type-ecs, and the
 // API model on minimumHealthyPercent and maximumPercent):
 //   - running and pending tasks never exceed upper by a start, healthy ones never fall below lower by a stop;
 //   - new tasks start while upper has room; a healthy new one frees an old one;

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Texts of stopped reasons. They are what Fargate platform 1.4 was seen to write; the ones that nobody captured whole are
-// marked. Retry counts vary in captures (1, 3, 5, 7).
+// Texts of stopped reasons (developer guide, stopped-task-error-codes and the pages that it names). They are what Fargate platform 1.4 was
+// seen to write; the ones that nobody captured whole are marked. Retry counts vary in captures (1, 3, 5, 7).
 
 const (
 	capacityReason = "Capacity is unavailable at this time. Please try again later or in a different availability zone"

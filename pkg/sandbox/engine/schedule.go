@@ -73,7 +73,8 @@ func (s *Service) situation(members [][]*Task) situation {
 	return out
 }
 
-// prove notes that a deployment has a healthy task: its failures are forgotten.
+// prove notes that a deployment has a healthy task: its failures are forgotten (API model, Deployment.failedTasks), the breaker's unless
+// resetOnHealthyTask is false (developer guide, deployment-circuit-breaker).
 func (s *Service) prove(d *Deployment) {
 	d.FailedTasks, d.badStarts = 0, 0
 	if s.Config.Breaker.resets() {
@@ -194,7 +195,8 @@ func (s *Service) start(d *Deployment, n, replaced int) {
 	s.tell("%s", text)
 }
 
-// tagsFor are the tags that a new task takes over: those of its service or definition, and ECS's own.
+// tagsFor are the tags that a new task takes over: those of its service or definition, and ECS's own (API model, propagateTags and
+// enableECSManagedTags).
 func (s *Service) tagsFor(td *TaskDefinition) []Tag {
 	var tags []Tag
 	switch string(s.Kept["propagateTags"]) {
@@ -216,7 +218,8 @@ func (s *Service) hold(d *Deployment, wait time.Duration) {
 }
 
 // backOff is the pause after the nth start in a row that never reached RUNNING. Pull failures were seen at gaps of 2:12
-// and 6:14, secrets about every 30 s at first; the limit of 15 min is the developer guide's of 2023.
+// and 6:14, secrets about every 30 s at first (measured); that it is these alone, and the limit of 15 min, is the developer guide's
+// (service-throttle-logic, 2023).
 func backOff(n int, pull bool) time.Duration {
 	steps := []time.Duration{0, 0, 0, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute}
 	if pull {
@@ -228,7 +231,7 @@ func backOff(n int, pull bool) time.Duration {
 	return 15 * time.Minute
 }
 
-// prune takes deployments off the list that have nothing left to run.
+// prune takes deployments off the list that have nothing left to run: a replaced one goes when its last task is stopped (measured).
 func (s *Service) prune() {
 	primary := s.primary()
 	if primary == nil {
@@ -264,7 +267,8 @@ func (s *Service) healthyTasks(d *Deployment) int {
 	return n
 }
 
-// conclude sees whether the service has arrived: at a deployment's completion, at a steady state, or at its own end.
+// conclude sees whether the service has arrived: at a deployment's completion, at a steady state, which is told again after six hours
+// (measured), or at its own end: it is DRAINING until its last task is stopped (API model, DeleteService).
 func (s *Service) conclude() {
 	e, d := s.engine, s.primary()
 	live := 0
@@ -304,7 +308,8 @@ func (s *Service) conclude() {
 	}
 }
 
-// baking returns how long a fully replaced deployment still watches its alarms.
+// baking returns how long a fully replaced deployment still watches its alarms; until then it is IN_PROGRESS (developer guide,
+// deployment-alarm-failure).
 func (s *Service) baking(d *Deployment) time.Duration {
 	bake := s.Config.bake()
 	if bake == 0 || d.Rollout.Over() { // what a rollback went back to has nothing to prove

@@ -24,7 +24,7 @@ type Service struct {
 	Kept        map[string]json.RawMessage // members that are stored and shown, and change nothing
 	Tags        []Tag
 	Deployments []*Deployment        // PRIMARY first
-	Events      []Event              // newest first, at most 100
+	Events      []Event              // newest first, at most 100 (API model)
 	History     []*ServiceDeployment // oldest first
 	Revisions   []*Revision          // oldest first
 
@@ -183,7 +183,8 @@ func (e *Engine) CreateService(c *Cluster, name string, change ServiceChange, by
 	return s, nil
 }
 
-// UpdateService changes a service and starts a deployment if one of the deploying members changes, or if it is forced.
+// UpdateService changes a service and starts a deployment if one of the deploying members changes, or if it is forced (API model). The
+// desired count, the deployment configuration and the grace period start none.
 func (e *Engine) UpdateService(s *Service, change ServiceChange) error {
 	if s.Status != Active {
 		return refuse("ServiceNotActiveException", "Service was not ACTIVE.")
@@ -369,7 +370,8 @@ func clone(m map[string]json.RawMessage) map[string]json.RawMessage {
 	return out
 }
 
-// DeleteService begins the end of a service: its tasks are stopped, then it is INACTIVE.
+// DeleteService begins the end of a service: its tasks are stopped, then it is INACTIVE, and can be described for a while still (API
+// model, DeleteService).
 func (e *Engine) DeleteService(s *Service, force bool) error {
 	if s.Status != Active {
 		return refuse("ServiceNotActiveException", "Service was not ACTIVE.")
@@ -436,7 +438,8 @@ func (s *Service) tell(format string, args ...any) {
 	s.Events = s.Events[:min(len(s.Events), 100)]
 }
 
-// complain tells of a problem, unless the very same was told within 6 h and is not solved (developer guide).
+// complain tells of a problem, unless the very same was told within 6 h and is not solved (developer guide,
+// service-event-messages).
 func (s *Service) complain(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if told, ok := s.problems[text]; ok && s.engine.now.Sub(told) < 6*time.Hour {

@@ -107,7 +107,7 @@ func readStrategy(document map[string]json.RawMessage) (Strategy, error) {
 }
 
 // steps are the shares of production traffic that the new revision gets one after the other, and how long each lasts
-// before the next. The last is always 100.
+// before the next. The last is always 100. The defaults, and the least step of 3 per cent, are the API model's.
 func (s Strategy) steps() (weights []float64, pause time.Duration) {
 	number := func(v *float64, otherwise float64) float64 {
 		if v != nil {
@@ -148,18 +148,21 @@ func (s *Service) source() *Deployment {
 	return s.primary()
 }
 
-// reconciling says whether revisions have tasks that a new deployment takes away before it begins.
+// reconciling says whether revisions have tasks that a new deployment takes away before it begins (API reference,
+// ServiceDeployment.lifecycleStage).
 func (s *Service) reconciling() bool {
 	return slices.ContainsFunc(s.Deployments, func(d *Deployment) bool { return d.leaving })
 }
 
-// beside says whether old and new tasks are to run side by side.
+// beside says whether old and new tasks are to run side by side, until the old ones are taken away at the end (developer guide,
+// blue-green-deployment-how-it-works).
 func (s *Service) beside() bool {
 	r := s.staged()
 	return r != nil && r.Stage != CleanUp
 }
 
-// advance moves a staged deployment on, when its stage has nothing more to wait for.
+// advance moves a staged deployment on, when its stage has nothing more to wait for, in the order of the developer guide
+// (blue-green-deployment-how-it-works); linear and canary ones go through the two production stages once for each step.
 func (s *Service) advance() {
 	e, r := s.engine, s.staged()
 	if r == nil || e.now.Before(r.deployment.notBefore) && r.Stage == "" || e.now.Before(r.stageUntil) || r.paused() || r.Stage == CleanUp {
@@ -207,7 +210,8 @@ func (d *ServiceDeployment) paused() bool {
 	return slices.ContainsFunc(d.Hooks, func(h *Hook) bool { return h.stage == d.Stage && h.Status == hookAwaits })
 }
 
-// pause opens the stage's hooks; each closes by ContinueServiceDeployment or by its timeout.
+// pause opens the stage's hooks; each closes by ContinueServiceDeployment or by its timeout, a day unless it says otherwise, which rolls
+// back unless it says CONTINUE (developer guide, pause-lifecycle-hooks).
 func (s *Service) pause(r *ServiceDeployment) {
 	e := s.engine
 	for _, hook := range r.Config.Strategy.Hooks {
@@ -232,7 +236,8 @@ func (s *Service) pause(r *ServiceDeployment) {
 	}
 }
 
-// answer closes a hook and goes on, or back.
+// answer closes a hook and goes on, or back: one that rolls back decides for all of its stage (developer guide,
+// deployment-lifecycle-hooks).
 func (s *Service) answer(r *ServiceDeployment, h *Hook, status, action, reason string) {
 	h.Status = status
 	if action == "ROLLBACK" {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Values of a task's lastStatus; a desiredStatus is Running or Stopped alone.
+// Values of a task's lastStatus, in their order (developer guide, task-lifecycle-explanation); a desiredStatus is Running or Stopped
+// alone (API model).
 const (
 	Provisioning   = "PROVISIONING"
 	Pending        = "PENDING"
@@ -19,7 +20,7 @@ const (
 	Stopped        = "STOPPED"
 )
 
-// Stop codes.
+// Stop codes (API model, TaskStopCode).
 const (
 	TaskFailedToStart         = "TaskFailedToStart"
 	EssentialContainerExited  = "EssentialContainerExited"
@@ -137,10 +138,11 @@ func (t *Task) Answers(group string, at time.Time) (how Serves, serves bool) {
 	return how, serves
 }
 
-// Visible says whether DescribeTasks and ListTasks know the task yet.
+// Visible says whether DescribeTasks and ListTasks know the task yet: they are eventually consistent (API model, RunTask).
 func (t *Task) Visible() bool { return !t.engine.now.Before(t.visibleAt) }
 
-// HealthStatus is the task's: UNHEALTHY if an essential container is, else UNKNOWN if one is, else HEALTHY.
+// HealthStatus is the task's: UNHEALTHY if an essential container is, else UNKNOWN if one is, else HEALTHY (API model,
+// Task.healthStatus).
 func (t *Task) HealthStatus() string {
 	status := HealthHealthy
 	for _, c := range t.Containers {
@@ -166,7 +168,7 @@ func (t *Task) Command(container string) []string {
 	return append(append([]string{}, c.EntryPoint...), c.Command...)
 }
 
-// ExecAgent is the state of the container's agent of ECS Exec: it cannot start where it can write nothing.
+// ExecAgent is the state of the container's agent of ECS Exec: it cannot start where it can write nothing (developer guide, ecs-exec).
 func (c *Container) ExecAgent() string {
 	if c.definition.ReadOnlyRoot && c.LastStatus == Running {
 		return Stopped
@@ -174,7 +176,8 @@ func (c *Container) ExecAgent() string {
 	return c.LastStatus
 }
 
-// LogStream returns the awslogs group and stream of a container; ok is false if it logs elsewhere.
+// LogStream returns the awslogs group and stream of a container, PREFIX/CONTAINER/TASK (developer guide, using_awslogs); ok is false if
+// it logs elsewhere.
 func (t *Task) LogStream(c *Container) (group, stream string, ok bool) {
 	if !c.definition.awslogs() {
 		return "", "", false
@@ -236,7 +239,7 @@ func (t *Task) aim(d *Deployment) {
 	}
 }
 
-// provider spreads tasks over a strategy: the base first, then by weight.
+// provider spreads tasks over a strategy: the base first, then by weight (API model, CapacityProviderStrategyItem).
 func provider(strategy []StrategyItem, n int) string {
 	weights := 0
 	for _, item := range strategy {
@@ -292,7 +295,7 @@ type Failure struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// RunTask launches one-off tasks. What Fargate has no capacity for comes back as failures.
+// RunTask launches one-off tasks. What Fargate has no capacity for comes back as failures (developer guide, api_failures_messages).
 // A repeated client token gets the tasks that the first request with it has started; with other parameters it is refused.
 func (e *Engine) RunTask(c *Cluster, r RunRequest) ([]*Task, []Failure, error) {
 	if before, known, err := c.repeated(r); known || err != nil {
@@ -418,5 +421,6 @@ func (e *Engine) StopTask(t *Task, reason string) {
 	t.stop(UserInitiated, reason)
 }
 
-// InterruptSpot takes back the capacity of a task on FARGATE_SPOT, with two minutes' warning.
+// InterruptSpot takes back the capacity of a task on FARGATE_SPOT, with two minutes' warning (developer guide,
+// fargate-capacity-providers).
 func (e *Engine) InterruptSpot(t *Task) { t.stop(SpotInterruption, "Your Spot Task was interrupted.") }

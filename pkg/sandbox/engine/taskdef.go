@@ -125,7 +125,7 @@ func (c ContainerDefinition) essential() bool { return c.Essential == nil || *c.
 // awslogs says whether the container writes to CloudWatch Logs itself.
 func (c ContainerDefinition) awslogs() bool { return c.Log != nil && c.Log.Driver == "awslogs" }
 
-// stopTimeout is the time between SIGTERM and SIGKILL: 30 s unless the definition says otherwise.
+// stopTimeout is the time between SIGTERM and SIGKILL: 30 s unless the definition says otherwise (API model).
 func (c ContainerDefinition) stopTimeout() time.Duration { return seconds(c.StopTimeout, 30) }
 
 // restarts says whether a container that has ended by itself after some time is started again in its task (developer guide, "Restart
@@ -428,7 +428,8 @@ func (e *Engine) TaskDefinition(name string) (*TaskDefinition, error) {
 	return nil, missing
 }
 
-// usable finds a revision that new tasks can use.
+// usable finds a revision that new tasks can use: an INACTIVE one cannot be (API model, DeregisterTaskDefinition; the texts are
+// measured).
 func (e *Engine) usable(name, code string) (*TaskDefinition, error) {
 	td, err := e.TaskDefinition(name)
 	if err != nil {
@@ -440,14 +441,14 @@ func (e *Engine) usable(name, code string) (*TaskDefinition, error) {
 	return td, nil
 }
 
-// DeregisterTaskDefinition makes a revision INACTIVE. Running tasks and services go on with it.
+// DeregisterTaskDefinition makes a revision INACTIVE. Running tasks and services go on with it (API model).
 func (e *Engine) DeregisterTaskDefinition(td *TaskDefinition) {
 	if td.Status == Active {
 		td.Status, td.DeregisteredAt = Inactive, e.now
 	}
 }
 
-// DeleteTaskDefinition begins the deletion of an INACTIVE revision: it goes when no task and no service uses it.
+// DeleteTaskDefinition begins the deletion of an INACTIVE revision: it goes when no task and no service uses it (API model).
 func (e *Engine) DeleteTaskDefinition(td *TaskDefinition) error {
 	if td.Status == Active {
 		return refuse("ClientException", "The specified task definition is still in ACTIVE status. Please deregister the target and try again.")

@@ -3,7 +3,8 @@ package engine
 import "time"
 
 // Timing is how long the steps of ECS take. The defaults are fitted to published captures of Fargate services behind
-// Application Load Balancers; the comments give what was measured.
+// Application Load Balancers; the comments give what was measured. Those that are documented are the API model's (minimumHealthyPercent:
+// 40 s, DescribeTasks: an hour) and the developer guide's (fargate-capacity-providers: two minutes).
 type Timing struct {
 	Accept      time.Duration // UpdateService to the first start (11 to 17 s)
 	React       time.Duration // a task is seen to be gone, to its replacement (1 to 17 s)
