@@ -13,6 +13,7 @@ import (
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/fleet"
+	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/verdict"
 )
@@ -42,7 +43,7 @@ func (e *ended) goBack(ctx context.Context) (after fleet.After, revision string,
 		return fleet.Stranded, "", fmt.Errorf("reading %s to put it back to %s: %w", e.in.Service, name, awserr.Explain(err))
 	}
 	var target rollout.Target
-	switch wayBackOf(now, e.revision.ARN, before, empty) {
+	switch wayBackOf(now, e.revision.ARN, e.result.Target.ID, before, empty) {
 	case backLeave:
 		e.clearUp(ctx) // it was taken back all the same
 		return fleet.Changed, arn.Revision(now.TaskDefinition), nil
@@ -56,6 +57,7 @@ func (e *ended) goBack(ctx context.Context) (after fleet.After, revision string,
 			return e.emptyAgain(call, before)
 		}
 		e.env.Events.Notef("going back to %s", name)
+		e.noteBack(call, now, before)
 		target, err = rollout.Start(call, e.client, rollout.Update{Cluster: e.in.Cluster, Service: e.in.Service, TaskDefinition: before,
 			Before: now, Patience: e.limit, Clock: e.env.Clock()})
 		if overtaken := verdict.Overtaken(err); overtaken != nil {
@@ -74,6 +76,9 @@ func (e *ended) goBack(ctx context.Context) (after fleet.After, revision string,
 	switch {
 	case result.End == rollout.EndInterrupted:
 		return fleet.GoingBack, name, nil
+	}
+	e.noteDone(ctx)
+	switch {
 	case result.End == rollout.EndSuperseded:
 		return fleet.Changed, arn.Revision(result.Serving), nil
 	case err != nil:
@@ -92,6 +97,49 @@ func (e *ended) emptyAgain(ctx context.Context, before string) (fleet.After, str
 		return fleet.Stranded, "", fmt.Errorf("taking the tasks of %s away again: %w", e.in.Service, awserr.Explain(err))
 	}
 	return fleet.Back, arn.Revision(before) + ", without tasks", nil
+}
+
+// noteLimit is how long it may take to write down that a release is taken back, and quickNote that of a run that is to end: that it is
+// taken back matters more.
+const (
+	noteLimit = 5 * time.Second
+	quickNote = 500 * time.Millisecond
+)
+
+// noteBack writes down that the service is about to be put back to the version before, as a rollback does: a rollback that meets it under
+// way would else have ECS go back from it, to what was left.
+func (e *ended) noteBack(ctx context.Context, now ecsview.Snapshot, before string) {
+	e.noted = hold.Rollback{From: e.revision.Name(), To: arn.Revision(before), Step: hold.Begun, Reason: "its own release took it back",
+		By: e.env.GitHub.Actor, Run: e.env.GitHub.RunURL(), At: e.env.Clock().Now()}
+	if primary := now.Primary(); primary != nil {
+		e.noted.Left = primary.ID
+	}
+	e.writeNote(ctx)
+}
+
+// noteDone writes down that the way back has ended.
+func (e *ended) noteDone(ctx context.Context) {
+	if e.noted.Step == hold.Begun {
+		e.noted.Step = hold.Done
+		e.writeNote(ctx)
+	}
+}
+
+func (e *ended) writeNote(ctx context.Context) {
+	service := aws.ToString(e.service.ServiceArn)
+	if hold.Possible(service) != "" {
+		return
+	}
+	limit := noteLimit
+	if _, ends := ctx.Deadline(); ends || ctx.Err() != nil {
+		limit = quickNote
+	}
+	limited, done := outlive.Cleanup(ctx, limit)
+	defer done()
+	err := e.noted.Write(limited, e.client, service)
+	if err != nil && !awserr.Optional(e.env.Events, "Writing down that the release is taken back, for a rollback that meets it", err) {
+		e.env.Events.Debugf("writing down that the release is taken back: %v", awserr.Explain(err))
+	}
 }
 
 // clearUp deregisters a revision that was made for a release which was taken back.

@@ -161,6 +161,7 @@ func (e *ended) takeBack(ctx context.Context, disposable bool, finding record.Fi
 	if err != nil {
 		return stuck(fmt.Errorf("the service could not be read to take %s back: %w", e.revision.Name(), awserr.Explain(err)))
 	}
+	e.noteBack(call, now, previous)
 	target, err := rollout.Start(call, e.client, rollout.Update{Cluster: e.in.Cluster, Service: e.in.Service, TaskDefinition: previous,
 		Before: now, Patience: e.limit, Clock: e.env.Clock()})
 	if err != nil {
@@ -169,6 +170,9 @@ func (e *ended) takeBack(ctx context.Context, disposable bool, finding record.Fi
 	end := e.env.Events.Group("Way back to " + arn.Revision(previous))
 	result, err := verdict.Follow(ctx, e.env, e.conn.Config, target, rollout.Timeout(e.limit), rollout.LeaveOnInterrupt())
 	end()
+	if result.End != rollout.EndInterrupted {
+		e.noteDone(ctx)
+	}
 	switch {
 	case result.End == rollout.EndInterrupted:
 		return &action.Error{Outcome: action.Cancelled, Title: "The run was interrupted", Finding: &finding,

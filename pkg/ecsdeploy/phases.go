@@ -106,4 +106,5 @@ type ended struct {
 	result     rollout.Result // of following it; empty where it was not followed
 	arrived    bool           // the deployment was complete, whatever its bake said
 	disposable bool           // the revision was made for this release, so that it is taken away if it failed
+	noted      hold.Rollback  // what was written down of its way back; the zero value: nothing was
 }

@@ -44,8 +44,9 @@ func isPutBack(one fleet.Standing, fault *fleet.Standing, changed, replaced bool
 	return changed || replaced
 }
 
-// wayBackOf decides how a service gets back from what was deployed to what it was at before. empty says that it had no tasks then.
-func wayBackOf(now ecsview.Snapshot, deployed, before string, empty bool) wayBack {
+// wayBackOf decides how a service gets back from what was deployed to what it was at before. empty says that it had no tasks then, and
+// began is the id of the deployment that brought it, or "" where that is not known: another one of the same revision is somebody else's.
+func wayBackOf(now ecsview.Snapshot, deployed, began, before string, empty bool) wayBack {
 	primary := now.Primary()
 	switch {
 	case primary == nil:
@@ -56,6 +57,8 @@ func wayBackOf(now ecsview.Snapshot, deployed, before string, empty bool) wayBac
 		return backAlready
 	case empty && now.Desired == 0:
 		return backAlready
+	case primary.TaskDefinition == deployed && began != "" && primary.ID != began:
+		return backLeave
 	case primary.TaskDefinition == deployed:
 		return backUpdate
 	}

@@ -19,10 +19,13 @@ const (
 
 // TestWayBackOf flips each reason to go back, to wait or to leave a service alone. api:2 was deployed in place of api:1.
 func TestWayBackOf(t *testing.T) {
-	at := func(revision, state string, desired int) ecsview.Snapshot {
+	const ours, other = "ecs-svc/200", "ecs-svc/300"
+	by := func(id, revision, state string, desired int) ecsview.Snapshot {
 		return ecsview.Snapshot{Desired: desired, TaskDefinition: revision, Deployments: []ecsview.Deployment{
-			{Status: "ACTIVE", TaskDefinition: one3, State: "IN_PROGRESS"}, {Status: "PRIMARY", TaskDefinition: revision, State: state}}}
+			{Status: "ACTIVE", TaskDefinition: one3, State: "IN_PROGRESS"},
+			{Status: "PRIMARY", ID: id, TaskDefinition: revision, State: state}}}
 	}
+	at := func(revision, state string, desired int) ecsview.Snapshot { return by(ours, revision, state, desired) }
 	for _, test := range []struct {
 		name   string
 		now    ecsview.Snapshot
@@ -47,10 +50,16 @@ func TestWayBackOf(t *testing.T) {
 		{"it is at its template again, with tasks that cannot start", at(template, "IN_PROGRESS", 2), template, true, backAwait},
 		{"somebody has deployed something else, without tasks", at(one3, "COMPLETED", 0), template, true, backLeave},
 		{"a service that somebody has scaled to no tasks", at(one2, "COMPLETED", 0), one1, false, backUpdate},
+		{"somebody has deployed the same revision anew", by(other, one2, "IN_PROGRESS", 2), one1, false, backLeave},
+		{"the first release, which somebody has deployed anew", by(other, one2, "COMPLETED", 2), template, true, backLeave},
+		{"somebody else goes back already", by(other, one1, "IN_PROGRESS", 2), one1, false, backAwait},
 	} {
-		if got := wayBackOf(test.now, one2, test.before, test.empty); got != test.want {
+		if got := wayBackOf(test.now, one2, ours, test.before, test.empty); got != test.want {
 			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
+	}
+	if got := wayBackOf(by(other, one2, "COMPLETED", 2), one2, "", one1, false); got != backUpdate { // an earlier attempt has begun it
+		t.Errorf("where it is not known which deployment brought it: %s", got)
 	}
 }
 

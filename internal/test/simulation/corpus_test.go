@@ -14,6 +14,34 @@ const (
 
 // corpus holds histories that once showed a violation, or that stand for many. Paste what TestHistories prints.
 var corpus = map[string]History{
+	"a rollback meets a service that a release of two takes back after it had arrived": {
+		Seed: 933, Desired: 2, Past: 2, Second: Afterwards, Fates: []Fate{{Job: Fails}, {}},
+		Runs: []Run{
+			{At: 15 * second, Verb: Together, Version: 4, Lifts: true, Timeout: 10 * minute, End: Cancel, Call: 41, Late: true},
+			{Change: 3, At: 90 * second, Verb: Rollback, Timeout: 4 * minute,
+				Faults: []Fault{{Action: "ecs:RegisterTaskDefinition", Answer: "refuse", Times: 1}}},
+		},
+	},
+	"of two services that go back, another run has deployed the very revision of one anew": {
+		Seed: 1, Desired: 2, Past: 2, Breaker: Off, Second: AtOnce,
+		Others: []Act{
+			{At: 80 * second, What: TerraformNetwork},
+			{Change: 5, At: 500 * time.Millisecond, What: TerraformNetwork},
+		},
+		Fates: []Fate{{Job: Long}, {Kind: Unhealthy, First: 2, Second: NoPull}, {Kind: Faints, Second: NoPull}},
+		Runs: []Run{
+			{At: 250 * time.Millisecond, Verb: Together, Version: 1, Timeout: 10 * minute, Faults: []Fault{
+				{Action: "ecs:StopServiceDeployment", Answer: "hang", Skip: 2, Times: 40},
+				{Action: "ecs:StopServiceDeployment", Answer: "cut", Times: 12},
+			}, End: Kill, Call: 61, Late: true},
+			{Change: 1, At: 10 * second, Verb: Together, Version: 1, Force: true, Timeout: 4 * minute, Faults: []Fault{
+				{Action: "ecs:DescribeServices", Answer: "cut-after", Skip: 15, Times: 1},
+				{Action: "ecs:RunTask", Answer: "unavailable", Skip: 2, Times: 5},
+			}},
+			{Change: 2, At: 70 * second, Verb: Release, Version: 5, Force: true, Lifts: true, Timeout: 4 * minute,
+				Faults: []Fault{{Action: "ecs:DescribeServices", Answer: "hang-after", Skip: 19, Times: 1}}},
+		},
+	},
 	"of two services the one that arrived goes back to another revision of the very image": {
 		Desired: 1, Past: 2, Breaker: Stops, Shift: Linear, Reads: 2 * second, Busy: 0.5, Second: AtOnce,
 		Fates: []Fate{{Kind: Slow, First: 1, Second: NoPull}, {}},
