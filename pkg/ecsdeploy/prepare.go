@@ -249,8 +249,8 @@ func (s *source) render(ctx context.Context) (plan, []error) {
 	p := plan{source: *s}
 	var problems []error
 	container, err := s.in.mainContainer(s.base.document)
-	if err != nil {
-		return p, []error{fmt.Errorf("container: %w", err)}
+	if err != nil { // what is wrong besides is told at once
+		return p, append([]error{fmt.Errorf("container: %w", err)}, s.wrong(s.base.document)...)
 	}
 	p.container = container
 	_, byName := s.in.givenFor(container)
@@ -275,14 +275,7 @@ func (s *source) render(ctx context.Context) (plan, []error) {
 	problems = append(problems, others...)
 	doc, edits := s.in.edited(doc, container)
 	problems = append(problems, edits...)
-	if ecsview.OnFargate(s.service) {
-		for _, problem := range doc.Check() {
-			problems = append(problems, fmt.Errorf("the task definition from %s: %s", s.base.name, problem))
-		}
-	}
-	for _, problem := range named(s.service, doc) {
-		problems = append(problems, fmt.Errorf("the task definition from %s: %s", s.base.name, problem))
-	}
+	problems = append(problems, s.wrong(doc)...)
 	p.rendered = doc.Registrable()
 	if len(problems) == 0 && !p.in.pushesLater() {
 		if p.existing, err = s.findExisting(ctx, p.rendered); err != nil {
@@ -295,6 +288,18 @@ func (s *source) render(ctx context.Context) (plan, []error) {
 		problems = append(problems, err)
 	}
 	return p, problems
+}
+
+// wrong returns what RegisterTaskDefinition or the update of the service would refuse of a document.
+func (s *source) wrong(doc taskdef.Document) (problems []error) {
+	var texts []string
+	if ecsview.OnFargate(s.service) {
+		texts = doc.Check()
+	}
+	for _, text := range append(texts, named(s.service, doc)...) {
+		problems = append(problems, fmt.Errorf("the task definition from %s: %s", s.base.name, text))
+	}
+	return problems
 }
 
 // refuseHeld refuses what the service was rolled back from, unless that is in force or being deployed all the same. Before

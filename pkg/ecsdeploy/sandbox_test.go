@@ -359,6 +359,11 @@ func TestWrongInputChangesNothing(t *testing.T) {
 		"portMappings":[{"containerPort":8000}]}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	other := filepath.Join(t.TempDir(), "other.json")
+	if err := os.WriteFile(other, []byte(`{"cpu":"256","memory":"512","networkMode":"awsvpc","containerDefinitions":[{"name":"`+container+`",
+		"image":"nginx","portMappings":[{"containerPort":9000}]}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name   string
 		change func(*ecsdeploy.Inputs)
@@ -379,6 +384,8 @@ func TestWrongInputChangesNothing(t *testing.T) {
 		{"a number for a string", func(in *ecsdeploy.Inputs) { in.TaskDefinition = wrong }, []string{
 			"containerDefinitions[0].environment[1].value is a number: it must be a string, in quotes",
 			"containerDefinitions[0].enviroment is not a field that this version knows: did you mean environment?"}},
+		{"no container of that name, and a port that is missing", func(in *ecsdeploy.Inputs) { in.TaskDefinition, in.Container = other, "none" },
+			[]string{`no container "none"`, "container " + container + " has no port 8000; it has 9000"}},
 		{"a secret as a variable", func(in *ecsdeploy.Inputs) { in.Environment = map[string]string{"DATABASE_URL": "x"} },
 			[]string{"DATABASE_URL from a secret"}},
 	} {

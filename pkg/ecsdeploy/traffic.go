@@ -21,7 +21,7 @@ func checkFile(events record.Sink, name string, doc taskdef.Document) (problems 
 			problems = append(problems, fmt.Errorf("task-definition: %s: %s", name, field))
 			continue
 		}
-		events.Warnf("Unknown field", "%s: %s. ECS leaves out what it does not know", name, field)
+		events.Warnf("Unknown field", "ECS leaves out what it does not know: %s: %s", name, field)
 	}
 	return problems
 }

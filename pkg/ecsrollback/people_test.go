@@ -94,6 +94,12 @@ func TestCandidatesAsATable(t *testing.T) {
 				t.Errorf("the summary lacks %s:\n%s", row, summary)
 			}
 		}
+		log := regexp.MustCompile(`\s+`).ReplaceAllString(s.Log.Text(), " ")
+		for _, row := range []string{"REVISION IMAGE TAG COMMIT RELEASED BY ENDED REMARK", family + ":2 v2 2222222 2000-01-01 "} {
+			if !strings.Contains(log, row) {
+				t.Errorf("the log lacks %s:\n%s", row, s.Log.Text())
+			}
+		}
 		if strings.Contains(summary, "444444") {
 			t.Errorf("a version that never served is offered:\n%s", summary)
 		}

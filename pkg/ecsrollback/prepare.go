@@ -138,14 +138,7 @@ func (r *Rollback) named(ctx context.Context, seen read, v view) (history.Plan, 
 // ask is the error of a rollback that has to be told where to go.
 func (r *Rollback) ask(seen read, d decision) error {
 	advice := "Say where to go with the input `to`: a revision number, an image tag, a commit, an ARN or a digest."
-	var known []string
-	for _, version := range d.versions[:min(len(d.versions), shown)] {
-		known = append(known, version.String())
-	}
-	if len(known) > 0 {
-		advice += " These succeeded: " + strings.Join(known, "; ") + "."
-		r.tellVersions(d)
-	}
+	r.tellVersions(d)
 	if len(seen.Deployments) == 0 {
 		advice += " The history needs ecs:ListServiceDeployments and ecs:DescribeServiceRevisions."
 	}

@@ -2,12 +2,15 @@ package ecsrollback
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/internal/console"
 	"github.com/org/connect2/v2/pkg/history"
 	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/record"
+	"github.com/org/connect2/v2/pkg/render"
 )
 
 // tellPlan says what will be done and why, and in a dry run what would be.
@@ -68,12 +71,33 @@ func (r *Rollback) tellServing(taskDefinition string) {
 	r.env.Events.Fact("Serving now", record.Text{Text: arn.Revision(taskDefinition), Form: record.Code})
 }
 
-// tellVersions reports what there is to go back to.
+// tellVersions reports what there is to go back to, in the report and in the log: whoever rolls back from a terminal has no report.
 func (r *Rollback) tellVersions(d decision) {
+	const title = "What there is to go back to"
 	versions := d.versions[:min(len(d.versions), shown)]
 	if len(versions) == 0 {
 		return
 	}
 	table := history.Table(versions, d.Back)
-	r.env.Events.Section(record.Section{Name: "versions", Title: "What there is to go back to", Blocks: []record.Block{{Table: &table}}})
+	r.env.Events.Section(record.Section{Name: "versions", Title: title, Blocks: []record.Block{{Table: &table}}})
+	r.env.Events.Notef("%s:", title)
+	for line := range strings.Lines(inColumns(table)) {
+		r.env.Events.Notef("%s", strings.TrimRight(line, "\n"))
+	}
+}
+
+// inColumns writes a table as text, without the columns in which nothing stands.
+func inColumns(table record.Table) string {
+	var head []string
+	rows := make([][]string, len(table.Rows))
+	for i, name := range table.Head {
+		if !slices.ContainsFunc(table.Rows, func(row []record.Text) bool { return row[i].Text != "" }) {
+			continue
+		}
+		head = append(head, strings.ToUpper(name))
+		for j, row := range table.Rows {
+			rows[j] = append(rows[j], row[i].Text)
+		}
+	}
+	return render.Columns(0, head, rows)
 }

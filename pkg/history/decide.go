@@ -53,8 +53,7 @@ func Decide(s Seen, known Known) Plan {
 		p.Why = fmt.Sprintf("The deployment of %s is being rolled back to %s already.", arn.Revision(now.Left), arn.Revision(now.Back))
 	case goesBack && now.Deployment != "":
 		p.Do = Stop
-		p.Why = fmt.Sprintf("A deployment of %s is in progress: it is stopped with a rollback to %s.", arn.Revision(now.Left),
-			arn.Revision(now.Back))
+		p.Why = fmt.Sprintf("A deployment of %s is in progress, and %s is what ECS goes back to.", arn.Revision(now.Left), arn.Revision(now.Back))
 	case goesBack:
 		p.Do = Update
 		p.Why = fmt.Sprintf("A deployment of %s is in progress, and %s, which it replaces, is complete.", arn.Revision(now.Left),
