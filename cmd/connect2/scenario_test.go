@@ -37,7 +37,7 @@ func TestScenarios(t *testing.T) {
 		Dir: "testdata/scenarios",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "sandbox": startSandbox, "image": makeImage, "cut": cut, "changed": changed, "forget": forget, "interrupt": interrupt,
-			"terminal": terminal, "watched": watched,
+			"terminal": terminal, "watched": watched, "scheduled": scheduled, "fault": fault, "killed": killed,
 		},
 		Setup: func(env *testscript.Env) error {
 			root, err := filepath.Abs("../..")

@@ -264,14 +264,15 @@ func (f *Fleet) conclude(all []fleet.Standing, outs []Outputs, interrupted bool,
 }
 
 // memberships are what each service is in this release: what is written into what is registered for it, which of them an earlier attempt
-// at this very release has changed already, and which share a family.
+// at this very release has changed already, and which share a family. A release that has nothing left to do, with services and schedules,
+// came to its end: what it has changed stays.
 func (f *Fleet) memberships(now time.Time) []membership {
 	all := make([]membership, len(f.services))
 	var content strings.Builder
 	open := false
 	for _, d := range f.services {
 		fmt.Fprintf(&content, "%s/%s %s\n", arn.Last(d.in.Cluster), arn.Last(d.in.Service), d.rendered.ContentHash())
-		open = open || d.todo() != nothing
+		open = open || d.todo() != nothing || f.schedules != nil && d.existing != nil && f.schedules.Points(d.family, d.existing.ARN)
 	}
 	sum := sha256.Sum256([]byte(content.String()))
 	id := hex.EncodeToString(sum[:8])

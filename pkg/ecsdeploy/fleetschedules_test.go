@@ -2,10 +2,12 @@ package ecsdeploy_test
 
 import (
 	"context"
+	"io"
 	"maps"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -103,6 +105,68 @@ func TestSeveralTakeSchedulesAlong(t *testing.T) {
 			t.Errorf("changed by %v", s.Mutations())
 		}
 	})
+}
+
+// TestSchedulesOfAKilledAttempt has a run die between two schedules: all services have arrived, and one schedule was pointed. Where the run
+// after it cannot point the other one either, that schedule goes back as well, with all services; where it can, all stay.
+func TestSchedulesOfAKilledAttempt(t *testing.T) {
+	for _, denied := range []bool{true, false} {
+		sandboxtest.Run(t, several, func(t *testing.T, s *sandboxtest.Site) {
+			s.PutRule("digest-dev", "connect2-api-dev:1")
+			s.PutSchedule("sweep-dev", worker+":1")
+			s.Push("v2", "")
+			in := ofSeveral(t, "v2")
+			if err := os.WriteFile(in.File, []byte(scheduledFile), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			dying := *s.Env
+			ctx, cancel := context.WithCancel(t.Context())
+			dying.Transport = &dead{through: s.Sandbox.Transport(), die: cancel, at: func(r *http.Request) bool {
+				return r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/schedules/")
+			}}
+			_, _ = ecsdeploy.Run(ctx, &dying, in)
+			if rule, schedule := s.RuleRuns("digest-dev"), s.ScheduleRuns("sweep-dev"); rule != "connect2-api-dev:2" || schedule != worker+":1" {
+				t.Fatalf("the rule runs %s, the schedule %s", rule, schedule)
+			}
+			s.Fresh()
+			want, rule, schedule, serve := action.Succeeded, "connect2-api-dev:2", worker+":2", versions(2, 2, 2)
+			if denied {
+				if err := s.Sandbox.Inject(sandbox.Fault{Action: "scheduler:UpdateSchedule", Answer: sandbox.Deny}); err != nil {
+					t.Fatal(err)
+				}
+				want, rule, schedule, serve = action.RolledBack, "connect2-api-dev:1", worker+":1", versions(1, 1, 1)
+			}
+			out, err := ecsdeploy.Run(t.Context(), s.Env, in)
+			if out.Outcome != want || (err != nil) != denied {
+				t.Errorf("denied %t: %s: %v", denied, out.Outcome, err)
+			}
+			if r, o := s.RuleRuns("digest-dev"), s.ScheduleRuns("sweep-dev"); r != rule || o != schedule {
+				t.Errorf("denied %t: the rule runs %s, the schedule %s", denied, r, o)
+			}
+			if got := serving(s); !maps.Equal(got, serve) {
+				t.Errorf("denied %t: serving %v", denied, got)
+			}
+		})
+	}
+}
+
+// dead carries the calls of a run that dies at one of them: neither that one nor any after it arrives.
+type dead struct {
+	through http.RoundTripper
+	at      func(*http.Request) bool
+	die     func()
+	mu      sync.Mutex
+	gone    bool
+}
+
+func (d *dead) RoundTrip(r *http.Request) (*http.Response, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.gone = d.gone || d.at(r); d.gone {
+		d.die()
+		return nil, io.ErrClosedPipe
+	}
+	return d.through.RoundTrip(r)
 }
 
 // TestSeveralInterruptedWhileSchedulesArePointed ends a run while a schedule cannot be pointed: what was pointed before it goes back, and

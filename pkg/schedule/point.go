@@ -60,6 +60,13 @@ func (c *Client) Take(schedules []Schedule) *Set { return &Set{client: c, list: 
 // Schedules returns those of the set, as they were read.
 func (s *Set) Schedules() []Schedule { return s.list }
 
+// Points says whether Point would change any schedule of the set, as they were read.
+func (s *Set) Points(family, revision string) bool {
+	return slices.ContainsFunc(s.list, func(one Schedule) bool {
+		return decide(one, family, revision, s.client.clock.Now()) == point
+	})
+}
+
 // Changes returns what was changed so far.
 func (s *Set) Changes() []Change { return slices.Clone(s.done) }
 
