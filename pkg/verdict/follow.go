@@ -33,11 +33,13 @@ func Follow(ctx context.Context, env *action.Env, cfg aws.Config, target rollout
 		Logs:   cloudwatchlogs.NewFromConfig(cfg),
 		Health: health.Of(elb.NewFromConfig(cfg)),
 	}}
+	var times startTimes
 	result, err := rollout.Follow(ctx, ecs.NewFromConfig(cfg), target, append([]rollout.Option{
-		rollout.Events(e.events), rollout.Clock(e.clock), rollout.Diagnose(e.explain),
+		rollout.Events(times.watch(e.events)), rollout.Clock(e.clock), rollout.Diagnose(e.explain),
 		rollout.LostAfter(time.Duration(float64(lostAfter) * clock.Speed(env.Clock()))),
 	}, options...)...)
 	e.addLogs(result.Failed)
+	times.tell(e.events, result)
 	return result, Of(result, err)
 }
 
