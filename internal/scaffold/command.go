@@ -36,6 +36,7 @@ const usage = `Usage: connect2 init --outputs ENV=FILE...            [--dir DIR]
        connect2 init --from-terraform DIR             [--dir DIR] [--yes]
        connect2 init --from-service ENV=CLUSTER/NAME... [--dir DIR] [--yes]
        connect2 init                                  [--dir DIR] [--yes]
+       connect2 init --terraform DIR --project NAME --domain ZONE ... [--yes]
 
 Writes what a service's repository needs for its releases: connect2.yaml, and the workflows deploy.yml, rollback.yml, operate.yml and,
 where nothing checks pull requests yet, ci.yml in .github/workflows. The names come from Terraform's outputs, from services that run
@@ -43,10 +44,15 @@ where nothing checks pull requests yet, ci.yml in .github/workflows. The names c
 difference where a file is there, and writes after --yes, or when a terminal's user says so. A connect2.yaml that says nothing else
 stays as it is. A second run finds nothing to change.
 
+With --terraform it writes whose a copy of the toolkit's folder terraform is into its environments: project, domain, region, accounts,
+bucket of the state and repositories. What is not given stays, and so do the modules.
+
   terraform -chdir=terraform/environments/dev output -json >dev.json
   connect2 init --outputs dev=dev.json
   connect2 init --from-service dev=connect2-api-cluster-dev/connect2-api-service-dev --region us-west-2
   connect2 init --project connect2-api --region us-west-2 --environments dev,prod
+  connect2 init --terraform terraform --project shop-api --domain example.com --region eu-central-1 \
+    --account dev=111111111111,staging=111111111111,prod=222222222222 --toolkit acme/platform --service-repository acme/shop-api
 
 `
 
@@ -55,7 +61,9 @@ type asked struct {
 	yes                                                             bool
 	dir, terraform, project, region, account, environments, toolkit string
 	migrate                                                         string
+	copy, domain, bucket, service                                   string
 	outputs, services                                               flags.List
+	given                                                           map[string]bool
 }
 
 var (
@@ -76,14 +84,23 @@ func Run(ctx context.Context, args []string, env Env) int {
 	set.StringVar(&in.project, "project", "", "`NAME` that the names begin with, where the clusters are not called NAME-cluster-ENV")
 	set.StringVar(&in.environments, "environments", "", "`LIST` of environments, such as dev,prod, where nothing is read")
 	set.StringVar(&in.region, "region", "", "AWS `REGION`, where what is read does not tell it")
-	set.StringVar(&in.account, "account", "", "`ID` of the AWS account of all environments, where nothing is read")
+	set.StringVar(&in.account, "account", "", "`ID` of the AWS account of all environments, where nothing is read; with --terraform also "+
+		"dev=ID,staging=ID,prod=ID")
+	set.StringVar(&in.copy, "terraform", "", "`DIR`, the folder terraform of a copy of the toolkit's repository, that is to be a company's")
+	set.StringVar(&in.domain, "domain", "", "`ZONE` such as example.com, with --terraform")
+	set.StringVar(&in.bucket, "bucket", "", "`NAME` of the bucket of the state with {environment} in it, with --terraform; "+
+		"PROJECT-terraform-state-{environment} where it is empty")
+	set.StringVar(&in.service, "service-repository", "", "`OWNER/NAME` of the service's repository, with --terraform")
 	set.StringVar(&in.migrate, "migrate", "", "`COMMAND` that migrates the database, such as 'alembic upgrade head'")
-	set.StringVar(&in.toolkit, "toolkit", Toolkit, "`OWNER/NAME` of the repository whose workflows are called")
+	set.StringVar(&in.toolkit, "toolkit", Toolkit, "`OWNER/NAME` of the repository whose workflows are called; with --terraform "+
+		"the one that has the folder")
 	set.StringVar(&in.dir, "dir", ".", "`DIR` of the service's repository")
 	set.BoolVar(&in.yes, "yes", false, "write without asking")
 	if code, done := flags.Parse(set, usage, args, env.Stdout, env.Stderr); done {
 		return code
 	}
+	in.given = map[string]bool{}
+	set.Visit(func(f *flag.Flag) { in.given[f.Name] = true })
 	outcome, err := run(ctx, in, set.Args(), env)
 	flags.Tell(env.Stderr, set.Name(), err)
 	return outcome.ExitCode()
@@ -98,6 +115,10 @@ type change struct {
 }
 
 func run(ctx context.Context, in asked, rest []string, env Env) (action.Outcome, error) {
+	if in.given["terraform"] {
+		changes, notes, problems := renamed(in, rest, env)
+		return carryOut(in, env, changes, notes, problems, "Next: docs/INFRASTRUCTURE.md, Making an environment.")
+	}
 	environments, problems := gather(ctx, &in, rest, env)
 	if ctx.Err() != nil {
 		return action.Cancelled, errors.New("cancelled: nothing was written")
@@ -107,7 +128,18 @@ func run(ctx context.Context, in asked, rest []string, env Env) (action.Outcome,
 		files, problems = compose(in, environments)
 	}
 	changes, notes, more := compare(in, files, environments)
-	if problems = append(problems, more...); len(problems) > 0 {
+	problems = append(problems, more...)
+	next := ""
+	if len(environments) > 0 {
+		next = fmt.Sprintf("Next: connect2 config show --environment %s tells the names; connect2 init --github sets GitHub up.",
+			environments[0].Name)
+	}
+	return carryOut(in, env, changes, notes, problems, next)
+}
+
+// carryOut shows the changes, and makes them where that is wanted.
+func carryOut(in asked, env Env, changes []change, notes, problems []string, next string) (action.Outcome, error) {
+	if len(problems) > 0 {
 		return action.Invalid, errors.New(strings.Join(problems, "\n"))
 	}
 	show(env.Stdout, changes, notes)
@@ -134,8 +166,7 @@ func run(ctx context.Context, in asked, rest []string, env Env) (action.Outcome,
 		}
 	}
 	fmt.Fprintf(env.Stdout, "Done: %s written.\n", number(len(changes)))
-	fmt.Fprintf(env.Stdout, "Next: connect2 config show --environment %s tells the names; connect2 init --github sets GitHub up.\n",
-		environments[0].Name)
+	fmt.Fprintln(env.Stdout, next)
 	return action.Succeeded, nil
 }
 
@@ -151,6 +182,11 @@ func gather(ctx context.Context, in *asked, rest []string, env Env) (environment
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	for _, extra := range rest {
 		wrong("%q is not understood: every value belongs to a flag", extra)
+	}
+	for _, flag := range companyFlags {
+		if in.given[flag] {
+			wrong("--%s belongs to --terraform DIR", flag)
+		}
 	}
 	if !toolkitForm.MatchString(in.toolkit) {
 		wrong("--toolkit: %q is not OWNER/NAME", in.toolkit)
