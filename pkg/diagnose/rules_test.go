@@ -27,6 +27,9 @@ func TestRulesAreSound(t *testing.T) {
 				t.Errorf("%s: incomplete rule %+v", table, r)
 			}
 			for _, text := range append([]string{r.title}, r.fix...) {
+				if got := Redact(text); got != text {
+					t.Errorf("%s, %s: of our own words %q only %q would be shown", table, r.code, text, got)
+				}
 				for _, m := range name.FindAllStringSubmatch(text, -1) {
 					if _, ok := known[m[1]]; !ok && !groups[m[1]] {
 						t.Errorf("%s, %s: nothing fills in %s in %q", table, r.code, m[0], text)

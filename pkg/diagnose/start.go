@@ -54,7 +54,7 @@ var startRules = []rule{
 		re:    lazyregexp.New(`(?s)(?:ecr registry auth|GetAuthorizationToken|CannotPullECR\w*).*` + throttled),
 		title: "Amazon ECR throttles the logins of this account's tasks",
 		fix: []string{"ECS starts the task again by itself; start fewer tasks at the same time if it repeats",
-			"see the quota of GetAuthorizationToken: `aws service-quotas list-service-quotas --service-code ecr`"},
+			"`aws service-quotas list-service-quotas --service-code ecr` shows the quota of GetAuthorizationToken"},
 		fault: record.FaultPlatform,
 	},
 	{
@@ -127,7 +127,7 @@ var startRules = []rule{
 		code:  "registry-rate-limited",
 		re:    lazyregexp.New(`(?i)toomanyrequests|pull rate limit`),
 		title: "the registry refuses more pulls for now (rate limit)",
-		fix: []string{"copy the image to ECR, or use an ECR pull-through cache with credentials: anonymous pulls from " +
+		fix: []string{"copy the image to ECR, or use an ECR pull-through cache that logs in, since anonymous pulls from " +
 			"public registries are limited per address", fixRepeat},
 		fault: record.FaultInfrastructure,
 	},
@@ -169,8 +169,7 @@ var startRules = []rule{
 		code:  "image-pull-denied",
 		re:    lazyregexp.New(`(?:` + resolve + `)?.*failed to authorize: failed to fetch (?:anonymous|oauth) token`),
 		title: "the registry of ${ref} gives this task no token",
-		fix: []string{"for a private registry set `repositoryCredentials` of the container: a secret `{\"username\": \"…\", \"password\": " +
-			"\"…\"}`",
+		fix: []string{"for a private registry set `repositoryCredentials` of the container: a secret, as JSON, with `username` and `password`",
 			"check the image's name"},
 		fault: record.FaultInfrastructure,
 	},
@@ -187,7 +186,7 @@ var startRules = []rule{
 		re:    lazyregexp.New(resolve + refused),
 		title: "pulling ${ref} was refused: the registry does not show it to the task, or has no such repository",
 		fix: []string{"check the image's name",
-			"for a private registry set `repositoryCredentials` of the container: a secret `{\"username\": \"…\", \"password\": \"…\"}`"},
+			"for a private registry set `repositoryCredentials` of the container: a secret, as JSON, with `username` and `password`"},
 		fault: record.FaultInfrastructure,
 	},
 	{
@@ -384,7 +383,7 @@ var startRules = []rule{
 		code:  "registry-credentials-unreadable",
 		re:    lazyregexp.New(`(?s)registry auth from asm(?:.*fetching secret from the service for (?P<secret>[^\s:]+[^.\s]*))?`),
 		title: "ECS could not read the credentials of the image's registry (`repositoryCredentials`)",
-		fix: []string{"check that the secret exists in this region and is `{\"username\": \"…\", \"password\": \"…\"}`",
+		fix: []string{"check that the secret exists in this region and is JSON with `username` and `password`",
 			"allow `secretsmanager:GetSecretValue` on it in the execution role, and `kms:Decrypt` where it has a key of its own",
 			"check that the task's network reaches Secrets Manager: a NAT gateway, a public IP, or a VPC endpoint for secretsmanager"},
 		fault: record.FaultInfrastructure,
