@@ -41,6 +41,18 @@ def write(key: str, value: str) -> None:
         return
 
 
+def count(key: str) -> int | None:
+    """How many members a set has; None where that is not known."""
+    client = get_redis()
+    if client is None:
+        return None
+    try:
+        members = client.scard(key)
+    except redis.RedisError:
+        return None
+    return members if isinstance(members, int) else None
+
+
 def forget(key: str) -> None:
     """Drop a value that has changed."""
     client = get_redis()

@@ -9,7 +9,7 @@ from sqlalchemy import DateTime, String, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app import cache
+from app import cache, jobs
 from app.database import Base, get_session
 
 router = APIRouter(prefix="/contacts", tags=["contacts"])
@@ -43,6 +43,13 @@ class ContactOut(NewContact):
     created_at: datetime
 
 
+class DomainOut(BaseModel):
+    """A domain and its contacts."""
+
+    domain: str
+    contacts: int | None
+
+
 def cache_key(contact_id: int) -> str:
     """Where a contact is cached."""
     return f"contact:{contact_id}"
@@ -57,7 +64,14 @@ def create(new: NewContact, session: Database) -> ContactOut:
         session.commit()
     except IntegrityError as error:
         raise HTTPException(status.HTTP_409_CONFLICT, "this address is taken") from error
+    jobs.put("contact-created", id=contact.id)
     return ContactOut.model_validate(contact)
+
+
+@router.get("/domains/{domain}")
+def of_domain(domain: str) -> DomainOut:
+    """How many contacts of a domain the worker has counted; null where no Redis answers."""
+    return DomainOut(domain=domain.lower(), contacts=cache.count(f"domain:{domain.lower()}"))
 
 
 @router.get("")
