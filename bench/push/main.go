@@ -4,6 +4,10 @@
 //	go install github.com/google/go-containerregistry/cmd/crane@v0.22.1
 //	apt-get install skopeo docker-registry
 //	go run ./bench/push
+//	go run ./bench/push -rtt 20ms -mbit 100
+//
+// The second is over a slow link, a proxy of its own between the tools and the registry; the floor is what the bytes of the first push
+// take on it, with one round trip.
 //
 // Every tool gets an empty registry (docker-registry on loopback, storage on disk) for each round, and for each push a new home,
 // as every job of a workflow has: what a tool remembers on disk (skopeo does) is gone, unless -keep-home is given. The least of
@@ -55,15 +59,19 @@ func main() {
 	rounds := flag.Int("rounds", 3, "how often everything is done")
 	crane := flag.String("crane", "crane", "the crane binary")
 	keep := flag.Bool("keep-home", false, "let each tool keep its home from push to push")
+	slow := &link{}
+	flag.DurationVar(&slow.rtt, "rtt", 0, "round trip time of the way to the registry")
+	mbit := flag.Float64("mbit", 0, "bandwidth of the way to the registry, in Mbit/s; 0: loopback as it is")
 	write := flag.String("write", "", "only write the archives into this folder")
 	flag.Parse()
+	slow.rate = *mbit * 1e6 / 8
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	var err error
 	if *write != "" {
 		err = writeArchives(*write, *size)
 	} else {
-		err = run(ctx, *size, *rounds, *crane, *keep)
+		err = run(ctx, *size, *rounds, *crane, *keep, slow)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/push:", err)
@@ -72,7 +80,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, size, rounds int, crane string, keepHome bool) error {
+func run(ctx context.Context, size, rounds int, crane string, keepHome bool, slow *link) error {
 	dir, err := os.MkdirTemp("", "bench-push-*")
 	if err != nil {
 		return err
@@ -116,12 +124,20 @@ func run(ctx context.Context, size, rounds int, crane string, keepHome bool) err
 	for round := range rounds {
 		for _, t := range tools {
 			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", round+1, rounds, t.name)
-			if stored[t.name], err = series(ctx, &homes{dir: dir, keep: keepHome}, t, steps, least); err != nil {
+			if stored[t.name], err = series(ctx, &homes{dir: dir, keep: keepHome}, t, steps, least, slow); err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
 			}
 		}
 	}
-	return tell(tools, steps, least, stored)
+	if err := tell(tools, steps, least, stored); err != nil || slow.rate == 0 {
+		return err
+	}
+	for _, t := range tools {
+		floor := slow.rtt + time.Duration(float64(stored[t.name])/slow.rate*float64(time.Second))
+		fmt.Printf("%s: the first push took %.2f times the floor of its bytes, %.2f s\n", t.name,
+			float64(least[steps[0].name][t.name].wall)/float64(floor), floor.Seconds())
+	}
+	return nil
 }
 
 const firstName, changedName = "first.tar", "changed.tar"
@@ -179,7 +195,7 @@ func installed(tools []tool) []tool {
 
 // series lets a tool push everything into an empty registry, notes the costs where they are the least so far, and returns how
 // many bytes the registry holds after the first push.
-func series(ctx context.Context, at *homes, t tool, steps []step, least map[string]map[string]cost) (stored int64, err error) {
+func series(ctx context.Context, at *homes, t tool, steps []step, least map[string]map[string]cost, slow *link) (stored int64, err error) {
 	data, err := os.MkdirTemp(at.dir, "registry-*")
 	if err != nil {
 		return 0, err
@@ -190,6 +206,13 @@ func series(ctx context.Context, at *homes, t tool, steps []step, least map[stri
 		return 0, err
 	}
 	defer stop()
+	if slow.rate > 0 {
+		ctx, hangUp := context.WithCancel(ctx)
+		defer hangUp()
+		if address, err = slow.listen(ctx, address); err != nil {
+			return 0, err
+		}
+	}
 	for i, s := range steps {
 		cmd := exec.CommandContext(ctx, t.program, t.args(s.archive, address+"/bench/app", s.tag)...)
 		if err := at.prepare(cmd); err != nil {
