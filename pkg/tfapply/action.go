@@ -91,6 +91,7 @@ type Inputs struct {
 	BootstrapRole       string            `input:"bootstrap-role" doc:"For bootstrap: a role to make for jobs of the environment, and with it the account's OIDC provider of GitHub. Empty: none."`
 	BootstrapPolicy     string            `input:"bootstrap-policy" doc:"For bootstrap: ARN of the policy that bootstrap-role gets."`
 	BootstrapRepository string            `input:"bootstrap-repository" doc:"For bootstrap: OWNER/NAME of the repository whose jobs may assume bootstrap-role."`
+	BootstrapIssuer     string            `input:"bootstrap-issuer" doc:"For bootstrap: who signs the tokens of these jobs, as terraform/modules/github-oidc takes it: https://token.actions.githubusercontent.com for github.com, https://token.actions.SUBDOMAIN.ghe.com for GHE.com, https://HOSTNAME/_services/token for GitHub Enterprise Server. Empty: by the host of GITHUB_SERVER_URL, or GH_HOST; github.com without either."`
 	RegistryTokens      map[string]string `input:"registry-tokens" secret:"true" doc:"Tokens of private module and provider registries, HOST=token lines."`
 }
 
@@ -161,6 +162,11 @@ func (in Inputs) validateBootstrap() []error {
 	if owner, name, ok := strings.Cut(in.BootstrapRepository, "/"); !ok || owner == "" || name == "" ||
 		strings.ContainsAny(in.BootstrapRepository, "*? :") {
 		wrong("bootstrap-repository: %q: bootstrap-role needs OWNER/NAME of one repository", in.BootstrapRepository)
+	}
+	if in.BootstrapIssuer != "" && !issuers.MatchString(in.BootstrapIssuer) {
+		wrong("bootstrap-issuer: %q: must be https://token.actions.githubusercontent.com (with /ENTERPRISE, or without), "+
+			"https://token.actions.SUBDOMAIN.ghe.com, or https://HOSTNAME/_services/token, without a slash at the end: "+
+			"it is the iss of the tokens, letter by letter", in.BootstrapIssuer)
 	}
 	return problems
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -52,7 +54,7 @@ type roles interface {
 }
 
 const (
-	issuer         = "token.actions.githubusercontent.com"
+	githubIssuer   = "token.actions.githubusercontent.com"
 	keepOldDays    = 90
 	lifecycleRule  = "connect2-expire-old-versions"
 	bootstrapTitle = "Bootstrap"
@@ -66,6 +68,7 @@ type foundation struct {
 	account   string
 	region    string
 	partition string
+	issuer    string   // of GitHub's tokens, without https://
 	done      []string // what was changed, in words
 	kept      []string
 }
@@ -78,7 +81,7 @@ func bootstrap(ctx context.Context, env *action.Env, in Inputs, out *Outputs) er
 	}
 	f := &foundation{
 		roles: iam.NewFromConfig(conn.Config), bucket: in.stateBucket(), account: conn.AccountID, region: conn.Region,
-		partition: partitionOf(conn.CallerARN),
+		partition: partitionOf(conn.CallerARN), issuer: issuerOf(in.BootstrapIssuer, env.Var("GITHUB_SERVER_URL"), env.Var("GH_HOST")),
 		buckets: s3.NewFromConfig(conn.Config, func(o *s3.Options) {
 			o.UsePathStyle = env.Var("AWS_ENDPOINT_URL") != "" || env.Var("AWS_ENDPOINT_URL_S3") != ""
 		}),
@@ -119,6 +122,29 @@ func partitionOf(arn string) string {
 		return parts[1]
 	}
 	return "aws"
+}
+
+// issuers are the forms that an issuer of GitHub's tokens has. terraform/modules/github-oidc takes the same ones.
+var issuers = regexp.MustCompile(`^https://(token\.actions\.githubusercontent\.com(/[A-Za-z0-9-]+)?` +
+	`|token\.actions\.[a-z0-9-]+\.ghe\.com(/[A-Za-z0-9-]+)?|[a-z0-9-]+(\.[a-z0-9-]+)+/_services/token)$`)
+
+// issuerOf returns who signs the tokens of jobs, without https://, as IAM names it: what was said, or what belongs to the host of the
+// run's GitHub, or of the GitHub that the GitHub CLI was told.
+func issuerOf(said, server, host string) string {
+	if said != "" {
+		return strings.TrimPrefix(said, "https://")
+	}
+	if u, err := url.Parse(server); err == nil && u.Hostname() != "" {
+		host = u.Hostname() // IAM takes no port
+	}
+	host = strings.ToLower(host)
+	switch {
+	case host == "" || host == "github.com":
+		return githubIssuer
+	case strings.HasSuffix(host, ".ghe.com"):
+		return "token.actions." + host
+	}
+	return host + "/_services/token"
 }
 
 // lay does one thing after the other.
@@ -345,18 +371,18 @@ func (f *foundation) provider(ctx context.Context) error {
 		return fmt.Errorf("the account's OIDC providers: %w", err)
 	}
 	for _, p := range all.OpenIDConnectProviderList {
-		if strings.HasSuffix(aws.ToString(p.Arn), ":oidc-provider/"+issuer) {
-			f.note(false, "the account trusts GitHub's OIDC tokens")
+		if strings.HasSuffix(aws.ToString(p.Arn), ":oidc-provider/"+f.issuer) {
+			f.note(false, "the account trusts the OIDC tokens of %s", f.issuer)
 			return nil
 		}
 	}
 	_, err = f.roles.CreateOpenIDConnectProvider(ctx, &iam.CreateOpenIDConnectProviderInput{
-		Url: aws.String("https://" + issuer), ClientIDList: []string{"sts.amazonaws.com"},
+		Url: aws.String("https://" + f.issuer), ClientIDList: []string{"sts.amazonaws.com"},
 	})
 	if err != nil {
-		return fmt.Errorf("making the OIDC provider of GitHub: %w", err)
+		return fmt.Errorf("making the OIDC provider of %s: %w", f.issuer, err)
 	}
-	f.note(true, "the account trusts GitHub's OIDC tokens")
+	f.note(true, "the account trusts the OIDC tokens of %s", f.issuer)
 	return nil
 }
 
@@ -366,10 +392,10 @@ func (f *foundation) trust(repository, environment string) (string, error) {
 	owner, name, _ := strings.Cut(repository, "/")
 	text, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
 		"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
-		"Principal": map[string]string{"Federated": fmt.Sprintf("arn:%s:iam::%s:oidc-provider/%s", f.partition, f.account, issuer)},
+		"Principal": map[string]string{"Federated": fmt.Sprintf("arn:%s:iam::%s:oidc-provider/%s", f.partition, f.account, f.issuer)},
 		"Condition": map[string]any{
-			"StringEquals": map[string]string{issuer + ":aud": "sts.amazonaws.com"},
-			"StringLike": map[string]any{issuer + ":sub": []string{
+			"StringEquals": map[string]string{f.issuer + ":aud": "sts.amazonaws.com"},
+			"StringLike": map[string]any{f.issuer + ":sub": []string{
 				"repo:" + owner + "/" + name + ":environment:" + environment,
 				"repo:" + owner + "@*/" + name + "@*:environment:" + environment,
 			}},

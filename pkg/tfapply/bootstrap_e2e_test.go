@@ -65,7 +65,7 @@ func (a *emptyAccount) calls() (names []string) {
 func TestBootstrapBinary(t *testing.T) {
 	a := newEmptyAccount(t)
 	aws := programs.NewAWSCLI(t, append(os.Environ(), a.vars...))
-	const provider = "arn:aws:iam::" + me + ":oidc-provider/" + issuer
+	const provider = "arn:aws:iam::" + me + ":oidc-provider/" + githubIssuer
 	cli := func(args ...string) string {
 		t.Helper()
 		out, code := aws.Run(t, append(args, "--output", "json")...)
@@ -94,7 +94,7 @@ func TestBootstrapBinary(t *testing.T) {
 		{"s3api get-bucket-policy --bucket " + bucket, []string{`aws:SecureTransport\":\"false`, `\"Effect\":\"Deny\"`, "arn:aws:s3:::" + bucket +
 			"/*"}},
 		{"s3api get-bucket-lifecycle-configuration --bucket " + bucket, []string{`"NoncurrentDays": 90`, `"Status": "Enabled"`}},
-		{"iam get-open-id-connect-provider --open-id-connect-provider-arn " + provider, []string{`"Url": "` + issuer, "sts.amazonaws.com"}},
+		{"iam get-open-id-connect-provider --open-id-connect-provider-arn " + provider, []string{`"Url": "` + githubIssuer, "sts.amazonaws.com"}},
 		{"iam get-role --role-name terraform-dev",
 			[]string{"repo:org/service:environment:dev", "repo:org@*/service@*:environment:dev", provider}},
 		{"iam list-attached-role-policies --role-name terraform-dev", []string{"arn:aws:iam::aws:policy/AdministratorAccess"}},

@@ -1,6 +1,7 @@
 package tfapply
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,7 @@ type account struct {
 	policy     string
 	lifecycle  []types.LifecycleRule
 	providers  []string
+	issuer     string // GitHub's; empty: github.com's
 	trust      map[string]string
 	attached   map[string][]string
 	writes     []string
@@ -172,7 +174,8 @@ func newAccount() *account {
 
 func (a *account) lay(t *testing.T, region string) (*foundation, error) {
 	t.Helper()
-	f := &foundation{buckets: a, roles: a, bucket: "connect2-api-terraform-state-dev", account: me, region: region, partition: "aws"}
+	f := &foundation{buckets: a, roles: a, bucket: "connect2-api-terraform-state-dev", account: me, region: region, partition: "aws",
+		issuer: cmp.Or(a.issuer, githubIssuer)}
 	return f, f.lay(t.Context(), Inputs{Environment: "dev", BootstrapRole: "terraform-dev",
 		BootstrapPolicy: "arn:aws:iam::aws:policy/AdministratorAccess", BootstrapRepository: "org/service"})
 }
@@ -225,7 +228,7 @@ func TestBootstrapKeepsWhatIsThere(t *testing.T) {
 	a.policy = `{"Version":"2012-10-17","Statement":{"Sid":"Mine","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"s3:*","Resource":"*"}}`
 	a.lifecycle = []types.LifecycleRule{{ID: aws.String("mine"), Status: types.ExpirationStatusEnabled}}
 	a.block = &types.PublicAccessBlockConfiguration{BlockPublicAcls: aws.Bool(true)}
-	a.providers = []string{issuer}
+	a.providers = []string{githubIssuer}
 	a.trust["terraform-dev"] = "narrow"
 	f, err := a.lay(t, "us-west-2")
 	if err != nil {
@@ -238,6 +241,51 @@ func TestBootstrapKeepsWhatIsThere(t *testing.T) {
 	if want := []string{"PutBucketVersioning", "PutPublicAccessBlock", "PutBucketPolicy", "PutBucketLifecycleConfiguration",
 		"AttachRolePolicy"}; !slices.Equal(a.writes, want) {
 		t.Errorf("wrote %q, told %q", a.writes, f.done)
+	}
+}
+
+// TestBootstrapTrustsTheIssuerOfItsGitHub: github.com's provider, which is there, is another.
+func TestBootstrapTrustsTheIssuerOfItsGitHub(t *testing.T) {
+	a := newAccount()
+	a.providers = []string{githubIssuer}
+	a.issuer = "github.example.com/_services/token"
+	if _, err := a.lay(t, "us-west-2"); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(a.providers, []string{githubIssuer, a.issuer}) {
+		t.Errorf("the account has the providers %q", a.providers)
+	}
+	trust := a.trust["terraform-dev"]
+	for _, want := range []string{`"arn:aws:iam::123456789012:oidc-provider/` + a.issuer + `"`, `"` + a.issuer + `:aud"`,
+		`"` + a.issuer + `:sub"`} {
+		if !strings.Contains(trust, want) {
+			t.Errorf("the role's trust lacks %s: %s", want, trust)
+		}
+	}
+	if strings.Contains(trust, githubIssuer) {
+		t.Errorf("the role trusts tokens of github.com: %s", trust)
+	}
+}
+
+func TestIssuerOf(t *testing.T) {
+	for _, test := range []struct{ said, server, host, want string }{
+		{"", "", "", githubIssuer},
+		{"", "https://github.com", "", githubIssuer},
+		{"", "https://company.ghe.com", "", "token.actions.company.ghe.com"},
+		{"", "https://GitHub.Example.com/", "", "github.example.com/_services/token"},
+		{"", "https://github.example.com:8443", "", "github.example.com/_services/token"},
+		{"", "", "company.ghe.com", "token.actions.company.ghe.com"},
+		{"", "", "github.com", githubIssuer},
+		{"", "https://github.com", "company.ghe.com", githubIssuer},
+		{"https://token.actions.githubusercontent.com/company", "https://company.ghe.com", "", githubIssuer + "/company"},
+	} {
+		got := issuerOf(test.said, test.server, test.host)
+		if got != test.want {
+			t.Errorf("%+v: %s", test, got)
+		}
+		if !issuers.MatchString("https://" + got) {
+			t.Errorf("%+v: %s is refused as an input", test, got)
+		}
 	}
 }
 
@@ -264,6 +312,12 @@ func TestBootstrapInputs(t *testing.T) {
 		{Inputs{Environment: "dev", BootstrapRole: "r", BootstrapPolicy: "arn:x", BootstrapRepository: "o/*"}, "bootstrap-repository"},
 		{Inputs{Environment: "dev", BootstrapRole: "r", BootstrapPolicy: "arn:x", BootstrapRepository: "o/r"}, ""},
 		{Inputs{Environment: "dev"}, ""},
+		{Inputs{Environment: "dev", BootstrapRole: "r", BootstrapPolicy: "arn:x", BootstrapRepository: "o/r",
+			BootstrapIssuer: "https://token.actions.githubusercontent.com/"}, "bootstrap-issuer"},
+		{Inputs{Environment: "dev", BootstrapRole: "r", BootstrapPolicy: "arn:x", BootstrapRepository: "o/r",
+			BootstrapIssuer: "github.example.com/_services/token"}, "bootstrap-issuer"},
+		{Inputs{Environment: "dev", BootstrapRole: "r", BootstrapPolicy: "arn:x", BootstrapRepository: "o/r",
+			BootstrapIssuer: "https://github.example.com/_services/token"}, ""},
 	} {
 		test.in.Mode = Bootstrap
 		err := errors.Join(test.in.Validate()...)
