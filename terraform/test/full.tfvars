@@ -10,6 +10,21 @@ schedules = {
 dashboard = true
 budget    = { usd = 200, emails = ["on-call@connect.com"] }
 
+# A listener that others use as well. Only the roles are made from this: nothing looks for it.
+existing = {
+  load_balancer = {
+    listener_arn = "arn:aws:elasticloadbalancing:us-west-2:123456789012:listener/app/shared/fedcba9876543210/0123456789abcdef"
+    priority     = 500
+  }
+  vpc = {
+    id                 = "vpc-0123456789abcdef0"
+    cidr               = "10.50.0.0/16"
+    public_subnet_ids  = ["subnet-0a", "subnet-0b"]
+    private_subnet_ids = ["subnet-1a", "subnet-1b"]
+    data_subnet_ids    = ["subnet-2a", "subnet-2b"]
+  }
+}
+
 github = {
   repository     = { owner = "org", name = "connect2" }
   plan_workflows = []

@@ -376,6 +376,12 @@ func attacks() []attack {
 	}
 	ec2 := func(rest string) string { return "arn:aws:ec2:us-west-2:123456789012:" + rest }
 	in := func(service, rest string) string { return "arn:aws:" + service + ":us-west-2:123456789012:" + rest }
+	shared := func(kind, rest string) string {
+		if kind == "loadbalancer" {
+			return in("elasticloadbalancing", "loadbalancer/app/shared/fedcba9876543210")
+		}
+		return in("elasticloadbalancing", kind+"/app/shared/fedcba9876543210/0123456789abcdef"+rest)
+	}
 	role := func(rest string) string { return "arn:aws:iam::123456789012:role/" + rest }
 	try := func(what, as, action, resource string, c map[string]values) attack {
 		return attack{what, as, call{Needs: []permit{{action, resource, c}}}}
@@ -507,6 +513,27 @@ func attacks() []attack {
 		try("read the state", "task", "s3:GetObject", "arn:aws:s3:::connect2-api-terraform-state-dev/terraform.tfstate", nil),
 		try("delete prod's load balancer from a task", "task", "elasticloadbalancing:DeleteLoadBalancer",
 			in("elasticloadbalancing", "loadbalancer/app/connect2-api-alb-prod/ID"), prods()),
+		// ECS asks for PassRole again where UpdateService names a task definition: keidarcy/e1s#429 has the denial, while the same
+		// call without one is allowed.
+		{"run prod's family, with its roles and secrets, in one's own service", "deploy", call{Needs: []permit{
+			{"ecs:UpdateService", "arn:aws:ecs:us-west-2:123456789012:service/connect2-api-cluster-dev/connect2-api-service-dev", tagged("dev")},
+			{"iam:PassRole", role("connect2-api/prod/connect2-api-prod-task"), tagged("prod", "iam:PassedToService", "ecs-tasks.amazonaws.com")}}}},
+		{"run prod's family in one's own service with the apply role", "apply", call{Needs: []permit{
+			{"ecs:UpdateService", "arn:aws:ecs:us-west-2:123456789012:service/connect2-api-cluster-dev/connect2-api-service-dev", tagged("dev")},
+			{"iam:PassRole", role("connect2-api/prod/connect2-api-prod-execution"),
+				tagged("prod", "iam:PassedToService", "ecs-tasks.amazonaws.com")}}}},
+		// Of a listener that others use as well (full: dev's rules stand in it).
+		try("send somebody else's traffic elsewhere", "apply", "elasticloadbalancing:ModifyRule", shared("listener-rule", "/RULE"), nobodys),
+		try("delete prod's rule of the same listener", "apply", "elasticloadbalancing:DeleteRule", shared("listener-rule", "/RULE"), prods()),
+		try("go before everybody else's rules", "apply", "elasticloadbalancing:SetRulePriorities", shared("listener-rule", "/RULE"), nobodys),
+		try("call somebody else's rule one's own", "apply", "elasticloadbalancing:AddTags", shared("listener-rule", "/RULE"), takes),
+		try("make a rule that is nobody's", "apply", "elasticloadbalancing:CreateRule", shared("listener", ""), nobodys),
+		try("answer everybody by the listener's own action", "apply", "elasticloadbalancing:ModifyListener", shared("listener", ""), nobodys),
+		try("take the others' certificates away", "apply", "elasticloadbalancing:RemoveListenerCertificates", shared("listener", ""), nobodys),
+		try("put a web ACL before everybody", "apply", "elasticloadbalancing:SetWebAcl", shared("loadbalancer", ""), nobodys),
+		try("send somebody else's traffic elsewhere from a task", "task", "elasticloadbalancing:ModifyRule", shared("listener-rule", "/RULE"),
+			nobodys),
+		try("change the listener from a task", "task", "elasticloadbalancing:ModifyListener", shared("listener", ""), nobodys),
 		try("take another role of the account", "task", "sts:AssumeRole", role("administrator"), nil),
 		try("make interfaces with the code of a function", "task", "ec2:CreateNetworkInterface", "*",
 			map[string]values{"lambda:SourceFunctionArn": {in("lambda", "function:connect2-api-rotate-dev")}}),
@@ -569,6 +596,32 @@ func TestTheSameOnOnesOwnIsAllowed(t *testing.T) {
 		if need, no := c.refused(dev.boundary(t)); no {
 			t.Errorf("dev's boundary does not let a role %s on %s", need.Action, need.Resource)
 		}
+	}
+}
+
+// On a listener that others use as well, its own rules are within its reach: Terraform's, and a release's that shifts traffic.
+func TestOwnRulesOfASharedListener(t *testing.T) {
+	full := recorded(t, "full")
+	const listener = "app/shared/fedcba9876543210/0123456789abcdef"
+	const rule = "arn:aws:elasticloadbalancing:us-west-2:123456789012:listener-rule/" + listener + "/RULE"
+	puts := map[string]values{"aws:RequestTag/Project": {"connect2-api"}, "aws:RequestTag/Environment": {"dev"},
+		"aws:TagKeys": {"Environment", "ManagedBy", "Project"}}
+	making := maps.Clone(puts)
+	making["elasticloadbalancing:CreateAction"] = values{"CreateRule"}
+	for _, c := range []call{
+		{Needs: []permit{{"elasticloadbalancing:CreateRule", "arn:aws:elasticloadbalancing:us-west-2:123456789012:listener/" + listener, puts},
+			{"elasticloadbalancing:AddTags", rule, making}}},
+		{Needs: []permit{{"elasticloadbalancing:ModifyRule", rule, tagged("dev")}}},
+		{Needs: []permit{{"elasticloadbalancing:SetRulePriorities", rule, tagged("dev")}}},
+		{Needs: []permit{{"elasticloadbalancing:DeleteRule", rule, tagged("dev")}}},
+	} {
+		if need, no := c.refused(full.role(t, "apply")); no {
+			t.Errorf("apply may not %s on %s", need.Action, need.Resource)
+		}
+	}
+	shift := call{Needs: []permit{{"elasticloadbalancing:ModifyRule", rule, tagged("dev")}}}
+	if _, no := shift.refused(full.boundary(t)); no {
+		t.Error("the boundary does not let ECS shift traffic by the service's own rule")
 	}
 }
 

@@ -111,7 +111,7 @@ variable "network" {
 }
 
 variable "existing" {
-  description = "What is there already and is used instead of being made: a VPC with its range and subnets (two zones or more; the private ones need a way to AWS' services, which the tasks' image comes from), and a KMS key whose policy lets CloudWatch Logs, CloudWatch and EventBridge use it as terraform/modules/environment/kms.tf says. Zones and certificates are named in domain. An environment that stands keeps what it has: another VPC is another environment."
+  description = "What is there already and is used instead of being made: a VPC with its range and subnets (two zones or more; the private ones need a way to AWS' services, which the tasks' image comes from), a KMS key whose policy lets CloudWatch Logs, CloudWatch and EventBridge use it as terraform/modules/environment/kms.tf says, and a load balancer of that VPC, by the listener that carries the traffic: domain.host and hosts, or paths, say what of it is the service's; priority is the place of its rule, and the places before and behind it are its own too; add_certificate puts the environment's certificate (domain) beside the listener's; security_group_id says which of the load balancer's groups reaches the tasks where it has several. Zones and certificates are named in domain. An environment that stands keeps what it has: another VPC is another environment."
   type = object({
     vpc = optional(object({
       id                 = string
@@ -121,6 +121,14 @@ variable "existing" {
       data_subnet_ids    = list(string)
     }))
     kms_key_arn = optional(string)
+    load_balancer = optional(object({
+      listener_arn      = string
+      security_group_id = optional(string)
+      hosts             = optional(list(string), [])
+      paths             = optional(list(string), ["/*"])
+      priority          = number
+      add_certificate   = optional(bool, false)
+    }))
   })
   default = {}
 }

@@ -1,12 +1,16 @@
 data "aws_caller_identity" "current" {}
 
 resource "aws_s3_bucket" "logs" {
+  count = local.made
+
   bucket        = "${var.name}-logs-${data.aws_caller_identity.current.account_id}"
   force_destroy = var.delete_logs
 }
 
 resource "aws_s3_bucket_public_access_block" "logs" {
-  bucket = aws_s3_bucket.logs.id
+  count = local.made
+
+  bucket = aws_s3_bucket.logs[0].id
 
   block_public_acls       = true
   block_public_policy     = true
@@ -15,7 +19,9 @@ resource "aws_s3_bucket_public_access_block" "logs" {
 }
 
 resource "aws_s3_bucket_ownership_controls" "logs" {
-  bucket = aws_s3_bucket.logs.id
+  count = local.made
+
+  bucket = aws_s3_bucket.logs[0].id
 
   rule {
     object_ownership = "BucketOwnerEnforced"
@@ -24,7 +30,9 @@ resource "aws_s3_bucket_ownership_controls" "logs" {
 
 # Log delivery of a load balancer writes with S3's own keys only; it refuses KMS.
 resource "aws_s3_bucket_server_side_encryption_configuration" "logs" {
-  bucket = aws_s3_bucket.logs.id
+  count = local.made
+
+  bucket = aws_s3_bucket.logs[0].id
 
   rule {
     apply_server_side_encryption_by_default {
@@ -34,7 +42,9 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "logs" {
 }
 
 resource "aws_s3_bucket_versioning" "logs" {
-  bucket = aws_s3_bucket.logs.id
+  count = local.made
+
+  bucket = aws_s3_bucket.logs[0].id
 
   versioning_configuration {
     status = "Enabled"
@@ -42,7 +52,9 @@ resource "aws_s3_bucket_versioning" "logs" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "logs" {
-  bucket = aws_s3_bucket.logs.id
+  count = local.made
+
+  bucket = aws_s3_bucket.logs[0].id
 
   rule {
     id     = "expire"
@@ -67,10 +79,12 @@ resource "aws_s3_bucket_lifecycle_configuration" "logs" {
 }
 
 data "aws_iam_policy_document" "logs" {
+  count = local.made
+
   statement {
     sid       = "Delivery"
     actions   = ["s3:PutObject"]
-    resources = ["${aws_s3_bucket.logs.arn}/AWSLogs/${data.aws_caller_identity.current.account_id}/*"]
+    resources = ["${aws_s3_bucket.logs[0].arn}/AWSLogs/${data.aws_caller_identity.current.account_id}/*"]
 
     principals {
       type        = "Service"
@@ -82,7 +96,7 @@ data "aws_iam_policy_document" "logs" {
     sid       = "TLSOnly"
     effect    = "Deny"
     actions   = ["s3:*"]
-    resources = [aws_s3_bucket.logs.arn, "${aws_s3_bucket.logs.arn}/*"]
+    resources = [aws_s3_bucket.logs[0].arn, "${aws_s3_bucket.logs[0].arn}/*"]
 
     principals {
       type        = "*"
@@ -98,8 +112,10 @@ data "aws_iam_policy_document" "logs" {
 }
 
 resource "aws_s3_bucket_policy" "logs" {
-  bucket = aws_s3_bucket.logs.id
-  policy = data.aws_iam_policy_document.logs.json
+  count = local.made
+
+  bucket = aws_s3_bucket.logs[0].id
+  policy = data.aws_iam_policy_document.logs[0].json
 
   depends_on = [aws_s3_bucket_public_access_block.logs]
 }

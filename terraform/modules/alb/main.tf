@@ -1,14 +1,19 @@
 locals {
   # Colours only where traffic shifts: a rolling service needs no second group.
   colours = var.shifts_traffic ? ["blue", "green"] : ["blue"]
+
+  # The load balancer that is made here, with all that belongs to it; 0 where one that is there is used.
+  made = var.existing == null ? 1 : 0
 }
 
 resource "aws_lb" "this" {
+  count = local.made
+
   name               = var.name
   load_balancer_type = "application"
   internal           = false
   subnets            = var.network.subnet_ids
-  security_groups    = [aws_security_group.this.id]
+  security_groups    = [aws_security_group.this[0].id]
 
   enable_deletion_protection = var.deletion_protection
   drop_invalid_header_fields = true
@@ -16,7 +21,7 @@ resource "aws_lb" "this" {
 
   access_logs {
     enabled = true
-    bucket  = aws_s3_bucket.logs.bucket
+    bucket  = aws_s3_bucket.logs[0].bucket
   }
 
   lifecycle {
@@ -58,7 +63,9 @@ resource "aws_lb_target_group" "this" {
 }
 
 resource "aws_lb_listener" "http" {
-  load_balancer_arn = aws_lb.this.arn
+  count = local.made
+
+  load_balancer_arn = aws_lb.this[0].arn
   port              = 80
   protocol          = "HTTP"
 
@@ -91,9 +98,9 @@ resource "aws_lb_listener" "http" {
 }
 
 resource "aws_lb_listener" "https" {
-  count = var.https.enabled ? 1 : 0
+  count = var.https.enabled ? local.made : 0
 
-  load_balancer_arn = aws_lb.this.arn
+  load_balancer_arn = aws_lb.this[0].arn
   port              = 443
   protocol          = "HTTPS"
   certificate_arn   = var.https.certificate_arn
@@ -112,7 +119,12 @@ resource "aws_lb_listener" "https" {
 }
 
 locals {
-  listener_arn = var.https.enabled ? aws_lb_listener.https[0].arn : aws_lb_listener.http.arn
+  listener_arn = var.existing != null ? var.existing.listener_arn : var.https.enabled ? aws_lb_listener.https[0].arn : aws_lb_listener.http[0].arn
+
+  # Of a listener that others use as well, the service has what is sent to its names and paths, in the places that it is given.
+  hosts      = try(var.existing.hosts, [])
+  paths      = try(var.existing.paths, ["/*"])
+  priorities = var.existing == null ? { rolling = 100, shifting = 90, test = 10 } : { for place, beside in { rolling = 0, shifting = 1, test = -1 } : place => var.existing.priority + beside }
 }
 
 # What the rules below were made for. The action of a rule is ignored, so a change of the groups must replace the rule.
@@ -124,11 +136,25 @@ resource "terraform_data" "targets" {
 # action, and an apply after it must leave that alone.
 resource "aws_lb_listener_rule" "production" {
   listener_arn = local.listener_arn
-  priority     = var.shifts_traffic ? 90 : 100
+  priority     = var.shifts_traffic ? local.priorities.shifting : local.priorities.rolling
 
-  condition {
-    path_pattern {
-      values = ["/*"]
+  dynamic "condition" {
+    for_each = length(local.hosts) == 0 ? [] : [local.hosts]
+
+    content {
+      host_header {
+        values = condition.value
+      }
+    }
+  }
+
+  dynamic "condition" {
+    for_each = [local.paths]
+
+    content {
+      path_pattern {
+        values = condition.value
+      }
     }
   }
 
@@ -152,6 +178,21 @@ resource "aws_lb_listener_rule" "production" {
     ignore_changes        = [action]
     replace_triggered_by  = [terraform_data.targets]
     create_before_destroy = true
+
+    precondition {
+      condition     = var.existing == null || try(local.found.protocol == (var.https.enabled ? "HTTPS" : "HTTP"), false)
+      error_message = "The listener ${local.listener_arn} serves ${try(local.found.protocol, "nothing")}, and HTTPS is ${var.https.enabled ? "on" : "off"}: name the listener that carries the traffic, or change the one line."
+    }
+
+    precondition {
+      condition     = var.existing == null || try(local.found.vpc_id == var.network.vpc_id, false)
+      error_message = "The load balancer ${try(local.found.name, "of existing")} is in ${try(local.found.vpc_id, "no VPC")}, and the service in ${var.network.vpc_id}: a load balancer reaches the targets of its own VPC alone."
+    }
+
+    precondition {
+      condition     = var.existing == null || try(var.existing.security_group_id == null ? length(local.found.groups) == 1 : contains(local.found.groups, var.existing.security_group_id), false)
+      error_message = "The load balancer ${try(local.found.name, "of existing")} has the security groups ${join(", ", try(local.found.groups, []))}: existing.security_group_id must name one of them."
+    }
   }
 }
 
@@ -160,12 +201,32 @@ resource "aws_lb_listener_rule" "test" {
   count = var.shifts_traffic ? 1 : 0
 
   listener_arn = local.listener_arn
-  priority     = 10
+  priority     = local.priorities.test
 
   condition {
     http_header {
       http_header_name = "X-Connect2-Test"
       values           = ["next"]
+    }
+  }
+
+  dynamic "condition" {
+    for_each = length(local.hosts) == 0 ? [] : [local.hosts]
+
+    content {
+      host_header {
+        values = condition.value
+      }
+    }
+  }
+
+  dynamic "condition" {
+    for_each = var.existing == null ? [] : [local.paths]
+
+    content {
+      path_pattern {
+        values = condition.value
+      }
     }
   }
 

@@ -1,31 +1,31 @@
 output "arn" {
   description = "The load balancer."
-  value       = aws_lb.this.arn
+  value       = local.balancer.arn
 }
 
 output "listener_arn" {
-  description = "The listener that carries the traffic: HTTPS where there is HTTPS. Rules of others need priorities other than 10, 90 and 100."
+  description = "The listener that carries the traffic: HTTPS where there is HTTPS. Rules of others need priorities other than 10, 90 and 100, or than those around existing.priority."
   value       = local.listener_arn
 }
 
 output "arn_suffix" {
   description = "The load balancer's name in CloudWatch metrics."
-  value       = aws_lb.this.arn_suffix
+  value       = local.balancer.arn_suffix
 }
 
 output "dns_name" {
   description = "The load balancer's own host name."
-  value       = aws_lb.this.dns_name
+  value       = local.balancer.dns_name
 }
 
 output "zone_id" {
   description = "The hosted zone of the load balancer's own host name, for alias records."
-  value       = aws_lb.this.zone_id
+  value       = local.balancer.zone_id
 }
 
 output "security_group_id" {
   description = "Security group of the load balancer."
-  value       = aws_security_group.this.id
+  value       = local.security_group_id
 }
 
 # ECS refuses a service whose target group no load balancer uses: the rule must be there first.
@@ -56,14 +56,20 @@ output "test_listener_rule" {
   value       = one(aws_lb_listener_rule.test[*].arn)
 }
 
+output "certificate_arn" {
+  description = "The listener's own certificate; null without HTTPS."
+  value       = var.existing == null ? var.https.certificate_arn : var.https.enabled ? data.aws_lb_listener.existing[0].certificate_arn : null
+}
+
 output "shape" {
-  description = "What the load balancer is: the ports that it listens on and what they do, deletion protection, and what the web ACL does."
+  description = "What the load balancer is: the ports that it listens on and what they do, deletion protection, and what the web ACL does. Of one that is there, the port and the protocol of the listener that is used."
   value = {
     listeners = merge(
-      { tostring(aws_lb_listener.http.port) = aws_lb_listener.http.default_action[0].type == "redirect" ? "redirect" : "serve" },
+      { for listener in aws_lb_listener.http : tostring(listener.port) => listener.default_action[0].type == "redirect" ? "redirect" : "serve" },
       { for listener in aws_lb_listener.https : tostring(listener.port) => "serve" },
+      { for listener in data.aws_lb_listener.existing : tostring(listener.port) => "serve" },
     )
-    deletion_protection = aws_lb.this.enable_deletion_protection
+    deletion_protection = local.balancer.protected
     web_acl             = length(aws_wafv2_web_acl.this) == 0 ? "none" : "${var.waf.count ? "counts" : "blocks"}${length(aws_wafv2_web_acl_logging_configuration.this) == 0 ? "" : ", logs"}"
   }
 }

@@ -1,4 +1,6 @@
 resource "aws_security_group" "this" {
+  count = local.made
+
   name        = var.name
   description = "Load balancer ${var.name}"
   vpc_id      = var.network.vpc_id
@@ -13,7 +15,7 @@ resource "aws_security_group" "this" {
 locals {
   ingress = merge([
     for port in(var.https.enabled ? [80, 443] : [80]) : {
-      for cidr in var.ingress_cidrs : "${port} from ${cidr}" => { port = port, cidr = cidr }
+      for cidr in var.ingress_cidrs : "${port} from ${cidr}" => { port = port, cidr = cidr } if var.existing == null
     }
   ]...)
 }
@@ -21,7 +23,7 @@ locals {
 resource "aws_vpc_security_group_ingress_rule" "this" {
   for_each = local.ingress
 
-  security_group_id = aws_security_group.this.id
+  security_group_id = aws_security_group.this[0].id
   description       = "Clients on port ${each.value.port}"
   cidr_ipv4         = each.value.cidr
   ip_protocol       = "tcp"
@@ -30,7 +32,9 @@ resource "aws_vpc_security_group_ingress_rule" "this" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "targets" {
-  security_group_id = aws_security_group.this.id
+  count = local.made
+
+  security_group_id = aws_security_group.this[0].id
   description       = "Targets inside the VPC"
   cidr_ipv4         = var.network.vpc_cidr
   ip_protocol       = "tcp"

@@ -9,12 +9,61 @@ variable "name" {
 }
 
 variable "network" {
-  description = "The VPC, its range, and the public subnets, at least two."
+  description = "The VPC, its range, and the public subnets, at least two. A load balancer that is there needs the VPC alone."
   type = object({
     vpc_id     = string
-    vpc_cidr   = string
-    subnet_ids = list(string)
+    vpc_cidr   = optional(string)
+    subnet_ids = optional(list(string), [])
   })
+
+  validation {
+    condition     = var.existing != null || (var.network.vpc_cidr != null && length(var.network.subnet_ids) > 0)
+    error_message = "network.vpc_cidr and network.subnet_ids say where the load balancer stands and what it reaches: only existing does without them."
+  }
+}
+
+variable "existing" {
+  description = "A load balancer that is there, by the listener that carries the traffic, and what of it is the service's: requests to hosts and paths, by rules at priority (which rolls over one group), the one behind it (which shifts traffic between two) and the one before it (which tries a release). certificate_arn is added to the listener's certificates; without it the listener's own serves. security_group_id is one of the load balancer's, from which the targets are reached, and may be left out where there is one alone; its rules must let the load balancer reach the targets' port. Neither access logs nor a web ACL nor other listeners are made then. Null: a load balancer is made."
+  type = object({
+    listener_arn      = string
+    security_group_id = optional(string)
+    hosts             = optional(list(string), [])
+    paths             = optional(list(string), ["/*"])
+    priority          = number
+    add_certificate   = optional(bool, false)
+    certificate_arn   = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.existing == null || can(regex("^arn:[^:]+:elasticloadbalancing:[^:]+:[0-9]{12}:listener/app/[^/]+/[0-9a-f]+/[0-9a-f]+$", var.existing.listener_arn))
+    error_message = "existing.listener_arn must be the ARN of a listener of an Application Load Balancer (arn:aws:elasticloadbalancing:REGION:ACCOUNT:listener/app/NAME/…/…)."
+  }
+
+  validation {
+    condition     = var.existing == null || try(length(var.existing.hosts) > 0 || !anytrue([for path in var.existing.paths : contains(["*", "/*"], path)]), false)
+    error_message = "existing needs hosts, or paths other than /*: the service would take what is sent to everybody who uses the listener."
+  }
+
+  validation {
+    condition     = var.existing == null || try(length(var.existing.paths) > 0 && length(var.existing.hosts) + length(var.existing.paths) <= 4, false)
+    error_message = "existing needs a path, and at most 4 hosts and paths together: a rule compares 5 values, and one is the header that tries a release."
+  }
+
+  validation {
+    condition     = var.existing == null || try(var.existing.priority >= 2 && var.existing.priority <= 49999 && floor(var.existing.priority) == var.existing.priority, false)
+    error_message = "existing.priority must be a whole number between 2 and 49999: the places before and behind it are taken too, and AWS has 1 to 50000."
+  }
+
+  validation {
+    condition     = var.existing == null || !var.waf.enabled
+    error_message = "A web ACL stands before the whole load balancer, and the one of existing is not the service's alone: say waf.enabled = false."
+  }
+
+  validation {
+    condition     = var.existing == null || try(!var.existing.add_certificate || var.https.enabled, false)
+    error_message = "existing.add_certificate is for a listener that serves HTTPS: say https.enabled = true."
+  }
 }
 
 variable "https" {

@@ -99,7 +99,7 @@ resource "aws_wafv2_web_acl" "this" {
 resource "aws_wafv2_web_acl_association" "this" {
   count = var.waf.enabled ? 1 : 0
 
-  resource_arn = aws_lb.this.arn
+  resource_arn = aws_lb.this[0].arn
   web_acl_arn  = aws_wafv2_web_acl.this[0].arn
 }
 

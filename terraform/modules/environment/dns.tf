@@ -1,11 +1,14 @@
 locals {
-  # A zone and no certificate of somebody else's: the certificate is made here.
-  makes_certificate = var.enable_https && var.domain.certificate_arn == null
+  shared = var.existing.load_balancer != null
+
+  # A zone and no certificate of somebody else's: the certificate is made here. A listener that is there has its own.
+  makes_certificate = var.enable_https && var.domain.certificate_arn == null && (!local.shared || try(var.existing.load_balancer.add_certificate, false))
 
   # A listener takes no certificate that is not issued, and none is while nobody has pointed the domain at the zone.
-  https = var.enable_https && (var.domain.delegated || !local.makes_certificate)
+  issued = var.domain.delegated || !local.makes_certificate
+  https  = var.enable_https && (local.issued || local.shared)
 
-  certificate_arn = local.https ? (local.makes_certificate ? one(module.acm[*].certificate_arn) : var.domain.certificate_arn) : null
+  certificate_arn = var.enable_https && local.issued ? (local.makes_certificate ? one(module.acm[*].certificate_arn) : var.domain.certificate_arn) : null
 
   url = format("%s://%s", local.https ? "https" : "http", coalesce(var.domain.host, module.alb.dns_name))
 }

@@ -110,8 +110,14 @@ module "alb" {
 
   https = {
     enabled         = local.https
-    certificate_arn = local.certificate_arn
+    certificate_arn = local.shared ? null : local.certificate_arn
   }
+
+  existing = !local.shared ? null : merge(var.existing.load_balancer, {
+    hosts           = distinct(concat(var.domain.host[*], var.existing.load_balancer.hosts))
+    add_certificate = var.existing.load_balancer.add_certificate && local.issued
+    certificate_arn = local.certificate_arn
+  })
 
   target = {
     port        = local.api.port
@@ -518,6 +524,7 @@ module "sns_alerts" {
   load_balancer = {
     arn_suffix          = module.alb.arn_suffix
     target_arn_suffixes = module.alb.target_group_arn_suffixes
+    shared              = local.shared
     errors_percent      = var.alarms.errors_percent
     errors_5xx          = var.alarms.errors_5xx
     errors_elb          = var.alarms.errors_elb
@@ -585,10 +592,12 @@ module "github_oidc" {
     hosts         = var.domain.host == null ? [] : [var.domain.host]
     creates_zone  = var.domain.create_zone ? var.domain.zone : null
 
-    log_groups = [
-      "/ecs/${local.name}", "/ecs/${local.cluster_name}/exec", "/vpc/${local.vpc_name}", "/aws/rds/instance/${local.database_name}/postgresql",
-      "/aws/rds/instance/${local.database_name}/upgrade", "/aws/lambda/${local.rotation_name}",
-    ]
+    log_groups = concat(["/ecs/${local.name}", "/ecs/${local.cluster_name}/exec"], var.existing.vpc == null ? ["/vpc/${local.vpc_name}"] : [], [
+      "/aws/rds/instance/${local.database_name}/postgresql", "/aws/rds/instance/${local.database_name}/upgrade", "/aws/lambda/${local.rotation_name}",
+    ])
+
+    listener     = !local.shared ? null : split(":listener/", var.existing.load_balancer.listener_arn)[1]
+    certificates = try(var.existing.load_balancer.add_certificate, false)
 
     dashboard   = var.dashboard ? local.name : null
     budget      = var.budget == null ? null : local.name
@@ -662,12 +671,22 @@ module "overview" {
 
   name      = local.name
   dashboard = var.dashboard
-  budget    = var.budget == null ? null : merge(var.budget, { tag = { key = "Environment", value = var.environment } })
+
+  # Written out: what merge makes of no budget has no limit and no readers, and is refused as such.
+  budget = var.budget == null ? null : {
+    usd     = var.budget.usd
+    percent = var.budget.percent
+    emails  = var.budget.emails
+    tag     = { key = "Environment", value = var.environment }
+  }
 
   cluster  = local.cluster_name
   services = merge({ api = local.service_name }, local.further_names)
 
-  load_balancer = { arn_suffix = module.alb.arn_suffix }
-  database      = module.rds.identifier
-  cache_nodes   = [for i in range(var.redis_nodes) : format("%s-%03d", local.cache_name, i + 1)]
+  load_balancer = {
+    arn_suffix          = module.alb.arn_suffix
+    target_arn_suffixes = local.shared ? module.alb.target_group_arn_suffixes : {}
+  }
+  database    = module.rds.identifier
+  cache_nodes = [for i in range(var.redis_nodes) : format("%s-%03d", local.cache_name, i + 1)]
 }

@@ -184,7 +184,7 @@ output "zone_id" {
 
 output "certificate_arn" {
   description = "The listener's certificate; null without HTTPS."
-  value       = local.certificate_arn
+  value       = local.certificate_arn != null ? local.certificate_arn : module.alb.certificate_arn
 }
 
 output "name_servers" {
@@ -206,7 +206,7 @@ output "differences" {
     spot               = contains(module.ecs_service.shape.capacity_providers, "FARGATE_SPOT")
     autoscaling        = length(module.ecs_service.shape.policies) > 0
     scales_at          = join(", ", [for name, target in module.ecs_service.shape.policies : "${name} ${target}${name == "queue" ? "" : " %"}"])
-    https              = lookup(module.alb.shape.listeners, "443", "") == "serve"
+    https              = local.shared ? local.https : lookup(module.alb.shape.listeners, "443", "") == "serve"
     http               = lookup(module.alb.shape.listeners, "80", "")
     rds_instance       = module.rds.shape.instance_class
     rds_multi_az       = module.rds.shape.multi_az
@@ -215,7 +215,7 @@ output "differences" {
     redis_failover     = module.elasticache.shape.failover
     log_retention_days = module.ecs_service.shape.log_retention_days
     # Null where the two do not agree.
-    deletion_protection = module.rds.shape.deletion_protection == module.alb.shape.deletion_protection ? module.rds.shape.deletion_protection : null
+    deletion_protection = local.shared || module.rds.shape.deletion_protection == module.alb.shape.deletion_protection ? module.rds.shape.deletion_protection : null
     final_snapshot      = module.rds.shape.final_snapshot
     bastion             = length(module.bastion) > 0
   }

@@ -50,7 +50,7 @@ variable "enable_https" {
   type        = bool
 
   validation {
-    condition     = !var.enable_https || var.domain.zone != null || var.domain.certificate_arn != null
+    condition     = !var.enable_https || var.domain.zone != null || var.domain.certificate_arn != null || try(!var.existing.load_balancer.add_certificate, false)
     error_message = "HTTPS needs a certificate, and a certificate needs a zone to prove the name in: give domain.zone or domain.certificate_arn, or say enable_https = false."
   }
 }
@@ -130,7 +130,7 @@ variable "network" {
 }
 
 variable "existing" {
-  description = "What is there already and is used instead of being made: a VPC with its range and subnets (two zones or more; the private ones need a way to AWS' services, which the tasks' image comes from), and a KMS key whose policy lets CloudWatch Logs, CloudWatch and EventBridge use it as terraform/modules/environment/kms.tf says. Zones and certificates are named in domain. An environment that stands keeps what it has: another VPC is another environment."
+  description = "What is there already and is used instead of being made: a VPC with its range and subnets (two zones or more; the private ones need a way to AWS' services, which the tasks' image comes from), a KMS key whose policy lets CloudWatch Logs, CloudWatch and EventBridge use it as terraform/modules/environment/kms.tf says, and a load balancer of that VPC, by the listener that carries the traffic: domain.host and hosts, or paths, say what of it is the service's; priority is the place of its rule, and the places before and behind it are its own too; add_certificate puts the environment's certificate (domain) beside the listener's; security_group_id says which of the load balancer's groups reaches the tasks where it has several. Zones and certificates are named in domain. An environment that stands keeps what it has: another VPC is another environment."
   type = object({
     vpc = optional(object({
       id                 = string
@@ -140,8 +140,31 @@ variable "existing" {
       data_subnet_ids    = list(string)
     }))
     kms_key_arn = optional(string)
+    load_balancer = optional(object({
+      listener_arn      = string
+      security_group_id = optional(string)
+      hosts             = optional(list(string), [])
+      paths             = optional(list(string), ["/*"])
+      priority          = number
+      add_certificate   = optional(bool, false)
+    }))
   })
   default = {}
+
+  validation {
+    condition     = var.existing.load_balancer == null || var.existing.vpc != null
+    error_message = "existing.load_balancer needs existing.vpc, the VPC that it stands in: it reaches no tasks in another one."
+  }
+
+  validation {
+    condition     = var.existing.load_balancer == null || !var.waf
+    error_message = "waf = true puts a web ACL in front of the whole load balancer, and existing.load_balancer is not this environment's alone: its owner does that."
+  }
+
+  validation {
+    condition     = var.existing.load_balancer == null || try(var.existing.load_balancer.add_certificate, false) || var.domain.certificate_arn == null
+    error_message = "domain.certificate_arn is used by no listener: the one of existing.load_balancer has its own. Say add_certificate = true to have this one beside it, or leave it out."
+  }
 
   validation {
     condition     = var.existing.vpc == null || try(alltrue([for tier in [var.existing.vpc.public_subnet_ids, var.existing.vpc.private_subnet_ids, var.existing.vpc.data_subnet_ids] : length(distinct(tier)) >= 2]), false)

@@ -61,16 +61,24 @@ locals {
         "elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:ModifyListener", "elasticloadbalancing:ModifyRule",
         "elasticloadbalancing:RegisterTargets", "sns:Publish",
       ]
-      Resource = concat([
-        local.service_arn,
-        "${local.arn}:elasticache:${local.regions}:replicationgroup:${var.names.cache}",
-        "${local.arn}:elasticloadbalancing:${local.regions}:listener/app/${var.names.load_balancer}/*",
-        "${local.arn}:elasticloadbalancing:${local.regions}:listener-rule/app/${var.names.load_balancer}/*",
-        "${local.arn}:elasticloadbalancing:${local.regions}:targetgroup/${var.names.load_balancer}-*/*",
-        "${local.arn}:sns:${local.regions}:${var.names.alerts}",
-      ], flatten([for a in values(local.further_arns) : a.services]))
+      Resource = concat(
+        [local.service_arn, "${local.arn}:elasticache:${local.regions}:replicationgroup:${var.names.cache}"],
+        # Its own load balancer's, where it has one.
+        [for kind in(var.names.listener == null ? ["listener", "listener-rule"] : []) : "${local.arn}:elasticloadbalancing:${local.regions}:${kind}/app/${var.names.load_balancer}/*"],
+        ["${local.arn}:elasticloadbalancing:${local.regions}:targetgroup/${var.names.load_balancer}-*/*", "${local.arn}:sns:${local.regions}:${var.names.alerts}"],
+        flatten([for a in values(local.further_arns) : a.services]),
+      )
     },
   ]
+
+  # A release that shifts traffic changes its own rules of a listener that others use as well.
+  boundary_listener = [for listener in var.names.listener[*] : {
+    Sid       = "OwnRules"
+    Effect    = "Allow"
+    Action    = ["elasticloadbalancing:ModifyRule"]
+    Resource  = ["${local.arn}:elasticloadbalancing:${local.regions}:listener-rule/${listener}/*"]
+    Condition = { StringEquals = local.has_own }
+  }]
 
   boundary_allow = [for i, a in var.allow : { Sid = "Allow${i + 1}", Effect = "Allow", Action = a.actions, Resource = a.resources }]
 
@@ -108,7 +116,7 @@ locals {
     },
   ]
 
-  boundary = jsonencode({ Version = "2012-10-17", Statement = concat(local.boundary_own, local.boundary_schedules, local.boundary_allow, local.boundary_deny) })
+  boundary = jsonencode({ Version = "2012-10-17", Statement = concat(local.boundary_own, local.boundary_schedules, local.boundary_listener, local.boundary_allow, local.boundary_deny) })
 }
 
 resource "aws_iam_policy" "boundary" {

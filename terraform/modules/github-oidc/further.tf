@@ -105,6 +105,8 @@ locals {
     dashboard = [for name in var.names.dashboard[*] : "${local.arn}:cloudwatch::${local.account}:dashboard/${name}"]
     budget    = [for name in var.names.budget[*] : "${local.arn}:budgets::${local.account}:budget/${name}"]
     web_acl   = [for name in(var.names.web_acl_log ? [var.names.load_balancer] : []) : "${local.arn}:wafv2:${local.regions}:regional/webacl/${name}/*"]
+    listener  = [for name in var.names.listener[*] : "${local.arn}:elasticloadbalancing:${local.regions}:listener/${name}"]
+    rules     = [for name in var.names.listener[*] : "${local.arn}:elasticloadbalancing:${local.regions}:listener-rule/${name}/*"]
     log       = flatten([for name in(var.names.web_acl_log ? [var.names.load_balancer] : []) : [for end in ["", ":*"] : "${local.arn}:logs:${local.regions}:log-group:aws-waf-logs-${name}${end}"]])
   }
 
@@ -117,6 +119,36 @@ locals {
       { Sid = "Budget", Effect = "Allow", Action = ["budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource"], Resource = local.choice_arns.budget },
       { Sid = "WebAclLogging", Effect = "Allow", Action = ["wafv2:DeleteLoggingConfiguration", "wafv2:PutLoggingConfiguration"], Resource = local.choice_arns.web_acl },
       { Sid = "WebAclLog", Effect = "Allow", Action = ["logs:*"], Resource = local.choice_arns.log },
+      # Of a listener that others use as well: rules of its own by their tags, which they are made with, and nobody else's.
+      { Sid = "MakeRules", Effect = "Allow", Action = ["elasticloadbalancing:CreateRule"], Resource = local.choice_arns.listener, Condition = { StringEquals = local.puts_own } },
+      {
+        Sid       = "TagNewRules"
+        Effect    = "Allow"
+        Action    = ["elasticloadbalancing:AddTags"]
+        Resource  = local.choice_arns.rules
+        Condition = { StringEquals = merge(local.puts_own, { "elasticloadbalancing:CreateAction" = "CreateRule" }) }
+      },
+      {
+        Sid       = "OwnRules"
+        Effect    = "Allow"
+        Action    = ["elasticloadbalancing:DeleteRule", "elasticloadbalancing:ModifyRule", "elasticloadbalancing:SetRulePriorities"]
+        Resource  = local.choice_arns.rules
+        Condition = { StringEquals = local.has_own }
+      },
+      {
+        Sid       = "TagOwnRules"
+        Effect    = "Allow"
+        Action    = ["elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"]
+        Resource  = local.choice_arns.rules
+        Condition = { StringEquals = local.has_own, "ForAllValues:StringNotEquals" = { "aws:TagKeys" = ["Environment", "Project"] } }
+      },
+      # AWS cannot say which certificate.
+      {
+        Sid      = "CertificatesOfTheListener"
+        Effect   = "Allow"
+        Action   = ["elasticloadbalancing:AddListenerCertificates", "elasticloadbalancing:RemoveListenerCertificates"]
+        Resource = [for listener in local.choice_arns.listener : listener if var.names.certificates]
+      },
       # WAF has the log delivered as its caller; AWS knows no resource for these.
       {
         Sid      = "Deliver"

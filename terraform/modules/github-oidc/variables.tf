@@ -122,7 +122,7 @@ variable "allow" {
 }
 
 variable "names" {
-  description = "What the roles may touch, by name: cluster, service, ECR repository, the state's bucket and what its keys begin with, log groups, load balancer, database, cache, alerts, rotation function, what the secrets' names begin with, the host names with records and the zone that is made here, the task definition's two roles, the path of the roles that Terraform makes, the ARNs of repositories that releases are promoted from, and the services beside the first one, each with its ECS service (which is also its family), log group, roles and repository (by name where it is this environment's, by ARN where not), the schedules with their roles, the families that they run, and their dead-letter queues, the EventBridge rules, made elsewhere, that a release points at its revision, with the role that each starts its tasks with, and where there are any the dashboard, the budget and the log of the web ACL."
+  description = "What the roles may touch, by name: cluster, service, ECR repository, the state's bucket and what its keys begin with, log groups, load balancer, database, cache, alerts, rotation function, what the secrets' names begin with, the host names with records and the zone that is made here, the task definition's two roles, the path of the roles that Terraform makes, the ARNs of repositories that releases are promoted from, and the services beside the first one, each with its ECS service (which is also its family), log group, roles and repository (by name where it is this environment's, by ARN where not), the schedules with their roles, the families that they run, and their dead-letter queues, the EventBridge rules, made elsewhere, that a release points at its revision, with the role that each starts its tasks with, and where there are any the dashboard, the budget, the log of the web ACL, and the listener of a load balancer that others use as well (app/NAME/…/…), with whether certificates are added to it."
   type = object({
     cluster           = string
     service           = string
@@ -146,6 +146,8 @@ variable "names" {
     dashboard         = optional(string)
     budget            = optional(string)
     web_acl_log       = optional(bool, false)
+    listener          = optional(string)
+    certificates      = optional(bool, false)
     services = optional(map(object({
       service        = string
       log_group      = string

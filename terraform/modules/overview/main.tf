@@ -1,11 +1,18 @@
 data "aws_region" "current" {}
 
 locals {
+  # All that the load balancer says; of one that others use as well, what it says of these targets, which are not all of its answers.
+  targets = length(try(var.load_balancer.target_arn_suffixes, {})) == 0 ? [[]] : [for suffix in values(var.load_balancer.target_arn_suffixes) : ["TargetGroup", suffix]]
+  answers = concat(
+    ["RequestCount", "HTTPCode_Target_4XX_Count", "HTTPCode_Target_5XX_Count"],
+    length(try(var.load_balancer.target_arn_suffixes, {})) == 0 ? ["HTTPCode_ELB_5XX_Count"] : [],
+  )
+
   # One graph: a title and its lines, each [namespace, metric, dimension, value, …].
   graphs = concat(
     var.load_balancer == null ? [] : [
-      { title = "Answers a minute", stat = "Sum", lines = [for metric in ["RequestCount", "HTTPCode_Target_4XX_Count", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count"] : ["AWS/ApplicationELB", metric, "LoadBalancer", var.load_balancer.arn_suffix]] },
-      { title = "Time to answer, 99th percentile, in seconds", stat = "p99", lines = [["AWS/ApplicationELB", "TargetResponseTime", "LoadBalancer", var.load_balancer.arn_suffix]] },
+      { title = "Answers a minute", stat = "Sum", lines = [for pair in setproduct(local.answers, local.targets) : concat(["AWS/ApplicationELB", pair[0], "LoadBalancer", var.load_balancer.arn_suffix], pair[1])] },
+      { title = "Time to answer, 99th percentile, in seconds", stat = "p99", lines = [for target in local.targets : concat(["AWS/ApplicationELB", "TargetResponseTime", "LoadBalancer", var.load_balancer.arn_suffix], target)] },
     ],
     flatten([for name, service in var.services : [
       { title = "${name}: tasks", stat = "Average", lines = [for metric in ["DesiredTaskCount", "RunningTaskCount", "PendingTaskCount"] : ["ECS/ContainerInsights", metric, "ClusterName", var.cluster, "ServiceName", service]] },

@@ -21,9 +21,12 @@ variable "services" {
 }
 
 variable "load_balancer" {
-  description = "The load balancer, by its name in CloudWatch metrics. Null: none."
-  type        = object({ arn_suffix = string })
-  default     = null
+  description = "The load balancer, by its name in CloudWatch metrics; of one that others use as well, the target groups that are shown, by name. Null: none."
+  type = object({
+    arn_suffix          = string
+    target_arn_suffixes = optional(map(string), {})
+  })
+  default = null
 }
 
 variable "database" {

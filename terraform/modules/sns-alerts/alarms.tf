@@ -11,23 +11,26 @@ locals {
     }
   ]...)
 
-  # What the whole load balancer says: answers that no target made, and how long the slowest take.
-  balancer_alarms = var.load_balancer == null ? {} : {
-    elb-5xx = {
+  # What the whole load balancer says: answers that no target made, and how long the slowest take. One that others use as well says
+  # the second of each target group, and the first of nobody in particular.
+  balancer_alarms = var.load_balancer == null ? {} : merge(
+    { for name in(var.load_balancer.shared ? [] : ["elb-5xx"]) : name => {
       description = "The load balancer itself answers with 5xx ${var.load_balancer.errors_elb} times a minute or more: no target took the request, or none answered in time"
       metric      = "HTTPCode_ELB_5XX_Count"
       statistic   = "Sum"
       extended    = null
       threshold   = var.load_balancer.errors_elb
-    }
-    latency = {
+      dimensions  = {}
+    } },
+    { for name, dimensions in(var.load_balancer.shared ? { for colour, suffix in var.load_balancer.target_arn_suffixes : "${colour}-latency" => { TargetGroup = suffix } } : { latency = {} }) : name => {
       description = "One answer in a hundred takes ${var.load_balancer.latency_seconds} s or more"
       metric      = "TargetResponseTime"
       statistic   = null
       extended    = "p99"
       threshold   = var.load_balancer.latency_seconds
-    }
-  }
+      dimensions  = dimensions
+    } },
+  )
 
   database_alarms = var.database == null ? {} : {
     database-cpu = {
@@ -90,7 +93,7 @@ resource "aws_cloudwatch_metric_alarm" "balancer" {
   alarm_description   = each.value.description
   namespace           = "AWS/ApplicationELB"
   metric_name         = each.value.metric
-  dimensions          = { LoadBalancer = var.load_balancer.arn_suffix }
+  dimensions          = merge({ LoadBalancer = var.load_balancer.arn_suffix }, each.value.dimensions)
   statistic           = each.value.statistic
   extended_statistic  = each.value.extended
   period              = 60

@@ -29,10 +29,11 @@ variable "service_arn" {
 }
 
 variable "load_balancer" {
-  description = "The load balancer and its target groups, by their names in CloudWatch metrics, and the thresholds: the percentage of answers that are 5xx, of at least so many a minute (a quiet service has no percentage); 5xx answers of the load balancer itself a minute, which is what clients get when no target answers; unhealthy hosts; the 99th percentile of the answers' time in seconds. Null: no alarms."
+  description = "The load balancer and its target groups, by their names in CloudWatch metrics, and the thresholds: the percentage of answers that are 5xx, of at least so many a minute (a quiet service has no percentage); 5xx answers of the load balancer itself a minute, which is what clients get when no target answers; unhealthy hosts; the 99th percentile of the answers' time in seconds. shared: others use it as well, so that the answers' time is that of these targets, and its own 5xx answers, which are nobody's in particular, ring no alarm. Null: no alarms."
   type = object({
     arn_suffix           = string
     target_arn_suffixes  = map(string)
+    shared               = optional(bool, false)
     errors_percent       = optional(number, 5)
     errors_5xx           = optional(number, 10)
     errors_elb           = optional(number, 10)

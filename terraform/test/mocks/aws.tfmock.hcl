@@ -33,6 +33,30 @@ mock_data "aws_iam_openid_connect_provider" {
   defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
 }
 
+mock_data "aws_lb" {
+  defaults = {
+    arn             = "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/shared/fedcba9876543210"
+    arn_suffix      = "app/shared/fedcba9876543210"
+    name            = "shared"
+    dns_name        = "shared-123.us-west-2.elb.amazonaws.com"
+    zone_id         = "Z1H1FL5HABSF5"
+    vpc_id          = "vpc-0123456789abcdef0"
+    security_groups = ["sg-0fedcba9876543210"]
+
+    enable_deletion_protection = true
+  }
+}
+
+mock_data "aws_lb_listener" {
+  defaults = {
+    arn               = "arn:aws:elasticloadbalancing:us-west-2:123456789012:listener/app/shared/fedcba9876543210/0123456789abcdef"
+    load_balancer_arn = "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/shared/fedcba9876543210"
+    port              = 443
+    protocol          = "HTTPS"
+    certificate_arn   = "arn:aws:acm:us-west-2:123456789012:certificate/99999999-2222-3333-4444-555555555555"
+  }
+}
+
 mock_resource "aws_iam_openid_connect_provider" {
   defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
 }

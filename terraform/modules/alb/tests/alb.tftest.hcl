@@ -30,7 +30,7 @@ run "https_is_the_default_and_http_leads_there" {
   }
 
   assert {
-    condition     = aws_lb_listener.http.default_action[0].type == "redirect" && aws_lb_listener.http.default_action[0].redirect[0].protocol == "HTTPS" && aws_lb_listener.http.default_action[0].redirect[0].status_code == "HTTP_301" && aws_lb_listener.http.default_action[0].redirect[0].port == "443" && aws_lb_listener.http.port == 80 && aws_lb_listener.http.protocol == "HTTP"
+    condition     = aws_lb_listener.http[0].default_action[0].type == "redirect" && aws_lb_listener.http[0].default_action[0].redirect[0].protocol == "HTTPS" && aws_lb_listener.http[0].default_action[0].redirect[0].status_code == "HTTP_301" && aws_lb_listener.http[0].default_action[0].redirect[0].port == "443" && aws_lb_listener.http[0].port == 80 && aws_lb_listener.http[0].protocol == "HTTP"
     error_message = "HTTP redirects for good, from 80 to 443"
   }
 
@@ -50,12 +50,12 @@ run "https_is_the_default_and_http_leads_there" {
   }
 
   assert {
-    condition     = aws_lb.this.internal == false && aws_lb.this.load_balancer_type == "application" && aws_lb.this.subnets == toset(var.network.subnet_ids) && aws_lb.this.security_groups == toset([aws_security_group.this.id])
+    condition     = aws_lb.this[0].internal == false && aws_lb.this[0].load_balancer_type == "application" && aws_lb.this[0].subnets == toset(var.network.subnet_ids) && aws_lb.this[0].security_groups == toset([aws_security_group.this[0].id])
     error_message = "the load balancer stands in the public subnets, behind its security group"
   }
 
   assert {
-    condition     = aws_vpc_security_group_egress_rule.targets.cidr_ipv4 == "10.1.0.0/16" && aws_vpc_security_group_egress_rule.targets.from_port == 8000 && aws_vpc_security_group_egress_rule.targets.to_port == 8000
+    condition     = aws_vpc_security_group_egress_rule.targets[0].cidr_ipv4 == "10.1.0.0/16" && aws_vpc_security_group_egress_rule.targets[0].from_port == 8000 && aws_vpc_security_group_egress_rule.targets[0].to_port == 8000
     error_message = "it reaches the targets' port inside the VPC, and nothing else"
   }
 }
@@ -68,12 +68,12 @@ run "plain_http_when_asked" {
   }
 
   assert {
-    condition     = length(aws_lb_listener.https) == 0 && aws_lb_listener.http.default_action[0].type == "fixed-response"
+    condition     = length(aws_lb_listener.https) == 0 && aws_lb_listener.http[0].default_action[0].type == "fixed-response"
     error_message = "HTTP serves"
   }
 
   assert {
-    condition     = aws_lb_listener_rule.production.listener_arn == aws_lb_listener.http.arn && output.shape.listeners == { "80" = "serve" }
+    condition     = aws_lb_listener_rule.production.listener_arn == aws_lb_listener.http[0].arn && output.shape.listeners == { "80" = "serve" }
     error_message = "traffic is taken from the HTTP listener"
   }
 
@@ -187,7 +187,7 @@ run "waf_is_a_choice" {
   }
 
   assert {
-    condition     = aws_wafv2_web_acl_association.this[0].resource_arn == aws_lb.this.arn && aws_wafv2_web_acl_association.this[0].web_acl_arn == aws_wafv2_web_acl.this[0].arn
+    condition     = aws_wafv2_web_acl_association.this[0].resource_arn == aws_lb.this[0].arn && aws_wafv2_web_acl_association.this[0].web_acl_arn == aws_wafv2_web_acl.this[0].arn
     error_message = "the web ACL is in front of the load balancer"
   }
 
@@ -246,7 +246,7 @@ run "logs_can_be_deleted_where_the_environment_can" {
   }
 
   assert {
-    condition     = aws_s3_bucket.logs.force_destroy && aws_lb.this.enable_deletion_protection == false
+    condition     = aws_s3_bucket.logs[0].force_destroy && aws_lb.this[0].enable_deletion_protection == false
     error_message = "destroy leaves nothing behind"
   }
 }
@@ -255,37 +255,37 @@ run "security_controls" {
   command = plan
 
   assert {
-    condition     = alltrue([for s in data.aws_iam_policy_document.logs.statement : s.effect == "Deny" || alltrue([for p in s.principals : p.type == "Service"])])
+    condition     = alltrue([for s in data.aws_iam_policy_document.logs[0].statement : s.effect == "Deny" || alltrue([for p in s.principals : p.type == "Service"])])
     error_message = "[S3.6] the log bucket gives no other account anything"
   }
 
   assert {
-    condition     = aws_lb_listener.http.default_action[0].type == "redirect"
+    condition     = aws_lb_listener.http[0].default_action[0].type == "redirect"
     error_message = "[ELB.1] HTTP is redirected to HTTPS"
   }
 
   assert {
-    condition     = aws_lb.this.drop_invalid_header_fields
+    condition     = aws_lb.this[0].drop_invalid_header_fields
     error_message = "[ELB.4] invalid headers are dropped"
   }
 
   assert {
-    condition     = aws_lb.this.access_logs[0].enabled && aws_lb.this.access_logs[0].bucket == aws_s3_bucket.logs.bucket
+    condition     = aws_lb.this[0].access_logs[0].enabled && aws_lb.this[0].access_logs[0].bucket == aws_s3_bucket.logs[0].bucket
     error_message = "[ELB.5] access is logged"
   }
 
   assert {
-    condition     = aws_lb.this.enable_deletion_protection
+    condition     = aws_lb.this[0].enable_deletion_protection
     error_message = "[ELB.6] deletion protection is on"
   }
 
   assert {
-    condition     = aws_lb.this.desync_mitigation_mode == "defensive"
+    condition     = aws_lb.this[0].desync_mitigation_mode == "defensive"
     error_message = "[ELB.12] request smuggling is mitigated"
   }
 
   assert {
-    condition     = length(aws_lb.this.subnets) >= 2
+    condition     = length(aws_lb.this[0].subnets) >= 2
     error_message = "[ELB.13] at least two zones"
   }
 
@@ -300,22 +300,22 @@ run "security_controls" {
   }
 
   assert {
-    condition     = aws_s3_bucket_public_access_block.logs.block_public_acls && aws_s3_bucket_public_access_block.logs.block_public_policy && aws_s3_bucket_public_access_block.logs.ignore_public_acls && aws_s3_bucket_public_access_block.logs.restrict_public_buckets
+    condition     = aws_s3_bucket_public_access_block.logs[0].block_public_acls && aws_s3_bucket_public_access_block.logs[0].block_public_policy && aws_s3_bucket_public_access_block.logs[0].ignore_public_acls && aws_s3_bucket_public_access_block.logs[0].restrict_public_buckets
     error_message = "[S3.8] the log bucket blocks public access"
   }
 
   assert {
-    condition     = contains([for s in data.aws_iam_policy_document.logs.statement : s.effect if s.sid == "TLSOnly"], "Deny")
+    condition     = contains([for s in data.aws_iam_policy_document.logs[0].statement : s.effect if s.sid == "TLSOnly"], "Deny")
     error_message = "[S3.5] the log bucket refuses requests without TLS"
   }
 
   assert {
-    condition     = one(aws_s3_bucket_ownership_controls.logs.rule).object_ownership == "BucketOwnerEnforced"
+    condition     = one(aws_s3_bucket_ownership_controls.logs[0].rule).object_ownership == "BucketOwnerEnforced"
     error_message = "[S3.12] the log bucket has no ACLs"
   }
 
   assert {
-    condition     = one(aws_s3_bucket_lifecycle_configuration.logs.rule).expiration[0].days == 90
+    condition     = one(aws_s3_bucket_lifecycle_configuration.logs[0].rule).expiration[0].days == 90
     error_message = "[S3.13] access logs expire"
   }
 }

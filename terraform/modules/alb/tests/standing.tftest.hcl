@@ -27,7 +27,7 @@ run "another_port_of_the_service_replaces_no_target_group" {
   }
 
   assert {
-    condition     = aws_lb_target_group.this["blue"].port == 8000 && aws_vpc_security_group_egress_rule.targets.from_port == 3000
+    condition     = aws_lb_target_group.this["blue"].port == 8000 && aws_vpc_security_group_egress_rule.targets[0].from_port == 3000
     error_message = "the group has ${aws_lb_target_group.this["blue"].port}: tasks are registered with their own port, which the load balancer may reach"
   }
 }

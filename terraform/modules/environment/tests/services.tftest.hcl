@@ -232,3 +232,58 @@ run "a_vpc_and_a_key_that_are_there" {
     error_message = "what others may build on is told: ${jsonencode(output.security_group_ids)}"
   }
 }
+
+run "a_load_balancer_that_is_there" {
+  command = plan
+
+  variables {
+    enable_https = true
+    dashboard    = true
+    domain       = { zone = "connect.com", host = "api.connect.com" }
+    github       = { repository = { owner = "org", name = "connect2" } }
+    existing = {
+      load_balancer = { listener_arn = "arn:aws:elasticloadbalancing:us-west-2:123456789012:listener/app/shared/fedcba9876543210/0123456789abcdef", hosts = ["www.connect.com"], priority = 500 }
+      vpc = {
+        id                 = "vpc-0123456789abcdef0"
+        cidr               = "10.50.0.0/16"
+        public_subnet_ids  = ["subnet-0a", "subnet-0b"]
+        private_subnet_ids = ["subnet-1a", "subnet-1b"]
+        data_subnet_ids    = ["subnet-2a", "subnet-2b"]
+      }
+    }
+  }
+
+  assert {
+    condition     = output.load_balancer.arn_suffix == "app/shared/fedcba9876543210" && output.load_balancer.listener_arn == var.existing.load_balancer.listener_arn && output.security_group_ids.alb == "sg-0fedcba9876543210"
+    error_message = "it is used: ${jsonencode(output.load_balancer)}"
+  }
+
+  assert {
+    condition     = output.service_url == "https://api.connect.com" && output.differences.https && length(module.acm) == 0 && length(module.dns_record) == 1 && endswith(output.certificate_arn, "99999999-2222-3333-4444-555555555555")
+    error_message = "the listener's own certificate serves, and the name leads there"
+  }
+}
+
+run "a_certificate_beside_the_listeners" {
+  command = plan
+
+  variables {
+    enable_https = true
+    domain       = { zone = "connect.com", host = "api.connect.com" }
+    existing = {
+      load_balancer = { listener_arn = "arn:aws:elasticloadbalancing:us-west-2:123456789012:listener/app/shared/fedcba9876543210/0123456789abcdef", priority = 500, add_certificate = true }
+      vpc = {
+        id                 = "vpc-0123456789abcdef0"
+        cidr               = "10.50.0.0/16"
+        public_subnet_ids  = ["subnet-0a", "subnet-0b"]
+        private_subnet_ids = ["subnet-1a", "subnet-1b"]
+        data_subnet_ids    = ["subnet-2a", "subnet-2b"]
+      }
+    }
+  }
+
+  assert {
+    condition     = length(module.acm) == 1 && endswith(output.certificate_arn, "11111111-2222-3333-4444-555555555555")
+    error_message = "the environment's certificate is made and added"
+  }
+}

@@ -161,3 +161,40 @@ run "a_rules_role_with_a_wildcard_is_refused" {
 
   expect_failures = [var.names]
 }
+
+# A listener that others use as well: nobody else's rule is in reach, and certificates only where they are added.
+run "of_a_shared_listener_the_rules_are_its_own" {
+  command = plan
+
+  variables {
+    names = merge(var.names, { listener = "app/shared/fedcba9876543210/0123456789abcdef" })
+  }
+
+  assert {
+    condition = jsonencode({ for s in jsondecode(aws_iam_policy.this["apply-6"].policy).Statement : s.Sid => [s.Action, s.Resource, keys(s.Condition.StringEquals)] if strcontains(jsonencode(s.Resource), "shared") }) == jsonencode({
+      MakeRules   = [["elasticloadbalancing:CreateRule"], ["arn:aws:elasticloadbalancing:us-west-2:123456789012:listener/app/shared/fedcba9876543210/0123456789abcdef"], ["aws:RequestTag/Environment", "aws:RequestTag/Project"]]
+      OwnRules    = [["elasticloadbalancing:DeleteRule", "elasticloadbalancing:ModifyRule", "elasticloadbalancing:SetRulePriorities"], ["arn:aws:elasticloadbalancing:us-west-2:123456789012:listener-rule/app/shared/fedcba9876543210/0123456789abcdef/*"], ["aws:ResourceTag/Environment", "aws:ResourceTag/Project"]]
+      TagNewRules = [["elasticloadbalancing:AddTags"], ["arn:aws:elasticloadbalancing:us-west-2:123456789012:listener-rule/app/shared/fedcba9876543210/0123456789abcdef/*"], ["aws:RequestTag/Environment", "aws:RequestTag/Project", "elasticloadbalancing:CreateAction"]]
+      TagOwnRules = [["elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"], ["arn:aws:elasticloadbalancing:us-west-2:123456789012:listener-rule/app/shared/fedcba9876543210/0123456789abcdef/*"], ["aws:ResourceTag/Environment", "aws:ResourceTag/Project"]]
+    })
+    error_message = "each by the tags of this environment: ${aws_iam_policy.this["apply-6"].policy}"
+  }
+
+  assert {
+    condition     = one([for s in jsondecode(aws_iam_policy.boundary.policy).Statement : s.Condition.StringEquals if s.Sid == "OwnRules"]) == { "aws:ResourceTag/Environment" = "staging", "aws:ResourceTag/Project" = "connect2-api" }
+    error_message = "a release that shifts traffic changes its own rules"
+  }
+}
+
+run "certificates_of_a_shared_listener_where_they_are_added" {
+  command = plan
+
+  variables {
+    names = merge(var.names, { listener = "app/shared/fedcba9876543210/0123456789abcdef", certificates = true })
+  }
+
+  assert {
+    condition     = one([for s in jsondecode(aws_iam_policy.this["apply-6"].policy).Statement : s.Action if s.Sid == "CertificatesOfTheListener"]) == ["elasticloadbalancing:AddListenerCertificates", "elasticloadbalancing:RemoveListenerCertificates"]
+    error_message = "apply adds it, and takes it away"
+  }
+}

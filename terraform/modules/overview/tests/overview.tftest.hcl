@@ -51,3 +51,18 @@ run "little_is_little" {
     error_message = "nothing is made that was not asked for"
   }
 }
+
+run "of_a_load_balancer_that_others_use_only_its_own_is_shown" {
+  command = plan
+
+  variables {
+    load_balancer = { arn_suffix = "app/shared/0123456789abcdef", target_arn_suffixes = { blue = "targetgroup/blue/0123456789abcdef", green = "targetgroup/green/0123456789abcdef" } }
+  }
+
+  assert {
+    condition = toset([for m in local.graphs[0].lines : jsonencode(m)]) == toset([for pair in setproduct(["RequestCount", "HTTPCode_Target_4XX_Count", "HTTPCode_Target_5XX_Count"], ["blue", "green"]) :
+      jsonencode(["AWS/ApplicationELB", pair[0], "LoadBalancer", "app/shared/0123456789abcdef", "TargetGroup", "targetgroup/${pair[1]}/0123456789abcdef"])
+    ]) && length(local.graphs[1].lines) == 2
+    error_message = "the answers of each target group, and no others: ${jsonencode(local.graphs[0].lines)}"
+  }
+}

@@ -209,3 +209,23 @@ run "plain_http_is_refused" {
 
   expect_failures = [var.subscriptions]
 }
+
+run "of_a_load_balancer_that_others_use_only_its_own_rings" {
+  command = plan
+
+  variables {
+    load_balancer = {
+      arn_suffix          = "app/shared/0123456789abcdef"
+      target_arn_suffixes = { blue = "targetgroup/blue/0123456789abcdef", green = "targetgroup/green/0123456789abcdef" }
+      shared              = true
+    }
+  }
+
+  assert {
+    condition = jsonencode({ for key, a in aws_cloudwatch_metric_alarm.balancer : key => [a.alarm_name, a.metric_name, a.dimensions] }) == jsonencode({
+      blue-latency  = ["connect2-api-alerts-prod-blue-latency", "TargetResponseTime", { LoadBalancer = "app/shared/0123456789abcdef", TargetGroup = "targetgroup/blue/0123456789abcdef" }]
+      green-latency = ["connect2-api-alerts-prod-green-latency", "TargetResponseTime", { LoadBalancer = "app/shared/0123456789abcdef", TargetGroup = "targetgroup/green/0123456789abcdef" }]
+    })
+    error_message = "somebody else's slow answers wake nobody here"
+  }
+}
