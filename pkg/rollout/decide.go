@@ -475,11 +475,10 @@ func (m *move) finishBack(end End, err error) {
 	m.finish(end, err)
 }
 
-// leave ends a run that is interrupted. A deployment that nobody watches must not stay half done, so it is stopped with a rollback,
-// in one call, on what is known. A way back that is going on is left to ECS.
+// leave ends a run that is interrupted. A deployment that nobody watches must not stay half done, so it is stopped with a rollback, in
+// one call, on what is known; where it cannot be, the version before is put back. A way back that is going on is left to ECS.
 func (m *move) leave(o Observation) {
 	m.by = ByInterrupt
-	t := m.target
 	switch {
 	case m.unsure > 0 && o.Read.Service:
 		m.leaveUnsure(o)
@@ -487,28 +486,59 @@ func (m *move) leave(o Observation) {
 	case m.overtaken && o.Read.Service:
 		m.leaveOver(o)
 	case m.overtaken:
-		m.reads = Reads{Service: true, Own: t.ServiceDeployment}
+		m.reads = Reads{Service: true, Own: m.target.ServiceDeployment}
 	case m.stopping || m.seen.RollingBack || m.isBack:
 		m.left("its rollback goes on")
 	case m.settings.leave:
 		m.left("it goes on without this run")
-	case t.ServiceDeployment == "" && !m.ownOff && t.ID != "" && !m.asked: // interrupted before it was seen
-		m.asked, m.reads = true, Reads{Find: true}
 	default:
-		m.found(o.Found)
-		if t.Empty && !m.emptyTried {
-			m.effects = append(m.effects, Empty{})
-		}
-		if m.target.ServiceDeployment != "" && !m.cannotStop {
-			m.effects = append(m.effects, Stop{m.target.ServiceDeployment})
-			return
-		}
-		if m.target.Previous != "" {
-			m.effects = append(m.effects, PutBack{Before: m.last, TaskDefinition: m.target.Previous})
-			return
-		}
+		m.takeBack(o)
+	}
+}
+
+// leavingLook is how long a run that is to end waits for a look at the service before it puts the version before back.
+const leavingLook = 1500 * time.Millisecond
+
+// takeBack has the deployment of a run that is to end stopped, or where that cannot be, the version before put back. An update would
+// replace whatever is there, so the service is looked at right before it; where that gets no answer, the update goes by what is known.
+func (m *move) takeBack(o Observation) {
+	m.found(o.Found)
+	if o.Read.Service && o.Service != nil && m.leaveEnded(o) {
+		return
+	}
+	switch t := m.target; {
+	case t.Empty && !m.emptyTried:
+		m.effects = append(m.effects, Empty{})
+	case t.ServiceDeployment != "" && !m.cannotStop:
+		m.effects = append(m.effects, Stop{t.ServiceDeployment})
+	case !m.relooked:
+		m.relooked = true
+		m.reads = Reads{Service: true, Find: t.ServiceDeployment == "" && !m.ownOff && t.ID != "", Within: leavingLook}
+	case t.Previous != "":
+		m.effects = append(m.effects, PutBack{Before: m.last, TaskDefinition: t.Previous})
+	default:
 		m.leftBy(PutBack{}, cmp.Or(m.unstopped, errNotStoppable))
 	}
+}
+
+// leaveEnded ends a run that is to end where a look shows that nothing of its deployment is left to take back.
+func (m *move) leaveEnded(o Observation) bool {
+	s := *o.Service
+	if o.Own != nil && o.Own.ARN == m.target.ServiceDeployment {
+		s.Own = o.Own
+	}
+	m.take(s)
+	switch phase := m.verdict.Phase; {
+	case m.isBack, phase == RollingBack:
+		m.left("its rollback goes on")
+	case phase == Superseded:
+		m.left("another deployment has begun since: " + arn.Revision(s.TaskDefinition))
+	case slices.Contains([]Phase{Succeeded, Replacing, RolledBack, Deleted}, phase):
+		m.leftEnded()
+	default:
+		return false
+	}
+	return true
 }
 
 // leavingTries is how often a run that is to end looks whether its update was heard, and sends it again where not.
@@ -542,6 +572,11 @@ func (m *move) leaveOver(o Observation) {
 	s := *o.Service
 	s.Own = o.Own
 	m.take(s)
+	m.leftEnded()
+}
+
+// leftEnded ends a run that is to end whose deployment has ended.
+func (m *move) leftEnded() {
 	switch m.verdict.Phase {
 	case Succeeded:
 		m.arrived()

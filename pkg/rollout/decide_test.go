@@ -518,9 +518,8 @@ func TestLeaving(t *testing.T) {
 		o    Observation
 		want string
 	}
+	const look, back = "read the service", "put back api:41"
 	unseen := func(s *State) { s.target.ServiceDeployment = "" }
-	found := Observation{Read: Reads{Find: true}, Interrupted: interrupted.Interrupted, Found: []Candidate{{own, epoch, newTD, nil}}}
-	missing := Observation{Read: Reads{Find: true}, Interrupted: interrupted.Interrupted}
 	refused := func(trouble Trouble) Observation {
 		return Observation{Answers: []Answer{{To: PutBack{TaskDefinition: oldTD}, Trouble: trouble}}, Interrupted: interrupted.Interrupted}
 	}
@@ -531,6 +530,14 @@ func TestLeaving(t *testing.T) {
 	}
 	asBefore, other := seen(deployment(newID, "PRIMARY", "IN_PROGRESS")), seen(deployment(laterID, "PRIMARY", "IN_PROGRESS"))
 	heard := seen(deployment(laterID, "PRIMARY", "IN_PROGRESS", func(d *ecsview.Deployment) { d.TaskDefinition = oldTD }))
+	at := func(s site) Observation {
+		return Observation{Read: Reads{Service: true}, Interrupted: interrupted.Interrupted, Service: &shown[s]}
+	}
+	listed := func(o Observation) Observation {
+		o.Found = []Candidate{{own, epoch, newTD, nil}}
+		return o
+	}
+	found, missing, otherFound := listed(asBefore), asBefore, listed(other)
 	unread := Observation{Read: Reads{Service: true}, Interrupted: interrupted.Interrupted}
 	unstoppable := func(s *State) { s.cannotStop = true }
 	for _, test := range []struct {
@@ -541,31 +548,48 @@ func TestLeaving(t *testing.T) {
 	}{
 		{"it is stopped", func(*State) {}, []step{{interrupted, "stop " + own}, {answer(Stop{own}, nil), ""}},
 			"ECS was asked to stop the deployment"},
-		{"and put back where that fails", func(*State) {}, []step{{interrupted, "stop " + own}, {answer(Stop{own}, io.EOF), "put back api:41"},
-			{answer(PutBack{TaskDefinition: oldTD}, nil), ""}}, "was told to run api:41 again"},
-		{"neither works", func(*State) {}, []step{{interrupted, "stop " + own}, {answer(Stop{own}, io.EOF), "put back api:41"},
-			{answer(PutBack{TaskDefinition: oldTD}, io.EOF), ""}}, "goes on without this run, since it could not be stopped"},
-		{"nothing before", func(s *State) { s.target.Previous = "" }, []step{{interrupted, "stop " + own}, {answer(Stop{own}, io.EOF), ""}},
-			"could not be stopped (EOF)"},
-		{"not seen yet", unseen, []step{{interrupted, "read candidates"}, {found, "stop " + own}}, ""},
-		{"not to be seen", unseen, []step{{interrupted, "read candidates"}, {missing, "put back api:41"}}, ""},
-		{"without the API", func(s *State) { unseen(s); s.ownOff = true }, []step{{interrupted, "put back api:41"}}, ""},
-		{"without an id", func(s *State) { unseen(s); s.target.ID = "" }, []step{{interrupted, "put back api:41"}}, ""},
-		{"cannot be stopped", func(s *State) { s.cannotStop = true }, []step{{interrupted, "put back api:41"}}, ""},
-		{"a first release", func(s *State) { s.target.Empty = true }, []step{{interrupted, "empty, stop " + own}}, ""},
+		{"and put back where that fails", func(*State) {}, []step{{interrupted, "stop " + own}, {answer(Stop{own}, io.EOF), look},
+			{asBefore, back}, {answer(PutBack{TaskDefinition: oldTD}, nil), ""}}, "was told to run api:41 again"},
+		{"neither works", func(*State) {}, []step{{interrupted, "stop " + own}, {answer(Stop{own}, io.EOF), look},
+			{asBefore, back}, {answer(PutBack{TaskDefinition: oldTD}, io.EOF), ""}},
+			"goes on without this run, since it could not be stopped"},
+		{"nothing before", func(s *State) { s.target.Previous = "" }, []step{{interrupted, "stop " + own}, {answer(Stop{own}, io.EOF), look},
+			{asBefore, ""}}, "could not be stopped (EOF)"},
+		{"not seen yet", unseen, []step{{interrupted, look}, {found, "stop " + own}}, ""},
+		{"not to be seen", unseen, []step{{interrupted, look}, {missing, back}}, ""},
+		{"without the API", func(s *State) { unseen(s); s.ownOff = true }, []step{{interrupted, look}, {asBefore, back}}, ""},
+		{"without an id", func(s *State) { unseen(s); s.target.ID = "" }, []step{{interrupted, look}, {asBefore, back}}, ""},
+		{"cannot be stopped", unstoppable, []step{{interrupted, look}, {asBefore, back}}, ""},
+		{"and the look gets no answer", unstoppable, []step{{interrupted, look}, {unread, back}}, ""},
+		{"and neither is looked nor heard any more", unstoppable, []step{{interrupted, look}, {interrupted, back}}, ""},
+		{"somebody has begun something", unstoppable, []step{{interrupted, look}, {other, ""}}, "another deployment has begun since: api:43"},
+		{"somebody has begun something, and it is found", unseen, []step{{interrupted, look}, {otherFound, ""}},
+			"another deployment has begun since: api:43"},
+		{"ECS rolls it back", unstoppable, []step{{interrupted, look}, {at(atTripped), ""}}, "its rollback goes on"},
+		{"ECS has rolled it back", unstoppable, []step{{interrupted, look}, {at(atUndone), ""}},
+			"it had come to its end before it could be stopped (rolled back)"},
+		{"it is complete, and a task is missing", unstoppable, []step{{interrupted, look}, {at(atFalls), ""}},
+			"it was complete before it could be stopped, and is in force"},
+		{"the service is being deleted", unstoppable, []step{{interrupted, look}, {at(atDeleted), ""}}, "before it could be stopped (deleted)"},
+		{"ECS has given it up", unstoppable, []step{{interrupted, look}, {at(atGiven), back}}, ""},
+		{"its tasks all run", unstoppable, []step{{interrupted, look}, {at(atSettles), back}}, ""},
+		{"ECS's way back has failed", unstoppable, []step{{interrupted, look}, {at(atUnundone), back}}, ""},
+		{"an update of before it was to end was heard", func(s *State) { s.cannotStop, s.sent = true, true },
+			[]step{{interrupted, look}, {at(atPuts), ""}}, "its rollback goes on"},
+		{"a first release", func(s *State) { s.target.Empty = true },
+			[]step{{interrupted, "empty"}, {answer(Empty{}, nil), "stop " + own}}, ""},
 		{"its rollback goes on", func(s *State) { s.stopping = true }, []step{{interrupted, ""}}, "its rollback goes on"},
 		{"ECS's too", func(s *State) { s.seen.RollingBack = true }, []step{{interrupted, ""}}, "its rollback goes on"},
 		{"the way back goes on", func(s *State) { s.isBack = true }, []step{{interrupted, ""}}, "its rollback goes on"},
-		{"an update without an answer was heard", unstoppable, []step{{interrupted, "put back api:41"}, {lost, "read the service"},
+		{"an update without an answer was heard", unstoppable, []step{{interrupted, look}, {asBefore, back}, {lost, look},
 			{heard, ""}}, "was told to run api:41 again"},
-		{"it was not heard", unstoppable, []step{{interrupted, "put back api:41"}, {lost, "read the service"},
-			{asBefore, "put back api:41"}, {refused(Trouble{}), ""}}, "was told to run api:41 again"},
-		{"it was throttled", unstoppable, []step{{interrupted, "put back api:41"}, {throttled, "read the service"},
-			{asBefore, "put back api:41"}, {throttled, "read the service"}, {asBefore, "put back api:41"}, {throttled, ""}},
-			"could not be stopped (EOF)"},
-		{"somebody has begun something since", unstoppable, []step{{interrupted, "put back api:41"}, {lost, "read the service"}, {other, ""}},
+		{"it was not heard", unstoppable, []step{{interrupted, look}, {asBefore, back}, {lost, look},
+			{asBefore, back}, {refused(Trouble{}), ""}}, "was told to run api:41 again"},
+		{"it was throttled", unstoppable, []step{{interrupted, look}, {asBefore, back}, {throttled, look},
+			{asBefore, back}, {throttled, look}, {asBefore, back}, {throttled, ""}}, "could not be stopped (EOF)"},
+		{"somebody has begun something since", unstoppable, []step{{interrupted, look}, {asBefore, back}, {lost, look}, {other, ""}},
 			"another deployment has begun since: api:43"},
-		{"and nothing can be read", unstoppable, []step{{interrupted, "put back api:41"}, {lost, "read the service"}, {unread, ""}},
+		{"and nothing can be read", unstoppable, []step{{interrupted, look}, {asBefore, back}, {lost, look}, {unread, ""}},
 			"could not be stopped (EOF)"},
 		{"left alone", func(s *State) { s.settings.leave = true }, []step{{interrupted, ""}}, "it goes on without this run"},
 	} {

@@ -126,6 +126,11 @@ type loop struct {
 func (l *loop) read(ctx context.Context, s *State, reads Reads) Observation {
 	o := Observation{Read: reads}
 	t := s.followed()
+	if reads.Within > 0 {
+		limited, done := context.WithTimeout(ctx, reads.Within)
+		defer done()
+		ctx = limited
+	}
 	if reads.Service {
 		err := bounded(ctx, readLimit, func(ctx context.Context) error {
 			snapshot, err := ecsview.Read(ctx, l.client, t.Cluster, t.Service)

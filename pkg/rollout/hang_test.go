@@ -285,3 +285,31 @@ func TestBackBy(t *testing.T) {
 		}
 	}
 }
+
+// TestSignalWhereTheLastLookHangs holds that a run that is to end puts the version before back though the look before that is never
+// answered, and within the time that a runner gives.
+func TestSignalWhereTheLastLookHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &silentWorld{world: newWorld(good[:2]...), hang: []string{"DescribeServices"}, after: 50 * time.Second}
+		w.onUpdate = func(w *world, taskDefinition string) { w.begin(taskDefinition, laterID) }
+		w.fail = func(action string, _ int) error {
+			if strings.Contains(action, "ServiceDeployment") {
+				return denied(action)
+			}
+			return nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var at time.Time
+		defer time.AfterFunc(61*time.Second, func() { at = time.Now(); cancel() }).Stop()
+		result, events, err := drive(ctx, t, w)
+		if result.End != EndInterrupted || !strings.Contains(err.Error(), "was told to run api:41 again") {
+			t.Errorf("got %v: %v\n%s", result.End, err, texts(events))
+		}
+		if took := time.Since(at); took < leavingLook || took > leavingLook+time.Second {
+			t.Errorf("ended %v after the signal, where a look may take %v", took, leavingLook)
+		}
+		if got := w.log[1:]; !slices.Equal(got, []string{"update api:41 force=false desired=<nil>"}) {
+			t.Errorf("changed %v", got)
+		}
+	})
+}

@@ -19,6 +19,7 @@ type Reads struct {
 	Past      bool          // the task definition that worked last, by the service's history
 	Diagnosis bool          // why tasks fail
 	Last      bool          // of a diagnosis: it is the last one, and may take its time
+	Within    time.Duration // how long all of it may take; 0: as long as each call may
 }
 
 // any reports whether anything is to be read.

@@ -71,7 +71,7 @@ type State struct {
 	unstopped  error // why a deployment that is left could not be stopped
 	unsure     int   // updates of a run that is to end which got no answer
 	overtaken  bool  // the end came before the stop of a run that is to end
-	asked      bool  // a run that is to end has looked for the service deployment
+	relooked   bool  // a run that is to end has looked at the service before it puts the version before back
 	end        End
 	err        error
 	serving    string
