@@ -73,8 +73,7 @@ func (e *ended) goBack(ctx context.Context) (after fleet.After, revision string,
 	end := e.env.Events.Group("Way back to " + name)
 	result, err := verdict.Follow(ctx, e.env, e.conn.Config, target, rollout.Timeout(e.limit), rollout.LeaveOnInterrupt())
 	end()
-	switch {
-	case result.End == rollout.EndInterrupted:
+	if result.End == rollout.EndInterrupted {
 		return fleet.GoingBack, name, nil
 	}
 	e.noteDone(ctx)
