@@ -26,7 +26,7 @@ import (
 // runbooks are read at night. Each of their shell blocks is marked: "sh run" is run here, in order, against a sandbox of the
 // document's own, and has to end with 0; "sh run=2" with 2; "sh account" needs a real account and is only parsed. Each line of a block
 // "text says" has to be among what the block before it printed; … stands for anything. A block of YAML has to be YAML.
-var runbooks = []string{"docs/GITHUB_ACTIONS.md", "docs/DEPLOYMENT.md", "docs/ROLLBACK.md", "docs/TROUBLESHOOTING.md"}
+var runbooks = []string{"docs/GITHUB_ACTIONS.md", "docs/DEPLOYMENT.md", "docs/ROLLBACK.md", "docs/TROUBLESHOOTING.md", "docs/DATABASE.md"}
 
 // block is a shell block of a document.
 type block struct {
@@ -146,6 +146,29 @@ func TestRunbooks(t *testing.T) {
 	}
 }
 
+// TestDatabaseCommands holds each command of the database's runbook, in its tables too, to flags that there are.
+func TestDatabaseCommands(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/DATABASE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)(?:`|^ *)connect2 ([a-z-]+)((?: [^`\n]*)?)").FindAllStringSubmatch(string(text), -1) {
+		name, flags := m[1], regexp.MustCompile(`--[a-z-]+`)
+		if name == "sandbox" {
+			continue
+		}
+		own, _, _ := strings.Cut(m[2], " -- ")
+		takes(t, name, flags.FindAllString(own, -1))
+		seen[name] = true
+	}
+	for _, name := range []string{"psql", "redis-cli", "tunnel", "exec"} {
+		if !seen[name] {
+			t.Errorf("nothing says how %s is called", name)
+		}
+	}
+}
+
 // says holds what a document quotes to what was printed.
 func says(t *testing.T, path string, b block, printed string) {
 	t.Helper()
@@ -187,7 +210,8 @@ func serve(t *testing.T, scenario string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sb := sandbox.New(sandbox.Options{Scenario: parsed, Host: listener.Addr().String(), Speed: 100})
+	sb := sandbox.New(sandbox.Options{Scenario: parsed, Host: listener.Addr().String(), Speed: 100,
+		Sessions: &sandbox.Sessions{Directory: t.TempDir()}})
 	server := &http.Server{Handler: sb, ReadHeaderTimeout: time.Minute}
 	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })
