@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -268,8 +269,8 @@ func decide(before Before, now observation) *record.Finding {
 	found := func(code, title string, evidence []string, fix string) *record.Finding {
 		return &record.Finding{Code: code, Title: title, Evidence: evidence, Fix: []string{fix}, Fault: record.FaultRelease}
 	}
-	for name, state := range now.alarms {
-		if state == inAlarm && before.Alarms[name] != inAlarm && before.Alarms[name] != "" {
+	for _, name := range slices.Sorted(maps.Keys(now.alarms)) {
+		if state := now.alarms[name]; state == inAlarm && before.Alarms[name] != inAlarm && before.Alarms[name] != "" {
 			return found("bake-alarm", "The CloudWatch alarm "+name+" went off after the deployment",
 				[]string{"before the deployment: " + before.Alarms[name], "after it: " + state},
 				"see why: `aws cloudwatch describe-alarm-history --alarm-name "+name+"`")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,20 @@ import (
 )
 
 // One condition flips at a time.
+// TestDecideOfSeveralAlarms names the same alarm each time.
+func TestDecideOfSeveralAlarms(t *testing.T) {
+	before, now := Before{Alarms: map[string]string{}}, observation{alarms: map[string]string{}}
+	for name := range strings.SplitSeq("errors latency queue saturation traffic", " ") {
+		before.Alarms[name], now.alarms[name] = "OK", "ALARM"
+	}
+	before.Alarms["errors"] = "ALARM" // and so it is not judged
+	for range 20 {
+		if f := decide(before, now); f == nil || f.Title != "The CloudWatch alarm latency went off after the deployment" {
+			t.Fatalf("%+v", f)
+		}
+	}
+}
+
 func TestDecide(t *testing.T) {
 	ok := Before{Alarms: map[string]string{"a": "OK"}}
 	down := errors.New("status 503")
