@@ -45,16 +45,16 @@ func (e *ended) goBack(ctx context.Context) (after fleet.After, revision string,
 	var target rollout.Target
 	switch wayBackOf(now, e.revision.ARN, e.result.Target.ID, before, empty) {
 	case backLeave:
-		e.clearUp(ctx) // it was taken back all the same
+		e.deregister(ctx) // it was taken back all the same
 		return fleet.Changed, arn.Revision(now.TaskDefinition), nil
 	case backAlready:
-		e.clearUp(ctx)
+		e.deregister(ctx)
 		return fleet.Back, name, nil
 	case backAwait:
 		target, _ = rollout.Attach(e.in.Cluster, e.in.Service, now, before)
 	case backUpdate:
 		if empty {
-			return e.emptyAgain(call, before)
+			return e.scaleToZero(call, before)
 		}
 		e.env.Events.Notef("going back to %s", name)
 		e.noteBack(call, now, before)
@@ -83,12 +83,12 @@ func (e *ended) goBack(ctx context.Context) (after fleet.After, revision string,
 	case err != nil:
 		return fleet.Stranded, "", fmt.Errorf("putting %s back to %s: %w", e.in.Service, name, err)
 	}
-	e.clearUp(ctx)
+	e.deregister(ctx)
 	return fleet.Back, name, nil
 }
 
-// emptyAgain takes the tasks of a first release away again.
-func (e *ended) emptyAgain(ctx context.Context, before string) (fleet.After, string, error) {
+// scaleToZero takes the tasks of a first release away again.
+func (e *ended) scaleToZero(ctx context.Context, before string) (fleet.After, string, error) {
 	e.env.Events.Notef("taking the tasks of the first release away again")
 	_, err := e.client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String(e.in.Cluster), Service: aws.String(e.in.Service),
 		TaskDefinition: aws.String(before), DesiredCount: aws.Int32(0)})
@@ -141,8 +141,8 @@ func (e *ended) writeNote(ctx context.Context) {
 	}
 }
 
-// clearUp deregisters a revision that was made for a release which was taken back.
-func (e *ended) clearUp(ctx context.Context) {
+// deregister deregisters a revision that was made for a release which was taken back, unless tasks of it run on.
+func (e *ended) deregister(ctx context.Context) {
 	if e.fresh {
 		e.discard(ctx, e.revision)
 	}

@@ -152,6 +152,7 @@ func (s started) follow(ctx context.Context, out *Outputs) (ended, error) {
 	s.tellWhoEnded(after, result, begun)
 	if e.disposable && result.Verdict.Phase == rollout.RolledBack {
 		if now := e.discard(ctx, e.revision); now != nil {
+			e.fresh = e.fresh && inUse(*now, e.revision.ARN) // otherwise there is nothing left for a way back to deregister
 			err = verdict.WithSince(err, result, *now)
 		}
 	}

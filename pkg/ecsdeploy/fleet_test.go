@@ -143,6 +143,16 @@ func TestSeveralServices(t *testing.T) {
 				if got := serving(s); !maps.Equal(got, test.serving) {
 					t.Errorf("serving %v, want %v", got, test.serving)
 				}
+				if test.services != "" { // what was put back is deregistered, and what arrived is not
+					want := "ACTIVE"
+					if strings.Contains(test.services, "api rolled-back") {
+						want = "INACTIVE"
+					}
+					got := statuses(s, "connect2-api-dev:2", mail+":2")
+					if !slices.Equal(got, []string{"connect2-api-dev:2 " + want, mail + ":2 " + want}) {
+						t.Errorf("%q, want %s", got, want)
+					}
+				}
 				for _, want := range test.tells {
 					if err == nil || !strings.Contains(err.Error(), want) {
 						t.Errorf("no %q in: %v", want, err)
@@ -151,6 +161,46 @@ func TestSeveralServices(t *testing.T) {
 			})
 		})
 	}
+}
+
+// statuses returns the status of each of these revisions.
+func statuses(s *sandboxtest.Site, names ...string) (all []string) {
+	s.Sandbox.Inspect(func(e *engine.Engine) {
+		for _, name := range names {
+			revision, err := e.TaskDefinition(name)
+			if err != nil {
+				s.T.Fatal(err)
+			}
+			all = append(all, name+" "+revision.Status)
+		}
+	})
+	return all
+}
+
+// TestSeveralAtTheirFirstRelease takes all back since the worker fails: the services are without tasks again. What failed is deregistered,
+// once.
+func TestSeveralAtTheirFirstRelease(t *testing.T) {
+	newborn := strings.Replace(several, "service: {", "service: {unreleased: true, desiredCount: 2, ", 1)
+	sandboxtest.Run(t, newborn, func(t *testing.T, s *sandboxtest.Site) {
+		s.Push("v2", bad)
+		out, err := ecsdeploy.Run(t.Context(), s.Env, ofSeveral(t, "v2"))
+		if action.OutcomeOf(err) != action.RolledBack || outcomes(out) != "api rolled-back, worker rolled-back, mail rolled-back" ||
+			!strings.Contains(err.Error(), "api is back on connect2-api-dev-template:1, without tasks") {
+			t.Errorf("%s: %v", outcomes(out), err)
+		}
+		time.Sleep(10 * time.Minute)
+		want := map[string]string{sandboxtest.Service: "connect2-api-dev-template:1 0", worker: worker + "-template:1 0",
+			mail: mail + "-template:1 0"}
+		if got := serving(s); !maps.Equal(got, want) {
+			t.Errorf("serving %v", got)
+		}
+		if got := statuses(s, worker+":1"); !slices.Equal(got, []string{worker + ":1 INACTIVE"}) {
+			t.Errorf("%q", got)
+		}
+		if n := strings.Count(s.Log.Text(), "deregistered "+worker+":1"); n != 1 {
+			t.Errorf("told %d times that %s:1 is deregistered", n, worker)
+		}
+	})
 }
 
 // TestSeveralChangedMeanwhile has somebody deploy another version of the api after this run's, before the worker fails: it is left
