@@ -251,13 +251,13 @@ func TestLost(t *testing.T) {
 		{"too long", 3 * time.Minute, 5 * time.Minute, false, false, true},
 		{"not yet", 3*time.Minute - 1, 5 * time.Minute, false, false, false},
 		{"throttled, and there is time", 3 * time.Minute, 5 * time.Minute, true, false, false},
-		{"throttled until the end", 3 * time.Minute, end + lostGrace, true, false, true},
-		{"throttled until a moment before", 3 * time.Minute, end + lostGrace - 1, true, false, false},
-		{"at the end, not for long", time.Minute, end + lostGrace, false, false, false},
+		{"throttled until the end", 3 * time.Minute, end + 30*time.Second, true, false, true},
+		{"throttled until a moment before", 3 * time.Minute, end + 30*time.Second - 1, true, false, false},
+		{"at the end, not for long", time.Minute, end + 30*time.Second, false, false, false},
 		{"on the way back, too long", 3 * time.Minute, 5 * time.Minute, false, true, true},
 		{"on the way back, throttled", 3 * time.Minute, 5 * time.Minute, true, true, false},
-		{"on the way back, at its end", time.Second, end + lostGrace, false, true, true},
-		{"on the way back, a moment before", time.Second, end + lostGrace - 1, false, true, false},
+		{"on the way back, at its end", time.Second, end + 30*time.Second, false, true, true},
+		{"on the way back, a moment before", time.Second, end + 30*time.Second - 1, false, true, false},
 	} {
 		m := &move{now: epoch.Add(test.at), State: rolling(func(s *State) { s.stopping = test.stopping })}
 		if got := m.lost(test.silent, test.throttled); got != test.want {

@@ -31,7 +31,7 @@ type move struct {
 }
 
 func (m *move) observe(o Observation) {
-	if m.end == "" && o.Interrupted != nil && m.leaving == nil {
+	if m.end == "" && m.leaving == nil {
 		m.leaving = o.Interrupted
 	}
 	for _, answer := range o.Answers {
@@ -75,7 +75,7 @@ func (m *move) look(after time.Duration) {
 	default:
 		// It appears a moment after the update. Later on it is looked for less often: the list of deployments serves meanwhile.
 		at := m.now.Add(after)
-		if m.reads.Find = m.searched.IsZero() || at.Sub(m.searched) >= min(at.Sub(m.started)/4, 10*time.Second); m.reads.Find {
+		if m.reads.Find = at.Sub(m.searched) >= min(at.Sub(m.started)/4, 10*time.Second); m.reads.Find { // never is long ago
 			m.searched, m.begun = at, first(m.begun, at)
 		}
 	}
@@ -118,7 +118,7 @@ func (s *State) ownDue(service ecsview.Snapshot, now time.Time) bool {
 	asked := newest && s.stopping && !s.isBack && !s.settings.committed
 	before := s.last.Primary()
 	moved := before == nil || primary == nil || before.ID != primary.ID
-	return s.ownAt.IsZero() || now.Sub(s.ownAt) >= pause || s.want != (want{}) || asked || s.leaving != nil ||
+	return now.Sub(s.ownAt) >= pause || s.want != (want{}) || asked || s.leaving != nil ||
 		s.last.Current == s.followed().ServiceDeployment && service.Current != s.last.Current ||
 		moved || !primary.InProgress() || newest && d.TakesBack()
 }
@@ -196,7 +196,7 @@ func (m *move) lookedAtOwn(o Observation) bool {
 
 // found takes the followed one's service deployment from those that were listed.
 func (m *move) found(candidates []Candidate) {
-	if len(candidates) == 0 || m.followed().ServiceDeployment != "" {
+	if m.followed().ServiceDeployment != "" {
 		return
 	}
 	own := pick(*m.followed(), candidates, 0)
@@ -263,9 +263,8 @@ func (m *move) adopt(s ecsview.Snapshot) {
 	primary := s.Primary()
 	switch {
 	case m.isBack:
-		m.back.adopt(s)
 		if m.back.ID == "" && primary != nil && primary.TaskDefinition == m.back.TaskDefinition {
-			m.back.ID, m.back.Created = primary.ID, primary.Created // ECS was back there by itself: nothing new has begun
+			m.back.ID, m.back.Created = primary.ID, primary.Created // also where ECS was back there by itself, so that nothing new has begun
 		}
 	case m.sent && primary != nil && primary.ID != m.target.ID && primary.TaskDefinition == m.target.Previous &&
 		!slices.Contains(m.target.Known, primary.ID): // the update was heard, though no answer came

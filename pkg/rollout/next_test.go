@@ -18,6 +18,8 @@ func TestOwnDueAlone(t *testing.T) {
 		change(&s)
 		return s
 	}
+	takenOver := overtaken()
+	takenOver.Deployments[1].Reason = "ECS deployment circuit breaker: rolling back to deploymentId x."
 	for _, test := range []struct {
 		name    string
 		with    func(*State)
@@ -49,6 +51,7 @@ func TestOwnDueAlone(t *testing.T) {
 		{"nothing is the newest", func(*State) {}, edit(func(s *ecsview.Snapshot) { s.Deployments = nil }), true},
 		{"another is the newest", func(*State) {}, overtaken(), true},
 		{"it is complete", func(*State) {}, edit(func(s *ecsview.Snapshot) { s.Deployments[0].State = "COMPLETED" }), true},
+		{"one that is not the newest any more takes another one back", func(s *State) { s.last = overtaken() }, takenOver, false},
 		{"it takes another one back", func(*State) {},
 			edit(func(s *ecsview.Snapshot) {
 				s.Deployments[0].Reason = "ECS deployment circuit breaker: rolling back to deploymentId x."
@@ -83,6 +86,7 @@ func TestFound(t *testing.T) {
 	}{
 		{"none is listed", "", time.Minute, nil, ""},
 		{"it is listed", "", 0, []Candidate{candidate("sd/1", 0)}, "sd/1"},
+		{"one of a nanosecond before", "", 0, []Candidate{candidate("sd/1", -1)}, ""},
 		{"of two the first", "", 0, []Candidate{candidate("sd/2", time.Second), candidate("sd/1", 0)}, "sd/1"},
 		{"it is known already", own, time.Minute, []Candidate{candidate("sd/1", 0)}, own},
 		{"it is known already, and none is listed", own, time.Minute, nil, own},
@@ -236,5 +240,192 @@ func TestDiagnosed(t *testing.T) {
 		if m.diagnosed(o); m.diagnosis.known() || m.cause == nil || m.cause.Code != "pull" {
 			t.Errorf("nothing was found: %+v, and the cause is %+v", m.diagnosis, m.cause)
 		}
+	}
+}
+
+// TestNextObserves says what an observation leads to, by what was read, and by what is wanted already.
+func TestNextObserves(t *testing.T) {
+	stopped, known := errors.New("interrupted"), errors.New("interrupted before")
+	decided := func(s *State) { s.want = want{change: stop, by: ByCause} }
+	hopeless := func(s *State) { failures(2)(s); diagnosed(2)(s) }
+	over := func(s *State) { s.end = EndSucceeded }
+	failing := Diagnosis{Finding: record.Finding{Code: "exit", Title: "exits at once"}, Alike: 1}
+	look := func(after time.Duration) Reads { return Reads{After: after, Service: true, Own: own} }
+	quick := slowest
+	for _, test := range []struct {
+		name    string
+		with    []func(*State)
+		o       Observation
+		reads   Reads
+		leaving error
+		end     End
+		done    bool
+	}{
+		{"nothing new", nil, Observation{}, look(quick), nil, "", false},
+		{"how far others are drained", nil, Observation{Read: Reads{Draining: true}}, look(quick), nil, "", false},
+		{"how far others are drained, and it has failed", []func(*State){phase(Failed)}, Observation{Read: Reads{Draining: true}},
+			look(0), nil, "", false},
+		{"a stop that is refused: another change is wanted", []func(*State){decided, hopeless},
+			Observation{Answers: []Answer{{To: Stop{own}, Trouble: Trouble{Err: stopped, Refused: true}}}}, look(0), nil, "", false},
+		{"a stop that is throttled is tried again", []func(*State){decided, hopeless},
+			Observation{Answers: []Answer{{To: Stop{own}, Trouble: Trouble{Err: stopped, Throttled: true}}}}, look(2 * time.Second), nil, "", false},
+		{"interrupted", []func(*State){func(s *State) { s.settings.leave = true }}, Observation{Interrupted: stopped}, Reads{}, stopped,
+			EndInterrupted, true},
+		{"interrupted before", []func(*State){func(s *State) { s.settings.leave, s.leaving = true, known }}, Observation{Interrupted: stopped},
+			Reads{}, known, EndInterrupted, true},
+		{"interrupted after the end", []func(*State){over}, Observation{Interrupted: stopped}, Reads{}, nil, EndSucceeded, true},
+		{"what was left to read after the end", []func(*State){over}, Observation{Diagnosis: &failing}, Reads{}, nil, EndSucceeded, true},
+	} {
+		now := epoch.Add(2 * time.Minute)
+		s, _, reads := Next(rolling(test.with...), test.o, now)
+		if reads != test.reads || !errors.Is(s.leaving, test.leaving) || s.end != test.end || s.Done() != test.done {
+			t.Errorf("%s: reads %+v, leaves for %v, ends %q, done %t", test.name, reads, s.leaving, s.end, s.Done())
+		}
+	}
+	s, _, _ := Next(rolling(func(s *State) { s.calls = 3 }), Observation{Calls: 4}, epoch.Add(2*time.Minute))
+	if s.calls != 7 {
+		t.Errorf("%d calls, want 7", s.calls)
+	}
+	s, _, _ = Next(rolling(func(s *State) { s.ownFailed = 3 }), Observation{Read: Reads{Service: true}, Service: &ecsview.Snapshot{}}, epoch)
+	if s.ownFailed != 0 {
+		t.Errorf("a read that worked leaves %d failed in a row", s.ownFailed)
+	}
+}
+
+// TestAfterTheEnd tells the tasks that were read then, and keeps the cause where nothing better is found.
+func TestAfterTheEnd(t *testing.T) {
+	cause := &record.Finding{Code: "exit", Title: "exits at once"}
+	task := ecsview.Task{ARN: "arn:aws:ecs:r:1:task/c/0f9d", StartedBy: newID, CreatedAt: epoch, StartedAt: epoch.Add(time.Second)}
+	s, effects, _ := Next(rolling(func(s *State) { s.end, s.cause = EndFailed, cause }),
+		Observation{Tasks: []ecsview.Task{task}, Diagnosis: &Diagnosis{}}, epoch.Add(2*time.Minute))
+	steps := 0
+	for _, e := range effects {
+		if tell, ok := e.(Tell); ok && tell.Event.Step != nil {
+			steps++
+		}
+	}
+	if s.cause != cause || steps != 2 {
+		t.Errorf("the cause is %+v, and %d steps of the task were told", s.cause, steps)
+	}
+}
+
+// TestTake notes what a snapshot shows: since when the deployment is over, when it last changed, and for whom it waits.
+func TestTake(t *testing.T) {
+	before, now := epoch.Add(time.Minute), epoch.Add(2*time.Minute)
+	with := func(state string, own *ecsview.ServiceDeployment) ecsview.Snapshot {
+		s := under(1, 0)
+		s.Deployments[0].State, s.Own = state, own
+		return s
+	}
+	for _, test := range []struct {
+		name            string
+		service         ecsview.Snapshot
+		changed, overAt time.Time
+		paused          []string
+	}{
+		{"nothing new", with("IN_PROGRESS", nil), before, time.Time{}, nil},
+		{"another phase", with("FAILED", nil), now, time.Time{}, nil},
+		{"it was stopped", with("IN_PROGRESS", &ecsview.ServiceDeployment{Status: "STOPPED"}), now, now, nil},
+		{"it waits for somebody", with("IN_PROGRESS", &ecsview.ServiceDeployment{Status: "IN_PROGRESS", Paused: []string{"hook"}}), before,
+			time.Time{}, []string{"hook"}},
+	} {
+		m := &move{now: now, State: rolling(func(s *State) { s.changed, s.counts = before, counts(s.target, under(1, 0)) })}
+		m.verdict = Evaluate(m.target, under(1, 0), m.seen)
+		m.take(test.service)
+		if !m.changed.Equal(test.changed) || !m.overAt.Equal(test.overAt) || !slices.Equal(m.paused, test.paused) {
+			t.Errorf("%s: changed at %s, over at %s, waits for %q, %s", test.name, m.changed.Sub(epoch), m.overAt, m.paused, m.verdict.Phase)
+		}
+	}
+}
+
+// TestAdopt says which deployment is taken for the one that an update began whose answer did not name it.
+func TestAdopt(t *testing.T) {
+	at := func(id, td string) ecsview.Snapshot {
+		return ecsview.Snapshot{Deployments: []ecsview.Deployment{deployment(id, "PRIMARY", "IN_PROGRESS",
+			func(d *ecsview.Deployment) { d.TaskDefinition = td })}}
+	}
+	sent := func(s *State) { s.sent, s.target.Previous = true, oldTD }
+	back := func(s *State) { s.isBack, s.back = true, Target{TaskDefinition: oldTD, Known: []string{oldID}} }
+	for _, test := range []struct {
+		name       string
+		with       []func(*State)
+		service    ecsview.Snapshot
+		isBack     bool
+		id, backID string
+	}{
+		{"the update is in force", []func(*State){func(s *State) { s.target.ID = "" }}, at(laterID, newTD), false, laterID, ""},
+		{"it is known", nil, at(laterID, newTD), false, newID, ""},
+		{"a way back without an answer was heard", []func(*State){sent}, at(laterID, oldTD), true, newID, laterID},
+		{"none was sent", []func(*State){sent, func(s *State) { s.sent = false }}, at(laterID, oldTD), false, newID, ""},
+		{"it is what was asked for", []func(*State){sent, func(s *State) { s.target.ID = laterID }}, at(laterID, oldTD), false, laterID, ""},
+		{"it is of another revision", []func(*State){sent}, at(laterID, "arn:td/api:9"), false, newID, ""},
+		{"it was there before", []func(*State){sent, func(s *State) { s.target.Known = []string{laterID} }}, at(laterID, oldTD), false, newID,
+			""},
+		{"none is the newest", []func(*State){sent}, ecsview.Snapshot{}, false, newID, ""},
+		{"the way back is in force", []func(*State){back}, at(laterID, oldTD), true, newID, laterID},
+		{"ECS was back there by itself", []func(*State){back}, at(oldID, oldTD), true, newID, oldID},
+		{"something else is in force", []func(*State){back}, at(laterID, newTD), true, newID, ""},
+		{"nothing is in force on the way back", []func(*State){back}, ecsview.Snapshot{}, true, newID, ""},
+		{"the way back is known", []func(*State){back, func(s *State) { s.back.ID = oldID }}, at(laterID, oldTD), true, newID, oldID},
+	} {
+		m := &move{now: epoch.Add(time.Minute), State: rolling(test.with...)}
+		m.adopt(test.service)
+		if m.isBack != test.isBack || m.target.ID != test.id || m.back.ID != test.backID {
+			t.Errorf("%s: back %t, %q, on the way back %q", test.name, m.isBack, m.target.ID, m.back.ID)
+		}
+	}
+}
+
+// TestFinish says what is read once the end is known.
+func TestFinish(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		with func(*State)
+		end  End
+		want Reads
+	}{
+		{"it has arrived: its tasks, for the record", func(*State) {}, EndSucceeded, Reads{Running: true}},
+		{"nothing was deployed", func(s *State) { s.target.ID = "" }, EndSucceeded, Reads{}},
+		{"tasks cannot be read", func(s *State) { s.tasksOff = true }, EndSucceeded, Reads{}},
+		{"it has failed: why", func(*State) {}, EndFailed, Reads{Diagnosis: true, Last: true}},
+		{"why is known", func(s *State) { s.cause = &record.Finding{} }, EndFailed, Reads{}},
+		{"nobody can tell why", func(s *State) { s.settings.diagnoses = false }, EndFailed, Reads{}},
+		{"interrupted", func(*State) {}, EndInterrupted, Reads{}},
+		{"lost", func(*State) {}, EndUnknown, Reads{}},
+		{"it was stopped by somebody else", func(s *State) { s.settings.committed = true }, EndFailed, Reads{}},
+	} {
+		m := &move{now: epoch.Add(time.Minute), State: rolling(func(s *State) { s.settings.diagnoses = true }, test.with)}
+		m.finish(test.end, nil)
+		if m.reads != test.want || m.done == test.want.any() || m.end != test.end {
+			t.Errorf("%s: %+v, done %t", test.name, m.reads, m.done)
+		}
+	}
+}
+
+// TestRemember leaves the set alone that older states hold.
+func TestRemember(t *testing.T) {
+	old := map[string]bool{"a": true}
+	if got := remember(old, []string{"b"}); len(got) != 2 || !got["a"] || !got["b"] || len(old) != 1 {
+		t.Errorf("%v of %v", got, old)
+	}
+	if got := remember(nil, []string{"b"}); len(got) != 1 || !got["b"] {
+		t.Errorf("%v of nothing", got)
+	}
+}
+
+// TestCauseIsFoundOnce tells a finding for each cause, and not for each look at it.
+func TestCauseIsFoundOnce(t *testing.T) {
+	m := &move{now: epoch.Add(time.Minute), State: rolling()}
+	for _, code := range []string{"exit", "exit", "pull", "pull", "exit"} {
+		m.diagnosed(Observation{Diagnosis: &Diagnosis{Finding: record.Finding{Code: code, Title: code}, Alike: 1}})
+	}
+	var told []string
+	for _, e := range m.effects {
+		if tell, ok := e.(Tell); ok && tell.Event.Finding != nil {
+			told = append(told, tell.Event.Finding.Code)
+		}
+	}
+	if !slices.Equal(told, []string{"exit", "pull", "exit"}) {
+		t.Errorf("told %q", told)
 	}
 }
