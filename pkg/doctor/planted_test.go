@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -99,6 +100,18 @@ func TestNothingIsWrong(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNothingIsWrongLater: nothing is wrong either where the tasks have run for hours.
+func TestNothingIsWrongLater(t *testing.T) {
+	sandboxtest.Run(t, domain, func(t *testing.T, s *sandboxtest.Site) {
+		time.Sleep(3 * time.Hour)
+		code, checks, shown := examine(t, s, "network")
+		i := slices.IndexFunc(checks, func(c doctor.Check) bool { return c.Name == "targets" })
+		if code != 0 || i < 0 || !strings.HasPrefix(checks[i].What, "2 of 2 targets") {
+			t.Errorf("exit %d\n%s", code, shown)
+		}
+	})
 }
 
 // planted are the checks that find what is planted in the sandbox, by their names, and a part of what they say.

@@ -81,8 +81,15 @@ func (f *Facts) evidence(ctx context.Context, env *action.Env, conn *awsconn.Con
 	if primary := f.Service.Primary(); primary != nil {
 		query.Deployment, query.TaskDefinition = primary.ID, primary.TaskDefinition
 	}
+	// The evidence has the targets of tasks of the last hour alone: those that run for longer are looked at here as well.
+	var targets []ecsview.Target
+	read := health.Of(elb.NewFromConfig(conn.Config))
 	clients := diagnose.Clients{ECS: ecs.NewFromConfig(conn.Config), Logs: cloudwatchlogs.NewFromConfig(conn.Config),
-		Health: health.Of(elb.NewFromConfig(conn.Config))}
+		Health: func(ctx context.Context, group string) ([]ecsview.Target, error) {
+			found, err := read(ctx, group)
+			targets = append(targets, found...)
+			return found, err
+		}}
 	f.Evidence, err = diagnose.Gather(ctx, clients, query)
 	if err != nil {
 		return err
@@ -95,6 +102,7 @@ func (f *Facts) evidence(ctx context.Context, env *action.Env, conn *awsconn.Con
 	if f.Failed > 0 {
 		f.Cause = diagnose.Classify(f.Evidence)
 	}
+	f.Evidence.Targets = targets
 	return nil
 }
 
