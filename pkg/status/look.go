@@ -70,8 +70,14 @@ func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs
 	if i := slices.IndexFunc(v.deployments, history.Deployment.Running); i >= 0 {
 		v.running = &v.deployments[i]
 	}
+	var targets []ecsview.Target
+	targetsOf := health.Of(elb.NewFromConfig(conn.Config))
 	v.evidence, err = diagnose.Gather(ctx, diagnose.Clients{ECS: client, Logs: cloudwatchlogs.NewFromConfig(conn.Config),
-		Health: health.Of(elb.NewFromConfig(conn.Config))}, v.query(events))
+		Health: func(ctx context.Context, group string) ([]ecsview.Target, error) {
+			found, err := targetsOf(ctx, group)
+			targets = append(targets, found...)
+			return found, err
+		}}, v.query(events))
 	if err != nil {
 		return nil, err
 	}
@@ -83,12 +89,32 @@ func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs
 	v.lookAtSchedules(ctx, events, conn.Config, aws.ToString(service.ClusterArn))
 	v.watched = operate.Watched(service)
 	v.lookAtAlarms(ctx, events, conn.Config)
+	if primary := v.service.Primary(); primary != nil {
+		v.evidence = withOlder(v.evidence, v.tasks, targets, primary.TaskDefinition)
+	}
 	v.state = operate.Judge(v.service, v.running, v.evidence.Tasks, v.evidence.Targets)
 	v.failed = operate.FailedTasks(v.evidence.Tasks)
 	if len(v.failed) > 0 || v.state == Degraded || v.state == RollingBack {
 		v.cause = diagnose.Classify(v.evidence)
 	}
 	return v, nil
+}
+
+// withOlder adds to the evidence, which has the tasks of the last hour, those of a revision that run for longer and are unhealthy, with
+// their targets.
+func withOlder(e diagnose.Evidence, tasks []ecsview.Task, targets []ecsview.Target, revision string) diagnose.Evidence {
+	for _, t := range operate.UnhealthyTasks(tasks, targets) {
+		if t.TaskDefinition != revision || slices.ContainsFunc(e.Tasks, func(known ecsview.Task) bool { return known.ARN == t.ARN }) {
+			continue
+		}
+		e.Tasks = append(slices.Clip(e.Tasks), t)
+		for _, target := range targets {
+			if target.ID == t.IP && t.IP != "" {
+				e.Targets = append(slices.Clip(e.Targets), target)
+			}
+		}
+	}
+	return e
 }
 
 // unless reports whether an error is one that the look cannot do without: not a denial, nor an API that the account has not.
