@@ -84,9 +84,9 @@ func Commands() []Command {
 		Command{Name: "sandbox", Group: SetUp, Summary: "Stand in for AWS on this machine, to rehearse releases",
 			Run:   sandbox.ServeWith(showSandbox),
 			Words: []string{"emulator", "localstack", "mock"}},
-		Command{Name: "demo", Group: SetUp, Summary: "Tell a release, a failed one and a rollback, on a stand-in for AWS", Run: runDemo,
+		Command{Name: "demo", Group: SetUp, Summary: "Play through a release, a failed one and a rollback, on a stand-in for AWS", Run: runDemo,
 			Words: []string{"example", "tour"}},
-		Command{Name: "version", Group: SetUp, Summary: "Say what this binary is", Run: runVersion},
+		Command{Name: "version", Group: SetUp, Summary: "Show the version of this binary", Run: runVersion},
 	)
 }
 

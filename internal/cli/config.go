@@ -19,9 +19,9 @@ var config = Command{Name: "config", Group: SetUp, Summary: "Look at connect2.ya
 
 var showConfig = action.Define(action.Meta{
 	Name:        "config show",
-	Description: "Check connect2.yaml, and tell what a service's things are called in an environment",
-	Doc: "Every problem of the file is told at once, with its line and column; then this ends with 1. Where the file is right, the names " +
-		"of the environment are told: what each command takes where its own flag is not given. Nothing is called.",
+	Description: "Check connect2.yaml, and show the names it gives for an environment",
+	Doc: "Every problem in the file is listed at once, with its line and column, and the exit code is 1. If the file is right, the names " +
+		"for the environment are shown: what each command uses if its own flag is not given. AWS is not called.",
 	Examples: []action.Example{
 		{Title: "What is prod called?", Args: "--environment prod"},
 		{Title: "The names without a file", Args: "--project connect2-api --environment dev"},
@@ -29,20 +29,20 @@ var showConfig = action.Define(action.Meta{
 }, runShowConfig)
 
 type showInputs struct {
-	Cluster    string `input:"cluster" required:"true" doc:"Taken in place of the name that connect2.yaml, or --project, gives."`
-	Service    string `input:"service" doc:"Taken in place of the file's."`
-	Repository string `input:"repository" doc:"Taken in place of the file's."`
-	Region     string `input:"region" doc:"Taken in place of the file's."`
-	AccountID  string `input:"account-id" doc:"Taken in place of the file's."`
+	Cluster    string `input:"cluster" required:"true" doc:"Overrides the name from connect2.yaml or --project."`
+	Service    string `input:"service" doc:"Overrides the one in the file."`
+	Repository string `input:"repository" doc:"Overrides the one in the file."`
+	Region     string `input:"region" doc:"Overrides the one in the file."`
+	AccountID  string `input:"account-id" doc:"Overrides the one in the file."`
 }
 
 type showOutputs struct {
 	action.Outputs
 	Cluster    string `output:"cluster" doc:"The ECS cluster."`
-	Service    string `output:"service" doc:"The ECS service; empty where the file has several."`
+	Service    string `output:"service" doc:"The ECS service; empty if the file has several."`
 	Repository string `output:"repository" doc:"The ECR repository."`
-	Region     string `output:"region" doc:"The AWS region; empty where nothing says it."`
-	AccountID  string `output:"account-id" doc:"The AWS account; empty where nothing says it."`
+	Region     string `output:"region" doc:"The AWS region; empty if nothing sets it."`
+	AccountID  string `output:"account-id" doc:"The AWS account; empty if nothing sets it."`
 }
 
 func runShowConfig(_ context.Context, env *action.Env, in showInputs) (showOutputs, error) {

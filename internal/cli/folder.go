@@ -29,8 +29,8 @@ import (
 
 // folderRelease is what is told about the builds of connect2 deploy FOLDER, beside the inputs of a release.
 type folderRelease struct {
-	Dockerfile string `input:"dockerfile" path:"read" doc:"The Dockerfile; Dockerfile or docker/Dockerfile of the folder where it is empty."`
-	Target     string `input:"build-target" doc:"The stage of the Dockerfile; the last one where it is empty."`
+	Dockerfile string `input:"dockerfile" path:"read" doc:"The Dockerfile. Empty: Dockerfile or docker/Dockerfile in the folder."`
+	Target     string `input:"build-target" doc:"The stage of the Dockerfile. Empty: the last one."`
 
 	folder    string
 	temporary string  // where the images are saved
@@ -58,7 +58,7 @@ func deployFolder(ctx context.Context, folder string, args []string, stdout, std
 	f := &folderRelease{folder: folder, temporary: temporary}
 	a := action.Define(action.Meta{
 		Name:        "deploy",
-		Description: "Build a folder's Dockerfile with Docker, push the image, migrate when asked, deploy",
+		Description: "Build a folder's Dockerfile with Docker, push the image, migrate if asked, and deploy",
 		Doc: "connect2 deploy FOLDER is a release whose images are built first, for the platform of the service's tasks: those of builds of " +
 			"connect2.yaml that lie in the folder, or else the folder's own. Its flags are those " +
 			"of connect2 release, and --dockerfile and --build-target.",

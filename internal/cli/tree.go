@@ -58,7 +58,7 @@ func (t *tree) root() *cobra.Command {
 	root.SetErr(t.stderr)
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { t.code = t.help(cmd.Context(), pathOf(cmd)) })
 	root.SetHelpCommand(&cobra.Command{
-		Use: "help [COMMAND]", Short: "Tell about a command", DisableFlagParsing: true,
+		Use: "help [COMMAND]", Short: "Show the help of a command", DisableFlagParsing: true,
 		Run: func(cmd *cobra.Command, args []string) { t.code = t.help(cmd.Context(), args) },
 		ValidArgsFunction: func(_ *cobra.Command, args []string, part string) ([]string, cobra.ShellCompDirective) {
 			c, ok := find(t.commands, args)

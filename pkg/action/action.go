@@ -49,7 +49,7 @@ type Action struct {
 
 // Common are the inputs that every action has beside its own: where the record of a run is kept.
 type Common struct {
-	Events string `input:"events" group:"Output" path:"write" doc:"File to write the run's events to while it goes on, as JSON lines (docs/EVENTS.md)."`
+	Events string `input:"events" group:"Output" path:"write" doc:"File to write the run's events to as they happen, as JSON lines (docs/EVENTS.md)."`
 	Report string `input:"report" group:"Output" path:"write" doc:"File to write a report of the run to: one HTML page that needs no network."`
 }
 

@@ -68,7 +68,7 @@ func (a *Action) Help(extra ...Field) string {
 func EveryCommand() []Field {
 	return []Field{
 		{Name: "json", Kind: Bool, Group: "Output", Doc: "Print the outputs as one JSON object on standard output; events go to standard error."},
-		{Name: "debug", Kind: Bool, Group: "Output", Doc: "Tell more."},
+		{Name: "debug", Kind: Bool, Group: "Output", Doc: "Log more."},
 	}
 }
 

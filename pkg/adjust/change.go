@@ -20,9 +20,9 @@ import (
 // Scale is `connect2 scale`.
 var Scale = action.Define(action.Meta{
 	Name:        "scale",
-	Description: "Give a service another number of tasks, and wait until they run",
+	Description: "Set a service's number of tasks, and wait until they run",
 	Doc: "It is refused where a scalable target of Application Auto Scaling owns the number, which would undo it within minutes: the line " +
-		"that changes that target's limits is told.",
+		"that changes the target's limits is printed.",
 	Examples: []action.Example{{Title: "Four tasks", Args: "4 --environment dev"}, {Title: "None", Args: "0 --environment dev"}},
 }, runScale)
 
@@ -37,7 +37,7 @@ type ScaleInputs struct {
 // ScaleOutputs are what came of it.
 type ScaleOutputs struct {
 	action.Outputs
-	Before  int `output:"before" doc:"How many tasks it was to have."`
+	Before  int `output:"before" doc:"How many tasks it should have had before."`
 	Running int `output:"running" doc:"How many ran when this ended."`
 }
 
@@ -129,7 +129,7 @@ var Hold = action.Define(action.Meta{
 // HoldInputs are what hold can be told.
 type HoldInputs struct {
 	operate.Inputs
-	Reason string `input:"reason" required:"true" doc:"Why, for whoever is refused."`
+	Reason string `input:"reason" required:"true" doc:"Why; shown to whoever is refused."`
 }
 
 // HoldOutputs are what came of it.

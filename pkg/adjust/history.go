@@ -22,10 +22,10 @@ var History = action.Define(action.Meta{
 	Name:        "history",
 	Looks:       true,
 	Description: "List the deployments of a service: when, what, by whom, how each ended and how long it took",
-	Doc: "ECS keeps the deployments of the last 90 days. Commit and person are of the tags that a release of connect2 gives its revision, " +
+	Doc: "ECS keeps the deployments of the last 90 days. Commit and person come from the tags that a release puts on its revision, " +
 		"and are left out where there are none.",
 	Examples: []action.Example{{Title: "The last twenty", Args: "--environment prod"},
-		{Title: "All that ECS knows", Args: "--environment prod --limit 900"}},
+		{Title: "All that ECS keeps", Args: "--environment prod --limit 900"}},
 }, runHistory)
 
 // HistoryInputs are what history can be told.
@@ -118,7 +118,7 @@ var Diff = action.Define(action.Meta{
 	Looks:       true,
 	Description: "Show what differs between two revisions of a service's task definition",
 	Doc: "A revision is a number of the service's family, FAMILY:NUMBER, or an ARN; without a second one, the first is compared with what " +
-		"the service is at. Values of environment variables are never shown: what changed is named. Defaults that ECS fills in are no " +
+		"the service is on. Values of environment variables are never shown, only their names. Defaults that ECS fills in do not count as a " +
 		"difference.",
 	Examples: []action.Example{{Title: "What changed between two", Args: "41 42 --environment prod"},
 		{Title: "What would a rollback to 41 change?", Args: "41 --environment prod"}},
@@ -127,8 +127,8 @@ var Diff = action.Define(action.Meta{
 // DiffInputs are what diff can be told.
 type DiffInputs struct {
 	operate.Inputs
-	Old string `input:"old" required:"true" arg:"REV" doc:"The revision that is compared."`
-	New string `input:"new" arg:"REV2" doc:"The revision that it is compared with; what the service is at where it is empty."`
+	Old string `input:"old" required:"true" arg:"REV" doc:"The revision to compare."`
+	New string `input:"new" arg:"REV2" doc:"The revision to compare with. Empty: what the service is on."`
 }
 
 // DiffOutputs are what was found.

@@ -19,23 +19,23 @@ var Open = action.Define(action.Meta{
 	Name:        "open",
 	Looks:       true,
 	Description: "Open the page of the AWS console for a service, its deployment, a task, its log or its targets",
-	Doc:         "The address is printed; in a terminal the browser is asked to show it.",
+	Doc:         "The address is printed; in a terminal the browser opens it.",
 	Examples: []action.Example{{Title: "The service", Args: "--environment prod"},
-		{Title: "The address of a task's log alone", Args: "log --environment prod --task 8f3a91c2 --print"}},
+		{Title: "Only the address of a task's log", Args: "log --environment prod --task 8f3a91c2 --print"}},
 }, runOpen)
 
 // OpenInputs are what open can be told.
 type OpenInputs struct {
 	operate.Inputs
 	Thing string `input:"thing" default:"service" enum:"service,deployment,task,log,targets" arg:"THING" doc:"What to open."`
-	Task  string `input:"task" doc:"Which task, by the beginning of its id; the newest where it is empty."`
-	Print bool   `input:"print" default:"false" doc:"Print the address, and ask no browser."`
+	Task  string `input:"task" doc:"Which task, by the beginning of its id. Empty: the newest."`
+	Print bool   `input:"print" default:"false" doc:"Print the address; do not open a browser."`
 }
 
 // OpenOutputs are what was found.
 type OpenOutputs struct {
 	action.Outputs
-	Address string `output:"address" doc:"The page."`
+	Address string `output:"address" doc:"The address of the page."`
 }
 
 func runOpen(ctx context.Context, env *action.Env, in OpenInputs) (OpenOutputs, error) {

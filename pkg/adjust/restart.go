@@ -24,7 +24,7 @@ import (
 // Restart is `connect2 restart`.
 var Restart = action.Define(action.Meta{
 	Name:        "restart",
-	Description: "Replace all tasks of a service, or of all services, by new ones of the same revision, and follow it to the end",
+	Description: "Replace all tasks of a service, or of all services, with new ones of the same revision, and follow that to the end",
 	Doc: "The service stays at its revision: ECS starts new tasks, which read secrets and parameters anew, and stops the old ones when " +
 		"the new ones are healthy. It is refused while a deployment is under way. With --template what has changed in the template is " +
 		"rolled out as well, with the image that runs: that makes a new revision, and goes back as a deployment does where it fails.\n\n" +
@@ -38,16 +38,16 @@ type RestartInputs struct {
 	awsconn.Inputs    `group:"AWS"`
 	project.Selection `group:"Names"`
 	Cluster           string        `input:"cluster" required:"true" unless:"file" doc:"The ECS cluster: name or ARN."`
-	Service           string        `input:"service" required:"true" unless:"file" doc:"The ECS service: name or ARN; or its name in the file. With file, and without service: all of its services."`
+	Service           string        `input:"service" required:"true" unless:"file" doc:"The ECS service: name or ARN, or its name in the file. With file and without service: all services of the file."`
 	Template          bool          `input:"template" default:"false" doc:"Roll out what has changed in the template as well, with the image that runs."`
-	Timeout           time.Duration `input:"timeout" default:"auto" zero:"auto" min:"1m" max:"24h" doc:"How long it may take; auto is 30 minutes and what the service waits by itself."`
+	Timeout           time.Duration `input:"timeout" default:"auto" zero:"auto" min:"1m" max:"24h" doc:"How long it may take. auto is 30 minutes plus the service's own waits."`
 }
 
 // RestartOutputs are what came of it.
 type RestartOutputs struct {
 	action.Outputs
-	TaskDefinitionARN string          `output:"task-definition-arn" doc:"The revision that the service is at; empty for several."`
-	Services          json.RawMessage `output:"services" doc:"Of several services: a JSON list of name, service, outcome and the revision that each serves; empty for one."`
+	TaskDefinitionARN string          `output:"task-definition-arn" doc:"The revision that the service is on; empty with several services."`
+	Services          json.RawMessage `output:"services" doc:"With several services: a JSON list of the name, service, outcome and revision in force of each; otherwise empty."`
 }
 
 func runRestart(ctx context.Context, env *action.Env, in RestartInputs) (RestartOutputs, error) {

@@ -10,9 +10,9 @@ import (
 // Inputs are the inputs that every action shares. They are embedded in each action's own; an action that has a Validate of
 // its own calls this one from it.
 type Inputs struct {
-	Region       string `input:"region" alias:"aws-region" doc:"AWS region; AWS_REGION, AWS_DEFAULT_REGION or the profile's region where it is empty."`
-	RoleToAssume string `input:"role-to-assume" doc:"IAM role to assume: its ARN, or its name together with account-id. With 'permissions: id-token: write' the job's OIDC token is used; without, the credentials that are there assume it."`
-	AccountID    string `input:"account-id" doc:"The AWS account that the run is meant for, 12 digits. Another account ends the run before anything else happens."`
+	Region       string `input:"region" alias:"aws-region" doc:"AWS region. Empty: AWS_REGION, AWS_DEFAULT_REGION or the profile's region."`
+	RoleToAssume string `input:"role-to-assume" doc:"IAM role to assume: its ARN, or its name together with account-id. With 'permissions: id-token: write' the job's OIDC token is used; without it, the existing credentials assume the role."`
+	AccountID    string `input:"account-id" doc:"The AWS account that the run is meant for, 12 digits. In another account the run ends before anything else happens."`
 	RoleInputs
 }
 

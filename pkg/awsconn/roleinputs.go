@@ -20,14 +20,14 @@ import (
 
 // RoleInputs say how the role is assumed. They are named as those of aws-actions/configure-aws-credentials.
 type RoleInputs struct {
-	Chaining    bool              `input:"role-chaining" default:"false" doc:"Assume the role with the credentials that are there, of an earlier step or the machine, even where the job may ask for an OIDC token."`
+	Chaining    bool              `input:"role-chaining" default:"false" doc:"Assume the role with the existing credentials, from an earlier step or the machine, even if the job may request an OIDC token."`
 	SessionName string            `input:"role-session-name" doc:"Name of the role's session, which CloudTrail shows. Empty: AWS_ROLE_SESSION_NAME, or OWNER-REPOSITORY@RUN-ATTEMPT."`
-	Duration    time.Duration     `input:"role-duration" alias:"role-duration-seconds(s)" doc:"How long the role's credentials last, 15m to 12h and no longer than the role allows; 1h where it is empty. They are renewed before they end."`
-	ExternalID  string            `input:"role-external-id" doc:"External id that the role's trust policy asks for. Only for a role that is assumed with credentials: an OIDC token has none."`
-	Policy      string            `input:"inline-session-policy" doc:"An IAM policy, in JSON, that the session's rights are cut down to."`
-	Policies    []string          `input:"managed-session-policies" doc:"ARNs of managed policies that the session's rights are cut down to."`
+	Duration    time.Duration     `input:"role-duration" alias:"role-duration-seconds(s)" doc:"How long the role's credentials last, 15m to 12h and no longer than the role allows. Empty: 1h. They are renewed before they expire."`
+	ExternalID  string            `input:"role-external-id" doc:"External id that the role's trust policy requires. Only for a role that is assumed with credentials: an OIDC token has none."`
+	Policy      string            `input:"inline-session-policy" doc:"An IAM policy, in JSON, that limits the session's permissions."`
+	Policies    []string          `input:"managed-session-policies" doc:"ARNs of managed policies that limit the session's permissions."`
 	SessionTags map[string]string `input:"role-session-tags" doc:"Tags of the session. Only for a role that is assumed with credentials, and that allows sts:TagSession."`
-	Audience    string            `input:"audience" doc:"Audience of the OIDC token; sts.amazonaws.com where it is empty."`
+	Audience    string            `input:"audience" doc:"Audience of the OIDC token. Empty: sts.amazonaws.com."`
 }
 
 // Limits of STS: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html

@@ -25,9 +25,9 @@ const Tag = "connect2:commit"
 
 // Order is what an action is told of the order of commits. Its tags are those of inputs of pkg/action.
 type Order struct {
-	Commit string `input:"commit" doc:"The commit that is released, in full; none for an image whose commit is not known. Empty: GITHUB_SHA. It is kept with the revision."`
-	List   string `input:"commits" path:"read" doc:"A file with the repository's commits and their parents, as git log --all --format='%H %P' writes it. With it a commit that is an ancestor of the one that runs ends as superseded, before anything is changed."`
-	Older  bool   `input:"allow-older" default:"false" doc:"Go on even if a newer commit runs."`
+	Commit string `input:"commit" doc:"The commit that is released, in full; none for an image whose commit is unknown. Empty: GITHUB_SHA. It is recorded on the revision."`
+	List   string `input:"commits" path:"read" doc:"A file with the repository's commits and their parents, as git log --all --format='%H %P' writes it. With it, a run whose commit is an ancestor of the one in force ends as superseded, before anything is changed."`
+	Older  bool   `input:"allow-older" default:"false" doc:"Continue even if a newer commit is in force."`
 }
 
 // isHash says whether a text is a full hash as git writes it: SHA-1 has 40 digits, SHA-256 has 64.

@@ -22,7 +22,7 @@ import (
 var Action = action.Define(action.Meta{
 	Name:        "doctor",
 	Looks:       true,
-	Description: "Look for what is wrong with a service: tasks, image, secrets, network, database, Redis, GitHub",
+	Description: "Find what is wrong with a service: tasks, image, secrets, network, database, Redis, GitHub",
 	Doc: "Each check says what was found, the evidence, and what to do. What may not be read is \"not checked\", and never green. The " +
 		"ways from the load balancer to the tasks, and from them and the bastion to the database and Redis, are walked rule by rule. With a " +
 		"token in GITHUB_TOKEN or GH_TOKEN, GitHub's side is looked at: environments, their branches, people and variables, and who may see " +
@@ -37,14 +37,14 @@ var Action = action.Define(action.Meta{
 type Inputs struct {
 	operate.Inputs
 	Area             string `input:"area" default:"all" enum:"all,container,database,redis,network,delivery" arg:"AREA" doc:"What to look at."`
-	Database         string `input:"database" doc:"The RDS instance; those in the network of the tasks where it is empty."`
-	Redis            string `input:"redis" doc:"The replication group of ElastiCache; those in the network of the tasks where it is empty."`
-	Bastion          string `input:"bastion" doc:"The tag Name of the bastion, as PROJECT-bastion-ENVIRONMENT."`
-	Host             string `input:"host" doc:"The name under which the service is called, as api.example.com; those of its certificate where it is empty."`
-	GitHubRepository string `input:"github-repository" doc:"OWNER/NAME of the service's repository at GitHub. Empty: that of the workflow, or of the clone in the working directory."`
+	Database         string `input:"database" doc:"The RDS instance. Empty: those in the tasks' network."`
+	Redis            string `input:"redis" doc:"The ElastiCache replication group. Empty: those in the tasks' network."`
+	Bastion          string `input:"bastion" doc:"The Name tag of the bastion, such as PROJECT-bastion-ENVIRONMENT."`
+	Host             string `input:"host" doc:"The host name that clients use, such as api.example.com. Empty: the names on its certificate."`
+	GitHubRepository string `input:"github-repository" doc:"OWNER/NAME of the service's repository on GitHub. Empty: that of the workflow, or of the clone in the working directory."`
 	Toolkit          string `input:"toolkit" doc:"OWNER/NAME of the repository whose workflows the service calls. Empty: as its deploy.yml says."`
 	Infrastructure   string `input:"infrastructure" doc:"OWNER/NAME of the repository that infrastructure.yml runs in: its environments are looked at as well."`
-	ReadSecrets      bool   `input:"read-secrets" doc:"Read the secrets that tell the tasks where the database and Redis are, and compare them with what is there. At a terminal alone; nothing of them is shown."`
+	ReadSecrets      bool   `input:"read-secrets" doc:"Read the secrets that tell the tasks where the database and Redis are, and compare them with what exists. Only at a terminal; nothing of them is shown."`
 }
 
 // All is the area of everything.
@@ -54,7 +54,7 @@ const All = "all"
 type Outputs struct {
 	action.Outputs
 	Wrong      int             `output:"wrong" doc:"How many checks found something wrong."`
-	NotChecked int             `output:"not-checked" doc:"How many things were not looked at."`
+	NotChecked int             `output:"not-checked" doc:"How many things were not checked."`
 	Checks     json.RawMessage `output:"checks" doc:"All checks: area, name, state (ok, wrong, not checked), what, evidence, fix."`
 }
 

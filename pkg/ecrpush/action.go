@@ -20,7 +20,7 @@ import (
 // Action is ecr-push, as a GitHub action and as a command.
 var Action = action.Define(action.Meta{
 	Name:        "ecr-push",
-	Description: "Pushes an image to Amazon ECR: each layer is compressed once, and only what is missing is sent.",
+	Description: "Push an image to Amazon ECR: each layer is compressed once, and only what is missing is sent.",
 	Doc: "The source is an OCI layout (a folder or a tar), what docker save writes, an image of the Docker daemon, " +
 		"or an image of a registry. " +
 		"It is checked wholly before anything is sent. Layers that the repository has already are not even compressed. The tags move when the " +
@@ -43,25 +43,25 @@ var Action = action.Define(action.Meta{
 type Inputs struct {
 	awsconn.Inputs    `group:"AWS"`
 	project.Selection `group:"Names"`
-	Source            string            `input:"source" required:"true" path:"read" doc:"The image: a folder with an OCI layout, a tar of one or of docker save (plain, or compressed with gzip, bzip2 or zstd), docker://NAME of the Docker daemon, a full registry reference, ecr:REPOSITORY:TAG of another ECR repository, or tag:TAG of this one. PATH#NAME chooses one of several images in a tar."`
+	Source            string            `input:"source" required:"true" path:"read" doc:"The image: a folder with an OCI layout, a tar of one or from docker save (plain, or compressed with gzip, bzip2 or zstd), docker://NAME from the Docker daemon, a full registry reference, ecr:REPOSITORY:TAG for another ECR repository, or tag:TAG for this one. PATH#NAME chooses one of several images in a tar."`
 	Repository        string            `input:"repository" required:"true" unless:"file" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN, or HOST/NAME of another registry (credentials from registry-credentials, or the Docker configuration; public.ecr.aws too wants some to push)."`
-	Tags              []string          `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image. {sha} stands for the run's commit, {branch} for its branch with - for what a tag cannot hold, {date} for the day in UTC, such as 20260131. Without any the image is pushed by its digest alone."`
-	Also              []string          `input:"also" doc:"More repositories, written as repository is, that get the same image and tags: of other regions, accounts (whose repository policy allows it) or registries. The source is read and compressed once, and no tag moves before all of them have the image."`
+	Tags              []string          `input:"tags" alias:"image-tags,image-tag" doc:"The tags to point at the image. {sha} stands for the run's commit, {branch} for its branch (with - for characters that a tag cannot hold), {date} for the day in UTC, such as 20260131. Without tags the image is pushed by digest only."`
+	Also              []string          `input:"also" doc:"More repositories, in the same form as repository, that get the same image and tags: in other regions, accounts (whose repository policy allows it) or registries. The source is read and compressed once, and no tag moves before all of them have the image."`
 	Platform          string            `input:"platform" doc:"Push only the image for this platform, such as linux/arm64, of a multi-platform source. Empty: the whole index."`
-	Compression       string            `input:"compression" enum:"gzip,zstd" doc:"The codec of all layers. Without it, layers that are not compressed get gzip, and those that are stay as they are. zstd is a few percent smaller than gzip, and quicker to pack and unpack: Fargate from platform version 1.4, containerd from 1.5, Docker from 23 and Podman read it; older Docker hosts, and Lambda, do not. The layers of a multi-platform index cannot be changed."`
-	SOCI              bool              `input:"soci" default:"false" doc:"Make a SOCI index (version 2) of the image, so that Fargate starts it before its layers are loaded. Layers get gzip; those from 10 MiB on, compressed, are listed in it, and gzip of others from there on is compressed anew. The image's digest changes, and what is pushed is an image index, which everything else reads as before. The layers are compressed before anything is sent, also where they are there already, and kept in TMPDIR meanwhile."`
+	Compression       string            `input:"compression" enum:"gzip,zstd" doc:"The codec of all layers. Without it, uncompressed layers are compressed with gzip, and compressed layers stay as they are. zstd is a few percent smaller than gzip, and faster to compress and decompress: Fargate from platform version 1.4, containerd from 1.5, Docker from 23 and Podman read it; older Docker hosts, and Lambda, do not. The layers of a multi-platform index cannot be changed."`
+	SOCI              bool              `input:"soci" default:"false" doc:"Make a SOCI index (version 2) for the image, so that Fargate starts it before its layers are loaded. Layers are compressed with gzip; those of 10 MiB or more, compressed, are indexed, and such layers that another tool compressed are compressed again. The image's digest changes: an image index is pushed, which all other clients read as before. The layers are compressed before anything is sent, even those that the repository has, and kept in TMPDIR meanwhile."`
 	CreateRepository  bool              `input:"create-repository" default:"false" alias:"create-repo,create_repo" doc:"Create the ECR repository if it does not exist."`
-	MountFrom         string            `input:"mount-from" doc:"A repository of the same registry, such as the one of the environment before, whose layers are taken over instead of being compressed and sent. ECR mounts them where the account setting BLOB_MOUNTING is on. An image copied within a registry needs no word of it, nor do ECR repositories whose name differs in the environment alone (dev, staging, prod): those of the other environments are looked at, where the role may read them and 4 MiB or more would have to be compressed."`
-	IfAbsent          string            `input:"if-absent" default:"fail" enum:"fail,skip" doc:"What to do when a registry does not have the source: fail, or skip, which succeeds with outcome no-change and an empty digest. It is how a workflow asks whether an image was built already."`
-	Scan              string            `input:"scan" default:"off" enum:"off,report,fail" doc:"What ECR's scan of the image is for: report tells what it found, fail moves no tag where it found something of the severity or graver, or where there was no scan. It is waited for, for up to 10 minutes an image; basic scanning is begun where it is not, enhanced scanning begins by itself."`
-	Severity          string            `input:"severity" default:"HIGH" enum:"CRITICAL,HIGH,MEDIUM,LOW,INFORMATIONAL,UNDEFINED" doc:"From which severity on a finding counts, with scan: fail."`
-	ScanIgnore        map[string]string `input:"scan-ignore" doc:"Findings that do not count for a time: CVE-2026-1234=YYYY-MM-DD REASON, the last day (in UTC) on which it is ignored."`
-	Referrers         string            `input:"referrers" enum:"copy,skip" doc:"What happens to the referrers of the image and of the images of its index: signatures, SBOMs, provenance, by the OCI referrers API, its tag schema, or the tags of cosign, in a registry or in an OCI layout. Without it, what can be read is copied, and a warning says where that is refused; copy pushes nothing where not all of it can be copied; skip leaves it. It is in the destination, and listed there, before a tag moves."`
-	Attach            []string          `input:"attach" doc:"Files to attach to the image as OCI artifacts, TYPE=PATH, such as application/vnd.cyclonedx+json=sbom.json, one a line. The type is the artifact's; the same file again changes nothing."`
-	VerifySignature   string            `input:"verify-signature" path:"read" doc:"Public keys of cosign (PEM, one or several), or a file of them: nothing is sent unless one of them signed the source, under the digest that it has there. A signature is looked for where referrers says. ECDSA, RSA and Ed25519; signatures without a key (keyless) are not verified."`
+	MountFrom         string            `input:"mount-from" doc:"A repository of the same registry, such as that of the previous environment, whose layers are reused instead of being compressed and sent. ECR mounts them if the account setting BLOB_MOUNTING is on. Not needed for an image copied within a registry, nor for ECR repositories whose names differ only in the environment (dev, staging, prod): those are looked at anyway, if the role may read them and 4 MiB or more would have to be compressed."`
+	IfAbsent          string            `input:"if-absent" default:"fail" enum:"fail,skip" doc:"What to do when a registry does not have the source: fail, or skip, which succeeds with outcome no-change and an empty digest. This is how a workflow asks whether an image has been built already."`
+	Scan              string            `input:"scan" default:"off" enum:"off,report,fail" doc:"What to do with ECR's scan of the image: report shows its findings; fail also moves no tag if there are findings of the severity or above, or if there was no scan. The run waits for the scan, up to 10 minutes per image; basic scanning is started if necessary, enhanced scanning starts by itself."`
+	Severity          string            `input:"severity" default:"HIGH" enum:"CRITICAL,HIGH,MEDIUM,LOW,INFORMATIONAL,UNDEFINED" doc:"The lowest severity that counts, with scan: fail."`
+	ScanIgnore        map[string]string `input:"scan-ignore" doc:"Findings to ignore for a time: CVE-2026-1234=YYYY-MM-DD REASON, with the last day (in UTC) on which it is ignored."`
+	Referrers         string            `input:"referrers" enum:"copy,skip" doc:"What to do with the referrers of the image and of the images in its index (signatures, SBOMs, provenance), found by the OCI referrers API, its tag schema, or cosign's tags, in a registry or in an OCI layout. Empty: copy what can be read, and warn about what cannot. copy: push nothing unless all of them can be copied. skip: leave them. Referrers are in the destination, and listed there, before a tag moves."`
+	Attach            []string          `input:"attach" doc:"Files to attach to the image as OCI artifacts, TYPE=PATH, such as application/vnd.cyclonedx+json=sbom.json, one per line. TYPE is the artifact type; attaching the same file again changes nothing."`
+	VerifySignature   string            `input:"verify-signature" path:"read" doc:"Cosign public keys (PEM, one or more), or a file of them: nothing is sent unless one of them signed the source, under the digest that it has there. Signatures are looked for in the places that referrers names. ECDSA, RSA and Ed25519; keyless signatures are not verified."`
 	DryRun            bool              `input:"dry-run" default:"false" doc:"Check everything and print what would be sent, but send nothing."`
 
-	Credentials map[string]string `input:"registry-credentials" secret:"true" doc:"Logins of registries other than ECR that the image comes from or goes to, HOST=USER:PASSWORD lines. An action's container does not see what docker login left on the runner."`
+	Credentials map[string]string `input:"registry-credentials" secret:"true" doc:"Logins for registries other than ECR that the image comes from or goes to, HOST=USER:PASSWORD lines. An action's container does not see the logins that docker login left on the runner."`
 }
 
 // Validate returns what is wrong with the inputs by themselves.
@@ -110,17 +110,17 @@ func (in Inputs) Validate() []error {
 // Outputs are what is known at the end, also of a run that failed.
 type Outputs struct {
 	action.Outputs
-	Digest         string `output:"digest" doc:"The digest of the image; an index's where the source is one."`
-	Image          string `output:"image" doc:"REPOSITORY_URI@DIGEST. GitHub blanks it as a job output when the account id is masked: pass digest between jobs then."`
-	Images         string `output:"images" doc:"REPOSITORY_URI@DIGEST of every repository, repository and also, one a line."`
+	Digest         string `output:"digest" doc:"The digest of the image, or of the index if the source is one."`
+	Image          string `output:"image" doc:"REPOSITORY_URI@DIGEST. If the account id is masked, GitHub blanks it as a job output: pass digest between jobs instead."`
+	Images         string `output:"images" doc:"REPOSITORY_URI@DIGEST for every repository (repository and also), one per line."`
 	Repository     string `output:"repository" doc:"The repository's URI."`
 	Tags           string `output:"tags" doc:"The tags that point at the image now, separated by commas."`
-	Referrers      string `output:"referrers" doc:"The referrers of the image in the repository, of those that the source has or attach gave: tag or digest, and type, one a line."`
+	Referrers      string `output:"referrers" doc:"The image's referrers in the repository that came from the source or from attach: tag or digest, and type, one per line."`
 	Changed        bool   `output:"changed" doc:"Whether anything in the repository was changed."`
 	BytesUploaded  int    `output:"bytes-uploaded" doc:"Bytes of layers and configurations that were sent."`
-	BytesReused    int    `output:"bytes-reused" doc:"Bytes of those that the repository had already."`
+	BytesReused    int    `output:"bytes-reused" doc:"Bytes of layers and configurations that the repository had already."`
 	LayersUploaded int    `output:"layers-uploaded" doc:"How many layers and configurations were sent."`
-	LayersReused   int    `output:"layers-reused" doc:"How many of them the repository had already."`
+	LayersReused   int    `output:"layers-reused" doc:"How many layers and configurations the repository had already."`
 }
 
 // Run pushes.

@@ -23,9 +23,9 @@ import (
 
 // Bake is what is watched after the deployment is complete.
 type Bake struct {
-	For    time.Duration `input:"bake" default:"0s" max:"2h" doc:"How long to go on watching after the deployment is complete: tasks that fail, target health, HTTP 5xx and latency of the service's target groups against the hour before, alarms, and a probe. What goes wrong rolls back. It is not part of timeout. A run that is cancelled meanwhile leaves the release. A bake time of the service's own counts. 0s: not at all."`
-	Alarms []string      `input:"alarms" doc:"Names of CloudWatch alarms that end the bake when they go off. Those that the service's own deployments watch are watched in any case."`
-	Probe  string        `input:"probe" doc:"A URL that must answer well during the bake: with a status below 400, within 10 seconds. Behind it may stand status=200, within=2s, and last of all text=WORDS that the answer must hold. It is judged only if it was good before the deployment."`
+	For    time.Duration `input:"bake" default:"0s" max:"2h" doc:"How long to keep watching after the deployment is complete: failing tasks, target health, HTTP 5xx and latency of the service's target groups against the hour before, alarms, and a probe. If anything goes wrong, the deployment is rolled back. The bake is not part of timeout. A run that is cancelled during it leaves the release in place. The service's own bake time counts towards it. 0s: no bake."`
+	Alarms []string      `input:"alarms" doc:"Names of CloudWatch alarms that end the bake when they go off. Alarms that the service's own deployments watch are always watched."`
+	Probe  string        `input:"probe" doc:"A URL that must answer during the bake, with a status below 400, within 10 seconds. It may be followed by status=200, within=2s and, last of all, text=WORDS that the answer must contain. It is judged only if it was good before the deployment."`
 }
 
 // problems returns what is wrong with the inputs of a bake by themselves.

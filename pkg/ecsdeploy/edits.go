@@ -15,17 +15,17 @@ import (
 type Edits struct {
 	Remove           []string          `input:"remove" doc:"Names of environment variables, secrets and Docker labels to take out of the container, before anything else is set."`
 	Secrets          map[string]string `input:"secrets" doc:"Environment variables to take from secrets, NAME=REFERENCE lines: the ARN of a secret (ARN:KEY:: for one key of it) or the name or ARN of a parameter. Never the value."`
-	EnvironmentFiles []string          `input:"environment-files" alias:"env-files" doc:"Environment files of the container in place of those that it has: ARNs of objects in S3, one per line."`
+	EnvironmentFiles []string          `input:"environment-files" alias:"env-files" doc:"Environment files of the container, replacing those it has: ARNs of objects in S3, one per line."`
 	DockerLabels     map[string]string `input:"docker-labels" doc:"Docker labels to set in the container, KEY=value lines."`
-	EntryPoint       string            `input:"entry-point" doc:"Words in place of the image's ENTRYPOINT, split as a shell would, or a JSON array of strings."`
-	Command          string            `input:"command" doc:"Words in place of the image's CMD, split as a shell would, or a JSON array of strings."`
-	LogDriver        string            `input:"log-driver" alias:"log-configuration-log-driver" doc:"Log driver of the container, such as awslogs. The options of another driver go with it."`
-	LogOptions       map[string]string `input:"log-options" alias:"log-configuration-options" doc:"Options of the log driver, KEY=value lines, beside those that are there."`
+	EntryPoint       string            `input:"entry-point" doc:"Replaces the image's ENTRYPOINT: words, split as a shell would, or a JSON array of strings."`
+	Command          string            `input:"command" doc:"Replaces the image's CMD: words, split as a shell would, or a JSON array of strings."`
+	LogDriver        string            `input:"log-driver" alias:"log-configuration-log-driver" doc:"Log driver of the container, such as awslogs. If the driver changes, the old driver's options are dropped."`
+	LogOptions       map[string]string `input:"log-options" alias:"log-configuration-options" doc:"Options of the log driver, KEY=value lines, added to those that are set."`
 	CPU              string            `input:"cpu" doc:"CPU units of the task, such as 512, or \"0.5 vCPU\"."`
 	Memory           string            `input:"memory" doc:"Memory of the task in MiB, such as 1024, or \"1 GB\"."`
 	TaskRole         string            `input:"task-role" alias:"task-role-arn" doc:"Role of the application: name or ARN. The role of this run needs iam:PassRole for it."`
-	ExecutionRole    string            `input:"execution-role" alias:"execution-role-arn" doc:"Role that ECS starts the task with: name or ARN. The role of this run needs iam:PassRole for it."`
-	Images           map[string]string `input:"images" doc:"Images of further containers, CONTAINER=REFERENCE lines; or BUILD=REFERENCE, for the containers that run a build as the file says. What is left out of a reference is taken from the container's own image."`
+	ExecutionRole    string            `input:"execution-role" alias:"execution-role-arn" doc:"Role that ECS uses to start the task: name or ARN. The role of this run needs iam:PassRole for it."`
+	Images           map[string]string `input:"images" doc:"Images for more containers, CONTAINER=REFERENCE lines; or BUILD=REFERENCE, for the containers that run this build according to the file. What a reference leaves out is taken from the container's own image."`
 }
 
 // edit is a change of the task definition that an input asks for.

@@ -21,7 +21,7 @@ import (
 
 // Revisions says how many revisions of the service's family are kept.
 type Revisions struct {
-	Keep int `input:"keep-revisions" default:"0" min:"0" max:"1000000" doc:"Once the deployment stands: deregister older ACTIVE revisions of the service's family, but for so many of the newest, and never one that runs, that a deployment ECS still lists has deployed or replaced, that a rule or schedule of the cluster runs, or that a hold names. Where any of that cannot be read, none. 0: off."`
+	Keep int `input:"keep-revisions" default:"0" min:"0" max:"1000000" doc:"How many ACTIVE revisions of the service's family to keep. After the deployment has succeeded, older ones are deregistered, but never one that runs, that a deployment still listed by ECS deployed or replaced, that a rule or schedule of the cluster runs, or that a hold names. If any of this cannot be read, nothing is deregistered. 0: keep all."`
 }
 
 // checkRevisions returns what is wrong with keep-revisions by itself.

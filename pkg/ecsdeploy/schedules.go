@@ -15,7 +15,7 @@ import (
 
 // Schedules are what starts tasks of the service's family at set times, and goes along with a deployment.
 type Schedules struct {
-	Names []string `input:"schedules" doc:"Schedules that run tasks of the service's family, to be pointed at the new revision once it stands and has baked, and back with it: rule:NAME, rule:BUS/NAME, schedule:NAME, schedule:GROUP/NAME (EventBridge Scheduler) or ARNs, one per line."`
+	Names []string `input:"schedules" doc:"Schedules that run tasks of the service's family. They are pointed at the new revision once it is in force and has baked, and pointed back if it is rolled back: rule:NAME, rule:BUS/NAME, schedule:NAME, schedule:GROUP/NAME (EventBridge Scheduler) or ARNs, one per line."`
 }
 
 // checkSchedules returns what is wrong with the schedules by themselves.

@@ -18,9 +18,9 @@ import (
 
 // Settings are those of the service itself that change with a deployment. What is not given stays as it is.
 type Settings struct {
-	DesiredCount  *int   `input:"desired-count" min:"0" max:"5000" doc:"How many tasks the service is to have from this deployment on. Refused where a scalable target of Application Auto Scaling owns the number. Empty: as many as it has."`
-	PropagateTags string `input:"propagate-tags" enum:"NONE,SERVICE,TASK_DEFINITION" doc:"Whose tags the service's tasks get from this deployment on. Empty: as the service has it."`
-	ManagedTags   string `input:"enable-ecs-managed-tags" enum:"true,false" doc:"Whether the service's tasks get ECS's own tags, of cluster and service, from this deployment on. Empty: as the service has it."`
+	DesiredCount  *int   `input:"desired-count" min:"0" max:"5000" doc:"How many tasks the service is to have from this deployment on. Refused if a scalable target of Application Auto Scaling owns the number. Empty: unchanged."`
+	PropagateTags string `input:"propagate-tags" enum:"NONE,SERVICE,TASK_DEFINITION" doc:"Whose tags the service's tasks get from this deployment on. Empty: unchanged."`
+	ManagedTags   string `input:"enable-ecs-managed-tags" enum:"true,false" doc:"Whether the service's tasks get ECS's own tags (cluster and service) from this deployment on. Empty: unchanged."`
 }
 
 // given reports whether any is.

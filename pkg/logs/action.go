@@ -22,7 +22,7 @@ import (
 var Action = action.Define(action.Meta{
 	Name:        "logs",
 	Looks:       true,
-	Description: "Show the log lines of all tasks of a service in the order of time, and follow them",
+	Description: "Show the log lines of all tasks of a service in time order, and follow them",
 	Doc: "Every line has its time (UTC), the beginning of its task's id, and its container where there are several. Without --since and " +
 		"--tail these are the last 200 lines; a --filter looks through the last hour. With --follow it goes on until Ctrl-C: tasks that a " +
 		"rollout starts join, those that it stops are read to their end. Throttling delays lines and loses none. Containers whose log " +
@@ -39,13 +39,13 @@ var Action = action.Define(action.Meta{
 // Inputs are what logs can be told.
 type Inputs struct {
 	operate.Inputs
-	Follow    bool          `input:"follow" short:"f" default:"false" doc:"Go on with the lines that come, until Ctrl-C."`
-	Since     time.Duration `input:"since" min:"1s" max:"8760h" doc:"How far back to begin."`
-	Tail      int           `input:"tail" short:"n" min:"1" max:"10000" doc:"Begin with the last so many lines."`
-	Task      string        `input:"task" doc:"One task alone: its id, or the beginning of it, as connect2 status shows it."`
-	Container string        `input:"container" doc:"One container of the tasks alone."`
+	Follow    bool          `input:"follow" short:"f" default:"false" doc:"Keep showing new lines until Ctrl-C."`
+	Since     time.Duration `input:"since" min:"1s" max:"8760h" doc:"How far back to start."`
+	Tail      int           `input:"tail" short:"n" min:"1" max:"10000" doc:"Start with this many of the last lines."`
+	Task      string        `input:"task" doc:"Only one task: its id, or the beginning of it, as connect2 status shows it."`
+	Container string        `input:"container" doc:"Only one container of the tasks."`
 	Filter    string        `input:"filter" doc:"A filter pattern of CloudWatch Logs: only the lines that match, such as ERROR."`
-	Previous  bool          `input:"previous" default:"false" doc:"The tasks that were stopped, in place of those that run. ECS knows them for about an hour."`
+	Previous  bool          `input:"previous" default:"false" doc:"The stopped tasks instead of the running ones. ECS keeps them for about an hour."`
 }
 
 // Validate refuses what contradicts itself.

@@ -21,12 +21,12 @@ type Inputs struct {
 	project.Selection `group:"Names"`
 	commits.Order
 	Cluster      string        `input:"cluster" required:"true" unless:"file" doc:"ECS cluster of the service: its name or ARN."`
-	Service      string        `input:"service" required:"true" unless:"file" doc:"ECS service whose network, platform and capacity settings the task gets. With file: that of its migrate.service."`
-	Image        string        `input:"image" required:"true" doc:"Image with the migrations: a full reference, repository@sha256:…, a tag or a digest; what is left out is taken from the template's image, or from the one that runs where that is a placeholder such as nginx:latest. running: the image that runs."`
-	Container    string        `input:"container" doc:"Container that runs the command. Not needed where the task definition has one container, or one essential one."`
-	Command      string        `input:"command" alias:"migrate-command" default:"alembic upgrade head" doc:"Command of the migration: words split as a shell would, without any expansion, or a JSON array of strings. For pipes and variables write: sh -c '…'."`
+	Service      string        `input:"service" required:"true" unless:"file" doc:"ECS service whose network, platform and capacity settings the task gets. With file: its migrate.service."`
+	Image        string        `input:"image" required:"true" doc:"Image with the migrations: a full reference, repository@sha256:…, a tag or a digest; what is left out is taken from the template's image, or, if that is a placeholder such as nginx:latest, from the image that runs. running: the image that runs."`
+	Container    string        `input:"container" doc:"Container that runs the command. Not needed if the task definition has only one container, or only one essential one."`
+	Command      string        `input:"command" alias:"migrate-command" default:"alembic upgrade head" doc:"The migration command: words split as a shell would, without expansion, or a JSON array of strings. For pipes and variables write: sh -c '…'."`
 	OverrideHold bool          `input:"override-hold" default:"false" doc:"Run them even if the service was rolled back from this image, or is on hold. The hold itself stays; ecs-deploy lifts it."`
-	Timeout      time.Duration `input:"timeout" default:"15m" min:"10s" max:"24h" doc:"Longest time that the migration may take; its task is stopped then."`
+	Timeout      time.Duration `input:"timeout" default:"15m" min:"10s" max:"24h" doc:"How long the migration may take; then its task is stopped."`
 }
 
 // Validate returns what is wrong with the inputs by themselves.
@@ -46,7 +46,7 @@ func (in Inputs) Validate() []error {
 type Outputs struct {
 	action.Outputs
 	ExitCode          *int   `output:"exit-code" doc:"Exit code of the command; empty if it never ran."`
-	Image             string `output:"image" doc:"Image that was run, by digest."`
+	Image             string `output:"image" doc:"The image that was run, by digest."`
 	TaskARN           string `output:"task-arn" doc:"ARN of the task; empty if none was started."`
 	TaskDefinitionARN string `output:"task-definition-arn" doc:"ARN of the revision that the task ran."`
 	Cause             string `output:"cause" doc:"Stable identifier of the root cause of a failure, such as app-exit or image-not-found."`
@@ -55,7 +55,7 @@ type Outputs struct {
 // Action is the action.
 var Action = action.Define(action.Meta{
 	Name:        "migrate",
-	Description: "Runs a service's database migrations as a one-off ECS task with the new image.",
+	Description: "Run a service's database migrations as a one-off ECS task with the new image.",
 	Doc: `Runs a command (by default "alembic upgrade head") as a task of its own, with the settings of the service and the image of the
 release, shows its log to the last line, and passes its exit code on. A task that was stopped before the command had come to its own
 end is a failure, whatever its exit code. One migration runs at a time. A task that is cancelled or takes too

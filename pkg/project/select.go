@@ -9,8 +9,8 @@ import (
 
 // Selection is how a verb learns names that it is not given; its inputs embed it.
 type Selection struct {
-	File            string `input:"file" path:"read" doc:"A connect2.yaml (docs/DEPLOYMENT.md) that gives the names that are not given here: region, cluster, repository, services. In a terminal it is found here or above."`
-	FileEnvironment string `input:"environment" short:"e" doc:"Which environment of the file; CONNECT2_ENVIRONMENT where it is empty. There is no default."`
+	File            string `input:"file" path:"read" doc:"A connect2.yaml (docs/DEPLOYMENT.md) that supplies the names not given here: region, cluster, repository, services. In a terminal it is found in this folder or one above."`
+	FileEnvironment string `input:"environment" short:"e" doc:"Which environment of the file. Empty: CONNECT2_ENVIRONMENT. There is no default."`
 }
 
 // Chosen are the services that a verb works on.

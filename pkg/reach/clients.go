@@ -27,13 +27,13 @@ var Tunnel = action.Define(action.Meta{
 		"1 MB/s: take SSH for a dump.",
 	Examples: []action.Example{
 		{Title: "The database on a free port", Args: "database --bastion connect2-api-bastion-dev"},
-		{Title: "Redis on a port of one's own", Args: "redis --bastion connect2-api-bastion-dev --local-port 6380"},
+		{Title: "Redis on a port of your choice", Args: "redis --bastion connect2-api-bastion-dev --local-port 6380"},
 	},
 }, runTunnel)
 
 // TunnelInputs are what tunnel can be told.
 type TunnelInputs struct {
-	To string `input:"to" required:"true" enum:"database,redis" arg:"database|redis" doc:"Where to."`
+	To string `input:"to" required:"true" enum:"database,redis" arg:"database|redis" doc:"What to connect to."`
 	Way
 }
 
@@ -83,13 +83,13 @@ var Redis = action.Define(action.Meta{
 // ClientInputs are what psql and redis-cli can be told.
 type ClientInputs struct {
 	Way
-	Arguments []string `input:"arguments" arg:"ARG ..." rest:"true" doc:"What the program itself is called with."`
+	Arguments []string `input:"arguments" arg:"ARG ..." rest:"true" doc:"Arguments for the program itself."`
 }
 
 // ClientOutputs are what came of it.
 type ClientOutputs struct {
 	action.Outputs
-	ExitCode *int `output:"exit-code" doc:"What the program ended with."`
+	ExitCode *int `output:"exit-code" doc:"The program's exit code."`
 }
 
 func runPsql(ctx context.Context, env *action.Env, in ClientInputs) (ClientOutputs, error) {

@@ -34,8 +34,8 @@ var Exec = action.Define(action.Meta{
 	Description: "Run a command in a container of a running task, with a terminal and with its exit code",
 	Doc: "It goes by ECS Exec and speaks the protocol of Session Manager itself: no plugin has to be installed. In a terminal the command " +
 		"has one too, of the same size. It ends with the command's own exit code, without a terminal as well, which ECS Exec by itself does " +
-		"not tell; where the command could not be run, with the codes below. The container needs sh.\n\n" +
-		"What keeps it from working is told before it is tried: ECS Exec off at the service, or when the task was started, the agent not " +
+		"not pass on; if the command could not be run, with the codes below. The container needs sh.\n\n" +
+		"What keeps it from working is reported before it is tried: ECS Exec off at the service, or when the task was started, the agent not " +
 		"running, a task role without ssmmessages, a read-only root filesystem.",
 	Examples: []action.Example{
 		{Title: "A shell", Args: "--cluster connect2-api-cluster-dev --service connect2-api-service-dev -- sh"},
@@ -47,10 +47,10 @@ var Exec = action.Define(action.Meta{
 type ExecInputs struct {
 	awsconn.Inputs `group:"AWS"`
 	Cluster        string   `input:"cluster" required:"true" doc:"The ECS cluster: name or ARN."`
-	Service        string   `input:"service" doc:"The ECS service whose newest task that can take a command is used: name or ARN."`
-	Task           string   `input:"task" doc:"The task, by id or ARN, in place of the service's newest."`
-	Container      string   `input:"container" doc:"The container; the main one where it is empty."`
-	Command        []string `input:"command" required:"true" arg:"CMD [ARG ...]" rest:"true" doc:"What to run, word by word: nothing of it is read by a shell, unless it is one."`
+	Service        string   `input:"service" doc:"The ECS service, by name or ARN; its newest task that can take a command is used."`
+	Task           string   `input:"task" doc:"The task, by id or ARN, instead of the service's newest."`
+	Container      string   `input:"container" doc:"The container. Empty: the main one."`
+	Command        []string `input:"command" required:"true" arg:"CMD [ARG ...]" rest:"true" doc:"What to run, word by word; no shell interprets it, unless the command is one."`
 }
 
 // Validate says what is wrong with the inputs together.
@@ -66,7 +66,7 @@ func (in ExecInputs) Validate() []error {
 type ExecOutputs struct {
 	action.Outputs
 	Task     string `output:"task" doc:"The id of the task."`
-	ExitCode *int   `output:"exit-code" doc:"What the command ended with; empty where its end was not seen."`
+	ExitCode *int   `output:"exit-code" doc:"The command's exit code; empty if its end was not seen."`
 }
 
 // RunExec runs the command.

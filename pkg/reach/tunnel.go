@@ -25,14 +25,14 @@ import (
 // Way is how the database and Redis are reached.
 type Way struct {
 	awsconn.Inputs `group:"AWS"`
-	Bastion        string `input:"bastion" doc:"The tag Name of the bastion, as PROJECT-bastion-ENVIRONMENT; the secret's name follows from it."`
-	Instance       string `input:"instance" doc:"The bastion's instance id, in place of its name."`
-	Secret         string `input:"secret" doc:"The secret with host, port and login: its name or ARN. PROJECT/ENVIRONMENT/rds-credentials, or redis-credentials, where it is empty and the bastion's name says project and environment."`
-	LocalPort      int    `input:"local-port" doc:"The port on 127.0.0.1; a free one where it is 0."`
-	Start          bool   `input:"start" doc:"Start the bastion if it is stopped. It runs on afterwards."`
-	SSHKey         string `input:"ssh-key" path:"read" doc:"Go by SSH with this private key, in place of Session Manager: to the bastion's public address, whose host key has to be in ~/.ssh/known_hosts."`
-	SSHUser        string `input:"ssh-user" default:"ec2-user" doc:"Who logs in by SSH."`
-	SSHHost        string `input:"ssh-host" doc:"The bastion's address for SSH, as HOST or HOST:PORT; the instance's public one where it is empty."`
+	Bastion        string `input:"bastion" doc:"The Name tag of the bastion, such as PROJECT-bastion-ENVIRONMENT; the secret's name follows from it."`
+	Instance       string `input:"instance" doc:"The bastion's instance id, instead of its name."`
+	Secret         string `input:"secret" doc:"The secret with host, port and login: its name or ARN. Empty: PROJECT/ENVIRONMENT/rds-credentials or redis-credentials, if the bastion's name contains project and environment."`
+	LocalPort      int    `input:"local-port" doc:"The port on 127.0.0.1; 0 picks a free one."`
+	Start          bool   `input:"start" doc:"Start the bastion if it is stopped. It stays running afterwards."`
+	SSHKey         string `input:"ssh-key" path:"read" doc:"Use SSH with this private key instead of Session Manager: to the bastion's public address, whose host key must be in ~/.ssh/known_hosts."`
+	SSHUser        string `input:"ssh-user" default:"ec2-user" doc:"The SSH user."`
+	SSHHost        string `input:"ssh-host" doc:"The bastion's address for SSH, HOST or HOST:PORT. Empty: the instance's public address."`
 }
 
 // Validate says what is wrong with the inputs together.

@@ -21,9 +21,9 @@ import (
 // Action is the root action, and `connect2 release`.
 var Action = action.Define(action.Meta{
 	Name:        "release",
-	Description: "Releases an image to Amazon ECS: pushes it, runs its migrations, deploys it, and says why if it fails.",
+	Description: "Release an image to Amazon ECS: push it, run its migrations, deploy it, and say why if it fails.",
 	Doc: "Push, migrate (only when asked) and deploy in one step and one process, with one set of credentials. All three are " +
-		"checked before the first of them changes anything, so a misspelt service is told before a layer is sent. Without a source the " +
+		"checked before the first of them changes anything, so a misspelt service is reported before a layer is sent. Without a source the " +
 		"image is one that was pushed before. A failure after the migration says which schema the database has and which code serves.\n\n" +
 		"With a connect2.yaml that has several services, all of them are released: in the order of `after`, those that do not depend on each " +
 		"other at once. When one fails, all that this release has changed go back, each to what it was, unless somebody has changed it since; " +
@@ -50,9 +50,9 @@ type Inputs struct {
 	project.Selection `group:"Names"`
 	commits.Order
 	Cluster    string            `input:"cluster" required:"true" unless:"file" doc:"The ECS cluster: name or ARN."`
-	Service    string            `input:"service" required:"true" unless:"file" doc:"The ECS service: name or ARN; or its name in the file. With file, and without service: all of its services."`
-	Source     string            `input:"source" path:"read" doc:"The image to push, as ecr-push takes it: a folder or tar with an OCI layout, what docker save wrote, docker://NAME, or a registry reference."`
-	Sources    map[string]string `input:"sources" path:"read" doc:"Images of further builds or containers to push and deploy, BUILD=SOURCE or CONTAINER=SOURCE lines, each written as source is. They go to the repository that the file has for the build; without one to repository, with BUILD- before each tag (but for the first of builds, where source is not given). With source or without it."`
+	Service    string            `input:"service" required:"true" unless:"file" doc:"The ECS service: name or ARN, or its name in the file. With file and without service: all services of the file."`
+	Source     string            `input:"source" path:"read" doc:"The image to push, as ecr-push takes it: a folder or tar with an OCI layout, the output of docker save, docker://NAME, or a registry reference."`
+	Sources    map[string]string `input:"sources" path:"read" doc:"Images of more builds or containers to push and deploy, BUILD=SOURCE or CONTAINER=SOURCE lines, each in the same form as source. Each goes to the repository that the file has for the build; without one, to repository, with BUILD- before each tag (except for the first of builds, if source is not given). With or without source."`
 	Repository string            `input:"repository" alias:"repo,ecr-repository" doc:"Where to push: an ECR repository's name, URI or ARN. Needed with source and sources."`
 	Push       ecrpush.Inputs    `part:"true"`
 	Image      string            `input:"image" doc:"Instead of source: the image to deploy, as ecs-deploy takes it (full reference, REPOSITORY@sha256:…, tag or digest; running: the image that runs)."`
@@ -129,16 +129,16 @@ func (in Inputs) deploy() ecsdeploy.Inputs {
 type Outputs struct {
 	action.Outputs
 	Digest                    string `output:"digest" doc:"The digest of the image."`
-	Image                     string `output:"image" doc:"The image, pinned to its digest. GitHub blanks it as a job output when the account id is masked: pass digest between jobs then."`
-	Images                    string `output:"images" doc:"The images of sources, BUILD=IMAGE lines as the input images takes them, pinned to their digests. GitHub blanks it as a job output when the account id is masked."`
+	Image                     string `output:"image" doc:"The image, pinned to its digest. If the account id is masked, GitHub blanks it as a job output: pass digest between jobs instead."`
+	Images                    string `output:"images" doc:"The images of sources, pinned to their digests: BUILD=IMAGE lines as the input images takes them. If the account id is masked, GitHub blanks it as a job output."`
 	ExitCode                  *int   `output:"exit-code" doc:"Exit code of the migration; empty if none ran."`
 	TaskDefinitionARN         string `output:"task-definition-arn" doc:"The revision that was deployed, or that is in force already."`
 	PreviousTaskDefinitionARN string `output:"previous-task-definition-arn" doc:"The revision that ran before."`
-	DeploymentARN             string `output:"deployment-arn" doc:"The service deployment, where the account has that API."`
+	DeploymentARN             string `output:"deployment-arn" doc:"The service deployment, if the account has that API."`
 	Changed                   bool   `output:"changed" doc:"Whether anything was pushed or deployed."`
 	Cause                     string `output:"cause" doc:"Why the release failed, as a stable word such as image-not-found; empty otherwise."`
 
-	Services json.RawMessage `output:"services" doc:"Of several services: a JSON list of name, service, outcome and the revision that each serves; empty for one."`
+	Services json.RawMessage `output:"services" doc:"With several services: a JSON list of the name, service, outcome and revision in force of each; otherwise empty."`
 }
 
 // Run releases.

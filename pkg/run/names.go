@@ -15,7 +15,7 @@ import (
 // Selection is how a command learns the names that it works on: the flags that every command about a service has.
 type Selection struct {
 	project.Selection `group:"Names"`
-	Project           string `input:"project" group:"Names" doc:"What the names begin with, where there is no connect2.yaml: PROJECT-cluster-ENVIRONMENT, and so on."`
+	Project           string `input:"project" group:"Names" doc:"What the names begin with if there is no connect2.yaml: PROJECT-cluster-ENVIRONMENT, and so on."`
 }
 
 // named are the inputs that a file can name.

@@ -18,11 +18,11 @@ import (
 var Action = action.Define(action.Meta{
 	Name:        "status",
 	Looks:       true,
-	Description: "Tell what a service runs, how it is doing, why its tasks fail, and where a rollback would go",
+	Description: "Show what a service runs, how it is doing, why its tasks fail, and what a rollback would go back to",
 	Doc: "One look at an ECS service: the revision, image and commit that run, a deployment or rollback that is under way, a hold, the last " +
 		"ten deployments with their outcome and duration, its tasks, the alarms of the service and its environment, the schedules that run " +
 		"its family with their next run, and what a rollback would go back to. Where tasks " +
-		"have failed within the last hour, or are unhealthy, the cause is told with its evidence and its fix. It changes nothing, and " +
+		"have failed within the last hour, or are unhealthy, the cause is shown with its evidence and its fix. It changes nothing, and " +
 		"ends with 0 whatever it finds: the output state is for scripts.",
 	Examples: []action.Example{
 		{Title: "How is it doing?", Args: "--cluster connect2-api-cluster-prod --service connect2-api-service-prod"},
@@ -42,31 +42,31 @@ type Inputs struct {
 type Outputs struct {
 	action.Outputs
 	State             State           `output:"state" doc:"steady, deploying, rolling-back, degraded or empty."`
-	TaskDefinitionARN string          `output:"task-definition-arn" doc:"The revision that the service is at."`
+	TaskDefinitionARN string          `output:"task-definition-arn" doc:"The revision that the service is on."`
 	Image             string          `output:"image" doc:"The image of its main container."`
-	ImageTag          string          `output:"image-tag" doc:"The tag that it was deployed by, where a release says so."`
-	By                string          `output:"by" doc:"Who released it, where a release says so."`
-	Run               string          `output:"run" doc:"The address of the run that released it, where a release says so."`
-	Since             string          `output:"since" doc:"When the deployment that runs was made, as 2026-01-02T15:04:05Z."`
-	Commit            string          `output:"commit" doc:"The commit that it was released from, where a release says so."`
-	Running           int             `output:"running" doc:"How many tasks run, of all deployments."`
-	Desired           int             `output:"desired" doc:"How many are to run."`
+	ImageTag          string          `output:"image-tag" doc:"The tag it was deployed by, if a release recorded it."`
+	By                string          `output:"by" doc:"Who released it, if a release recorded it."`
+	Run               string          `output:"run" doc:"The URL of the run that released it, if a release recorded it."`
+	Since             string          `output:"since" doc:"When the deployment in force was created, such as 2026-01-02T15:04:05Z."`
+	Commit            string          `output:"commit" doc:"The commit it was released from, if a release recorded it."`
+	Running           int             `output:"running" doc:"How many tasks run, over all deployments."`
+	Desired           int             `output:"desired" doc:"How many should run."`
 	FailedTasks       int             `output:"failed-tasks" doc:"How many tasks of the current deployment failed within the last hour."`
-	Cause             string          `output:"cause" doc:"Why they failed, as a stable word; empty where none did, or it is not known."`
-	Tasks             json.RawMessage `output:"tasks" doc:"The tasks that run or are to: id, arn, revision, zone, status, health, age in seconds."`
+	Cause             string          `output:"cause" doc:"Why they failed, as a stable word; empty if none did or the reason is unknown."`
+	Tasks             json.RawMessage `output:"tasks" doc:"The tasks that run or are starting: id, arn, revision, zone, status, health, age in seconds."`
 	Deployments       json.RawMessage `output:"deployments" doc:"The last ten deployments, newest first: when, revision, outcome, duration in seconds, why."`
-	Scaling           json.RawMessage `output:"scaling" doc:"The limits of its scalable target, min and max; null where nothing scales it, or they could not be read."`
+	Scaling           json.RawMessage `output:"scaling" doc:"The limits of its scalable target, min and max; null if nothing scales it or they could not be read."`
 	Alarms            []string        `output:"alarms" doc:"The CloudWatch alarms that its deployments watch."`
-	AlarmStates       json.RawMessage `output:"alarm-states" doc:"These and the environment's, by the beginning of their names, what went off first: name, state (OK, ALARM, INSUFFICIENT_DATA, MISSING), since, reason, description, watched; null where they could not be read."`
-	Schedules         json.RawMessage `output:"schedules" doc:"The schedules of its cluster that run its family: name, revision, whether that is what serves, when it runs next."`
-	DeploymentARN     string          `output:"deployment-arn" doc:"The service deployment that is under way; empty where none is."`
-	Hold              string          `output:"hold" doc:"What is on hold since a rollback: all, or digests; empty where nothing is."`
+	AlarmStates       json.RawMessage `output:"alarm-states" doc:"These and the environment's (by name prefix), those that went off first: name, state (OK, ALARM, INSUFFICIENT_DATA, MISSING), since, reason, description, watched; null if they could not be read."`
+	Schedules         json.RawMessage `output:"schedules" doc:"The schedules of its cluster that run its family: name, revision, whether that revision is in force, when it runs next."`
+	DeploymentARN     string          `output:"deployment-arn" doc:"The service deployment in progress; empty if there is none."`
+	Hold              string          `output:"hold" doc:"What is on hold since a rollback: all, or digests; empty if nothing is."`
 	HoldReason        string          `output:"hold-reason" doc:"Why, or since when, something is on hold."`
-	Events            json.RawMessage `output:"events" doc:"What ECS said last, where something is not as it should be."`
-	Failure           json.RawMessage `output:"failure" doc:"Of tasks that failed within the last hour, or are unhealthy: tasks, cause, title, evidence, fix; null where none did."`
-	Console           string          `output:"console" doc:"The service's page in AWS's console."`
+	Events            json.RawMessage `output:"events" doc:"What ECS said last, if something is not as it should be."`
+	Failure           json.RawMessage `output:"failure" doc:"About tasks that failed within the last hour, or are unhealthy: tasks, cause, title, evidence, fix; null if there are none."`
+	Console           string          `output:"console" doc:"The service's page in the AWS console."`
 	Rollback          string          `output:"rollback" doc:"What a rollback to previous would do, in words."`
-	RollbackTarget    string          `output:"rollback-target" doc:"The revision that a rollback to previous would choose; empty where it would ask. That its image is still there is not checked."`
+	RollbackTarget    string          `output:"rollback-target" doc:"The revision that a rollback to previous would choose; empty if it would ask. Whether its image still exists is not checked."`
 }
 
 // between is the time between two looks of --watch.

@@ -21,7 +21,7 @@ import (
 // Action is tf-apply, as a GitHub action and as a command.
 var Action = action.Define(action.Meta{
 	Name:        "tf-apply",
-	Description: "Plans and applies Terraform: risks first, exactly the reviewed plan, and state that a cancel cannot lose.",
+	Description: "Plan and apply Terraform: risks first, exactly the reviewed plan, and state that a cancel cannot lose.",
 	Doc: "A plan is shown by what can go wrong: data loss, replacement, downtime, security openings, and what it does to running services. " +
 		"An apply plans afresh and goes on only if that plan is the reviewed one. What holds data is not destroyed unless it is named. " +
 		"An apply that has begun is finished even if the run is cancelled.",
@@ -58,37 +58,37 @@ type Inputs struct {
 	awsconn.Inputs      `group:"AWS"`
 	Mode                Mode              `input:"mode" default:"plan" enum:"plan,apply,drift,destroy,unlock,fmt,validate,changed,bootstrap" doc:"plan shows what would change, without a lock and without writing state. apply does it. drift says whether what runs differs from the configuration. destroy takes everything down. unlock releases the lock of a run that has ended. fmt finds files that are not formatted, validate finds what is wrong without state or credentials; both mark the lines. changed lists the root modules below directory that changed since changed-since. bootstrap makes the bucket of the state, and the first role; it is run from a terminal."`
 	Directory           string            `input:"directory" default:"." alias:"working-directory" path:"read" doc:"The folder of the root module."`
-	Environment         string            `input:"environment" doc:"Name of the environment. ENVIRONMENT.tfvars of the directory is used where it exists."`
-	VarFiles            []string          `input:"var-files" alias:"var-file" path:"read" doc:"Further files of variables, relative to the directory; later ones win."`
+	Environment         string            `input:"environment" doc:"Name of the environment. ENVIRONMENT.tfvars in the directory is used if it exists."`
+	VarFiles            []string          `input:"var-files" alias:"var-file" path:"read" doc:"More variable files, relative to the directory; later ones win."`
 	Variables           map[string]string `input:"variables" doc:"Variables, NAME=value lines; a value that is a JSON list or object is one. They reach Terraform through a private file, never a command line, and win over all files. TF_VAR_ variables of the environment work as well."`
-	BackendConfig       []string          `input:"backend-config" path:"read" doc:"Settings of the backend, KEY=VALUE or a file, one per line. Secrets belong into the environment."`
-	Workspace           string            `input:"workspace" doc:"Terraform workspace. Empty: TF_WORKSPACE. apply makes one that is missing."`
-	Label               string            `input:"label" doc:"Tells apart two plans of one directory, environment and workspace: it stands in titles, and each has a comment of its own."`
+	BackendConfig       []string          `input:"backend-config" path:"read" doc:"Backend settings, KEY=VALUE or a file, one per line. Secrets belong in the environment."`
+	Workspace           string            `input:"workspace" doc:"Terraform workspace. Empty: TF_WORKSPACE. apply creates a missing one."`
+	Label               string            `input:"label" doc:"Distinguishes two plans of the same directory, environment and workspace: it appears in titles, and each gets its own comment."`
 	RefreshOnly         bool              `input:"refresh-only" doc:"Only bring the state up to date with what runs: plan shows it, apply writes it."`
-	ChangedSince        string            `input:"changed-since" doc:"For changed: a commit or branch. A root module counts as changed with its own files and those of local modules that it uses."`
+	ChangedSince        string            `input:"changed-since" doc:"For changed: a commit or branch. A root module counts as changed if its own files, or those of local modules that it uses, have changed."`
 	TextFile            string            `input:"text-file" path:"write" doc:"Also write the plan as text to this file, secrets hidden."`
-	JSONFile            string            `input:"json-file" path:"write" doc:"Also write the plan as Terraform's JSON to this file, for policy checks; what is sensitive is replaced in it."`
-	Targets             []string          `input:"targets" doc:"Addresses to plan alone. Terraform means this for emergencies."`
+	JSONFile            string            `input:"json-file" path:"write" doc:"Also write the plan as Terraform's JSON to this file, for policy checks; sensitive values are replaced."`
+	Targets             []string          `input:"targets" doc:"Plan only these addresses. Terraform intends this for emergencies."`
 	Replace             []string          `input:"replace" doc:"Addresses to replace."`
-	TerraformVersion    string            `input:"terraform-version" doc:"Version or constraint. Empty: .terraform-version (.opentofu-version), required_version, else the newest that is installed. A Terraform that is missing is installed and its signature verified."`
-	Engine              terraform.Engine  `input:"engine" default:"terraform" enum:"terraform,tofu" doc:"Terraform, or OpenTofu where an earlier step installed it."`
-	Parallelism         int               `input:"parallelism" default:"10" min:"1" max:"256" doc:"How many resources are worked on at a time."`
-	LockTimeout         time.Duration     `input:"lock-timeout" default:"2m" min:"0s" max:"6h" doc:"How long to wait for a state that somebody else has locked."`
-	Lockfile            string            `input:"lockfile" default:"readonly" enum:"readonly,update" doc:"Whether init may change .terraform.lock.hcl. A missing one is made either way."`
-	PlanFile            string            `input:"plan-file" path:"write" doc:"File of the sealed plan: plan writes it, apply compares with it. Needs plan-key."`
+	TerraformVersion    string            `input:"terraform-version" doc:"Version or constraint. Empty: .terraform-version (.opentofu-version), required_version, else the newest one installed. A missing Terraform is installed and its signature verified."`
+	Engine              terraform.Engine  `input:"engine" default:"terraform" enum:"terraform,tofu" doc:"Terraform, or OpenTofu if an earlier step installed it."`
+	Parallelism         int               `input:"parallelism" default:"10" min:"1" max:"256" doc:"How many resources Terraform works on at a time."`
+	LockTimeout         time.Duration     `input:"lock-timeout" default:"2m" min:"0s" max:"6h" doc:"How long to wait if somebody else holds the state lock."`
+	Lockfile            string            `input:"lockfile" default:"readonly" enum:"readonly,update" doc:"Whether init may change .terraform.lock.hcl. A missing one is created either way."`
+	PlanFile            string            `input:"plan-file" path:"write" doc:"The sealed plan file: plan writes it, apply compares with it. Needs plan-key."`
 	PlanKey             string            `input:"plan-key" secret:"true" doc:"What seals the plan file: a KMS key (ARN or alias/NAME), or a passphrase of at least 16 characters."`
 	PlanDigest          string            `input:"plan-digest" doc:"The output plan-digest of the plan that was reviewed."`
 	Approve             string            `input:"approve" default:"reviewed" enum:"reviewed,auto" doc:"reviewed applies only the plan of plan-digest, plan-file or the merged pull request's comment. auto applies whatever the plan says, within the guards."`
 	Protect             []string          `input:"protect" default:"stateful" doc:"Resource types and addresses that must not be destroyed or replaced; a trailing * matches the rest. stateful stands for everything that holds data: databases, buckets, keys, logs and the like."`
-	AllowDestroy        []string          `input:"allow-destroy" doc:"Exact addresses that may be destroyed although they are protected, one per line."`
-	Confirm             string            `input:"confirm" doc:"For destroy: the name of the environment (where there is none, of the directory), typed out."`
-	Expose              []string          `input:"expose" doc:"Sensitive Terraform outputs to set all the same. They are masked, and refused below 8 characters."`
-	Comment             string            `input:"comment" default:"auto" enum:"auto,off" doc:"auto keeps one comment on the pull request, and one issue about drift, where there is a token."`
-	Token               string            `input:"token" secret:"true" doc:"GitHub token for the comment (pull-requests: write), for the issue about drift (issues: write) for finding the reviewed plan of a merged pull request (pull-requests: read), and for unlock (actions: read)."`
+	AllowDestroy        []string          `input:"allow-destroy" doc:"Exact addresses that may be destroyed even though they are protected, one per line."`
+	Confirm             string            `input:"confirm" doc:"For destroy: the name of the environment (or of the directory, if there is none), typed out."`
+	Expose              []string          `input:"expose" doc:"Sensitive Terraform outputs to set anyway. They are masked; values below 8 characters are refused."`
+	Comment             string            `input:"comment" default:"auto" enum:"auto,off" doc:"auto keeps one comment on the pull request, and one issue about drift, if there is a token."`
+	Token               string            `input:"token" secret:"true" doc:"GitHub token for the comment (pull-requests: write), for the issue about drift (issues: write), for finding the reviewed plan of a merged pull request (pull-requests: read), and for unlock (actions: read)."`
 	GitToken            string            `input:"git-token" secret:"true" doc:"Token for private modules that are fetched with git from this GitHub."`
 	SSHKey              string            `input:"ssh-key" secret:"true" doc:"Private key for modules that are fetched with git over SSH."`
 	StateBucket         string            `input:"state-bucket" doc:"For bootstrap: the bucket. Empty: connect2-api-terraform-state-ENVIRONMENT."`
-	BootstrapRole       string            `input:"bootstrap-role" doc:"For bootstrap: a role to make for jobs of the environment, and with it the account's OIDC provider of GitHub. Empty: none."`
+	BootstrapRole       string            `input:"bootstrap-role" doc:"For bootstrap: a role to create for the environment's jobs, together with the account's OIDC provider for GitHub. Empty: none."`
 	BootstrapPolicy     string            `input:"bootstrap-policy" doc:"For bootstrap: ARN of the policy that bootstrap-role gets."`
 	BootstrapRepository string            `input:"bootstrap-repository" doc:"For bootstrap: OWNER/NAME of the repository whose jobs may assume bootstrap-role."`
 	BootstrapIssuer     string            `input:"bootstrap-issuer" doc:"For bootstrap: who signs the tokens of these jobs, as terraform/modules/github-oidc takes it: https://token.actions.githubusercontent.com for github.com, https://token.actions.SUBDOMAIN.ghe.com for GHE.com, https://HOSTNAME/_services/token for GitHub Enterprise Server. Empty: by the host of GITHUB_SERVER_URL, or GH_HOST; github.com without either."`
@@ -200,13 +200,13 @@ type Outputs struct {
 	Change     int             `output:"change" doc:"Resources to change in place."`
 	Destroy    int             `output:"destroy" doc:"Resources to destroy, replacements included."`
 	Replace    int             `output:"replace" doc:"Resources to replace."`
-	Move       int             `output:"move" doc:"Resources whose address alone changes."`
+	Move       int             `output:"move" doc:"Resources of which only the address changes."`
 	Import     int             `output:"import" doc:"Resources to import."`
-	Forget     int             `output:"forget" doc:"Resources that leave the state and go on existing."`
-	TextFile   string          `output:"text-file" doc:"The plan as text, where it was asked for."`
-	JSONFile   string          `output:"json-file" doc:"The plan as JSON, where it was asked for."`
+	Forget     int             `output:"forget" doc:"Resources that leave the state and continue to exist."`
+	TextFile   string          `output:"text-file" doc:"The plan as text, if it was asked for."`
+	JSONFile   string          `output:"json-file" doc:"The plan as JSON, if it was asked for."`
 	Matrix     json.RawMessage `output:"matrix" doc:"The changed root modules as a JSON list of paths, for a matrix (mode changed)."`
-	PlanFile   string          `output:"plan-file" doc:"The sealed plan, where one was written."`
+	PlanFile   string          `output:"plan-file" doc:"The sealed plan, if one was written."`
 	PlanDigest string          `output:"plan-digest" doc:"Identifies the plan: hand it to the job that applies."`
 	Drift      bool            `output:"drift" doc:"Whether what runs differs from the configuration (mode drift)."`
 	Values     json.RawMessage `output:"outputs" doc:"The Terraform outputs that are not sensitive, as one JSON object. Each is an output of its own name as well, unless that is one of these."`

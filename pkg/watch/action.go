@@ -28,26 +28,26 @@ var Action = action.Define(action.Meta{
 	Description: "Show a service on a page in the browser, live: tasks, rollout, health, events, log, and why something fails",
 	Doc: "The page is served on this machine alone (127.0.0.1), under an address that nobody can guess, until Ctrl-C. It changes nothing: " +
 		"for a rollback it shows the command. However many windows are open, AWS is read once for all of them, and not at all while " +
-		"none is. Throttling and credentials that have ended are told on the page, which goes on when they are over. It reads what " +
+		"none is. Throttling and expired credentials are shown on the page, which recovers when they are over. It reads what " +
 		"connect2 status reads, by the same permissions (docs/iam/status.json).",
 	Looks: true,
 	Examples: []action.Example{
 		{Title: "Open the page", Args: "--environment prod --open"},
-		{Title: "On a port of one's own", Args: "--environment prod --port 8123"},
+		{Title: "On a port of your choice", Args: "--environment prod --port 8123"},
 	},
 }, Run)
 
 // Inputs are what watch can be told.
 type Inputs struct {
 	operate.Inputs
-	Open bool `input:"open" short:"o" default:"false" doc:"Have the browser open the page."`
+	Open bool `input:"open" short:"o" default:"false" doc:"Open the page in the browser."`
 	Port int  `input:"port" default:"0" min:"0" max:"65535" doc:"The port on 127.0.0.1 that the page is served on; 0 picks a free one."`
 }
 
 // Outputs are what came of it.
 type Outputs struct {
 	action.Outputs
-	Address string `output:"address" doc:"Where the page was."`
+	Address string `output:"address" doc:"The address that the page had."`
 }
 
 // Run serves the page until the context ends.
