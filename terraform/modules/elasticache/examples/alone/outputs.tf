@@ -1,0 +1,4 @@
+output "secret_arn" {
+  description = "The secret with the connection, for the tasks that connect."
+  value       = module.cache.secret_arn
+}
