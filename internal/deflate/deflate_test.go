@@ -3,6 +3,7 @@ package deflate
 import (
 	"bytes"
 	"compress/flate"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -112,17 +113,18 @@ func TestWindow(t *testing.T) {
 // program text, documentation and machine code.
 func TestNoLargerThanTheStandardLibrary(t *testing.T) {
 	text := map[string][]byte{}
-	for name, pattern := range map[string]string{"text": "../../docs/*.md", "program": "../../pkg/*/[a-m]*.go"} {
-		files, err := filepath.Glob(pattern)
+	for _, name := range []string{"text", "program"} { // documentation and Go, as they once were: an edit of today decides nothing
+		packed, err := os.Open(filepath.Join("testdata", name+".gz"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, file := range files {
-			b, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text[name] = append(text[name], b...)
+		defer packed.Close()
+		z, err := gzip.NewReader(packed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text[name], err = io.ReadAll(z); err != nil {
+			t.Fatal(err)
 		}
 	}
 	self, err := os.Executable()
