@@ -48,11 +48,13 @@ type sharing struct {
 
 // batch is reads that one call answers.
 type batch struct {
-	wanted []string
-	full   chan struct{} // closed once it takes no more
-	done   chan struct{} // closed once it is answered
-	answer any
-	err    error
+	wanted  []string
+	full    chan struct{}      // closed once it takes no more
+	done    chan struct{}      // closed once it is answered
+	waiting int                // for the answer
+	leave   context.CancelFunc // gives the call up
+	answer  any
+	err     error
 }
 
 // handle answers the reads of one thing that can be read together with others.
@@ -140,15 +142,18 @@ func failuresOf(all []types.Failure, wanted string) (own []types.Failure) {
 	return own
 }
 
-// join adds a read to the batch that is open, or opens one, and waits for its answer.
+// join adds a read to the batch that is open, or opens one, and waits for its answer. A call that nobody waits for any more is given up.
 func (s *sharing) join(ctx context.Context, key, wanted string, most int, call func(context.Context, []string) (any, error)) (any, error) {
 	s.mu.Lock()
 	b := s.open[key]
 	if b == nil {
 		b = &batch{full: make(chan struct{}), done: make(chan struct{})}
 		s.open[key] = b
-		go s.run(context.WithoutCancel(ctx), key, b, call)
+		var calling context.Context
+		calling, b.leave = context.WithCancel(context.WithoutCancel(ctx))
+		go s.run(calling, key, b, call)
 	}
+	b.waiting++
 	if !slices.Contains(b.wanted, wanted) {
 		b.wanted = append(b.wanted, wanted)
 	}
@@ -161,12 +166,26 @@ func (s *sharing) join(ctx context.Context, key, wanted string, most int, call f
 	case <-b.done:
 		return b.answer, b.err
 	case <-ctx.Done():
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if b.waiting--; b.waiting == 0 {
+			s.close(key, b)
+			b.leave()
+		}
 		return nil, ctx.Err()
+	}
+}
+
+// close lets no more reads join a batch. The lock is held.
+func (s *sharing) close(key string, b *batch) {
+	if s.open[key] == b {
+		delete(s.open, key)
 	}
 }
 
 // run waits for others to join a batch, and makes its call.
 func (s *sharing) run(ctx context.Context, key string, b *batch, call func(context.Context, []string) (any, error)) {
+	defer b.leave()
 	waiting, stop := context.WithCancel(ctx)
 	go func() {
 		select {
@@ -178,9 +197,7 @@ func (s *sharing) run(ctx context.Context, key string, b *batch, call func(conte
 	_ = s.clock.Sleep(waiting, shareFor)
 	stop()
 	s.mu.Lock()
-	if s.open[key] == b {
-		delete(s.open, key)
-	}
+	s.close(key, b)
 	s.mu.Unlock()
 	b.answer, b.err = call(ctx, b.wanted)
 	close(b.done)
