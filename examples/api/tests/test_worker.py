@@ -64,6 +64,7 @@ def test_what_a_killed_worker_left_is_taken_over(client: TestClient, queue: redi
 
 def test_a_job_that_fails_stays(client: TestClient, queue: redis.Redis) -> None:
     jobs.put("contact-created", id="no number")
+    jobs.join(queue)  # the worker does so too, perhaps after the first look below
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(queue, stop))
     thread.start()
