@@ -62,7 +62,7 @@ func read(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs) (
 		r.tellAll("Whether log groups are there", f.Groups)
 	}
 	if f.wants("container") {
-		f.Alarms.Is, f.Alarms.Err = operate.Alarms(ctx, conn.Config, in.Cluster, in.Service, operate.Watched(service))
+		f.Alarms.Is, f.Alarms.Err = operate.Alarms(ctx, conn.Config, in.Cluster, in.Service, ecsview.WatchedAlarms(service))
 		f.Alarms.Err = r.told("The state of the alarms", f.Alarms.Err)
 	}
 	if f.wants("network", "database", "redis") {

@@ -58,3 +58,11 @@ func orDefault(minutes *int32, standard int) int {
 	}
 	return int(*minutes)
 }
+
+// WatchedAlarms returns the names of the CloudWatch alarms that deployments of a service watch.
+func WatchedAlarms(service types.Service) []string {
+	if c := service.DeploymentConfiguration; c != nil && c.Alarms != nil && c.Alarms.Enable {
+		return c.Alarms.AlarmNames
+	}
+	return nil
+}

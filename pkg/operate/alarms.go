@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/pkg/alarm"
@@ -16,14 +15,6 @@ import (
 type Alarm struct {
 	alarm.Alarm
 	Watched bool `json:"watched"` // deployments of the service watch it
-}
-
-// Watched are the names of the alarms that deployments of a service watch.
-func Watched(service types.Service) []string {
-	if c := service.DeploymentConfiguration; c != nil && c.Alarms != nil && c.Alarms.Enable {
-		return c.Alarms.AlarmNames
-	}
-	return nil
 }
 
 // Environment returns project and environment of a service by its names, PROJECT-cluster-ENVIRONMENT or PROJECT-service-ENVIRONMENT. ok

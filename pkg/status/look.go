@@ -87,7 +87,7 @@ func look(ctx context.Context, events record.Sink, conn *awsconn.Conn, in Inputs
 	v.scaling, err = operate.LimitsOf(ctx, operate.ScalingOf(conn.Config), v.arn)
 	awserr.Optional(events, "The limits of scaling", err) // without them the rest is worth telling
 	v.lookAtSchedules(ctx, events, conn.Config, aws.ToString(service.ClusterArn))
-	v.watched = operate.Watched(service)
+	v.watched = ecsview.WatchedAlarms(service)
 	v.lookAtAlarms(ctx, events, conn.Config)
 	if primary := v.service.Primary(); primary != nil {
 		v.evidence = withOlder(v.evidence, v.tasks, targets, primary.TaskDefinition)
