@@ -203,7 +203,7 @@ func (r *reader) read(k key, node *yaml.Node, name string) {
 		r.text(k, node, name)
 		return
 	case k.short != "" && node.Kind == yaml.ScalarNode:
-		r.text(k.keys[slices.IndexFunc(k.keys, func(below key) bool { return below.name == k.short })], node, name)
+		r.text(k.inShort(), node, name)
 		return
 	}
 	if node.Kind != yaml.MappingNode {

@@ -103,6 +103,11 @@ func Schema() []byte {
 	return append(document, '\n')
 }
 
+// inShort is the key of an object that a text in its place stands for.
+func (k key) inShort() key {
+	return k.keys[slices.IndexFunc(k.keys, func(below key) bool { return below.name == k.short })]
+}
+
 func schemaOf(k key) map[string]any {
 	schema := map[string]any{}
 	if k.doc != "" {
@@ -113,8 +118,7 @@ func schemaOf(k key) map[string]any {
 		schema["type"], schema["minProperties"] = "object", 1
 		schema["additionalProperties"] = schemaOf(*k.each)
 	case k.short != "":
-		i := slices.IndexFunc(k.keys, func(below key) bool { return below.name == k.short })
-		text := k.keys[i]
+		text := k.inShort()
 		k.short = ""
 		schema["oneOf"] = []any{schemaOf(text), schemaOf(k)}
 	case k.keys != nil:
