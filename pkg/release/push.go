@@ -30,6 +30,14 @@ func (in Inputs) sourced() (names []string) {
 	return append(names, slices.Sorted(maps.Keys(in.Sources))...)
 }
 
+// inputOf is where in the inputs an image stands that is pushed under a name.
+func inputOf(name string) string {
+	if name == "" {
+		return "source"
+	}
+	return "sources: " + name
+}
+
 // pushes says whether anything is pushed.
 func (in Inputs) pushes() bool { return in.Source != "" || len(in.Sources) > 0 }
 
@@ -65,15 +73,16 @@ func (in Inputs) checkSources() (problems []error) {
 			}
 			told[problem.Error()] = true
 			if name != "" && strings.HasPrefix(problem.Error(), "source: ") {
-				problem = fmt.Errorf("sources: %s: %w", name, problem)
+				problem = fmt.Errorf("%s: %w", inputOf(name), problem)
 			}
 			problems = append(problems, problem)
 		}
 		if _, given := in.Deploy.Images[name]; given && name != "" {
-			problems = append(problems, fmt.Errorf("sources: %s: it is in images too: what is pushed is deployed, leave it out there", name))
+			problems = append(problems, fmt.Errorf("%s: it is in images too: what is pushed is deployed, leave it out there",
+				inputOf(name)))
 		}
 		if name != "" && strings.TrimSpace(in.Sources[name]) == "" {
-			problems = append(problems, fmt.Errorf("sources: %s: it is empty: was the step skipped that builds it?", name))
+			problems = append(problems, fmt.Errorf("%s: it is empty: was the step skipped that builds it?", inputOf(name)))
 		}
 	}
 	if in.Source == "" && len(in.Sources) > 0 && len(in.Push.Attach) > 0 {
@@ -94,7 +103,7 @@ func (r *Release) preparePushes(ctx context.Context, conn *awsconn.Conn) (proble
 		var err error
 		if one.Push, err = ecrpush.Prepare(ctx, r.env.Part(one.part), conn, in); err != nil {
 			if name != "" {
-				err = about("sources: "+name, err)
+				err = about(inputOf(name), err)
 			}
 			problems = append(problems, err)
 			continue

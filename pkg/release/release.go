@@ -75,10 +75,8 @@ func Prepare(ctx context.Context, env *action.Env, conn *awsconn.Conn, in Inputs
 	}
 	if r.deploy != nil {
 		for _, p := range r.pushes {
-			if err := r.deploy.CheckLater(p.name, p.Platforms()); err != nil && p.name != "" {
-				note(action.Invalidf("sources: %s: %w", p.name, err))
-			} else if err != nil {
-				note(action.Invalidf("source: %w", err))
+			if err := r.deploy.CheckLater(p.name, p.Platforms()); err != nil {
+				note(action.Invalidf("%s: %w", inputOf(p.name), err))
 			}
 		}
 	}
