@@ -35,6 +35,8 @@ const (
 	fixGroups = "check that the task's security groups allow outbound 443, and that the endpoints' security groups allow " +
 		"inbound 443 from the tasks"
 	fixRepeat = "then run the release again"
+	fixWayOut = "give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3"
+	fixLogin  = "for a private registry set `repositoryCredentials` of the container: a secret, as JSON, with `username` and `password`"
 )
 
 // startRules explain why a task never started. The order matters: what names a missing thing or a missing permission goes
@@ -61,7 +63,7 @@ var startRules = []rule{
 		code:  "registry-unreachable",
 		re:    lazyregexp.New(`(?s)(?:pull registry auth|retrieve ecr registry auth|GetAuthorizationToken).*` + noAnswer),
 		title: "the task has no network route to Amazon ECR (login)",
-		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3", fixGroups},
+		fix:   []string{fixWayOut, fixGroups},
 		fault: record.FaultInfrastructure,
 	},
 	{
@@ -162,14 +164,14 @@ var startRules = []rule{
 		code:  "layers-unreachable",
 		re:    lazyregexp.New(`(?s)failed to copy: (?:.*?https://(?P<host>[^/\s"]+)/)?.*` + noAnswer),
 		title: "the connection to ${host} broke off while layers of the image were read",
-		fix:   []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3", fixGroups},
+		fix:   []string{fixWayOut, fixGroups},
 		fault: record.FaultInfrastructure,
 	},
 	{
 		code:  "image-pull-denied",
 		re:    lazyregexp.New(`(?:` + resolve + `)?.*failed to authorize: failed to fetch (?:anonymous|oauth) token`),
 		title: "the registry of ${ref} gives this task no token",
-		fix: []string{"for a private registry set `repositoryCredentials` of the container: a secret, as JSON, with `username` and `password`",
+		fix: []string{fixLogin,
 			"check the image's name"},
 		fault: record.FaultInfrastructure,
 	},
@@ -186,7 +188,7 @@ var startRules = []rule{
 		re:    lazyregexp.New(resolve + refused),
 		title: "pulling ${ref} was refused: the registry does not show it to the task, or has no such repository",
 		fix: []string{"check the image's name",
-			"for a private registry set `repositoryCredentials` of the container: a secret, as JSON, with `username` and `password`"},
+			fixLogin},
 		fault: record.FaultInfrastructure,
 	},
 	{
@@ -202,7 +204,7 @@ var startRules = []rule{
 		code:  "registry-unreachable",
 		re:    lazyregexp.New(`(?s)` + resolve + `.*` + noAnswer),
 		title: "the task has no network route to the registry ${host}",
-		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3",
+		fix: []string{fixWayOut,
 			fixGroups},
 		fault: record.FaultInfrastructure,
 	},
@@ -210,7 +212,7 @@ var startRules = []rule{
 		code:  "registry-unreachable",
 		re:    lazyregexp.New(`(?s)CannotPull\w*: .*(?:Get|Head) "?https://(?P<host>[^/"\s]+)/v2/.*` + noAnswer),
 		title: "the task has no network route to the registry ${host}",
-		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3",
+		fix: []string{fixWayOut,
 			fixGroups},
 		fault: record.FaultInfrastructure,
 	},
@@ -218,7 +220,7 @@ var startRules = []rule{
 		code:  "registry-unreachable",
 		re:    lazyregexp.New(`CannotPull\w*: .*net/http: (?:request canceled|TLS handshake timeout)`),
 		title: "the task has no network route to the image's registry",
-		fix: []string{"give the task's subnets a way out: a NAT gateway, a public IP, or VPC endpoints for ecr.api, ecr.dkr and S3",
+		fix: []string{fixWayOut,
 			fixGroups},
 		fault: record.FaultInfrastructure,
 	},
