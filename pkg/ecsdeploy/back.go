@@ -57,9 +57,7 @@ func (e *ended) goBack(ctx context.Context) (after fleet.After, revision string,
 			return e.scaleToZero(call, before)
 		}
 		e.env.Events.Notef("going back to %s", name)
-		e.noteBack(call, now, before)
-		target, err = rollout.Start(call, e.client, rollout.Update{Cluster: e.in.Cluster, Service: e.in.Service, TaskDefinition: before,
-			Before: now, Patience: e.limit, Clock: e.env.Clock()})
+		target, err = e.startBack(call, now, before)
 		if overtaken := verdict.Overtaken(err); overtaken != nil {
 			return fleet.Changed, "", nil
 		}
@@ -70,14 +68,10 @@ func (e *ended) goBack(ctx context.Context) (after fleet.After, revision string,
 	if ctx.Err() != nil {
 		return fleet.GoingBack, name, nil
 	}
-	end := e.env.Events.Group("Way back to " + name)
-	result, err := verdict.Follow(ctx, e.env, e.conn.Config, target, rollout.Timeout(e.limit), rollout.LeaveOnInterrupt())
-	end()
-	if result.End == rollout.EndInterrupted {
-		return fleet.GoingBack, name, nil
-	}
-	e.noteDone(ctx)
+	result, err := e.followBack(ctx, target, before)
 	switch {
+	case result.End == rollout.EndInterrupted:
+		return fleet.GoingBack, name, nil
 	case result.End == rollout.EndSuperseded:
 		return fleet.Changed, arn.Revision(result.Serving), nil
 	case err != nil:
@@ -85,6 +79,24 @@ func (e *ended) goBack(ctx context.Context) (after fleet.After, revision string,
 	}
 	e.deregister(ctx)
 	return fleet.Back, name, nil
+}
+
+// startBack has the service updated to the version before, which is written down first.
+func (e *ended) startBack(ctx context.Context, now ecsview.Snapshot, before string) (rollout.Target, error) {
+	e.noteBack(ctx, now, before)
+	return rollout.Start(ctx, e.client, rollout.Update{Cluster: e.in.Cluster, Service: e.in.Service, TaskDefinition: before,
+		Before: now, Patience: e.limit, Clock: e.env.Clock()})
+}
+
+// followBack follows a way back, and writes down that it has ended, unless the run was interrupted meanwhile.
+func (e *ended) followBack(ctx context.Context, target rollout.Target, before string) (rollout.Result, error) {
+	end := e.env.Events.Group("Way back to " + arn.Revision(before))
+	result, err := verdict.Follow(ctx, e.env, e.conn.Config, target, rollout.Timeout(e.limit), rollout.LeaveOnInterrupt())
+	end()
+	if result.End != rollout.EndInterrupted {
+		e.noteDone(ctx)
+	}
+	return result, err
 }
 
 // scaleToZero takes the tasks of a first release away again.

@@ -18,7 +18,6 @@ import (
 	"github.com/org/connect2/v2/pkg/ecsview"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/rollout"
-	"github.com/org/connect2/v2/pkg/verdict"
 )
 
 // Bake is what is watched after the deployment is complete.
@@ -48,11 +47,8 @@ func (b Bake) problems(wait bool) (problems []error) {
 
 // bakePlan is what is watched: the alarms of the service's own deployments too, each once.
 func (c *current) bakePlan() bake.Plan {
-	plan := bake.Plan{For: c.in.Bake.For, Alarms: slices.Clone(c.in.Bake.Alarms), Probes: c.in.Bake.Probe != "", Events: c.env.Events,
-		Clock: c.env.Clock()}
-	if own := c.service.DeploymentConfiguration; own != nil && own.Alarms != nil && own.Alarms.Enable {
-		plan.Alarms = append(plan.Alarms, own.Alarms.AlarmNames...)
-	}
+	plan := bake.Plan{For: c.in.Bake.For, Alarms: slices.Concat(c.in.Bake.Alarms, ecsview.WatchedAlarms(c.service)),
+		Probes: c.in.Bake.Probe != "", Events: c.env.Events, Clock: c.env.Clock()}
 	slices.Sort(plan.Alarms)
 	plan.Alarms = slices.Compact(plan.Alarms)
 	return plan
@@ -161,18 +157,11 @@ func (e *ended) takeBack(ctx context.Context, disposable bool, finding record.Fi
 	if err != nil {
 		return stuck(fmt.Errorf("the service could not be read to take %s back: %w", e.revision.Name(), awserr.Explain(err)))
 	}
-	e.noteBack(call, now, previous)
-	target, err := rollout.Start(call, e.client, rollout.Update{Cluster: e.in.Cluster, Service: e.in.Service, TaskDefinition: previous,
-		Before: now, Patience: e.limit, Clock: e.env.Clock()})
+	target, err := e.startBack(call, now, previous)
 	if err != nil {
 		return stuck(fmt.Errorf("%s could not be taken back: %w", e.revision.Name(), awserr.Explain(err)))
 	}
-	end := e.env.Events.Group("Way back to " + arn.Revision(previous))
-	result, err := verdict.Follow(ctx, e.env, e.conn.Config, target, rollout.Timeout(e.limit), rollout.LeaveOnInterrupt())
-	end()
-	if result.End != rollout.EndInterrupted {
-		e.noteDone(ctx)
-	}
+	result, err := e.followBack(ctx, target, previous)
 	switch {
 	case result.End == rollout.EndInterrupted:
 		return &action.Error{Outcome: action.Cancelled, Title: "The run was interrupted", Finding: &finding,
