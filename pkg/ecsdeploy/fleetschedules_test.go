@@ -25,6 +25,16 @@ builds: {app: .}
 containers: {connect2-api: app}
 `
 
+// ofScheduled are the inputs of a release of these services and schedules.
+func ofScheduled(t *testing.T, image string) ecsdeploy.Inputs {
+	t.Helper()
+	in := ofSeveral(t, image)
+	if err := os.WriteFile(in.File, []byte(scheduledFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
 // TestSeveralTakeSchedulesAlong points the file's schedules once all services stand; what fails leaves all of it as it was.
 func TestSeveralTakeSchedulesAlong(t *testing.T) {
 	sandboxtest.Run(t, several, func(t *testing.T, s *sandboxtest.Site) {
@@ -39,10 +49,7 @@ func TestSeveralTakeSchedulesAlong(t *testing.T) {
 		}
 		deploy := func(image string, change func(*ecsdeploy.Inputs)) (ecsdeploy.Outputs, error) {
 			s.Fresh()
-			in := ofSeveral(t, image)
-			if err := os.WriteFile(in.File, []byte(scheduledFile), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			in := ofScheduled(t, image)
 			if change != nil {
 				change(&in)
 			}
@@ -115,10 +122,7 @@ func TestSchedulesOfAKilledAttempt(t *testing.T) {
 			s.PutRule("digest-dev", "connect2-api-dev:1")
 			s.PutSchedule("sweep-dev", worker+":1")
 			s.Push("v2", "")
-			in := ofSeveral(t, "v2")
-			if err := os.WriteFile(in.File, []byte(scheduledFile), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			in := ofScheduled(t, "v2")
 			dying := *s.Env
 			ctx, cancel := context.WithCancel(t.Context())
 			dying.Transport = &dead{through: s.Sandbox.Transport(), die: cancel, at: func(r *http.Request) bool {
@@ -177,10 +181,7 @@ func TestSeveralInterruptedWhileSchedulesArePointed(t *testing.T) {
 			s.PutRule("digest-dev", "connect2-api-dev:1")
 			s.PutSchedule("sweep-dev", worker+":1")
 			s.Push("v2", "")
-			in := ofSeveral(t, "v2")
-			if err := os.WriteFile(in.File, []byte(scheduledFile), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			in := ofScheduled(t, "v2")
 			if err := s.Sandbox.Inject(sandbox.Fault{Action: "scheduler:UpdateSchedule", Answer: answer}); err != nil {
 				t.Fatal(err)
 			}
