@@ -252,8 +252,11 @@ func (h hub) lender(ctx context.Context, from Repository, named string) Lender {
 	return l
 }
 
-// fileForm finds the input file of a workflow.
-var fileForm = lazyregexp.New(`(?m)^\s*file:\s*\S`)
+// fileForm finds the input file of a workflow, in a mapping of one line too.
+var fileForm = lazyregexp.New(`(?m)^([^#\n]*[{,])?\s*file:\s*[^\s,}]`)
+
+// ofTheService finds the call of a workflow that reads connect2.yaml whether file is given or not.
+var ofTheService = lazyregexp.New(`(?m)^[^#\n]*\buses:\s*\S+/\.github/workflows/service-(rollback|operate)\.ya?ml@`)
 
 // workflow reads one of the service's workflows.
 func (h hub) workflow(ctx context.Context, from Repository, name string) (string, error) {
@@ -265,12 +268,13 @@ func (h hub) workflow(ctx context.Context, from Repository, name string) (string
 // namedAtNight says whether the workflows that enter the environment of rollbacks read the names from a file. That of operate.yml may be
 // missing.
 func (h hub) namedAtNight(ctx context.Context, from Repository) bool {
+	named := func(text string) bool { return ofTheService.MatchString(text) || fileForm.MatchString(text) }
 	back, err := h.workflow(ctx, from, "rollback.yml")
-	if err != nil || !fileForm.MatchString(back) {
+	if err != nil || !named(back) {
 		return false
 	}
 	operate, err := h.workflow(ctx, from, "operate.yml")
-	return statusOf(err) == http.StatusNotFound || fileForm.MatchString(operate)
+	return statusOf(err) == http.StatusNotFound || named(operate)
 }
 
 // called is the repository whose service-deploy.yml a deploy.yml calls.

@@ -1,6 +1,7 @@
 package githubsetup
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -158,6 +159,21 @@ func TestInspectFindsOneFault(t *testing.T) {
 			api(s).files[".github/workflows/rollback.yml"], api(s).files[".github/workflows/operate.yml"] = file, file
 			rollback(s).Variables = map[string]string{"AWS_DEPLOY_ROLE": rollback(s).Variables["AWS_DEPLOY_ROLE"]}
 		}},
+		"names of a rollback's file, in one line": {plant: func(s *standIn) {
+			api(s).files[".github/workflows/rollback.yml"] = "jobs:\n  rollback:\n    with: {environment: prod, file: connect2.yaml}\n"
+			delete(rollback(s).Variables, "ECS_SERVICE")
+		}},
+		"names of the file that is taken where none is given": {plant: func(s *standIn) {
+			const uses = "jobs:\n  back:\n    uses: org/connect2/.github/workflows/service-%s.yml@v2\n"
+			api(s).files[".github/workflows/rollback.yml"] = fmt.Sprintf(uses, "rollback")
+			api(s).files[".github/workflows/operate.yml"] = fmt.Sprintf(uses, "operate")
+			delete(rollback(s).Variables, "ECS_SERVICE")
+		}},
+		"another workflow of ours": {plant: func(s *standIn) {
+			api(s).files[".github/workflows/rollback.yml"] = "# uses: org/connect2/.github/workflows/service-rollback.yml@v2\n" +
+				"jobs:\n  back:\n    uses: org/connect2/.github/workflows/rollback.yml@v2\n    with: {dockerfile: x, file: }\n"
+			delete(rollback(s).Variables, "ECS_SERVICE")
+		}, wrong: "environment prod-rollback", says: "ECS_SERVICE is not set"},
 		"one form takes the variables": {plant: func(s *standIn) {
 			api(s).files[".github/workflows/rollback.yml"], api(s).files[".github/workflows/operate.yml"] = file, "jobs: {}\n"
 			delete(rollback(s).Variables, "ECS_SERVICE")

@@ -106,6 +106,7 @@ func TestTheWorkflowsFindTheirVariables(t *testing.T) {
 	wanted := Want(Repository{"org", "api"}, Repository{"org", "kit"}, valuesOf(map[string]string{"dev": "", "staging": "", "prod": ""}))
 	read := 0
 	for file, w := range map[string]Wanted{"service-deploy.yml": wanted[1], "rollback.yml": wanted[1], "operate.yml": wanted[1],
+		"service-rollback.yml": wanted[1], "service-operate.yml": wanted[1],
 		"infrastructure.yml": wanted[0], "release.yml": wanted[0]} {
 		text, err := os.ReadFile(filepath.Join(root, ".github/workflows", file))
 		if err != nil {

@@ -372,6 +372,98 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
+// v2Calls are what callers of v2 give and read: those permissions at most, those inputs and outputs at least.
+var v2Calls = map[string]struct {
+	grants          map[string]string
+	inputs, outputs []string
+}{
+	"rollback.yml": {map[string]string{"id-token": "write"},
+		[]string{"environment", "service", "target", "reason", "hold", "dry-run"}, []string{"outcome", "digest", "commit"}},
+	"operate.yml": {map[string]string{"id-token": "write"}, []string{"environment", "command", "service", "since", "reason"}, nil},
+	"service-rollback.yml": {map[string]string{"contents": "read", "id-token": "write"},
+		[]string{"environment", "file", "service", "target", "reason", "hold", "dry-run"}, []string{"outcome", "digest", "commit"}},
+	"service-operate.yml": {map[string]string{"contents": "read", "id-token": "write"},
+		[]string{"environment", "command", "file", "service", "since", "reason"}, nil},
+	"service-deploy.yml": {map[string]string{"contents": "read", "id-token": "write"},
+		[]string{"environment", "file", "ref", "image", "dry-run", "override-hold"}, []string{"environment", "digest", "outcome"}},
+	"service-ci.yml":        {map[string]string{"contents": "read"}, nil, nil},
+	"record-deployment.yml": {map[string]string{"deployments": "write"}, []string{"environment", "commit"}, nil},
+}
+
+// TestCallersOfV2AreAccepted: what worked when v2 came out starts still.
+func TestCallersOfV2AreAccepted(t *testing.T) {
+	for name, call := range v2Calls {
+		f := glob(t, ".github/workflows/"+name)[0]
+		for _, refused := range beyond(t, f, call.grants) {
+			t.Errorf("a caller that gives %v does not start: %s", call.grants, refused)
+		}
+		inputs, outputs := callable(t, f)
+		for _, input := range call.inputs {
+			if _, ok := inputs[input]; !ok {
+				t.Errorf("%s has no input %s", f.path, input)
+			}
+		}
+		for input, in := range inputs {
+			if in.Required && !slices.Contains([]string{"environment", "command", "commit"}, input) {
+				t.Errorf("%s: older callers do not give %s", f.path, input)
+			}
+		}
+		for _, output := range call.outputs {
+			if _, ok := outputs[output]; !ok {
+				t.Errorf("%s has no output %s", f.path, output)
+			}
+		}
+	}
+	for text, want := range map[string]string{
+		"permissions: {id-token: write}":                 "",
+		"permissions: {contents: none, id-token: read}":  "",
+		"permissions: {}":                                "",
+		"permissions: {contents: read, id-token: write}": "x.yml a: contents: read",
+		"permissions: {packages: write}":                 "x.yml a: packages: write",
+		"permissions: read-all":                          "x.yml a: read-all",
+		"name: none of its own":                          "",
+		"uses: ./.github/workflows/service-rollback.yml": ".github/workflows/service-rollback.yml rollback: contents: read",
+		"uses: ./.github/workflows/rollback.yml":         "",
+	} {
+		f := file{path: "x.yml"}
+		if err := yaml.Unmarshal([]byte("jobs: {a: {"+strings.ReplaceAll(text, "{}", "{ }")+"}}"), &f); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(beyond(t, f, map[string]string{"id-token": "write"}), "; "); got != want {
+			t.Errorf("%s: %q is more than id-token: write, want %q", text, got, want)
+		}
+	}
+}
+
+// beyond tells which jobs ask for more than a caller gives, of the workflow itself and of those that it calls: GitHub starts none of them
+// then. A job without permissions of its own has those of the workflow and, where that names none, the caller's.
+func beyond(t testing.TB, f file, grants map[string]string) (refused []string) {
+	t.Helper()
+	levels := []string{"", "none", "read", "write"}
+	for id, j := range f.Jobs {
+		asked := j.Permissions
+		if asked == nil {
+			asked = f.Permissions
+		}
+		have := grants
+		if asked != nil {
+			if have = asked.of; asked.word != "" {
+				refused = append(refused, f.path+" "+id+": "+asked.word)
+			}
+			for name, level := range asked.of {
+				if slices.Index(levels, level) > max(1, slices.Index(levels, grants[name])) {
+					refused = append(refused, f.path+" "+id+": "+name+": "+level)
+				}
+			}
+		}
+		if w := called(t, j.Uses); w != nil {
+			refused = append(refused, beyond(t, *w, have)...)
+		}
+	}
+	slices.Sort(refused)
+	return refused
+}
+
 // union adds up what the jobs of a called workflow ask for: its caller must give it all.
 func union(f file) map[string]string {
 	all := map[string]string{}
@@ -407,34 +499,37 @@ func TestNothingUntrustedInScripts(t *testing.T) {
 
 // A rollback is wanted most while a deployment runs and while nobody can be asked.
 func TestRollbackWaitsForNothing(t *testing.T) {
-	f := glob(t, ".github/workflows/rollback.yml")[0]
-	if f.Concurrency != nil {
-		t.Errorf("%s: a group around the workflow", f.path)
-	}
-	if len(f.Jobs) != 1 {
-		t.Errorf("%s: %d jobs, want one: each start costs time", f.path, len(f.Jobs))
-	}
-	for id, j := range f.Jobs {
-		if j.Environment == nil || j.Environment.Name != "${{ inputs.environment }}-rollback" {
-			t.Errorf("%s: environment %+v, want one of its own, which has no reviewers", id, j.Environment)
+	both := glob(t, ".github/workflows/rollback.yml", ".github/workflows/service-rollback.yml")
+	for _, f := range both {
+		if f.Concurrency != nil {
+			t.Errorf("%s: a group around the workflow", f.path)
 		}
-		if j.Concurrency == nil || j.Concurrency.Group != "rollback-${{ inputs.environment }}-${{ inputs.service || 'service' }}" ||
-			j.Concurrency.Cancel != "false" {
-			t.Errorf("%s: concurrency %+v, want a group of its own, not cancelled", id, j.Concurrency)
+		if len(f.Jobs) != 1 {
+			t.Errorf("%s: %d jobs, want one: each start costs time", f.path, len(f.Jobs))
 		}
-	}
-	for _, w := range workflows(t) {
-		for id, j := range w.Jobs {
-			if j.Concurrency != nil && w.path != f.path && strings.HasPrefix(j.Concurrency.Group, "rollback-") {
-				t.Errorf("%s %s is in the rollback's group", w.path, id)
+		for id, j := range f.Jobs {
+			if j.Environment == nil || j.Environment.Name != "${{ inputs.environment }}-rollback" {
+				t.Errorf("%s %s: environment %+v, want one of its own, which has no reviewers", f.path, id, j.Environment)
+			}
+			if j.Concurrency == nil || j.Concurrency.Group != "rollback-${{ inputs.environment }}-${{ inputs.service || 'service' }}" ||
+				j.Concurrency.Cancel != "false" {
+				t.Errorf("%s %s: concurrency %+v, want a group of its own, not cancelled", f.path, id, j.Concurrency)
+			}
+		}
+		form, _, _ := strings.Cut(f.text, "workflow_call:")
+		for _, want := range []string{"environment:", "service:", "target:", "reason:", "dry-run:", "default: previous",
+			"options: [dev, staging, prod]"} {
+			if !strings.Contains(form, want) {
+				t.Errorf("the form of %s has no %s", f.path, want)
 			}
 		}
 	}
-	form, _, _ := strings.Cut(f.text, "workflow_call:")
-	for _, want := range []string{"environment:", "service:", "target:", "reason:", "dry-run:", "default: previous",
-		"options: [dev, staging, prod]"} {
-		if !strings.Contains(form, want) {
-			t.Errorf("the form has no %s", want)
+	for _, w := range workflows(t) {
+		own := slices.ContainsFunc(both, func(f file) bool { return f.path == w.path })
+		for id, j := range w.Jobs {
+			if j.Concurrency != nil && !own && strings.HasPrefix(j.Concurrency.Group, "rollback-") {
+				t.Errorf("%s %s is in the rollback's group", w.path, id)
+			}
 		}
 	}
 }

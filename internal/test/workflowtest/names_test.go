@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -38,40 +39,63 @@ func TestNamesOfTheFile(t *testing.T) {
 	}
 }
 
-// TestNamesAtNight: the forms without reviewers check out nothing but the file's repository, and that only where there is a file; then the
-// names are the file's, else the variables'.
+// TestNamesAtNight: of the forms without reviewers, those of a service check its repository out and take the names from its file. The
+// others read nothing of it, and take the variables. What they do is the same.
 func TestNamesAtNight(t *testing.T) {
-	rollback := glob(t, ".github/workflows/rollback.yml")[0]
-	for _, f := range []file{rollback, glob(t, ".github/workflows/operate.yml")[0]} {
-		steps := f.Jobs[map[bool]string{true: "rollback", false: "operate"}[f.path == rollback.path]].Steps
-		if len(steps) == 0 || !strings.HasPrefix(steps[0].Uses, "actions/checkout@") || steps[0].If != "${{ inputs.file }}" {
-			t.Errorf("%s: the first step is %+v", f.path, steps)
+	for _, name := range []string{"rollback", "operate"} {
+		plain, service := glob(t, ".github/workflows/"+name+".yml")[0], glob(t, ".github/workflows/service-"+name+".yml")[0]
+		if strings.Contains(plain.text, "actions/checkout") || strings.Count(plain.text, "vars.ECS_") != 2 {
+			t.Errorf("%s: it checks out, or does not take both names from the variables", plain.path)
 		}
-		for _, s := range steps[1:] {
-			if strings.HasPrefix(s.Uses, "actions/") || s.If != "" {
-				t.Errorf("%s: %+v is a second one", f.path, s)
+		steps := service.Jobs[name].Steps
+		if !strings.HasPrefix(steps[0].Uses, "actions/checkout@") || strings.Contains(service.text, "vars.ECS_") {
+			t.Errorf("%s: the first step is %+v, or a name is a variable's", service.path, steps[0])
+		}
+		for _, s := range steps {
+			if s.If != "" {
+				t.Errorf("%s: %+v is not always done", service.path, s)
 			}
 		}
-		for _, words := range []string{"${{ !inputs.file && vars.ECS_CLUSTER || '' }}\n",
-			"${{ inputs.service || !inputs.file && vars.ECS_SERVICE || '' }}\n"} {
-			if strings.Count(f.text, words) != 1 {
-				t.Errorf("%s does not say %s once", f.path, words)
-			}
+		if got, want := withoutNames(t, service), withoutNames(t, plain); got != want {
+			t.Errorf("%s does not do what %s does:\n%s\nand not\n%s", service.path, plain.path, got, want)
 		}
-		if strings.Count(f.text, "vars.ECS_") != 2 {
-			t.Errorf("%s reads the variables elsewhere too", f.path)
-		}
-		example := glob(t, "examples/api/"+f.path)[0]
-		for id, j := range example.Jobs {
-			if called(t, j.Uses).path == f.path && (j.With["file"] != "connect2.yaml" || j.With["service"] != "${{ inputs.service }}") {
-				t.Errorf("%s %s: %v", example.path, id, j.With)
-			}
+		example := glob(t, "examples/api/"+plain.path)[0]
+		with := example.Jobs[name].With
+		if w := called(t, example.Jobs[name].Uses); w.path != service.path || with["file"] != "connect2.yaml" ||
+			with["service"] != "${{ inputs.service }}" {
+			t.Errorf("%s calls %s with %v", example.path, w.path, with)
 		}
 	}
-	with := rollback.Jobs["rollback"].Steps[1].With
-	if with["file"] != "${{ inputs.file }}" || with["environment"] != "${{ inputs.file && inputs.environment || '' }}" {
+	with := glob(t, ".github/workflows/service-rollback.yml")[0].Jobs["rollback"].Steps[1].With
+	if with["file"] != "${{ inputs.file || 'connect2.yaml' }}" || with["environment"] != "${{ inputs.environment }}" ||
+		with["service"] != "${{ inputs.service }}" {
 		t.Errorf("the action is told %v", with)
 	}
+}
+
+// withoutNames is a workflow without its remarks, and without what it takes the names of a service from.
+func withoutNames(t *testing.T, f file) string {
+	t.Helper()
+	_, text, ok := strings.Cut(f.text, "\nname: ")
+	if !ok {
+		t.Fatalf("%s has no name", f.path)
+	}
+	for _, part := range namesOf {
+		text = part.ReplaceAllString(text, "")
+	}
+	return text
+}
+
+// namesOf are the parts of a workflow that tell the names: a form's and a call's service, the file, and how they reach the last step.
+var namesOf = []*regexp.Regexp{
+	regexp.MustCompile(`(?m)^        description: Service .*\n`),
+	regexp.MustCompile(`(?m)^      file:\n(        .*\n)+`),
+	regexp.MustCompile(`(?m)^      service: \{.*\n`),
+	regexp.MustCompile(`(?m)^      contents: read\n`),
+	regexp.MustCompile(`(?m)^      - uses: actions/checkout@.*\n        with:\n          persist-credentials: false\n`),
+	regexp.MustCompile(`(?mi)^          (file|environment|cluster|service): .*\n`),
+	regexp.MustCompile(`(?m)^          (\[\[ -f \$FILE|names=|if \[\[ -n \$SERVICE).*\n`),
+	regexp.MustCompile(` ("--cluster=\$CLUSTER" "--service=\$SERVICE"|"\$\{names\[@\]\}")`),
 }
 
 // TestNamesStep runs the steps that look for the file.

@@ -12,15 +12,15 @@ import (
 	"github.com/org/connect2/v2/pkg/run"
 )
 
-// operateScript is the script of operate.yml's one step that has one.
-func operateScript(t *testing.T) string {
+// operateScript is the script of the one step that has one, of operate.yml or of service-operate.yml.
+func operateScript(t *testing.T, name string) string {
 	t.Helper()
-	for _, s := range glob(t, ".github/workflows/operate.yml")[0].Jobs["operate"].Steps {
+	for _, s := range glob(t, ".github/workflows/"+name)[0].Jobs["operate"].Steps {
 		if s.Run != "" {
 			return s.Run
 		}
 	}
-	t.Fatal("operate.yml has no script")
+	t.Fatal(name + " has no script")
 	return ""
 }
 
@@ -38,7 +38,7 @@ func operate(t *testing.T, script string, environ ...string) (arguments []string
 	command := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script)
 	command.Dir = dir
 	command.Env = append([]string{"PATH=" + dir + ":" + os.Getenv("PATH"), "RECORD=" + filepath.Join(dir, "record"),
-		"GITHUB_SHA=abc", "FILE=", "ENVIRONMENT=prod", "ROLE=arn:role", "CLUSTER=api-cluster", "SERVICE=api", "SINCE=1h", "REASON="}, environ...)
+		"GITHUB_SHA=abc", "ROLE=arn:role", "SINCE=1h", "REASON="}, environ...)
 	out, _ := command.CombinedOutput()
 	if text, err := os.ReadFile(filepath.Join(dir, "record")); err == nil {
 		arguments = strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
@@ -48,14 +48,12 @@ func operate(t *testing.T, script string, environ ...string) (arguments []string
 
 // TestOperate holds what the form can be sent with to what the command line takes, and that nothing in a field becomes a command.
 func TestOperate(t *testing.T) {
-	script := operateScript(t)
 	const role = "--role-to-assume=arn:role"
-	variables := []string{"--cluster=api-cluster", "--service=api"}
-	file := []string{"--file=connect2.yaml", "--environment=prod"}
+	variables, file := []string{"CLUSTER=api-cluster", "SERVICE=api"}, []string{"FILE=connect2.yaml", "ENVIRONMENT=prod", "SERVICE="}
+	byVariables, byFile := []string{"--cluster=api-cluster", "--service=api"}, []string{"--file=connect2.yaml", "--environment=prod"}
 	for _, test := range []struct {
 		environ []string
-		named   []string // the flags of the names; nil: the variables'
-		want    []string // behind them
+		want    []string // behind the flags of the names
 		code    int
 		said    string
 	}{
@@ -66,36 +64,46 @@ func TestOperate(t *testing.T) {
 		{environ: []string{"COMMAND=logs", "SINCE=30m"}, want: []string{"--since=30m", "--tail=200"}},
 		{environ: []string{"COMMAND=hold", "REASON=incident 42; $(touch x) `id`"},
 			want: []string{"--reason=incident 42; $(touch x) `id`"}},
-		{environ: []string{"COMMAND=status", "FILE=connect2.yaml", "CLUSTER=", "SERVICE="}, named: file, want: []string{}},
-		{environ: []string{"COMMAND=logs", "FILE=connect2.yaml", "CLUSTER=", "SERVICE=worker"}, named: append(file, "--service=worker"),
-			want: []string{"--since=1h", "--tail=200"}},
-		{environ: []string{"COMMAND=doctor", "FILE=other.yaml", "CLUSTER=", "SERVICE="}, code: 1, said: "There is no other.yaml in abc."},
 		{environ: []string{"COMMAND=hold"}, code: 1, said: "hold: say why"},
 		{environ: []string{"COMMAND=exec"}, code: 1, said: "want status, logs, doctor, restart, hold or release-hold"},
 		{environ: []string{"COMMAND="}, code: 1, said: "No such command"},
 		{environ: []string{"COMMAND=status --json"}, code: 1, said: "No such command"},
 	} {
 		t.Run(strings.Join(test.environ, " "), func(t *testing.T) {
-			got, said, code := operate(t, script, test.environ...)
-			if code != test.code || !strings.Contains(said, test.said) {
-				t.Errorf("exit %d, want %d\n%s", code, test.code, said)
-			}
-			if test.want == nil {
-				if got != nil {
-					t.Errorf("connect2 was run: %q", got)
+			for name, by := range map[string]struct{ environ, flags []string }{
+				"operate.yml": {variables, byVariables}, "service-operate.yml": {file, byFile},
+			} {
+				got, said, code := operate(t, operateScript(t, name), slices.Concat(by.environ, test.environ)...)
+				if code != test.code || !strings.Contains(said, test.said) {
+					t.Errorf("%s: exit %d, want %d\n%s", name, code, test.code, said)
 				}
-				return
+				if test.want == nil {
+					if got != nil {
+						t.Errorf("%s: connect2 was run: %q", name, got)
+					}
+					continue
+				}
+				command := strings.TrimPrefix(test.environ[0], "COMMAND=")
+				if want := slices.Concat([]string{command, role}, by.flags, test.want); !slices.Equal(got, want) {
+					t.Errorf("%s: connect2 %q, want %q", name, got, want)
+				}
+				takes(t, command, got[1:])
 			}
-			name := strings.TrimPrefix(test.environ[0], "COMMAND=")
-			named := test.named
-			if named == nil {
-				named = variables
-			}
-			if want := slices.Concat([]string{name, role}, named, test.want); !slices.Equal(got, want) {
-				t.Errorf("connect2 %q, want %q", got, want)
-			}
-			takes(t, name, got[1:])
 		})
+	}
+	for _, test := range []struct {
+		environ []string
+		want    []string
+		said    string
+	}{
+		{environ: []string{"FILE=connect2.yaml", "SERVICE=worker"}, want: append(byFile, "--service=worker")},
+		{environ: []string{"FILE=other.yaml"}, said: "There is no other.yaml in abc."},
+	} {
+		got, said, code := operate(t, operateScript(t, "service-operate.yml"), slices.Concat(file, []string{"COMMAND=status"}, test.environ)...)
+		if ran := got != nil; ran == (test.said != "") || ran == (code == 1) || !strings.Contains(said, test.said) ||
+			ran && !slices.Equal(got[2:], test.want) {
+			t.Errorf("%q: connect2 %q, exit %d\n%s", test.environ, got, code, said)
+		}
 	}
 }
 
@@ -121,19 +129,20 @@ func takes(t *testing.T, name string, arguments []string) {
 
 // TestOperateWaitsForNobody: it is wanted at night, and while a deployment runs.
 func TestOperateWaitsForNobody(t *testing.T) {
-	f := glob(t, ".github/workflows/operate.yml")[0]
-	if f.Concurrency != nil || len(f.Jobs) != 1 {
-		t.Errorf("%s: a group around it, or %d jobs", f.path, len(f.Jobs))
-	}
-	for id, j := range f.Jobs {
-		if j.Concurrency != nil || j.Environment == nil || j.Environment.Name != "${{ inputs.environment }}-rollback" {
-			t.Errorf("%s: concurrency %+v, environment %+v", id, j.Concurrency, j.Environment)
-		}
-	}
-	form, call, _ := strings.Cut(f.text, "workflow_call:")
 	example := glob(t, "examples/api/.github/workflows/operate.yml")[0].text
-	const options = "options: [status, logs, doctor, restart, hold, release-hold]"
-	if !strings.Contains(form, options) || !strings.Contains(example, options) || !strings.Contains(call, "command:") {
-		t.Error("the forms do not offer the same commands")
+	for _, f := range glob(t, ".github/workflows/operate.yml", ".github/workflows/service-operate.yml") {
+		if f.Concurrency != nil || len(f.Jobs) != 1 {
+			t.Errorf("%s: a group around it, or %d jobs", f.path, len(f.Jobs))
+		}
+		for id, j := range f.Jobs {
+			if j.Concurrency != nil || j.Environment == nil || j.Environment.Name != "${{ inputs.environment }}-rollback" {
+				t.Errorf("%s %s: concurrency %+v, environment %+v", f.path, id, j.Concurrency, j.Environment)
+			}
+		}
+		form, call, _ := strings.Cut(f.text, "workflow_call:")
+		const options = "options: [status, logs, doctor, restart, hold, release-hold]"
+		if !strings.Contains(form, options) || !strings.Contains(example, options) || !strings.Contains(call, "command:") {
+			t.Errorf("%s: the forms do not offer the same commands", f.path)
+		}
 	}
 }
