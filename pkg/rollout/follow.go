@@ -36,7 +36,7 @@ func Follow(ctx context.Context, client Client, target Target, options ...Option
 	calls := ctx // of reading and of carrying out
 	for !state.Done() {
 		var o Observation
-		if err := l.clock.Sleep(calls, clock.Spread(l.clock, reads.After, spread)); err == nil {
+		if err := l.clock.Sleep(calls, l.pause(reads)); err == nil {
 			o = l.read(calls, &state, reads)
 		}
 		for {
@@ -122,6 +122,15 @@ type loop struct {
 	leaving   bool                        // the run is interrupted: what is done now is bounded as a whole
 }
 
+// pause is how long to wait until what is asked for is read.
+func (l *loop) pause(reads Reads) time.Duration {
+	wait := clock.Spread(l.clock, reads.After, spread)
+	if reads.Before.IsZero() {
+		return wait
+	}
+	return min(wait, max(0, reads.Before.Sub(l.clock.Now())))
+}
+
 // read reads what is asked for. What cannot be read is trouble in the observation.
 func (l *loop) read(ctx context.Context, s *State, reads Reads) Observation {
 	o := Observation{Read: reads}
@@ -158,14 +167,18 @@ func (l *loop) read(ctx context.Context, s *State, reads Reads) Observation {
 		return err
 	}))
 	if reads.Tasks {
-		o.TasksTrouble = l.trouble("Why tasks failed", bounded(ctx, readLimit, func(ctx context.Context) (err error) {
+		o.TasksTrouble = l.trouble("Why tasks failed", bounded(ctx, s.sideLimit(l.clock.Now()), func(ctx context.Context) (err error) {
 			o.Tasks, err = l.tasks.Stopped(ctx)
 			return err
 		}))
 	}
-	if reads.Draining {
+	switch {
+	case !reads.Draining:
+	case o.TasksTrouble.Lost: // the same calls
+		o.DrainTrouble = o.TasksTrouble
+	default:
 		o.DrainTrouble = l.trouble("How far old tasks have come (their end is waited for at a quicker pace)",
-			bounded(ctx, readLimit, func(ctx context.Context) (err error) {
+			bounded(ctx, s.sideLimit(l.clock.Now()), func(ctx context.Context) (err error) {
 				o.Draining, err = l.draining(ctx, s)
 				return err
 			}))

@@ -109,7 +109,7 @@ func TestCallsThatAreNeverAnswered(t *testing.T) {
 		{"everything for a minute", good, everything, 20 * time.Second, 80 * time.Second, 0, EndSucceeded, 115 * time.Second},
 		{"everything for ever", good, everything, 20 * time.Second, 0, 0, EndUnknown, 20*time.Second + 200*time.Second},
 		{"the tasks, and the time is over", good[:1], []string{"ListTasks"}, 5 * time.Second, 0, 2 * time.Minute,
-			EndTimedOut, 180 * time.Second},
+			EndTimedOut, 170 * time.Second},
 		{"the stop, at the end of the time", good[:1], []string{"StopServiceDeployment"}, 0, 0, 2 * time.Minute,
 			EndTimedOut, 2*time.Minute + 15*time.Minute + time.Minute},
 		{"every change, at the end of the time", good[:1], []string{"StopServiceDeployment", "UpdateService"}, time.Second, 0,

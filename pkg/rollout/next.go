@@ -66,7 +66,7 @@ func (m *move) observe(o Observation) {
 
 // look has the service read after a while, with its service deployment where that can be had.
 func (m *move) look(after time.Duration) {
-	m.reads = Reads{After: after, Service: true}
+	m.reads = Reads{After: after, Before: m.lookBefore(m.now, after), Service: true}
 	t := m.followed()
 	switch {
 	case m.ownOff || t.ID == "":
@@ -79,6 +79,16 @@ func (m *move) look(after time.Duration) {
 			m.searched, m.begun = at, first(m.begun, at)
 		}
 	}
+}
+
+// lookBefore is when a wait of about that length is to be over at the latest: at the end of the time for what is done now, which is acted
+// on when it comes and not at the look after it. It is zero where the wait ends before that by itself.
+func (s *State) lookBefore(now time.Time, after time.Duration) time.Time {
+	longest := after + time.Duration(spread*float64(after))
+	if left := s.deadline.Sub(now); left > 0 && left < longest {
+		return s.deadline
+	}
+	return time.Time{}
 }
 
 // pace is how long to wait until the service is read again.
@@ -318,6 +328,17 @@ func (m *move) dueTasks() bool {
 		pause = watchPause
 	}
 	return m.suspect.After(m.watched) || m.now.Sub(m.watched) >= pause
+}
+
+// lateLimit is how long a read of tasks may keep a deployment whose time is over from being stopped.
+const lateLimit = 3 * time.Second
+
+// sideLimit is how long tasks may be read for, which the deployment can be followed without: hardly beyond the end of its time.
+func (s *State) sideLimit(now time.Time) time.Duration {
+	if s.stopping {
+		return readLimit
+	}
+	return min(max(s.deadline.Sub(now), lateLimit), readLimit)
 }
 
 // goingWell are the phases whose beginning is not a sign of failed tasks.

@@ -243,6 +243,38 @@ func TestDiagnosed(t *testing.T) {
 	}
 }
 
+// TestEndOfTheTimeIsMet holds that a wait ends where the time of a deployment does, and that tasks are not read for long beyond it.
+func TestEndOfTheTimeIsMet(t *testing.T) {
+	end := epoch.Add(time.Hour)
+	stopping := func(s *State) { s.stopping = true }
+	none := func(*State) {}
+	for _, test := range []struct {
+		name   string
+		with   func(*State)
+		left   time.Duration
+		before time.Time // of a wait of 10 s, that may be 11
+		reads  time.Duration
+	}{
+		{"long before it", none, time.Minute, time.Time{}, 10 * time.Second},
+		{"the wait ends with it at the latest", none, 11 * time.Second, time.Time{}, 10 * time.Second},
+		{"the wait may end after it", none, 11*time.Second - 1, end, 10 * time.Second},
+		{"within the wait", none, 4 * time.Second, end, 4 * time.Second},
+		{"nearly there", none, time.Second, end, 3 * time.Second},
+		{"there", none, 0, time.Time{}, 3 * time.Second},
+		{"after it", none, -time.Minute, time.Time{}, 3 * time.Second},
+		{"within the wait, on the way back", stopping, 4 * time.Second, end, 10 * time.Second},
+		{"after it, on the way back", stopping, -time.Second, time.Time{}, 10 * time.Second},
+	} {
+		s := rolling(func(s *State) { s.deadline = end }, test.with)
+		if got := s.lookBefore(end.Add(-test.left), 10*time.Second); !got.Equal(test.before) {
+			t.Errorf("%s: the wait ends before %s, want %s", test.name, got, test.before)
+		}
+		if got := s.sideLimit(end.Add(-test.left)); got != test.reads {
+			t.Errorf("%s: tasks are read for %s, want %s", test.name, got, test.reads)
+		}
+	}
+}
+
 // TestNextObserves says what an observation leads to, by what was read, and by what is wanted already.
 func TestNextObserves(t *testing.T) {
 	stopped, known := errors.New("interrupted"), errors.New("interrupted before")

@@ -10,6 +10,7 @@ import (
 // Reads say what is read next, and when. The zero value reads nothing.
 type Reads struct {
 	After     time.Duration // how long to wait before that
+	Before    time.Time     // when that wait is over at the latest; zero: the wait is not cut short
 	Service   bool          // the service
 	Find      bool          // the service deployments that could be the followed one's
 	Own       string        // ARN of the service deployment to describe, where the service asks for it; empty: none
