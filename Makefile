@@ -112,6 +112,7 @@ example-e2e: ## The example's image, its migrations and its release on a real da
 bench: ## Deployments beside AWS's waiters, and 200 at once; pushes beside crane and skopeo; tf-apply beside bare Terraform (minutes)
 	$(GO) test -v -count=1 ./bench/ecs -args -services 200 -rollouts 100
 	$(GO) run ./bench/push
+	bench/terraform/overhead
 	bench/terraform/run
 	bench/terraform/memory
 

@@ -65,6 +65,10 @@ func (r *Record) Apply(e Event) {
 	case KindDecision:
 		r.Decisions = append(r.Decisions, e)
 	case KindStepBegan, KindStepEnded:
+		if e.Step.Group && e.Kind == KindStepBegan { // always a new one; a large plan has thousands
+			r.Steps = append(r.Steps, *e.Step)
+			break
+		}
 		r.step(*e.Step)
 	case KindFinding:
 		r.Findings = append(r.Findings, *e.Finding)

@@ -182,7 +182,8 @@ func (f Finder) Find(ctx context.Context) (Executable, error) {
 	return found, nil
 }
 
-// installed asks every executable there is for its version, in the order of the path.
+// installed asks every executable there is for its version, in the order of the path. One that several names lead to is asked once: in
+// an image where /bin is /usr/bin, each answer would take as long as all else that tf-apply does beside Terraform.
 func (f Finder) installed(ctx context.Context) []Executable {
 	var found []Executable
 	folders := filepath.SplitList(f.Path)
@@ -193,10 +194,14 @@ func (f Finder) installed(ctx context.Context) []Executable {
 	seen := map[string]bool{}
 	for _, folder := range folders {
 		path, err := filepath.Abs(filepath.Join(folder, string(f.Engine)))
-		if err != nil || seen[path] {
+		if err != nil {
 			continue
 		}
-		seen[path] = true
+		target, err := filepath.EvalSymlinks(path)
+		if err != nil || seen[target] {
+			continue
+		}
+		seen[target] = true
 		if info, err := os.Stat(path); err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
 			continue
 		}

@@ -1,7 +1,7 @@
 package terraform
 
 import (
-	"encoding/json"
+	"errors"
 	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
@@ -11,11 +11,11 @@ import (
 
 // message is one line of a -json stream. Source: Terraform's documentation, "Machine-Readable UI".
 type message struct {
-	Level      string             `json:"@level"`
-	Message    string             `json:"@message"`
-	Type       string             `json:"type"`
-	Diagnostic *tfjson.Diagnostic `json:"diagnostic"`
-	Hook       *hook              `json:"hook"`
+	Level      string
+	Message    string
+	Type       string
+	Diagnostic *tfjson.Diagnostic
+	Hook       *hook
 }
 
 // hook is what happens to one resource during apply.
@@ -34,8 +34,24 @@ func parseMessage(line string) (m message, ok bool) {
 	if !strings.HasPrefix(line, "{") {
 		return m, false
 	}
-	err := json.Unmarshal([]byte(line), &m)
-	return m, err == nil && m.Level != ""
+	s := scanner{text: []byte(line)}
+	err := s.object(func(name string) error {
+		switch name {
+		case "@level":
+			return s.into(&m.Level)
+		case "@message":
+			return s.into(&m.Message)
+		case "type":
+			return s.into(&m.Type)
+		case "diagnostic":
+			return s.into(&m.Diagnostic)
+		case "hook":
+			return s.into(&m.Hook)
+		}
+		_, err := s.raw() // of a planned change, the change: most of the stream of a large plan
+		return err
+	})
+	return m, errors.Join(err, s.end()) == nil && m.Level != ""
 }
 
 // colour is a mark of the library that colours OpenTofu's texts. It is left in some messages of -json.

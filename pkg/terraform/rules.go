@@ -194,7 +194,7 @@ type rule struct {
 }
 
 func matches(patterns, name string) bool {
-	for _, p := range strings.Split(patterns, "|") {
+	for p := range strings.SplitSeq(patterns, "|") { // without a copy: each change is held against each rule
 		if prefix, ok := strings.CutSuffix(p, "*"); ok && strings.HasPrefix(name, prefix) || p == name {
 			return true
 		}

@@ -164,6 +164,36 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestEachTerraformIsAskedOnce: whatever the path leads to twice, by a folder that is there twice or is another's link, or by a link to
+// the program, is asked for its version once; another program is asked as well.
+func TestEachTerraformIsAskedOnce(t *testing.T) {
+	root := t.TempDir()
+	usr, linked, other := filepath.Join(root, "usr"), filepath.Join(root, "linked"), filepath.Join(root, "other")
+	asked := filepath.Join(root, "asked")
+	for dir, version := range map[string]string{usr: "1.11.4", other: "1.10.5"} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprintf("#!/bin/sh\necho %[1]s \"$@\" >>'%[2]s'\necho '{\"terraform_version\":\"%[1]s\"}'\n", version, asked)
+		if err := os.WriteFile(filepath.Join(dir, "terraform"), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Symlink(usr, filepath.Join(root, "bin")), os.Mkdir(linked, 0o755),
+		os.Symlink(filepath.Join(usr, "terraform"), filepath.Join(linked, "terraform"))); err != nil {
+		t.Fatal(err)
+	}
+	path := strings.Join([]string{usr, filepath.Join(root, "bin"), usr, linked, other}, ":")
+	found, err := Finder{Engine: HashiCorp, Dir: root, Root: root, Path: path}.Find(t.Context())
+	if err != nil || found.Path != filepath.Join(usr, "terraform") || found.Version != "1.11.4" {
+		t.Errorf("found %+v: %v", found, err)
+	}
+	text, err := os.ReadFile(asked)
+	if want := "1.11.4 version -json\n1.10.5 version -json\n"; err != nil || string(text) != want {
+		t.Errorf("asked: %q, want %q: %v", text, want, err)
+	}
+}
+
 func TestHeldLock(t *testing.T) {
 	text := "Error message: operation error S3: PutObject, https response error StatusCode:\n412, api error PreconditionFailed\nLock " +
 		"Info:\n  ID:        1a-2b\n  Path:      bucket/key\n  Operation: OperationTypeApply\n  Who:       root@box\n  Version:   1.11.4\n  " +

@@ -54,6 +54,9 @@ func (v values) visible() (before, after map[string]any) {
 			return map[string]any{}
 		}
 		marked, _ := marks.(map[string]any)
+		if !isMarked(marked) { // nearly always: nothing is to be left out
+			return object
+		}
 		clear := make(map[string]any, len(object))
 		for name, value := range object {
 			if mark, ok := marked[name]; ok && isMarked(mark) {
@@ -198,24 +201,23 @@ func isObject(v any) bool {
 	return ok
 }
 
+// objectNames returns the names that any of the trees has, in order; nil where there is none.
 func objectNames(trees ...any) []string {
-	var names map[string]bool
+	var names []string
 	for _, tree := range trees {
 		object, ok := tree.(map[string]any)
-		if !ok {
-			continue
-		}
-		if names == nil {
-			names = map[string]bool{}
+		if ok && names == nil {
+			names = make([]string, 0, len(object))
 		}
 		for name := range object {
-			names[name] = true
+			names = append(names, name)
 		}
 	}
-	if names == nil {
+	if len(names) == 0 {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(names))
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // document compares JSON within strings (policies, container definitions) by what it says rather than as one long line.

@@ -41,12 +41,14 @@ func (s *session) makePlan(ctx context.Context, out *Outputs, lock bool) (*plann
 	s.runner.Redact = p.plan.Redact
 	p.review = terraform.NewReview(p.plan)
 	p.review.Partial = p.review.Partial || len(s.in.Targets) > 0 // OpenTofu does not say so
-	p.digest = p.plan.Digest(s.binding)
+	digest := make(chan terraform.Digest, 1)
+	go func() { digest <- p.plan.Digest(s.binding) }() // is slow on purpose: meanwhile the plan is told
 	t := p.review.Totals
 	out.Changes, out.Add, out.Change, out.Destroy, out.Replace = p.changes, t.Add, t.Change, t.Destroy, t.Replace
 	out.Move, out.Import, out.Forget = t.Move, t.Import, t.Forget
-	out.PlanDigest = p.digest.String()
 	s.tellReview(p)
+	p.digest = <-digest
+	out.PlanDigest = p.digest.String()
 	return p, s.writePlan(ctx, p, out)
 }
 
