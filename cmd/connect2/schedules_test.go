@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -95,7 +96,8 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // killed, as "killed CALL NUMBER COMMAND ARG...", runs a command and kills it once a call of this name was made so many times since the
-// journal was emptied. Its work is cut off there: nothing of it can tell, clean up or put back.
+// journal was emptied. That call takes effect and is not answered, so that nothing comes after it, however late the kill is: nothing of
+// the command can tell, clean up or put back.
 func killed(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: killed CALL NUMBER COMMAND ARG...")
@@ -104,6 +106,7 @@ func killed(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	program, err := exec.LookPath(args[2])
 	ts.Check(err)
+	fault(ts, false, []string{fmt.Sprintf("{action: %q, answer: hang-after, skip: %d, times: 1}", args[0], number-1-calls(ts, args[0]))})
 	command := exec.Command(program, args[3:]...)
 	command.Dir = ts.Getenv("WORK")
 	command.Env = append(os.Environ(), "GITHUB_ACTIONS=")
