@@ -83,18 +83,24 @@ func (e *ended) goBack(ctx context.Context) (after fleet.After, revision string,
 
 // startBack has the service updated to the version before, which is written down first.
 func (e *ended) startBack(ctx context.Context, now ecsview.Snapshot, before string) (rollout.Target, error) {
-	e.noteBack(ctx, now, before)
-	return rollout.Start(ctx, e.client, rollout.Update{Cluster: e.in.Cluster, Service: e.in.Service, TaskDefinition: before,
+	e.noted = e.noteBack(ctx, now, before, noteLimit)
+	target, err := rollout.Start(ctx, e.client, rollout.Update{Cluster: e.in.Cluster, Service: e.in.Service, TaskDefinition: before,
 		Before: now, Patience: e.limit, Clock: e.env.Clock()})
+	if err != nil && notSent(err) {
+		e.noteOver(ctx, e.noted, e.hold.Last)
+	}
+	return target, err
 }
 
-// followBack follows a way back, and writes down that it has ended, unless the run was interrupted meanwhile.
+// followBack follows a way back, and writes down that it has ended.
 func (e *ended) followBack(ctx context.Context, target rollout.Target, before string) (rollout.Result, error) {
 	end := e.env.Events.Group("Way back to " + arn.Revision(before))
 	result, err := verdict.Follow(ctx, e.env, e.conn.Config, target, rollout.Timeout(e.limit), rollout.LeaveOnInterrupt())
 	end()
-	if result.End != rollout.EndInterrupted {
-		e.noteDone(ctx)
+	if isOver(result) {
+		over := e.noted
+		over.Step = hold.Done
+		e.noteOver(ctx, e.noted, over)
 	}
 	return result, err
 }
@@ -108,49 +114,6 @@ func (e *ended) scaleToZero(ctx context.Context, before string) (fleet.After, st
 		return fleet.Stranded, "", fmt.Errorf("taking the tasks of %s away again: %w", e.in.Service, awserr.Explain(err))
 	}
 	return fleet.Back, arn.Revision(before) + ", without tasks", nil
-}
-
-// noteLimit is how long it may take to write down that a release is taken back, and quickNote that of a run that is to end: that it is
-// taken back matters more.
-const (
-	noteLimit = 5 * time.Second
-	quickNote = 500 * time.Millisecond
-)
-
-// noteBack writes down that the service is about to be put back to the version before, as a rollback does: a rollback that meets it under
-// way would else have ECS go back from it, to what was left.
-func (e *ended) noteBack(ctx context.Context, now ecsview.Snapshot, before string) {
-	e.noted = hold.Rollback{From: e.revision.Name(), To: arn.Revision(before), Step: hold.Begun, Reason: "its own release took it back",
-		By: e.env.GitHub.Actor, Run: e.env.GitHub.RunURL(), At: e.env.Clock().Now()}
-	if primary := now.Primary(); primary != nil {
-		e.noted.Left = primary.ID
-	}
-	e.writeNote(ctx)
-}
-
-// noteDone writes down that the way back has ended.
-func (e *ended) noteDone(ctx context.Context) {
-	if e.noted.Step == hold.Begun {
-		e.noted.Step = hold.Done
-		e.writeNote(ctx)
-	}
-}
-
-func (e *ended) writeNote(ctx context.Context) {
-	service := aws.ToString(e.service.ServiceArn)
-	if hold.Possible(service) != "" {
-		return
-	}
-	limit := noteLimit
-	if _, ends := ctx.Deadline(); ends || ctx.Err() != nil {
-		limit = quickNote
-	}
-	limited, done := outlive.Cleanup(ctx, limit)
-	defer done()
-	err := e.noted.Write(limited, e.client, service)
-	if err != nil && !awserr.Optional(e.env.Events, "Writing down that the release is taken back, for a rollback that meets it", err) {
-		e.env.Events.Debugf("writing down that the release is taken back: %v", awserr.Explain(err))
-	}
 }
 
 // deregister deregisters a revision that was made for a release which was taken back, unless tasks of it run on.

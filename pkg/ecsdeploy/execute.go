@@ -18,6 +18,7 @@ import (
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/ecsview"
+	"github.com/org/connect2/v2/pkg/hold"
 	"github.com/org/connect2/v2/pkg/rollout"
 	"github.com/org/connect2/v2/pkg/taskdef"
 	"github.com/org/connect2/v2/pkg/verdict"
@@ -128,8 +129,17 @@ func (s started) follow(ctx context.Context, out *Outputs) (ended, error) {
 	if s.in.EarlyAbort == "off" {
 		options = append(options, rollout.Patient())
 	}
+	var noted hold.Rollback
+	options = append(options, rollout.NoteBack(func(ctx context.Context, back rollout.PutBack) {
+		if noted.Step == "" { // the update may be sent again
+			noted = s.noteBack(ctx, back.Before, back.TaskDefinition, putBackNote)
+		}
+	}))
 	begun := time.Now()
 	result, err := verdict.Follow(ctx, s.env, s.conn.Config, s.target, options...)
+	if isOver(result) { // its history tells the rest: that of a release which failed by itself is not that of a rollback
+		s.noteOver(ctx, noted, s.held.Last)
+	}
 	after := s.lookAfter(ctx, result)
 	for after != nil && result.End == rollout.EndSuperseded && rollout.CameBack(result.Target, ecsview.SnapshotOf(*after)) {
 		s.env.Events.Notef("what took over was itself taken back: following %s, which is put back",

@@ -527,7 +527,8 @@ faults: [{action: 'ecs:*Service*Deployment*', answer: deny}, {action: 'ecs:Descr
 		if name, running := s.Primary(); name != family+":1" || running != 2 {
 			t.Errorf("the service runs %d tasks of %s", running, name)
 		}
-		want := []string{"ecs:RegisterTaskDefinition", "ecs:UpdateService", "ecs:UpdateService", "ecs:DeregisterTaskDefinition"}
+		want := []string{"ecs:RegisterTaskDefinition", "ecs:UpdateService", // and that it is put back is written down until it is
+			"ecs:TagResource", "ecs:UpdateService", "ecs:TagResource", "ecs:DeregisterTaskDefinition"}
 		if got := s.Mutations(); !slices.Equal(got, want) {
 			t.Errorf("changed by %v, want %v", got, want)
 		}

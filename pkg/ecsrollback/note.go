@@ -79,7 +79,7 @@ func (r *Rollback) note(back, began string) hold.Rollback {
 	}
 	if last := r.read.Last; r.decided.Noted && last.From == note.From {
 		note.Left, note.Began, note.At = last.Left, cmp.Or(began, last.Began), last.At
-		if note.Reason == "" {
+		if note.Reason == "" && last.Reason != hold.OwnRelease {
 			note.Reason, note.By, note.Run = last.Reason, last.By, last.Run
 		}
 	}

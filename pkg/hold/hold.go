@@ -119,10 +119,10 @@ func (h Hold) Refuse(service, digest string) error {
 		return refusal("Releases of this service are on hold", fmt.Errorf("service: every release of %s is on hold: %s", service, h.Why))
 	case h.All:
 		return refusal("Releases of this service are on hold",
-			fmt.Errorf("service: every release of %s is on hold since its rollback%s", service, h.Last))
+			fmt.Errorf("service: every release of %s is on hold since its rollback%s", service, h.Since()))
 	case i == 0:
 		return refusal("This image was rolled back from", fmt.Errorf("image: %s is on hold for %s, which was rolled back from it%s",
-			digest, service, h.Last))
+			digest, service, h.Since()))
 	case i > 0: // what the tags say is about a later rollback
 		return refusal("This image was rolled back from",
 			fmt.Errorf("image: %s is on hold for %s, which was rolled back from it", digest, service))
@@ -226,6 +226,24 @@ const apart = 10 * time.Second
 // Ended reports whether the rollback is what ended a deployment of a revision (FAMILY:NUMBER) that began at a moment.
 func (r Rollback) Ended(revision string, begun time.Time) bool {
 	return r.From == revision && revision != "" && !r.At.Before(begun.Add(-apart))
+}
+
+// OwnRelease is the reason of what a release writes down of its own way back. It puts nothing on hold.
+const OwnRelease = "its own release took it back"
+
+// Since returns the rollback that a hold is from, as far as the tags still tell of it.
+func (h Hold) Since() Rollback {
+	if h.Last.Reason == OwnRelease {
+		return Rollback{}
+	}
+	return h.Last
+}
+
+// Same reports whether what the tags keep of two rollbacks is of one, at one step.
+func (r Rollback) Same(other Rollback) bool {
+	at, otherAt := r.At.Truncate(time.Second), other.At.Truncate(time.Second)
+	return r.From == other.From && r.To == other.To && r.Left == other.Left && r.Began == other.Began && r.Step == other.Step &&
+		at.Equal(otherAt)
 }
 
 // Possible returns why a service cannot be tagged, and so not be held, or "": tags need the longer ARN, which names the cluster.

@@ -90,6 +90,8 @@ func TestHoldSurvivesInTags(t *testing.T) {
 
 func TestRefuse(t *testing.T) {
 	last := Rollback{Reason: "orders fail", By: "octocat", At: time.Date(2026, 3, 1, 2, 10, 0, 0, time.UTC)}
+	own := last
+	own.Reason = OwnRelease
 	for _, test := range []struct {
 		name   string
 		hold   Hold
@@ -111,6 +113,10 @@ func TestRefuse(t *testing.T) {
 			want: []string{"every release of api is on hold: frozen by ada"}, not: "orders fail"},
 		{name: "a reason without a hold", hold: Hold{Why: "frozen by ada", Last: last}, digest: digest("c")},
 		{name: "everything, image unknown", hold: Hold{All: true, Last: last}, want: []string{"every release of api"}},
+		{name: "since a rollback that a release has written over", hold: Hold{Digests: digests("a"), Last: own}, digest: digest("a"),
+			want: []string{"which was rolled back from it"}, not: "octocat"},
+		{name: "everything, since one that was overwritten", hold: Hold{All: true, Last: own}, digest: digest("a"),
+			want: []string{"since its rollback"}, not: "octocat"},
 		{name: "nothing known of it", hold: Hold{Digests: digests("a")}, digest: digest("a"), want: []string{"rolled back from it"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -328,5 +334,31 @@ func TestPlaceAndLift(t *testing.T) {
 	}
 	if _, written := s.tags[tagWhy]; written {
 		t.Error("a reason is written where there was none")
+	}
+}
+
+func TestSame(t *testing.T) {
+	at := time.Date(2026, 3, 1, 2, 10, 0, 500_000_000, time.UTC)
+	note := Rollback{From: "api:3", To: "api:2", Left: "ecs-svc/3", Began: "ecs-svc/4", Step: Begun, At: at, By: "octocat"}
+	s := &tagged{tags: map[string]string{}}
+	if err := note.Write(t.Context(), s, "arn"); err != nil {
+		t.Fatal(err)
+	}
+	if !s.hold().Last.Same(note) {
+		t.Errorf("what was read back is another one: %+v", s.hold().Last)
+	}
+	for name, change := range map[string]func(*Rollback){
+		"another revision was left": func(r *Rollback) { r.From = "api:4" },
+		"to another one":            func(r *Rollback) { r.To = "api:1" },
+		"from another deployment":   func(r *Rollback) { r.Left = "ecs-svc/5" },
+		"begun by another one":      func(r *Rollback) { r.Began = "" },
+		"over":                      func(r *Rollback) { r.Step = Done },
+		"later":                     func(r *Rollback) { r.At = at.Add(time.Second) },
+	} {
+		other := note
+		change(&other)
+		if note.Same(other) {
+			t.Errorf("%s: the same", name)
+		}
 	}
 }

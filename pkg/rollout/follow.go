@@ -322,6 +322,9 @@ func (l *loop) carryOut(ctx context.Context, s *State, effects []Effect) (answer
 			}
 			answer.Trouble = l.trouble("Stopping the deployment with a rollback (the service is updated to the version before instead)", err)
 		case PutBack:
+			if l.noteBack != nil {
+				l.noteBack(ctx, e)
+			}
 			err = l.change(ctx, func(ctx context.Context) (err error) {
 				answer.Target, err = update(ctx, l.client, Update{Cluster: s.target.Cluster, Service: s.target.Service,
 					TaskDefinition: e.TaskDefinition, Before: e.Before, Known: append(slices.Clone(s.target.Known), s.target.ID)})

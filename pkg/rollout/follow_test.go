@@ -203,9 +203,16 @@ func TestFailedWithoutRollback(t *testing.T) {
 					}
 					return nil
 				}
-				result, events, err := drive(t.Context(), t, w)
+				var noted []string
+				result, events, err := drive(t.Context(), t, w, NoteBack(func(_ context.Context, back PutBack) {
+					noted = append(noted, fmt.Sprintf("from %s to %s after %d updates", back.Before.TaskDefinition, back.TaskDefinition,
+						w.calls["UpdateService"]))
+				}))
 				if result.End != test.want {
 					t.Fatalf("got %v: %v\n%s", result.End, err, texts(events))
+				}
+				if want := fmt.Sprintf("from %s to %s after 1 updates", newTD, oldTD); !slices.Equal(noted, []string{want}) {
+					t.Errorf("noted %q, want %q, before the update", noted, want)
 				}
 				if test.update == nil && (len(w.log) != 2 || !strings.HasPrefix(w.log[1], "update api:41")) {
 					t.Errorf("changed: %v", w.log)

@@ -18,6 +18,7 @@ type options struct {
 	events   record.Sink
 	clock    clock.Clock
 	diagnose func(context.Context, Case) (Diagnosis, bool)
+	noteBack func(context.Context, PutBack)
 }
 
 // settings are the options that decisions hang on.
@@ -93,6 +94,12 @@ func Clock(c clock.Clock) Option { return func(o *options) { o.clock = clock.Or(
 // it no deployment is given up early.
 func Diagnose(ask func(context.Context, Case) (Diagnosis, bool)) Option {
 	return func(o *options) { o.diagnose, o.settings.diagnoses = ask, ask != nil }
+}
+
+// NoteBack is told right before the service is updated to the version before, so that it can be written down: whoever meets that under way
+// could take it for an ordinary deployment. It is told again where the update is sent again.
+func NoteBack(note func(context.Context, PutBack)) Option {
+	return func(o *options) { o.noteBack = note }
 }
 
 // Committed says that the deployment is itself a way back, or was stopped already: it is only followed, never stopped.

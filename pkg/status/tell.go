@@ -145,7 +145,7 @@ func (v *view) holdReason() string {
 	case v.hold.All && v.hold.Why != "":
 		return v.hold.Why
 	}
-	return "since the rollback" + v.hold.Last.String()
+	return "since the rollback" + v.hold.Since().String()
 }
 
 // since is when the deployment that runs was made; empty where there is none.

@@ -263,7 +263,7 @@ func (r reading) facts() []Fact {
 	if held := r.hold.String(); held != "" {
 		why := r.hold.Why
 		if why == "" {
-			why = "since the rollback" + r.hold.Last.String()
+			why = "since the rollback" + r.hold.Since().String()
 		}
 		add("on hold", held+": "+why, "")
 	}

@@ -2,9 +2,13 @@ package simulation
 
 import (
 	"fmt"
-	"github.com/google/go-cmp/cmp"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/connect2/v2/pkg/sandbox/engine"
 )
 
 const (
@@ -14,6 +18,14 @@ const (
 
 // corpus holds histories that once showed a violation, or that stand for many. Paste what TestHistories prints.
 var corpus = map[string]History{
+	"a rollback meets a release whose tasks failed after it was complete, and which is put back": {
+		Desired: 2, Past: 2, Fates: []Fate{{Kind: Faints}},
+		Runs: []Run{
+			{Verb: Deploy, Version: 3, Lifts: true, Timeout: 10 * minute,
+				Faults: []Fault{{Action: "ecs:DescribeServices", Answer: "hang", Skip: 14, Times: 4}}},
+			{Change: 3, At: 2 * second, Verb: Rollback, Timeout: 4 * minute},
+		},
+	},
 	"a rollback meets a service that a release of two takes back after it had arrived": {
 		Seed: 933, Desired: 2, Past: 2, Second: Afterwards, Fates: []Fate{{Job: Fails}, {}},
 		Runs: []Run{
@@ -519,6 +531,33 @@ func TestStartedAgain(t *testing.T) {
 		if run.answer.Outcome != "succeeded" || run.last.kept(w.settled) != policy {
 			t.Errorf("with a restart policy: %v; the release is %s, its tasks %s, later %s", policy, run.answer.Outcome, run.last.tasks,
 				w.settled.tasks)
+		}
+	}
+}
+
+// TestWrittenDown looks at what the service's tags say after a release that was put back, and of a rollback that met it: the first leaves
+// nothing, since its history tells the rest; of the second it is written down what was left.
+func TestWrittenDown(t *testing.T) {
+	h := corpus["a rollback meets a release whose tasks failed after it was complete, and which is put back"]
+	all := h.Runs
+	for runs, want := range map[int]string{1: "", 2: "connect2-api-dev:3 to connect2-api-dev:2, done"} {
+		h.Runs = slices.Clone(all[:runs])
+		w := simulate(t, h)
+		if first := w.runs[0].answer; !first.tookBack() {
+			t.Fatalf("the release is %s: %s", first.Outcome, first.Error)
+		}
+		tags := map[string]string{}
+		w.service(func(_ *engine.Engine, s *engine.Service) {
+			for _, tag := range s.Tags {
+				tags[tag.Key] = tag.Value
+			}
+		})
+		got := ""
+		if tags["connect2:rollback-from"] != "" {
+			got = fmt.Sprintf("%s to %s, %s", tags["connect2:rollback-from"], tags["connect2:rollback-to"], tags["connect2:rollback-step"])
+		}
+		if got != want {
+			t.Errorf("after %d runs the tags say %q, want %q", runs, got, want)
 		}
 	}
 }

@@ -76,7 +76,7 @@ func TestHistories(t *testing.T) {
 	t.Logf("\n%s", told)
 }
 
-// TestGiven lets one history happen that a file holds as JSON: HISTORY=FILE.
+// TestGiven lets one history happen that a file holds as JSON, and tells it: HISTORY=FILE.
 func TestGiven(t *testing.T) {
 	file := os.Getenv("HISTORY")
 	if file == "" {
@@ -91,6 +91,9 @@ func TestGiven(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := simulate(t, h)
+	for _, r := range w.runs {
+		t.Log(w.account(violation{invariant: "What happened", run: r, text: r.answer.Outcome}))
+	}
 	for _, v := range w.check() {
 		if v.known == "" {
 			t.Errorf("%s\n\n%s", h, w.account(v))
