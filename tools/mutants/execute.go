@@ -73,7 +73,7 @@ func (p *pkg) run(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	tests, err := p.tryTests(ctx, binary, filepath.Join(work, "reached"), o.workers)
+	tests, err := p.tryTests(ctx, binary, filepath.Join(work, "reached"), o)
 	if over(ctx) {
 		return nil // whatever that brought about
 	}
@@ -157,11 +157,11 @@ func (p *pkg) build(ctx context.Context, to string, files map[string][]byte) (bi
 }
 
 // tryTests runs each test by itself and notes how long it takes and which mutants it reaches. The quickest come first.
-func (p *pkg) tryTests(ctx context.Context, binary, folder string, workers int) ([]*test, error) {
+func (p *pkg) tryTests(ctx context.Context, binary, folder string, o options) ([]*test, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
-	list := exec.CommandContext(ctx, binary, "-test.list=^(Test|Example|Fuzz)")
+	list := exec.CommandContext(ctx, binary, "-test.list="+cmp.Or(o.only, "^(Test|Example|Fuzz)"))
 	list.Dir = p.dir
 	out, err := list.Output()
 	if err != nil {
@@ -173,7 +173,7 @@ func (p *pkg) tryTests(ctx context.Context, binary, folder string, workers int) 
 	}
 	var lock sync.Mutex
 	var failures []error
-	each(workers, tests, func(t *test) {
+	each(o.workers, tests, func(t *test) {
 		if over(ctx) {
 			return
 		}

@@ -4,6 +4,7 @@
 //	go run ./tools/mutants                          the deciding files (deciding.txt)
 //	go run ./tools/mutants pkg/hold pkg/x/y.go      these packages or files
 //	go run ./tools/mutants -base REV -for 5m        the lines that changed since REV
+//	go run ./tools/mutants -run '^TestPlan' FILE    with these tests alone, where the package's others are slow
 //
 // It fails where a deciding file has less than 90 % of its mutants killed, where a mutant survives that survivors.txt does not list
 // with a reason, and where an entry of that list matches no mutant any more; with -base, also an entry of a file that changed. A test
@@ -47,6 +48,7 @@ type options struct {
 	base      string
 	limit     time.Duration
 	list      bool
+	only      string
 	workers   int
 	patience  time.Duration
 	deciding  string
@@ -60,6 +62,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.base, "base", "", "mutate only the lines that changed since this `revision`")
 	flags.DurationVar(&o.limit, "for", 0, "start no mutant after this `time`; 0: no limit")
 	flags.BoolVar(&o.list, "list", false, "list the mutants and run nothing")
+	flags.StringVar(&o.only, "run", "", "run only the tests that match this `regexp`, as go test does; empty: all")
 	flags.IntVar(&o.workers, "j", runtime.NumCPU(), "how many to run at the same time")
 	flags.DurationVar(&o.patience, "patience", 10*time.Second, "a test hangs after ten times the `time` it needs without a mutant, and this")
 	flags.StringVar(&o.deciding, "deciding", "tools/mutants/deciding.txt", "the list of deciding files")
