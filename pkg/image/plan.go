@@ -167,14 +167,7 @@ func (p *Plan) look(ctx context.Context) error {
 		return err
 	}
 	root := p.Source.root
-	wanted := map[v1.Hash]int64{} // bytes of layers to compress, by their uncompressed digests
-	root.walk(func(n *node) {
-		for _, l := range n.layers {
-			if l.mustCompress() {
-				wanted[l.diffID] = l.uncompressed
-			}
-		}
-	})
+	wanted := root.toCompress()
 	for i, q := range all {
 		if root.raw != nil {
 			break
@@ -186,10 +179,7 @@ func (p *Plan) look(ctx context.Context) error {
 	if err := p.lookBeside(ctx, wanted); err != nil {
 		return err
 	}
-	if root.raw == nil && !slices.ContainsFunc(root.layers, func(l layer) bool {
-		_, ok := p.known.stored[l.diffID]
-		return l.mustCompress() && !ok
-	}) {
+	if root.raw == nil && left(wanted, p.known.stored) == 0 {
 		root.finish(p.known.stored) // nothing has to be compressed: the digest is known now
 	}
 	if root.raw == nil {
@@ -201,6 +191,19 @@ func (p *Plan) look(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// toCompress returns how many bytes the layers have that must be compressed, by their uncompressed digests.
+func (n *node) toCompress() map[v1.Hash]int64 {
+	bytes := map[v1.Hash]int64{}
+	n.walk(func(n *node) {
+		for _, l := range n.layers {
+			if l.mustCompress() {
+				bytes[l.diffID] = l.uncompressed
+			}
+		}
+	})
+	return bytes
 }
 
 // readTags reads what the tags point at now, and at the same time what else is asked for first.
@@ -232,26 +235,20 @@ func (p *Plan) readTags(ctx context.Context) error {
 		p.asked = root.desc.Digest
 		p.there = found[p.asked.String()] != nil
 	}
-	images = append(images, found["latest"])
-	if !p.there {
-		p.seen.add(ctx, p.To, images, root.raw == nil)
-	}
+	p.seen.add(ctx, p.To, append(images, found["latest"]), root.raw == nil)
 	return ctx.Err()
 }
 
 // lookBack finds what earlier images tell: the whole image, or the one that has the same configuration. The configuration names the
 // digest of every uncompressed layer, so such an image is the same, whoever compressed it. Else the layers that are wanted.
 func (p *Plan) lookBack(ctx context.Context, wanted map[v1.Hash]int64, layers bool) error {
-	if p.To.Missing && len(p.mounts) == 0 {
-		return nil
-	}
 	look := func(e *earlier, in *Destination) bool { return p.learn(ctx, e, in, wanted, layers) }
 	if !p.To.Missing {
 		if look(p.seen, p.To) {
 			return ctx.Err()
 		}
 		p.seen.add(ctx, p.To, p.To.recent(ctx, p.seen.seen), true)
-		if look(p.seen, p.To) || ctx.Err() != nil {
+		if look(p.seen, p.To) {
 			return ctx.Err()
 		}
 	}
@@ -287,9 +284,7 @@ func (p *Plan) learn(ctx context.Context, e *earlier, in *Destination, wanted ma
 		}
 	}
 	p.known.add(e.layers(ctx, rest, p.codec), in)
-	missing := left(wanted, p.known.stored)
-	found := len(p.known.stored)
-	return missing == 0 && found > 0 || missing < worthLooking && found > len(wanted)-found
+	return left(wanted, p.known.stored) < worthLooking && len(p.known.stored) > len(wanted)/2
 }
 
 // takeWhole takes an image for the source's own, bytes and all. One of another repository is only a hint to its layers: it has to be
@@ -364,9 +359,6 @@ func (p *Plan) check(ctx context.Context) error {
 		return nil
 	}
 	digests := p.unasked()
-	if len(digests) == 0 {
-		return nil
-	}
 	missing, err := p.To.missingBlobs(ctx, digests)
 	for _, d := range digests {
 		if err == nil {
@@ -489,10 +481,8 @@ func (p *Plan) jobs() []job {
 		key := l.Digest
 		if l.mustCompress() {
 			key = l.diffID
-			j.Digest, j.Size = v1.Hash{}, 0
-			if d, ok := p.known.stored[l.diffID]; ok {
-				j.Digest, j.Size, j.holder = d.Digest, d.Size, p.known.holder[l.diffID]
-			}
+			d := p.known.stored[l.diffID] // nothing where no registry has it
+			j.Digest, j.Size, j.holder = d.Digest, d.Size, p.known.holder[l.diffID]
 		}
 		if !seen[key] {
 			seen[key] = true
