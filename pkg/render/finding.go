@@ -15,7 +15,7 @@ func Card(f record.Finding) string {
 
 // caution is a title in an alert. A fence with foreign text in it could not stand there safely, so only the title does.
 func caution(title string) string {
-	return fmt.Sprintf("> [!CAUTION]\n> **%s**", Prose(firstUpper(title)))
+	return fmt.Sprintf("> [!CAUTION]\n> **%s**", WithCode(firstUpper(title)))
 }
 
 // findingFacts is what else is known of a cause.
@@ -46,7 +46,7 @@ func evidenceLines(f record.Finding) []string {
 	return lines
 }
 
-// VerdictText returns what stands below the title of a failure in a log or an annotation: what was tried and what came back, the
+// VerdictText returns what comes below the title of a failure in a log or an annotation: what was tried and what came back, the
 // words that prove the cause, and what to do.
 func VerdictText(v record.Verdict) string {
 	var lines []string

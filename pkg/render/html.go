@@ -14,7 +14,7 @@ import (
 )
 
 // HTML writes the record of a run as one file that needs no network: the verdict and the cause on top, one timeline of all parts,
-// what was asked and found, the parts' own sections, and what was told. It is readable on a phone, in light and dark, and by a screen
+// what was asked and found, the parts' own sections, and the log. It is readable on a phone, in light and dark, and by a screen
 // reader. Secrets are taken out of every text.
 func HTML(w io.Writer, r *record.Record, secrets *Secrets) error {
 	r = redacted(r, secrets)
@@ -31,8 +31,8 @@ func HTML(w io.Writer, r *record.Record, secrets *Secrets) error {
 	for _, part := range r.Parts {
 		p.part(part)
 	}
-	p.asked(r)
-	p.told(r)
+	p.inputs(r)
+	p.log(r)
 	p.raw("</main></body></html>\n")
 	if _, err := io.WriteString(w, p.b.String()); err != nil {
 		return fmt.Errorf("write the HTML report: %w", err)
@@ -84,7 +84,7 @@ func (p *page) verdict(r *record.Record) {
 	p.text(headline(r))
 	p.raw("</p>\n")
 	if title := cmp.Or(v.Title, findingTitle(v.Finding)); title != "" {
-		p.raw("<h1>" + p.prose(firstUpper(title)) + "</h1>\n")
+		p.raw("<h1>" + p.withCode(firstUpper(title)) + "</h1>\n")
 	} else {
 		p.element("h1", "", r.Name)
 	}
@@ -98,12 +98,12 @@ func (p *page) verdict(r *record.Record) {
 	if v.Finding == nil {
 		p.element("pre", "message", v.Message)
 	} else if v.Message != "" {
-		p.raw("<p>" + p.prose(v.Message) + "</p>\n")
+		p.raw("<p>" + p.withCode(v.Message) + "</p>\n")
 	}
 	if v.Advice != "" {
 		p.raw(`<div class="advice">`)
 		for line := range strings.SplitSeq(v.Advice, "\n") {
-			p.raw("<p>" + p.prose(line) + "</p>")
+			p.raw("<p>" + p.withCode(line) + "</p>")
 		}
 		p.raw("</div>\n")
 	}
@@ -129,40 +129,30 @@ func (p *page) finding(f *record.Finding) {
 	if len(f.Fix) > 0 {
 		p.raw("<h2>What to do</h2><ol>")
 		for _, fix := range f.Fix {
-			p.raw("<li>" + p.prose(fix) + "</li>")
+			p.raw("<li>" + p.withCode(fix) + "</li>")
 		}
 		p.raw("</ol>")
 	}
 	p.raw(`<p class="meta">`)
-	p.raw("<code>" + p.escape(f.Code) + "</code>")
+	p.raw(p.code(f.Code))
 	if f.Fault != "" {
 		p.text(" · lies with " + faults[f.Fault])
 	}
 	if f.Container != "" {
-		p.raw(" · container <code>" + p.escape(f.Container) + "</code>")
+		p.raw(" · container " + p.code(f.Container))
 	}
 	if f.Task != "" {
-		p.raw(" · task <code>" + p.escape(arn.Last(f.Task)) + "</code>")
+		p.raw(" · task " + p.code(arn.Last(f.Task)))
 	}
 	p.raw("</p></section>\n")
 }
 
-// prose escapes a text in which `code` in backquotes is markup.
-func (p *page) prose(s string) string {
-	parts := strings.Split(s, "`")
-	if len(parts)%2 == 0 { // an odd number of backquotes: none of them is markup
-		return p.escape(s)
-	}
-	var b strings.Builder
-	for i, part := range parts {
-		if i%2 == 1 {
-			b.WriteString("<code>" + p.escape(part) + "</code>")
-		} else {
-			b.WriteString(p.escape(part))
-		}
-	}
-	return b.String()
+// withCode escapes a text in which `code` in backquotes is markup.
+func (p *page) withCode(s string) string {
+	return markCode(s, p.escape, p.code)
 }
+
+func (p *page) code(s string) string { return "<code>" + p.escape(s) + "</code>" }
 
 func (p *page) facts(facts []record.Fact) {
 	if len(facts) == 0 {
@@ -170,30 +160,26 @@ func (p *page) facts(facts []record.Fact) {
 	}
 	p.raw(`<dl class="facts">`)
 	for _, f := range facts {
-		p.raw("<div><dt>" + p.escape(f.Name) + "</dt><dd>" + p.span(f.Value) + "</dd></div>")
+		p.raw("<div><dt>" + p.escape(f.Name) + "</dt><dd>" + p.inline(f.Value) + "</dd></div>")
 	}
 	p.raw("</dl>\n")
 }
 
-// span writes a piece of text in its form.
-func (p *page) span(t record.Text) string {
-	s := p.escape(t.Text)
-	switch t.Form {
-	case record.Code:
-		s = "<code>" + s + "</code>"
-	case record.Strong:
-		s = "<strong>" + s + "</strong>"
-	}
-	if strings.HasPrefix(t.Link, "https://") || strings.HasPrefix(t.Link, "http://") {
-		s = `<a rel="noreferrer" href="` + p.escape(t.Link) + `">` + s + "</a>"
-	}
-	return s
-}
-
-func (p *page) spans(texts []record.Text) string {
+// inline writes pieces of text, each in its form.
+func (p *page) inline(pieces ...record.Text) string {
 	var b strings.Builder
-	for _, t := range texts {
-		b.WriteString(p.span(t))
+	for _, piece := range pieces {
+		text := p.escape(piece.Text)
+		switch piece.Form {
+		case record.Code:
+			text = p.code(piece.Text)
+		case record.Strong:
+			text = "<strong>" + text + "</strong>"
+		}
+		if isLink(piece.Link) {
+			text = `<a rel="noreferrer" href="` + p.escape(piece.Link) + `">` + text + "</a>"
+		}
+		b.WriteString(text)
 	}
 	return b.String()
 }
@@ -226,7 +212,7 @@ func (p *page) body(r *record.Record, heading string) {
 		if e.Kind == record.KindWarning || e.Kind == record.KindError || e.Kind == record.KindNotice {
 			p.raw(`<div class="note ` + string(e.Kind) + `" role="note">`)
 			p.element("strong", "", e.Title)
-			p.raw("<p>" + p.prose(e.Text) + "</p></div>\n")
+			p.raw("<p>" + p.withCode(e.Text) + "</p></div>\n")
 		}
 	}
 	for _, s := range r.Sections {
@@ -255,11 +241,11 @@ func (p *page) block(b record.Block, heading string) {
 	case b.Section != nil:
 		p.section(*b.Section, heading)
 	case len(b.Paragraph) > 0:
-		p.raw("<p>" + p.spans(b.Paragraph) + "</p>\n")
+		p.raw("<p>" + p.inline(b.Paragraph...) + "</p>\n")
 	case len(b.List) > 0:
 		p.raw("<ul>")
 		for _, item := range b.List {
-			p.raw("<li>" + p.spans(item) + "</li>")
+			p.raw("<li>" + p.inline(item...) + "</li>")
 		}
 		p.raw("</ul>\n")
 	case b.Language == "diff":
@@ -302,7 +288,7 @@ func (p *page) table(t record.Table) {
 		for i := range t.Head {
 			p.raw("<td>")
 			if i < len(row) {
-				p.raw(p.span(row[i]))
+				p.raw(p.inline(row[i]))
 			}
 			p.raw("</td>")
 		}
@@ -311,8 +297,8 @@ func (p *page) table(t record.Table) {
 	p.raw("</tbody></table></div>\n")
 }
 
-// asked writes the inputs as they were given.
-func (p *page) asked(r *record.Record) {
+// inputs writes the inputs as they were given.
+func (p *page) inputs(r *record.Record) {
 	if len(r.Asked) == 0 {
 		return
 	}
@@ -321,35 +307,35 @@ func (p *page) asked(r *record.Record) {
 	p.raw("</details>\n")
 }
 
-// telling is one line of what a run told, in any of its parts.
-type telling struct {
+// logEntry is one line of the log of a run, from any of its parts.
+type logEntry struct {
 	event record.Event
 	part  string
 }
 
-func tellings(r *record.Record, part string) []telling {
-	var all []telling
+func logEntries(r *record.Record, part string) []logEntry {
+	var all []logEntry
 	for _, e := range slices.Concat(r.Decisions, r.Events, r.Output) {
-		all = append(all, telling{e, part})
+		all = append(all, logEntry{e, part})
 	}
 	for _, child := range r.Parts {
-		all = append(all, tellings(child, strings.TrimPrefix(part+"/"+child.Name, "/"))...)
+		all = append(all, logEntries(child, strings.TrimPrefix(part+"/"+child.Name, "/"))...)
 	}
-	slices.SortStableFunc(all, func(a, b telling) int { return a.event.At.Compare(b.event.At) })
+	slices.SortStableFunc(all, func(a, b logEntry) int { return a.event.At.Compare(b.event.At) })
 	return all
 }
 
-// told writes what was told, with the time since the run began.
-func (p *page) told(r *record.Record) {
-	lines := tellings(r, "")
-	if len(lines) == 0 {
+// log writes the log of the run, each line with the time since the run began.
+func (p *page) log(r *record.Record) {
+	entries := logEntries(r, "")
+	if len(entries) == 0 {
 		return
 	}
-	p.raw(fmt.Sprintf("<details class=\"log\"><summary>What happened (%d lines)</summary><ol>", len(lines)))
-	for _, line := range lines {
-		e := line.event
+	p.raw(fmt.Sprintf("<details class=\"log\"><summary>What happened (%d lines)</summary><ol>", len(entries)))
+	for _, entry := range entries {
+		e := entry.event
 		p.raw(`<li class="` + string(e.Kind) + `"><time>` + p.escape(relative(e.At.Sub(r.Begun))) + "</time> <span>")
-		if who := cmp.Or(e.Source, line.part); who != "" {
+		if who := cmp.Or(e.Source, entry.part); who != "" {
 			p.element("i", "", who)
 		}
 		p.text(strings.Join(nonEmpty(e.Title, e.Text), ": "))

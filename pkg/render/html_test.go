@@ -114,7 +114,7 @@ func TestLanes(t *testing.T) {
 			Begun: at(11)}},
 		Parts: []*record.Record{{Name: "push", Steps: []record.Step{{Name: "e", Begun: at(0), Ended: at(4)}, {Name: "f", Lane: "task 1",
 			Begun: at(20), Ended: at(20)}}}}}
-	lanes := lanesOf(r)
+	lanes := timelineLanes(r)
 	var got []string
 	for _, l := range lanes {
 		line := l.name + ":"
@@ -127,7 +127,7 @@ func TestLanes(t *testing.T) {
 	if strings.Join(got, "; ") != strings.Join(want, "; ") {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if from, to := spanOf(r, lanes); !from.Equal(at(0)) || !to.Equal(at(20)) {
+	if from, to := timeRange(r, lanes); !from.Equal(at(0)) || !to.Equal(at(20)) {
 		t.Errorf("spans %s to %s", from, to)
 	}
 }

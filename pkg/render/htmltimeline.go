@@ -15,16 +15,16 @@ type bar struct {
 	row  int // in its lane: steps that overlap stand below each other
 }
 
-// lane is what stands in one line of a timeline.
+// lane is one line of a timeline.
 type lane struct {
 	name string
 	bars []bar
 	rows int
 }
 
-// lanesOf puts the steps of a run and its parts into lanes, in the order of their first steps. A step without a lane belongs to its
+// timelineLanes puts the steps of a run and its parts into lanes, in the order of their first steps. A step without a lane belongs to its
 // part. Sections of the log in which nothing took time are left out.
-func lanesOf(r *record.Record) []lane {
+func timelineLanes(r *record.Record) []lane {
 	var lanes []lane
 	begun := r.Begun
 	var add func(r *record.Record)
@@ -76,8 +76,8 @@ func (l *lane) stack() {
 	l.rows = len(free)
 }
 
-// spanOf returns the time that a timeline shows: from the start of the run to its end, or to the last thing that is known.
-func spanOf(r *record.Record, lanes []lane) (from, to time.Time) {
+// timeRange returns the time that a timeline shows: from the start of the run to its end, or to the last thing that is known.
+func timeRange(r *record.Record, lanes []lane) (from, to time.Time) {
 	from, to = r.Begun, r.Ended
 	for _, l := range lanes {
 		for _, b := range l.bars {
@@ -110,8 +110,8 @@ func ticks(d time.Duration) []time.Duration {
 }
 
 func (p *page) timeline(r *record.Record) {
-	lanes := lanesOf(r)
-	from, to := spanOf(r, lanes)
+	lanes := timelineLanes(r)
+	from, to := timeRange(r, lanes)
 	whole := to.Sub(from)
 	if len(lanes) == 0 || whole <= 0 {
 		return

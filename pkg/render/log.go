@@ -38,8 +38,8 @@ type Log struct {
 	counts  map[string]int
 	groups  int
 	resume  string // the token that ends a stop-commands in force
-	live    string // the line that tells how far the run is
-	over    bool   // the verdict was told
+	live    string // the line that shows how far the run is
+	over    bool   // the verdict was written
 }
 
 // LogOptions say where a Log writes and how.
@@ -86,7 +86,7 @@ func LogOptionsFor(w io.Writer, getenv func(string) string) LogOptions {
 	return o
 }
 
-// Folds reports whether something long may be told because it is folded away, or asked for.
+// Folds reports whether something long may be written because it is folded away, or asked for.
 func (l *Log) Folds() bool { return l != nil && (l.options.GitHub || l.options.Debug) }
 
 // Mask hides these secrets in everything that is written from now on, and has the runner do the same.
@@ -146,7 +146,7 @@ func (l *Log) Emit(e record.Event) {
 	case record.KindStepBegan:
 		switch {
 		case e.Step.Group && e.Lane != "":
-			l.event(e.At, e.Lane+": "+e.Step.Name) // what others tell meanwhile does not belong into it
+			l.event(e.At, e.Lane+": "+e.Step.Name) // lines of other lanes come between, so it is no group
 		case e.Step.Group:
 			l.openGroup(e.Step.Name)
 		}
@@ -189,7 +189,7 @@ func (l *Log) debug(at time.Time, text string) {
 	case l.options.GitHub:
 		l.command("debug", githubactions.CommandProperties{}, visible(l.redact(text)))
 	default:
-		l.stamped(at, text, "\x1b[2m")
+		l.timestamped(at, text, "\x1b[2m")
 	}
 }
 
@@ -230,53 +230,60 @@ func (l *Log) progress(text string) {
 // annotation writes what shows on the run's page, at its place in a file where it has one. Elsewhere, and over the runner's limits,
 // it is a plain line with the place before the text.
 func (l *Log) annotation(e record.Event, limit int) {
-	kind := string(e.Kind)
-	title := oneLine(l.redact(e.Title))
-	text := visible(l.redact(e.Text))
-	placed, file := e.Place != nil && e.Place.File != "", ""
-	if placed {
-		file = oneLine(l.redact(e.Place.File))
+	e.Title, e.Text = oneLine(l.redact(e.Title)), visible(l.redact(e.Text))
+	if e.Place != nil {
+		place := *e.Place
+		place.File = oneLine(l.redact(place.File))
+		e.Place = &place
 	}
+	kind := string(e.Kind)
 	if l.options.GitHub && l.counts[kind] < limit {
 		l.counts[kind]++
-		properties := githubactions.CommandProperties{}
-		if title != "" {
-			properties["title"] = title
-		}
-		if placed {
-			properties["file"] = file
-			if e.Place.Line > 0 {
-				properties["line"] = strconv.Itoa(e.Place.Line)
-			}
-			if e.Place.Column > 0 {
-				properties["col"] = strconv.Itoa(e.Place.Column)
-			}
-		}
-		const note = "\n(cut here: all of it is in the log)"
-		if short, whole := cutUTF16(text, annotationLimit); !whole {
-			short, _ = cutUTF16(short, annotationLimit-len(note))
-			l.command(kind, properties, short+note)
-			l.event(e.At, text)
-			return
-		}
-		l.command(kind, properties, text)
+		l.annotate(e)
 		return
 	}
-	if placed {
+	text := e.Text
+	if e.Place != nil && e.Place.File != "" {
+		file := e.Place.File
 		if e.Place.Line > 0 {
 			file = fmt.Sprintf("%s:%d", file, e.Place.Line)
 		}
 		text = file + ": " + text
 	}
-	told := text
-	if title != "" {
-		told = title + "\n" + text
-		if !strings.Contains(text, "\n") {
-			told = title + ": " + text
-		}
+	switch {
+	case e.Title != "" && strings.Contains(text, "\n"):
+		text = e.Title + "\n" + text
+	case e.Title != "":
+		text = e.Title + ": " + text
 	}
 	style := map[string]string{"error": "\x1b[31m", "warning": "\x1b[33m", "notice": "\x1b[36m"}[kind]
-	l.stamped(e.At, kind+": "+told, style)
+	l.timestamped(e.At, kind+": "+text, style)
+}
+
+// annotate gives the runner an annotation. One that is too long for it is cut, and all of it goes into the log.
+func (l *Log) annotate(e record.Event) {
+	properties := githubactions.CommandProperties{}
+	if e.Title != "" {
+		properties["title"] = e.Title
+	}
+	if e.Place != nil && e.Place.File != "" {
+		properties["file"] = e.Place.File
+		if e.Place.Line > 0 {
+			properties["line"] = strconv.Itoa(e.Place.Line)
+		}
+		if e.Place.Column > 0 {
+			properties["col"] = strconv.Itoa(e.Place.Column)
+		}
+	}
+	const note = "\n(cut here: all of it is in the log)"
+	short, whole := cutUTF16(e.Text, annotationLimit)
+	if whole {
+		l.command(string(e.Kind), properties, e.Text)
+		return
+	}
+	short, _ = cutUTF16(short, annotationLimit-len(note))
+	l.command(string(e.Kind), properties, short+note)
+	l.event(e.At, e.Text)
 }
 
 // output writes one line that another program wrote. It can neither act as a workflow command nor show a masked secret: what stops
@@ -325,18 +332,18 @@ func (l *Log) verdict(e record.Event) {
 
 func (l *Log) redact(s string) string { return l.options.Secrets.Redact(s) }
 
-func (l *Log) event(at time.Time, text string) { l.stamped(at, text, "") }
+func (l *Log) event(at time.Time, text string) { l.timestamped(at, text, "") }
 
-// stamped writes lines with the relative time before the first. The bar before the others keeps one that begins with a
+// timestamped writes lines with the relative time before the first. The bar before the others keeps one that begins with a
 // command from being obeyed: the runner ignores blanks before it.
-func (l *Log) stamped(at time.Time, text, style string) {
+func (l *Log) timestamped(at time.Time, text, style string) {
 	stamp := relative(at.Sub(l.start))
 	if pad := 8 - len(stamp); pad > 0 {
 		stamp = strings.Repeat(" ", pad) + stamp
 	}
 	var lines []string
 	for _, line := range cleanLines(l.redact(text), false) {
-		lines = append(lines, l.fitted(l.redact(line))...)
+		lines = append(lines, l.wrapped(l.redact(line))...)
 	}
 	for i, line := range lines {
 		if l.options.Colour {
@@ -360,9 +367,9 @@ func (l *Log) stamped(at time.Time, text, style string) {
 // stampWidth is how many columns stand before the text of a line.
 const stampWidth = 10
 
-// fitted breaks a line that is wider than the terminal between its words, and leaves others as they are. What follows is indented as the
+// wrapped breaks a line that is wider than the terminal between its words, and leaves others as they are. What follows is indented as the
 // line is.
-func (l *Log) fitted(line string) []string {
+func (l *Log) wrapped(line string) []string {
 	if l.options.Width == nil || utf8.RuneCountInString(line) <= l.options.Width()-stampWidth {
 		return []string{line}
 	}

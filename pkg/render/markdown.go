@@ -16,12 +16,12 @@ var escaper = strings.NewReplacer(
 
 // Text returns s as Markdown that shows s and nothing else, in one line.
 func Text(s string) string {
-	return escape(strings.Join(strings.Fields(visible(s)), " "))
+	return escape(oneLine(s))
 }
 
 // GitHub looks for mentions, references and addresses in what Markdown has become, where an entity is the character again. In a
 // comment they would call people, and leave a trace in other issues. A space without width, which nobody sees, keeps them apart.
-var defused = []struct {
+var autolinks = []struct {
 	re   *lazyregexp.Regexp
 	with string
 }{
@@ -35,26 +35,30 @@ var defused = []struct {
 
 // escape returns s as Markdown that shows s and does nothing.
 func escape(s string) string {
-	for _, d := range defused {
+	for _, d := range autolinks {
 		s = d.re.ReplaceAllString(s, d.with)
 	}
 	return escaper.Replace(s)
 }
 
-// Prose returns s as Markdown in which only `code` in backquotes is markup: the form that titles and advice of this
+// WithCode returns s as Markdown in which only `code` in backquotes is markup: the form that titles and advice of this
 // program's own packages have. What stands between may be foreign text.
-func Prose(s string) string {
-	parts := strings.Split(oneLine(s), "`")
-	if len(parts)%2 == 0 { // an odd number of backquotes: none of them is markup
-		return Text(s)
+func WithCode(s string) string {
+	return markCode(oneLine(s), escape, Code)
+}
+
+// markCode writes a text in which `code` in backquotes is markup. With an odd number of backquotes none of them is.
+func markCode(s string, text, code func(string) string) string {
+	parts := strings.Split(s, "`")
+	if len(parts)%2 == 0 {
+		return text(s)
 	}
 	var b strings.Builder
 	for i, part := range parts {
-		switch {
-		case i%2 == 1 && part != "":
-			b.WriteString(Code(part))
-		case part != "":
-			b.WriteString(escape(part))
+		if i%2 == 1 {
+			b.WriteString(code(part))
+		} else {
+			b.WriteString(text(part))
 		}
 	}
 	return b.String()

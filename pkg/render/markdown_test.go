@@ -53,8 +53,8 @@ func TestProse(t *testing.T) {
 		{"`a | jq` works", "<code>a &#124; jq</code> works"},
 	}
 	for _, tt := range tests {
-		if got := Prose(tt.in); got != tt.want {
-			t.Errorf("Prose(%q) = %q, want %q", tt.in, got, tt.want)
+		if got := WithCode(tt.in); got != tt.want {
+			t.Errorf("WithCode(%q) = %q, want %q", tt.in, got, tt.want)
 		}
 	}
 }
@@ -190,7 +190,7 @@ func FuzzText(f *testing.F) {
 	entity := regexp.MustCompile(`&(?:#[0-9]+|amp|lt|gt);`)
 	calls := regexp.MustCompile(`(?i)(?:^|[^a-z0-9_])@[a-z0-9]|#[0-9]|\bgh-[0-9]|\b(?:https?|ftp)://|\bwww\.`)
 	f.Fuzz(func(t *testing.T, s string) {
-		for name, got := range map[string]string{"Text": Text(s), "Prose": Prose(strings.ReplaceAll(s, "`", ""))} {
+		for name, got := range map[string]string{"Text": Text(s), "Prose": WithCode(strings.ReplaceAll(s, "`", ""))} {
 			if bare := entity.ReplaceAllString(got, ""); active.MatchString(bare) || strings.ContainsAny(bare, "&#") {
 				t.Errorf("%s(%q) = %q", name, s, got)
 			}

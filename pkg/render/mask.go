@@ -25,14 +25,14 @@ type Secrets struct {
 
 // Add hides these secrets from now on, with the forms in which they turn up in messages. A secret of several lines is hidden line by
 // line, a JSON document also by its passwords and tokens. Values below 4 bytes and words like "true" are not hidden: that would only
-// make the log unreadable. It returns what a runner has to be told, so that it hides the same.
+// make the log unreadable. It returns what a runner must be given, so that it hides the same.
 func (s *Secrets) Add(secrets ...string) (announce []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.hidden.add(secrets...)
 }
 
-// Conceal hides these values from now on as Add does, but nothing has to be told to a runner: what is not a secret may well be an
+// Conceal hides these values from now on as Add does, but nothing has to be given to a runner: what is not a secret may well be an
 // ordinary word elsewhere.
 func (s *Secrets) Conceal(values ...string) {
 	s.mu.Lock()

@@ -7,7 +7,8 @@ import (
 	"github.com/org/connect2/v2/pkg/record"
 )
 
-// The most that GitHub takes, in bytes. For a comment it counts characters, which are never more.
+// The most that GitHub takes, in bytes. It drops the whole summary of a step that is larger. For a comment it counts characters, which
+// are never more.
 const (
 	SummaryLimit = 1 << 20
 	CommentLimit = 65_536
@@ -49,7 +50,7 @@ func Hidden(text string) string {
 type cutter struct {
 	b     strings.Builder
 	room  int
-	title string // headings that wait for something to stand below them
+	title string // headings that are not written before something comes below them
 	folds int    // folded sections that were left out
 	lost  int    // other blocks that were left out
 }
@@ -68,7 +69,7 @@ func (c *cutter) add(text string) bool {
 func (c *cutter) section(s record.Section, level int) {
 	if s.Folded {
 		// What comes behind one that was left out is left out too: a reader sees where the list ends.
-		if text := Details(s.Title, whole(s.Blocks)); text != "" && (c.folds > 0 || !c.add(text)) {
+		if text := Details(s.Title, blocksText(s.Blocks)); text != "" && (c.folds > 0 || !c.add(text)) {
 			c.folds++
 		}
 		return
@@ -94,7 +95,7 @@ func (c *cutter) section(s record.Section, level int) {
 	}
 }
 
-// table adds as many rows as fit into half of the room.
+// table adds as many rows as fit into half of the remaining room.
 func (c *cutter) table(t record.Table) {
 	if len(t.Rows) == 0 {
 		return
@@ -113,8 +114,8 @@ func (c *cutter) table(t record.Table) {
 	}
 }
 
-// whole returns blocks without a limit of their own; what is in a fence is bounded there.
-func whole(blocks []record.Block) string {
+// blocksText returns blocks without a limit of their own; what is in a fence is bounded there.
+func blocksText(blocks []record.Block) string {
 	c := &cutter{room: SummaryLimit}
 	c.section(record.Section{Blocks: blocks}, 3)
 	return c.b.String()

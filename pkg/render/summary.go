@@ -9,11 +9,11 @@ import (
 )
 
 // Summary returns the job summary of a run as Markdown: the verdict with the cause and what to do, the facts, one timeline of all
-// parts, then the sections. A run that told nothing of that shows its outputs.
+// parts, then the sections. A run with none of these shows its outputs.
 func Summary(r *record.Record, secrets *Secrets) string {
 	r = redacted(r, secrets)
 	pieces := []string{verdictHeading(r), verdictCard(r.Verdict)}
-	if told := len(r.Facts) + len(r.Sections) + len(r.Parts); told == 0 && r.Verdict.OK {
+	if len(r.Facts)+len(r.Sections)+len(r.Parts) == 0 && r.Verdict.OK {
 		pieces = append(pieces, resultTable(r.Results))
 	}
 	pieces = append(pieces, factTable(r.Facts, r), partTable(r), runTimeline(r), sections(r.Sections, 3))
@@ -52,7 +52,7 @@ var faults = map[record.Fault]string{
 	record.FaultUnclear:        "not clear from the evidence",
 }
 
-// verdictCard tells why a run failed: the root cause, what was tried and what came back, the words that prove it, and what to do.
+// verdictCard says why a run failed: the root cause, what was tried and what came back, the words that prove it, and what to do.
 func verdictCard(v record.Verdict) string {
 	if v.OK || v.Outcome == "" {
 		return ""
@@ -61,7 +61,7 @@ func verdictCard(v record.Verdict) string {
 	evidence := v.Message
 	var fix []string
 	if f := v.Finding; f != nil {
-		pieces = append(pieces, Prose(v.Message))
+		pieces = append(pieces, WithCode(v.Message))
 		evidence, fix = strings.Join(f.Evidence, "\n"), f.Fix
 	}
 	if evidence != "" {
@@ -74,13 +74,13 @@ func verdictCard(v record.Verdict) string {
 	return joinPieces(pieces)
 }
 
-// advice says what to do: the steps of a fix in order, and what else is to be known.
+// advice says what to do: the steps of a fix in order, and what else helps.
 func advice(fix []string, more string) string {
 	var b strings.Builder
 	if len(fix) > 0 {
 		b.WriteString("**What to do**\n\n")
 		for i, step := range fix {
-			fmt.Fprintf(&b, "%d. %s\n", i+1, Prose(step))
+			fmt.Fprintf(&b, "%d. %s\n", i+1, WithCode(step))
 		}
 		b.WriteString("\n")
 	}
@@ -95,7 +95,7 @@ func markdownAdvice(text string) string {
 	var out []string
 	before, rest, fenced := strings.Cut(text, "\n```")
 	for line := range strings.SplitSeq(before, "\n") {
-		out = append(out, Prose(line))
+		out = append(out, WithCode(line))
 	}
 	if fenced {
 		language, code, _ := strings.Cut(rest, "\n")
@@ -159,14 +159,14 @@ func resultTable(results []record.Fact) string {
 
 // runTimeline is the timeline of a run and its parts, where there is more to see than one bar.
 func runTimeline(r *record.Record) string {
-	spans := spansOf(r)
+	spans := timelineSpans(r)
 	if len(spans) < 2 {
 		return ""
 	}
 	return Timeline(r.Name, r.Begun, spans)
 }
 
-func spansOf(r *record.Record) []Span {
+func timelineSpans(r *record.Record) []Span {
 	states := map[record.State]State{record.Active: Active, record.Done: Done, record.Failed: Failed, record.Undone: Active}
 	var spans []Span
 	own := false // a bar of the run itself
@@ -187,8 +187,7 @@ func spansOf(r *record.Record) []Span {
 		spans = append(spans, span)
 	}
 	for _, part := range r.Parts {
-		inner := spansOf(part)
-		spans = append(spans, inner...)
+		spans = append(spans, timelineSpans(part)...)
 	}
 	if !own && len(r.Parts) == 0 && !r.Ended.IsZero() && r.Ended.After(r.Begun) {
 		state := Done

@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// summaryLimit is the size in bytes over which GitHub drops the whole summary of a step.
-const summaryLimit = 1 << 20
-
 // summaryNote ends a summary that was cut. Its length is kept free.
 const summaryNote = "\n\n> **This summary was cut** at GitHub's limit of 1 MiB. The step's log has the rest.\n"
 
@@ -27,7 +24,7 @@ func AppendSummary(file, markdown string) error {
 	if err != nil {
 		return fmt.Errorf("write the job summary: %w", err)
 	}
-	text, _ := fitSummary(markdown, int(min(info.Size(), summaryLimit)))
+	text, _ := fitSummary(markdown, int(min(info.Size(), SummaryLimit)))
 	if _, err := f.WriteString(text); err != nil {
 		return fmt.Errorf("write the job summary: append to %s: %w", file, err)
 	}
@@ -39,7 +36,7 @@ func AppendSummary(file, markdown string) error {
 func fitSummary(markdown string, used int) (text string, whole bool) {
 	markdown = strings.ToValidUTF8(strings.TrimRight(markdown, "\n"), "\uFFFD") + "\n\n"
 	const fence, fold, folds = "\n```\n", "\n</details>\n", 8
-	budget := summaryLimit - used - len(summaryNote) - len(fence) - folds*len(fold)
+	budget := SummaryLimit - used - len(summaryNote) - len(fence) - folds*len(fold)
 	if len(markdown) <= budget {
 		return markdown, true
 	}

@@ -8,7 +8,7 @@ import (
 // maxRows is how many rows a table shows; it says how many it left out.
 const maxRows = 200
 
-// Cell is Markdown that goes into a table as it is. Make one with Text, Code, Prose or Link, or from a constant.
+// Cell is Markdown that goes into a table as it is. Make one with Text, Code, WithCode or Link, or from a constant.
 type Cell = string
 
 // Table returns a Markdown table. The head and the cells are Markdown: pass foreign text through Text or Code. Short rows
@@ -85,7 +85,7 @@ func Details(summary, body string) string {
 func Join(limit int, pieces ...string) string {
 	const notice = "_The rest is left out: a job summary holds at most 1 MiB._\n"
 	if limit <= 0 {
-		limit = 1 << 20
+		limit = SummaryLimit
 	}
 	limit -= len(notice)
 	var b strings.Builder

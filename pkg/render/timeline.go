@@ -66,7 +66,7 @@ func Timeline(title string, start time.Time, spans []Span) string {
 	// Mermaid reads and prints times in the viewer's zone, so a made-up day gives relative times in every zone.
 	b.WriteString("    dateFormat YYYY-MM-DD HH:mm:ss.SSS\n")
 	fmt.Fprintf(&b, "    axisFormat %s\n    todayMarker off\n", axis)
-	for _, lane := range lanes(spans) {
+	for _, lane := range laneNames(spans) {
 		fmt.Fprintf(&b, "    section %s\n", chartText(lane))
 		for _, s := range spans {
 			if s.Lane == lane {
@@ -78,8 +78,8 @@ func Timeline(title string, start time.Time, spans []Span) string {
 	return b.String()
 }
 
-// lanes returns the lanes in the order of their first span.
-func lanes(spans []Span) []string {
+// laneNames returns the names of the lanes in the order of their first span.
+func laneNames(spans []Span) []string {
 	var out []string
 	for _, s := range spans {
 		if !slices.Contains(out, s.Lane) {

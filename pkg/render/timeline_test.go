@@ -30,11 +30,11 @@ func TestFoldsAreNoBars(t *testing.T) {
 		}
 		r := &record.Record{Name: "tf-apply", Begun: begun, Ended: begun.Add(time.Minute), Steps: []record.Step{step}}
 		inSummary := false
-		for _, span := range spansOf(r) {
+		for _, span := range timelineSpans(r) {
 			inSummary = inSummary || span.Name == test.name
 		}
 		inReport := false
-		for _, lane := range lanesOf(r) {
+		for _, lane := range timelineLanes(r) {
 			for _, bar := range lane.bars {
 				inReport = inReport || bar.step.Name == test.name
 			}
