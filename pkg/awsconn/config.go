@@ -146,7 +146,7 @@ func checkEndpoint(env *action.Env) error {
 		return nil
 	}
 	if u, err := url.Parse(endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("AWS_ENDPOINT_URL: %q is no URL", endpoint)
+		return fmt.Errorf("AWS_ENDPOINT_URL: %q is not a URL", endpoint)
 	}
 	return nil
 }

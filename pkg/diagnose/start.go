@@ -397,7 +397,7 @@ var startRules = []rule{
 		re:    lazyregexp.New(`(?s)download env files.*(?:download(?:ing)? file (?P<file>[^:\s]+).*)?(?:AccessDenied|Access Denied|403|Forbidden)`),
 		title: "the execution role may not read a file of environment variables in S3",
 		fix: []string{"allow `s3:GetObject` on the file and `s3:GetBucketLocation` on its bucket in the execution role; without " +
-			"`s3:ListBucket` a file that is not there is told like this too",
+			"`s3:ListBucket` a missing file is reported like this too",
 			"with its own key: allow `kms:Decrypt`; with an S3 endpoint: let its policy allow the bucket"},
 		fault: record.FaultInfrastructure,
 	},

@@ -527,7 +527,7 @@ func (n Network) endpoint(from Party, service string) finding {
 		return wrong("add the endpoint com.amazonaws.REGION."+service+" (interface_endpoints of Terraform's module networking), or a NAT gateway",
 			"there is neither a NAT gateway nor an endpoint for %s", service)
 	case !strings.EqualFold(found.State, "available"):
-		return wrong("make the endpoint anew (terraform apply -replace)", "the endpoint %s for %s is %s", found.ID, service, found.State)
+		return wrong("recreate the endpoint (terraform apply -replace)", "the endpoint %s for %s is %s", found.ID, service, found.State)
 	case found.Gateway:
 		for _, subnet := range from.Subnets {
 			if table, ok := n.tableOf(subnet); ok && !slices.Contains(found.Tables, table.ID) {

@@ -141,7 +141,7 @@ func (e *scanError) advice() string {
 	if len(e.counting) == 0 {
 		return "Turn scanning on for the repository, or set scan: report. The image is in the repository, without its tags."
 	}
-	return "Build the image anew with packages that are mended, or except a finding for a time: scan-ignore: " + e.counting[0].Name +
+	return "Rebuild the image with fixed packages, or except a finding for a time: scan-ignore: " + e.counting[0].Name +
 		"=YYYY-MM-DD REASON. The image is in the repository, without its tags."
 }
 
@@ -152,7 +152,7 @@ func (p *Push) readScanBefore(ctx context.Context) error {
 		return nil
 	}
 	if !p.to.Scans() {
-		return errors.New("scan: images are scanned in ECR alone, and " + p.in.Repository + " is not there")
+		return errors.New("scan: only ECR scans images, and " + p.in.Repository + " is not in ECR")
 	}
 	if p.to.Missing {
 		return nil

@@ -151,7 +151,7 @@ func TestPushInvalid(t *testing.T) {
 		}{
 			{ecrpush.Inputs{Source: broken, Repository: "connect2-api-dve", Tags: []string{"v1"}},
 				[]string{"cut short", `"connect2-api-dve" does not exist`, repository}},
-			{ecrpush.Inputs{Source: dir, Repository: repository, Tags: []string{"v1"}}, []string{"no OCI layout"}},
+			{ecrpush.Inputs{Source: dir, Repository: repository, Tags: []string{"v1"}}, []string{"not an OCI layout"}},
 			{ecrpush.Inputs{Source: "image.tar", Repository: repository, Tags: []string{"v1"}}, []string{"no such file"}},
 			{ecrpush.Inputs{Source: sandbox.DefaultHost + "/" + repository + ":v99", Repository: repository, Tags: []string{"v1"}}, []string{"v99"}},
 		} {

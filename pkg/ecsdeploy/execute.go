@@ -98,7 +98,7 @@ func (c candidate) begin(ctx context.Context, todo step) (started, error) {
 	}
 	begun, err := c.start(ctx, todo)
 	if !c.fresh && taskdef.IsInactive(err) { // another run has just deregistered it, since its own deployment of it failed
-		c.env.Events.Notef("%s has just been deregistered: registering its content anew", c.revision.Name())
+		c.env.Events.Notef("%s has just been deregistered: registering its content again", c.revision.Name())
 		if c, err = c.registered(ctx); err != nil {
 			return started{candidate: c}, err
 		}

@@ -212,7 +212,7 @@ func TestRevisionThatIsDeregistered(t *testing.T) {
 		s.meanwhile("UpdateService", 0, func() { s.deregister(family + ":3") })
 		out, err = s.deploy(in)
 		wantOutcome(t, out, err, action.Succeeded)
-		if got, running := s.Primary(); got != family+":4" || running != 2 || !strings.Contains(s.Log.Text(), "registering its content anew") {
+		if got, running := s.Primary(); got != family+":4" || running != 2 || !strings.Contains(s.Log.Text(), "registering its content again") {
 			t.Errorf("the service runs %d tasks of %s:\n%s", running, got, s.Log.Text())
 		}
 	})

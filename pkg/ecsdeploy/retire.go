@@ -29,8 +29,8 @@ func (in Inputs) checkRevisions() []error {
 	if in.Revisions.Keep == 0 || in.Wait && !in.RegisterOnly && in.RenderOnly == "" {
 		return nil
 	}
-	return []error{errors.New("keep-revisions: older revisions are deregistered once the new one stands: this needs wait: true, and neither " +
-		"register-only nor render-only")}
+	return []error{errors.New("keep-revisions: older revisions are deregistered once the new one is deployed: this needs wait: true, and " +
+		"neither register-only nor render-only")}
 }
 
 // retireMost is how many revisions one run deregisters: ECS takes 20 at once and one a second after that. retireLimit is how long that and

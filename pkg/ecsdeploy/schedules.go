@@ -22,8 +22,8 @@ type Schedules struct {
 func (in Inputs) checkSchedules() []error {
 	_, problems := schedule.ParseNames("schedules", in.Schedules.Names)
 	if len(in.Schedules.Names) > 0 && (!in.Wait || in.RegisterOnly || in.RenderOnly != "") {
-		problems = append(problems, errors.New("schedules: they are pointed at a revision once it stands: this needs wait: true, and neither "+
-			"register-only nor render-only"))
+		problems = append(problems, errors.New("schedules: they are pointed at a revision once it is deployed: this needs wait: true, and "+
+			"neither register-only nor render-only"))
 	}
 	return problems
 }
@@ -37,8 +37,8 @@ func (in Inputs) scheduleNames() (names []schedule.Name, ofFile bool, problems [
 	}
 	names, problems = schedule.ParseNames(in.File+": schedules", in.OfFile.Schedules)
 	if len(names) > 0 && !in.Wait {
-		problems = append(problems, fmt.Errorf("wait: %s has schedules, which are pointed at a revision once it stands: this needs wait: true",
-			in.File))
+		problems = append(problems, fmt.Errorf(
+			"wait: %s has schedules, which are pointed at a revision once it is deployed: this needs wait: true", in.File))
 	}
 	return names, true, problems
 }

@@ -320,7 +320,7 @@ func TestLooksOnceMore(t *testing.T) {
 		out, err := ecsrollback.Run(t.Context(), s.Env, inputs(""))
 		wantOutcome(t, out, err, action.Succeeded)
 		s.wantAt("2") // :3 served when it began, and :4 was deployed since
-		if !strings.Contains(s.Log.Text(), "deciding anew") {
+		if !strings.Contains(s.Log.Text(), "deciding again") {
 			t.Errorf("told\n%s", s.Log.Text())
 		}
 	})

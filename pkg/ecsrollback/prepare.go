@@ -169,7 +169,7 @@ func (r *Rollback) again(ctx context.Context) error {
 		case err != nil:
 			return awsconn.Refuse(ctx, refused, err)
 		case !same(r.read.Service, now.Service):
-			r.env.Events.Notef("something happened to service %s meanwhile: deciding anew", r.in.Service)
+			r.env.Events.Notef("something happened to service %s meanwhile: deciding again", r.in.Service)
 		case r.decided.target != nil && r.decided.target.needsCopy(): // which is registered first
 			return nil
 		case r.begin(ctx, r.decided.serves()):

@@ -26,7 +26,7 @@ func (r *Rollback) tellPlan() {
 	}
 	if why := hold.Possible(r.serviceARN()); why != "" && r.in.Hold != holdNone {
 		events.Warnf("No hold is possible", "nothing keeps a later release from bringing back what is left: service %s cannot be tagged, "+
-			"since %s. Keep people from releasing it until the fix is out; a service that is created anew has the new format",
+			"since %s. Keep people from releasing it until the fix is out; a newly created service has the new format",
 			r.in.Service, why)
 	}
 	if r.in.DryRun {

@@ -29,7 +29,7 @@ func parseManifest(raw []byte) (*document, error) {
 	}
 	switch {
 	case d.SchemaVersion == 1:
-		return nil, errors.New("it is a Docker schema 1 manifest, which registries no longer take: build the image anew")
+		return nil, errors.New("it is a Docker schema 1 manifest, which registries no longer take: rebuild the image")
 	case d.Config == nil && d.Manifests == nil:
 		return nil, errors.New(`it is neither an image manifest (no "config") nor an index (no "manifests")`)
 	}

@@ -276,7 +276,7 @@ func noImage(from files, kind Kind) error {
 		}
 	}
 	if kind == Layout {
-		return fmt.Errorf("the folder is no OCI layout: it has neither index.json nor manifest.json (%s)", found)
+		return fmt.Errorf("the folder is not an OCI layout: it has neither index.json nor manifest.json (%s)", found)
 	}
 	hint := ""
 	if t, ok := from.(*tarball); ok && !t.ended {

@@ -112,7 +112,7 @@ func (m *move) tellPauses(own *ecsview.ServiceDeployment) {
 	for _, hook := range own.Paused {
 		if !slices.Contains(m.paused, hook) {
 			m.paused = append(slices.Clip(m.paused), hook)
-			m.warn(fmt.Sprintf("the deployment waits at stage %s for somebody to let it go on (its time stands still meanwhile): "+
+			m.warn(fmt.Sprintf("the deployment waits at stage %s for somebody to continue it (its time limit is paused meanwhile): "+
 				"`aws ecs continue-service-deployment --service-deployment-arn %s --hook-id %s`", own.Stage, m.followed().ServiceDeployment, hook))
 		}
 	}

@@ -36,7 +36,7 @@ func jsonCommand(text string) ([]string, error) {
 	var words []string
 	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
 	if err := decoder.Decode(&words); err != nil {
-		return nil, fmt.Errorf("it begins with [ but is no JSON array of strings: %w", err)
+		return nil, fmt.Errorf("it begins with [ but is not a JSON array of strings: %w", err)
 	}
 	if decoder.More() {
 		return nil, errors.New("there is something behind the JSON array")

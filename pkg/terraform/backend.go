@@ -60,7 +60,7 @@ func S3StateOf(dataDir, workspace string) (s S3State, ok bool, err error) {
 func ParseLock(text []byte) (Lock, error) {
 	var l Lock
 	if err := json.Unmarshal(text, &l); err != nil {
-		return l, fmt.Errorf("the lock is no JSON: %w", err)
+		return l, fmt.Errorf("the lock is not valid JSON: %w", err)
 	}
 	if l.ID == "" {
 		return l, errors.New("the lock has no ID")

@@ -81,7 +81,7 @@ var flags = map[string][]flag{
 		{name: "migrate-state", refuse: "a state is moved by hand, by somebody who watches"},
 		{name: "force-copy", refuse: "a state is moved by hand, by somebody who watches"},
 		{name: "from-module", refuse: "the configuration is that of the directory"},
-		{name: "backend", refuse: "without its backend a plan would want to make everything anew"},
+		{name: "backend", refuse: "without its backend a plan would want to make everything again"},
 		{name: "get", refuse: "modules have to be there"},
 	},
 	"plan": {

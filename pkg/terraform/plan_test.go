@@ -95,7 +95,7 @@ func TestReviewFindings(t *testing.T) {
 			[]string{"Replacement: replaced, because cpu changes"}},
 		{"a service is replaced in place", change("aws_ecs_service.a", replace, object{"name": "a"}, object{"name": "b"},
 			object{"replace_paths": []any{[]any{"name"}}}),
-			[]string{"Replacement: replaced, because name changes", "Downtime: destroyed before it is made anew: until then the service stops"}},
+			[]string{"Replacement: replaced, because name changes", "Downtime: destroyed before it is recreated: until then the service stops"}},
 		{"a service is replaced the other way", change("aws_ecs_service.a", safely, object{"name": "a"}, object{"name": "b"}),
 			[]string{"Replacement: replaced"}},
 		{"deletion protection goes", change("aws_db_instance.a", update, object{"deletion_protection": true},

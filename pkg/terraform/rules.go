@@ -147,7 +147,7 @@ func findings(c Change) []Finding {
 	case c.Action == Delete && serves:
 		add(Downtime, "destroyed: %s", stops)
 	case c.Action == Replace && serves:
-		add(Downtime, "destroyed before it is made anew: until then %s", stops)
+		add(Downtime, "destroyed before it is recreated: until then %s", stops)
 	}
 	for _, rule := range rules {
 		if rule.types != "" && !matches(rule.types, c.Type) {

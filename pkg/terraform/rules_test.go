@@ -40,7 +40,7 @@ func TestRules(t *testing.T) {
 		{"serving, deleted", change("aws_lb.a", remove, object{"id": "a"}, nil),
 			[]string{"Downtime: destroyed: the load balancer and its address go"}},
 		{"serving, replaced", change("aws_lb.a", replace, object{"id": "a"}, object{}), []string{"Replacement: replaced",
-			"Downtime: destroyed before it is made anew: until then the load balancer and its address go"}},
+			"Downtime: destroyed before it is recreated: until then the load balancer and its address go"}},
 		{"serving, replaced the other way", change("aws_lb.a", safely, object{"id": "a"}, object{}), []string{"Replacement: replaced"}},
 		{"serving, changed", change("aws_lb.a", update, object{"name": "a"}, object{"name": "b"}), nil},
 		{"neither, deleted", change("aws_x.a", remove, object{"id": "a"}, nil), nil},

@@ -168,7 +168,7 @@ func (f *Failure) Cause() string {
 	switch more := len(f.Diagnostics) - 1; more {
 	case 0:
 	case 1:
-		text += " (another error stands above)"
+		text += " (another error is above)"
 	default:
 		text += fmt.Sprintf(" (%d more errors stand above)", more)
 	}

@@ -50,21 +50,21 @@ func (s *session) apply(ctx context.Context, out *Outputs) error {
 	return err
 }
 
-// yardstick is the plan that was reviewed.
-type yardstick struct {
+// reviewedPlan is the plan that was reviewed.
+type reviewedPlan struct {
 	digest terraform.Digest
 	from   string   // where it is from, for people
 	lines  []string // what the plan said; nil where only its digest is known
 }
 
 // reviewed finds the plan that was reviewed. It is nil where none is needed: approve is auto, or destroy was confirmed.
-func (s *session) reviewed(ctx context.Context) (*yardstick, error) {
+func (s *session) reviewed(ctx context.Context) (*reviewedPlan, error) {
 	switch {
 	case s.in.PlanFile != "":
 		return s.unseal(ctx)
 	case s.in.PlanDigest != "":
 		digest, err := terraform.ParseDigest(s.in.PlanDigest)
-		return &yardstick{digest: digest, from: "plan-digest"}, err
+		return &reviewedPlan{digest: digest, from: "plan-digest"}, err
 	case s.in.Approve == "auto", s.in.Mode == Destroy:
 		return nil, nil
 	}
@@ -73,14 +73,14 @@ func (s *session) reviewed(ctx context.Context) (*yardstick, error) {
 		return nil, &action.Error{
 			Outcome: action.Invalid, Title: "There is no reviewed plan to compare with", Err: err,
 			Advice: "Pass plan-digest from the job that planned (needs.plan.outputs.plan-digest), or plan-file with plan-key, or a token with " +
-				"pull-requests: read where the plan stands in the comment of a merged pull request. approve: auto applies without a review.",
+				"pull-requests: read if the plan is in the comment of a merged pull request. approve: auto applies without a review.",
 		}
 	}
 	return found, nil
 }
 
 // compare refuses a plan that is not the reviewed one, and says what differs.
-func (s *session) compare(reviewed *yardstick, p *planned) error {
+func (s *session) compare(reviewed *reviewedPlan, p *planned) error {
 	if reviewed == nil || reviewed.digest.Same(p.digest) {
 		if reviewed != nil {
 			s.env.Events.Notef("this is the reviewed plan (%s)", reviewed.from)
@@ -169,9 +169,9 @@ func (s *session) verdict(a terraform.Applied, err error) error {
 	case a.Unsaved != "":
 		return &action.Error{
 			Outcome: action.Stuck, Title: "The state was not saved: act now",
-			Advice: "What was made stands only in " + a.Unsaved +
+			Advice: "What was made is recorded only in " + a.Unsaved +
 				". Keep the file (it holds secrets), find out why the backend refuses it, then run `" + s.in.Engine.String() +
-				" state push errored.tfstate` in " + s.place() + ". Do not apply again before.",
+				" state push errored.tfstate` in " + s.place() + ". Do not apply again before that.",
 			Err: orText(err, "the state could not be uploaded"),
 		}
 	case a.Interrupted:

@@ -299,7 +299,7 @@ func withTLS(policy, bucket string) (text string, changed bool, err error) {
 	var statements []json.RawMessage
 	if policy != "" {
 		if err := json.Unmarshal([]byte(policy), &document); err != nil {
-			return "", false, fmt.Errorf("the policy that is there is no JSON: %w", err)
+			return "", false, fmt.Errorf("the existing policy is not valid JSON: %w", err)
 		}
 		if err := json.Unmarshal(document["Statement"], &statements); err != nil {
 			statements = []json.RawMessage{document["Statement"]} // one statement may stand without a list

@@ -129,7 +129,7 @@ func TestEachErrorIsToldOnce(t *testing.T) {
 			t.Errorf("the error about %s is told %d times in\n%s", name, n, all)
 		}
 	}
-	if !strings.Contains(verdict.Message, "another error stands above") {
+	if !strings.Contains(verdict.Message, "another error is above") {
 		t.Errorf("%q", verdict.Message)
 	}
 }

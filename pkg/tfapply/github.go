@@ -69,7 +69,7 @@ func (s *session) ours(c interface {
 
 // reviewedInComment finds the plan that was reviewed in the pull request whose merge made the commit of this run: by the
 // commit for merges and squashes, and for every commit of a rebase.
-func (s *session) reviewedInComment(ctx context.Context) (*yardstick, error) {
+func (s *session) reviewedInComment(ctx context.Context) (*reviewedPlan, error) {
 	h, ok := s.hub()
 	if !ok || s.env.GitHub.SHA == "" {
 		return nil, fmt.Errorf("neither plan-digest nor plan-file is given, and there is no token to look for the merged pull request's comment")
@@ -96,7 +96,7 @@ func (s *session) reviewedInComment(ctx context.Context) (*yardstick, error) {
 			break
 		}
 		digest, err := terraform.ParseDigest(found[1])
-		return &yardstick{digest: digest, from: fmt.Sprintf("the comment of pull request #%d", newest.GetNumber())}, err
+		return &reviewedPlan{digest: digest, from: fmt.Sprintf("the comment of pull request #%d", newest.GetNumber())}, err
 	}
 	return nil, fmt.Errorf("pull request #%d has no plan of %s in a comment", newest.GetNumber(), s.place())
 }

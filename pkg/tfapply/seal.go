@@ -31,7 +31,7 @@ type sealedFile struct {
 
 const sealedFormat = "connect2 sealed plan 1"
 
-// content is what is sealed. It is a yardstick, not a plan that could be applied.
+// content is what is sealed. It is what a plan is compared with, not a plan that could be applied.
 type content struct {
 	Digest   string   `json:"digest"`
 	Lines    []string `json:"lines"`
@@ -191,7 +191,7 @@ func mustAbs(name string) string {
 }
 
 // unseal reads the plan file.
-func (s *session) unseal(ctx context.Context) (*yardstick, error) {
+func (s *session) unseal(ctx context.Context) (*reviewedPlan, error) {
 	c, err := s.readSealed(ctx)
 	if err != nil {
 		return nil, &action.Error{Outcome: action.Invalid, Title: "The plan file cannot be opened",
@@ -201,7 +201,7 @@ func (s *session) unseal(ctx context.Context) (*yardstick, error) {
 	if err != nil {
 		return nil, action.Invalidf("plan-file %s: %w", s.in.PlanFile, err)
 	}
-	return &yardstick{digest: digest, from: "plan-file " + s.in.PlanFile, lines: c.Lines}, nil
+	return &reviewedPlan{digest: digest, from: "plan-file " + s.in.PlanFile, lines: c.Lines}, nil
 }
 
 func (s *session) readSealed(ctx context.Context) (content, error) {

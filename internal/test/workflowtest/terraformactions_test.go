@@ -60,7 +60,7 @@ validate | | mode: validate, in a step of its own
 working-directory | tf-apply: directory |
 arg-auto-approve | tf-apply: approve |
 arg-backend-config | tf-apply: backend-config |
-arg-backend | | refused: without its backend a plan would want to make everything anew
+arg-backend | | refused: without its backend a plan would want to make everything again
 arg-backup | | refused: the state is the backend's
 arg-chdir | tf-apply: directory |
 arg-check | | nothing: mode: fmt only checks

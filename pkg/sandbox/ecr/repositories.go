@@ -277,7 +277,7 @@ func (s *Service) putLifecyclePolicy(r *wire.Request) (any, error) {
 	if err := json.Unmarshal([]byte(in.LifecyclePolicyText), &policy); err != nil || len(policy.Rules) == 0 {
 		return nil, wire.Errorf("InvalidParameterException",
 			"Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle policy validation failure: %s'",
-			"the policy is no JSON object with rules")
+			"the policy is not a JSON object with rules")
 	}
 	repo.lifecycle, repo.lifecycleAt = in.LifecyclePolicyText, r.Now
 	return map[string]any{"registryId": s.options.Account, "repositoryName": repo.name, "lifecyclePolicyText": repo.lifecycle}, nil
