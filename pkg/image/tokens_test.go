@@ -26,6 +26,7 @@ type ending struct {
 	calls int
 	given int // bearer tokens; only the newest is valid
 	asked int // logins
+	first int // of these, those before the token ended
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -47,6 +48,7 @@ func (e *ending) RoundTrip(req *http.Request) (*http.Response, error) {
 			_, _ = io.CopyN(io.Discard, req.Body, max(1, req.ContentLength/2))
 		}
 		e.given++
+		e.first = e.asked
 		e.to.mu.Lock()
 		e.to.tokens += 100
 		e.to.mu.Unlock()
@@ -126,21 +128,25 @@ func TestTokensThatEndAnywhere(t *testing.T) {
 					}
 					return e, r
 				}
-				whole, want := push(0)
+				_, want := push(0)
 				step := 1
 				if programs.Race {
 					step = 3
 				}
-				for at := 1; at <= whole.calls; at += step {
+				at := 1
+				for ; ; at += step {
 					e, r := push(at)
+					if e.calls < at {
+						break // how many calls there are differs by one: a layer whose digest is known before its turn is asked for
+					}
 					if r.Digest != want.Digest || e.to.tags["app"]["v1"] != want.Digest {
 						t.Errorf("call %d: %+v", at, r)
 					}
-					if c.bearer && e.asked <= whole.asked {
+					if c.bearer && e.asked <= e.first {
 						t.Errorf("call %d: no new token was asked for", at)
 					}
 				}
-				t.Logf("%d calls", whole.calls)
+				t.Logf("%d calls", at-1)
 			})
 		})
 	}
