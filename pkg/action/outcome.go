@@ -58,6 +58,7 @@ type Error struct {
 	Advice  string          // what to do next, in one or two sentences; may be empty
 	Finding *record.Finding // the cause, where it is known
 	Place   *record.Place   // in the repository, where the cause is there
+	Exit    int             // of Failed: the exit code of the program that the run was for; the process ends with it
 	Err     error           // what was tried, on what, and what came back
 }
 

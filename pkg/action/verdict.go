@@ -47,6 +47,9 @@ func VerdictOf(name string, outcome Outcome, err error) record.Verdict {
 		case *Error:
 			v.Title, v.Advice, v.Finding = cmp.Or(v.Title, e.Title), cmp.Or(v.Advice, e.Advice), cmp.Or(v.Finding, e.Finding)
 			v.Place = cmp.Or(v.Place, e.Place)
+			if outcome == Failed && 0 < e.Exit && e.Exit < 256 { // a shell sees no more than 8 bits of it
+				v.Exit = cmp.Or(v.Exit, e.Exit)
+			}
 		case *record.Failure:
 			v.Title, v.Advice, v.Finding = cmp.Or(v.Title, e.Title), cmp.Or(v.Advice, e.Advice), cmp.Or(v.Finding, e.Finding)
 		case *awserr.Problem:

@@ -172,4 +172,5 @@ type Verdict struct {
 	Advice  string   `json:"advice,omitempty"`  // what to do next
 	Finding *Finding `json:"finding,omitempty"` // the cause, where it is known
 	Place   *Place   `json:"place,omitempty"`   // in the repository, where the cause is there
+	Exit    int      `json:"exit,omitempty"`    // the exit code, where it is that of a program that the run was for
 }

@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -323,7 +324,7 @@ func (l *Log) verdict(e record.Event) {
 	end := fmt.Sprintf("%s: %s after %s", l.options.Name, v.Outcome, Took(e.At.Sub(l.start)))
 	if !v.OK {
 		l.annotation(record.Event{At: e.At, Kind: record.KindError, Title: v.Title, Text: VerdictText(v), Place: v.Place}, annotationsPerStep)
-		end += fmt.Sprintf(" (exit %d)", action.Outcome(v.Outcome).ExitCode())
+		end += fmt.Sprintf(" (exit %d)", cmp.Or(v.Exit, action.Outcome(v.Outcome).ExitCode()))
 	}
 	if !v.OK || !l.options.Quiet {
 		l.event(e.At, end)

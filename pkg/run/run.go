@@ -3,6 +3,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -217,7 +218,7 @@ func (r *runner) end(ctx context.Context, result action.Result, err error, print
 	r.events.Emit(record.Event{Kind: record.KindVerdict, Verdict: &verdict})
 	r.summarise()
 	defer r.report() // what is told below belongs in it too
-	code := outcome.ExitCode()
+	code := cmp.Or(verdict.Exit, outcome.ExitCode())
 	if file := r.env.Getenv("GITHUB_OUTPUT"); file != "" && !errors.Is(err, errOutputs) {
 		if err := action.WriteOutputs(file, outputs); err != nil {
 			r.events.Errorf("The outputs are lost", "The run ended as %q, but later steps cannot learn it: %v", outcome, err)

@@ -24,7 +24,8 @@ var Action = action.Define(action.Meta{
 	Doc: `Runs a revision as it is registered, with what is overridden for this run alone: the command, environment variables, the size. With
 service it has the service's network, capacity and volumes, and without task-definition the revision that the service is at. What is
 given beside goes before them. A task that was stopped before its command had come to its own end is a failure, whatever its
-exit code. Tasks of a run that is cancelled or takes too long are stopped. Nothing is registered, and no service is changed.`,
+exit code. Otherwise the process ends with the container's exit code, also where that is one which says something else of a run:
+the output outcome is then failed. Tasks of a run that is cancelled or takes too long are stopped. Nothing is registered, and no service is changed.`,
 	Icon: "play", Color: "blue",
 	Examples: []action.Example{
 		{Title: "A command with the code and the settings of the service",

@@ -21,7 +21,7 @@ type ended struct {
 }
 
 // Execute runs the tasks, all at once, and waits for the last of them. A command that ends with another exit code than 0 is the
-// outcome Failed.
+// outcome Failed, and the process ends with that code.
 func (p *Plan) Execute(ctx context.Context, env *action.Env) (Outputs, error) {
 	out := Outputs{TaskDefinitionARN: p.revision.ARN}
 	what := "its own command"
@@ -97,7 +97,7 @@ func (p *Plan) conclude(events record.Sink, out *Outputs, all []ended) (failed e
 	return failed
 }
 
-// judge turns the end of a task into the error of the run.
+// judge turns the end of a task into the error of the run. The exit code of a command that came to its own end is passed on.
 func (p *Plan) judge(one ended) error {
 	outcome := verdict.TaskOutcome(one.result, one.err)
 	switch {
@@ -106,6 +106,10 @@ func (p *Plan) judge(one ended) error {
 	case one.err != nil:
 		return &action.Error{Outcome: outcome, Err: one.err}
 	}
-	return &action.Error{Outcome: outcome, Title: one.result.Cause.Title, Finding: &one.result.Cause,
+	exit := 0
+	if one.result.End == oneoff.Exited {
+		exit = *one.result.ExitCode
+	}
+	return &action.Error{Outcome: outcome, Title: one.result.Cause.Title, Finding: &one.result.Cause, Exit: exit,
 		Err: fmt.Errorf("container %s ended with exit code %d in task %s", p.container, *one.result.ExitCode, one.result.TaskARN)}
 }

@@ -95,11 +95,31 @@ func (p *Plan) check() (problems []error) {
 		problems = append(problems, fmt.Errorf("subnets: %s has the network mode awsvpc, which needs subnets: give them, or a service",
 			p.revision.Name()))
 	}
-	if p.in.VolumeName != "" {
-		var volumes []struct{ Name string }
-		p.revision.Document.Field("volumes", &volumes)
-		if !slices.ContainsFunc(volumes, func(v struct{ Name string }) bool { return v.Name == p.in.VolumeName }) {
-			problems = append(problems, fmt.Errorf("managed-ebs-volume-name: %s has no volume %q", p.revision.Name(), p.in.VolumeName))
+	return append(problems, p.checkVolumes()...)
+}
+
+// checkVolumes holds what is configured to the volumes that the revision leaves to the launch. RunTask refuses both: one that is
+// configured and not such a volume, and one that is left and not configured.
+func (p *Plan) checkVolumes() (problems []error) {
+	var volumes []struct {
+		Name     string
+		AtLaunch bool `json:"configuredAtLaunch"`
+	}
+	p.revision.Document.Field("volumes", &volumes)
+	configured := map[string]bool{}
+	p.settings.Volumes = slices.DeleteFunc(slices.Clone(p.settings.Volumes), func(v types.TaskVolumeConfiguration) bool {
+		name := aws.ToString(v.Name)
+		problem := p.revision.Document.CheckVolume(name)
+		if problem != "" && name == p.in.VolumeName {
+			problems = append(problems, fmt.Errorf("managed-ebs-volume-name: %s: %s", p.revision.Name(), problem))
+		}
+		configured[name] = problem == ""
+		return problem != "" // the service's volume is not one of another family
+	})
+	for _, v := range volumes {
+		if v.AtLaunch && !configured[v.Name] {
+			problems = append(problems, fmt.Errorf("managed-ebs-volume-name: the volume %s of %s is configured at launch: say how with "+
+				"managed-ebs-volume-name and managed-ebs-volume, or name a service that does", v.Name, p.revision.Name()))
 		}
 	}
 	return problems

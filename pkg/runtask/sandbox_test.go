@@ -68,6 +68,7 @@ func TestRun(t *testing.T) {
 		}},
 		"several":       {func(in *runtask.Inputs) { in.Count = 3 }, action.Succeeded, 0, 3, []string{"connect2-api 3"}, nil},
 		"another code":  {func(in *runtask.Inputs) { in.Command = "false" }, action.Failed, 7, 1, []string{"no such table"}, nil},
+		"two of them":   {func(in *runtask.Inputs) { in.Command, in.Count = "false", 2 }, action.Failed, 7, 2, nil, nil},
 		"too long":      {func(in *runtask.Inputs) { in.Command, in.Timeout = "sleep", time.Minute }, action.TimedOut, -1, 1, nil, nil},
 		"a dry run":     {func(in *runtask.Inputs) { in.DryRun = true }, action.Succeeded, -1, 0, []string{"would run"}, nil},
 		"no service":    {func(in *runtask.Inputs) { in.Service = "none" }, action.Invalid, -1, 0, nil, nil},
@@ -98,6 +99,13 @@ func TestRun(t *testing.T) {
 				if err != nil {
 					outcome = action.OutcomeOf(err)
 				}
+				code := 0
+				if outcome == action.Failed {
+					code = tt.exit
+				}
+				if got := action.VerdictOf("run-task", outcome, err).Exit; got != code {
+					t.Errorf("the process ends with %d, want %d", got, code)
+				}
 				if outcome != tt.want {
 					t.Errorf("outcome %s, want %s: %v", outcome, tt.want, err)
 				}
@@ -122,6 +130,69 @@ func TestRun(t *testing.T) {
 }
 
 // TestValidate has a row for each condition that flips it alone.
+// TestVolumes: the volume that a task definition leaves to the launch is configured by the inputs, or by the service, and by nothing else.
+func TestVolumes(t *testing.T) {
+	const ebs = `{"roleArn": "arn:aws:iam::123456789012:role/ebs", "sizeInGiB": 10}`
+	leave := func(volumes string) func(t *testing.T, s *sandboxtest.Site) string {
+		return func(t *testing.T, s *sandboxtest.Site) (arn string) {
+			s.Sandbox.Inspect(func(e *engine.Engine) {
+				td, err := e.RegisterTaskDefinition([]byte(`{"family":"report","networkMode":"awsvpc","requiresCompatibilities":["FARGATE"],`+
+					`"cpu":"256","memory":"512","volumes":`+volumes+`,"containerDefinitions":[{"name":"report","image":"`+
+					sandboxtest.Family+`:v1"}]}`), "somebody")
+				if err != nil {
+					t.Fatal(err)
+				}
+				arn = td.ARN
+			})
+			return arn
+		}
+	}
+	atLaunch, plain := leave(`[{"name":"data","configuredAtLaunch":true}]`), leave(`[{"name":"data"}]`)
+	for name, tt := range map[string]struct {
+		definition func(*testing.T, *sandboxtest.Site) string
+		name       string // of the volume that is configured
+		service    string // what the service configures
+		told       string // the refusal; empty: it is run
+	}{
+		"configured":                      {atLaunch, "data", "", ""},
+		"not configured":                  {atLaunch, "", "", "the volume data of report:1 is configured at launch: say how"},
+		"another name":                    {atLaunch, "dat", "", `managed-ebs-volume-name: report:1: there is no volume "dat"; did you mean data?`},
+		"not left to the start":           {plain, "data", "", "volume data is not marked configuredAtLaunch"},
+		"by the service":                  {atLaunch, "", "data", ""},
+		"the service's of another family": {plain, "", "other", ""},
+		"the service's of another name":   {atLaunch, "", "other", "the volume data of report:1 is configured at launch"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sandboxtest.Run(t, "", func(t *testing.T, s *sandboxtest.Site) {
+				in := inputs("")
+				in.TaskDefinition = tt.definition(t, s)
+				if tt.name != "" {
+					in.VolumeName, in.Volume = tt.name, ebs
+				}
+				if tt.service != "" {
+					s.Sandbox.Inspect(func(e *engine.Engine) {
+						c, err := e.Cluster(sandboxtest.Cluster)
+						if err == nil {
+							err = e.UpdateService(c.Service(sandboxtest.Service), engine.ServiceChange{
+								VolumeConfigurations: []byte(`[{"name":"` + tt.service + `","managedEBSVolume":` + ebs + `}]`)})
+						}
+						if err != nil {
+							t.Fatal(err)
+						}
+					})
+				}
+				_, err := runtask.Run(t.Context(), s.Env, in)
+				if tt.told == "" && (err != nil || len(tasks(t, s)) != 1) {
+					t.Errorf("%d tasks, %v", len(tasks(t, s)), err)
+				}
+				if tt.told != "" && (err == nil || !strings.Contains(err.Error(), tt.told) || len(tasks(t, s)) > 0) {
+					t.Errorf("%d tasks, %v, want %q", len(tasks(t, s)), err, tt.told)
+				}
+			})
+		})
+	}
+}
+
 func TestValidate(t *testing.T) {
 	for name, change := range map[string]func(*runtask.Inputs){
 		"service":       func(in *runtask.Inputs) { in.Service = "" },

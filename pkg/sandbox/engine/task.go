@@ -286,6 +286,9 @@ type RunRequest struct {
 	PropagateTags            string          `json:"propagateTags"`
 	Tags                     []Tag           `json:"tags"`
 	ClientToken              string          `json:"clientToken"`
+	VolumeConfigurations     []struct {
+		Name string `json:"name"`
+	} `json:"volumeConfigurations"`
 }
 
 // Failure is an entry of failures[].
@@ -404,12 +407,40 @@ func (e *Engine) runSpec(c *Cluster, r RunRequest, td *TaskDefinition) (Spec, Ov
 	if len(spec.Network.VPC.Subnets) == 0 {
 		return spec, overrides, invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
 	}
+	if err := r.checkVolumes(td); err != nil {
+		return spec, overrides, err
+	}
 	for _, o := range overrides.Containers {
 		if _, ok := td.Definition.container(o.Name); !ok {
 			return spec, overrides, invalid(fmt.Sprintf("Override for container named %s is not a container in the TaskDefinition.", o.Name))
 		}
 	}
 	return spec, overrides, nil
+}
+
+// checkVolumes holds what a request configures to the volumes that are configured at launch (developer guide, "Specify Amazon EBS
+// volume configuration at Amazon ECS deployment": one for each task). The wordings are unconfirmed. The volumes themselves are not
+// modelled.
+func (r RunRequest) checkVolumes(td *TaskDefinition) error {
+	given := map[string]bool{}
+	for _, v := range r.VolumeConfigurations {
+		given[v.Name] = true
+	}
+	if len(r.VolumeConfigurations) > 1 {
+		return invalid("Only one volume can be configured at launch.")
+	}
+	for _, v := range td.Definition.Volumes {
+		if v.AtLaunch && !given[v.Name] {
+			return invalid(fmt.Sprintf("The volume %s is configured at launch, and volumeConfigurations does not have it.", v.Name))
+		}
+		if v.AtLaunch {
+			delete(given, v.Name)
+		}
+	}
+	for name := range given {
+		return invalid(fmt.Sprintf("The volume %s is not a volume of the task definition that is configured at launch.", name))
+	}
+	return nil
 }
 
 // StopTask stops a task on a user's request.

@@ -51,7 +51,11 @@ type Definition struct {
 	ExecutionRole string                `json:"executionRoleArn"`
 	Requires      []string              `json:"requiresCompatibilities"`
 	Containers    []ContainerDefinition `json:"containerDefinitions"`
-	Platform      struct {
+	Volumes       []struct {
+		Name     string `json:"name"`
+		AtLaunch bool   `json:"configuredAtLaunch"`
+	} `json:"volumes"`
+	Platform struct {
 		CPUArchitecture       string `json:"cpuArchitecture"`
 		OperatingSystemFamily string `json:"operatingSystemFamily"`
 	} `json:"runtimePlatform"`
