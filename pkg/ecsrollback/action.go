@@ -53,8 +53,8 @@ type Outputs struct {
 	TaskDefinitionARN         string `output:"task-definition-arn" doc:"The revision that the service was put back to."`
 	PreviousTaskDefinitionARN string `output:"previous-task-definition-arn" doc:"The revision that was rolled back."`
 	DeploymentARN             string `output:"deployment-arn" doc:"The service deployment that rolled back, or that was stopped."`
-	Digest                    string `output:"digest" doc:"The digest that the first container runs now, if ECS knows it."`
-	Commit                    string `output:"commit" doc:"The commit of the version now in force, if its release recorded it."`
+	Digest                    string `output:"digest" doc:"The digest that the first container runs now, if ECS knows it. With several services: if all that went back have the same."`
+	Commit                    string `output:"commit" doc:"The commit of the version now in force, if its release recorded it. With several services: if all that went back have the same."`
 	Changed                   bool   `output:"changed" doc:"Whether anything was changed."`
 	Cause                     string `output:"cause" doc:"Why the rollback failed, as a stable word; empty otherwise."`
 

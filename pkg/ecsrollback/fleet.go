@@ -151,7 +151,30 @@ func (f *Fleet) Execute(ctx context.Context) (Outputs, error) {
 	}
 	interrupted := ctx.Err() != nil && !fleet.EndedWell(all)
 	out.Outcome = fleet.Outcome(all, interrupted, out.Changed)
+	if fleet.EndedWell(all) {
+		out.Digest, out.Commit = f.agreed(outs)
+	}
 	return out, f.advised(fleet.Verdict(all, interrupted, out.Changed))
+}
+
+// agreed returns the digest and the commit that all services that went back have in common; "" where they differ.
+func (f *Fleet) agreed(outs []Outputs) (digest, commit string) {
+	first := true
+	for i, out := range outs {
+		switch {
+		case !f.goes[i]:
+			continue
+		case first:
+			digest, commit, first = out.Digest, out.Commit, false
+		}
+		if out.Digest != digest {
+			digest = ""
+		}
+		if out.Commit != commit {
+			commit = ""
+		}
+	}
+	return digest, commit
 }
 
 // readLimit is how long reading what a service is on may take after a run that was interrupted.

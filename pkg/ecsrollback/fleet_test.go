@@ -234,6 +234,33 @@ func TestSeveralGoBack(t *testing.T) {
 	}, "v2", "v3")
 }
 
+// TestSeveralShareADigest: the outputs name the digest that all which went back have in common, and none where they differ.
+func TestSeveralShareADigest(t *testing.T) {
+	runs := func(s *fleetSite) (digest string) {
+		s.Sandbox.Inspect(func(e *engine.Engine) {
+			if c, err := e.Cluster(cluster); err == nil {
+				image := c.Service(service).Deployments[0].Revision.Spec.Definition.Definition.Containers[0].Image
+				_, digest, _ = strings.Cut(image, "@")
+			}
+		})
+		return digest
+	}
+	atSeveral(t, func(t *testing.T, s *fleetSite) {
+		out, err := s.back(t.Context(), nil)
+		if err != nil || out.Digest == "" || out.Digest != runs(s) {
+			t.Errorf("%+v, %v, want the digest %s", out, err, runs(s))
+		}
+	}, "v2", "v3")
+	atSeveral(t, func(t *testing.T, s *fleetSite) {
+		s.release("v3", worker)
+		s.release("v4", "")
+		out, err := s.back(t.Context(), nil)
+		if err != nil || out.Digest != "" || s.at() != "2 3 2" {
+			t.Errorf("%+v, %v, at %s: want no digest", out, err, s.at())
+		}
+	}, "v2")
+}
+
 // TestSeveralGoBackInReverse holds that what is deployed after another service goes back before it, that the other one is not begun where
 // that fails, and that the same rollback run again takes up what is left, also long after.
 func TestSeveralGoBackInReverse(t *testing.T) {

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"encoding/json"
 
 	"github.com/org/connect2/v2/pkg/action"
@@ -10,11 +11,16 @@ import (
 // Tell shows how all members are in a table of the report, and in the log.
 func Tell(events record.Sink, all []Standing) {
 	table := record.Table{Head: []string{"Service", "Outcome", "Serves", ""}}
+	well := EndedWell(all)
 	for _, s := range all {
+		said := s.String()
+		if well && s.After == Arrived { // it "stays" only where others do not
+			said = s.Name + " is on" + cmp.Or(prefixed(" ", s.Revision), " what was deployed")
+		}
 		table.Rows = append(table.Rows, []record.Text{{Text: s.Name, Form: record.Strong}, {Text: string(s.outcome())},
-			{Text: s.Revision, Form: record.Code}, {Text: s.String()}})
+			{Text: s.Revision, Form: record.Code}, {Text: said}})
 		if s.After != Ended {
-			events.Notef("%s", s)
+			events.Notef("%s", said)
 		}
 	}
 	events.Section(record.Section{Name: "services", Title: "Services", Blocks: []record.Block{{Table: &table}}})

@@ -158,6 +158,30 @@ func TestFault(t *testing.T) {
 	}
 }
 
+// TestTellOfAllThatArrived: where all ended well, nothing "stays", since nothing went.
+func TestTellOfAllThatArrived(t *testing.T) {
+	arrived := fleet.Standing{Name: "api", After: fleet.Arrived, Revision: "api:2"}
+	bare := fleet.Standing{Name: "mail", After: fleet.Arrived}
+	failed := fleet.Standing{Name: "worker", After: fleet.Ended, Err: action.Failf(action.Failed, "no")}
+	for _, test := range []struct {
+		all  []fleet.Standing
+		want []string
+	}{
+		{[]fleet.Standing{arrived, bare}, []string{"api is on api:2", "mail is on what was deployed"}},
+		{[]fleet.Standing{arrived, failed}, []string{"api stays at api:2"}},
+	} {
+		var told []string
+		fleet.Tell(func(e record.Event) {
+			if e.Kind == record.KindNote {
+				told = append(told, e.Text)
+			}
+		}, test.all)
+		if !slices.Equal(told, test.want) {
+			t.Errorf("%q, want %q", told, test.want)
+		}
+	}
+}
+
 // TestStandings shows each way that a member can be in words, with its revision and without, and as an outcome.
 func TestStandings(t *testing.T) {
 	bad := action.Failf(action.TimedOut, "it took too long")
