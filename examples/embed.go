@@ -1,5 +1,5 @@
-// Package examples holds the sources of the example service, for the demo and the tests that build an image of them, and its workflows,
-// for connect2 init.
+// Package examples holds the sources of the example service, for the demo and the tests that build an image of them, a
+// world for it, and its workflows, for connect2 init.
 package examples
 
 import "embed"
@@ -8,6 +8,11 @@ import "embed"
 //
 //go:embed api/alembic.ini api/app/*.py api/migrations/*.py api/migrations/versions/*.py
 var API embed.FS
+
+// Several is the scenario of a sandbox with an API, its worker, and a digest that a schedule starts.
+//
+//go:embed scenarios/several.yaml
+var Several []byte
 
 // Workflows are those that call the toolkit's, under api/.github/workflows/.
 //

@@ -1,8 +1,10 @@
-// Package demo shows a release, a failed release and a rollback: the actions themselves, against a sandbox in this process.
+// Package demo shows releases of an API, its worker and its schedule as one, a failed one and a rollback: the actions themselves, against
+// a sandbox in this process.
 package demo
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"io"
 	"os"
@@ -11,15 +13,22 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/connect2/v2/examples"
 	"github.com/org/connect2/v2/internal/catalog"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/clock"
+	"github.com/org/connect2/v2/pkg/project"
 	"github.com/org/connect2/v2/pkg/run"
 	"github.com/org/connect2/v2/pkg/sandbox"
 )
 
-// speed is how much faster than the wall clock the demo's AWS runs: a rollout of three minutes takes two seconds.
-const speed = 90
+// speed is how much faster than the wall clock the demo's AWS runs: a rollout of three minutes takes a second and a half.
+const speed = 120
+
+// file is the connect2.yaml of what is released: an API, its worker, and a digest that a schedule starts.
+//
+//go:embed connect2.yaml
+var file []byte
 
 // Run runs the demo and writes what it does to out, and the job summary that GitHub would show to the file summary. Where
 // reports names a folder, it keeps a report of each action there, 1.html to 4.html. It removes the AWS settings from this
@@ -37,20 +46,17 @@ func Run(ctx context.Context, out io.Writer, summary, reports string) (action.Ou
 
 // demo is a demo under way.
 type demo struct {
-	ctx          context.Context
-	out          io.Writer
-	env          *action.Env
-	folder       string // where the images are
-	summary      string
-	reports      string   // a folder; "" keeps none
-	actions      int      // that have been run
-	service      []string // the flags that name the service
-	outputs      string   // the file that an action writes its outputs to, as on GitHub
-	firstVersion string   // the ARN of the revision of version 1
-	scenario     sandbox.ServiceScenario
-	begun        time.Time
-	results      []string // a line for each step
-	unexpected   bool     // a step did not end as it should
+	ctx        context.Context
+	out        io.Writer
+	env        *action.Env
+	folder     string // where the images and connect2.yaml are
+	summary    string
+	reports    string   // a folder; "" keeps none
+	actions    int      // that have been run
+	names      []string // the flags that name the file and the environment
+	begun      time.Time
+	results    []string // a line for each step
+	unexpected bool     // a step did not end as it should
 }
 
 func newDemo(ctx context.Context, out io.Writer, summary string) (*demo, error) {
@@ -62,7 +68,11 @@ func newDemo(ctx context.Context, out io.Writer, summary string) (*demo, error) 
 			}
 		}
 	}
-	sb, err := sandbox.Open(sandbox.Options{Speed: speed})
+	scenario, err := sandbox.ParseScenario(examples.Several)
+	if err != nil {
+		return nil, err
+	}
+	sb, err := sandbox.Open(sandbox.Options{Scenario: scenario, Speed: speed})
 	if err != nil {
 		return nil, err
 	}
@@ -73,14 +83,16 @@ func newDemo(ctx context.Context, out io.Writer, summary string) (*demo, error) 
 	if err != nil {
 		return nil, err
 	}
+	names := filepath.Join(folder, project.Name)
+	if err := os.WriteFile(names, file, 0o644); err != nil {
+		return nil, err
+	}
 	environ := sb.Environ()
-	outputs := filepath.Join(folder, "outputs")
-	environ["GITHUB_STEP_SUMMARY"], environ["GITHUB_OUTPUT"] = summary, outputs
-	scenario := sb.Scenario().Service
+	environ["GITHUB_STEP_SUMMARY"] = summary
 	return &demo{
-		ctx: ctx, out: out, folder: folder, summary: summary, outputs: outputs, scenario: scenario, begun: time.Now(),
-		env:     &action.Env{Getenv: func(name string) string { return environ[name] }, Transport: sb.Transport()},
-		service: []string{"--cluster", scenario.Cluster, "--service", scenario.Name},
+		ctx: ctx, out: out, folder: folder, summary: summary, begun: time.Now(),
+		env:   &action.Env{Getenv: func(name string) string { return environ[name] }, Transport: sb.Transport()},
+		names: []string{"--file", names, "--environment", sb.Scenario().Environment},
 	}, nil
 }
 
@@ -110,29 +122,24 @@ func (d *demo) run() action.Outcome {
 }
 
 func (d *demo) release() {
-	d.heading("Version 1 is pushed and deployed.")
-	code := d.releaseVersion("v1.0.0", "")
-	d.firstVersion = d.output("task-definition-arn")
-	d.result(code, 0, "v1.0.0", "pushed and deployed", "serves")
+	d.heading("Version 1 is pushed, and released as one: the API, its worker, and the schedule of its digest.")
+	d.result(d.releaseVersion("v1.0.0", ""), 0, "v1.0.0", "pushed; api, worker and digest released", "serves")
 }
 
 func (d *demo) releaseWithMigration() {
-	d.heading("Version 2 is pushed, its migrations run, and it is deployed. Layers that are there already are not sent again.")
-	code := d.releaseVersion("v2.0.0", migrates, "--migrate")
-	d.result(code, 0, "v2.0.0", "pushed, migrated and deployed", "serves")
+	d.heading("Version 2 is pushed, its migrations run, and all follow. Layers that are there already are not sent again.")
+	d.result(d.releaseVersion("v2.0.0", migrates, "--migrate"), 0, "v2.0.0", "pushed, migrated, all three released", "serves")
 }
 
 func (d *demo) releaseThatCrashes() {
-	d.heading("Version 3 crashes on start. The deployment is stopped and explained; version 2 goes on serving.")
-	code := d.releaseVersion("v3.0.0", crashes)
-	d.result(code, 2, "v3.0.0", "failed: exit 2, rolled back and explained", "v2.0.0 kept serving")
+	d.heading("Version 3's worker crashes on start. It is stopped and explained, and the API goes back with it: version 2 goes on serving.")
+	d.result(d.releaseVersion("v3.0.0", workerCrashes), 2, "v3.0.0", "failed: exit 2, rolled back and explained", "v2.0.0 serves again")
 }
 
 func (d *demo) rollBack() {
-	d.heading("The engineer on call finds version 2 too slow, and rolls back to version 1.")
-	to := d.firstVersion[strings.LastIndexByte(d.firstVersion, ':')+1:]
-	code := d.runAction("ecs-rollback", append(d.service, "--to", to, "--reason", "v2.0.0 is slow")...)
-	d.result(code, 0, "rollback", "to the revision of v1.0.0", "v1.0.0 serves")
+	d.heading("The engineer on call finds version 2 too slow, and rolls all of it back to version 1.")
+	code := d.runAction("ecs-rollback", append(d.names, "--to", "v1.0.0", "--reason", "v2.0.0 is slow")...)
+	d.result(code, 0, "rollback", "api, worker and digest back on v1.0.0", "v1.0.0 serves")
 }
 
 // releaseVersion writes the image of a version and runs the root action on it.
@@ -142,7 +149,7 @@ func (d *demo) releaseVersion(version, behaviour string, more ...string) int {
 		d.printf("building the image of %s: %v\n", version, err)
 		return action.Defect.ExitCode()
 	}
-	args := append([]string{"--source", layout, "--repository", d.scenario.Repository, "--tags", version}, d.service...)
+	args := append([]string{"--source", layout, "--tags", version}, d.names...)
 	return d.runAction("release", append(args, more...)...)
 }
 
@@ -161,17 +168,6 @@ func (d *demo) runAction(name string, args ...string) int {
 		args = append(args, "--report", filepath.Join(d.reports, strconv.Itoa(d.actions)+".html"))
 	}
 	return run.Command(d.ctx, catalog.Named(catalog.Scratch(), name), args, io.Discard, d.out, d.env)
-}
-
-// output returns what the last action said under this name, or "". Values of one line are written NAME=VALUE.
-func (d *demo) output(name string) string {
-	written, err := os.ReadFile(d.outputs)
-	if err != nil {
-		return ""
-	}
-	_, value, _ := strings.Cut("\n"+string(written), "\n"+name+"=")
-	value, _, _ = strings.Cut(value, "\n")
-	return value
 }
 
 func (d *demo) heading(text string) { d.printf("\n━━ %s\n", text) }

@@ -32,15 +32,17 @@ run:
       - "INFO  [alembic.runtime.migration] Will assume transactional DDL."
       - "INFO  [alembic.runtime.migration] Running upgrade  -> 0001, Create the table contacts"
 `
-	crashes = `
-start: crash
-after: 2s
-exitCode: 1
-logs:
-  - "Traceback (most recent call last):"
-  - "  File \"/app/app/main.py\", line 8, in <module>"
-  - "    from app.search import index"
-  - "ModuleNotFoundError: No module named 'app.search'"
+	workerCrashes = `
+commands:
+  app.worker:
+    start: crash
+    after: 2s
+    exitCode: 1
+    logs:
+      - "Traceback (most recent call last):"
+      - "  File \"/app/app/worker.py\", line 8, in <module>"
+      - "    from app.search import index"
+      - "ModuleNotFoundError: No module named 'app.search'"
 `
 )
 

@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/org/connect2/v2/internal/awscron"
 	"github.com/org/connect2/v2/pkg/sandbox/ec2"
 	"github.com/org/connect2/v2/pkg/sandbox/engine"
 	"github.com/org/connect2/v2/pkg/sandbox/policy"
@@ -31,6 +32,7 @@ type Scenario struct {
 
 	Service     ServiceScenario             `yaml:"service"`
 	Services    map[string]MoreScenario     `yaml:"services"`   // further services of the cluster, by name: without a load balancer
+	Schedules   map[string]ScheduleScenario `yaml:"schedules"`  // schedules of EventBridge Scheduler, by name
 	Images      map[string]engine.Behaviour `yaml:"images"`     // what images do, by reference, repository:tag, tag, digest or "*"
 	Repository  RepositoryScenario          `yaml:"repository"` // settings of the service's repository, and of the registry
 	Secrets     map[string]Text             `yaml:"secrets"`    // Secrets Manager, by name, beside those of the seed
@@ -122,6 +124,14 @@ type MoreScenario struct {
 	Container    string   `yaml:"container"`    // the container's name
 	Command      []string `yaml:"command"`      // of the container
 	DesiredCount *int     `yaml:"desiredCount"` // 1
+}
+
+// ScheduleScenario is a schedule of EventBridge Scheduler that starts a task of what a service runs. It is made when the world begins.
+type ScheduleScenario struct {
+	Expression string   `yaml:"expression"` // cron(…), rate(…) or at(…)
+	Timezone   string   `yaml:"timezone"`   // UTC
+	Service    string   `yaml:"service"`    // one of services; the first one
+	Command    []string `yaml:"command"`    // of the container; its own
 }
 
 // RepositoryScenario sets up the registry.
@@ -304,6 +314,16 @@ func (s *Scenario) check() error {
 	for _, name := range s.Broken {
 		problem(plants[name].do == nil, "broken: %q is not one of %s", name, strings.Join(Plants(), ", "))
 		problem(plants[name].domain && s.Domain.Host == "", "broken: %s needs a domain", name)
+	}
+	for name, v := range s.Schedules {
+		_, known := s.Services[v.Service]
+		problem(v.Service != "" && !known, "schedules: %s: %q is not one of services", name, v.Service)
+		zone, err := time.LoadLocation(v.Timezone)
+		problem(err != nil, "schedules: %s: %q is not a time zone", name, v.Timezone)
+		if err == nil {
+			_, err = awscron.Parse(v.Expression, zone)
+			problem(err != nil, "schedules: %s: %v", name, err)
+		}
 	}
 	for name, u := range s.Users {
 		problem(u.AccessKey == "", "users: %s has no accessKey", name)

@@ -43,6 +43,9 @@ func (s *Sandbox) populate() error {
 	if err := s.release(balancers); err != nil {
 		return err
 	}
+	if err := s.addSchedules(); err != nil {
+		return err
+	}
 	for _, name := range s.scenario.Broken {
 		plants[name].do(s)
 	}
@@ -293,6 +296,44 @@ func (s *Sandbox) releaseOthers(cluster *engine.Cluster, image, by string) error
 		}
 		if err != nil {
 			return fmt.Errorf("services: %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// addSchedules makes the schedules of the scenario, each with a role, as Terraform's module does. They run what the service runs now.
+func (s *Sandbox) addSchedules() error {
+	at := s.clock.Now()
+	cluster, err := s.engine.Cluster(s.scenario.Service.Cluster)
+	if err != nil {
+		return err
+	}
+	for _, name := range sortedKeys(s.scenario.Schedules) {
+		v := s.scenario.Schedules[name]
+		or(&v.Timezone, "UTC")
+		or(&v.Service, s.scenario.Service.Name)
+		service := cluster.Service(v.Service)
+		if service == nil {
+			return fmt.Errorf("schedules: %s: there is no service %s to begin with", name, v.Service)
+		}
+		runs := service.Spec.Definition
+		role := iam.Role{Name: name + "-schedule", Path: "/", Trust: iam.Trust{Services: []string{"scheduler.amazonaws.com"}}, CreatedAt: at}
+		s.directory.AddRole(role)
+		target := object{
+			"Arn": cluster.ARN, "RoleArn": fmt.Sprintf("arn:aws:iam::%s:role/%s", s.scenario.Account, role.Name),
+			"EcsParameters": object{
+				"TaskDefinitionArn": runs.ARN, "TaskCount": 1, "LaunchType": "FARGATE",
+				"NetworkConfiguration": object{"awsvpcConfiguration": object{
+					"Subnets": s.scenario.Service.Subnets, "SecurityGroups": s.scenario.Service.SecurityGroups, "AssignPublicIp": "DISABLED",
+				}},
+			},
+		}
+		if len(v.Command) > 0 {
+			container := runs.Definition.Containers[0].Name
+			target["Input"] = string(encode(object{"containerOverrides": []object{{"name": container, "command": v.Command}}}))
+		}
+		if err := s.scheduler.Add(name, v.Expression, v.Timezone, encode(target), at); err != nil {
+			return fmt.Errorf("schedules: %s: %w", name, err)
 		}
 	}
 	return nil

@@ -197,6 +197,26 @@ func (s *Service) createSchedule(r *wire.Request) (any, error) {
 	return map[string]string{"ScheduleArn": made.Arn}, nil
 }
 
+// Add makes a schedule of the group that every account has, as it was before anybody called. Nobody is asked for a permission.
+func (s *Service) Add(name, expression, timezone string, target json.RawMessage, at time.Time) error {
+	zone, err := time.LoadLocation(timezone)
+	if err != nil {
+		return err
+	}
+	if _, err := awscron.Parse(expression, zone); err != nil {
+		return err
+	}
+	g := s.groups[0]
+	made := &schedule{Name: name, Arn: s.scheduleARN(g.name, name), CreationDate: wire.Time(at), LastModificationDate: wire.Time(at),
+		location: zone, settings: settings{
+			ActionAfterCompletion: "NONE", FlexibleTimeWindow: json.RawMessage(`{"Mode":"OFF"}`), GroupName: g.name,
+			ScheduleExpression: expression, ScheduleExpressionTimezone: timezone, State: "ENABLED", Target: target,
+		}}
+	g.schedules = append(g.schedules, made)
+	s.plan(g, made, at)
+	return nil
+}
+
 func (s *Service) updateSchedule(r *wire.Request) (any, error) {
 	in, zone, err := s.check(r)
 	if err != nil && zone == nil {
