@@ -75,6 +75,9 @@ const (
 // CloudWatch takes some seconds to show it.
 const logLag = 12 * time.Second
 
+// Prompt is the patience with which a diagnosis is there within 5 seconds, whatever it waits for: what is left of them is for reading.
+const Prompt = 4 * time.Second
+
 // logSilence is how long a log is waited for that has no line yet: the log driver has published by then, or there is nothing to publish.
 const logSilence = 5 * time.Second
 
@@ -310,19 +313,26 @@ func (g *gathering) lastLines(c *Container) {
 // awaitLogs reads the logs again and again until they explain the failure, cannot come any more, or the patience is
 // used up. A container of which not one line has come by then is waited for no longer than for a card that nobody waits for.
 func (g *gathering) awaitLogs() {
-	until := g.ended.Add(logLag)
-	if most := g.At.Add(g.query.Patience); most.Before(until) {
-		until = most
-	}
-	for g.ctx.Err() == nil && g.clients.Logs != nil && g.clock.Now().Before(until) && g.waitsForWords() {
-		if !g.spoken() && !g.clock.Now().Before(g.At.Add(logSilence)) {
-			return
-		}
-		if g.clock.Sleep(g.ctx, logPause) != nil {
+	for g.ctx.Err() == nil && g.clients.Logs != nil && g.waitsForWords() {
+		left := g.awaited().Sub(g.clock.Now())
+		if left <= 0 || g.clock.Sleep(g.ctx, min(left, logPause)) != nil {
 			return
 		}
 		g.readLogs()
 	}
+}
+
+// awaited returns until when log lines are waited for.
+func (g *gathering) awaited() time.Time {
+	patience := g.query.Patience
+	if !g.spoken() {
+		patience = min(patience, logSilence)
+	}
+	until := g.At.Add(patience)
+	if last := g.ended.Add(logLag); last.Before(until) {
+		return last
+	}
+	return until
 }
 
 // spoken reports whether any line of any container has come.

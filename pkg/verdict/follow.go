@@ -67,15 +67,8 @@ func told(events record.Sink) record.Sink {
 	}
 }
 
-const (
-	// patience is how long a diagnosis waits for the log lines of a container that has just exited. The rollout is not read
-	// meanwhile, so it is short; the last one has more time.
-	patience     = 6 * time.Second
-	lastPatience = 12 * time.Second
-
-	// gatherLimit is how long a diagnosis may read besides, by the wall clock.
-	gatherLimit = 15 * time.Second
-)
+// gatherLimit is how long a diagnosis may read besides waiting for the log lines of a container that has just exited, by the wall clock.
+const gatherLimit = 15 * time.Second
 
 // explainer explains the failures of one rollout.
 type explainer struct {
@@ -95,12 +88,9 @@ func (e *explainer) explain(ctx context.Context, c rollout.Case) (rollout.Diagno
 		Since:          c.Target.Created,
 		Snapshot:       &c.Service,
 		Reader:         c.Tasks,
-		Patience:       patience,
+		Patience:       diagnose.Prompt, // the rollout is not read meanwhile
 		Events:         e.events,
 		Clock:          e.clock,
-	}
-	if c.Last {
-		query.Patience = lastPatience
 	}
 	if c.Service.Own != nil {
 		query.StatusReason = c.Service.Own.Reason
