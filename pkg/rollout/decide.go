@@ -489,6 +489,7 @@ func (m *move) leave(o Observation) {
 		m.reads = Reads{Service: true, Own: m.target.ServiceDeployment}
 	case m.stopping || m.seen.RollingBack || m.isBack:
 		m.left("its rollback goes on")
+	case m.settings.leave && o.Read.Service && o.Service != nil && m.leaveEnded(o): // it was read right before
 	case m.settings.leave:
 		m.left("it goes on without this run")
 	default:
@@ -554,6 +555,8 @@ func (m *move) leaveUnsure(o Observation) {
 	heard := Update{TaskDefinition: m.target.Previous, Before: m.last}.heard(*o.Service)
 	switch {
 	case heard != nil:
+		heard.Replaced = replaced(*heard, m.last.TaskDefinition, *o.Service)
+		m.tellReplaced(*heard)
 		m.leftBy(previous, nil)
 	case newcomer(m.last, *o.Service) != nil:
 		m.left("another deployment has begun since: " + arn.Revision(o.Service.TaskDefinition))

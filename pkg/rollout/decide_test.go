@@ -540,6 +540,7 @@ func TestLeaving(t *testing.T) {
 	found, missing, otherFound := listed(asBefore), asBefore, listed(other)
 	unread := Observation{Read: Reads{Service: true}, Interrupted: interrupted.Interrupted}
 	unstoppable := func(s *State) { s.cannotStop = true }
+	alone := func(s *State) { s.settings.leave = true }
 	for _, test := range []struct {
 		name  string
 		with  func(*State)
@@ -591,7 +592,13 @@ func TestLeaving(t *testing.T) {
 			"another deployment has begun since: api:43"},
 		{"and nothing can be read", unstoppable, []step{{interrupted, look}, {asBefore, back}, {lost, look}, {unread, ""}},
 			"could not be stopped (EOF)"},
-		{"left alone", func(s *State) { s.settings.leave = true }, []step{{interrupted, ""}}, "it goes on without this run"},
+		{"left alone", alone, []step{{interrupted, ""}}, "it goes on without this run"},
+		{"and it was just read", alone, []step{{asBefore, ""}}, "it goes on without this run"},
+		{"and it could not be read", alone, []step{{unread, ""}}, "it goes on without this run"},
+		{"what was read is of another time", alone, []step{{Observation{Service: other.Service, Interrupted: interrupted.Interrupted}, ""}},
+			"it goes on without this run"},
+		{"left alone, and somebody has begun something", alone, []step{{other, ""}}, "another deployment has begun since: api:43"},
+		{"left alone, and it is complete", alone, []step{{at(atFalls), ""}}, "it was complete before it could be stopped, and is in force"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := rolling(test.with)
@@ -611,6 +618,38 @@ func TestLeaving(t *testing.T) {
 				t.Errorf("ended as %q by %q: %v", result.End, result.By, err)
 			}
 		})
+	}
+}
+
+// TestLeavingWhatHasArrived is a run that is interrupted at the moment in which it reads that the deployment, which it would leave to ECS,
+// is complete.
+func TestLeavingWhatHasArrived(t *testing.T) {
+	s := rolling(func(s *State) { s.settings.leave = true })
+	s, _, _ = Next(s, Observation{Read: Reads{Service: true}, Service: &shown[atDone], Interrupted: io.EOF}, epoch.Add(later))
+	if result, err := s.Result(); result.End != EndSucceeded || err != nil {
+		t.Errorf("ended as %q: %v", result.End, err)
+	}
+}
+
+// TestLeavingTellsWhatWasReplaced is a run that is interrupted and whose update, which got no answer, took the place of a deployment that
+// nobody had read: a look that shows it is told.
+func TestLeavingTellsWhatWasReplaced(t *testing.T) {
+	for _, seen := range []bool{true, false} {
+		s := rolling(func(s *State) { s.leaving, s.unsure = io.EOF, 1 })
+		now := ecsview.Snapshot{Status: "ACTIVE", TaskDefinition: oldTD, Deployments: []ecsview.Deployment{
+			deployment("ecs-svc/400", "PRIMARY", "IN_PROGRESS", func(d *ecsview.Deployment) { d.TaskDefinition = oldTD }),
+			deployment(newID, "ACTIVE", "IN_PROGRESS")}}
+		if seen {
+			now.Deployments = append(now.Deployments, deployment(laterID, "ACTIVE", "IN_PROGRESS"))
+		}
+		_, effects, _ := Next(s, Observation{Read: Reads{Service: true}, Service: &now}, epoch.Add(later))
+		told := slices.ContainsFunc(effects, func(e Effect) bool {
+			tell, ok := e.(Tell)
+			return ok && strings.Contains(tell.Event.Text, "a deployment of api:43 was begun right before that, and was replaced by it")
+		})
+		if told != seen {
+			t.Errorf("with another deployment %v, told %v: %v", seen, told, effects)
+		}
 	}
 }
 

@@ -60,10 +60,12 @@ func Follow(ctx context.Context, client Client, target Target, options ...Option
 }
 
 // GitHub's runner sends a second signal 7.5 s after the first, and kills 2.5 s later. So a cancelled run has interruptGrace for the
-// answer of the change that is under way, and interruptLimit for all that it does after that.
+// answer of the change that is under way, and interruptLimit for all that it does after that. One change of these may take leavingChange:
+// what is left serves to look what has become of one that got no answer.
 const (
 	interruptGrace = 2500 * time.Millisecond
 	interruptLimit = 3500 * time.Millisecond
+	leavingChange  = 2 * time.Second
 )
 
 // How long one call may take, by the wall clock. A call that is never answered must not keep the loop from the deadline, from another
@@ -96,7 +98,7 @@ func bounded(ctx context.Context, limit time.Duration, call func(context.Context
 // change makes a call whose answer must be known, since what it changes stays.
 func (l *loop) change(ctx context.Context, call func(context.Context) error) error {
 	if l.leaving {
-		return call(ctx)
+		return bounded(ctx, leavingChange, call)
 	}
 	answered, done := outlive.Answer(ctx, interruptGrace)
 	defer done()

@@ -243,17 +243,19 @@ func (w *world) repeated(r *report) string {
 	return ""
 }
 
-// kept says whether each task that ran at one moment runs at a later one too, unless there were too many.
+// kept says whether each task that ran at one moment runs at a later one too, unless there were too many, or it failed by its own fault
+// meanwhile: nobody has replaced that one.
 func (m moment) kept(later moment) bool {
 	if m.stands > m.desired {
 		return true
 	}
+	gone := 0
 	for _, task := range strings.Fields(m.tasks) {
 		if !strings.Contains(later.tasks, task) {
-			return false
+			gone++
 		}
 	}
-	return true
+	return gone <= max(later.fallen-m.fallen, 0)
 }
 
 // disturbed says whether people, Spot or scaling can be why tasks are missing at a moment.

@@ -18,6 +18,39 @@ const (
 
 // corpus holds histories that once showed a violation, or that stand for many. Paste what TestHistories prints.
 var corpus = map[string]History{
+	"the tasks of a release that arrived exit while the same is deployed once more, which changes nothing": {
+		Seed: 28, Desired: 2, Past: 2, Breaker: Off, Skew: 3 * second, Fates: []Fate{{Kind: Faints, Job: Long}},
+		Runs: []Run{{At: 30 * second, Verb: Deploy, Version: 3, Lifts: true, Timeout: 10 * minute, Faults: []Fault{
+			{Action: "*", Answer: "cut", Skip: 26, Times: 40},
+			{Action: "ecs:DescribeServiceDeployments", Answer: "cut", Skip: 31, Times: 5},
+		}, Grow: 2}},
+	},
+	"a cancelled run puts the version before back by an update without an answer, right after a colleague deployed": {
+		Seed: 259, Desired: 3, Past: 2, Reads: 2 * second, Busy: 0.9,
+		Others: []Act{
+			{Change: 1, At: 250 * time.Millisecond, What: ColleagueDeploys, N: 2},
+			{Change: 4, At: 1250 * time.Millisecond, What: TerraformNetwork},
+			{Change: 3, At: 2250 * time.Millisecond, What: Scales, N: 2},
+		},
+		Fates: []Fate{{Kind: Unhealthy, First: 3, Job: Long}},
+		Runs: []Run{
+			{At: 105 * second, Verb: Deploy, Version: 3, Lifts: true, Timeout: 4 * minute, Faults: []Fault{
+				{Action: "*", Answer: "unavailable", Skip: 12, Times: 2},
+				{Action: "ecs:UpdateService", Answer: "hang-after", Skip: 1, Times: 2},
+			}, End: Cancel, Until: 1, Grow: 4, Again: 200 * second},
+			{Change: 5, At: 750 * time.Millisecond, Verb: Rollback, Timeout: 4 * minute, End: Cancel, Until: 2,
+				After: 2750 * time.Millisecond, Again: minute},
+		},
+	},
+	"a rollback is cancelled at the moment in which it reads that it has arrived": {
+		Seed: 11, Desired: 2, Past: 2, Fates: []Fate{{}, {}, {}},
+		Runs: []Run{
+			{At: 2250 * time.Millisecond, Verb: Rollback, Timeout: 10 * minute, End: Cancel, Until: 2, After: 1250 * time.Millisecond},
+			{Change: 5, At: 2250 * time.Millisecond, Verb: Deploy, Version: 3, Timeout: 4 * minute,
+				Faults: []Fault{{Action: "ecs:RegisterTaskDefinition", Answer: "throttle", Skip: 2, Times: 1}},
+				End:    Kill, Until: 1, After: 5 * second, Grow: 5, Again: minute},
+		},
+	},
 	"a rollback meets a release whose tasks failed after it was complete, and which is put back": {
 		Desired: 2, Past: 2, Fates: []Fate{{Kind: Faints}},
 		Runs: []Run{
