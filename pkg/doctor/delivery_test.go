@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/org/connect2/v2/internal/test/sandboxtest"
@@ -15,15 +16,18 @@ import (
 // hub answers for GitHub by path, 404 for what it does not know, and hands everything else on.
 type hub struct {
 	answers map[string]string
-	asked   []string
 	other   http.RoundTripper
+	mu      sync.Mutex // several checks ask side by side
+	asked   []string
 }
 
 func (h *hub) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Host != "api.github.com" {
 		return h.other.RoundTrip(r)
 	}
+	h.mu.Lock()
 	h.asked = append(h.asked, r.Method+" "+r.URL.Path+" "+r.Header.Get("Authorization"))
+	h.mu.Unlock()
 	status, body := http.StatusOK, h.answers[r.URL.Path]
 	if body == "" {
 		status, body = http.StatusNotFound, `{"message": "Not Found"}`

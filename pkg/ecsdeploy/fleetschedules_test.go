@@ -187,7 +187,7 @@ func TestSeveralInterruptedWhileSchedulesArePointed(t *testing.T) {
 			}
 			var interrupted time.Time
 			ctx, cancel := context.WithCancelCause(t.Context())
-			s.Env.Transport = onCall{s.Env.Transport, func(r *http.Request) {
+			s.Env.Transport = &onCall{RoundTripper: s.Env.Transport, tell: func(r *http.Request) {
 				if interrupted.IsZero() && r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/schedules/") {
 					interrupted = time.Now()
 					cancel(action.ErrInterrupted)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -121,11 +122,11 @@ func TestSomethingBeginsAfterTheEnd(t *testing.T) {
 	at(t, fast, func(t *testing.T, s *site) {
 		s.Push("v2", "{start: crash, after: 2s}")
 		v3 := s.Push("v3", "")
-		next, back, begun := s.Env.Transport, false, false
+		next := s.Env.Transport
+		var back, begun atomic.Bool
 		s.Env.Transport = transport(func(r *http.Request) (*http.Response, error) {
-			if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeServices") && !begun {
-				if name, _ := s.Primary(); back && name == family+":1" {
-					begun = true
+			if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeServices") && !begun.Load() {
+				if name, _ := s.Primary(); back.Load() && name == family+":1" && begun.CompareAndSwap(false, true) {
 					s.colleague(v3)
 				}
 				s.Sandbox.Inspect(func(e *engine.Engine) {
@@ -135,15 +136,15 @@ func TestSomethingBeginsAfterTheEnd(t *testing.T) {
 						return
 					}
 					newest := c.Service(service).Deployments[0]
-					back = newest.State == engine.Completed && slices.Contains(s.Mutations(), "ecs:UpdateService")
+					back.Store(newest.State == engine.Completed && slices.Contains(s.Mutations(), "ecs:UpdateService"))
 				})
 			}
 			return next.RoundTrip(r)
 		})
 		out, err := s.deploy(inputs("v2"))
 		wantOutcome(t, out, err, action.RolledBack)
-		if !begun || !strings.Contains(err.Error(), ". Since then a deployment of "+family+":3 has begun") {
-			t.Errorf("begun: %v; %v", begun, err)
+		if !begun.Load() || !strings.Contains(err.Error(), ". Since then a deployment of "+family+":3 has begun") {
+			t.Errorf("begun: %v; %v", begun.Load(), err)
 		}
 	})
 }
@@ -224,13 +225,14 @@ func TestWhatTookOverIsTakenBack(t *testing.T) {
 		s.Push("v2", "")
 		v3 := s.Push("v3", "")
 		time.AfterFunc(20*time.Second, func() { s.colleague(v3) })
-		next, taken := s.Env.Transport, false
+		next := s.Env.Transport
+		var taken atomic.Bool
 		s.Env.Transport = transport(func(r *http.Request) (*http.Response, error) {
 			newer, _ := s.Primary() // with its tags a service is read right before and right after a deployment alone
-			if taken || newer != family+":3" || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeServices") || !holds(r, `"TAGS"`) {
+			if newer != family+":3" || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeServices") || !holds(r, `"TAGS"`) ||
+				!taken.CompareAndSwap(false, true) {
 				return next.RoundTrip(r)
 			}
-			taken = true
 			s.Sandbox.Inspect(func(e *engine.Engine) {
 				c, _ := e.Cluster(cluster)
 				if err := e.StopServiceDeployment(c.Service(service).Deployments[0].Rollout, "ROLLBACK"); err != nil {

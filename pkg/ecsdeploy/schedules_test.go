@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,7 +94,7 @@ func TestSchedulesOfARunThatIsInterrupted(t *testing.T) {
 			s.inject(sandbox.Fault{Action: "scheduler:UpdateSchedule", Answer: answer})
 			var interrupted time.Time
 			ctx, cancel := context.WithCancelCause(t.Context())
-			s.Env.Transport = onCall{s.Env.Transport, func(r *http.Request) {
+			s.Env.Transport = &onCall{RoundTripper: s.Env.Transport, tell: func(r *http.Request) {
 				if interrupted.IsZero() && r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/schedules/") {
 					interrupted = time.Now()
 					cancel(action.ErrInterrupted)
@@ -112,14 +113,17 @@ func TestSchedulesOfARunThatIsInterrupted(t *testing.T) {
 	}
 }
 
-// onCall tells somebody of each call before it is made.
+// onCall tells somebody of each call before it is made, of one after the other.
 type onCall struct {
 	http.RoundTripper
 	tell func(*http.Request)
+	mu   sync.Mutex
 }
 
-func (c onCall) RoundTrip(r *http.Request) (*http.Response, error) {
+func (c *onCall) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.mu.Lock()
 	c.tell(r)
+	c.mu.Unlock()
 	return c.RoundTripper.RoundTrip(r)
 }
 

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -163,7 +164,8 @@ func TestServicesOfOtherKinds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			at(t, fast, func(t *testing.T, s *site) {
 				s.Push("v2", "")
-				next, rewritten := s.Env.Transport, 0
+				next := s.Env.Transport
+				var rewritten atomic.Int64
 				s.Env.Transport = transport(func(r *http.Request) (*http.Response, error) {
 					answer, err := next.RoundTrip(r)
 					if err != nil || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeServices") {
@@ -173,7 +175,7 @@ func TestServicesOfOtherKinds(t *testing.T) {
 					if err != nil {
 						return nil, err
 					}
-					rewritten += bytes.Count(body, []byte(test.from))
+					rewritten.Add(int64(bytes.Count(body, []byte(test.from))))
 					body = bytes.ReplaceAll(body, []byte(test.from), []byte(test.to))
 					answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 					answer.Header.Del("X-Amz-Crc32")
@@ -181,7 +183,7 @@ func TestServicesOfOtherKinds(t *testing.T) {
 					return answer, nil
 				})
 				out, err := s.deploy(inputs("v2"))
-				if rewritten == 0 {
+				if rewritten.Load() == 0 {
 					t.Fatalf("no answer held %s", test.from)
 				}
 				if test.refusal == "" {

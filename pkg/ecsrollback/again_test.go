@@ -57,6 +57,8 @@ func (s *site) killed(in ecsrollback.Inputs, n int, after bool) bool {
 	way := &dying{way: s.Sandbox.Transport(), cancel: cancel, after: after, left: n}
 	s.Env.Transport = way
 	_, _ = ecsrollback.Run(ctx, s.Env, in) // what it says nobody hears
+	way.mu.Lock()
+	defer way.mu.Unlock()
 	return way.dead
 }
 
