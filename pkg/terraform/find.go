@@ -12,6 +12,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/hc-install/product"
@@ -43,6 +45,46 @@ type Finder struct {
 	Cache   string // where versions are installed: CACHE/VERSION/terraform
 	Events  record.Sink
 	Install func(ctx context.Context, wanted version.Constraints, exact *version.Version, dir string) (string, error) // nil: hc-install
+	Told    *Versions                                                                                                 // what executables said before; nil: each is asked each time
+}
+
+// Versions remembers what executables said of their version, each for as long as its file stays as it is: to be asked, the program is
+// started. The zero value remembers nothing yet. It may be used by several goroutines at once.
+type Versions struct {
+	mu   sync.Mutex
+	told map[file]string
+}
+
+// file is an executable as it was when it was asked.
+type file struct {
+	path    string
+	size    int64
+	mode    fs.FileMode
+	changed time.Time
+}
+
+// of returns the version that an executable says, which it is asked for unless it has said so before.
+func (v *Versions) of(ctx context.Context, path string, info fs.FileInfo) (Executable, bool) {
+	if v == nil {
+		return ask(ctx, path)
+	}
+	key := file{path, info.Size(), info.Mode(), info.ModTime()}
+	v.mu.Lock()
+	said, ok := v.told[key]
+	v.mu.Unlock()
+	if ok {
+		return Executable{path, said}, true
+	}
+	e, ok := ask(ctx, path)
+	if ok { // what failed may pass the next time
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if v.told == nil {
+			v.told = map[file]string{}
+		}
+		v.told[key] = e.Version
+	}
+	return e, ok
 }
 
 // releaseSite is where versions are installed from, and whose signature counts; the zero value is releases.hashicorp.com.
@@ -202,10 +244,11 @@ func (f Finder) installed(ctx context.Context) []Executable {
 			continue
 		}
 		seen[target] = true
-		if info, err := os.Stat(path); err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
+		info, err := os.Stat(path)
+		if err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
 			continue
 		}
-		if e, ok := ask(ctx, path); ok {
+		if e, ok := f.Told.of(ctx, path, info); ok {
 			found = append(found, e)
 		}
 	}

@@ -194,6 +194,50 @@ func TestEachTerraformIsAskedOnce(t *testing.T) {
 	}
 }
 
+// TestAnExecutableIsAskedOnce has one Finder after the other look: an executable that has said its version is not started again, unless its
+// file has changed since; one that failed is.
+func TestAnExecutableIsAskedOnce(t *testing.T) {
+	dir := t.TempDir()
+	asked, broken := filepath.Join(dir, "asked"), filepath.Join(dir, "broken")
+	write := func(version string) {
+		t.Helper()
+		script := "#!/bin/sh\necho >>" + asked + "\ntest ! -e " + broken + " && echo '{\"terraform_version\":\"" + version + "\"}'\n"
+		if err := os.WriteFile(filepath.Join(dir, "terraform"), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var told Versions
+	for _, step := range []struct {
+		name   string
+		before func()
+		told   *Versions
+		want   string
+		times  int // since the beginning
+	}{
+		{"first", func() { write("1.9.0") }, &told, "1.9.0", 1},
+		{"again", func() {}, &told, "1.9.0", 1},
+		{"by one that remembers nothing", func() {}, nil, "1.9.0", 2},
+		{"another file", func() { write("1.10.12") }, &told, "1.10.12", 3},
+		{"again, broken where nobody sees it", func() { os.WriteFile(broken, nil, 0o644) }, &told, "1.10.12", 3},
+		{"another file, broken", func() { write("1.10.1") }, &told, "", 4},
+		{"mended", func() { os.Remove(broken) }, &told, "1.10.1", 5},
+		{"again", func() {}, &told, "1.10.1", 5},
+	} {
+		step.before()
+		found, err := Finder{Engine: HashiCorp, Dir: dir, Root: dir, Path: dir, Told: step.told, Install: func(context.Context,
+			version.Constraints, *version.Version, string) (string, error) {
+			return "", errors.New("not here")
+		}}.Find(t.Context())
+		if found.Version != step.want || (err == nil) != (step.want != "") {
+			t.Errorf("%s: found %+v: %v; want %q", step.name, found, err, step.want)
+		}
+		text, _ := os.ReadFile(asked)
+		if times := strings.Count(string(text), "\n"); times != step.times {
+			t.Errorf("%s: asked %d times by now, want %d", step.name, times, step.times)
+		}
+	}
+}
+
 func TestHeldLock(t *testing.T) {
 	text := "Error message: operation error S3: PutObject, https response error StatusCode:\n412, api error PreconditionFailed\nLock " +
 		"Info:\n  ID:        1a-2b\n  Path:      bucket/key\n  Operation: OperationTypeApply\n  Who:       root@box\n  Version:   1.11.4\n  " +

@@ -22,6 +22,9 @@ import (
 	"github.com/org/connect2/v2/pkg/terraform"
 )
 
+// versions are those of the executables on this machine, as they told them in this process.
+var versions terraform.Versions
+
 // session is one run on one configuration.
 type session struct {
 	env    *action.Env
@@ -243,7 +246,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	}
 	found, err := terraform.Finder{
 		Engine: s.in.Engine, Version: s.in.TerraformVersion, Dir: s.dir, Root: s.root,
-		Path: s.env.Var("PATH"), Cache: filepath.Join(caches, "terraform"), Events: s.env.Events,
+		Path: s.env.Var("PATH"), Cache: filepath.Join(caches, "terraform"), Events: s.env.Events, Told: &versions,
 	}.Find(ctx)
 	if ctx.Err() != nil {
 		return fmt.Errorf("looking for Terraform: %w", context.Cause(ctx))
