@@ -23,6 +23,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"github.com/org/connect2/v2/internal/test/programs"
 	"github.com/org/connect2/v2/pkg/image/imagetest"
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
@@ -48,7 +49,7 @@ func TestScenarios(t *testing.T) {
 			env.Setenv("AWS_CONFIG_FILE", os.DevNull)
 			env.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
 			env.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-			return nil
+			return programs.Inherit(env)
 		},
 	})
 }

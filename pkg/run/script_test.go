@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/org/connect2/v2/internal/outlive"
+	"github.com/org/connect2/v2/internal/test/programs"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/run"
@@ -91,7 +92,11 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits}})
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/script",
+		Setup: programs.Inherit,
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+	})
 }
 
 // exits CODE COMMAND ARG... runs a command and compares its exit code.
