@@ -166,7 +166,7 @@ func TestMemory(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMemory$", "-test.v")
-			child.Env = append(os.Environ(), "CONNECT2_TEST_ENDLESS="+what)
+			child.Env = append(os.Environ(), "CONNECT2_TEST_ENDLESS="+what, "GOGC=100")
 			out, err := child.CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v:\n%s", err, out)
