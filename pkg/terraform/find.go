@@ -44,8 +44,10 @@ type Finder struct {
 	Path    string // PATH, and folders of installed versions before it
 	Cache   string // where versions are installed: CACHE/VERSION/terraform
 	Events  record.Sink
-	Install func(ctx context.Context, wanted version.Constraints, exact *version.Version, dir string) (string, error) // nil: hc-install
-	Told    *Versions                                                                                                 // what executables said before; nil: each is asked each time
+	// Install puts a version into a folder and returns the executable; nil: hc-install does.
+	Install func(ctx context.Context, wanted version.Constraints, exact *version.Version, dir string) (string, error)
+	// Told are versions that executables said before; nil: each is asked each time.
+	Told *Versions
 }
 
 // Versions remembers what executables said of their version, each for as long as its file stays as it is: to be asked, the program is
