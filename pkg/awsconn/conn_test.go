@@ -719,6 +719,7 @@ func TestSessionName(t *testing.T) {
 		{[]string{"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=acme/shop", "GITHUB_RUN_ID=12", "GITHUB_RUN_ATTEMPT=3"}, "acme-shop@12-3"},
 		{[]string{"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=acme/" + long, "GITHUB_RUN_ID=17123456789", "GITHUB_RUN_ATTEMPT=1"},
 			("acme-" + long)[:50] + "@17123456789-1"},
+		{[]string{"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=acme/shop", "GITHUB_RUN_ID=12", "GITHUB_RUN_ATTEMPT="}, "acme-shop@12-1"},
 		{[]string{"USER=jörg müller"}, "connect2-j-rg-m-ller"},
 		{[]string{"AWS_ROLE_SESSION_NAME=a:b"}, "a-b"},
 		{[]string{"AWS_ROLE_SESSION_NAME=x"}, "connect2-x"},

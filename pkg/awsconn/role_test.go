@@ -147,6 +147,7 @@ func TestHandleFailToRefresh(t *testing.T) {
 	}{
 		{"they last", keys, 4 * time.Minute, 30 * time.Second},
 		{"they last for less than half a minute", keys, 10 * time.Second, 10 * time.Second},
+		{"they last for eleven seconds", keys, 11 * time.Second, 11 * time.Second},
 		{"they last for a moment", keys, 1, 1},
 		{"they end now", keys, 0, 0},
 		{"they have ended", keys, -time.Second, 0},
@@ -175,6 +176,59 @@ func TestHandleFailToRefresh(t *testing.T) {
 				t.Errorf("%s: %q is not told in %s", test.name, want, debug(recorder))
 			}
 		})
+	}
+}
+
+// The role is assumed once, its credentials are used until five minutes before their end, and renewed then.
+func TestRoleCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		env, _ := inEnv(newWorld(t))
+		begun := time.Now()
+		p, err := roleCredentials(t.Context(), env, answers(t, begun.Add(time.Hour), begun.Add(2*time.Hour)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, test := range []struct {
+			at   time.Duration
+			ends time.Duration // of the credentials that are used; the cache takes the five minutes off
+		}{
+			{0, 55 * time.Minute},
+			{55*time.Minute - 1, 55 * time.Minute},
+			{55 * time.Minute, 115 * time.Minute},
+			{115*time.Minute - 1, 115 * time.Minute},
+		} {
+			time.Sleep(time.Until(begun.Add(test.at)))
+			if got, err := p.Retrieve(t.Context()); err != nil || got.Expires.Sub(begun) != test.ends {
+				t.Errorf("after %s: they last %s, want %s: %v", test.at, got.Expires.Sub(begun), test.ends, err)
+			}
+		}
+	})
+	env, _ := inEnv(newWorld(t))
+	broken := errors.New("broken")
+	if p, err := roleCredentials(t.Context(), env, func(context.Context) (*types.Credentials, error) { return nil, broken }); !errors.Is(err,
+		broken) || p != nil {
+		t.Errorf("got %v, %v", p, err)
+	}
+}
+
+func TestIdentityIsTransient(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"the issuer does not answer", awserrtest.API("IDPCommunicationError", "x"), true},
+		{"its keys cannot be read", awserrtest.API("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider"),
+			true},
+		{"the token is refused", awserrtest.API("InvalidIdentityToken", "Incorrect token audience"), false},
+		{"throttled", awserrtest.API("ThrottlingException", "Rate exceeded"), true},
+		{"the role is refused", awserrtest.API("AccessDenied", "x"), false},
+		{"STS fails", awserrtest.Answered("STS", "AssumeRoleWithWebIdentity", 503, awserrtest.API("InternalFailure", "x")), true},
+		{"something else", errors.New("x"), false},
+	} {
+		if got := identityIsTransient(test.err); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
 	}
 }
 
