@@ -49,6 +49,12 @@ func (g *Given) Into(inputs any) {
 // Problem adds something that is wrong with what was given: Decode tells it with everything else.
 func (g *Given) Problem(err error) { g.problems = append(slices.Clone(g.problems), err) }
 
+// Excuse notes inputs whose value a problem that is told keeps from being known: that they are missing is not a second problem.
+func (g *Given) Excuse(names ...string) { g.excuse(names...) }
+
+// Excused reports whether a problem that is told keeps the value of an input from being known, as a misspelt name does.
+func (g Given) Excused(name string) bool { return g.excused[name] }
+
 // Has reports whether something was given for an input.
 func (g Given) Has(name string) bool { return g.has(name) }
 

@@ -3,6 +3,7 @@ package action
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -23,7 +24,7 @@ type source struct {
 	values   map[string][]given
 	problems []error
 	dashes   string          // what stands before a name: "--" for flags
-	misspelt map[string]bool // fields that an unknown name seems to mean: that they are missing is not a second problem
+	excused  map[string]bool // fields that a problem which is told keeps from being known: that they are missing is not a second one
 	rest     []string        // what stands behind "--", for the field that takes it
 }
 
@@ -112,11 +113,27 @@ func (s *source) unknown(written string, fields []Field) {
 	}
 	s.problems = append(s.problems, fmt.Errorf("unknown %s %s%s: did you mean %s%s?", kind, s.dashes, written, s.dashes, near))
 	f, _, _ := fieldNamed(fields, near) // near is one of the names
-	if s.misspelt == nil {
-		s.misspelt = map[string]bool{}
-	}
-	s.misspelt[f.Name] = true
+	s.excuse(f.Name)
 }
+
+// excuse notes fields whose value a problem that is told keeps from being known.
+func (s *source) excuse(names ...string) {
+	if s.excused = maps.Clone(s.excused); s.excused == nil {
+		s.excused = map[string]bool{}
+	}
+	for _, name := range names {
+		s.excused[name] = true
+	}
+}
+
+// missingInput is that an input has to be given.
+type missingInput struct{ name, text string }
+
+func (m missingInput) Error() string { return m.name + ": " + m.text }
+
+// Missing says that an input has to be given, as a Validate does that finds it empty. Where a problem that is told already is why it is
+// empty, it is not told.
+func Missing(name, text string) error { return missingInput{name, text} }
 
 // reservedFlags are the flags that every command has. No input may be named like one.
 var reservedFlags = []string{"help", "json", "debug"}
@@ -192,6 +209,7 @@ func fromFlags(fields []Field, args []string, getenv func(string) string) comman
 			value = "true"
 		case len(args) == 0 || strings.HasPrefix(args[0], "--"):
 			problem("--%s needs a value", name)
+			c.excuse(f.Name)
 			continue
 		default:
 			value, args = args[0], args[1:]
@@ -200,6 +218,7 @@ func fromFlags(fields []Field, args []string, getenv func(string) string) comman
 			var err error
 			if value, err = secretFrom(value, getenv); err != nil {
 				problem("--%s: %w", name, err)
+				c.excuse(f.Name)
 				continue
 			}
 		}
@@ -280,10 +299,11 @@ func (s source) decodeInto(in reflect.Value, fields []Field) []error {
 		text, as, err := s.pick(f)
 		if err != nil {
 			problems = append(problems, err)
+			s.excuse(f.Name)
 			continue
 		}
 		if text == "" {
-			if f.Required && !s.misspelt[f.Name] && !s.has(f.Unless) {
+			if f.Required && !s.excused[f.Name] && !s.has(f.Unless) {
 				problems = append(problems, fmt.Errorf("%s is required: %s", as, f.Doc))
 			}
 			if text = f.Default; text == "" {
@@ -293,11 +313,15 @@ func (s source) decodeInto(in reflect.Value, fields []Field) []error {
 		value, err := f.decode(text)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %s: %w", as, f.shown(text), err))
+			s.excuse(f.Name)
 			continue
 		}
 		setField(in.FieldByIndex(f.index), value)
 	}
 	for _, err := range validate(in) {
+		if missing := (missingInput{}); errors.As(err, &missing) && s.excused[missing.name] {
+			continue
+		}
 		if !slices.ContainsFunc(problems, func(p error) bool { return p.Error() == err.Error() }) {
 			problems = append(problems, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/org/connect2/v2/internal/regions"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
 )
@@ -50,6 +51,10 @@ func Connect(ctx context.Context, env *action.Env, in Inputs) (*Conn, error) {
 	if cfg.Region == "" {
 		return nil, invalid("No AWS region", "Set the input region, or AWS_REGION in the environment.",
 			errors.New("the AWS region is not set: neither by the input region nor by AWS_REGION, AWS_DEFAULT_REGION or the profile"))
+	}
+	if wrong := regions.Wrong(cfg.Region); wrong != "" { // that of the input was looked at before
+		return nil, invalid("The AWS region is misspelt", "Correct it there, or give the input region, which beats it.",
+			fmt.Errorf("AWS_REGION, AWS_DEFAULT_REGION or the profile says the region is %q, which %s", cfg.Region, wrong))
 	}
 	role := in.role(cfg.Region)
 	if role == "" {

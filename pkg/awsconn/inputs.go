@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
+	"github.com/org/connect2/v2/internal/regions"
 )
 
 // Inputs are the inputs that every action shares. They are embedded in each action's own; an action that has a Validate of
@@ -18,7 +19,6 @@ type Inputs struct {
 
 var (
 	accountID = lazyregexp.New(`^\d{12}$`)
-	regionID  = lazyregexp.New(`^[a-z]{2,}(-[a-z]+)+-\d+$`)
 	roleARN   = lazyregexp.New(`^arn:(aws[a-z-]*):iam::(\d{12}):role/((?:[\x21-\x7E]+/)?[\w+=,.@-]{1,64})$`)
 	roleName  = lazyregexp.New(`^[\w+=,.@-]{1,64}$`)
 )
@@ -33,8 +33,10 @@ func (in Inputs) Validate() []error {
 		problem("account-id: %q is not an AWS account id: 12 digits without blanks or hyphens (quote it in YAML, or leading zeros are lost)",
 			in.AccountID)
 	}
-	if in.Region != "" && !regionID.MatchString(in.Region) {
-		problem("region: %q is not an AWS region: a name such as us-west-2", in.Region)
+	if in.Region != "" {
+		if wrong := regions.Wrong(in.Region); wrong != "" {
+			problem("region: %q %s", in.Region, wrong)
+		}
 	}
 	switch role := roleARN.FindStringSubmatch(in.RoleToAssume); {
 	case in.RoleToAssume == "":

@@ -45,7 +45,8 @@ func Find(ctx context.Context, client Services, cluster, service string, untagge
 	var noCluster *types.ClusterNotFoundException
 	switch {
 	case errors.As(err, &noCluster):
-		return found, fmt.Errorf("cluster: there is no cluster %q in this account and region%s", cluster, others(cluster, clusters(ctx, client)))
+		return found, fmt.Errorf("cluster: there is no cluster %q in this account and %s%s", cluster, regionOf(client),
+			elsewhere(cluster, clusters(ctx, client)))
 	case errors.Is(err, ErrNoService):
 		return found, fmt.Errorf("service: there is no service %q in cluster %s%s", service, cluster,
 			others(service, services(ctx, client, cluster)))

@@ -59,6 +59,26 @@ func names(arns []string) []string {
 // shownNames is how many names a message lists; more would not be read.
 const shownNames = 5
 
+// regionOf is the region that a client asks, as a message names it.
+func regionOf(client Services) string {
+	if c, ok := client.(interface{ Options() ecs.Options }); ok && c.Options().Region != "" {
+		return c.Options().Region
+	}
+	return "region"
+}
+
+// elsewhere says which cluster was meant, or what to look at next: there is nil where it is not known.
+func elsewhere(written string, there []string) string {
+	said := others(written, there)
+	switch {
+	case strings.HasSuffix(said, "?"):
+		return said
+	case there != nil && len(there) == 0:
+		said = "; there are no clusters"
+	}
+	return said + ". If it is in another region, give that one: input region, or AWS_REGION"
+}
+
 // others says what there is instead of a name: the one that was meant, or the few that there are. It is empty where nothing
 // is known.
 func others(written string, there []string) string {

@@ -1,6 +1,33 @@
 package ecsview
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+)
+
+func TestElsewhere(t *testing.T) {
+	const next = ". If it is in another region, give that one: input region, or AWS_REGION"
+	for name, test := range map[string]struct {
+		there []string
+		want  string
+	}{
+		"not known": {nil, next},
+		"none":      {[]string{}, "; there are no clusters" + next},
+		"others":    {[]string{"main"}, "; there is main" + next},
+		"near":      {[]string{"main", "payments"}, ": did you mean payments?"},
+	} {
+		if got := elsewhere("paymetns", test.there); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+	if got := regionOf(ecs.New(ecs.Options{Region: "eu-west-1"})); got != "eu-west-1" {
+		t.Errorf("the region is %s", got)
+	}
+	if got := regionOf(ecs.New(ecs.Options{})); got != "region" {
+		t.Errorf("without one: %s", got)
+	}
+}
 
 func TestOthers(t *testing.T) {
 	for _, test := range []struct {

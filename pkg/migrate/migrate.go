@@ -33,8 +33,8 @@ type Inputs struct {
 func (in Inputs) Validate() []error {
 	problems := slices.Concat(in.Inputs.Validate(), in.Order.Problems())
 	if in.Service == "" && in.File != "" {
-		problems = append(problems, fmt.Errorf("service: %s has several services, and does not say which one migrates: "+
-			"name one, or write migrate: {service: NAME} there", in.File))
+		problems = append(problems, action.Missing("service", in.File+" has several services, and does not say which one "+
+			"migrates: name one, or write migrate: {service: NAME} there"))
 	}
 	if _, err := taskdef.SplitCommand(in.Command); err != nil {
 		problems = append(problems, fmt.Errorf("command: %w", err))

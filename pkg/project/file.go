@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/org/connect2/v2/internal/nearest"
+	"github.com/org/connect2/v2/internal/regions"
 )
 
 // Name is what the file is called.
@@ -214,7 +215,7 @@ func (r *reader) read(k key, node *yaml.Node, name string) {
 		r.wrong(node, "%s: want keys with values", what)
 		return
 	}
-	seen := map[string]bool{}
+	seen, meant := map[string]bool{}, map[string]bool{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		at, value := node.Content[i], node.Content[i+1]
 		written := at.Value
@@ -230,7 +231,7 @@ func (r *reader) read(k key, node *yaml.Node, name string) {
 		}
 		j := slices.IndexFunc(k.keys, func(k key) bool { return k.name == written })
 		if j < 0 {
-			r.unknown(k, at, path)
+			meant[r.unknown(k, at, path)] = true
 			continue
 		}
 		r.read(k.keys[j], value, path)
@@ -239,7 +240,7 @@ func (r *reader) read(k key, node *yaml.Node, name string) {
 		}
 	}
 	for _, below := range k.keys {
-		if below.needed && !seen[below.name] {
+		if below.needed && !seen[below.name] && !meant[below.name] {
 			r.wrong(node, "%s is missing: %s", strings.TrimPrefix(name+"."+below.name, "."), below.doc)
 		}
 	}
@@ -286,16 +287,18 @@ func (r *reader) named(k key, at, value *yaml.Node, name, path string) {
 	r.read(*k.each, value, path)
 }
 
-func (r *reader) unknown(k key, at *yaml.Node, path string) {
+// unknown tells a key that there is not, and returns the one that it likely stands for, or "".
+func (r *reader) unknown(k key, at *yaml.Node, path string) (meant string) {
 	var names []string
 	for _, below := range k.keys {
 		names = append(names, below.name)
 	}
 	if near := nearest.One(at.Value, names); near != "" {
 		r.wrong(at, "unknown key %s: did you mean %s?", path, near)
-		return
+		return near
 	}
 	r.wrong(at, "unknown key %s: there are %s", path, strings.Join(names, ", "))
+	return ""
 }
 
 // text checks one value.
@@ -329,14 +332,14 @@ func (r *reader) text(k key, node *yaml.Node, name string) {
 		r.wrong(node, "%s: %q: want %s%s", name, written, k.want, near(k, value))
 		return
 	}
-	if k.pattern == regionText && !knownArea(value) {
+	if k.pattern == regionText && !regions.KnownArea(value) {
 		r.wrong(node, "%s: %q is not a region of AWS%s", name, written, near(k, value))
 	}
 }
 
 func near(k key, value string) string {
 	if k.pattern == regionText {
-		if region := NearestRegion(value); region != "" {
+		if region := regions.Nearest(value); region != "" {
 			return ": did you mean " + region + "?"
 		}
 	}

@@ -34,6 +34,9 @@ func Of(project, environment string) Names {
 // List returns the environments in the order of the file.
 func (f *File) List() []string { return f.order }
 
+// ListServices returns the names of the services in the order of the file.
+func (f *File) ListServices() []string { return f.services }
+
 // Names returns those of an environment, and what keeps them from being known.
 func (f *File) Names(environment string) (Names, error) {
 	e, ok := f.Environments[environment]
@@ -71,20 +74,4 @@ func meant(written string, names []string) string {
 		return some[0]
 	}
 	return ""
-}
-
-// regions are AWS's of today, for suggestions. One that is newer is accepted as long as its area is known.
-var regions = strings.Fields(`af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2
-	ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1
-	eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 il-central-1 me-central-1 me-south-1
-	mx-central-1 sa-east-1 us-east-1 us-east-2 us-west-1 us-west-2 cn-north-1 cn-northwest-1 us-gov-east-1 us-gov-west-1
-	us-iso-east-1 us-iso-west-1 us-isob-east-1 eusc-de-east-1`)
-
-// NearestRegion returns the region that a name likely stands for, or "".
-func NearestRegion(written string) string { return nearest.One(written, regions) }
-
-// knownArea reports whether a region is one of AWS's, or a new one beside them: us-west-3 may come, us-wset-2 will not.
-func knownArea(region string) bool {
-	area := func(region string) string { return region[:strings.LastIndexByte(region, '-')] }
-	return slices.ContainsFunc(regions, func(known string) bool { return area(known) == area(region) })
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,7 +56,7 @@ type ExecInputs struct {
 func (in ExecInputs) Validate() []error {
 	problems := in.Inputs.Validate()
 	if in.Service == "" && in.Task == "" {
-		problems = append(problems, errors.New("service: name the service, or a task with --task"))
+		problems = append(problems, action.Missing("service", "name the service, or a task with --task"))
 	}
 	return problems
 }

@@ -43,12 +43,16 @@ func (w Way) Validate() []error {
 			problems = append(problems, fmt.Errorf(format, args...))
 		}
 	}
-	problem(w.Bastion == "" && w.Instance == "" && (w.SSHKey == "" || w.SSHHost == ""),
-		"bastion: name the bastion by its tag Name, as connect2-api-bastion-dev, or its instance id with --instance")
+	if w.Bastion == "" && w.Instance == "" && (w.SSHKey == "" || w.SSHHost == "") {
+		problems = append(problems, action.Missing("bastion", "name the bastion by its tag Name, as connect2-api-bastion-dev, or its "+
+			"instance id with --instance"))
+	}
 	problem(w.Instance != "" && !strings.HasPrefix(w.Instance, "i-"),
 		"instance: %q is not the id of an instance, such as i-0a1b2c3d4e5f60001", w.Instance)
-	problem(w.Secret == "" && w.secret("") == "", "secret: name the secret with the address and the login: it does not follow from "+
-		"the bastion's name")
+	if w.Secret == "" && w.secret("") == "" {
+		problems = append(problems, action.Missing("secret", "name the secret with the address and the login: it does not follow from "+
+			"the bastion's name"))
+	}
 	problem(w.LocalPort < 0 || w.LocalPort > 65535, "local-port: %d is not a port: 1 to 65535, or 0 for a free one", w.LocalPort)
 	problem(w.SSHKey == "" && w.SSHHost != "", "ssh-host: it goes with --ssh-key")
 	return problems

@@ -86,7 +86,7 @@ func (in Inputs) Validate() []error {
 	case in.Source != "" && in.Image != "":
 		problems = append(problems, errors.New("image: given together with source: source is pushed and deployed, image was pushed before"))
 	case in.pushes() && in.Repository == "":
-		problems = append(problems, errors.New("repository: source needs a repository to be pushed to"))
+		problems = append(problems, action.Missing("repository", "source needs a repository to be pushed to"))
 	case !in.pushes() && pushes:
 		problems = append(problems,
 			errors.New("repository, also, tags, platform, compression, create-repository, mount-from, scan, soci, referrers, attach, "+
@@ -100,6 +100,7 @@ func (in Inputs) Validate() []error {
 	}
 	deploy := in.deploy()
 	deploy.Inputs = awsconn.Inputs{}
+	deploy.ImageLater = deploy.ImageLater || !in.pushes() && in.Image == "" // that there is none is told by then
 	problems = append(problems, deploy.Validate()...)
 	if in.Migrate {
 		migration := in.migration()

@@ -35,7 +35,11 @@ func ExtraFields(a *action.Action) []action.Field {
 // Names gives an action the names that it was not given, of connect2.yaml. What is wrong with the file, or with what was chosen in it,
 // is a problem of the inputs. find looks for the file where none is given; nil is for runs that take nothing that they are not told.
 func Names(a *action.Action, given *action.Given, getenv func(string) string, find func() string) {
-	if !given.Asks("file") || !given.Asks("environment") || find == nil && !given.Has("file") {
+	if !given.Asks("file") || !given.Asks("environment") || find == nil && !given.Has("file") && !given.Excused("file") {
+		return
+	}
+	if given.Excused("file") || given.Excused("project") { // which names are meant is not known
+		given.Excuse(supplied...)
 		return
 	}
 	var chosen Selection
@@ -44,7 +48,7 @@ func Names(a *action.Action, given *action.Given, getenv func(string) string, fi
 	if find == nil {
 		from = "environment"
 	}
-	if chosen.FileEnvironment == "" {
+	if chosen.FileEnvironment == "" && !given.Excused("environment") {
 		chosen.FileEnvironment, from = getenv("CONNECT2_ENVIRONMENT"), "CONNECT2_ENVIRONMENT"
 	}
 	var missing []string
@@ -67,7 +71,12 @@ func Names(a *action.Action, given *action.Given, getenv func(string) string, fi
 	}
 	names, origin, file, problems := choose(chosen, path, from)
 	for _, problem := range problems {
-		given.Problem(problem)
+		if !errors.As(problem, new(noEnvironment)) || !given.Excused("environment") {
+			given.Problem(problem)
+		}
+	}
+	if len(problems) > 0 {
+		given.Excuse(supplied...)
 	}
 	if names == (project.Names{}) {
 		return
@@ -93,10 +102,29 @@ func Names(a *action.Action, given *action.Given, getenv func(string) string, fi
 			values["together"] = fmt.Sprint(*file.Together)
 		}
 	}
+	if file != nil && names.Service == "" && slices.Contains(missing, "service") && !given.Has("service") && !given.Excused("service") &&
+		oneOnly(a) && values["service"] == "" {
+		given.Problem(fmt.Errorf("%s has the services %s: choose one with %sservice", origin, strings.Join(file.ListServices(), ", "),
+			strings.TrimSuffix(from, "environment")))
+		given.Excuse("service")
+	}
 	for name, value := range values {
 		given.Suppose(name, value, origin+": "+name)
 	}
 }
+
+// supplied are the inputs that follow from a file, or from a project: they are not missed where that is wrong.
+var supplied = []string{"region", "account-id", "cluster", "service", "repository", "command", "bastion", "secret"}
+
+// oneOnly says whether an action works on one service, with a file too.
+func oneOnly(a *action.Action) bool {
+	return slices.ContainsFunc(a.Inputs(), func(f action.Field) bool { return f.Name == "service" && f.Required && f.Unless != "file" })
+}
+
+// noEnvironment is that none was chosen.
+type noEnvironment struct{ text string }
+
+func (n noEnvironment) Error() string { return n.text }
 
 // FileHere returns the path of the connect2.yaml in the working folder or above it, or "".
 func FileHere() string {
@@ -118,25 +146,26 @@ func choose(chosen Selection, path, from string) (names project.Names, origin st
 	case path == "" && chosen.Project == "":
 		return project.Names{}, "", nil, []error{fmt.Errorf("%s: there is no connect2.yaml here or above that says what belongs to %s: "+
 			"write one, or give --project, which the names begin with", from, chosen.FileEnvironment)}
-	case path == "" && chosen.FileEnvironment == "":
-		return project.Names{}, "", nil, []error{errors.New("--project: say which environment: --environment, or CONNECT2_ENVIRONMENT")}
-	case path == "" || chosen.Project != "" && chosen.File == "":
+	case chosen.Project != "" && chosen.File == "" && chosen.FileEnvironment == "":
+		return project.Names{}, "", nil, []error{noEnvironment{
+			"--project: say which environment: --environment, or CONNECT2_ENVIRONMENT"}}
+	case chosen.Project != "" && chosen.File == "":
 		return project.Of(chosen.Project, chosen.FileEnvironment), "the names of " + chosen.Project, nil, nil
 	case chosen.Project != "":
 		return project.Names{}, "", nil, []error{errors.New("--project and --file are two ways to name things: give one of them")}
 	}
 	origin = shortPath(path)
-	file, problems = project.Read(path)
+	file, problems = project.Read(origin)
 	if len(problems) > 0 {
 		return project.Names{}, "", nil, problems
 	}
 	if chosen.FileEnvironment == "" {
-		return project.Names{}, "", nil, []error{fmt.Errorf("%s has %s: choose one with --environment, or CONNECT2_ENVIRONMENT",
-			origin, strings.Join(file.List(), ", "))}
+		return project.Names{}, "", nil, []error{noEnvironment{fmt.Sprintf("%s has %s: choose one with --environment, or CONNECT2_ENVIRONMENT",
+			origin, strings.Join(file.List(), ", "))}}
 	}
 	names, err := file.Names(chosen.FileEnvironment)
 	if err != nil {
-		return project.Names{}, "", nil, []error{err}
+		return project.Names{}, "", nil, []error{fmt.Errorf("%s: %w", from, err)}
 	}
 	return names, origin, file, nil
 }

@@ -40,7 +40,7 @@ func TestChoose(t *testing.T) {
 		{"nothing", Selection{}, "", "", ""},
 		{"an environment of the file", Selection{Selection: project.Selection{FileEnvironment: "prod"}}, path, "main", ""},
 		{"an environment that is not there", Selection{Selection: project.Selection{FileEnvironment: "prd"}},
-			path, "", `there is no environment "prd": did you mean prod?`},
+			path, "", `connect2.yaml: there is no environment "prd": did you mean prod?`},
 		{"a file alone", Selection{}, path, "", "has dev, prod: choose one with --environment, or CONNECT2_ENVIRONMENT"},
 		{"a file that is wrong", Selection{Selection: project.Selection{FileEnvironment: "dev"}},
 			broken, "", "unknown key projct: did you mean project?"},
@@ -52,6 +52,7 @@ func TestChoose(t *testing.T) {
 		{"a project and a file", Selection{Selection: project.Selection{FileEnvironment: "dev", File: path}, Project: "x"},
 			path, "", "--project and --file are two ways"},
 		{"a project alone", Selection{Project: "x"}, "", "", "--project: say which environment"},
+		{"a project alone, beside a file that was not asked for", Selection{Project: "x"}, path, "", "--project: say which environment"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			names, _, _, problems := choose(test.chosen, test.path, "--environment")

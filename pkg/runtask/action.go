@@ -71,7 +71,9 @@ func (in Inputs) Validate() []error {
 			problems = append(problems, errors.New(text))
 		}
 	}
-	add(in.Service == "" && in.TaskDefinition == "", "service: neither service nor task-definition is given: one of them says what runs")
+	if in.Service == "" && in.TaskDefinition == "" {
+		problems = append(problems, action.Missing("service", "neither service nor task-definition is given: one of them says what runs"))
+	}
 	add(in.LaunchType != "" && len(in.Capacity) > 0, "launch-type, capacity-providers: one of them at most")
 	add(len(in.StartedBy) > 36, "started-by: it has more than 36 characters")
 	add((in.VolumeName == "") != (in.Volume == ""), "managed-ebs-volume-name, managed-ebs-volume: one needs the other")

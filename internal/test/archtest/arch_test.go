@@ -60,6 +60,7 @@ var layers = map[string]layer{
 	"internal/nearest":      base,
 	"internal/outlive":      base,
 	"internal/ownership":    base,
+	"internal/regions":      base,
 	"pkg/ztoc":              base, // the table of a layer that is loaded lazily, as SOCI reads it
 	"pkg/session":           base, // a protocol of its own, for a client and for the stand-in
 
