@@ -42,6 +42,7 @@ func TestOneProblemIsToldOnce(t *testing.T) {
 		{name: "of a variable", file: file, environ: "produktion",
 			want: `CONNECT2_ENVIRONMENT: ` + file + `: there is no environment "produktion": did you mean prod?`},
 		{name: "no environment", args: []string{"--file", file}, want: file + " has dev, prod: choose one with --environment, or CONNECT2_ENVIRONMENT"},
+		{name: "nothing at all", file: file, want: file + " has dev, prod: choose one with --environment, or CONNECT2_ENVIRONMENT, or give --"},
 		{name: "a flag misspelt", args: []string{"--environmnt", "dev"}, file: file,
 			want: "unknown flag --environmnt: did you mean --environment?"},
 		{name: "the file's flag misspelt", args: []string{"--fiel", file, "--environment", "dev"},

@@ -71,8 +71,14 @@ func Names(a *action.Action, given *action.Given, getenv func(string) string, fi
 	}
 	names, origin, file, problems := choose(chosen, path, from)
 	for _, problem := range problems {
-		if !errors.As(problem, new(noEnvironment)) || !given.Excused("environment") {
+		none := noEnvironment{}
+		if !errors.As(problem, &none) {
 			given.Problem(problem)
+		} else if !given.Excused("environment") {
+			if chosen == (Selection{}) { // nobody asked for the file
+				none.text += ", or give --" + strings.Join(missing, " and --")
+			}
+			given.Problem(none)
 		}
 	}
 	if len(problems) > 0 {
