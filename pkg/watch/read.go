@@ -252,7 +252,9 @@ func (r *reader) diagnose(ctx context.Context, out *reading) error {
 	}
 	newest := bad[0]
 	print := newest.ARN
+	var named []string // also those that have run for longer than the evidence goes back
 	for _, t := range bad {
+		named = append(named, t.ARN)
 		print += fmt.Sprint(" ", t.ARN, t.LastStatus, t.StopCode, t.Health)
 	}
 	late := out.at.Sub(cmp.Or(newest.Ended(), out.at)) < explainFor && out.at.Sub(r.diagnosed.at) >= explainAgain
@@ -261,7 +263,8 @@ func (r *reader) diagnose(ctx context.Context, out *reading) error {
 		return nil
 	}
 	query := diagnose.Query{Cluster: r.names.Cluster, Service: arn.Last(r.names.Service), Since: out.at.Add(-time.Hour),
-		Deployment: newest.StartedBy, TaskDefinition: newest.TaskDefinition, Snapshot: &out.service, Reader: r.tasks}
+		Deployment: newest.StartedBy, TaskDefinition: newest.TaskDefinition, Snapshot: &out.service, Reader: r.tasks,
+		Tasks: named}
 	if d := rolledOf(*out); d.td == newest.TaskDefinition {
 		query.StatusReason = d.reason
 	}

@@ -99,6 +99,26 @@ func TestFailingRollout(t *testing.T) {
 	})
 }
 
+// TestOldTasksTurnUnhealthy: tasks that have run for longer than an hour count once they are unhealthy, and the card says why.
+func TestOldTasksTurnUnhealthy(t *testing.T) {
+	sandboxtest.Run(t, world+"images: {v2: {unhealthyAfter: 65m, check: elb, status: 503}}\n", func(t *testing.T, s *sandboxtest.Site) {
+		p := pageOf(s)
+		if v := p.after(t); v.State != operate.Steady || v.Card != nil {
+			t.Fatalf("at first: %s, %+v", v.State, v.Card)
+		}
+		v := View{State: operate.Steady}
+		for i := 0; v.State == operate.Steady && i < 200; i++ {
+			time.Sleep(5 * time.Second)
+			if bad := p.after(t); bad.State != operate.Steady {
+				v = bad
+			}
+		}
+		if v.State != operate.Degraded || v.Card == nil || v.Card.Unhealthy == 0 || !strings.Contains(strings.Join(v.Card.Evidence, " "), "503") {
+			t.Errorf("%s at %s, %s, card %+v", v.State, v.At, v.Headline, v.Card)
+		}
+	})
+}
+
 // TestUnreadable throttles the page, ends its credentials, and takes permissions away: it says so, keeps what it shows, and goes on.
 func TestUnreadable(t *testing.T) {
 	sandboxtest.Run(t, world, func(t *testing.T, s *sandboxtest.Site) {
