@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -54,6 +55,35 @@ func S3StateOf(dataDir, workspace string) (s S3State, ok bool, err error) {
 		s.Key = strings.TrimSuffix(prefix, "/") + "/" + workspace + "/" + strings.TrimPrefix(c.Key, "/")
 	}
 	return s, true, nil
+}
+
+var (
+	s3Backend    = regexp.MustCompile(`(?ms)^\s*backend\s+"s3"\s*\{(.*?)^?\s*\}`)
+	bucketOfS3   = regexp.MustCompile(`(?m)^\s*bucket\s*=\s*"([^"$%]+)"`)
+	hclLineNotes = regexp.MustCompile(`(?m)^\s*(#|//).*$`)
+)
+
+// BucketOf returns the bucket that the backend "s3" of a root module names, or "" where there is none, or it does not say so as a plain
+// text. The folder need not exist.
+func BucketOf(dir string) (string, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.tf"))
+	if err != nil {
+		return "", fmt.Errorf("looking for the backend in %s: %w", dir, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("looking for the backend: %w", err)
+		}
+		block := s3Backend.FindSubmatch(hclLineNotes.ReplaceAll(text, nil))
+		if block == nil {
+			continue
+		}
+		if name := bucketOfS3.FindSubmatch(block[1]); name != nil {
+			return string(name[1]), nil
+		}
+	}
+	return "", nil
 }
 
 // ParseLock reads the lock object itself.

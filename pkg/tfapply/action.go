@@ -87,7 +87,7 @@ type Inputs struct {
 	Token               string            `input:"token" secret:"true" doc:"GitHub token for the comment (pull-requests: write), for the issue about drift (issues: write), for finding the reviewed plan of a merged pull request (pull-requests: read), and for unlock (actions: read)."`
 	GitToken            string            `input:"git-token" secret:"true" doc:"Token for private modules that are fetched with git from this GitHub."`
 	SSHKey              string            `input:"ssh-key" secret:"true" doc:"Private key for modules that are fetched with git over SSH."`
-	StateBucket         string            `input:"state-bucket" doc:"For bootstrap: the bucket. Empty: connect2-api-terraform-state-ENVIRONMENT."`
+	StateBucket         string            `input:"state-bucket" doc:"For bootstrap: the bucket. Empty: that of the backend in directory, or in environments/ENVIRONMENT or terraform/environments/ENVIRONMENT below it; connect2-api-terraform-state-ENVIRONMENT if none names one."`
 	BootstrapRole       string            `input:"bootstrap-role" doc:"For bootstrap: a role to create for the environment's jobs, together with the account's OIDC provider for GitHub. Empty: none."`
 	BootstrapPolicy     string            `input:"bootstrap-policy" doc:"For bootstrap: ARN of the policy that bootstrap-role gets."`
 	BootstrapRepository string            `input:"bootstrap-repository" doc:"For bootstrap: OWNER/NAME of the repository whose jobs may assume bootstrap-role."`
@@ -171,12 +171,20 @@ func (in Inputs) validateBootstrap() []error {
 	return problems
 }
 
-// stateBucket is the bucket of the environment's state.
-func (in Inputs) stateBucket() string {
+// stateBucket is the bucket of the environment's state: the one that was given, or that the configuration's backend names, which it
+// is in a copy with names of its own. from says which.
+func (in Inputs) stateBucket() (bucket, from string, err error) {
 	if in.StateBucket != "" {
-		return in.StateBucket
+		return in.StateBucket, "state-bucket", nil
 	}
-	return "connect2-api-terraform-state-" + in.Environment
+	below := filepath.Join("environments", in.Environment)
+	for _, folder := range []string{"", below, filepath.Join("terraform", below)} {
+		folder = filepath.Join(in.Directory, folder)
+		if bucket, err = terraform.BucketOf(folder); bucket != "" || err != nil {
+			return bucket, "the backend in " + folder, err
+		}
+	}
+	return "connect2-api-terraform-state-" + in.Environment, "the default: no backend names one", nil
 }
 
 var _ action.Validator = Inputs{}

@@ -79,8 +79,14 @@ func bootstrap(ctx context.Context, env *action.Env, in Inputs, out *Outputs) er
 	if err != nil {
 		return err
 	}
+	bucket, from, err := in.stateBucket()
+	if err != nil {
+		return &action.Error{Outcome: action.Invalid, Title: "The bucket's name could not be read", Err: err,
+			Advice: "Mend what is named, or give state-bucket."}
+	}
+	env.Events.Notef("bucket of the state: %s (%s)", bucket, from)
 	f := &foundation{
-		roles: iam.NewFromConfig(conn.Config), bucket: in.stateBucket(), account: conn.AccountID, region: conn.Region,
+		roles: iam.NewFromConfig(conn.Config), bucket: bucket, account: conn.AccountID, region: conn.Region,
 		partition: partitionOf(conn.CallerARN), issuer: issuerOf(in.BootstrapIssuer, env.Var("GITHUB_SERVER_URL"), env.Var("GH_HOST")),
 		buckets: s3.NewFromConfig(conn.Config, func(o *s3.Options) {
 			o.UsePathStyle = env.Var("AWS_ENDPOINT_URL") != "" || env.Var("AWS_ENDPOINT_URL_S3") != ""
