@@ -150,6 +150,18 @@ func TestConnectWithoutRegion(t *testing.T) {
 	wantFailure(t, err, action.Invalid, "AWS_REGION", "input region")
 }
 
+func TestConnectWithAMisspeltRegion(t *testing.T) {
+	for _, variable := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} {
+		w := newWorld(t)
+		env, _ := inEnv(w, "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY="+staticCanary, variable+"=us-wset-2")
+		_, err := Connect(t.Context(), env, Inputs{})
+		wantFailure(t, err, action.Invalid, variable, `"us-wset-2", which is not an AWS region: did you mean us-west-2?`)
+		if _, err := Connect(t.Context(), env, Inputs{Region: "us-west-2"}); err != nil || len(w.calls) != 1 {
+			t.Errorf("with the input region: %v, calls %v", err, w.calls)
+		}
+	}
+}
+
 func TestConnectWithoutCredentials(t *testing.T) {
 	hosted := []string{"GITHUB_ACTIONS=true", "RUNNER_ENVIRONMENT=github-hosted", "AWS_REGION=us-west-2"}
 	tests := []struct {
@@ -654,7 +666,9 @@ func TestValidate(t *testing.T) {
 		{Inputs{RoleToAssume: "deploy", AccountID: "012345678901"}, nil},
 		{Inputs{AccountID: "1234"}, []string{`account-id: "1234"`}},
 		{Inputs{AccountID: "1234-5678-9012"}, []string{"account-id"}},
-		{Inputs{Region: "Oregon"}, []string{`region: "Oregon"`}},
+		{Inputs{Region: "Oregon"}, []string{`region: "Oregon" is not an AWS region: a name such as us-west-2`}},
+		{Inputs{Region: "us-wset-2"}, []string{`region: "us-wset-2" is not an AWS region: did you mean us-west-2?`}},
+		{Inputs{Region: "us west 2"}, []string{`region: "us west 2" is not an AWS region: did you mean us-west-2?`}},
 		{Inputs{RoleToAssume: "arn:aws:iam::123456789012:user/x"}, []string{"role-to-assume"}},
 		{Inputs{RoleToAssume: "deploy"}, []string{"account-id as well"}},
 		{Inputs{RoleToAssume: "de ploy", AccountID: "123456789012"}, []string{"neither an ARN nor the name"}},
