@@ -39,8 +39,8 @@ func TestOneProblemIsToldOnce(t *testing.T) {
 	}{
 		{name: "a wrong environment", args: []string{"--environment", "deff"}, file: file,
 			want: `--environment: ` + file + `: there is no environment "deff": did you mean dev?`},
-		{name: "of a variable", file: file, environ: "produktion",
-			want: `CONNECT2_ENVIRONMENT: ` + file + `: there is no environment "produktion": did you mean prod?`},
+		{name: "of a variable", file: file, environ: "prd",
+			want: `CONNECT2_ENVIRONMENT: ` + file + `: there is no environment "prd": did you mean prod?`},
 		{name: "no environment", args: []string{"--file", file},
 			want: file + " has dev, prod: choose one with --environment, or CONNECT2_ENVIRONMENT"},
 		{name: "nothing at all", file: file, want: file + " has dev, prod: choose one with --environment, or CONNECT2_ENVIRONMENT, or give --"},
