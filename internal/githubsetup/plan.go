@@ -1,9 +1,9 @@
 package githubsetup
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -176,7 +176,9 @@ func protect(e Environment, now Protected, exists bool, o Options) (changes []Ch
 	if !slices.ContainsFunc(to.Branches, has) {
 		changes = append(changes, Change{Environment: e.Name, Allow: e.Branch})
 	}
-	for _, other := range slices.SortedFunc(slices.Values(to.Branches), func(a, b Branch) int { return cmp.Compare(a.Name, b.Name) }) {
+	branches := slices.Clone(to.Branches)
+	sort.SliceStable(branches, func(i, j int) bool { return branches[i].Name < branches[j].Name }) // 12 KB less than slices.SortedFunc
+	for _, other := range branches {
 		switch {
 		case has(other):
 		case o.OnlyTheseBranches:

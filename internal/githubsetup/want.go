@@ -1,7 +1,6 @@
 package githubsetup
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -184,7 +183,10 @@ func merged(a, b Wanted) Wanted {
 	for _, v := range append(slices.Clone(a.Variables), b.Variables...) {
 		variables[v.Name] = v
 	}
-	a.Variables = slices.SortedFunc(maps.Values(variables), func(a, b Variable) int { return cmp.Compare(a.Name, b.Name) })
+	a.Variables = nil
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		a.Variables = append(a.Variables, variables[name])
+	}
 	for _, e := range b.Environments {
 		if !slices.ContainsFunc(a.Environments, func(other Environment) bool { return other.Name == e.Name }) {
 			a.Environments = append(a.Environments, e)

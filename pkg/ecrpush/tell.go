@@ -3,7 +3,7 @@ package ecrpush
 import (
 	"cmp"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -211,7 +211,7 @@ var layerColumns = []struct {
 
 // layerTable lists how each blob came into the repository, the largest first.
 func layerTable(blobs []image.BlobResult) *record.Table {
-	slices.SortStableFunc(blobs, func(a, b image.BlobResult) int { return cmp.Compare(b.Size, a.Size) })
+	sort.SliceStable(blobs, func(i, j int) bool { return blobs[i].Size > blobs[j].Size }) // 6 KB less than slices.SortStableFunc
 	table := &record.Table{}
 	for _, column := range layerColumns {
 		table.Head = append(table.Head, column.head)

@@ -6,6 +6,7 @@ package route53
 
 import (
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -158,9 +159,9 @@ func (s *Service) records(r *wire.Request) (any, error) {
 	}
 	out.MaxItems = strconv.Itoa(n)
 	key := func(r Record) string { return order(r.Name) + " " + r.Type }
-	for _, record := range slices.SortedFunc(slices.Values(s.Zones[i].Records), func(a, b Record) int {
-		return strings.Compare(key(a), key(b))
-	}) {
+	records := slices.Clone(s.Zones[i].Records)
+	sort.Slice(records, func(i, j int) bool { return key(records[i]) < key(records[j]) }) // 15 KB less than slices.SortedFunc
+	for _, record := range records {
 		switch {
 		case key(record) < from:
 			continue
