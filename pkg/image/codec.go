@@ -89,9 +89,10 @@ func (f framer) pack(out *bytes.Buffer, block, _ []byte) {
 
 // unzstd reads what is compressed with Zstandard, in bounded memory.
 func unzstd(from io.Reader) (io.ReadCloser, error) {
-	z, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(mostUnpacked), zstd.WithDecoderMaxWindow(64<<20))
+	z, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(mostUnpacked),
+		zstd.WithDecoderMaxWindow(mostDictionary))
 	if err != nil {
-		return nil, fmt.Errorf("%w: unpacking zstd: %w", errDamaged, err)
+		return nil, err
 	}
 	return z.IOReadCloser(), nil
 }
@@ -143,7 +144,7 @@ func (n *node) inCodec(ctx context.Context, codec Codec) error {
 		n.layers[i].Blob = Blob{Descriptor: v1.Descriptor{Annotations: l.Annotations}, Open: func(ctx context.Context) (io.ReadCloser, error) {
 			return openUnpacked(ctx, packed, how)
 		}}
-		n.layers[i].uncompressed = max(1, packed.Size)
+		n.layers[i].uncompressed, n.layers[i].proof = max(1, packed.Size), nil // it is checked where it is compressed anew
 	}
 	if n.raw != nil {
 		n.template, n.raw = n.raw, nil
@@ -152,13 +153,13 @@ func (n *node) inCodec(ctx context.Context, codec Codec) error {
 	return nil
 }
 
-// openUnpacked reads a compressed blob as what it unpacks to.
+// openUnpacked reads a compressed blob as what it unpacks to, up to the bounds of that.
 func openUnpacked(ctx context.Context, b Blob, how compression) (io.ReadCloser, error) {
 	from, err := b.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	z, err := reading(&checkedReader{from: from, want: b.Descriptor}, how)
+	z, err := newUnpacker(&checkedReader{from: from, want: b.Descriptor}, how, b.Size, most(b.Size), errDamaged)
 	if err != nil {
 		from.Close()
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -51,6 +52,8 @@ func readDockerSave(from files, list []byte, choice string, o OpenOptions) (*Sou
 			saved.Config, len(diffIDs))
 	case len(diffIDs) == 0:
 		return nil, errors.New("the image has no layers, which registries refuse")
+	case !namedBy(saved.Config, config):
+		return nil, fmt.Errorf("%w: the content of the configuration %s hashes to %s", errDamaged, saved.Config, sum(config))
 	}
 	if err := checkPlatform(o.Platform, platform); err != nil {
 		return nil, err
@@ -59,11 +62,14 @@ func readDockerSave(from files, list []byte, choice string, o OpenOptions) (*Sou
 	n := &node{platform: platform, desc: v1.Descriptor{MediaType: types.DockerManifestSchema2}}
 	n.config = bytesBlob(v1.Descriptor{MediaType: types.DockerConfigJSON}, config)
 	for i, name := range saved.Layers {
-		l, err := savedLayer(from, name)
+		l, err := savedLayer(from, name, diffIDs[i])
 		if err != nil {
 			return nil, fmt.Errorf("layer %d of %d: %w", i+1, len(saved.Layers), err)
 		}
-		l.diffID = diffIDs[i]
+		if at := slices.IndexFunc(n.layers, l.contradicts); at >= 0 {
+			return nil, fmt.Errorf("%w: the layers %d (%s) and %d (%s) are the same file, but the configuration %s names two contents, %s and %s",
+				errDamaged, at+1, n.layers[at].name, i+1, name, saved.Config, n.layers[at].diffID, l.diffID)
+		}
 		n.layers = append(n.layers, l)
 	}
 	if slices.ContainsFunc(n.layers, func(l layer) bool { return l.MediaType == types.OCILayerZStd }) {
@@ -100,9 +106,22 @@ func chooseSaved(images []savedImage, choice string) (savedImage, error) {
 	}
 }
 
-// savedLayer finds a layer of an archive. Layers that some builders have compressed already are hashed here and sent as they
-// are; plain ones are not read yet.
-func savedLayer(from files, name string) (layer, error) {
+// namedBy says whether a configuration may be the one that its file's name promises: most builders call it by its digest.
+func namedBy(name string, config []byte) bool {
+	hexes := strings.TrimPrefix(strings.TrimSuffix(path.Base(name), ".json"), "sha256:")
+	named, err := v1.NewHash("sha256:" + hexes)
+	return err != nil || named == sum(config)
+}
+
+// contradicts says whether two layers cannot both be: one file as it is stored has one content.
+func (l layer) contradicts(other layer) bool {
+	return l.Digest != (v1.Hash{}) && l.Digest == other.Digest && l.diffID != other.diffID
+}
+
+// savedLayer finds a layer of an archive. Layers that some builders have compressed already are hashed here and sent as they are, once
+// they are proven to unpack to what the configuration names; plain ones are not read yet. What is compressed with anything that an
+// image's layer cannot be is unpacked, to be compressed anew.
+func savedLayer(from files, name string, diffID v1.Hash) (layer, error) {
 	r, size, err := from.open(name)
 	if err != nil {
 		return layer{}, err
@@ -112,21 +131,31 @@ func savedLayer(from files, name string) (layer, error) {
 		r, _, err := from.open(name)
 		return r, err
 	}
-	head := make([]byte, 4)
+	head := make([]byte, 10)
 	k, _ := io.ReadFull(r, head)
-	kind := sniff(head[:k])
-	if kind == plain {
-		return layer{Blob: Blob{Descriptor: v1.Descriptor{MediaType: types.DockerLayer}, Open: open}, uncompressed: max(1, size)}, nil
+	how := sniff(head[:k])
+	l := layer{Blob: Blob{Descriptor: v1.Descriptor{MediaType: types.DockerLayer}, Open: open}, diffID: diffID, name: name}
+	if how == plain {
+		l.uncompressed = max(1, size)
+		return l, nil
 	}
-	digest, n, err := v1.SHA256(io.MultiReader(bytes.NewReader(head[:k]), r))
-	if err != nil {
+	stored := l.Blob
+	if stored.Digest, stored.Size, err = v1.SHA256(io.MultiReader(bytes.NewReader(head[:k]), r)); err != nil {
 		return layer{}, fmt.Errorf("%s: %w", name, err)
 	}
-	mediaType := types.DockerLayer
-	if kind == zstandard {
-		mediaType = types.OCILayerZStd
+	switch how {
+	case gzipped:
+		l.Blob = stored
+	case zstandard:
+		l.Blob = stored
+		l.MediaType = types.OCILayerZStd
+	default:
+		l.uncompressed = max(1, size)
+		l.Open = func(ctx context.Context) (io.ReadCloser, error) { return openUnpacked(ctx, stored, how) }
+		return l, nil
 	}
-	return layer{Blob: Blob{Descriptor: v1.Descriptor{MediaType: mediaType, Digest: digest, Size: n}, Open: open}}, nil
+	l.proof = &proof{layer: l, how: how}
+	return l, nil
 }
 
 // toOCI gives a manifest to be made OCI's media types, the only ones in which a zstd layer has a name.

@@ -3,7 +3,6 @@ package image
 import (
 	"archive/tar"
 	"bufio"
-	"compress/bzip2"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +11,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // files is what a source consists of, by slash-separated names: a folder, or the entries of a tar archive.
@@ -227,81 +224,13 @@ func unpacked(file *os.File, packed compression) (*os.File, error) {
 	return to.file, nil
 }
 
-// An archive that unpacks to more than mostUnpacked, and to more than mostRatio times its own size, is meant to fill a disk: layers
-// of text compress by ten, one of zeros by a thousand.
-const (
-	mostUnpacked = 4 << 30
-	mostRatio    = 200
-)
-
-// most is how many bytes an archive of this size may unpack to.
-func most(size int64) int64 { return max(mostUnpacked, size*mostRatio) }
-
 // unpack writes what an archive of size bytes unpacks to.
 func unpack(to io.Writer, from io.Reader, packed compression, size, most int64) error {
-	z, err := reading(bufio.NewReaderSize(from, 1<<20), packed)
+	z, err := newUnpacker(bufio.NewReaderSize(from, 1<<20), packed, size, most, errCutShort)
 	if err != nil {
 		return err
 	}
 	defer z.Close()
-	n, err := io.Copy(to, io.LimitReader(z, most+1))
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%w: the %s stream breaks off after %d unpacked bytes", errCutShort, packed, n)
-	case err != nil:
-		return fmt.Errorf("%w: unpacking %s, after %d bytes: %w", errDamaged, packed, n, err)
-	case n > most:
-		return fmt.Errorf("%w: its %d bytes unpack to more than %d, %d times as much", errHostile, size, most, most/max(size, 1))
-	}
-	return nil
-}
-
-// reading returns a reader of what is compressed.
-func reading(from io.Reader, packed compression) (io.ReadCloser, error) {
-	switch packed {
-	case gzipped:
-		z, err := gzip.NewReader(from)
-		if err != nil {
-			return nil, fmt.Errorf("%w: unpacking gzip: %w", errDamaged, err)
-		}
-		return z, nil
-	case bzipped:
-		return io.NopCloser(bzip2.NewReader(from)), nil
-	case zstandard:
-		return unzstd(from)
-	case xzipped: // a decoder would make the program a tenth of a megabyte larger
-		return nil, fmt.Errorf("it is compressed with %s: unpack it first (%s -d), or compress it with gzip", packed, packed)
-	default:
-		return io.NopCloser(from), nil
-	}
-}
-
-// compression is how content is compressed, told from its first bytes.
-type compression string
-
-const (
-	plain     compression = ""
-	gzipped   compression = "gzip"
-	zstandard compression = "zstd"
-	bzipped   compression = "bzip2"
-	xzipped   compression = "xz"
-)
-
-// sniff tells compressed content from a tar, whose first bytes are a file's name: of bzip2 the block's mark counts as well.
-func sniff(head []byte) compression {
-	begins := func(at int, mark string) bool {
-		return len(head) >= at+len(mark) && string(head[at:at+len(mark)]) == mark
-	}
-	switch {
-	case begins(0, "\x1f\x8b"):
-		return gzipped
-	case begins(0, "\x28\xb5\x2f\xfd"):
-		return zstandard
-	case begins(0, "BZh") && begins(4, "1AY&SY"):
-		return bzipped
-	case begins(0, "\xfd7zXZ\x00"):
-		return xzipped
-	default:
-		return plain
-	}
+	_, err = io.Copy(to, z)
+	return err
 }

@@ -299,8 +299,13 @@ func (r *reader) manifest(ctx context.Context, d v1.Descriptor, platform string,
 	}
 	if doc.Config.MediaType.IsConfig() && !r.bare {
 		config, err := readAll(ctx, n.config)
+		var diffIDs []v1.Hash
 		if err == nil {
-			_, n.platform, err = configOf(config)
+			diffIDs, n.platform, err = configOf(config)
+		}
+		if err == nil && miscounted(doc.Layers, diffIDs, n.platform) {
+			err = fmt.Errorf("%w: it counts %d layers, the manifest %d, so that no container could start from it", errDamaged, len(diffIDs),
+				len(doc.Layers))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("configuration %s of manifest %s: %w", doc.Config.Digest, d.Digest, err)
@@ -310,6 +315,14 @@ func (r *reader) manifest(ctx context.Context, d v1.Descriptor, platform string,
 		}
 	}
 	return n, nil
+}
+
+// miscounted says whether an image's configuration and its manifest disagree about how many layers it has: then no runtime unpacks it.
+// What is not an image may have a configuration of an image's type: an artifact that names no platform, an attestation, and whatever
+// has layers that are not file systems.
+func miscounted(layers []v1.Descriptor, diffIDs []v1.Hash, platform string) bool {
+	return len(layers) != len(diffIDs) && platform != "" && !strings.HasPrefix(platform, "unknown/") &&
+		!slices.ContainsFunc(layers, func(l v1.Descriptor) bool { return !l.MediaType.IsLayer() })
 }
 
 func (r *reader) index(ctx context.Context, n *node, doc *document, platform string, floor int) (*node, error) {

@@ -59,7 +59,7 @@ func (p *Plan) Execute(ctx context.Context) (Result, error) {
 		results[i].Begun = q.To.Repository != nil && q.To.opened.Load()
 	}
 	results[0].Also = results[1:]
-	return results[0], err
+	return results[0], p.Source.blame(err)
 }
 
 func (p *Plan) execute(ctx context.Context, all []*Plan, results []Result) error {
@@ -178,18 +178,25 @@ func (s *sending) do(ctx context.Context, j job) error {
 		s.mu.Unlock()
 	}
 	var send []*target
-	var err error
+	known := true // that what is there is the layer that the configuration names
 	for _, t := range lacking {
 		there, err := s.has(ctx, t, j.Digest)
 		if err != nil {
 			return err
 		}
 		if there {
+			known = known && (j.proof == nil || t.plan.seen.pairs(ctx, j.Digest, j.diffID))
 			s.note(t, BlobResult{Digest: j.Digest.String(), MediaType: string(j.MediaType), Size: j.Size, How: Reused})
 			continue
 		}
 		send = append(send, t)
 	}
+	if j.proof != nil && !j.mustCompress() && (len(send) > 0 || !known) {
+		return s.prove(ctx, j.proof, func(ctx context.Context, proven func(context.Context) error) error {
+			return s.each(send, func(t *target) error { return s.send(ctx, t, blob, nil, proven) })
+		})
+	}
+	var err error
 	if len(send) > 1 && (j.holder != nil || s.plans[0].Source.from != nil) { // it comes from far: once is enough
 		var spooled *spool
 		if spooled, err = newSpool(); err != nil {
@@ -197,15 +204,51 @@ func (s *sending) do(ctx context.Context, j job) error {
 		}
 		defer spooled.Close()
 		err = s.fetch(ctx, blob, spooled, func(b Blob) error {
-			return s.each(send, func(t *target) error { return s.send(ctx, t, b, j.holder) })
+			return s.each(send, func(t *target) error { return s.send(ctx, t, b, j.holder, nil) })
 		})
 	} else {
-		err = s.each(send, func(t *target) error { return s.send(ctx, t, blob, j.holder) })
+		err = s.each(send, func(t *target) error { return s.send(ctx, t, blob, j.holder, nil) })
 	}
 	if j.mustCompress() && (denied(err) || notFound(err)) { // by who has it: then there is still the source
 		return s.compress(ctx, j, send)
 	}
 	return err
+}
+
+// prove checks a layer while it is sent; no upload of it is closed before it is known to be whole, and none goes on once it is not. As
+// many are checked at once as there are processors.
+func (s *sending) prove(ctx context.Context, p *proof, send func(context.Context, func(context.Context) error) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	checked := make(chan struct{})
+	var bad error
+	go func() {
+		defer close(checked)
+		select {
+		case s.pack.slots <- struct{}{}:
+			defer func() { <-s.pack.slots }()
+			bad = p.check(ctx)
+		case <-ctx.Done():
+			bad = context.Cause(ctx)
+		}
+		if bad != nil {
+			cancel(bad)
+		}
+	}()
+	proven := func(ctx context.Context) error {
+		select {
+		case <-checked:
+			return bad
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	err := send(ctx, proven)
+	if err != nil {
+		cancel(err)
+	}
+	<-checked
+	return context.Cause(ctx) // what failed first; nil where nothing did
 }
 
 // target is one destination of a blob.
@@ -267,9 +310,10 @@ func (s *sending) fetch(ctx context.Context, b Blob, to *spool, send func(Blob) 
 	return send(to.blob(b.Descriptor))
 }
 
-// send has one blob of known digest in one repository; holder is who has it, nil for the source alone.
-func (s *sending) send(ctx context.Context, t *target, b Blob, holder *Destination) error {
-	u := upload{blob: b, open: s.whole}
+// send has one blob of known digest in one repository; holder is who has it, nil for the source alone. The upload is not closed before
+// proven agrees, where that is given.
+func (s *sending) send(ctx context.Context, t *target, b Blob, holder *Destination, proven func(context.Context) error) error {
+	u := upload{blob: b, open: s.whole, proven: proven}
 	if holder != nil && holder.Registry == t.plan.To.Registry && holder.Name != t.plan.To.Name {
 		u.from = holder.Name
 	}
@@ -377,16 +421,15 @@ func (s *sending) packInto(ctx context.Context, l layer, to *spool) (v1.Descript
 	began := time.Now()
 	from, err := l.Open(ctx)
 	if err != nil {
-		return v1.Descriptor{}, 0, fmt.Errorf("reading layer %s: %w", l.diffID, err)
+		return v1.Descriptor{}, 0, fmt.Errorf("reading %s: %w", l.label(), err)
 	}
 	defer from.Close()
 	out, err := s.pack.compress(ctx, to, from)
 	if err != nil {
-		return v1.Descriptor{}, 0, fmt.Errorf("compressing layer %s: %w", l.diffID, err)
+		return v1.Descriptor{}, 0, fmt.Errorf("compressing %s: %w", l.label(), err)
 	}
-	if l.diffID.Algorithm == "sha256" && out.DiffID != l.diffID {
-		return v1.Descriptor{}, 0, fmt.Errorf("%w: the configuration names the layer %s, but its %d bytes hash to %s", errDamaged,
-			l.diffID, out.Read, out.DiffID)
+	if err := l.holds(out.DiffID, out.Read); err != nil {
+		return v1.Descriptor{}, 0, err
 	}
 	d := l.Descriptor
 	d.Digest, d.Size = out.Digest, out.Size

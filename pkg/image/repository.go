@@ -291,9 +291,11 @@ type upload struct {
 	blob  Blob                                         // without digest and size where later is set
 	later func(context.Context) (v1.Descriptor, error) // waits until the whole content is made, and says what it is
 	broke func() error                                 // why making the content failed, nil as long as it did not; set with later
-	from  string                                       // a repository of the registry to mount it from; empty: it is sent
-	there func(context.Context) (bool, error)          // asked while the upload begins; nil: the blob is not there
-	open  context.Context                              // while it lasts, the answer to the upload's beginning is waited for; nil: as the rest
+	// proven waits until the content is known to be whole, and says why it is not; nil where the digest says enough
+	proven func(context.Context) error
+	from   string                              // a repository of the registry to mount it from; empty: it is sent
+	there  func(context.Context) (bool, error) // asked while the upload begins; nil: the blob is not there
+	open   context.Context                     // while it lasts, the answer to the upload's beginning is waited for; nil: as the rest
 }
 
 // upload sends a blob, or has it mounted from another repository of the registry where that is wanted and the registry agrees. The
@@ -364,6 +366,12 @@ func (r *Repository) uploadOnce(ctx context.Context, u *upload) (how EventKind, 
 		}
 		if whole.Size != checked.done() {
 			return "", fmt.Errorf("the registry answered after %d of %d bytes", checked.done(), whole.Size)
+		}
+	}
+	if u.proven != nil {
+		if err := u.proven(ctx); err != nil {
+			r.sent.Add(-whole.Size)
+			return "", fatal{err}
 		}
 	}
 	if err := r.completeUpload(ctx, location, whole.Digest); err != nil {

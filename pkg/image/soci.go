@@ -159,7 +159,7 @@ func (l *lazying) layer(ctx context.Context, from layer) (lazyLayer, error) {
 	}
 	content, err := open(ctx)
 	if err != nil {
-		return lazyLayer{}, fmt.Errorf("reading layer %s: %w", from.diffID, err)
+		return lazyLayer{}, fmt.Errorf("reading %s: %w", from.label(), err)
 	}
 	defer content.Close()
 	to, err := newSpool()
@@ -171,14 +171,13 @@ func (l *lazying) layer(ctx context.Context, from layer) (lazyLayer, error) {
 	recorder := ztoc.NewRecorder(sociTool)
 	out, err := l.pack.record(ctx, to, content, recorder)
 	to.end(err)
-	switch {
-	case err != nil:
+	if err != nil {
 		recorder.Close()
-		return lazyLayer{}, fmt.Errorf("compressing layer %s: %w", from.diffID, err)
-	case from.diffID.Algorithm == "sha256" && out.DiffID != from.diffID:
+		return lazyLayer{}, fmt.Errorf("compressing %s: %w", from.label(), err)
+	}
+	if err := from.holds(out.DiffID, out.Read); err != nil {
 		recorder.Close()
-		return lazyLayer{}, fmt.Errorf("%w: the configuration names the layer %s, but its %d bytes hash to %s", errDamaged, from.diffID, out.Read,
-			out.DiffID)
+		return lazyLayer{}, err
 	}
 	l.observe(Event{Kind: Compressed, Digest: out.Digest.String(), Size: out.Size, Read: out.Read, Took: time.Since(began)})
 	made := lazyLayer{blob: to.blob(v1.Descriptor{Digest: out.Digest, Size: out.Size})}

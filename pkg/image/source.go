@@ -94,6 +94,8 @@ type layer struct {
 	Blob                 // as it is stored; without digest while it has to be compressed
 	diffID       v1.Hash // of the uncompressed content; known for layers that have to be compressed
 	uncompressed int64   // about how many bytes Open yields when it has to be compressed, at least 1; else 0
+	name         string  // of its file, where the source has it under a name that does not follow from its digest
+	proof        *proof  // of what is compressed and not told by the source's digests; nil where its digest says enough
 }
 
 // mustCompress says whether Open yields the uncompressed content: it is not to be sent as it is, whatever digest is known for it.
@@ -130,9 +132,17 @@ type OpenOptions struct {
 	DaemonHost string      // the Docker daemon, as DOCKER_HOST writes it; empty is the local socket
 }
 
+// blame names the source where an error is about what it holds.
+func (s *Source) blame(err error) error {
+	if Hopeless(err) && s.Name != "" {
+		return fmt.Errorf("source %q: %w", s.Name, err)
+	}
+	return err
+}
+
 // Open reads a source and checks its structure, completely but for the content of the layers. What it takes:
 //
-//   - a folder with an OCI layout, or a tar of one, plain or compressed with gzip, bzip2 or Zstandard;
+//   - a folder with an OCI layout, or a tar of one, plain or compressed with gzip, bzip2, xz or Zstandard;
 //   - an archive as docker save writes it, of old (manifest.json) and new (index.json as well, whose digests, indexes and
 //     attestations are kept);
 //   - docker://NAME, an image of the Docker daemon;

@@ -162,7 +162,7 @@ func TestOpenRefuses(t *testing.T) {
 		{file("empty.tar", nil), "the file is empty"},
 		{file("text.tar", []byte(strings.Repeat("this is not an archive\n", 100))), "no tar header at its beginning"},
 		{file("zstd.tar", []byte("\x28\xb5\x2f\xfdxxxx")), "the source is damaged;unpacking zstd"},
-		{file("xz.tar", []byte("\xfd7zXZ\x00xxxxxxxxxx")), "compressed with xz;xz -d"},
+		{file("xz.tar", []byte("\xfd7zXZ\x00xxxxxxxxxx")), "the source is damaged;unpacking xz"},
 		{file("bzip2.tar", []byte("BZh91AY&SYxxxxxxxx")), "cut short;the bzip2 stream breaks off"},
 		{file("cut.tar", whole.Bytes()[:20_000]), "cut short;begins at byte 512;ends at byte 20000"},
 		{file("note.tar", []byte("a note, no image\n")), "not a tar archive;fewer than a tar header"},

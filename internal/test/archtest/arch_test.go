@@ -52,6 +52,7 @@ var layers = map[string]layer{
 	"internal/bounded":      base,
 	"internal/console":      base,
 	"internal/deflate":      base,
+	"internal/xz":           base,
 	"internal/dockerengine": base,
 	"internal/githubapi":    base,
 	"internal/lazyregexp":   base,
