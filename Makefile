@@ -68,7 +68,7 @@ terraform-lint: ## tflint
 	terraform/test/lint
 
 .PHONY: terraform-scan
-terraform-scan: ## trivy's configuration checks; its first build takes minutes
+terraform-scan: ## Trivy's configuration checks; the first build takes a minute or two
 	terraform/test/scan
 
 .PHONY: terraform-apply

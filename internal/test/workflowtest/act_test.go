@@ -117,7 +117,6 @@ var standIns = map[string]string{
       run: test -z "$FILE" || test -s "$FILE"`,
 	"sigstore/cosign-installer": recorded + ownPrograms,
 	"hashicorp/setup-terraform": recorded + ownPrograms,
-	"actions/cache":             recorded, // a cache that has nothing yet
 	"actions/setup-go":          recorded,
 	"docker/login-action":       recorded,
 	"docker/setup-qemu-action":  recorded,
