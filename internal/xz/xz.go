@@ -452,7 +452,7 @@ func (s *summing) ReadByte() (byte, error) {
 
 // cut is the error of a stream that ends where it should go on.
 func cut(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
@@ -460,7 +460,7 @@ func cut(err error) error {
 
 // cutOr is cut, for what also fails where a number is too large.
 func cutOr(err error, what string) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return corrupt(what + ": " + err.Error())

@@ -85,7 +85,7 @@ func (u *unpacker) Read(p []byte) (int, error) {
 	if u.n > u.most {
 		return 0, fmt.Errorf("%w: its %d bytes unpack to more than %d, %d times as much", errHostile, u.size, u.most, u.most/max(u.size, 1))
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = u.told(err)
 	}
 	return n, err
