@@ -106,6 +106,16 @@ func (l *Log) Mask(secrets ...string) {
 	}
 }
 
+// End is called when the run is over: what is told after it by work that nobody waits for is not written.
+func (l *Log) End() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.w = nil
+}
+
 // Emit writes one event in the way of its kind. What is for the record alone is passed over.
 func (l *Log) Emit(e record.Event) {
 	if l == nil {

@@ -303,6 +303,22 @@ func TestNilLogDiscards(t *testing.T) {
 	}
 }
 
+func TestNothingIsWrittenAfterTheEnd(t *testing.T) {
+	log, b := onGitHub()
+	log.Notef("before")
+	before := b.String()
+	log.End()
+	log.Mask("a secret that came late")
+	log.Notef("after")
+	if b.String() != before || before == "" {
+		t.Errorf("%q became %q", before, b)
+	}
+	if got := log.options.Secrets.Redact("a secret that came late"); got != "***" {
+		t.Errorf("it is not hidden any more: %s", got)
+	}
+	(*Log)(nil).End()
+}
+
 func TestLogIsSafeForConcurrentUse(t *testing.T) {
 	log, b := onGitHub()
 	var all sync.WaitGroup

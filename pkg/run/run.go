@@ -79,6 +79,7 @@ func Given(ctx context.Context, a *action.Action, given action.Given, stdout, st
 	if given.JSON {
 		print = stdout
 	}
+	defer r.log.End() // the caller's again: a token that was asked for ahead may come later
 	return r.run(ctx, given, print)
 }
 
