@@ -249,13 +249,17 @@ func (m moment) kept(later moment) bool {
 	if m.stands > m.desired {
 		return true
 	}
-	gone := 0
+	return m.gone(later) <= max(later.fallen-m.fallen, 0)
+}
+
+// gone is how many of the tasks that ran at one moment run no more at a later one.
+func (m moment) gone(later moment) (n int) {
 	for _, task := range strings.Fields(m.tasks) {
 		if !strings.Contains(later.tasks, task) {
-			gone++
+			n++
 		}
 	}
-	return gone <= max(later.fallen-m.fallen, 0)
+	return n
 }
 
 // disturbed says whether people, Spot or scaling can be why tasks are missing at a moment.
