@@ -84,6 +84,12 @@ func (d Document) checkNames(add func(string, ...any)) {
 	}
 	for i, c := range d.root.get("containerDefinitions").list() {
 		name := c.get("name").str()
+		for j, from := range c.get("volumesFrom").list() {
+			if other := from.get("sourceContainer").str(); other != "" && !slices.Contains(d.Containers(), other) {
+				add("containerDefinitions[%d].volumesFrom[%d].sourceContainer of %s is %q: there is no such container%s", i, j, name, other,
+					meant(other, d.Containers()))
+			}
+		}
 		for j, mount := range c.get("mountPoints").list() {
 			if volume := mount.get("sourceVolume").str(); volume != "" && !slices.Contains(volumes, volume) {
 				add("containerDefinitions[%d].mountPoints[%d].sourceVolume of %s is %q: there is no such volume%s", i, j, name, volume,
@@ -162,6 +168,9 @@ func (d Document) CheckPort(container string, port int) string {
 			}
 			ports = append(ports, fmt.Sprintf("%d-%d", from, to))
 			continue
+		}
+		if given := mapping.get("containerPort"); !absent(given) && !isNumber(given) {
+			return "" // CheckTypes tells it: it may be this port
 		}
 		number := amount(mapping, "containerPort")
 		if number == port {

@@ -20,6 +20,9 @@ func TestCheckNamesAndShares(t *testing.T) {
 			`containerDefinitions[0].mountPoints[0].sourceVolume of app is "data": there is no such volume`},
 		"a container": {document("", app+`},{"name":"log","image":"i","dependsOn":[{"containerName":"ap"}]}`),
 			`containerDefinitions[1].dependsOn[0] of log is "ap": there is no such container; did you mean app?`},
+		"volumes of a container": {document("", app+`,"volumesFrom":[{"sourceContainer":"lg"}]},{"name":"log","image":"i"}`),
+			`containerDefinitions[0].volumesFrom[0].sourceContainer of app is "lg": there is no such container; did you mean log?`},
+		"its volumes":  {document("", app+`,"volumesFrom":[{"sourceContainer":"log"}]},{"name":"log","image":"i"}`), ""},
 		"itself":       {document("", app+`,"dependsOn":[{"containerName":"app"}]}`), `containerDefinitions[0].dependsOn[0] of app is the container itself`},
 		"too much CPU": {document("", app+`},{"name":"log","image":"i","cpu":257}`), `the containers take 513 CPU units, and the task has 512`},
 		"too much memory": {document("", app+`},{"name":"log","image":"i","memory":513}`),
@@ -41,7 +44,8 @@ func TestCheckNamesAndShares(t *testing.T) {
 
 func TestCheckPort(t *testing.T) {
 	d, err := Parse([]byte(`{"containerDefinitions":[{"name":"app","portMappings":[{"containerPort":8080,"name":"http"},{"containerPort":9090}]},
-		{"name":"range","portMappings":[{"containerPortRange":"100-200"}]},{"name":"none"}]}`))
+		{"name":"range","portMappings":[{"containerPortRange":"100-200"}]},{"name":"none"},
+		{"name":"quoted","portMappings":[{"containerPort":"8080"}]},{"name":"null","portMappings":[{"containerPort":null}]}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +59,8 @@ func TestCheckPort(t *testing.T) {
 		{"range", 150, ""},
 		{"app", 80, "container app has no port 80; it has 8080, 9090"},
 		{"none", 80, "container none has no port 80; it has none"},
+		{"quoted", 8080, ""}, // CheckTypes tells that it is a string
+		{"null", 8080, "container null has no port 8080; it has 0"},
 		{"ap", 8080, `there is no container "ap"; did you mean app?`},
 	} {
 		if got := d.CheckPort(tt.container, tt.port); got != tt.want {
