@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ type Plan struct {
 	For    time.Duration
 	Alarms []string
 	Probes bool
+	Ahead  time.Duration // how far the clock of AWS is ahead of this one
 	Events record.Sink
 	Clock  clock.Clock
 }
@@ -85,7 +87,7 @@ const (
 func Look(ctx context.Context, read Reads, plan Plan) (before Before, missing []string) {
 	if len(plan.Alarms) > 0 {
 		states, err := read.Alarms(ctx, plan.Alarms)
-		plan.unread("The bake's alarms", err)
+		plan.unread(ctx, "The bake's alarms", err)
 		before.Alarms = states
 		for _, name := range plan.Alarms {
 			if _, there := states[name]; err == nil && !there {
@@ -98,7 +100,7 @@ func Look(ctx context.Context, read Reads, plan Plan) (before Before, missing []
 	}
 	if read.Targets != nil {
 		all, err := read.Targets(ctx)
-		if plan.unread(targetHealth, err); err == nil {
+		if plan.unread(ctx, targetHealth, err); err == nil {
 			before.Targets = targetsOf(all)
 		}
 	}
@@ -107,9 +109,9 @@ func Look(ctx context.Context, read Reads, plan Plan) (before Before, missing []
 
 const targetHealth = "The health of the targets"
 
-// unread tells once what is not judged, and why.
-func (p Plan) unread(what string, err error) {
-	if err != nil && !awserr.Optional(p.Events, what, err) {
+// unread tells once what is not judged, and why. A read that the end of the run has cut off says nothing about AWS.
+func (p Plan) unread(ctx context.Context, what string, err error) {
+	if err != nil && ctx.Err() == nil && !awserr.Optional(p.Events, what, err) {
 		p.Events.WarnOncef("bake "+what, "Not judged", "%s could not be read: %v", what, awserr.Explain(err))
 	}
 }
@@ -132,9 +134,10 @@ type Result struct {
 	Notes   []string // what was compared, and what could not be judged
 }
 
-// Watch watches the deployment of this id, which began and was complete at these times, for as long as the plan says.
+// Watch watches the deployment of this id, which began at this time by the clock of AWS and was complete at this one by ours, for as long
+// as the plan says.
 func Watch(ctx context.Context, read Reads, plan Plan, before Before, id string, began, complete time.Time) Result {
-	w := &watch{read: read, plan: plan, before: before, id: id, began: began, complete: complete}
+	w := &watch{read: read, plan: plan, before: before, id: id, began: began, complete: complete.Add(plan.Ahead)}
 	until := complete.Add(plan.For)
 	for {
 		if finding, superseded := w.look(ctx); superseded {
@@ -158,12 +161,13 @@ type watch struct {
 	plan            Plan
 	before          Before
 	id              string
-	began, complete time.Time
+	began, complete time.Time // by the clock of AWS
 
 	hour   []Minute  // before the deployment
 	until  time.Time // of the minutes that were judged
 	seen   observation
 	probed int
+	found  bool // the targets were looked at
 }
 
 // observation is what is known of a release at one moment.
@@ -182,12 +186,12 @@ func (w *watch) look(ctx context.Context) (finding *record.Finding, superseded b
 	service, err := w.read.Service(ctx)
 	switch primary := service.Primary(); {
 	case err != nil:
-		w.plan.unread("The service", err)
+		w.plan.unread(ctx, "The service", err)
 	case primary == nil || primary.ID != w.id:
 		return nil, true
 	}
 	if tasks, err := w.read.Stopped(ctx); err != nil {
-		w.plan.unread("Tasks that failed during the bake", err)
+		w.plan.unread(ctx, "Tasks that failed during the bake", err)
 	} else {
 		w.seen.failed = slices.DeleteFunc(tasks, func(t ecsview.Task) bool {
 			return t.StartedBy != w.id || !t.Failed() || t.Ended().Before(w.complete)
@@ -195,7 +199,7 @@ func (w *watch) look(ctx context.Context) (finding *record.Finding, superseded b
 	}
 	if len(w.plan.Alarms) > 0 {
 		states, err := w.read.Alarms(ctx, w.plan.Alarms)
-		w.plan.unread("The bake's alarms", err)
+		w.plan.unread(ctx, "The bake's alarms", err)
 		if err == nil {
 			w.seen.alarms = states
 		}
@@ -223,9 +227,10 @@ func (w *watch) lookAtTargets(ctx context.Context) {
 	}
 	all, err := w.read.Targets(ctx)
 	if err != nil {
-		w.plan.unread(targetHealth, err)
+		w.plan.unread(ctx, targetHealth, err)
 		return
 	}
+	w.found = true
 	if w.seen.targets = *targetsOf(all); w.seen.targets.Worse(*w.before.Targets) {
 		w.seen.sick++
 	} else {
@@ -236,7 +241,7 @@ func (w *watch) lookAtTargets(ctx context.Context) {
 // count reads the traffic of each minute that is new, and judges it. CloudWatch has a minute some time after it is over: until then it
 // is asked again at each look, and the newest minutes that it has are judged.
 func (w *watch) count(ctx context.Context) {
-	now := w.plan.Clock.Now().Truncate(time.Minute)
+	now := w.plan.Clock.Now().Add(w.plan.Ahead).Truncate(time.Minute)
 	if w.read.Minutes == nil || !now.After(w.until) {
 		return
 	}
@@ -244,7 +249,7 @@ func (w *watch) count(ctx context.Context) {
 		began := w.began.Truncate(time.Minute)
 		hour, err := w.read.Minutes(ctx, began.Add(-time.Hour), began)
 		if err != nil {
-			w.plan.unread("The traffic of the target groups", err)
+			w.plan.unread(ctx, "The traffic of the target groups", err)
 			return
 		}
 		w.hour = hour
@@ -255,7 +260,7 @@ func (w *watch) count(ctx context.Context) {
 	}
 	since, err := w.read.Minutes(ctx, first, now)
 	if err != nil {
-		w.plan.unread("The traffic of the target groups", err)
+		w.plan.unread(ctx, "The traffic of the target groups", err)
 		return
 	}
 	for len(since) > 0 && since[len(since)-1].Requests == 0 {
@@ -316,6 +321,8 @@ func (w *watch) notes() (notes []string) {
 	case w.read.Targets == nil:
 	case before == nil:
 		notes = append(notes, "targets: not judged, their health could not be read before the deployment")
+	case !w.found:
+		notes = append(notes, "targets: not judged, their health was not read after the deployment")
 	default:
 		notes = append(notes, "targets: "+before.String()+" before, "+w.seen.targets.String()+" after")
 	}
@@ -353,6 +360,9 @@ func ParseProbe(text string) (p Probe, err error) {
 	words := strings.Fields(text)
 	if len(words) == 0 || !strings.HasPrefix(words[0], "https://") && !strings.HasPrefix(words[0], "http://") {
 		return p, errors.New("it must begin with http:// or https://")
+	}
+	if u, err := url.Parse(words[0]); err != nil || u.Hostname() == "" {
+		return p, fmt.Errorf("%s does not name a host", words[0])
 	}
 	p.URL = words[0]
 	for _, word := range words[1:] {
