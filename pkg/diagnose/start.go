@@ -23,7 +23,8 @@ const resolve = `failed to resolve ref (?:")?` + ref + `(?:")?: `
 
 // noAnswer is how a call ends that reached nobody: no DNS answer, no route, or a security group that drops packets.
 const noAnswer = `(?:i/o timeout|deadline exceeded|connection issue between the task|no such host|connection refused|StatusCode: 0|signal: killed|` +
-	`send request failed|request canceled while waiting|Client\.Timeout|request context cancell?ed|context deadli\.\.\.)`
+	`send request failed|request canceled while waiting|Client\.Timeout|request context cancell?ed|context deadli\.\.\.|` +
+	`TLS handshake timeout|connection timed out|no route to host|network is unreachable|server misbehaving)`
 
 // throttled is how a call ends of which there were too many.
 const throttled = `(?:ThrottlingException|TooManyRequestsException|Rate exceeded)`

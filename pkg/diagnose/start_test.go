@@ -63,6 +63,29 @@ var startFailures = []struct {
 		"failed to do request: " +
 		"Get https://prod-us-west-2-starport-layer-bucket.s3.us-west-2.amazonaws.com/0123?X-Amz-Date=1: dial tcp 52.218.0.1:443: i/o timeout",
 		"layers-unreachable", "route to S3 (prod-us-west-2-starport", record.FaultInfrastructure, false},
+	{"layers, no handshake", "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: " +
+		"failed to do request: Get \"https://starport.s3.us-west-2.amazonaws.com/0123?X-Amz-Date=1\": " +
+		"net/http: TLS handshake timeout",
+		"layers-unreachable", "route to S3 (starport.s3.us-west-2", record.FaultInfrastructure, false},
+	{"layers, the kernel gives up", "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: " +
+		"failed to do request: Get \"https://starport.s3.us-west-2.amazonaws.com/0123?X-Amz-Date=1\": " +
+		"dial tcp 52.218.0.1:443: connect: connection timed out",
+		"layers-unreachable", "route to S3 (starport.s3.us-west-2", record.FaultInfrastructure, false},
+	{"layers, no way", "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: " +
+		"failed to do request: Get \"https://starport.s3.us-west-2.amazonaws.com/0123?X-Amz-Date=1\": " +
+		"dial tcp 52.218.0.1:443: connect: no route to host",
+		"layers-unreachable", "route to S3 (starport.s3.us-west-2", record.FaultInfrastructure, false},
+	{"layers, no network", "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: " +
+		"failed to do request: Get \"https://starport.s3.us-west-2.amazonaws.com/0123?X-Amz-Date=1\": " +
+		"dial tcp 52.218.0.1:443: connect: network is unreachable",
+		"layers-unreachable", "route to S3 (starport.s3.us-west-2", record.FaultInfrastructure, false},
+	{"layers, no answer of DNS", "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: " +
+		"failed to do request: Get \"https://starport.s3.us-west-2.amazonaws.com/0123?X-Amz-Date=1\": " +
+		"dial tcp: lookup starport.s3.us-west-2.amazonaws.com on 10.0.0.2:53: server misbehaving",
+		"layers-unreachable", "route to S3 (starport.s3.us-west-2", record.FaultInfrastructure, false},
+	{"a manifest, the kernel gives up", "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref " +
+		host + "/api:v1: failed to do request: Head \"https://" + host + "/v2/api/manifests/v1\": dial tcp 10.0.0.1:443: " +
+		"connect: connection timed out", "registry-unreachable", host, record.FaultInfrastructure, false},
 	{"infrastructure role", "ECS was unable to assume the configured ECS Infrastructure Role 'arn:aws:iam::1:role/R'. Please verify that " +
 		"the role being passed " +
 		"has the proper trust relationship with Amazon ECS", "infrastructure-role-not-assumable", "role/R", record.FaultInfrastructure, false},
