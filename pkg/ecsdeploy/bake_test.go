@@ -253,6 +253,9 @@ func TestBakeIsChecked(t *testing.T) {
 		"must begin with http":     {Bake: ecsdeploy.Bake{For: time.Hour, Probe: "shop"}, Wait: true},
 		"not a status of HTTP":     {Bake: ecsdeploy.Bake{For: time.Hour, Probe: "https://a status=ok"}, Wait: true},
 		"not a time":               {Bake: ecsdeploy.Bake{For: time.Hour, Probe: "https://a within=2"}, Wait: true},
+		"https:// does not name":   {Bake: ecsdeploy.Bake{For: time.Hour, Probe: "https:// status=200"}, Wait: true},
+		"http://:80 does not name": {Bake: ecsdeploy.Bake{For: time.Hour, Probe: "http://:80"}, Wait: true},
+		"http://a%z does not name": {Bake: ecsdeploy.Bake{For: time.Hour, Probe: "http://a%z"}, Wait: true},
 		"is not one of":            {Bake: ecsdeploy.Bake{For: time.Hour, Probe: "https://a now"}, Wait: true},
 	} {
 		in.Image = "v2"
