@@ -97,7 +97,7 @@ func (s *site) await(ctx context.Context, in ScaleInputs) (running int, err erro
 				Err: awserr.Explain(err)}
 		case err == nil:
 			running = now.Running
-			s.env.Events.Progressf("%d of %d tasks run", running, in.Tasks)
+			s.env.Events.Progressf("%s", now.Tasks())
 			if running == in.Tasks && now.Pending == 0 && now.Desired == in.Tasks {
 				return running, nil
 			}
@@ -108,7 +108,7 @@ func (s *site) await(ctx context.Context, in ScaleInputs) (running int, err erro
 		}
 		if c.Now().Sub(begun) >= in.Timeout {
 			return running, &action.Error{Outcome: action.TimedOut, Title: "Not all tasks run",
-				Err:    fmt.Errorf("%d of %d tasks of %s run after %s", running, in.Tasks, s.name(), in.Timeout),
+				Err:    fmt.Errorf("%d tasks of %s run after %s, and %d are wanted", running, s.name(), in.Timeout, in.Tasks),
 				Advice: "ECS goes on trying. connect2 status says why tasks fail."}
 		}
 		if err := c.Sleep(ctx, look); err != nil {

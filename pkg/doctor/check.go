@@ -106,7 +106,7 @@ func Examine(f Facts) []Check {
 
 func (f Facts) running() Check {
 	s := f.Service
-	c := Check{Area: "container", Name: "tasks", State: OK, What: fmt.Sprintf("%d of %d tasks run", s.Running, s.Desired)}
+	c := Check{Area: "container", Name: "tasks", State: OK, What: s.Tasks()}
 	if s.Running < s.Desired {
 		c.State = Wrong
 		for _, e := range s.Events[:min(len(s.Events), 3)] {

@@ -26,8 +26,7 @@ func (p *plan) tellPlan(todo step) {
 	}
 	does := plans[todo]
 	what, why := strings.ReplaceAll(does.what, "%s", name), strings.ReplaceAll(does.why, "%s", name)
-	events.Notef("service %s runs %s (%d of %d tasks)", p.in.Service, arn.Revision(p.before.TaskDefinition), p.before.Running,
-		p.before.Desired)
+	events.Notef("service %s runs %s (%s)", p.in.Service, arn.Revision(p.before.TaskDefinition), p.before.Tasks())
 	if p.image.Repository != "" {
 		events.Notef("image of container %s: %s", p.container, p.image)
 	}
