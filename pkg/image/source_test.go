@@ -307,7 +307,13 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Add([]byte{0x1f, 0x8b, 8, 0})
 	f.Add([]byte("\x28\xb5\x2f\xfd"))
+	for _, content := range theirArchives(f) {
+		if len(content) < 8_000 { // large ones would slow it down
+			f.Add(content)
+		}
+	}
 	f.Fuzz(func(t *testing.T, content []byte) {
+		readInPlace(t, content)
 		name := filepath.Join(t.TempDir(), "image.tar")
 		if err := os.WriteFile(name, content, 0o600); err != nil {
 			t.Fatal(err)
