@@ -199,7 +199,7 @@ func (in Order) Check(sink record.Sink, released string, running Running) error 
 	case relation == Older && !in.Older:
 		return &record.Failure{
 			Title: "A newer commit runs already",
-			Err: fmt.Errorf("commit: %s is an ancestor of %s, which %s was released from",
+			Err: fmt.Errorf("commit: %s is an ancestor of %s, which was released as %s",
 				Short(released), Short(running.Commit), running.Revision),
 			Advice: "Nothing was changed, and nothing is to be done. To release the older commit all the same: allow-older: true.",
 		}

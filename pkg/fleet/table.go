@@ -61,10 +61,12 @@ func JSON(all []Standing) json.RawMessage {
 	return text
 }
 
-// Refusal joins what the checks of members found into one error. What several have in common is told once. A single refusal keeps its
-// title and advice.
+// Refusal joins what the checks of members found into one error. What several have in common is told once. Where all were refused for one
+// reason, its title and advice stay.
 func Refusal(title string, names []string, problems []error) error {
 	var all []refusal
+	var first error
+	one := true // all members have the same reason
 	outcome := action.Outcome("")
 	for i, err := range problems {
 		if err == nil {
@@ -75,16 +77,24 @@ func Refusal(title string, names []string, problems []error) error {
 		} else {
 			outcome = action.Invalid
 		}
-		all = add(all, names[i], err)
+		if first == nil {
+			first = err
+		}
+		one = one && reasonOf(title, err) == reasonOf(title, first)
+		for _, part := range parts(err) {
+			all = add(all, names[i], reasonOf(title, part), part)
+		}
 	}
-	if len(all) == 0 {
+	if first == nil {
 		return nil
 	}
-	failure := &action.Error{Outcome: outcome, Title: title}
-	if len(all) == 1 {
-		own := action.VerdictOf("", outcome, all[0].err)
-		failure.Title, failure.Advice, failure.Finding = own.Title, own.Advice, own.Finding
+	failure := &action.Error{Outcome: outcome, Title: title, Err: joined(all)}
+	own := action.VerdictOf("", outcome, first)
+	if len(all) == 1 || one && reasonOf(title, first).title != "" {
+		failure.Title, failure.Advice = own.Title, own.Advice
 	}
-	failure.Err = joined(all)
+	if len(all) == 1 {
+		failure.Finding = own.Finding
+	}
 	return failure
 }

@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -286,6 +287,63 @@ func TestRefusal(t *testing.T) {
 	}
 	if err := fleet.Refusal("t", names, []error{failed(action.Superseded), nil, nil}); action.OutcomeOf(err) != action.Superseded {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestRefusalOfOneReason tells what several members were refused for once, with the services it holds for.
+func TestRefusalOfOneReason(t *testing.T) {
+	names := []string{"api", "worker", "mail"}
+	titled := func(outcome action.Outcome, title, text string) error {
+		return &action.Error{Outcome: outcome, Title: title, Advice: "about " + title, Err: errors.New(text)}
+	}
+	older := func(runs string) error {
+		return titled(action.Superseded, "A newer commit runs already", "commit: 1 is an ancestor of 2, which was released as "+runs)
+	}
+	held := func(service string) error {
+		return titled(action.Invalid, "On hold", "image: sha256:1 is on hold for "+service+", which was rolled back")
+	}
+	for _, test := range []struct {
+		name     string
+		problems []error
+		outcome  action.Outcome
+		title    string
+		says     string
+	}{
+		{"another revision each", []error{older("api:1"), older("worker:3"), nil}, action.Superseded, "A newer commit runs already",
+			"api, worker: commit: 1 is an ancestor of 2, which was released as api:1, worker:3"},
+		{"all three, two of which have one", []error{older("api:1"), older("worker:3"), older("api:1")}, action.Superseded,
+			"A newer commit runs already", "api, worker, mail: commit: 1 is an ancestor of 2, which was released as api:1, worker:3"},
+		{"a word before a comma", []error{held("a-dev"), nil, held("m-dev")}, action.Invalid, "On hold",
+			"api, mail: image: sha256:1 is on hold for a-dev, m-dev, which was rolled back"},
+		{"more than a word is another", []error{titled(action.Invalid, "On hold", "a b c"), titled(action.Invalid, "On hold", "x b y"), nil},
+			action.Invalid, "On hold", "api: a b c\nworker: x b y"},
+		{"another word in the third", []error{titled(action.Invalid, "On hold", "a b c"), titled(action.Invalid, "On hold", "x b c"),
+			titled(action.Invalid, "On hold", "a y c")}, action.Invalid, "On hold", "api, worker: a, x b c\nmail: a y c"},
+		{"another number of words", []error{titled(action.Invalid, "On hold", "a b"), titled(action.Invalid, "On hold", "a b c"), nil},
+			action.Invalid, "On hold", "api: a b\nworker: a b c"},
+		{"another title", []error{titled(action.Invalid, "On hold", "a b"), titled(action.Invalid, "Gone", "a c"), nil}, action.Invalid, "t",
+			"api: a b\nworker: a c"},
+		{"the title of all refusals", []error{&action.Error{Outcome: action.Invalid, Title: "t", Err: errors.New("a b")},
+			&action.Error{Outcome: action.Invalid, Title: "t", Err: errors.New("a c")}, nil}, action.Invalid, "t",
+			"api: a b\nworker: a c"},
+		{"another one besides", []error{older("api:1"), older("worker:3"), errors.New("x")}, action.Invalid, "t",
+			"api, worker: commit: 1 is an ancestor of 2, which was released as api:1, worker:3\nmail: x"},
+		{"several of one service", []error{
+			&action.Error{Outcome: action.Superseded, Title: "A newer commit runs already", Err: errors.Join(older("api:1"), errors.New("y"))},
+			older("worker:3"), nil}, action.Superseded, "A newer commit runs already",
+			"api, worker: commit: 1 is an ancestor of 2, which was released as api:1, worker:3\n" +
+				"api: y"},
+		{"joined within words", []error{fmt.Errorf("both: %w", errors.Join(errors.New("x"), errors.New("y"))), nil, nil}, action.Failed, "",
+			"api: both: x\ny"},
+	} {
+		err := fleet.Refusal("t", names, test.problems)
+		v := action.VerdictOf("release", action.OutcomeOf(err), err)
+		if err.Error() != test.says || action.OutcomeOf(err) != test.outcome || test.title != "" && v.Title != test.title {
+			t.Errorf("%s: %s, %q: %v", test.name, action.OutcomeOf(err), v.Title, err)
+		}
+		if advised := v.Advice == "about "+v.Title; advised != (test.title != "t" && test.title != "") {
+			t.Errorf("%s: advice %q", test.name, v.Advice)
+		}
 	}
 }
 
