@@ -98,16 +98,22 @@ func (p *page) verdict(r *record.Record) {
 	if v.Finding == nil {
 		p.element("pre", "message", v.Message)
 	} else if v.Message != "" {
-		p.raw("<p>" + p.withCode(v.Message) + "</p>\n")
+		p.paragraphs(v.Message)
+		p.raw("\n")
 	}
 	if v.Advice != "" {
 		p.raw(`<div class="advice">`)
-		for line := range strings.SplitSeq(v.Advice, "\n") {
-			p.raw("<p>" + p.withCode(line) + "</p>")
-		}
+		p.paragraphs(v.Advice)
 		p.raw("</div>\n")
 	}
 	p.raw("</header>\n")
+}
+
+// paragraphs writes each line of a text as a paragraph.
+func (p *page) paragraphs(text string) {
+	for line := range strings.SplitSeq(text, "\n") {
+		p.raw("<p>" + p.withCode(line) + "</p>")
+	}
 }
 
 func findingTitle(f *record.Finding) string {
@@ -212,7 +218,8 @@ func (p *page) body(r *record.Record, heading string) {
 		if e.Kind == record.KindWarning || e.Kind == record.KindError || e.Kind == record.KindNotice {
 			p.raw(`<div class="note ` + string(e.Kind) + `" role="note">`)
 			p.element("strong", "", e.Title)
-			p.raw("<p>" + p.withCode(e.Text) + "</p></div>\n")
+			p.paragraphs(e.Text)
+			p.raw("</div>\n")
 		}
 	}
 	for _, s := range r.Sections {

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/org/connect2/v2/pkg/action"
@@ -61,7 +62,7 @@ func verdictCard(v record.Verdict) string {
 	evidence := v.Message
 	var fix []string
 	if f := v.Finding; f != nil {
-		pieces = append(pieces, WithCode(v.Message))
+		pieces = append(pieces, linesWithCode(v.Message))
 		evidence, fix = strings.Join(f.Evidence, "\n"), f.Fix
 	}
 	if evidence != "" {
@@ -87,16 +88,22 @@ func advice(fix []string, more string) string {
 	return b.String() + markdownAdvice(more)
 }
 
+// linesWithCode is WithCode of a text of several lines, each a paragraph.
+func linesWithCode(text string) string {
+	var out []string
+	for line := range strings.SplitSeq(text, "\n") {
+		out = append(out, WithCode(line))
+	}
+	return strings.TrimSpace(joinPieces(out))
+}
+
 // markdownAdvice shows an advice of several lines, in which a fenced block may stand.
 func markdownAdvice(text string) string {
 	if text == "" {
 		return ""
 	}
-	var out []string
 	before, rest, fenced := strings.Cut(text, "\n```")
-	for line := range strings.SplitSeq(before, "\n") {
-		out = append(out, WithCode(line))
-	}
+	out := []string{linesWithCode(before)}
 	if fenced {
 		language, code, _ := strings.Cut(rest, "\n")
 		code, after, _ := strings.Cut(code, "\n```")
@@ -159,17 +166,18 @@ func resultTable(results []record.Fact) string {
 
 // runTimeline is the timeline of a run and its parts, where there is more to see than one bar.
 func runTimeline(r *record.Record) string {
-	spans := timelineSpans(r)
+	spans := timelineSpans(r, false)
 	if len(spans) < 2 {
 		return ""
 	}
 	return Timeline(r.Name, r.Begun, spans)
 }
 
-func timelineSpans(r *record.Record) []Span {
+// timelineSpans are the bars of a run and its parts. drawn says that a part has a bar of its own in the timeline of its run.
+func timelineSpans(r *record.Record, drawn bool) []Span {
 	states := map[record.State]State{record.Active: Active, record.Done: Done, record.Failed: Failed, record.Undone: Active}
 	var spans []Span
-	own := false // a bar of the run itself
+	own := drawn // a bar of the run itself
 	for _, s := range r.Steps {
 		if !onTimeline(s) {
 			continue
@@ -182,12 +190,14 @@ func timelineSpans(r *record.Record) []Span {
 			span.End = r.Ended
 		}
 		if span.Lane == "" {
-			span.Lane, own = firstUpper(r.Name), own || !s.Moment()
+			span.Lane = firstUpper(r.Name)
 		}
+		own = own || (s.Lane == "" || s.Lane == r.Name) && !s.Moment()
 		spans = append(spans, span)
 	}
 	for _, part := range r.Parts {
-		spans = append(spans, timelineSpans(part)...)
+		inLane := slices.ContainsFunc(r.Steps, func(s record.Step) bool { return s.Lane == part.Name && onTimeline(s) && !s.Moment() })
+		spans = append(spans, timelineSpans(part, inLane)...)
 	}
 	if !own && len(r.Parts) == 0 && !r.Ended.IsZero() && r.Ended.After(r.Begun) {
 		state := Done
