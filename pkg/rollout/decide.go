@@ -330,7 +330,7 @@ func (m *move) stopAnswered(trouble Trouble, over bool) {
 		}
 		m.stopping, m.changed, m.want, m.refused = true, m.now, want{}, time.Time{}
 	case m.leaving != nil:
-		m.cannotStop, m.unstopped = true, trouble.Err
+		m.cannotStop, m.unstopped, m.unheard.stop = true, trouble.Err, trouble.Lost
 	case m.worthRepeating(trouble): // the same change is still wanted: it is made on the next observation
 	default:
 		m.debug("stopping the deployment: " + trouble.Err.Error())
@@ -353,6 +353,7 @@ func (m *move) worthRepeating(trouble Trouble) bool {
 
 func (m *move) putBackAnswered(to PutBack, a Answer) {
 	m.sent = m.sent || a.Trouble.Lost
+	m.unheard.update = m.unheard.update || a.Trouble.Lost
 	switch {
 	case m.leaving != nil && (a.Trouble.Lost || a.Trouble.Throttled) && m.unsure < leavingTries:
 		m.unsure, m.unstopped = m.unsure+1, a.Trouble.Err
@@ -504,9 +505,12 @@ const leavingLook = 1500 * time.Millisecond
 // replace whatever is there, so the service is looked at right before it; where that gets no answer, the update goes by what is known.
 func (m *move) takeBack(o Observation) {
 	m.found(o.Found)
-	if o.Read.Service && o.Service != nil && m.leaveEnded(o) {
+	looked := o.Read.Service && o.Service != nil
+	m.unheard.look = m.relooked && !looked
+	if looked && m.leaveEnded(o) {
 		return
 	}
+	m.unheard.update = m.unheard.update && !looked
 	switch t := m.target; {
 	case t.Empty && !m.emptyTried:
 		m.effects = append(m.effects, Empty{})
@@ -548,7 +552,7 @@ const leavingTries = 2
 // leaveUnsure looks at what has become of an update that got no answer. It is sent again only where nobody has begun anything since.
 func (m *move) leaveUnsure(o Observation) {
 	previous := PutBack{Before: m.last, TaskDefinition: m.target.Previous}
-	if o.Service == nil {
+	if m.unheard.look = o.Service == nil; m.unheard.look {
 		m.leftBy(previous, m.unstopped)
 		return
 	}
@@ -561,7 +565,7 @@ func (m *move) leaveUnsure(o Observation) {
 	case newcomer(m.last, *o.Service) != nil:
 		m.left("another deployment has begun since: " + arn.Revision(o.Service.TaskDefinition))
 	default:
-		m.last, previous.Before = *o.Service, *o.Service
+		m.last, previous.Before, m.unheard.update = *o.Service, *o.Service, false
 		m.effects = append(m.effects, previous)
 	}
 }
@@ -593,10 +597,28 @@ func (m *move) leftEnded() {
 // leftBy ends a run that is interrupted and has put the previous version back, or tried to.
 func (m *move) leftBy(to PutBack, err error) {
 	if err != nil {
-		m.left(fmt.Sprintf("the deployment goes on without this run, since it could not be stopped (%v)", err))
+		m.left(m.unheard.fate(err))
 		return
 	}
 	m.left("the service was told to run " + arn.Revision(to.TaskDefinition) + " again")
+}
+
+// unheard is what a run that is to end does not know of what it did last.
+type unheard struct {
+	stop   bool // the request to stop the deployment got no answer, and may have been heard
+	update bool // neither did an update to the version before, and no look since shows that it was not heard
+	look   bool // the last look at the service got no answer
+}
+
+// fate says what is known of a deployment that a run leaves which could not take it back for an error.
+func (u unheard) fate(err error) string {
+	switch {
+	case u.update, u.stop:
+		return fmt.Sprintf("it was to be taken back, which got no answer (%v): whether it goes on or goes back is not known", err)
+	case u.look:
+		return fmt.Sprintf("it could not be stopped (%v), and whether it goes on could not be read", err)
+	}
+	return fmt.Sprintf("the deployment goes on without this run, since it could not be stopped (%v)", err)
 }
 
 // left ends a run that is interrupted.

@@ -523,6 +523,10 @@ func TestLeaving(t *testing.T) {
 	refused := func(trouble Trouble) Observation {
 		return Observation{Answers: []Answer{{To: PutBack{TaskDefinition: oldTD}, Trouble: trouble}}, Interrupted: interrupted.Interrupted}
 	}
+	silent := Observation{Answers: []Answer{{To: Stop{own}, Trouble: Trouble{Err: io.EOF, Lost: true}}}, Interrupted: interrupted.Interrupted}
+	const goesOn, unknown = "the deployment goes on without this run, since it could not be stopped (EOF)",
+		"it was to be taken back, which got no answer (EOF): whether it goes on or goes back is not known"
+	const unlooked = "it could not be stopped (EOF), and whether it goes on could not be read"
 	lost, throttled := refused(Trouble{Err: io.EOF, Lost: true}), refused(Trouble{Err: io.EOF, Throttled: true})
 	seen := func(primary ecsview.Deployment) Observation {
 		return Observation{Read: Reads{Service: true}, Interrupted: interrupted.Interrupted, Service: &ecsview.Snapshot{Status: "ACTIVE",
@@ -553,9 +557,9 @@ func TestLeaving(t *testing.T) {
 			{asBefore, back}, {answer(PutBack{TaskDefinition: oldTD}, nil), ""}}, "was told to run api:41 again"},
 		{"neither works", func(*State) {}, []step{{interrupted, "stop " + own}, {answer(Stop{own}, io.EOF), look},
 			{asBefore, back}, {answer(PutBack{TaskDefinition: oldTD}, io.EOF), ""}},
-			"goes on without this run, since it could not be stopped"},
+			goesOn},
 		{"nothing before", func(s *State) { s.target.Previous = "" }, []step{{interrupted, "stop " + own}, {answer(Stop{own}, io.EOF), look},
-			{asBefore, ""}}, "could not be stopped (EOF)"},
+			{asBefore, ""}}, goesOn},
 		{"not seen yet", unseen, []step{{interrupted, look}, {found, "stop " + own}}, ""},
 		{"not to be seen", unseen, []step{{interrupted, look}, {missing, back}}, ""},
 		{"without the API", func(s *State) { unseen(s); s.ownOff = true }, []step{{interrupted, look}, {asBefore, back}}, ""},
@@ -587,11 +591,30 @@ func TestLeaving(t *testing.T) {
 		{"it was not heard", unstoppable, []step{{interrupted, look}, {asBefore, back}, {lost, look},
 			{asBefore, back}, {refused(Trouble{}), ""}}, "was told to run api:41 again"},
 		{"it was throttled", unstoppable, []step{{interrupted, look}, {asBefore, back}, {throttled, look},
-			{asBefore, back}, {throttled, look}, {asBefore, back}, {throttled, ""}}, "could not be stopped (EOF)"},
+			{asBefore, back}, {throttled, look}, {asBefore, back}, {throttled, ""}}, goesOn},
+		{"it was throttled, and nothing can be read", unstoppable, []step{{interrupted, look}, {asBefore, back}, {throttled, look}, {unread, ""}},
+			unlooked},
+		{"no answer three times", unstoppable, []step{{interrupted, look}, {asBefore, back}, {lost, look}, {asBefore, back}, {lost, look},
+			{asBefore, back}, {lost, ""}}, unknown},
+		{"no answer, and it was not heard", unstoppable, []step{{interrupted, look}, {asBefore, back}, {lost, look}, {asBefore, back},
+			{answer(PutBack{TaskDefinition: oldTD}, io.EOF), ""}}, goesOn},
+		{"the look gets no answer, and it is refused", unstoppable, []step{{interrupted, look}, {unread, back},
+			{answer(PutBack{TaskDefinition: oldTD}, io.EOF), ""}}, unlooked},
+		{"the stop gets no answer, and the update is refused", func(*State) {}, []step{{interrupted, "stop " + own}, {silent, look},
+			{asBefore, back}, {answer(PutBack{TaskDefinition: oldTD}, io.EOF), ""}}, unknown},
+		{"the stop gets no answer, and there is nothing before", func(s *State) { s.target.Previous = "" },
+			[]step{{interrupted, "stop " + own}, {silent, look}, {asBefore, ""}}, unknown},
+		{"nothing before, and the look gets no answer", func(s *State) { s.target.Previous = "" },
+			[]step{{interrupted, "stop " + own}, {answer(Stop{own}, io.EOF), look}, {unread, ""}}, unlooked},
+		{"an update of before it was to end got no answer, and the look shows that it was not heard", func(s *State) {
+			s.cannotStop, s.unheard.update = true, true
+		}, []step{{interrupted, look}, {asBefore, back}, {answer(PutBack{TaskDefinition: oldTD}, io.EOF), ""}}, goesOn},
+		{"an update of before it was to end got no answer, and nor does the look", func(s *State) {
+			s.cannotStop, s.unheard.update = true, true
+		}, []step{{interrupted, look}, {unread, back}, {answer(PutBack{TaskDefinition: oldTD}, io.EOF), ""}}, unknown},
 		{"somebody has begun something since", unstoppable, []step{{interrupted, look}, {asBefore, back}, {lost, look}, {other, ""}},
 			"another deployment has begun since: api:43"},
-		{"and nothing can be read", unstoppable, []step{{interrupted, look}, {asBefore, back}, {lost, look}, {unread, ""}},
-			"could not be stopped (EOF)"},
+		{"and nothing can be read", unstoppable, []step{{interrupted, look}, {asBefore, back}, {lost, look}, {unread, ""}}, unknown},
 		{"left alone", alone, []step{{interrupted, ""}}, "it goes on without this run"},
 		{"and it was just read", alone, []step{{asBefore, ""}}, "it goes on without this run"},
 		{"and it could not be read", alone, []step{{unread, ""}}, "it goes on without this run"},

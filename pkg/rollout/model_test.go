@@ -184,7 +184,7 @@ type key struct {
 
 // untold are the fields of State that no decision hangs on, or that are the same all the time here.
 var untold = []string{"settings", "failure", "cause", "ahead", "told", "counts", "paused", "events", "steps", "emptied", "err", "serving",
-	"took", "done", "calls", "drained", "draining", "drainOff"}
+	"took", "done", "calls", "drained", "draining", "drainOff", "unheard"}
 
 func (n *node) key() key {
 	s := n.state

@@ -69,9 +69,10 @@ type State struct {
 	by         By
 	leaving    error // why the run is to end at once
 	unstopped  error // why a deployment that is left could not be stopped
-	unsure     int   // updates of a run that is to end which got no answer
-	overtaken  bool  // the end came before the stop of a run that is to end
-	relooked   bool  // a run that is to end has looked at the service before it puts the version before back
+	unheard    unheard
+	unsure     int  // updates of a run that is to end which got no answer
+	overtaken  bool // the end came before the stop of a run that is to end
+	relooked   bool // a run that is to end has looked at the service before it puts the version before back
 	end        End
 	err        error
 	serving    string
