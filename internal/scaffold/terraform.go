@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
+	"github.com/org/connect2/v2/internal/sorted"
 )
 
 // Company is what a copy of the folder terraform is to say of whose it is. What is empty stays as it is.
@@ -225,7 +226,7 @@ func (p *page) insert(at int, text string) { p.edits = append(p.edits, edit{span
 // changed is the text with all changes.
 func (p *page) changed() string {
 	edits := slices.Clone(p.edits)
-	slices.SortStableFunc(edits, func(a, b edit) int { return b.at.from - a.at.from })
+	sorted.Stable(edits, func(a, b edit) int { return b.at.from - a.at.from })
 	text := p.text
 	for _, e := range edits {
 		text = text[:e.at.from] + e.new + text[e.at.to:]

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/sorted"
 )
 
 // Usage returns how the action is called in a terminal, behind its name.
@@ -91,7 +93,7 @@ func grouped(fields []Field) [][]Field {
 				groups[i] = append(groups[i], f)
 			}
 		}
-		slices.SortStableFunc(groups[i], func(a, b Field) int { return rank(a) - rank(b) })
+		sorted.Stable(groups[i], func(a, b Field) int { return rank(a) - rank(b) })
 	}
 	return groups
 }

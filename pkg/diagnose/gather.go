@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/org/connect2/v2/internal/sorted"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/ecsview"
@@ -144,7 +145,7 @@ func (g *gathering) service() (groups []string) {
 			g.Events = append(g.Events, event)
 		}
 	}
-	slices.SortStableFunc(g.Events, func(a, b Event) int { return b.At.Compare(a.At) })
+	sorted.Stable(g.Events, func(a, b Event) int { return b.At.Compare(a.At) })
 	for _, d := range service.Deployments {
 		if d.ID == g.query.Deployment || g.query.Deployment == "" && d.TaskDefinition == g.query.TaskDefinition {
 			g.Deployment, g.RolloutReason = d.ID, d.Reason
@@ -172,7 +173,7 @@ func (g *gathering) tasks() []Task {
 	found, err := reader.Read(g.ctx, arns)
 	g.failed("the failed tasks", err)
 	found = slices.DeleteFunc(found, func(t Task) bool { return !g.meant(t) })
-	slices.SortStableFunc(found, func(a, b Task) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	sorted.Stable(found, func(a, b Task) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return found
 }
 

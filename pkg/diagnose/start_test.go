@@ -67,7 +67,8 @@ var startFailures = []struct {
 		"failed to do request: Get \"https://starport.s3.us-west-2.amazonaws.com/0123?X-Amz-Date=1\": " +
 		"net/http: TLS handshake timeout",
 		"layers-unreachable", "route to S3 (starport.s3.us-west-2", record.FaultInfrastructure, false},
-	{"layers, the kernel gives up", "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: " +
+	{"layers, the kernel gives up", "CannotPullContainerError: ref pull has been retried 5 time(s): " +
+		"failed to copy: httpReadSeeker: failed open: " +
 		"failed to do request: Get \"https://starport.s3.us-west-2.amazonaws.com/0123?X-Amz-Date=1\": " +
 		"dial tcp 52.218.0.1:443: connect: connection timed out",
 		"layers-unreachable", "route to S3 (starport.s3.us-west-2", record.FaultInfrastructure, false},
@@ -79,7 +80,8 @@ var startFailures = []struct {
 		"failed to do request: Get \"https://starport.s3.us-west-2.amazonaws.com/0123?X-Amz-Date=1\": " +
 		"dial tcp 52.218.0.1:443: connect: network is unreachable",
 		"layers-unreachable", "route to S3 (starport.s3.us-west-2", record.FaultInfrastructure, false},
-	{"layers, no answer of DNS", "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: " +
+	{"layers, no answer of DNS", "CannotPullContainerError: ref pull has been retried 5 time(s): " +
+		"failed to copy: httpReadSeeker: failed open: " +
 		"failed to do request: Get \"https://starport.s3.us-west-2.amazonaws.com/0123?X-Amz-Date=1\": " +
 		"dial tcp: lookup starport.s3.us-west-2.amazonaws.com on 10.0.0.2:53: server misbehaving",
 		"layers-unreachable", "route to S3 (starport.s3.us-west-2", record.FaultInfrastructure, false},

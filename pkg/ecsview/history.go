@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/org/connect2/v2/internal/sorted"
 )
 
 // ServiceDeployments lists the deployments of a service; *ecs.Client does.
@@ -65,7 +67,7 @@ func ListServiceDeployments(ctx context.Context, client ServiceDeployments, clus
 		}
 		input.NextToken = out.NextToken
 	}
-	slices.SortStableFunc(all, func(a, b ServiceDeployment) int { return b.Created.Compare(a.Created) })
+	sorted.Stable(all, func(a, b ServiceDeployment) int { return b.Created.Compare(a.Created) })
 	return all, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/sorted"
 	"github.com/org/connect2/v2/pkg/ecsview"
 )
 
@@ -79,7 +80,7 @@ func Read(ctx context.Context, client Client, cluster, service, current string) 
 		// What cannot be described is as good as not listed yet.
 		if d, err := ecsview.DescribeServiceDeployment(ctx, client, current); err == nil && d != nil {
 			listed = append(listed, *d)
-			slices.SortStableFunc(listed, func(a, b ecsview.ServiceDeployment) int { return b.Created.Compare(a.Created) })
+			sorted.Stable(listed, func(a, b ecsview.ServiceDeployment) int { return b.Created.Compare(a.Created) })
 		}
 	}
 	arns := make([]string, 0, len(listed))

@@ -9,6 +9,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/org/connect2/v2/internal/sorted"
 )
 
 // How many registry requests are made at once: small ones, and layers being compressed or sent.
@@ -497,6 +499,6 @@ func (p *Plan) jobs() []job {
 			add(layer{Blob: n.config})
 		}
 	})
-	slices.SortStableFunc(jobs, func(a, b job) int { return cmp.Compare(max(b.Size, b.uncompressed), max(a.Size, a.uncompressed)) })
+	sorted.Stable(jobs, func(a, b job) int { return cmp.Compare(max(b.Size, b.uncompressed), max(a.Size, a.uncompressed)) })
 	return jobs
 }

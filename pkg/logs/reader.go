@@ -15,6 +15,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/internal/nearest"
+	"github.com/org/connect2/v2/internal/sorted"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awserr"
 	"github.com/org/connect2/v2/pkg/clock"
@@ -126,7 +127,7 @@ func (r *reader) wanted(ctx context.Context) ([]ecsview.Task, error) {
 		if err != nil {
 			return nil, err
 		}
-		slices.SortFunc(stopped, func(a, b ecsview.Task) int { return a.CreatedAt.Compare(b.CreatedAt) })
+		sorted.Stable(stopped, func(a, b ecsview.Task) int { return a.CreatedAt.Compare(b.CreatedAt) })
 		tasks = append(tasks, stopped...)
 	}
 	if r.in.Task == "" {

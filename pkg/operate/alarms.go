@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/sorted"
 	"github.com/org/connect2/v2/pkg/alarm"
 )
 
@@ -83,7 +84,7 @@ func inOrder(found []alarm.Alarm, watched []string) []Alarm {
 		}
 		return len(rank)
 	}
-	slices.SortStableFunc(all, func(a, b Alarm) int {
+	sorted.Stable(all, func(a, b Alarm) int {
 		if c := place(a) - place(b); c != 0 {
 			return c
 		}

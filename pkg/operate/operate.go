@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/org/connect2/v2/internal/sorted"
 	"github.com/org/connect2/v2/pkg/action"
 	"github.com/org/connect2/v2/pkg/awscall"
 	"github.com/org/connect2/v2/pkg/awsconn"
@@ -72,7 +73,7 @@ func Tasks(ctx context.Context, client ecsview.Tasks, cluster, service string) (
 		return nil, err
 	}
 	tasks, err := ecsview.DescribeTasks(ctx, client, cluster, arns)
-	slices.SortFunc(tasks, func(a, b ecsview.Task) int {
+	sorted.Stable(tasks, func(a, b ecsview.Task) int {
 		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
 			return c
 		}

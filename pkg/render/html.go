@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/sorted"
 	"github.com/org/connect2/v2/pkg/record"
 )
 
@@ -328,7 +329,7 @@ func logEntries(r *record.Record, part string) []logEntry {
 	for _, child := range r.Parts {
 		all = append(all, logEntries(child, strings.TrimPrefix(part+"/"+child.Name, "/"))...)
 	}
-	slices.SortStableFunc(all, func(a, b logEntry) int { return a.event.At.Compare(b.event.At) })
+	sorted.Stable(all, func(a, b logEntry) int { return a.event.At.Compare(b.event.At) })
 	return all
 }
 

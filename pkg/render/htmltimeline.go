@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/org/connect2/v2/internal/sorted"
 	"github.com/org/connect2/v2/pkg/record"
 )
 
@@ -52,7 +53,7 @@ func timelineLanes(r *record.Record) []lane {
 	for i := range lanes {
 		lanes[i].stack()
 	}
-	slices.SortStableFunc(lanes, func(a, b lane) int { return a.begun().Compare(b.begun()) })
+	sorted.Stable(lanes, func(a, b lane) int { return a.begun().Compare(b.begun()) })
 	return lanes
 }
 
@@ -60,7 +61,7 @@ func (l lane) begun() time.Time { return l.bars[0].step.Begun }
 
 // stack gives bars that overlap rows of their own.
 func (l *lane) stack() {
-	slices.SortStableFunc(l.bars, func(a, b bar) int { return a.step.Begun.Compare(b.step.Begun) })
+	sorted.Stable(l.bars, func(a, b bar) int { return a.step.Begun.Compare(b.step.Begun) })
 	var free []time.Time // when the last bar of each row ends
 	for i, b := range l.bars {
 		row := slices.IndexFunc(free, func(end time.Time) bool { return !end.After(b.step.Begun) })

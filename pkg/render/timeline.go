@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/connect2/v2/internal/sorted"
 	"github.com/org/connect2/v2/pkg/record"
 )
 
@@ -48,7 +49,7 @@ func Timeline(title string, start time.Time, spans []Span) string {
 		return ""
 	}
 	spans = slices.Clone(spans)
-	slices.SortStableFunc(spans, func(a, b Span) int { return a.Start.Compare(b.Start) })
+	sorted.Stable(spans, func(a, b Span) int { return a.Start.Compare(b.Start) })
 	if len(spans) > maxSpans {
 		spans = spans[len(spans)-maxSpans:]
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/org/connect2/v2/internal/arn"
+	"github.com/org/connect2/v2/internal/sorted"
 	"github.com/org/connect2/v2/pkg/clock"
 	"github.com/org/connect2/v2/pkg/ecsview"
 )
@@ -379,7 +380,7 @@ func (m *move) watch(o Observation) {
 // takeFailed takes note of the tasks that failed, oldest first, and tells them; it reports whether there was one.
 func (m *move) takeFailed(tasks []ecsview.Task) bool {
 	tasks = slices.Clone(tasks)
-	slices.SortFunc(tasks, func(a, b ecsview.Task) int { return a.StoppedAt.Compare(b.StoppedAt) })
+	sorted.Stable(tasks, func(a, b ecsview.Task) int { return a.StoppedAt.Compare(b.StoppedAt) })
 	any := false
 	for _, task := range tasks {
 		m.tellTask(task)

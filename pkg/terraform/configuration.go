@@ -11,10 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
+	"github.com/org/connect2/v2/internal/sorted"
 )
 
 // LockFile is where the selected providers stand.
@@ -90,7 +90,7 @@ func modulesOf(dir, dataDir string) ([]moduleFolder, error) {
 		}
 		folders = append(folders, moduleFolder{m.Key, at})
 	}
-	slices.SortFunc(folders, func(a, b moduleFolder) int { return strings.Compare(a.key, b.key) })
+	sorted.Stable(folders, func(a, b moduleFolder) int { return strings.Compare(a.key, b.key) })
 	return folders, nil
 }
 

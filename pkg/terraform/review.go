@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/sorted"
 )
 
 // Totals count what a plan does. A replacement counts as one to add and one to destroy, as Terraform counts it.
@@ -68,7 +70,7 @@ func NewReview(p *Plan) Review {
 	r.Totals.Outputs = len(p.Outputs)
 	r.Findings = append(r.Findings, waitsForDelegation(p.Changes)...)
 	r.Services = services(p.Changes)
-	slices.SortStableFunc(r.Findings, worse)
+	sorted.Stable(r.Findings, worse)
 	return r
 }
 

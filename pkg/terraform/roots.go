@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/org/connect2/v2/internal/lazyregexp"
+	"github.com/org/connect2/v2/internal/sorted"
 )
 
 // Root is a root module of a repository.
@@ -63,7 +64,7 @@ func FindRoots(repository, below string) ([]Root, error) {
 			roots = append(roots, Root{dir, modules})
 		}
 	}
-	slices.SortFunc(roots, func(a, b Root) int { return strings.Compare(a.Dir, b.Dir) })
+	sorted.Stable(roots, func(a, b Root) int { return strings.Compare(a.Dir, b.Dir) })
 	return roots, nil
 }
 

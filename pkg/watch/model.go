@@ -11,6 +11,7 @@ import (
 
 	"github.com/org/connect2/v2/internal/arn"
 	"github.com/org/connect2/v2/internal/console"
+	"github.com/org/connect2/v2/internal/sorted"
 	"github.com/org/connect2/v2/pkg/commits"
 	"github.com/org/connect2/v2/pkg/diagnose"
 	"github.com/org/connect2/v2/pkg/ecsview"
@@ -201,7 +202,7 @@ func suspects(r reading) []ecsview.Task {
 		return !d.brought(t) && (primary == nil || t.StartedBy != primary.ID)
 	})
 	bad = append(operate.FailedTasks(bad), operate.UnhealthyTasks(bad, r.targets)...)
-	slices.SortStableFunc(bad, func(a, b ecsview.Task) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	sorted.Stable(bad, func(a, b ecsview.Task) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return slices.CompactFunc(bad, func(a, b ecsview.Task) bool { return a.ARN == b.ARN })
 }
 
@@ -309,7 +310,7 @@ func (r reading) shown(from time.Time) []ecsview.Task {
 		}
 		return ended.Before(r.at.Add(-recent)) || ended.Before(from)
 	})
-	slices.SortStableFunc(tasks, func(a, b ecsview.Task) int {
+	sorted.Stable(tasks, func(a, b ecsview.Task) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ARN, b.ARN))
 	})
 	return tasks[max(len(tasks)-mostLanes, 0):]
@@ -517,7 +518,7 @@ func (r reading) moments(d rolled, t trace, ids map[string]string) []Moment {
 		}
 		add(d.ended, toneOf(d.status), "it ended: %s%s", words(string(d.status)), reason)
 	}
-	slices.SortStableFunc(list, func(a, b Moment) int { return a.At.Compare(b.At) })
+	sorted.Stable(list, func(a, b Moment) int { return a.At.Compare(b.At) })
 	return list
 }
 

@@ -59,6 +59,7 @@ var layers = map[string]layer{
 	"internal/flags":        base,
 	"internal/loopback":     base,
 	"internal/nearest":      base,
+	"internal/sorted":       base,
 	"internal/outlive":      base,
 	"internal/ownership":    base,
 	"internal/regions":      base,
