@@ -112,7 +112,7 @@ func openTar(file *os.File) (*tarball, error) {
 		switch {
 		case seekErr != nil:
 			return nil, seekErr
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			t.ended = at > padded(end)
 			if len(t.top()) == 0 {
 				return nil, fmt.Errorf("it holds no files (%d bytes)", t.size)
@@ -335,7 +335,7 @@ type filled struct {
 // Read implements io.Reader.
 func (r *filled) Read(p []byte) (int, error) {
 	n, err := r.from.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = r.told(err)
 	}
 	return n, err
