@@ -3,8 +3,9 @@ package githubsetup
 import (
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
+
+	"github.com/org/connect2/v2/internal/sorted"
 )
 
 // Present is what a repository has.
@@ -177,7 +178,7 @@ func protect(e Environment, now Protected, exists bool, o Options) (changes []Ch
 		changes = append(changes, Change{Environment: e.Name, Allow: e.Branch})
 	}
 	branches := slices.Clone(to.Branches)
-	sort.SliceStable(branches, func(i, j int) bool { return branches[i].Name < branches[j].Name }) // 12 KB less than slices.SortedFunc
+	sorted.Stable(branches, func(a, b Branch) int { return strings.Compare(a.Name, b.Name) })
 	for _, other := range branches {
 		switch {
 		case has(other):

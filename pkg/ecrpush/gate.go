@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
+	"github.com/org/connect2/v2/internal/sorted"
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/record"
 )
@@ -88,7 +88,7 @@ func judge(scans []image.Scan, r rules, now time.Time) (findings []judged, unsca
 			findings = append(findings, j)
 		}
 	}
-	order := func(a, b judged) int {
+	sorted.Stable(findings, func(a, b judged) int {
 		first := func(yes bool) int {
 			if yes {
 				return 0
@@ -97,8 +97,7 @@ func judge(scans []image.Scan, r rules, now time.Time) (findings []judged, unsca
 		}
 		return cmp.Or(cmp.Compare(first(a.Counts), first(b.Counts)), cmp.Compare(first(a.New), first(b.New)),
 			cmp.Compare(rank(a.Severity), rank(b.Severity)), cmp.Compare(a.Name, b.Name))
-	}
-	sort.SliceStable(findings, func(i, j int) bool { return order(findings[i], findings[j]) < 0 }) // 7 KB less than slices.SortStableFunc
+	})
 	return findings, unscanned
 }
 

@@ -3,10 +3,10 @@ package ecrpush
 import (
 	"cmp"
 	"fmt"
-	"sort"
 	"strings"
 	"time"
 
+	"github.com/org/connect2/v2/internal/sorted"
 	"github.com/org/connect2/v2/pkg/image"
 	"github.com/org/connect2/v2/pkg/record"
 	"github.com/org/connect2/v2/pkg/render"
@@ -211,7 +211,7 @@ var layerColumns = []struct {
 
 // layerTable lists how each blob came into the repository, the largest first.
 func layerTable(blobs []image.BlobResult) *record.Table {
-	sort.SliceStable(blobs, func(i, j int) bool { return blobs[i].Size > blobs[j].Size }) // 6 KB less than slices.SortStableFunc
+	sorted.Stable(blobs, func(a, b image.BlobResult) int { return cmp.Compare(b.Size, a.Size) })
 	table := &record.Table{}
 	for _, column := range layerColumns {
 		table.Head = append(table.Head, column.head)

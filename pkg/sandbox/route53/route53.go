@@ -6,10 +6,10 @@ package route53
 
 import (
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
+	"github.com/org/connect2/v2/internal/sorted"
 	"github.com/org/connect2/v2/pkg/sandbox/wire"
 )
 
@@ -160,7 +160,7 @@ func (s *Service) records(r *wire.Request) (any, error) {
 	out.MaxItems = strconv.Itoa(n)
 	key := func(r Record) string { return order(r.Name) + " " + r.Type }
 	records := slices.Clone(s.Zones[i].Records)
-	sort.Slice(records, func(i, j int) bool { return key(records[i]) < key(records[j]) }) // 15 KB less than slices.SortedFunc
+	sorted.Stable(records, func(a, b Record) int { return strings.Compare(key(a), key(b)) })
 	for _, record := range records {
 		switch {
 		case key(record) < from:
